@@ -1,0 +1,27 @@
+from typing import Any
+
+import numpy as np
+
+def open_problem(
+    data: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    channels: int,
+    order: int,
+    alpha: float,
+) -> Any: ...
+def loss_and_gradient(
+    problem: Any, parameters: np.ndarray, gradient: np.ndarray, threads: int
+) -> float: ...
+def evaluate(
+    parameters: np.ndarray,
+    channels: int,
+    order: int,
+    y: np.ndarray,
+    x: np.ndarray,
+    out: np.ndarray,
+    threads: int,
+) -> None: ...
+def instruction_set() -> str: ...
+def instruction_sets() -> list[str]: ...

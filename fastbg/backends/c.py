@@ -1,0 +1,74 @@
+"""The C evaluator: float32, SIMD chosen at run time, all cores, no interpreter lock."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..loss import Problem
+from ..spline import Spline
+
+try:
+    from .. import _c
+except ImportError as error:
+    _import_error: str | None = f"its compiled part cannot be loaded ({error})"
+else:
+    _import_error = None
+
+ISA_VARIABLE = "FASTBG_ISA"
+
+
+def unavailable() -> str | None:
+    """Why it cannot be used: not built, or an unknown instruction set in FASTBG_ISA."""
+    if _import_error:
+        return _import_error
+    wanted = os.environ.get(ISA_VARIABLE)
+    if wanted and wanted not in _c.instruction_sets():
+        return f"{ISA_VARIABLE}={wanted} is not one of {', '.join(_c.instruction_sets())}"
+    return None
+
+
+def detail() -> str:
+    """The instruction set in use."""
+    return _c.instruction_set()
+
+
+def open_problem(problem: Problem, threads: int) -> CObjective:
+    """Copy the kept pixels into the evaluator."""
+    return CObjective(problem, threads)
+
+
+def evaluate(
+    spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
+) -> None:
+    """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
+    channels = spline.weights.shape[1]
+    _c.evaluate(
+        spline.flatten(), channels, spline.order, _contiguous(y), _contiguous(x), out, threads
+    )
+
+
+class CObjective:
+    """An opened problem; see `fastbg.backends.base.Objective`."""
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        self._threads = threads
+        self._problem = _c.open_problem(
+            _contiguous(problem.data),
+            _contiguous(problem.weight),
+            _contiguous(problem.y),
+            _contiguous(problem.x),
+            problem.channels,
+            problem.order,
+            problem.alpha,
+        )
+
+    def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        gradient = np.empty_like(parameters)
+        loss = _c.loss_and_gradient(self._problem, parameters, gradient, self._threads)
+        return loss, gradient
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, np.float64)

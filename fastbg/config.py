@@ -1,0 +1,134 @@
+"""The settings of a job, checked once and then taken as they are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from .backends.base import NAMES
+from .errors import SettingsError
+
+PEDESTALS = ("model-median", "neutral", "none", "ancestor")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit and subtract; the defaults are the ancestor's.
+
+    Attributes
+    ----------
+    downscaling_factor : int
+        Pixels per side of the blocks that become one pixel of the fit.
+    downscaling_func : {"median", "mean"}
+        What a block becomes.
+    quantile : float
+        Quantile of the linear image that the stretch maps to 1; lower stretches more.
+    control_points : int
+        N; a grid takes the nearest square number.
+    order : int
+        Of the polyharmonic spline: 1 to 4, 2 is the thin plate.
+    threshold_min, threshold_max : float
+        Stretched values outside are masked. Not used when a weight image is given.
+    invert_mask : bool
+        Take the weight image as 1 - weight.
+    initializer : {"random", "grid"}
+        Where the control points start.
+    epochs : int
+        Most iterations of the descent.
+    alpha : float
+        Weight of the overshoot and negative-background penalties.
+    starts : int
+        Independent starts, of which the best is kept. Grids after the first are jittered.
+    learning_rate : float
+        Of Adam, before it falls.
+    seed : int
+        Same seed and settings, same result, whatever the number of threads.
+    pedestal : {"model-median", "neutral", "none", "ancestor"} or float
+        What is added after the subtraction; see `fastbg.correction`.
+    mode : {"subtract", "divide"}
+        ``I - model + pedestal`` or ``I / model * pedestal``.
+    backend : {"auto", "c", "cuda", "numpy"}
+        The evaluator.
+    threads : int
+        0 means all cores.
+
+    Raises
+    ------
+    SettingsError
+        If a value is impossible.
+    """
+
+    downscaling_factor: int = 8
+    downscaling_func: Literal["median", "mean"] = "median"
+    quantile: float = 0.95
+    control_points: int = 32
+    order: int = 2
+    threshold_min: float = 0.001
+    threshold_max: float = 1.0
+    invert_mask: bool = False
+    initializer: Literal["random", "grid"] = "random"
+    epochs: int = 1000
+    alpha: float = 5.0
+    starts: int = 1
+    learning_rate: float = 1e-3
+    seed: int = 0
+    pedestal: str | float = "model-median"
+    mode: Literal["subtract", "divide"] = "subtract"
+    backend: str = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("downscaling factor", self.downscaling_factor, 1)
+        _one_of("downscaling function", self.downscaling_func, ("median", "mean"))
+        if not 0 < self.quantile <= 1:
+            raise SettingsError(f"the quantile must lie in (0, 1], not {self.quantile:g}")
+        _at_least("number of control points", self.control_points, 1)
+        _one_of("order", self.order, (1, 2, 3, 4))
+        if not self.threshold_min < self.threshold_max:
+            raise SettingsError(
+                f"the lower threshold ({self.threshold_min:g}) must lie below the upper one "
+                f"({self.threshold_max:g})"
+            )
+        _one_of("initializer", self.initializer, ("random", "grid"))
+        _at_least("number of epochs", self.epochs, 1)
+        _at_least("alpha", self.alpha, 0)
+        _at_least("number of starts", self.starts, 1)
+        if not 0 < self.learning_rate < float("inf"):
+            raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")
+        _at_least("seed", self.seed, 0)
+        if isinstance(self.pedestal, str):
+            _one_of("pedestal", self.pedestal, (*PEDESTALS, "a number"))
+        elif not abs(self.pedestal) < float("inf"):
+            raise SettingsError(f"the pedestal must be finite, not {self.pedestal:g}")
+        _one_of("mode", self.mode, ("subtract", "divide"))
+        if self.mode == "divide" and self.pedestal == "ancestor":
+            raise SettingsError(
+                "the pedestal ancestor belongs to subtraction; choose another to divide"
+            )
+        _one_of("backend", self.backend, ("auto", *NAMES))
+        _at_least("number of threads", self.threads, 0)
+
+    @property
+    def worker_threads(self) -> int:
+        """The number of threads to use, with 0 resolved."""
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings by name."""
+        return asdict(self)
+
+
+def _at_least(name: str, value: float, low: float) -> None:
+    if not low <= value < float("inf"):
+        raise SettingsError(f"the {name} must be at least {low}, not {value}")
+
+
+def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        *most, last = map(str, choices)
+        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")

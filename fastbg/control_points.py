@@ -1,0 +1,68 @@
+"""Where the control points start, and which values the first spline is asked to take there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def grid_size(count: int) -> int:
+    """Points per axis of the grid nearest to ``count`` points."""
+    return max(1, round(count**0.5))
+
+
+def random_points(count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` points, uniform in [0, 1)^2; (count, 2) as (y, x)."""
+    return rng.random((count, 2))
+
+
+def grid_points(count: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A regular grid of ``grid_size(count)**2`` points from the first to the last pixel centre.
+
+    Parameters
+    ----------
+    y, x : ndarray, (h,) and (w,)
+        Normalised coordinates of the rows and columns of the fit.
+
+    Returns
+    -------
+    ndarray, (N, 2), float64, as (y, x), row by row
+    """
+    n = grid_size(count)
+    rows = np.linspace(y[0], y[-1], n) if n > 1 else [0.5]
+    columns = np.linspace(x[0], x[-1], n) if n > 1 else [0.5]
+    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def jittered(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The points of a square grid, each moved at random by up to half a grid step."""
+    step = 1 / np.sqrt(len(points))
+    return np.clip(points + rng.uniform(-step / 2, step / 2, points.shape), 0, np.nextafter(1, 0))
+
+
+def initial_values(
+    points: np.ndarray, data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> np.ndarray:
+    """What the first spline aims at: the pixel under each point, or the median where it is masked.
+
+    ``m I(c) + (1 - m) median(I)`` at the nearest down-scaled pixel.
+
+    Parameters
+    ----------
+    points : ndarray, (N, 2), normalised (y, x)
+    data, weight : ndarray, (h, w, K)
+        As in `fastbg.loss.Problem`.
+    y, x : ndarray, (h,) and (w,), normalised coordinates of the rows and columns
+
+    Returns
+    -------
+    ndarray, (N, K), float64, stretched
+    """
+    row, column = _nearest(y, points[:, 0]), _nearest(x, points[:, 1])
+    m = weight[row, column]
+    return m * data[row, column] + (1 - m) * np.median(data, axis=(0, 1))
+
+
+def _nearest(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Index of the nearest element of an increasing array."""
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.searchsorted(middle, positions)

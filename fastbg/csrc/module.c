@@ -1,0 +1,181 @@
+/* The Python binding: fastbg._c. Arrays come in as C-contiguous buffers (float64 parameters,
+ * coordinates and images, float32 output); fastbg/backends/c.py prepares them. The interpreter
+ * lock is released while the evaluator works. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "fastbg.h"
+
+static const char CAPSULE[] = "fastbg._c.Problem";
+
+static PyObject *fail(fbg_status status)
+{
+    if (status == FBG_NO_MEMORY)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_SystemError, "unknown status from the C evaluator");
+    return NULL;
+}
+
+/* Whether a buffer holds exactly `count` items of `size` bytes; else a ValueError is set. */
+static int holds(const Py_buffer *buffer, size_t count, size_t size, const char *name)
+{
+    if ((size_t)buffer->len == count * size)
+        return 1;
+    PyErr_Format(PyExc_ValueError, "%s has %zd bytes, not %zu x %zu", name, buffer->len, count,
+                 size);
+    return 0;
+}
+
+/* Number of centres in a parameter vector, or 0 with a ValueError set. */
+static size_t centres_in(const Py_buffer *parameters, int channels)
+{
+    const size_t length = (size_t)parameters->len / sizeof(double);
+    const size_t affine = fbg_parameter_count(0, channels);
+    const size_t n = length > affine ? (length - affine) / (2 + channels) : 0;
+    if (n == 0 || !holds(parameters, fbg_parameter_count(n, channels), sizeof(double), "parameters")) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "parameters are too short for one centre");
+        return 0;
+    }
+    return n;
+}
+
+static int valid_kind(int channels, int order)
+{
+    if ((channels == 1 || channels == 3) && order >= 1 && order <= 4)
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "channels must be 1 or 3, and order 1 to 4");
+    return 0;
+}
+
+static void problem_destructor(PyObject *capsule)
+{
+    fbg_close(PyCapsule_GetPointer(capsule, CAPSULE));
+}
+
+static PyObject *open_problem(PyObject *self, PyObject *args)
+{
+    Py_buffer data, weight, y, x;
+    int channels, order;
+    double alpha;
+    PyObject *capsule = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*iid", &data, &weight, &y, &x, &channels, &order, &alpha))
+        return NULL;
+    const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
+    if (valid_kind(channels, order) &&
+        holds(&data, rows * columns * channels, sizeof(double), "data") &&
+        holds(&weight, rows * columns * channels, sizeof(double), "weight")) {
+        fbg_problem *problem = NULL;
+        fbg_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = fbg_open(&problem, data.buf, weight.buf, y.buf, rows, x.buf, columns, channels,
+                          order, alpha);
+        Py_END_ALLOW_THREADS
+        if (status != FBG_OK)
+            fail(status);
+        else if (!(capsule = PyCapsule_New(problem, CAPSULE, problem_destructor)))
+            fbg_close(problem);
+    }
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&weight);
+    PyBuffer_Release(&y);
+    PyBuffer_Release(&x);
+    return capsule;
+}
+
+static PyObject *loss_and_gradient(PyObject *self, PyObject *args)
+{
+    PyObject *capsule, *result = NULL;
+    Py_buffer parameters, gradient;
+    int threads;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "Oy*w*i", &capsule, &parameters, &gradient, &threads))
+        return NULL;
+    const fbg_problem *problem = PyCapsule_GetPointer(capsule, CAPSULE);
+    if (problem) {
+        const size_t n = centres_in(&parameters, fbg_channels(problem));
+        if (n && holds(&gradient, (size_t)parameters.len / sizeof(double), sizeof(double),
+                       "gradient")) {
+            double loss = 0;
+            fbg_status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = fbg_loss_and_gradient(problem, parameters.buf, n, &loss, gradient.buf, threads);
+            Py_END_ALLOW_THREADS
+            result = status == FBG_OK ? PyFloat_FromDouble(loss) : fail(status);
+        }
+    }
+    PyBuffer_Release(&parameters);
+    PyBuffer_Release(&gradient);
+    return result;
+}
+
+static PyObject *evaluate(PyObject *self, PyObject *args)
+{
+    Py_buffer parameters, y, x, out;
+    int channels, order, threads;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iiy*y*w*i", &parameters, &channels, &order, &y, &x, &out,
+                          &threads))
+        return NULL;
+    const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
+    size_t n;
+    if (valid_kind(channels, order) && (n = centres_in(&parameters, channels)) &&
+        holds(&out, rows * columns * channels, sizeof(float), "out")) {
+        fbg_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = fbg_evaluate(parameters.buf, n, channels, order, y.buf, rows, x.buf, columns,
+                              out.buf, threads);
+        Py_END_ALLOW_THREADS
+        result = status == FBG_OK ? Py_NewRef(Py_None) : fail(status);
+    }
+    PyBuffer_Release(&parameters);
+    PyBuffer_Release(&y);
+    PyBuffer_Release(&x);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+static PyObject *instruction_set(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    return PyUnicode_FromString(fbg_instruction_set());
+}
+
+static PyObject *instruction_sets(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    PyObject *list = PyList_New(0);
+    for (const char *const *name = fbg_instruction_sets(); list && *name; name++) {
+        PyObject *item = PyUnicode_FromString(*name);
+        if (!item || PyList_Append(list, item) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyMethodDef methods[] = {
+    {"open_problem", open_problem, METH_VARARGS,
+     "open_problem(data, weight, y, x, channels, order, alpha) -> problem"},
+    {"loss_and_gradient", loss_and_gradient, METH_VARARGS,
+     "loss_and_gradient(problem, parameters, gradient, threads) -> loss; fills gradient"},
+    {"evaluate", evaluate, METH_VARARGS,
+     "evaluate(parameters, channels, order, y, x, out, threads); fills out"},
+    {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
+    {"instruction_sets", instruction_sets, METH_NOARGS,
+     "Those that this build holds and this processor can run, best first."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_c", "The C evaluator; see fastbg/csrc/fastbg.h.", 0, methods,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__c(void)
+{
+    fbg_instruction_set(); /* fills the dispatch table while no other thread can */
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,107 @@
+"""From the down-scaled image to the best spline: starts, descents, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .backends.base import Backend
+from .config import Settings
+from .control_points import grid_points, initial_values, jittered, random_points
+from .descent import Descent, descend
+from .errors import InputError
+from .loss import Problem
+from .spline import Spline, interpolate
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best of the starts.
+
+    Attributes
+    ----------
+    spline : Spline
+        The best parameters seen, in the stretched space.
+    start : Spline
+        Where its descent began.
+    descent : Descent
+        How it went.
+    losses : list of float
+        The lowest loss of every start.
+    """
+
+    spline: Spline
+    start: Spline
+    descent: Descent
+    losses: list[float]
+
+
+def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:
+    """The control points of each start, (N, 2) each.
+
+    Raises
+    ------
+    InputError
+        If the mask leaves fewer pixels than there are control points.
+    """
+    generators = [
+        np.random.default_rng(s)
+        for s in np.random.SeedSequence(settings.seed).spawn(settings.starts)
+    ]
+    n = settings.control_points
+    if settings.initializer == "random":
+        points = [random_points(n, rng) for rng in generators]
+    else:
+        grid = grid_points(n, problem.y, problem.x)
+        points = [grid, *(jittered(grid, rng) for rng in generators[1:])]
+    kept = np.count_nonzero(problem.kept)
+    if kept == 0:
+        raise InputError(
+            "every pixel is masked or missing: widen the thresholds, or invert the mask"
+        )
+    if kept < len(points[0]):
+        raise InputError(
+            f"{len(points[0])} control points need as many usable pixels, and the down-scaled "
+            f"image has {kept}: use fewer points or a smaller downscaling factor"
+        )
+    return points
+
+
+def fit_spline(
+    problem: Problem,
+    settings: Settings,
+    backend: Backend,
+    watch: Callable[[int, float], None] = lambda iteration, loss: None,
+) -> Fit:
+    """Descend from every start and keep the best.
+
+    Parameters
+    ----------
+    problem : Problem
+    watch : callable, optional
+        Called with (iterations done over all starts, loss); what it raises ends the fit.
+
+    Raises
+    ------
+    InputError
+        See `starting_points`.
+    """
+    fits: list[tuple[Spline, Descent]] = []
+    objective = backend.open_problem(problem, settings.worker_threads)
+    for number, points in enumerate(starting_points(problem, settings)):
+        values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
+        start = interpolate(points, values, problem.order)
+        done = number * settings.epochs
+        descent = descend(
+            objective.loss_and_gradient,
+            start.flatten(),
+            iterations=settings.epochs,
+            learning_rate=settings.learning_rate,
+            watch=lambda t, loss, done=done: watch(done + t, loss),  # type: ignore[misc]
+        )
+        fits.append((start, descent))
+    start, best = min(fits, key=lambda fit: fit[1].loss)
+    spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
+    return Fit(spline, start, best, [descent.loss for _, descent in fits])

@@ -1,0 +1,1 @@
+"""Files in and out, one format per module; :mod:`.atomic` puts the finished ones in place."""

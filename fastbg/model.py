@@ -1,0 +1,195 @@
+"""The fitted background: a spline, and the stretch that brings it back to the linear scale."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backends.base import Backend, choose
+from .backends.numpy import spline_values
+from .config import Settings
+from .errors import InputError, OutputError
+from .render import render_rows, row_bands
+from .spline import Spline
+from .stretch import Stretch
+
+FORMAT, VERSION = "fastbg background model", 1
+
+
+@dataclass(frozen=True)
+class BackgroundModel:
+    """A background that can be rendered at any size.
+
+    Attributes
+    ----------
+    spline : Spline
+        In the stretched space.
+    stretch : Stretch
+        Between that space and linear units.
+    shape : (H, W)
+        Of the image that it was fitted to.
+    """
+
+    spline: Spline
+    stretch: Stretch
+    shape: tuple[int, int]
+
+    def render(
+        self,
+        shape: tuple[int, int] | None = None,
+        rows: slice = slice(None),
+        *,
+        backend: str = "auto",
+        threads: int = 0,
+    ) -> np.ndarray:
+        """The background as an image.
+
+        Parameters
+        ----------
+        shape : (H, W), optional
+            Size of the whole image; that of the fit by default.
+        rows : slice, optional
+            The rows wanted of it.
+        backend, threads
+            As in `Settings`.
+
+        Returns
+        -------
+        ndarray, (rows, W, K), float32, linear
+
+        Raises
+        ------
+        BackendError
+            If the backend is not available.
+        """
+        settings = Settings(backend=backend, threads=threads)
+        shape = shape or self.shape
+        first, last, _ = rows.indices(shape[0])
+        planes = np.empty((self.spline.weights.shape[1], max(0, last - first), shape[1]), np.float32)
+        for band in row_bands((planes.shape[1], shape[1])):
+            wanted = slice(first + band.start, first + band.stop)
+            planes[:, band], _ = self.render_planes(
+                choose(settings.backend)[1], shape, wanted, settings.worker_threads
+            )
+        return np.moveaxis(planes, 0, 2)
+
+    def render_planes(
+        self, backend: Backend, shape: tuple[int, int], rows: slice, threads: int
+    ) -> tuple[np.ndarray, int]:
+        """Some rows, (K, rows, W) float32, linear, and how many values the stretch held."""
+        return self.stretch.invert(render_rows(backend, self.spline, shape, rows, threads))
+
+    def evaluate(self, points: np.ndarray) -> np.ndarray:
+        """The background at single points.
+
+        Parameters
+        ----------
+        points : array_like, (P, 2), normalised (y, x)
+            The centre of pixel (row, column) is at ((row + 0.5) / H, (column + 0.5) / W).
+
+        Returns
+        -------
+        ndarray, (P, K), float64, linear
+        """
+        values = spline_values(self.spline, np.asarray(points, np.float64).reshape(-1, 2))
+        linear, _ = self.stretch.invert(values.T)
+        return linear.T
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as plain numbers and lists; `save` documents the keys."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "shape": list(self.shape),
+            "order": self.spline.order,
+            "centres": self.spline.centres.tolist(),
+            "weights": self.spline.weights.tolist(),
+            "polynomial": self.spline.polynomial.tolist(),
+            "stretch": {
+                "pedestal": self.stretch.pedestal.tolist(),
+                "scale": self.stretch.scale.tolist(),
+                "midtones": self.stretch.midtones.tolist(),
+                "target": self.stretch.target,
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> BackgroundModel:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        InputError
+            If it is not a model, is of a newer version, or does not fit together.
+        """
+        if content.get("format") != FORMAT or content.get("version") != VERSION:
+            raise InputError(
+                f"not a {FORMAT} of version {VERSION}: save it again with this version of fastbg"
+            )
+        try:
+            centres, weights, polynomial = (
+                np.array(content[key], np.float64) for key in ("centres", "weights", "polynomial")
+            )
+            stretch = Stretch(
+                *(
+                    np.array(content["stretch"][key], np.float64)
+                    for key in ("pedestal", "scale", "midtones")
+                ),
+                float(content["stretch"]["target"]),
+            )
+            height, width = map(int, content["shape"])
+            order = int(content["order"])
+            n, channels = weights.shape
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the background model is damaged ({error}): fit it again") from error
+        fits = (
+            centres.shape == (n, 2)
+            and polynomial.shape == (3, channels)
+            and stretch.pedestal.shape == stretch.scale.shape == stretch.midtones.shape == (channels,)
+            and order in (1, 2, 3, 4)
+            and channels in (1, 3)
+            and min(height, width, n) > 0
+        )
+        if not fits:
+            raise InputError("the background model is damaged (sizes disagree): fit it again")
+        return cls(Spline(centres, weights, polynomial, order), stretch, (height, width))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as JSON; numbers keep every bit.
+
+        Keys: ``format``, ``version``; ``shape`` [H, W]; ``order``; ``centres`` N x [y, x],
+        normalised; ``weights`` N x K; ``polynomial`` 3 x K for y, x and 1; ``stretch`` with
+        ``pedestal``, ``scale`` (linear units) and ``midtones``, K each, and ``target``.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        try:
+            Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> BackgroundModel:
+        """Read a model written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or holds no model.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON ({error}): give a saved background model") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path} holds no background model: give a saved one")
+        return cls.from_dict(content)

@@ -1,0 +1,219 @@
+"""What a job tells about itself: one dict of plain numbers, strings, lists and dicts.
+
+``fastbg``
+    Version.
+``input``, ``outputs``
+    Paths, for jobs on files.
+``settings``
+    As in `fastbg.Settings`.
+``image``
+    ``height``, ``width``, ``channels``.
+``stretch``
+    ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
+``fitted``
+    ``height`` and ``width`` of the down-scaled image, its ``usable_pixels``.
+``fit``
+    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the best),
+    ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged), ``history``
+    (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``.
+``statistics``
+    ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
+    linear, over valid samples.
+``pedestal``
+    What was added back, per channel, linear.
+``counts``
+    Samples ``missing`` in the input, ``held`` at the ends of the stretch in the model, and
+    ``below_0`` and ``above_1`` in the corrected image.
+``seconds``
+    By stage, and ``total``.
+``peak_memory_bytes``
+    Of the process so far; null where the system does not tell.
+``warnings``
+    Lines for the user.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .backends.base import load
+from .config import Settings
+from .fit import Fit
+from .order_statistics import median
+from .progress import Stages
+
+if TYPE_CHECKING:
+    from .result import Prepared, Result
+
+HISTORY_WIDTH = 70
+"""Characters of a FITS HISTORY card."""
+
+
+def version() -> str:
+    """The version of fastbg, or "unknown" where it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("fastbg")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def peak_memory_bytes() -> int | None:
+    """The largest resident size of this process so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, Any]:
+    """The part of a report that is known before the fit."""
+    image, stretch, problem = prepared.image, prepared.stretch, prepared.problem
+    return {
+        "fastbg": version(),
+        "settings": settings.to_dict(),
+        "image": {
+            "height": image.shape[0],
+            "width": image.shape[1],
+            "channels": image.channels,
+        },
+        "stretch": {
+            "pedestal": stretch.pedestal.tolist(),
+            "scale": stretch.scale.tolist(),
+            "midtones": stretch.midtones.tolist(),
+        },
+        "fitted": {
+            "height": problem.data.shape[0],
+            "width": problem.data.shape[1],
+            "usable_pixels": int(np.count_nonzero(problem.kept)),
+        },
+        "counts": {"missing": int(np.count_nonzero(~prepared.valid))},
+        "warnings": [],
+    }
+
+
+def describe_fit(fit: Fit, backend: str, settings: Settings) -> dict[str, Any]:
+    """The part of a report about the descent."""
+    losses = fit.descent.losses
+    shown = np.unique(np.linspace(0, len(losses) - 1, 100).round().astype(int))
+    return {
+        "backend": backend,
+        "detail": load(backend).detail(),
+        "threads": settings.worker_threads,
+        "control_points": len(fit.spline.centres),
+        "loss": fit.descent.loss,
+        "first_loss": float(losses[0]),
+        "iterations": len(losses),
+        "ended": fit.descent.reason,
+        "history": losses[shown].tolist(),
+        "losses_of_starts": fit.losses,
+    }
+
+
+def add_statistics(
+    report: dict[str, Any],
+    image: np.ndarray,
+    background: np.ndarray,
+    corrected: np.ndarray,
+    valid: np.ndarray,
+    held: int,
+) -> None:
+    """Add statistics, counts and the warnings that follow from them.
+
+    Parameters
+    ----------
+    image, background, corrected, valid : ndarray, (K, H, W)
+    held : int
+        Samples of the background that the inverse stretch held.
+    """
+    report["statistics"] = {
+        "input": _statistics(image, valid),
+        "background": _statistics(background, valid),
+        "corrected": _statistics(corrected, valid),
+    }
+    below = int(np.count_nonzero(valid & (corrected < 0)))
+    above = int(np.count_nonzero(valid & (corrected > 1)))
+    report["counts"] |= {"held": int(held), "below_0": below, "above_1": above}
+    samples = image.size
+    if held:
+        report["warnings"].append(
+            f"{_share(held, samples)} of the model lay outside the stretch and were held at its "
+            "ends: raise the quantile if bright sky is affected"
+        )
+    if below:
+        report["warnings"].append(
+            f"{_share(below, samples)} of the corrected image are below 0; nothing was clipped"
+        )
+    if above:
+        report["warnings"].append(
+            f"{_share(above, samples)} of the corrected image are above 1; nothing was clipped"
+        )
+    if report["fit"]["ended"] == "diverged":
+        report["warnings"].append(
+            "the descent diverged and its best step was kept: lower the learning rate"
+        )
+
+
+def _share(count: int, samples: int) -> str:
+    return f"{count} samples ({100 * count / samples:.2g} %)"
+
+
+def _statistics(planes: np.ndarray, valid: np.ndarray) -> dict[str, list[float]]:
+    """Minimum, median and maximum of each channel, over valid samples."""
+    rows = []
+    for plane, used in zip(planes, valid, strict=True):
+        values = plane[used]
+        rows.append((float(values.min()), median(values), float(values.max())))
+    low, middle, high = (list(column) for column in zip(*rows, strict=True))
+    return {"min": low, "median": middle, "max": high}
+
+
+def history(report: Mapping[str, Any]) -> list[str]:
+    """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
+    settings = " ".join(f"{name}={value}" for name, value in report["settings"].items())
+    text = f"fastbg {report['fastbg']}: background removed, loss {report['fit']['loss']:.6f}"
+    return [text, *textwrap.wrap(f"fastbg settings: {settings}", HISTORY_WIDTH)]
+
+
+def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:
+    """Lines below the title of a preview."""
+    height, width = prepared.image.shape
+    h, w, _ = prepared.stretched.shape
+    usable = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
+    lines = [
+        f"{width} x {height} pixels, fitted at {w} x {h} ({settings.downscaling_func} of "
+        f"{settings.downscaling_factor} x {settings.downscaling_factor}), {usable:.4g} % usable"
+    ]
+    if result:
+        fit = result.report["fit"]
+        lines.append(
+            f"{fit['control_points']} control points, order {settings.order}, loss "
+            f"{fit['loss']:.4f} after {fit['iterations']} iterations, pedestal {settings.pedestal}"
+        )
+    return lines
+
+
+def finish(
+    report: dict[str, Any],
+    stages: Stages,
+    *,
+    source: Path | None = None,
+    outputs: Mapping[str, Path] | None = None,
+    warnings: Iterable[str] = (),
+) -> None:
+    """Add what is known only when everything is done: files, seconds, memory."""
+    if source:
+        report["input"] = str(source)
+        report["outputs"] = {name: str(path) for name, path in (outputs or {}).items()}
+    report["warnings"] = [*warnings, *report["warnings"]]
+    report["seconds"] = {**stages.seconds, "total": sum(stages.seconds.values())}
+    report["peak_memory_bytes"] = peak_memory_bytes()

@@ -1,0 +1,73 @@
+"""What the two halves of a job hand on: the prepared problem, and the finished result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .fit import Fit
+from .image import Image
+from .loss import Problem
+from .model import BackgroundModel
+from .spline import Spline
+from .stretch import Stretch
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the descent works on, and what it came from.
+
+    Attributes
+    ----------
+    image : Image, linear
+    valid : ndarray, (K, H, W), bool
+        False where a sample is missing.
+    stretch : Stretch
+    stretched : ndarray, (h, w, K), float64
+        The down-scaled, stretched image; NaN where missing.
+    problem : Problem
+        The same for the evaluators, with weights and coordinates.
+    """
+
+    image: Image
+    valid: np.ndarray
+    stretch: Stretch
+    stretched: np.ndarray
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished job.
+
+    Attributes
+    ----------
+    corrected : ndarray, shaped as the input, float32, linear
+        The image without its background; missing samples as they came; nothing clipped.
+    background : ndarray, shaped as the input, float32, linear
+        The rendered model.
+    model : BackgroundModel
+        Renders at any size, evaluates at points, saves to JSON.
+    fit : Fit
+        The descent behind the model.
+    report : dict
+        Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report`.
+    """
+
+    corrected: np.ndarray
+    background: np.ndarray
+    model: BackgroundModel
+    fit: Fit
+    report: dict[str, Any]
+
+    @property
+    def spline(self) -> Spline:
+        """The fitted spline, in the stretched space."""
+        return self.model.spline
+
+    @property
+    def losses(self) -> np.ndarray:
+        """(iterations,): the loss history of the best start."""
+        return self.fit.descent.losses

@@ -1,0 +1,137 @@
+"""The stretch between linear samples and the space in which the spline is fitted.
+
+``linear -> J = clip((I - pedestal) / scale, 0, 1) -> MTF(J)``, per channel. The midtones transfer
+function (MTF) is the one of the XISF specification, with the midtones balance chosen so that the
+median of J becomes the target background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+from .image import Image
+from .order_statistics import quantiles
+
+TARGET_BACKGROUND = 0.25
+
+
+def mtf(x: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
+    """Midtones transfer function with ``mtf(0) = 0``, ``mtf(m) = target`` and ``mtf(1) = 1``.
+
+    With r = 1 / target: ``(1 - m) x / ((1 - r m) x + (r - 1) m)``, for x and m in [0, 1].
+    """
+    r = 1 / target
+    return (1 - m) * x / ((1 - r * m) * x + (r - 1) * m)
+
+
+def imtf(y: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
+    """Inverse of `mtf` on [0, 1]; outside it has a pole, so callers hold y to [0, 1]."""
+    return mtf(y, 1 - m, 1 - target)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The stretch of one image: order statistics of its valid samples.
+
+    Attributes
+    ----------
+    pedestal : ndarray, (K,), float64, linear
+        Smallest valid sample of each channel.
+    scale : ndarray, (K,), float64, linear
+        Distance from the pedestal to the quantile that is mapped to 1.
+    midtones : ndarray, (K,), float64
+        Median of the scaled samples J, in (0, 1).
+    target : float
+        Stretched value of that median.
+    """
+
+    pedestal: np.ndarray
+    scale: np.ndarray
+    midtones: np.ndarray
+    target: float = TARGET_BACKGROUND
+
+    @classmethod
+    def of(cls, image: Image, valid: np.ndarray, quantile: float) -> Stretch:
+        """Measure the stretch on the valid samples of a linear image.
+
+        Parameters
+        ----------
+        image : Image, linear
+        valid : ndarray, (K, H, W), bool
+            False where a sample is missing.
+        quantile : float
+            In (0, 1]; the one that becomes 1.
+
+        Raises
+        ------
+        InputError
+            If a channel has no valid sample, or no spread between its minimum, its median and
+            the quantile.
+        """
+        pedestal, scale, midtones = np.empty((3, image.channels))
+        for k in range(image.channels):
+            values = image.planes[k][valid[k]]
+            name = f"channel {k + 1} of {image.channels}"
+            if not values.size:
+                raise InputError(
+                    f"{name} is empty: every sample is zero or not a number; give an image with data"
+                )
+            low, middle, high = quantiles(values, [0, 0.5, quantile])
+            if low == values.max():
+                raise InputError(f"{name} is constant ({low:g}): there is no background to model")
+            if not low < middle < high:
+                raise InputError(
+                    f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
+                    f"quantile {quantile:g} ({high:g}) must increase; "
+                    "raise the quantile, or check that the image is linear and not clipped"
+                )
+            pedestal[k], scale[k] = low, high - low
+            midtones[k] = (middle - low) / (high - low)
+        return cls(pedestal, scale, midtones)
+
+    def apply(self, linear: np.ndarray) -> np.ndarray:
+        """Stretch linear values.
+
+        Parameters
+        ----------
+        linear : ndarray, (K, ...), linear
+
+        Returns
+        -------
+        ndarray, (K, ...), float64, stretched, in [0, 1]; NaN stays NaN
+        """
+        pedestal, scale, midtones = self._columns(linear.ndim)
+        scaled = np.clip((linear - pedestal) / scale, 0, 1)
+        # The quotient may round to 1 + 2^-52 at 1, which the default threshold would exclude.
+        return np.minimum(mtf(scaled, midtones, self.target), 1)
+
+    def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
+        """Bring stretched values back to the linear scale.
+
+        The stretch maps onto [0, 1], so values outside are held at its ends: beyond them the
+        inverse has no data behind it, and a pole.
+
+        Parameters
+        ----------
+        stretched : ndarray, (K, ...), float32 or float64
+
+        Returns
+        -------
+        linear : ndarray, (K, ...), of the same type
+        held : int
+            How many values lay outside [0, 1].
+        """
+        pedestal, scale, midtones = (c.astype(stretched.dtype) for c in self._columns(stretched.ndim))
+        held = np.count_nonzero((stretched < 0) | (stretched > 1))
+        linear = imtf(np.clip(stretched, 0, 1), midtones, self.target)
+        linear *= scale
+        linear += pedestal
+        return linear, held
+
+    def _columns(self, ndim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pedestal, scale and midtones, shaped to broadcast over planes."""
+        shape = (-1,) + (1,) * (ndim - 1)
+        return self.pedestal.reshape(shape), self.scale.reshape(shape), self.midtones.reshape(shape)

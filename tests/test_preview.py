@@ -1,0 +1,224 @@
+"""The preview picture and the drawing functions under it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fastbg import drawing, preview
+from fastbg.image import Image
+from fastbg.stretch import Stretch
+
+RNG_SEED = 5
+GRID = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), -1).reshape(-1, 2)
+WHOLE = Stretch(np.array([0.04]), np.array([0.1]), np.array([0.3]))
+
+
+def sky_image(shape, channels, seed=RNG_SEED):
+    planes = np.random.default_rng(seed).uniform(0.05, 0.1, (channels, *shape))
+    return Image(planes.astype(np.float32))
+
+
+def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options):
+    image = sky_image(shape, channels)
+    stretch = Stretch(*(np.repeat(value, channels) for value in (0.04, 0.1, 0.3)))
+    if stretched is None:
+        stretched = np.moveaxis(stretch.apply(image.planes), 0, 2).astype(np.float32)
+    if weight is None:
+        weight = np.ones_like(stretched)
+    model = Image(np.full_like(image.planes, 0.075))
+    fitted = (model, image, GRID + 0.4) if fit else None
+    options = {"quantile": 0.95, "thresholds": (0.001, 0.9), "title": "a title"} | options
+    return preview.draw(image, stretch, stretched, weight, GRID, fitted=fitted, **options)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 4000), (4000, 1), (1, 3), (3, 1), (5, 6), (37, 41), (40, 600), (600, 40)]
+)
+def test_any_shape_is_drawn_on_one_page(shape, channels):
+    picture = draw(shape, channels, fit=True)
+    assert picture.mode == "RGB"
+    assert picture.width == preview.WIDTH
+    assert 600 < picture.height < 2600
+    without = draw(shape, channels, fit=False)
+    assert without.height < picture.height
+
+
+def test_the_page_has_empty_margins():
+    pixels = np.asarray(draw((300, 450)))
+    margin = preview.MARGIN - drawing.MARK_MARGIN
+    for side in (pixels[:margin], pixels[-margin:], pixels[:, :margin], pixels[:, -margin:]):
+        assert (side == preview.PAGE).all()
+
+
+def test_long_and_odd_texts_stay_inside():
+    picture = draw(
+        (60, 90), title="x" * 500, captions=["word " * 200, "y" * 400, "", "é 日本 \n z"]
+    )
+    pixels = np.asarray(picture)
+    assert (pixels[:, -preview.MARGIN + drawing.MARK_MARGIN :] == preview.PAGE).all()
+    assert picture.height > draw((60, 90)).height
+
+
+def test_a_spline_that_left_the_frame_or_diverged_is_drawn():
+    image = sky_image((30, 40), 1)
+    stretched = np.moveaxis(WHOLE.apply(image.planes), 0, 2)
+    centres = np.array([[np.nan, 0.5], [1e9, -1e9], [0.5, 0.5], [-0.2, 1.3]])
+    preview.draw(
+        image, WHOLE, stretched, np.ones_like(stretched), GRID,
+        quantile=0.95, fitted=(image, image, centres), title="t",
+    )  # fmt: skip
+
+
+def test_a_constant_and_an_empty_image_are_drawn():
+    for value in (0.5, 0.0, np.nan):
+        image = Image(np.full((3, 20, 30), value, np.float32))
+        stretch = Stretch(*(np.repeat(v, 3) for v in (0.4, 0.1, 0.3)))
+        stretched = np.full((20, 30, 3), np.nan if value != 0.5 else 0.5, np.float32)
+        preview.draw(
+            image, stretch, stretched, np.zeros_like(stretched), GRID,
+            quantile=0.9, fitted=(image, image, GRID), title="t",
+        )  # fmt: skip
+
+
+def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neutral():
+    shape = (80, 120)
+    stretched = np.full((*shape, 3), 0.25, np.float32)
+    weight = np.ones_like(stretched)
+    weight[:, :40] = 0
+    stretched[:, 80:] = np.nan
+    weight[:, 80:] = 0
+    pixels = np.asarray(draw(shape, fit=False, weight=weight, stretched=stretched)).astype(int)
+    height, width = preview._fit(shape, preview.INPUT_BOX)
+    top = np.flatnonzero((pixels[:, preview.MARGIN + width // 2 - 5] == 64).all(axis=1))[0]
+    panel = pixels[top : top + height, preview.MARGIN : preview.MARGIN + width]
+    excluded, used, missing = (
+        panel[height // 2 - 20 : height // 2 + 20, int(width * x) - 20 : int(width * x) + 20]
+        for x in (1 / 6, 1 / 2, 5 / 6)
+    )
+    assert (excluded[..., 0] - excluded[..., 1] > 40).all(), "red"
+    assert len(np.unique(excluded[..., 0])) >= 2, "hatched"
+    assert (used == 64).all()
+    assert (missing == drawing.MISSING).all()
+
+
+def test_partial_weights_are_tinted_in_proportion_and_full_weights_not_at_all():
+    rgb = np.full((1, 5, 3), 100, np.uint8)
+    weight = np.array([[[1, 0.75, 0.5, 0.25, np.nan]]])
+    red = drawing.tint_excluded(rgb, weight)[0, :, 0].astype(int)
+    assert red[0] == red[4] == 100
+    assert 100 < red[1] < red[2] < red[3]
+    assert np.ptp(np.diff(red[:4])) <= 1
+
+
+def test_an_excluded_island_has_an_outline():
+    rgb = np.zeros((30, 30, 3), np.uint8)
+    weight = np.ones((1, 30, 30))
+    weight[:, 10:20, 10:20] = 0
+    tinted = drawing.tint_excluded(rgb, weight)[..., 0].astype(int)
+    assert (tinted[10, 10:20] == tinted[10, 10]).all()
+    assert tinted[10, 10] > tinted[11:19, 11:19].max()
+    assert tinted[9, 9] == 0
+
+
+def test_marks_are_light_on_dark_so_that_they_show_on_any_picture():
+    layer = np.asarray(drawing.marks((60, 60), np.array([[0.5, 0.5]]), None, 6)).astype(int)
+    centre = 30 + drawing.MARK_MARGIN
+    row = layer[centre]
+    ring = row[centre + 3 : centre + 10]
+    assert (ring[:, :3].min(axis=1) > 200).any()
+    assert ((ring[:, :3].max(axis=1) < 60) & (ring[:, 3] > 128)).any()
+    assert row[centre, 3] == 0, "the initial ones are hollow"
+
+
+def test_a_control_point_lands_on_its_place_and_one_outside_on_the_edge():
+    nowhere = np.full((1, 2), np.nan)
+    for point, inside in (((0.25, 0.75), (0.25, 0.75)), ((0.5, 7.0), (0.5, 1.0))):
+        layer = np.asarray(drawing.marks((100, 200), nowhere, np.array([point]), 6))
+        y, x = np.nonzero(layer[..., 3] > 100)
+        assert y.mean() - drawing.MARK_MARGIN == pytest.approx(inside[0] * 100, abs=1.5)
+        assert x.mean() - drawing.MARK_MARGIN == pytest.approx(inside[1] * 200, abs=4)
+
+
+def test_one_linear_value_has_one_colour_in_all_three_panels():
+    rng = np.random.default_rng(0)
+    planes = [rng.uniform(0.05, 0.1, (3, 20, 20)) for _ in range(3)]
+    colours = []
+    stretch = drawing.display_stretch(*planes)
+    for panel in planes:
+        panel[:, 3, 4] = (0.06, 0.07, 0.08)
+        colours.append(drawing.to_rgb(stretch.apply(panel))[3, 4])
+    assert (colours[0] == colours[1]).all()
+    assert (colours[0] == colours[2]).all()
+
+    # On the page itself: the same image three times gives the same panel three times.
+    image = sky_image((90, 60), 3)
+    stretched = np.full((90, 60, 3), 0.3)
+    page = preview.draw(
+        image, Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3))), stretched,
+        np.ones_like(stretched), GRID, quantile=0.9, fitted=(image, image, GRID), title="t",
+    )  # fmt: skip
+    pixels = np.asarray(page)
+    room = (preview.CONTENT - 2 * preview.GAP) // 3
+    height, width = preview._fit((90, 60), (preview.RESULT_HEIGHT, room))
+    bottom = pixels.shape[0] - 150
+    panels = [
+        pixels[bottom - 300 : bottom, preview.MARGIN + i * (room + preview.GAP) :][:, :width]
+        for i in range(3)
+    ]
+    assert panels[0].std() > 5
+    assert np.array_equal(panels[0], panels[1])
+    assert np.array_equal(panels[0], panels[2])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_display_stretch_draws_the_sky_dark_grey_whatever_its_colour(channels):
+    rng = np.random.default_rng(1)
+    level = np.array([0.016, 0.020, 0.015])[:channels, None, None]
+    planes = level + rng.normal(0, 1e-4, (channels, 50, 50))
+    planes[:, :5] = np.nan
+    shown = drawing.display_stretch(planes, planes).apply(planes)
+    assert np.nanmedian(shown, axis=(1, 2)) == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_display_stretch_keeps_a_sky_visible_that_was_made_neutral():
+    rng = np.random.default_rng(1)
+    level = np.array([0.016, 0.020, 0.015])[:, None, None]
+    noise = rng.normal(0, 1e-4, (3, 50, 50))
+    before, after = level + noise, 0.017 + noise
+    stretch = drawing.display_stretch(before, after)
+    assert np.ptp(stretch.pedestal) == 0
+    colour = np.median(stretch.apply(after), axis=(1, 2))
+    assert np.ptp(colour) < 0.01
+    assert colour.min() > 0.1
+
+
+def test_reducing_takes_means_without_the_missing_samples():
+    planes = np.full((1, 40, 60), 0.5, np.float32)
+    planes[0, ::2, ::3] = 0  # missing: scattered holes do not darken the mean
+    planes[0, :, 30:] = np.nan
+    small = drawing.resample_image(Image(planes), (8, 12))
+    assert small.shape == (1, 8, 12)
+    assert small[0, :, :5] == pytest.approx(0.5, rel=1e-6)
+    assert np.isnan(small[0, :, 7:]).all()
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (100, 1), (64, 64), (999, 31)])
+def test_reducing_keeps_a_ramp_in_place(shape):
+    y = (np.arange(shape[0]) + 0.5) / shape[0]
+    planes = np.broadcast_to(1 + y[:, np.newaxis], (1, *shape)).astype(np.float32)
+    small = drawing.resample_image(Image(planes), (9, 1))
+    expected = 1 + (np.arange(9) + 0.5) / 9
+    assert small[0, 1:-1, 0] == pytest.approx(expected[1:-1], abs=2e-3)
+
+
+def test_enlarging_makes_squares():
+    planes = np.array([[[1, 2], [3, 4]]], np.float32)
+    large = drawing.resample_image(Image(planes), (8, 8))
+    assert np.array_equal(large[0], planes[0].repeat(4, 0).repeat(4, 1))
+
+
+def test_fine_detail_does_not_alias():
+    checks = (np.indices((512, 512)).sum(axis=0) % 2 + 1.0).astype(np.float32)
+    small = drawing.resample_image(Image(checks[np.newaxis]), (100, 100))
+    assert small == pytest.approx(1.5, abs=0.02)
