@@ -4,32 +4,54 @@
 place to start reading.
 """
 
-from .config import Settings
-from .errors import (
-    BackendError,
-    Cancelled,
-    FastbgError,
-    InputError,
-    OutputError,
-    SettingsError,
-)
-from .model import BackgroundModel
-from .pipeline import preview_file, process_file, remove_background
-from .progress import Progress
-from .result import Result
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "BackendError",
-    "BackgroundModel",
-    "Cancelled",
-    "FastbgError",
-    "InputError",
-    "OutputError",
-    "Progress",
-    "Result",
-    "Settings",
-    "SettingsError",
-    "preview_file",
-    "process_file",
-    "remove_background",
-]
+if TYPE_CHECKING:
+    from .config import Settings as Settings
+    from .errors import BackendError as BackendError
+    from .errors import Cancelled as Cancelled
+    from .errors import FastbgError as FastbgError
+    from .errors import InputError as InputError
+    from .errors import OutputError as OutputError
+    from .errors import SettingsError as SettingsError
+    from .model import BackgroundModel as BackgroundModel
+    from .pipeline import preview_file as preview_file
+    from .pipeline import process_file as process_file
+    from .pipeline import remove_background as remove_background
+    from .progress import Progress as Progress
+    from .result import Result as Result
+
+_HOMES = {
+    "config": ["Settings"],
+    "errors": [
+        "BackendError",
+        "Cancelled",
+        "FastbgError",
+        "InputError",
+        "OutputError",
+        "SettingsError",
+    ],
+    "model": ["BackgroundModel"],
+    "pipeline": ["preview_file", "process_file", "remove_background"],
+    "progress": ["Progress"],
+    "result": ["Result"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at first use, so that ``fastbg --help`` need not wait for numpy.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("fastbg")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -21,12 +21,20 @@ def no_link(*_):
     raise OSError("no hard links here")
 
 
+def write_all(targets, text, *, then=lambda: None, overwrite=False):
+    with atomic.staged(targets, overwrite=overwrite) as parts:
+        for part in parts:
+            part.write_text(text)
+        then()
+
+
 def test_outputs_appear_together_and_only_at_the_end(tmp_path):
     targets = [tmp_path / "a.xisf", tmp_path / "new" / "deep" / "b.png"]
     with atomic.staged(targets) as parts:
         for part, target in zip(parts, targets, strict=True):
             assert part.parent == target.parent
-            assert part.name.startswith(".") and part.name.endswith(".part")
+            assert part.name.startswith(".")
+            assert part.name.endswith(".part")
             part.write_text(target.name)
         assert not any(target.exists() for target in targets)
     assert everything(tmp_path) == {
@@ -44,10 +52,15 @@ def test_nothing_is_left_when_the_body_raises(tmp_path, error, written):
     old.write_text("precious")
     before = everything(tmp_path)
     targets = [old, tmp_path / "new" / "deep" / "b"]
-    with pytest.raises(error), atomic.staged(targets, overwrite=True) as parts:
-        for part in parts[:written]:
-            part.write_text("half")
-        raise error
+
+    def fail():
+        with atomic.staged(targets, overwrite=True) as parts:
+            for part in parts[:written]:
+                part.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert everything(tmp_path) == before
 
 
@@ -71,9 +84,8 @@ def test_all_targets_are_restored_when_the_last_cannot_be_moved(
     if not hard_links:
         monkeypatch.setattr(os, "link", no_link)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected), atomic.staged(targets, overwrite=True) as parts:
-        for part in parts:
-            part.write_text("new")
+    with pytest.raises(expected):
+        write_all(targets, "new", overwrite=True)
     assert everything(tmp_path) == before
 
 
@@ -91,10 +103,8 @@ def test_overwriting_leaves_only_the_new_file(tmp_path, monkeypatch, hard_links)
 
 def test_a_target_that_appears_meanwhile_is_kept(tmp_path):
     targets = [tmp_path / "a", tmp_path / "b"]
-    with pytest.raises(OutputError, match="already exists"), atomic.staged(targets) as parts:
-        for part in parts:
-            part.write_text("ours")
-        targets[1].write_text("theirs")
+    with pytest.raises(OutputError, match="already exists"):
+        write_all(targets, "ours", then=lambda: targets[1].write_text("theirs"))
     assert everything(tmp_path) == {"b": b"theirs"}
 
 
@@ -112,7 +122,8 @@ def test_the_file_behind_a_symbolic_link_is_replaced(tmp_path):
     link.symlink_to(real)
     with atomic.staged([link], overwrite=True) as [part]:
         part.write_text("new")
-    assert link.is_symlink() and real.read_text() == "new"
+    assert link.is_symlink()
+    assert real.read_text() == "new"
     assert sorted(everything(tmp_path)) == ["link", "real", "real/file"]
 
 
@@ -147,7 +158,9 @@ def test_two_threads_write_beside_each_other(tmp_path):
         thread.join()
     files = everything(tmp_path)
     assert files.pop("shared") in (b"a", b"b")
-    assert len(files) == 41 and files["new/a3"] == b"a" and files["new/b3"] == b"b"
+    assert len(files) == 41
+    assert files["new/a3"] == b"a"
+    assert files["new/b3"] == b"b"
 
 
 def test_possible_targets_are_accepted_and_nothing_is_left(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fastbg import drawing, preview
 from fastbg.image import Image
 from fastbg.stretch import Stretch
@@ -160,7 +161,7 @@ def test_one_linear_value_has_one_colour_in_all_three_panels():
     )  # fmt: skip
     pixels = np.asarray(page)
     room = (preview.CONTENT - 2 * preview.GAP) // 3
-    height, width = preview._fit((90, 60), (preview.RESULT_HEIGHT, room))
+    _, width = preview._fit((90, 60), (preview.RESULT_HEIGHT, room))
     bottom = pixels.shape[0] - 150
     panels = [
         pixels[bottom - 300 : bottom, preview.MARGIN + i * (room + preview.GAP) :][:, :width]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fastbg.errors import SettingsError
 from fastbg.sky import simulate_sky
 

@@ -33,14 +33,14 @@ def check_targets(
         with _reported(path):
             target = Path(os.path.realpath(path))
             if target.is_dir():
-                raise OutputError(f"{path}: is a directory: give a file name")
+                raise OutputError(f"{path} is a directory: give a file name")
             if str(target) in taken or _same_file(target, taken):
-                raise OutputError(f"{path}: is also an input: give another name")
+                raise OutputError(f"{path} is also an input: give another name")
             if str(target) in seen or _same_file(target, seen):
-                raise OutputError(f"{path}: is asked for twice: give each output its own name")
+                raise OutputError(f"{path} is asked for twice: give each output its own name")
             _refuse_existing(target, overwrite)
             if target.exists() and not target.is_file():
-                raise OutputError(f"{path}: is not a regular file: give another name")
+                raise OutputError(f"{path} is not a regular file: give another name")
             _probe(target.parent)
             seen.add(str(target))
 
@@ -73,7 +73,13 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
             with _reported(part.parent):
                 _make_folder(part.parent, undo)
             undo.callback(_remove, part)
-        yield parts
+        try:
+            yield parts
+        except OSError as error:
+            raise OutputError(
+                f"{targets[0].parent}: cannot write there ({error.strerror or error}): "
+                "free some space or choose another folder"
+            ) from error
         for part, target in zip(parts, targets, strict=True):
             with _reported(target):
                 _flush(part)
@@ -93,13 +99,13 @@ def _reported(path: PathLike) -> Iterator[None]:
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{os.fspath(path)}: cannot be written ({cause}): choose another name or folder"
+            f"{os.fspath(path)} cannot be written ({cause}): choose another name or folder"
         ) from error
 
 
 def _refuse_existing(target: Path, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(target):
-        raise OutputError(f"{target}: already exists: allow overwriting or give another name")
+        raise OutputError(f"{target} already exists: allow overwriting or give another name")
 
 
 def _same_file(target: Path, others: Iterable[str]) -> bool:

@@ -160,16 +160,18 @@ def read(path: str | os.PathLike[str]) -> XisfImage:
         with open(path, "rb") as file:
             return _read(file)
     except InputError as error:
-        raise InputError(f"{os.fspath(path)}: {error}") from error
+        raise InputError(f"{os.fspath(path)} {error}") from error
     except FileNotFoundError as error:
-        raise InputError(f"{os.fspath(path)}: no such file: check the name") from error
+        raise InputError(f"{os.fspath(path)} does not exist: check the name") from error
     except PermissionError as error:
         raise InputError(
-            f"{os.fspath(path)}: no permission to read it: change its permissions"
+            f"{os.fspath(path)} cannot be read (no permission): change its permissions"
         ) from error
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
-        raise InputError(f"{os.fspath(path)}: cannot be read ({cause})") from error
+        raise InputError(
+            f"{os.fspath(path)} cannot be read ({cause}): check the name and the disk"
+        ) from error
 
 
 def write(

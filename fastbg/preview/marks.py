@@ -1,0 +1,92 @@
+"""Control points as marks to lay over a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .page import Colour
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+INITIAL: Colour = (255, 255, 255)
+FITTED: Colour = (255, 190, 70)
+OUTLINE: Colour = (10, 12, 16)
+
+MARGIN = 12
+"""Pixels that marks may reach beyond the picture they belong to."""
+
+
+def radius_for(size: tuple[int, int], count: int) -> float:
+    """A radius in pixels that leaves room between so many marks on a picture of that size."""
+    return float(np.clip(0.16 * np.sqrt(size[0] * size[1] / max(1, count)), 3, 6))
+
+
+def draw(
+    size: tuple[int, int], initial: np.ndarray, fitted: np.ndarray | None, radius: float
+) -> Picture:
+    """Control points as a transparent layer, `MARGIN` larger than the picture on every side.
+
+    Rings where they began, dots where they were fitted, a line between the two, and an arrow on
+    the edge for those fitted outside the frame.
+
+    Parameters
+    ----------
+    size : (h, w)
+        Of the picture.
+    initial, fitted : ndarray, (N, 2)
+        Normalised (y, x); those that are not finite are left out.
+    radius : float
+        Of the rings, in pixels.
+
+    Returns
+    -------
+    PIL.Image.Image, RGBA
+    """
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    fine = 3  # Pillow draws without anti-aliasing: draw larger, then reduce
+    height, width = size
+    layer = pil.new(
+        "RGBA",
+        ((width + 2 * MARGIN) * fine, (height + 2 * MARGIN) * fine),
+        (*OUTLINE, 0),
+    )
+    pen = ImageDraw.Draw(layer)
+    radius *= fine
+
+    def place(points: np.ndarray) -> np.ndarray:
+        return (points[:, ::-1] * (width, height) + MARGIN) * fine
+
+    starts = place(initial)
+    if fitted is not None:
+        ends, targets = place(np.clip(fitted, 0, 1)), place(fitted)
+        for start, end in zip(starts, ends, strict=True):
+            if np.isfinite([start, end]).all():
+                pen.line([*start, *end], (*FITTED, 150), fine)
+    for x, y in starts[np.isfinite(starts).all(axis=1)]:
+        pen.ellipse(_square(x, y, radius + 4), None, (*OUTLINE, 255), 12)
+        pen.ellipse(_square(x, y, radius), None, (*INITIAL, 255), 5)
+    if fitted is not None:
+        for end, target in zip(ends, targets, strict=True):
+            if not np.isfinite(target).all():
+                continue
+            outward = target - end
+            distance = float(np.hypot(*outward))
+            if distance < 0.5 * fine:
+                pen.ellipse(
+                    _square(end[0], end[1], 0.62 * radius), (*FITTED, 255), (*OUTLINE, 255), 3
+                )
+            else:
+                along = outward / distance * max(radius, 4 * fine)
+                across = 0.7 * along[::-1] * (1, -1)
+                arrow = [end + 0.6 * along, end - along + across, end - along - across]
+                pen.polygon([tuple(p) for p in arrow], (*FITTED, 255), (*OUTLINE, 255), 3)
+    return layer.reduce(fine)
+
+
+def _square(x: float, y: float, radius: float) -> tuple[float, float, float, float]:
+    return x - radius, y - radius, x + radius, y + radius

@@ -1,0 +1,24 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real images, which the project does not ship; tests that need them are skipped without."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FASTBG_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("no real images here (set FASTBG_TEST_DATA to their folder)")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260101)

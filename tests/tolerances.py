@@ -1,0 +1,40 @@
+"""Every tolerance of the tests of the numerical core, each with its reason."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Two float64 programs of the same formulas: rounding of sums in another order, amplified where
+# S is a small difference of larger terms.
+FLOAT64 = 1e-11
+
+# What issue and design ask of the golden reference against automatic differentiation; what is
+# left of central differences after one Richardson step is of the same size.
+DERIVATIVE = 1e-6
+
+# The initial system has a condition number of some 1e4, and scipy solves it by other means.
+SOLVED_SYSTEM = 1e-9
+
+# float32 evaluators against float64. S adds up N + 3 products with 24 bits each, relative to the
+# largest |S|; the loss is a mean of logarithms, so its absolute error is the relative one of their
+# arguments; gradients sum many terms of both signs, so their error is relative to their L2 norm.
+FLOAT32_VALUES = 5e-6
+FLOAT32_LOSS = 5e-6
+FLOAT32_GRADIENT = 5e-5
+
+# Samples are float32: one rounding (2^-24) in, one out, and a few operations between.
+FLOAT32_SAMPLES = 1e-6
+
+
+def relative_l2(found: np.ndarray, expected: np.ndarray) -> float:
+    """|found - expected| / |expected|, Euclidean; the absolute error where nothing is expected."""
+    expected = np.asarray(expected)
+    difference = np.linalg.norm(np.asarray(found) - expected)
+    return float(difference / (np.linalg.norm(expected) or 1))
+
+
+def relative_max(found: np.ndarray, expected: np.ndarray) -> float:
+    """max |found - expected| / max |expected|; the absolute error where nothing is expected."""
+    expected = np.asarray(expected)
+    difference = np.abs(np.asarray(found) - expected).max()
+    return float(difference / (np.abs(expected).max() or 1))
