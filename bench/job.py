@@ -31,7 +31,9 @@ def main(shape: tuple[int, int]) -> None:
         report = json.loads(done.stdout)
         model = xisf.read(report["outputs"]["background"]).samples
     fit = report["fit"]
-    print(f"{shape[0]} x {shape[1]} x 3, {fit['threads']} threads, {fit['backend']} {fit['detail']}")
+    print(
+        f"{shape[0]} x {shape[1]} x 3, {fit['threads']} threads, {fit['backend']} {fit['detail']}"
+    )
     for stage, seconds in report["seconds"].items():
         print(f"  {stage:8} {seconds:7.2f} s")
     print(f"  peak memory {report['peak_memory_bytes'] / 1e6:.0f} MB")

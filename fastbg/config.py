@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from .backends.base import NAMES
@@ -79,35 +81,37 @@ class Settings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        _at_least("downscaling factor", self.downscaling_factor, 1)
+        _whole("downscaling factor", self.downscaling_factor, 1)
         _one_of("downscaling function", self.downscaling_func, ("median", "mean"))
-        if not 0 < self.quantile <= 1:
+        if not 0 < _number("quantile", self.quantile) <= 1:
             raise SettingsError(f"the quantile must lie in (0, 1], not {self.quantile:g}")
-        _at_least("number of control points", self.control_points, 1)
+        _whole("number of control points", self.control_points, 1)
         _one_of("order", self.order, (1, 2, 3, 4))
-        if not self.threshold_min < self.threshold_max:
-            raise SettingsError(
-                f"the lower threshold ({self.threshold_min:g}) must lie below the upper one "
-                f"({self.threshold_max:g})"
-            )
+        low = _number("lower threshold", self.threshold_min)
+        high = _number("upper threshold", self.threshold_max)
+        if not low < high:
+            raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
         _one_of("initializer", self.initializer, ("random", "grid"))
-        _at_least("number of epochs", self.epochs, 1)
-        _at_least("alpha", self.alpha, 0)
-        _at_least("number of starts", self.starts, 1)
-        if not 0 < self.learning_rate < float("inf"):
+        _whole("number of epochs", self.epochs, 1)
+        if not _number("alpha", self.alpha) >= 0:
+            raise SettingsError(f"alpha must be at least 0, not {self.alpha:g}")
+        _whole("number of starts", self.starts, 1)
+        if not _number("learning rate", self.learning_rate) > 0:
             raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")
-        _at_least("seed", self.seed, 0)
-        if isinstance(self.pedestal, str):
-            _one_of("pedestal", self.pedestal, (*PEDESTALS, "a number"))
-        elif not abs(self.pedestal) < float("inf"):
-            raise SettingsError(f"the pedestal must be finite, not {self.pedestal:g}")
+        _whole("seed", self.seed, 0)
+        if not isinstance(self.pedestal, str):
+            _number("pedestal", self.pedestal)
+        elif self.pedestal not in PEDESTALS:
+            raise SettingsError(
+                f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {self.pedestal}"
+            )
         _one_of("mode", self.mode, ("subtract", "divide"))
         if self.mode == "divide" and self.pedestal == "ancestor":
             raise SettingsError(
                 "the pedestal ancestor belongs to subtraction; choose another to divide"
             )
         _one_of("backend", self.backend, ("auto", *NAMES))
-        _at_least("number of threads", self.threads, 0)
+        _whole("number of threads", self.threads, 0)
 
     @property
     def worker_threads(self) -> int:
@@ -123,9 +127,15 @@ class Settings:
         return asdict(self)
 
 
-def _at_least(name: str, value: float, low: float) -> None:
-    if not low <= value < float("inf"):
-        raise SettingsError(f"the {name} must be at least {low}, not {value}")
+def _number(name: str, value: float) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise SettingsError(f"the {name} must be a finite number, not {value}")
+    return value
+
+
+def _whole(name: str, value: int, low: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+        raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:

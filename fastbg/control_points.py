@@ -15,21 +15,18 @@ def random_points(count: int, rng: np.random.Generator) -> np.ndarray:
     return rng.random((count, 2))
 
 
-def grid_points(count: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """A regular grid of ``grid_size(count)**2`` points from the first to the last pixel centre.
+def grid_points(count: int, shape: tuple[int, int]) -> np.ndarray:
+    """A regular grid of ``grid_size(count)**2`` points over a down-scaled image (h, w).
 
-    Parameters
-    ----------
-    y, x : ndarray, (h,) and (w,)
-        Normalised coordinates of the rows and columns of the fit.
+    At ``linspace(0, h - 1, n) / h`` and likewise across, as the ancestor places them, so that
+    equal settings start from equal control points.
 
     Returns
     -------
-    ndarray, (N, 2), float64, as (y, x), row by row
+    ndarray, (N, 2), float64, normalised (y, x), row by row
     """
     n = grid_size(count)
-    rows = np.linspace(y[0], y[-1], n) if n > 1 else [0.5]
-    columns = np.linspace(x[0], x[-1], n) if n > 1 else [0.5]
+    rows, columns = (np.linspace(0, size - 1, n) / size for size in shape)
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
@@ -63,6 +60,10 @@ def initial_values(
 
 
 def _nearest(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Index of the nearest element of an increasing array."""
+    """Index of the nearest element of an increasing array.
+
+    Grid points may lie halfway. Rounded to float32, they fall to the side that the ancestor, which
+    holds them so, takes too; the upper one if they are exactly halfway.
+    """
     middle = (centres[1:] + centres[:-1]) / 2
-    return np.searchsorted(middle, positions)
+    return np.searchsorted(middle, positions.astype(np.float32), side="right")

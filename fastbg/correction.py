@@ -54,14 +54,14 @@ def correct(
             np.subtract(plane, background, out=plane, where=used)
             np.add(plane, level32, out=plane, where=used)
         else:
-            np.divide(plane, background, out=plane, where=used & (background != 0))
-            np.multiply(plane, level32, out=plane, where=used)
+            # Where the model is zero there is nothing to divide by: those samples stay.
+            divisible = used & (background != 0)
+            np.divide(plane, background, out=plane, where=divisible)
+            np.multiply(plane, level32, out=plane, where=divisible)
     return corrected, levels
 
 
-def _levels(
-    model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float
-) -> np.ndarray:
+def _levels(model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float) -> np.ndarray:
     channels = len(model)
     if pedestal == "none":
         return np.full(channels, 0.0 if mode == "subtract" else 1.0)
@@ -71,9 +71,7 @@ def _levels(
     return np.full(channels, medians.mean()) if pedestal == "neutral" else medians
 
 
-def _ancestor(
-    image: Image, model: np.ndarray, valid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _ancestor(image: Image, model: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     corrected = image.planes.copy()
     levels = np.empty(image.channels)
     for k, used in enumerate(valid):

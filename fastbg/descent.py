@@ -105,6 +105,6 @@ def descend(
         parameters = parameters - step * first_moment / (np.sqrt(second_moment) + ADAM_EPS)
         if plateau.runs_out(loss):
             plateau.waited = 0
-            learning_rate = max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE)
+            learning_rate = min(learning_rate, max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE))
 
     return Descent(best, float(lowest), np.array(losses), reason)

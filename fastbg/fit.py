@@ -54,7 +54,7 @@ def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:
     if settings.initializer == "random":
         points = [random_points(n, rng) for rng in generators]
     else:
-        grid = grid_points(n, problem.y, problem.x)
+        grid = grid_points(n, problem.data.shape[:2])
         points = [grid, *(jittered(grid, rng) for rng in generators[1:])]
     kept = np.count_nonzero(problem.kept)
     if kept == 0:
@@ -89,8 +89,9 @@ def fit_spline(
         See `starting_points`.
     """
     fits: list[tuple[Spline, Descent]] = []
+    starts = starting_points(problem, settings)
     objective = backend.open_problem(problem, settings.worker_threads)
-    for number, points in enumerate(starting_points(problem, settings)):
+    for number, points in enumerate(starts):
         values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
         start = interpolate(points, values, problem.order)
         done = number * settings.epochs

@@ -25,9 +25,7 @@ class Image:
     planes: np.ndarray
 
     @classmethod
-    def from_samples(
-        cls, samples: np.ndarray, bounds: tuple[float, float] | None = None
-    ) -> Image:
+    def from_samples(cls, samples: np.ndarray, bounds: tuple[float, float] | None = None) -> Image:
         """Take an array as users and files give it.
 
         Parameters

@@ -42,7 +42,7 @@ class Problem:
     @property
     def kept(self) -> np.ndarray:
         """(h, w) bool: pixels with weight in some channel. Only these are ever evaluated."""
-        return self.weight.any(axis=2)
+        return np.any(self.weight, axis=2)
 
 
 def loss_and_slope(

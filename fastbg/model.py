@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,16 @@ class BackgroundModel:
         ------
         BackendError
             If the backend is not available.
+        ValueError
+            For an empty shape, or rows that are not consecutive.
         """
         settings = Settings(backend=backend, threads=threads)
         shape = shape or self.shape
-        first, last, _ = rows.indices(shape[0])
-        planes = np.empty((self.spline.weights.shape[1], max(0, last - first), shape[1]), np.float32)
+        first, last, step = rows.indices(shape[0])
+        if min(shape) < 1 or step != 1:
+            raise ValueError("render needs a shape of at least 1 x 1 and consecutive rows")
+        channels = self.spline.weights.shape[1]
+        planes = np.empty((channels, max(0, last - first), shape[1]), np.float32)
         for band in row_bands((planes.shape[1], shape[1])):
             wanted = slice(first + band.start, first + band.stop)
             planes[:, band], _ = self.render_planes(
@@ -134,28 +140,34 @@ class BackgroundModel:
             centres, weights, polynomial = (
                 np.array(content[key], np.float64) for key in ("centres", "weights", "polynomial")
             )
-            stretch = Stretch(
-                *(
-                    np.array(content["stretch"][key], np.float64)
-                    for key in ("pedestal", "scale", "midtones")
-                ),
-                float(content["stretch"]["target"]),
+            saved = content["stretch"]
+            pedestal, scale, midtones = (
+                np.array(saved[key], np.float64) for key in ("pedestal", "scale", "midtones")
             )
-            height, width = map(int, content["shape"])
-            order = int(content["order"])
+            stretch = Stretch(pedestal, scale, midtones, float(saved["target"]))
+            height, width = (operator.index(size) for size in content["shape"])
+            order = operator.index(content["order"])
             n, channels = weights.shape
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the background model is damaged ({error}): fit it again") from error
         fits = (
             centres.shape == (n, 2)
             and polynomial.shape == (3, channels)
-            and stretch.pedestal.shape == stretch.scale.shape == stretch.midtones.shape == (channels,)
+            and stretch.pedestal.shape == stretch.scale.shape == (channels,)
+            and stretch.midtones.shape == (channels,)
             and order in (1, 2, 3, 4)
             and channels in (1, 3)
             and min(height, width, n) > 0
+            and all(np.isfinite(a).all() for a in (centres, weights, polynomial))
+            and np.isfinite(stretch.pedestal).all()
+            and (stretch.scale > 0).all()
+            and ((stretch.midtones > 0) & (stretch.midtones < 1)).all()
+            and 0 < stretch.target < 1
         )
         if not fits:
-            raise InputError("the background model is damaged (sizes disagree): fit it again")
+            raise InputError(
+                "the background model is damaged (its numbers do not fit together): fit it again"
+            )
         return cls(Spline(centres, weights, polynomial, order), stretch, (height, width))
 
     def save(self, path: str | Path) -> None:
@@ -189,7 +201,7 @@ class BackgroundModel:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from error
         except ValueError as error:
-            raise InputError(f"{path} is not JSON ({error}): give a saved background model") from error
+            raise InputError(f"{path} is not JSON ({error}): give a saved model") from error
         if not isinstance(content, dict):
             raise InputError(f"{path} holds no background model: give a saved one")
         return cls.from_dict(content)

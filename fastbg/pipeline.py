@@ -61,6 +61,7 @@ def prepare(
             low, high = settings.threshold_min, settings.threshold_max
             used = weight_from_thresholds(stretched, low, high)
         else:
+            weight = np.asarray(weight)
             weight = 1 - weight if settings.invert_mask else weight
             used = weight_from_image(weight, image.shape, stretched, factor, function)
         problem = Problem(
@@ -218,9 +219,7 @@ def process_file(
             xisf.write(part, pixels, source=source, history=history, compress=compress)
         if preview:
             _draw(path, prepared, settings, result).save(parts[-1], format="png")
-    reporting.finish(
-        result.report, stages, source=path, outputs=targets, warnings=source.warnings
-    )
+    reporting.finish(result.report, stages, source=path, outputs=targets, warnings=source.warnings)
     return result
 
 
@@ -229,6 +228,7 @@ def preview_file(
     output: str | Path,
     *,
     mask: str | Path | None = None,
+    fit: bool = False,
     overwrite: bool = False,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
@@ -236,12 +236,13 @@ def preview_file(
 ) -> dict[str, Any]:
     """Write a PNG of what a fit would see: the stretched image, the mask, the control points.
 
-    Parameters and errors as for `process_file`; ``output`` is the PNG.
+    Parameters and errors as for `process_file`; ``output`` is the PNG. With ``fit``, it also shows
+    before, model and after.
 
     Returns
     -------
     dict
-        The part of the report that is known before a fit: see `fastbg.report`.
+        The report; without ``fit``, the part that is known before one: see `fastbg.report`.
     """
     settings = replace(settings or Settings(), **options)
     path, targets = Path(path), {"preview": Path(output)}
@@ -249,9 +250,10 @@ def preview_file(
 
     stages = Stages(progress)
     source, prepared = _read_and_prepare(path, mask, settings, stages)
+    result = solve(prepared, settings, stages) if fit else None
+    report = result.report if result else reporting.describe_preparation(prepared, settings)
     with stages.stage("write"), atomic.staged([*targets.values()], overwrite=overwrite) as (part,):
-        _draw(path, prepared, settings, None).save(part, format="png")
-    report = reporting.describe_preparation(prepared, settings)
+        _draw(path, prepared, settings, result).save(part, format="png")
     reporting.finish(report, stages, source=path, outputs=targets, warnings=source.warnings)
     return report
 
@@ -289,18 +291,18 @@ def _read(path: Path) -> tuple[xisf.XisfImage, Image]:
         raise InputError(f"{path}: {error}") from error
 
 
-def _draw(
-    path: Path, prepared: Prepared, settings: Settings, result: Result | None
-) -> Picture:
+def _draw(path: Path, prepared: Prepared, settings: Settings, result: Result | None) -> Picture:
     """The preview of a file, with its result if there is one."""
     from . import preview
 
     if result is None:
         points, fitted = starting_points(prepared.problem, settings)[0], None
     else:
-        planes = (np.moveaxis(a, 2, 0) for a in (result.background, result.corrected))
         points = result.fit.start.centres
-        fitted = (*map(Image, planes), result.spline.centres)
+        background, after = (
+            Image(np.moveaxis(array, 2, 0)) for array in (result.background, result.corrected)
+        )
+        fitted = (background, after, result.spline.centres)
     return preview.draw(
         prepared.image,
         prepared.stretch,

@@ -13,9 +13,9 @@
 ``fitted``
     ``height`` and ``width`` of the down-scaled image, its ``usable_pixels``.
 ``fit``
-    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the best),
-    ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged), ``history``
-    (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``.
+    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the
+    best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged),
+    ``history`` (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples.
@@ -104,6 +104,7 @@ def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, An
 def describe_fit(fit: Fit, backend: str, settings: Settings) -> dict[str, Any]:
     """The part of a report about the descent."""
     losses = fit.descent.losses
+    losses = losses[np.isfinite(losses)]
     shown = np.unique(np.linspace(0, len(losses) - 1, 100).round().astype(int))
     return {
         "backend": backend,
@@ -112,7 +113,7 @@ def describe_fit(fit: Fit, backend: str, settings: Settings) -> dict[str, Any]:
         "control_points": len(fit.spline.centres),
         "loss": fit.descent.loss,
         "first_loss": float(losses[0]),
-        "iterations": len(losses),
+        "iterations": len(fit.descent.losses),
         "ended": fit.descent.reason,
         "history": losses[shown].tolist(),
         "losses_of_starts": fit.losses,
@@ -142,7 +143,7 @@ def add_statistics(
     }
     below = int(np.count_nonzero(valid & (corrected < 0)))
     above = int(np.count_nonzero(valid & (corrected > 1)))
-    report["counts"] |= {"held": int(held), "below_0": below, "above_1": above}
+    report["counts"] |= {"held": held, "below_0": below, "above_1": above}
     samples = image.size
     if held:
         report["warnings"].append(

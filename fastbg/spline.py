@@ -33,7 +33,7 @@ class Spline:
     order: int
 
     def flatten(self) -> np.ndarray:
-        """All free parameters, (N (2 + K) + 3 K,): centres, weights, polynomial, each row by row."""
+        """All free parameters, (N (2 + K) + 3 K,): centres, weights, polynomial, row by row."""
         return np.concatenate([self.centres.ravel(), self.weights.ravel(), self.polynomial.ravel()])
 
     @classmethod
@@ -50,7 +50,7 @@ class Spline:
 
 
 def phi(q: np.ndarray, order: int) -> np.ndarray:
-    """Polyharmonic kernel of a squared distance q: r, r^2 log r, r^3, r^4 log r for orders 1 to 4."""
+    """Polyharmonic kernel of a squared distance: r, r^2 log r, r^3, r^4 log r (orders 1 to 4)."""
     bounded = np.maximum(q, EPS)
     match order:
         case 1:

@@ -77,7 +77,8 @@ class Stretch:
             name = f"channel {k + 1} of {image.channels}"
             if not values.size:
                 raise InputError(
-                    f"{name} is empty: every sample is zero or not a number; give an image with data"
+                    f"{name} is empty: every sample is zero or not a number; "
+                    "give an image with data"
                 )
             low, middle, high = quantiles(values, [0, 0.5, quantile])
             if low == values.max():
@@ -124,8 +125,9 @@ class Stretch:
         held : int
             How many values lay outside [0, 1].
         """
-        pedestal, scale, midtones = (c.astype(stretched.dtype) for c in self._columns(stretched.ndim))
-        held = np.count_nonzero((stretched < 0) | (stretched > 1))
+        columns = self._columns(stretched.ndim)
+        pedestal, scale, midtones = (column.astype(stretched.dtype) for column in columns)
+        held = int(np.count_nonzero((stretched < 0) | (stretched > 1)))
         linear = imtf(np.clip(stretched, 0, 1), midtones, self.target)
         linear *= scale
         linear += pedestal

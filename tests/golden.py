@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastbg.backends.numpy import spline_values
 from fastbg.loss import Problem
 from fastbg.spline import Spline
 
@@ -78,7 +79,7 @@ def loss_and_gradient(problem: Problem, spline: Spline) -> tuple[float, Spline]:
     for (y, x, m, _, model), r, a in zip(pixels, residuals, arguments, strict=True):
         mean = sum(r) / channels
         for k in range(channels):
-            sign = (r[k] > 0) - (r[k] < 0)
+            sign = int(r[k] > 0) - int(r[k] < 0)
             g = m[k] / channels * (-sign - 2 * (r[k] - mean) + 2 * alpha * (r[k] < 0))
             g /= len(pixels) * a
             g += alpha * mean_inverse * (-2 / samples) * (model[k] < 0)
@@ -131,14 +132,14 @@ def make_case(
         order,
     )
     grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
-    model = dense_values(spline, grid)
+    model = spline_values(spline, grid)
     level = {
         "positive": 0.3 - model.min(axis=0),
         "mixed": -np.median(model, axis=0),
         "negative": -0.1 - model.max(axis=0),
     }[background]
     spline.polynomial[2] = as_float32(spline.polynomial[2] + level)
-    model = dense_values(spline, grid).reshape(*shape, channels)
+    model = spline_values(spline, grid).reshape(*shape, channels)
 
     residual = rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
     weight = as_float32(rng.uniform(0.1, 1, model.shape))
@@ -146,15 +147,6 @@ def make_case(
     if not weight.any():
         raise ValueError("no pixel is left: choose another seed")
     return Problem(as_float32(model + residual), weight, y, x, order, alpha), spline
-
-
-def dense_values(spline: Spline, points: np.ndarray) -> np.ndarray:
-    """The spline at points (P, 2), by one matrix product: (P, K), float64."""
-    q = ((points[:, np.newaxis] - spline.centres) ** 2).sum(axis=-1)
-    kernel = np.array([phi(value, spline.order) for value in q.ravel()]).reshape(q.shape)
-    return kernel @ spline.weights + np.column_stack([points, np.ones(len(points))]) @ (
-        spline.polynomial
-    )
 
 
 def parts(gradient: Spline) -> dict[str, np.ndarray]:

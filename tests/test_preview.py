@@ -1,12 +1,13 @@
-"""The preview picture and the drawing functions under it."""
+"""The preview picture and the parts that it is drawn of."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fastbg import drawing, preview
+from fastbg import preview
 from fastbg.image import Image
+from fastbg.preview import fit_input, fit_result, histogram, marks, page, pictures
 from fastbg.stretch import Stretch
 
 RNG_SEED = 5
@@ -39,7 +40,7 @@ def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options)
 def test_any_shape_is_drawn_on_one_page(shape, channels):
     picture = draw(shape, channels, fit=True)
     assert picture.mode == "RGB"
-    assert picture.width == preview.WIDTH
+    assert picture.width == page.WIDTH
     assert 600 < picture.height < 2600
     without = draw(shape, channels, fit=False)
     assert without.height < picture.height
@@ -47,9 +48,9 @@ def test_any_shape_is_drawn_on_one_page(shape, channels):
 
 def test_the_page_has_empty_margins():
     pixels = np.asarray(draw((300, 450)))
-    margin = preview.MARGIN - drawing.MARK_MARGIN
+    margin = page.MARGIN - marks.OVERHANG
     for side in (pixels[:margin], pixels[-margin:], pixels[:, :margin], pixels[:, -margin:]):
-        assert (side == preview.PAGE).all()
+        assert (side == page.BACKDROP).all()
 
 
 def test_long_and_odd_texts_stay_inside():
@@ -57,7 +58,7 @@ def test_long_and_odd_texts_stay_inside():
         (60, 90), title="x" * 500, captions=["word " * 200, "y" * 400, "", "é 日本 \n z"]
     )
     pixels = np.asarray(picture)
-    assert (pixels[:, -preview.MARGIN + drawing.MARK_MARGIN :] == preview.PAGE).all()
+    assert (pixels[:, -page.MARGIN + marks.OVERHANG :] == page.BACKDROP).all()
     assert picture.height > draw((60, 90)).height
 
 
@@ -82,6 +83,29 @@ def test_a_constant_and_an_empty_image_are_drawn():
         )  # fmt: skip
 
 
+def test_one_dead_pixel_does_not_squeeze_the_histogram():
+    image = sky_image((200, 300), 1)
+    plots = []
+    for pedestal in (0.05, -5.0, -50.0):
+        # Median 0.075 and quantile 0.095, as the image has them, above any pedestal.
+        scale = 0.095 - pedestal
+        stretch = Stretch(*map(np.atleast_1d, (pedestal, scale, (0.075 - pedestal) / scale)))
+        sheet = page.Page()
+        values = histogram.marked_values(stretch, 0.95, None)
+        histogram.draw(sheet, (40, 100, 840, 600), image, stretch, values)
+        plots.append(np.asarray(sheet.picture)[100:500, 92:840])
+    near, far, farther = plots
+    curve = page.CHANNELS[1][0][1]
+    # Rounding of the pedestal may move a line by a pixel, no more.
+    assert (far != farther).mean() < 0.01, "the axis no longer follows the pedestal"
+    assert (near != far).mean() > 0.05
+    for plot, named in ((near, False), (far, True)):
+        filled = (plot[-40] != page.PANEL).any(axis=1)
+        assert filled.mean() > 0.25, "the curve is wide enough to read"
+        arrow = (plot[8:22, 6:20] == curve).all(axis=2)
+        assert arrow.any() == named
+
+
 def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neutral():
     shape = (80, 120)
     stretched = np.full((*shape, 3), 0.25, np.float32)
@@ -90,9 +114,9 @@ def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neut
     stretched[:, 80:] = np.nan
     weight[:, 80:] = 0
     pixels = np.asarray(draw(shape, fit=False, weight=weight, stretched=stretched)).astype(int)
-    height, width = preview._fit(shape, preview.INPUT_BOX)
-    top = np.flatnonzero((pixels[:, preview.MARGIN + width // 2 - 5] == 64).all(axis=1))[0]
-    panel = pixels[top : top + height, preview.MARGIN : preview.MARGIN + width]
+    height, width = page.size_in(fit_input.BOX, shape)
+    top = np.flatnonzero((pixels[:, page.MARGIN + width // 2 - 5] == 64).all(axis=1))[0]
+    panel = pixels[top : top + height, page.MARGIN : page.MARGIN + width]
     excluded, used, missing = (
         panel[height // 2 - 20 : height // 2 + 20, int(width * x) - 20 : int(width * x) + 20]
         for x in (1 / 6, 1 / 2, 5 / 6)
@@ -100,13 +124,13 @@ def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neut
     assert (excluded[..., 0] - excluded[..., 1] > 40).all(), "red"
     assert len(np.unique(excluded[..., 0])) >= 2, "hatched"
     assert (used == 64).all()
-    assert (missing == drawing.MISSING).all()
+    assert (missing == pictures.MISSING).all()
 
 
 def test_partial_weights_are_tinted_in_proportion_and_full_weights_not_at_all():
     rgb = np.full((1, 5, 3), 100, np.uint8)
     weight = np.array([[[1, 0.75, 0.5, 0.25, np.nan]]])
-    red = drawing.tint_excluded(rgb, weight)[0, :, 0].astype(int)
+    red = pictures.tint_excluded(rgb, weight)[0, :, 0].astype(int)
     assert red[0] == red[4] == 100
     assert 100 < red[1] < red[2] < red[3]
     assert np.ptp(np.diff(red[:4])) <= 1
@@ -116,15 +140,15 @@ def test_an_excluded_island_has_an_outline():
     rgb = np.zeros((30, 30, 3), np.uint8)
     weight = np.ones((1, 30, 30))
     weight[:, 10:20, 10:20] = 0
-    tinted = drawing.tint_excluded(rgb, weight)[..., 0].astype(int)
+    tinted = pictures.tint_excluded(rgb, weight)[..., 0].astype(int)
     assert (tinted[10, 10:20] == tinted[10, 10]).all()
     assert tinted[10, 10] > tinted[11:19, 11:19].max()
     assert tinted[9, 9] == 0
 
 
 def test_marks_are_light_on_dark_so_that_they_show_on_any_picture():
-    layer = np.asarray(drawing.marks((60, 60), np.array([[0.5, 0.5]]), None, 6)).astype(int)
-    centre = 30 + drawing.MARK_MARGIN
+    layer = np.asarray(marks.draw((60, 60), np.array([[0.5, 0.5]]), None, 6)).astype(int)
+    centre = 30 + marks.OVERHANG
     row = layer[centre]
     ring = row[centre + 3 : centre + 10]
     assert (ring[:, :3].min(axis=1) > 200).any()
@@ -135,36 +159,36 @@ def test_marks_are_light_on_dark_so_that_they_show_on_any_picture():
 def test_a_control_point_lands_on_its_place_and_one_outside_on_the_edge():
     nowhere = np.full((1, 2), np.nan)
     for point, inside in (((0.25, 0.75), (0.25, 0.75)), ((0.5, 7.0), (0.5, 1.0))):
-        layer = np.asarray(drawing.marks((100, 200), nowhere, np.array([point]), 6))
+        layer = np.asarray(marks.draw((100, 200), nowhere, np.array([point]), 6))
         y, x = np.nonzero(layer[..., 3] > 100)
-        assert y.mean() - drawing.MARK_MARGIN == pytest.approx(inside[0] * 100, abs=1.5)
-        assert x.mean() - drawing.MARK_MARGIN == pytest.approx(inside[1] * 200, abs=4)
+        assert y.mean() - marks.OVERHANG == pytest.approx(inside[0] * 100, abs=1.5)
+        assert x.mean() - marks.OVERHANG == pytest.approx(inside[1] * 200, abs=4)
 
 
 def test_one_linear_value_has_one_colour_in_all_three_panels():
     rng = np.random.default_rng(0)
     planes = [rng.uniform(0.05, 0.1, (3, 20, 20)) for _ in range(3)]
     colours = []
-    stretch = drawing.display_stretch(*planes)
+    stretch = pictures.display_stretch(*planes)
     for panel in planes:
         panel[:, 3, 4] = (0.06, 0.07, 0.08)
-        colours.append(drawing.to_rgb(stretch.apply(panel))[3, 4])
+        colours.append(pictures.to_rgb(stretch.apply(panel))[3, 4])
     assert (colours[0] == colours[1]).all()
     assert (colours[0] == colours[2]).all()
 
     # On the page itself: the same image three times gives the same panel three times.
     image = sky_image((90, 60), 3)
     stretched = np.full((90, 60, 3), 0.3)
-    page = preview.draw(
+    picture = preview.draw(
         image, Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3))), stretched,
         np.ones_like(stretched), GRID, quantile=0.9, fitted=(image, image, GRID), title="t",
     )  # fmt: skip
-    pixels = np.asarray(page)
-    room = (preview.CONTENT - 2 * preview.GAP) // 3
-    _, width = preview._fit((90, 60), (preview.RESULT_HEIGHT, room))
+    pixels = np.asarray(picture)
+    room = (page.CONTENT - 2 * page.GAP) // 3
+    _, width = page.size_in((fit_result.HEIGHT, room), (90, 60))
     bottom = pixels.shape[0] - 150
     panels = [
-        pixels[bottom - 300 : bottom, preview.MARGIN + i * (room + preview.GAP) :][:, :width]
+        pixels[bottom - 300 : bottom, page.MARGIN + i * (room + page.GAP) :][:, :width]
         for i in range(3)
     ]
     assert panels[0].std() > 5
@@ -178,7 +202,7 @@ def test_the_display_stretch_draws_the_sky_dark_grey_whatever_its_colour(channel
     level = np.array([0.016, 0.020, 0.015])[:channels, None, None]
     planes = level + rng.normal(0, 1e-4, (channels, 50, 50))
     planes[:, :5] = np.nan
-    shown = drawing.display_stretch(planes, planes).apply(planes)
+    shown = pictures.display_stretch(planes, planes).apply(planes)
     assert np.nanmedian(shown, axis=(1, 2)) == pytest.approx(0.25, abs=0.02)
 
 
@@ -187,7 +211,7 @@ def test_the_display_stretch_keeps_a_sky_visible_that_was_made_neutral():
     level = np.array([0.016, 0.020, 0.015])[:, None, None]
     noise = rng.normal(0, 1e-4, (3, 50, 50))
     before, after = level + noise, 0.017 + noise
-    stretch = drawing.display_stretch(before, after)
+    stretch = pictures.display_stretch(before, after)
     assert np.ptp(stretch.pedestal) == 0
     colour = np.median(stretch.apply(after), axis=(1, 2))
     assert np.ptp(colour) < 0.01
@@ -198,7 +222,7 @@ def test_reducing_takes_means_without_the_missing_samples():
     planes = np.full((1, 40, 60), 0.5, np.float32)
     planes[0, ::2, ::3] = 0  # missing: scattered holes do not darken the mean
     planes[0, :, 30:] = np.nan
-    small = drawing.resample_image(Image(planes), (8, 12))
+    small = pictures.resample_image(Image(planes), (8, 12))
     assert small.shape == (1, 8, 12)
     assert small[0, :, :5] == pytest.approx(0.5, rel=1e-6)
     assert np.isnan(small[0, :, 7:]).all()
@@ -208,18 +232,18 @@ def test_reducing_takes_means_without_the_missing_samples():
 def test_reducing_keeps_a_ramp_in_place(shape):
     y = (np.arange(shape[0]) + 0.5) / shape[0]
     planes = np.broadcast_to(1 + y[:, np.newaxis], (1, *shape)).astype(np.float32)
-    small = drawing.resample_image(Image(planes), (9, 1))
+    small = pictures.resample_image(Image(planes), (9, 1))
     expected = 1 + (np.arange(9) + 0.5) / 9
     assert small[0, 1:-1, 0] == pytest.approx(expected[1:-1], abs=2e-3)
 
 
 def test_enlarging_makes_squares():
     planes = np.array([[[1, 2], [3, 4]]], np.float32)
-    large = drawing.resample_image(Image(planes), (8, 8))
+    large = pictures.resample_image(Image(planes), (8, 8))
     assert np.array_equal(large[0], planes[0].repeat(4, 0).repeat(4, 1))
 
 
 def test_fine_detail_does_not_alias():
     checks = (np.indices((512, 512)).sum(axis=0) % 2 + 1.0).astype(np.float32)
-    small = drawing.resample_image(Image(checks[np.newaxis]), (100, 100))
+    small = pictures.resample_image(Image(checks[np.newaxis]), (100, 100))
     assert small == pytest.approx(1.5, abs=0.02)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import BackendError
-from ..loss import Problem
-from ..spline import Spline
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..loss import Problem
+    from ..spline import Spline
 
 NAMES = ("c", "cuda", "numpy")
 """Backends in the order in which ``auto`` prefers them."""

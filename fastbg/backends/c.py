@@ -34,25 +34,33 @@ def detail() -> str:
     return _c.instruction_set()
 
 
-def open_problem(problem: Problem, threads: int) -> CObjective:
-    """Copy the kept pixels into the evaluator."""
-    return CObjective(problem, threads)
+def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjective:
+    """Copy the kept pixels into the evaluator.
+
+    ``method`` is "direct" (every centre at every pixel), "tiled" (the quad-tree) or "auto" (the
+    faster of the two).
+    """
+    return CObjective(problem, threads, method)
 
 
 def evaluate(
-    spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
+    spline: Spline,
+    y: np.ndarray,
+    x: np.ndarray,
+    out: np.ndarray,
+    threads: int,
+    method: str = "auto",
 ) -> None:
     """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
     channels = spline.weights.shape[1]
-    _c.evaluate(
-        spline.flatten(), channels, spline.order, _contiguous(y), _contiguous(x), out, threads
-    )
+    y, x = _contiguous(y), _contiguous(x)
+    _c.evaluate(spline.flatten(), channels, spline.order, y, x, out, threads, method)
 
 
 class CObjective:
     """An opened problem; see `fastbg.backends.base.Objective`."""
 
-    def __init__(self, problem: Problem, threads: int) -> None:
+    def __init__(self, problem: Problem, threads: int, method: str) -> None:
         self._threads = threads
         self._problem = _c.open_problem(
             _contiguous(problem.data),
@@ -62,7 +70,13 @@ class CObjective:
             problem.channels,
             problem.order,
             problem.alpha,
+            method,
         )
+
+    @property
+    def method(self) -> str:
+        """ "direct" or "tiled"."""
+        return _c.method_name(self._problem)
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         gradient = np.empty_like(parameters)

@@ -28,9 +28,7 @@ def open_problem(problem: Problem, threads: int) -> NumpyObjective:
     return NumpyObjective(problem)
 
 
-def evaluate(
-    spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
-) -> None:
+def evaluate(spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int) -> None:
     """Fill ``out``, (K, rows, columns), with the spline on a grid."""
     points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
     out[:] = spline_values(spline, points).T.reshape(out.shape)
@@ -73,9 +71,10 @@ class NumpyObjective:
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         spline = Spline.unflatten(parameters, self.problem.channels, self.problem.order)
-        model = spline_values(spline, self.points)
-        loss, slope = loss_and_slope(self.data, self.weight, model, self.problem.alpha)
-        return loss, adjoint(spline, self.points, slope).flatten()
+        with np.errstate(all="ignore"):  # a descent that diverges is told by its loss
+            model = spline_values(spline, self.points)
+            loss, slope = loss_and_slope(self.data, self.weight, model, self.problem.alpha)
+            return loss, adjoint(spline, self.points, slope).flatten()
 
 
 def _chunks(pixels: int, centres: int) -> Iterator[slice]:

@@ -22,30 +22,6 @@ static void add(table *t, const fbg_kernels *kernels)
 }
 
 #ifdef FBG_X86
-#ifdef _MSC_VER
-#include <immintrin.h>
-#include <intrin.h>
-
-static int has(int leaf, int reg, unsigned mask)
-{
-    int r[4];
-    __cpuidex(r, leaf, 0);
-    return ((unsigned)r[reg] & mask) == mask;
-}
-
-/* FMA, OSXSAVE; AVX2, BMI1, BMI2; AVX-512 F, DQ, CD, BW, VL; and the system saves the registers. */
-static int has_avx2(void)
-{
-    return has(1, 2, 1u << 12 | 1u << 27) && has(7, 1, 1u << 3 | 1u << 5 | 1u << 8) &&
-           (_xgetbv(0) & 0x6) == 0x6;
-}
-
-static int has_avx512(void)
-{
-    return has_avx2() && has(7, 1, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31) &&
-           (_xgetbv(0) & 0xe6) == 0xe6;
-}
-#else
 static int has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -58,7 +34,6 @@ static int has_avx512(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512cd");
 }
-#endif
 #endif
 
 static table fill(void)

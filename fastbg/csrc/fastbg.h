@@ -29,7 +29,7 @@
 
 enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3 };
 
-typedef enum { FBG_OK = 0, FBG_NO_MEMORY } fbg_status;
+typedef enum { FBG_OK = 0, FBG_NO_MEMORY, FBG_NO_PIXELS } fbg_status;
 
 /* Length of the parameter vector of a spline with n centres and K channels. */
 size_t fbg_parameter_count(size_t n, int channels);
@@ -49,7 +49,7 @@ const char *fbg_instruction_set(void);
  */
 fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int order,
                         const double *y, size_t rows, const double *x, size_t columns,
-                        float *out, int threads);
+                        float *out, int threads, const char *method);
 
 /* ---- The loss ---- */
 
@@ -63,7 +63,10 @@ typedef struct fbg_problem fbg_problem;
  */
 fbg_status fbg_open(fbg_problem **problem, const double *data, const double *weight,
                     const double *y, size_t rows, const double *x, size_t columns, int channels,
-                    int order, double alpha);
+                    int order, double alpha, const char *method);
+
+/* "direct" or "tiled". */
+const char *fbg_method_name(const fbg_problem *problem);
 
 int fbg_channels(const fbg_problem *problem);
 

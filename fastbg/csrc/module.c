@@ -12,7 +12,7 @@ static PyObject *fail(fbg_status status)
 {
     if (status == FBG_NO_MEMORY)
         return PyErr_NoMemory();
-    PyErr_SetString(PyExc_SystemError, "unknown status from the C evaluator");
+    PyErr_SetString(PyExc_ValueError, "no pixel has weight");
     return NULL;
 }
 
@@ -58,9 +58,11 @@ static PyObject *open_problem(PyObject *self, PyObject *args)
     Py_buffer data, weight, y, x;
     int channels, order;
     double alpha;
+    const char *method;
     PyObject *capsule = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*iid", &data, &weight, &y, &x, &channels, &order, &alpha))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*iids", &data, &weight, &y, &x, &channels, &order, &alpha,
+                          &method))
         return NULL;
     const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
     if (valid_kind(channels, order) &&
@@ -70,7 +72,7 @@ static PyObject *open_problem(PyObject *self, PyObject *args)
         fbg_status status;
         Py_BEGIN_ALLOW_THREADS
         status = fbg_open(&problem, data.buf, weight.buf, y.buf, rows, x.buf, columns, channels,
-                          order, alpha);
+                          order, alpha, method);
         Py_END_ALLOW_THREADS
         if (status != FBG_OK)
             fail(status);
@@ -82,6 +84,13 @@ static PyObject *open_problem(PyObject *self, PyObject *args)
     PyBuffer_Release(&y);
     PyBuffer_Release(&x);
     return capsule;
+}
+
+static PyObject *method_name(PyObject *self, PyObject *capsule)
+{
+    const fbg_problem *problem = PyCapsule_GetPointer(capsule, CAPSULE);
+    (void)self;
+    return problem ? PyUnicode_FromString(fbg_method_name(problem)) : NULL;
 }
 
 static PyObject *loss_and_gradient(PyObject *self, PyObject *args)
@@ -114,10 +123,11 @@ static PyObject *evaluate(PyObject *self, PyObject *args)
 {
     Py_buffer parameters, y, x, out;
     int channels, order, threads;
+    const char *method;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*iiy*y*w*i", &parameters, &channels, &order, &y, &x, &out,
-                          &threads))
+    if (!PyArg_ParseTuple(args, "y*iiy*y*w*is", &parameters, &channels, &order, &y, &x, &out,
+                          &threads, &method))
         return NULL;
     const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
     size_t n;
@@ -126,7 +136,7 @@ static PyObject *evaluate(PyObject *self, PyObject *args)
         fbg_status status;
         Py_BEGIN_ALLOW_THREADS
         status = fbg_evaluate(parameters.buf, n, channels, order, y.buf, rows, x.buf, columns,
-                              out.buf, threads);
+                              out.buf, threads, method);
         Py_END_ALLOW_THREADS
         result = status == FBG_OK ? Py_NewRef(Py_None) : fail(status);
     }
@@ -158,11 +168,13 @@ static PyObject *instruction_sets(PyObject *self, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"open_problem", open_problem, METH_VARARGS,
-     "open_problem(data, weight, y, x, channels, order, alpha) -> problem"},
+     "open_problem(data, weight, y, x, channels, order, alpha, method) -> problem; method is "
+     "auto, direct or tiled"},
+    {"method_name", method_name, METH_O, "The method of a problem: direct or tiled."},
     {"loss_and_gradient", loss_and_gradient, METH_VARARGS,
      "loss_and_gradient(problem, parameters, gradient, threads) -> loss; fills gradient"},
     {"evaluate", evaluate, METH_VARARGS,
-     "evaluate(parameters, channels, order, y, x, out, threads); fills out"},
+     "evaluate(parameters, channels, order, y, x, out, threads, method); fills out"},
     {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Those that this build holds and this processor can run, best first."},

@@ -62,6 +62,11 @@ static void join(thread_handle thread)
 #endif
 }
 
+int fbg_usable_threads(int threads)
+{
+    return threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS;
+}
+
 void fbg_parallel(int threads, size_t count, fbg_task task, void *context)
 {
     thread_handle handles[MAX_THREADS];
@@ -69,8 +74,7 @@ void fbg_parallel(int threads, size_t count, fbg_task task, void *context)
     loop shared = {.task = task, .context = context, .count = count};
     int started = 0;
 
-    if (threads > MAX_THREADS)
-        threads = MAX_THREADS;
+    threads = fbg_usable_threads(threads);
     for (int i = 1; i < threads && (size_t)i < count; i++) {
         workers[started] = (worker){&shared, i};
         if (start(&handles[started], &workers[started]))

@@ -12,4 +12,7 @@ typedef void (*fbg_task)(void *context, size_t index, int worker);
  * process may fork between calls. If a thread cannot be started, the others do its work. */
 void fbg_parallel(int threads, size_t count, fbg_task task, void *context);
 
+/* The number of threads that fbg_parallel would use at most: at least 1. */
+int fbg_usable_threads(int threads);
+
 #endif

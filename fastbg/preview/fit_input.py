@@ -48,7 +48,7 @@ def draw(
     )
     page.picture.paste(pil.fromarray(rgb), (MARGIN, page.y))
     layer = marks.draw(size, centres, moved, marks.radius_for(size, len(centres)))
-    page.picture.paste(layer, (MARGIN - marks.MARGIN, page.y - marks.MARGIN), layer)
+    page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
     return size
 
 
@@ -64,7 +64,7 @@ def draw_legend(
     page.y += 18
     items = _points(centres, moved) + _areas(stretched, weight)
     for symbol, text in items:
-        margin = marks.MARGIN if symbol.mode == "RGBA" else 0
+        margin = marks.OVERHANG if symbol.mode == "RGBA" else 0
         corner = (round(x) - margin, page.y - 16 - margin)
         page.picture.paste(symbol, corner, symbol if margin else None)
         x += symbol.width - 2 * margin + 10

@@ -19,6 +19,9 @@ DOTTED, DASHED, SOLID, FROM, TO = "dotted", "dashed", "solid", "from", "to"
 Mark = tuple[str, str, np.ndarray]
 """Name, line style and linear value in each channel."""
 
+REACH_BELOW = 6
+"""How far below the median the axis may begin, in distances from it to the quantile."""
+
 ROW = 28
 """Height of a line of the table."""
 
@@ -92,8 +95,14 @@ def draw(
 
 
 def _span(stretch: Stretch) -> tuple[float, float]:
-    """The linear values at the ends of the axis."""
-    low, high = stretch.pedestal.min(), (stretch.pedestal + stretch.scale).max()
+    """The linear values at the ends of the axis.
+
+    One dead pixel can lie far below the sky, so the axis does not always begin at the pedestal.
+    """
+    upper = stretch.pedestal + stretch.scale
+    median = stretch.pedestal + stretch.midtones * stretch.scale
+    low = np.maximum(stretch.pedestal, median - REACH_BELOW * (upper - median)).min()
+    high = upper.max()
     return low - 0.04 * (high - low), high + 0.1 * (high - low)
 
 
@@ -128,9 +137,18 @@ def _draw_counts(page: Page, plot: _Plot, samples: list[np.ndarray]) -> None:
 
 
 def _draw_marks(page: Page, plot: _Plot, marks: list[Mark]) -> None:
-    for _, style, values in marks:
+    """A line at each value; for those below the axis, arrows and the name at its left end."""
+    y = plot.top + 20
+    for name, style, values in marks:
+        x = plot.left + 8.0
         for (_, colour), value in zip(CHANNELS[len(values)], values, strict=True):
-            _draw_line(page.pen, style, plot.across(value), plot.top, plot.bottom, colour)
+            if value >= plot.low:
+                _draw_line(page.pen, style, plot.across(value), plot.top, plot.bottom, colour)
+            else:
+                x += page.text((x, y), "<", 16, colour) + 3
+        if (values < plot.low).any():
+            page.text((x + 4, y), name, 14, MUTED)
+            y += 20
 
 
 def _draw_line(pen: Pen, style: str, x: float, top: float, bottom: float, colour: Colour) -> None:
@@ -167,4 +185,5 @@ def _ticks(low: float, high: float) -> np.ndarray:
     rough = (high - low) / 6
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * min((1, 2, 5, 10), key=lambda n: abs(n * power - rough))
-    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
+    ticks: np.ndarray = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
+    return ticks

@@ -15,7 +15,7 @@ INITIAL: Colour = (255, 255, 255)
 FITTED: Colour = (255, 190, 70)
 OUTLINE: Colour = (10, 12, 16)
 
-MARGIN = 12
+OVERHANG = 12
 """Pixels that marks may reach beyond the picture they belong to."""
 
 
@@ -27,7 +27,7 @@ def radius_for(size: tuple[int, int], count: int) -> float:
 def draw(
     size: tuple[int, int], initial: np.ndarray, fitted: np.ndarray | None, radius: float
 ) -> Picture:
-    """Control points as a transparent layer, `MARGIN` larger than the picture on every side.
+    """Control points as a transparent layer, `OVERHANG` larger than the picture on every side.
 
     Rings where they began, dots where they were fitted, a line between the two, and an arrow on
     the edge for those fitted outside the frame.
@@ -52,14 +52,14 @@ def draw(
     height, width = size
     layer = pil.new(
         "RGBA",
-        ((width + 2 * MARGIN) * fine, (height + 2 * MARGIN) * fine),
+        ((width + 2 * OVERHANG) * fine, (height + 2 * OVERHANG) * fine),
         (*OUTLINE, 0),
     )
     pen = ImageDraw.Draw(layer)
     radius *= fine
 
     def place(points: np.ndarray) -> np.ndarray:
-        return (points[:, ::-1] * (width, height) + MARGIN) * fine
+        return (points[:, ::-1] * (width, height) + OVERHANG) * fine
 
     starts = place(initial)
     if fitted is not None:

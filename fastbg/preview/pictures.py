@@ -76,7 +76,8 @@ def resample(
         for parts in (totals, counts)
     )
     covered = count >= 0.5 * fy * fx
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=covered)
+    means: np.ndarray = np.divide(total, count, out=np.full_like(total, np.nan), where=covered)
+    return means
 
 
 def resample_image(image: Image, size: tuple[int, int]) -> np.ndarray:
@@ -126,7 +127,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
 
 def _valid_values(plane: np.ndarray) -> np.ndarray:
     """The samples that are not NaN, float64; a single 0 where none is left."""
-    values = plane[np.isfinite(plane)].astype(np.float64)
+    values: np.ndarray = plane[np.isfinite(plane)].astype(np.float64)
     return values if values.size else np.zeros(1)
 
 
@@ -141,8 +142,8 @@ def to_rgb(stretched: np.ndarray) -> np.ndarray:
     -------
     ndarray, (h, w, 3), uint8; `MISSING` where every channel is missing
     """
-    rgb = np.broadcast_to(stretched, (3, *stretched.shape[1:]))
-    rgb = np.moveaxis(np.nan_to_num(rgb) * 255 + 0.5, 0, 2).astype(np.uint8)
+    planes = np.broadcast_to(np.nan_to_num(stretched), (3, *stretched.shape[1:]))
+    rgb: np.ndarray = np.moveaxis(planes * 255 + 0.5, 0, 2).astype(np.uint8)
     rgb[np.isnan(stretched).all(axis=0)] = MISSING
     return rgb
 
@@ -167,7 +168,8 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
     inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     strength[excluded & ~inside] = 0.85
     strength = strength[..., np.newaxis]
-    return (rgb * (1 - strength) + np.array(EXCLUDED) * strength + 0.5).astype(np.uint8)
+    tinted = rgb * (1 - strength) + np.array(EXCLUDED) * strength
+    return np.asarray(tinted + 0.5, np.uint8)
 
 
 def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:

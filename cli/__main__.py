@@ -1,0 +1,5 @@
+"""``python -m fastbg.cli``."""
+
+from . import main
+
+main()

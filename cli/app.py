@@ -1,0 +1,49 @@
+"""The application: its commands and what belongs to none of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .demo import demo
+from .doctor import doctor
+from .errors import Boundary
+from .preview import preview
+from .run import run
+
+app = typer.Typer(
+    cls=Boundary,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, preview, demo, doctor):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"fastbg {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _fastbg(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Takes the sky background gradient out of linear astrophotos (XISF)."""
+    if context.invoked_subcommand is None:
+        # Typer prints the help itself where rich draws it, and returns it where not.
+        typer.echo(context.get_help(), nl=False)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    app(prog_name="fastbg")

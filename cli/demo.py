@@ -1,0 +1,78 @@
+"""``fastbg demo``: the job on a simulated sky, whose background is known."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SHAPE = (1000, 1500)
+SEED = 4
+SETTINGS = Settings(initializer="grid", control_points=9, quantile=0.995)
+SPELLED = ("-i", "grid", "-N", "9", "-dq", "0.995")
+"""The same on the command line. A gradient as smooth as this one needs few control points."""
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the files.")] = Path(
+        "fastbg-demo"
+    ),
+) -> None:
+    """Make a sky with a known gradient and take it out."""
+    import numpy as np
+
+    from ..io import atomic, xisf
+    from ..pipeline import process_file
+    from ..progress import Progress
+    from ..sky import simulate_sky
+    from .progress import display
+    from .summary import print_rows
+
+    image, preview = folder / "sky.xisf", folder / "sky_preview.png"
+    atomic.check_targets([image], overwrite=True)
+    with display(quiet=False) as progress:
+        if progress:
+            progress(Progress("simulate", 0, 1))
+        sky = simulate_sky(SHAPE, np.random.default_rng(SEED))
+        with atomic.staged([image], overwrite=True) as (part,):
+            xisf.write(part, sky.image)
+        result = process_file(
+            image,
+            output_dir=folder,
+            preview=preview,
+            overwrite=True,
+            progress=progress,
+            settings=SETTINGS,
+        )
+    outputs = result.report["outputs"]
+    command = ["fastbg", "run", image, folder, *SPELLED, "--preview-output", preview]
+    before = _spread(sky.background)
+    after = _spread(sky.background - result.background)
+    removed = 100 * (1 - after / before).mean()
+    print_rows(
+        [
+            ("simulated", f"{image}: {SHAPE[1]} x {SHAPE[0]} pixels"),
+            ("corrected", outputs["corrected"]),
+            ("background", outputs["background"]),
+            ("preview", f"{outputs['preview']} - look at this picture"),
+            (
+                "gradient",
+                f"{removed:.1f} % of the known gradient was removed: its standard deviation fell "
+                f"from {before.mean():.5f} to {after.mean():.5f}",
+            ),
+            ("same as", shlex.join(map(str, command))),
+        ]
+    )
+
+
+def _spread(background: np.ndarray) -> np.ndarray:
+    """(H, W, K) to the standard deviation of each channel, (K,)."""
+    spread: np.ndarray = background.std(axis=(0, 1), dtype="float64")
+    return spread

@@ -1,0 +1,126 @@
+"""``fastbg doctor``: what fastbg finds on this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from .options import RUNNING, option
+
+
+def doctor(
+    *,
+    as_json: Annotated[
+        bool, option(RUNNING, "--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell what fastbg can use on this computer, and why not the rest."""
+    from .summary import print_json, print_rows
+
+    findings = _examine()
+    if as_json:
+        print_json(findings)
+    else:
+        print_rows(_rows(findings))
+
+
+def _examine() -> dict[str, Any]:
+    import platform
+    from importlib.metadata import version
+
+    from .. import __version__
+    from ..config import Settings
+
+    return {
+        "fastbg": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in ("numpy", "scipy", "xisf")},
+        "backends": _backends(),
+        "instruction_sets": _instruction_sets(),
+        "threads": Settings().worker_threads,
+        "memory": _memory(),
+        "gpus": _gpus(),
+    }
+
+
+def _backends() -> dict[str, dict[str, Any]]:
+    from ..backends.base import NAMES, load
+
+    found = {}
+    for name in NAMES:
+        backend = load(name)
+        reason = backend.unavailable()
+        found[name] = {
+            "available": reason is None,
+            "detail": backend.detail() if reason is None else reason,
+        }
+    return found
+
+
+def _instruction_sets() -> list[str]:
+    """Those that the C backend could use here, best first."""
+    try:
+        from .. import _c
+    except ImportError:
+        return []
+    return _c.instruction_sets()
+
+
+def _memory() -> dict[str, int | None]:
+    """Total and free bytes, None where the system does not tell."""
+    import os
+
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            sizes = {key: 1024 * int(rest.split()[0]) for key, rest in (s.split(":") for s in file)}
+        return {"total_bytes": sizes["MemTotal"], "free_bytes": sizes["MemAvailable"]}
+    except (OSError, LookupError, ValueError):
+        pass
+
+    def pages(name: str) -> int | None:
+        try:
+            return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, OSError, ValueError):
+            return None
+
+    return {"total_bytes": pages("SC_PHYS_PAGES"), "free_bytes": pages("SC_AVPHYS_PAGES")}
+
+
+def _gpus() -> list[dict[str, str]]:
+    import subprocess
+
+    keys = ("name", "driver_version", "memory.total")
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", f"--query-gpu={','.join(keys)}", "--format=csv,noheader"],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=20,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    names = ("name", "driver", "memory")
+    rows = (line.split(", ") for line in answer.splitlines())
+    return [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
+
+
+def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    from .summary import memory
+
+    yield "fastbg", findings["fastbg"]
+    yield "python", f"{findings['python']} on {findings['platform']}"
+    yield "packages", ", ".join(f"{name} {v}" for name, v in findings["packages"].items())
+    for name, backend in findings["backends"].items():
+        state = "available" if backend["available"] else "not available"
+        yield f"backend {name}", f"{state}: {backend['detail']}"
+    sets = findings["instruction_sets"]
+    yield "instructions", f"{', '.join(sets)} (best first)" if sets else "unknown"
+    yield "threads", str(findings["threads"])
+    total, free = findings["memory"].values()
+    yield "memory", f"{memory(total)}, {memory(free)} free"
+    for gpu in findings["gpus"]:
+        yield "gpu", f"{gpu['name']}, driver {gpu['driver']}, {gpu['memory']}"
+    if not findings["gpus"]:
+        yield "gpu", "none found"

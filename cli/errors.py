@@ -1,0 +1,105 @@
+"""The one place where what goes wrong becomes a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import FastbgError
+from .options import spelled_for_typer
+
+DEBUG_VARIABLE = "FASTBG_DEBUG"
+
+UNEXPECTED, REFUSED = 1, 2
+"""Exit codes; a stop by a signal is 128 + its number, as shells do."""
+
+# Typer exports only the subclass, and the module of this class differs between its releases.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class Boundary(TyperGroup):
+    """The group of all commands: prints no traceback and always exits."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the command that the arguments name, and exit."""
+        given = extra.get("args")
+        extra["args"] = spelled_for_typer(sys.argv[1:] if given is None else given)
+        run = super().main
+        sys.exit(_exit_code(lambda: run(*args, **{**extra, "standalone_mode": False})))
+
+
+class _Stopped(BaseException):
+    """A signal asked to stop. Not a KeyboardInterrupt, of which Typer would make a blank line."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _exit_code(command: Callable[[], int | None]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal cannot show must not turn a finished job into an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        with _signals_raise():
+            code = command() or 0
+            sys.stdout.flush()
+            return code
+    except _Stopped as stop:
+        return _refuse("stopped; no unfinished file was left behind", 128 + stop.number)
+    except FastbgError as error:
+        return _refuse(str(error), REFUSED)
+    except _UsageError as error:
+        return _refuse(_usage(error), REFUSED)
+    except MemoryError as error:
+        cause = f" ({error})" if str(error) else ""
+        return _refuse(f"not enough memory{cause}: close other programs", UNEXPECTED)
+    except BrokenPipeError:
+        # The reader has gone; the interpreter must not try to flush to it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNEXPECTED
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        return _refuse(
+            f"unexpected {type(error).__name__} ({error}): please report it, with what the same "
+            f"command prints under {DEBUG_VARIABLE}=1",
+            UNEXPECTED,
+        )
+
+
+def _refuse(message: str, code: int) -> int:
+    typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
+    return code
+
+
+def _usage(error: Any) -> str:
+    text = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else "fastbg"
+    return f"{text[:1].lower()}{text[1:]}; see {command} --help"
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let Ctrl-C and a polite kill end the command through its own cleaning up."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in numbers:  # a second one must not interrupt the cleaning up
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stopped(number)
+
+    before = [signal.signal(number, stop) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,233 @@
+"""The options that commands share: each is described once, and its default is the library's."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from functools import partial, wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..config import PEDESTALS, Settings
+
+OUTPUT = "Output"
+STRETCH = "Stretch and downscaling"
+MASK = "Mask"
+SPLINE = "Spline"
+DESCENT = "Descent"
+RUNNING = "Running"
+_PANELS = (None, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+"""In the order of --help; arguments have none."""
+
+
+def option(panel: str, *names: str, help: str, **more: Any) -> Any:
+    """An option in a panel of --help."""
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+def _parsed(parse: Callable[[str], Any], meaning: str) -> Callable[[str], Any]:
+    # The words for a value that is no number differ between Typer's releases, and leave it out.
+    def parser(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text} is not {meaning}") from None
+
+    return parser
+
+
+_whole = partial(option, parser=_parsed(int, "a whole number"))
+_number = partial(option, parser=_parsed(float, "a number"))
+
+
+Input = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help="A linear XISF image, mono or RGB.", show_default=False),
+]
+Mask = Annotated[
+    Path | None,
+    option(
+        MASK,
+        "-m",
+        "--mask",
+        metavar="FILE",
+        help="XISF image of the size of the input: white = sky to fit, black = ignored. "
+        "Replaces the thresholds.",
+    ),
+]
+Overwrite = Annotated[
+    bool, option(OUTPUT, "--overwrite", help="Replace outputs that exist; else they are refused.")
+]
+Json = Annotated[
+    bool, option(RUNNING, "--json", help="Print one JSON report on stdout and nothing else.")
+]
+Quiet = Annotated[bool, option(RUNNING, "-q", "--quiet", help="Print nothing but errors.")]
+
+# Here because it is too long for the column of names of an 80-column --help.
+_ANCESTORS_QUANTILE = "--delinearization-quantile"
+
+_SETTINGS: dict[str, Any] = {
+    "pedestal": option(
+        OUTPUT,
+        "--pedestal",
+        metavar="POLICY",
+        help="What is added back: model-median (the sky keeps its level and colour), neutral (one "
+        "level for all channels), none, ancestor (as bgoptimizer), or a number in linear units.",
+    ),
+    "mode": option(
+        OUTPUT,
+        "--mode",
+        metavar="MODE",
+        help="How the model is taken out: subtract, or divide (vignetting).",
+    ),
+    "downscaling_factor": _whole(
+        STRETCH,
+        "-dx",
+        "--downscaling-factor",
+        metavar="PIXELS",
+        help="Side of the blocks that become one pixel of the fit.",
+    ),
+    "downscaling_func": option(
+        STRETCH,
+        "-df",
+        "--downscaling-func",
+        metavar="NAME",
+        help="What a block becomes: its median or mean.",
+    ),
+    "quantile": _number(
+        STRETCH,
+        "-dq",
+        "--quantile",
+        metavar="0..1",
+        help="Quantile of the linear image that the stretch maps to 1; lower stretches more. Also "
+        f"{_ANCESTORS_QUANTILE}.",
+    ),
+    "threshold_min": _number(
+        MASK,
+        "-tm",
+        "--threshold-min",
+        metavar="VALUE",
+        help="Ignore what is darker in the stretched image (0..1).",
+    ),
+    "threshold_max": _number(
+        MASK,
+        "-tM",
+        "--threshold-max",
+        metavar="VALUE",
+        help="Ignore what is brighter in the stretched image (0..1).",
+    ),
+    "invert_mask": option(MASK, "--invert-mask", help="Take black as sky in the mask file."),
+    "control_points": _whole(
+        SPLINE,
+        "-N",
+        "--control-points",
+        metavar="COUNT",
+        help="Control points; a grid takes the nearest square number.",
+    ),
+    "order": _whole(
+        SPLINE,
+        "-O",
+        "--order",
+        metavar="1..4",
+        help="Order of the spline: 2 = thin plate.",
+    ),
+    "initializer": option(
+        SPLINE,
+        "-i",
+        "--initializer",
+        metavar="NAME",
+        help="Where the control points start: random or grid.",
+    ),
+    "seed": _whole(
+        SPLINE,
+        "--seed",
+        metavar="NUMBER",
+        help="Of the random points: same seed, same result.",
+    ),
+    "epochs": _whole(DESCENT, "-e", "--epochs", metavar="COUNT", help="Most iterations."),
+    "alpha": _number(
+        DESCENT,
+        "-a",
+        "--alpha",
+        metavar="FACTOR",
+        help="Weight of the penalties for a model above the data or below zero.",
+    ),
+    "starts": _whole(
+        DESCENT,
+        "-B",
+        "--starts",
+        metavar="COUNT",
+        help="Independent starts, of which the best is kept.",
+    ),
+    "learning_rate": _number(
+        DESCENT,
+        "-lr",
+        "--learning-rate",
+        metavar="RATE",
+        help="Of Adam, before it falls.",
+    ),
+    "backend": option(
+        RUNNING,
+        "--backend",
+        metavar="NAME",
+        help="Evaluator: auto, c, numpy or cuda; see fastbg doctor.",
+    ),
+    "threads": _whole(RUNNING, "--threads", metavar="COUNT", help="Threads; 0 = all cores."),
+}
+
+
+def with_settings(*panels: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these panels in the place of its parameter ``settings``.
+
+    The command is called with the `Settings` that they make; other settings keep their defaults.
+    """
+    chosen = {
+        field.name: inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[type(field.default), _SETTINGS[field.name]],
+        )
+        for name in _SETTINGS
+        for field in fields(Settings)
+        if field.name == name and _SETTINGS[name].rich_help_panel in panels
+    }
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            is_settings = parameter.name == "settings"
+            parameters += chosen.values() if is_settings else [parameter]
+        parameters.sort(key=lambda p: _PANELS.index(p.annotation.__metadata__[0].rich_help_panel))
+
+        @wraps(command)
+        def wrapper(**values: Any) -> None:
+            settings = {name: values.pop(name) for name in chosen}
+            if "pedestal" in settings:
+                settings["pedestal"] = _pedestal(settings["pedestal"])
+            command(**values, settings=Settings(**settings))
+
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def _pedestal(text: str) -> str | float:
+    try:
+        return text if text in PEDESTALS else float(text)
+    except ValueError:
+        return text
+
+
+def spelled_for_typer(arguments: Iterable[str]) -> list[str]:
+    """Spell what the ancestor took and Typer would not: ``-N=36``, and one option's long name."""
+    return [
+        re.sub(f"^{_ANCESTORS_QUANTILE}(?==|$)", "--quantile", re.sub("^(-[A-Za-z])=", r"\1", a))
+        for a in arguments
+    ]

@@ -1,0 +1,58 @@
+"""``fastbg preview``: one picture to choose the settings by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from ..config import Settings
+from .options import (
+    MASK,
+    OUTPUT,
+    SPLINE,
+    STRETCH,
+    Input,
+    Json,
+    Mask,
+    Overwrite,
+    Quiet,
+    option,
+    with_settings,
+)
+
+
+@with_settings(STRETCH, MASK, SPLINE)
+def preview(
+    input: Input,
+    *,
+    output: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "-o",
+            "--output",
+            metavar="PNG",
+            help="The picture, instead of <input>_preview.png in this folder.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    mask: Mask = None,
+    settings: Settings,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw what a fit would see, without fitting: stretch, mask, control points."""
+    from ..pipeline import preview_file
+    from .progress import display
+    from .summary import tell
+
+    with display(quiet=quiet, as_json=as_json) as progress:
+        report = preview_file(
+            input,
+            output or Path(f"{input.stem}_preview.png"),
+            mask=mask,
+            overwrite=overwrite,
+            settings=settings,
+            progress=progress,
+        )
+    tell(report, quiet=quiet, as_json=as_json)

@@ -1,0 +1,93 @@
+"""Where a job is: one live line on a terminal, plain lines where the output is piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from ..progress import Progress, ProgressCallback
+
+LINE_EVERY = 100
+"""Iterations of the fit between two plain lines."""
+
+
+@contextmanager
+def display(*, quiet: bool, as_json: bool = False) -> Iterator[ProgressCallback | None]:
+    """Show a job while it runs; the value is its progress callback.
+
+    The live line is on stderr. Plain lines are on stdout, so that stderr has errors only, and
+    not beside a JSON report.
+    """
+    console = Console(stderr=True)
+    if quiet:
+        yield None
+    elif sys.stderr.isatty() and console.is_interactive:
+        with _live(console) as callback:
+            yield callback
+    else:
+        yield None if as_json else _Lines()
+
+
+def _fit_line(progress: Progress, rate: float | None) -> str:
+    words = [f"{progress.done}/{progress.total}"]
+    if progress.loss is not None:
+        words.append(f"loss {progress.loss:.4f}")
+    if rate:
+        words.append(f"{rate:.0f} it/s")
+    return "  ".join(words)
+
+
+@contextmanager
+def _live(console: Console) -> Iterator[ProgressCallback]:
+    bar = Bar(
+        TextColumn("{task.description:<8}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        _FitColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=None, progress=None)
+
+        def show(progress: Progress) -> None:
+            if progress.done == 0:
+                # A stage of one step cannot tell how far it is: its bar only moves.
+                total = progress.total if progress.total > 1 else None
+                bar.reset(task, total=total, description=progress.stage, progress=progress)
+            else:
+                bar.update(task, completed=progress.done, progress=progress)
+
+        yield show
+
+
+class _FitColumn(ProgressColumn):
+    """Iterations, loss and rate, during the fit."""
+
+    def render(self, task: Task) -> Text:
+        progress = task.fields["progress"]
+        if progress is None or progress.stage != "fit":
+            return Text()
+        return Text(_fit_line(progress, task.speed))
+
+
+class _Lines:
+    """A callback that prints a line for each stage and every so many iterations."""
+
+    def __init__(self) -> None:
+        self._started = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.done == 0:
+            self._started = time.perf_counter()
+            print(progress.stage, flush=True)
+        elif progress.stage == "fit" and progress.done % LINE_EVERY == 0:
+            rate = progress.done / (time.perf_counter() - self._started)
+            print(f"fit  {_fit_line(progress, rate)}", flush=True)

@@ -1,0 +1,114 @@
+"""``fastbg run``: the whole job on one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import Settings
+from ..errors import SettingsError
+from .options import (
+    DESCENT,
+    MASK,
+    OUTPUT,
+    RUNNING,
+    SPLINE,
+    STRETCH,
+    Input,
+    Json,
+    Mask,
+    Overwrite,
+    Quiet,
+    option,
+    with_settings,
+)
+
+
+@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+def run(
+    input: Input,
+    output_dir: Annotated[
+        Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the outputs.")
+    ] = Path(),
+    *,
+    output: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The corrected image, instead of OUTPUT_DIR/<input>_bgSubtracted.xisf.",
+        ),
+    ] = None,
+    model_output: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--model-output",
+            metavar="FILE",
+            help="The background, instead of OUTPUT_DIR/<input>_bgModel.xisf.",
+        ),
+    ] = None,
+    preview_output: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--preview-output",
+            metavar="PNG",
+            help="Also draw the fit: before, model and after.",
+        ),
+    ] = None,
+    preview: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "-p",
+            "--preview",
+            help="Only draw OUTPUT_DIR/<input>_preview.png, without a fit.",
+        ),
+    ] = False,
+    compress: Annotated[
+        bool, option(OUTPUT, "-c", "--compress", help="Write with lz4hc and byte shuffling.")
+    ] = False,
+    overwrite: Overwrite = False,
+    mask: Mask = None,
+    settings: Settings,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit the background, subtract it, write image and model."""
+    from ..pipeline import preview_file, process_file
+    from .progress import display
+    from .summary import tell
+
+    if preview and (output or model_output):
+        raise SettingsError(
+            "-p writes only a preview: leave out -o and --model-output, or use --preview-output"
+        )
+    with display(quiet=quiet, as_json=as_json) as progress:
+        if preview:
+            report = preview_file(
+                input,
+                preview_output or output_dir / f"{input.stem}_preview.png",
+                mask=mask,
+                overwrite=overwrite,
+                settings=settings,
+                progress=progress,
+            )
+        else:
+            report = process_file(
+                input,
+                output=output,
+                model_output=model_output,
+                output_dir=output_dir,
+                mask=mask,
+                preview=preview_output,
+                compress=compress,
+                overwrite=overwrite,
+                settings=settings,
+                progress=progress,
+            ).report
+    tell(report, quiet=quiet, as_json=as_json)

@@ -1,0 +1,82 @@
+"""What a finished job tells: a few lines for people, or one JSON report for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+_LABEL_WIDTH = 15
+
+_ENDED = {
+    "iterations": "all were done",
+    "converged": "the loss no longer fell",
+    "diverged": "the descent diverged",
+}
+
+
+def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
+    """Print a report of the library on stdout."""
+    if as_json:
+        print_json(report)
+    elif not quiet:
+        print_rows(_rows(report))
+
+
+def print_json(report: Mapping[str, Any]) -> None:
+    """Print strict JSON: what is not a finite number is null."""
+    print(json.dumps(_finite(report), allow_nan=False, indent=2))
+
+
+def print_rows(rows: Iterable[tuple[str, str]]) -> None:
+    """Print labelled lines, wrapped on a terminal only."""
+    console = Console(highlight=False)
+    width = max(20, console.width - _LABEL_WIDTH) if console.is_terminal else 100_000
+    for label, value in rows:
+        # File names stay in one piece, to be copied.
+        lines = textwrap.wrap(value, width, break_long_words=False, break_on_hyphens=False)
+        for number, line in enumerate(lines or [""]):
+            head = Text(
+                f"{'' if number else label:<{_LABEL_WIDTH}}",
+                style="yellow" if label == "warning" else "dim",
+            )
+            console.print(head + line, soft_wrap=True)
+
+
+def memory(size: int | None) -> str:
+    """A size in bytes for people."""
+    if size is None:
+        return "unknown"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield from report["outputs"].items()
+    fitted, seconds = report["fitted"], report["seconds"]
+    pixels = fitted["height"] * fitted["width"]
+    share = 100 * fitted["usable_pixels"] / pixels
+    yield "fitted at", f"{fitted['width']} x {fitted['height']} pixels, {share:.4g} % usable"
+    took = f"{seconds['total']:.1f} s"
+    if fit := report.get("fit"):
+        yield (
+            "loss",
+            f"{fit['loss']:.4f} after {fit['iterations']} iterations ({_ENDED[fit['ended']]})",
+        )
+        took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
+    yield "time", took
+    yield "memory", f"{memory(report['peak_memory_bytes'])} at its peak"
+    for warning in report["warnings"]:
+        yield "warning", warning
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,34 @@
+/* The geometry of the quad-tree along one axis: boxes of 128, 64, 32 and 16 pixels, their
+ * Chebyshev nodes, and the matrices that interpolate between nodes and pixels.
+ *
+ * A box covers pixels [b * size, (b + 1) * size) of its level, fewer at the far edge. The matrices
+ * are exact for polynomials up to degree FBG_NODES - 1 along the axis.
+ */
+#ifndef FBG_AXIS_H
+#define FBG_AXIS_H
+
+#include "kernels.h"
+
+enum { FBG_LEVELS = 4, FBG_LEAF = FBG_LEVELS - 1 };
+
+/* Blocks of FBG_SIDE pixels along a side of a box of a level: 8, 4, 2, 1. */
+#define FBG_BLOCKS_PER_BOX(level) ((size_t)1 << (FBG_LEAF - (level)))
+
+typedef struct {
+    size_t boxes;
+    double *centre, *half;                  /* (boxes,) */
+    double (*nodes)[FBG_NODES];             /* (boxes,): relative to the centre */
+    double (*down)[FBG_NODES][FBG_NODES];   /* (boxes,): (node of the parent, node), level > 0 */
+    float (*basis)[FBG_NODES][FBG_SIDE];    /* (blocks,): (node of the box, pixel of the block) */
+} fbg_axis_level;
+
+typedef struct {
+    size_t size, blocks;
+    double *coordinates; /* (blocks * FBG_SIDE,); beyond the last pixel, its coordinate again */
+    fbg_axis_level levels[FBG_LEVELS];
+} fbg_axis;
+
+fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size);
+void fbg_axis_free(fbg_axis *axis);
+
+#endif

@@ -1,0 +1,386 @@
+"""One suite for every evaluator: the golden reference (numpy, float64) judges the others.
+
+FASTBG_ISA is read when the C evaluator is loaded, so `test_the_other_instructions_pass` runs this
+file again in a process of its own for each of the others.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from golden import make_case, parts
+from tolerances import (
+    FLOAT32_GRADIENT,
+    FLOAT32_LOSS,
+    FLOAT32_VALUES,
+    relative_l2,
+    relative_max,
+)
+
+from fastbg.backends import base
+from fastbg.backends import numpy as reference
+from fastbg.errors import BackendError
+from fastbg.loss import loss_and_slope
+from fastbg.spline import Spline
+
+UNAVAILABLE = {name: base.load(name).unavailable() for name in base.NAMES}
+AVAILABLE = [name for name, reason in UNAVAILABLE.items() if reason is None]
+
+every_backend = pytest.mark.parametrize("backend", AVAILABLE, indirect=True)
+judged_backend = pytest.mark.parametrize(
+    "backend", [name for name in AVAILABLE if name != "numpy"], indirect=True
+)
+needs_c = pytest.mark.skipif("c" not in AVAILABLE, reason=str(UNAVAILABLE["c"]))
+
+# One pixel, lines, primes, the widths of vectors and blocks (256 pixels) and their neighbours.
+SHAPES = [
+    *((1, 1), (1, 2), (2, 1), (1, 7), (8, 1), (3, 9), (5, 33), (13, 17), (31, 37)),
+    *((1, 255), (1, 256), (256, 1), (1, 257), (2, 255), (1, 511), (3, 512), (2, 513)),
+]
+
+
+@pytest.fixture
+def backend(request):
+    return base.load(request.param)
+
+
+def evaluated(backend, spline, y, x, threads=1):
+    # What is not written shows: nothing of a background is near 1e30.
+    out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
+    backend.evaluate(spline, y, x, out, threads)
+    return out
+
+
+def assert_agrees(backend, problem, spline, threads=2):
+    """Values, loss and every part of the gradient, against the golden reference."""
+    found = evaluated(backend, spline, problem.y, problem.x, threads)
+    points = np.stack(np.meshgrid(problem.y, problem.x, indexing="ij"), axis=-1).reshape(-1, 2)
+    expected = reference.spline_values(spline, points).T.reshape(found.shape)
+    assert relative_max(found, expected) < FLOAT32_VALUES
+
+    at = spline.flatten()
+    expected_loss, expected = reference.open_problem(problem, 1).loss_and_gradient(at)
+    loss, gradient = backend.open_problem(problem, threads).loss_and_gradient(at)
+    assert abs(loss - expected_loss) < FLOAT32_LOSS * max(1, abs(expected_loss))
+    expected, gradient = (
+        parts(Spline.unflatten(g, problem.channels, problem.order)) for g in (expected, gradient)
+    )
+    for name, part in expected.items():
+        assert relative_l2(gradient[name], part) < FLOAT32_GRADIENT, name
+
+
+@judged_backend
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_agrees_on_every_shape(backend, rng, shape, channels):
+    assert_agrees(backend, *make_case(rng, shape, channels=channels))
+
+
+@judged_backend
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("background", ["positive", "mixed", "negative"])
+def test_agrees_for_every_kernel_and_background(backend, rng, order, channels, background):
+    # Large enough for several blocks, the last of them partial.
+    case = make_case(rng, (29, 31), order=order, channels=channels, background=background)
+    assert_agrees(backend, *case)
+
+
+@judged_backend
+@pytest.mark.parametrize("centres", [1, 2, 3, 64, 300])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_agrees_for_few_and_many_centres(backend, rng, centres, order):
+    assert_agrees(backend, *make_case(rng, (19, 23), centres=centres, order=order))
+
+
+@judged_backend
+def test_agrees_where_chunks_hold_several_blocks(backend, rng):
+    # More pixels than 256 blocks of 256.
+    case = make_case(rng, (270, 250), centres=4, background="mixed")
+    assert_agrees(backend, *case, threads=5)
+
+
+@judged_backend
+def test_agrees_without_the_penalties(backend, rng):
+    assert_agrees(backend, *make_case(rng, background="mixed", alpha=0.0))
+
+
+@judged_backend
+def test_agrees_without_seeing_what_has_no_weight(backend, rng):
+    problem, spline = make_case(rng, (24, 30))
+    weight = problem.weight.copy()
+    weight[2:9] = 0
+    weight[:, 11] = 0
+    weight[12, :, 1] = 0
+    garbage = np.where(weight == 0, 1e30, problem.data)
+    assert_agrees(backend, replace(problem, data=garbage, weight=weight), spline)
+
+    one_pixel = np.zeros_like(weight)
+    one_pixel[5, 7, 2] = 0.5
+    assert_agrees(backend, replace(problem, weight=one_pixel), spline)
+
+
+@judged_backend
+def test_a_residual_of_zero_has_no_side(backend, rng):
+    problem, spline = make_case(rng, (6, 7))
+    flat = replace(
+        spline,
+        weights=np.zeros_like(spline.weights),
+        polynomial=np.array([[0, 0, 0], [0, 0, 0], [0.25, 0.5, 0.75]]),
+    )
+    data = np.broadcast_to([0.25, 0.5, 0.75], problem.data.shape)
+    loss, gradient = backend.open_problem(replace(problem, data=data), 1).loss_and_gradient(
+        flat.flatten()
+    )
+    assert loss == pytest.approx(np.log(0.001), rel=FLOAT32_LOSS)
+    assert not gradient.any()
+
+
+@every_backend
+@pytest.mark.parametrize("background", ["positive", "mixed"])
+def test_adjoint_of_evaluation(backend, rng, background):
+    """<A theta, g> = <theta, A' g>, with A from `evaluate` and A' from the gradient."""
+    problem, base_spline = make_case(rng, (12, 14), background=background)
+    problem = replace(problem, weight=np.where(problem.weight == 0, 0.5, problem.weight))
+    theta = replace(
+        base_spline,
+        weights=rng.normal(size=base_spline.weights.shape),
+        polynomial=rng.normal(size=base_spline.polynomial.shape),
+    )
+
+    def values(spline):
+        planes = evaluated(backend, spline, problem.y, problem.x).astype(np.float64)
+        return planes.reshape(len(planes), -1).T
+
+    data, weight = (a.reshape(-1, problem.channels) for a in (problem.data, problem.weight))
+    _, g = loss_and_slope(data, weight, values(base_spline), problem.alpha)
+    _, gradient = backend.open_problem(problem, 1).loss_and_gradient(base_spline.flatten())
+    back = Spline.unflatten(gradient, problem.channels, problem.order)
+
+    forward = values(theta) * g
+    backward = (theta.weights * back.weights).sum() + (theta.polynomial * back.polynomial).sum()
+    assert abs(forward.sum() - backward) < FLOAT32_GRADIENT * np.linalg.norm(
+        values(theta)
+    ) * np.linalg.norm(g)
+
+
+@every_backend
+@pytest.mark.parametrize("shape", [(61, 257), (1, 5), (270, 250)], ids=str)
+@pytest.mark.parametrize("background", ["positive", "mixed"])
+def test_threads_do_not_change_a_bit(backend, rng, shape, background):
+    problem, spline = make_case(rng, shape, centres=3, background=background)
+    at = spline.flatten()
+    loss, gradient = backend.open_problem(problem, 1).loss_and_gradient(at)
+    planes = evaluated(backend, spline, problem.y, problem.x, 1)
+    for threads in (2, 5):
+        other_loss, other_gradient = backend.open_problem(problem, threads).loss_and_gradient(at)
+        assert other_loss == loss
+        assert np.array_equal(other_gradient, gradient)
+        other_planes = evaluated(backend, spline, problem.y, problem.x, threads)
+        assert np.array_equal(other_planes, planes)
+
+
+@every_backend
+def test_concurrent_calls_do_not_disturb_each_other(backend, rng):
+    problem, spline = make_case(rng, (40, 50))
+    objective = backend.open_problem(problem, 2)
+    vectors = [spline.flatten() + rng.normal(0, 0.01, spline.flatten().size) for _ in range(24)]
+
+    def both(vector):
+        loss, gradient = objective.loss_and_gradient(vector)
+        moved = Spline.unflatten(vector, problem.channels, problem.order)
+        return (
+            loss,
+            gradient.tobytes(),
+            evaluated(backend, moved, problem.y, problem.x, 2).tobytes(),
+        )
+
+    alone = [both(vector) for vector in vectors]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(both, vectors * 3)) == alone * 3
+
+
+@every_backend
+def test_arguments_are_left_as_they_are(backend, rng):
+    problem, spline = make_case(rng)
+    arrays = [problem.data, problem.weight, problem.y, problem.x, spline.flatten()]
+    copies = [a.copy() for a in arrays]
+    for array in arrays:
+        array.setflags(write=False)
+    backend.open_problem(problem, 2).loss_and_gradient(arrays[-1])
+    evaluated(backend, spline, problem.y, problem.x)
+    for array, copy in zip(arrays, copies, strict=True):
+        assert np.array_equal(array, copy)
+
+
+@every_backend
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_that_is_no_number_is_told(backend, rng, strange):
+    # The descent stops on it.
+    problem, spline = make_case(rng)
+    parameters = spline.flatten()
+    parameters[-1] = strange
+    loss, _ = backend.open_problem(problem, 1).loss_and_gradient(parameters)
+    assert not np.isfinite(loss)
+
+
+@every_backend
+def test_parts_of_a_grid_equal_the_whole(backend, rng):
+    _, spline = make_case(rng)
+    y, x = rng.random(9), rng.random(20)
+    whole = evaluated(backend, spline, y, x)
+    assert np.array_equal(evaluated(backend, spline, y[3:5], x), whole[:, 3:5])
+    # A strided view of coordinates is as good as a copy.
+    assert np.array_equal(evaluated(backend, spline, y[::2], x), whole[:, ::2])
+
+
+@pytest.mark.parametrize("name", base.NAMES)
+def test_a_backend_names_what_it_runs_on(name):
+    if name not in AVAILABLE:
+        pytest.skip(f"no tests of the backend {name}: {UNAVAILABLE[name]}")
+    detail = base.load(name).detail()
+    assert detail
+    assert "\n" not in detail
+
+
+def test_choose_takes_the_asked_or_the_first_available():
+    assert base.choose("numpy") == ("numpy", reference)
+    assert base.choose("auto") == (AVAILABLE[0], base.load(AVAILABLE[0]))
+
+
+def test_an_unavailable_backend_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(base.load("c"), "unavailable", lambda: "it was not built")
+    with pytest.raises(BackendError, match="the backend c is not available: it was not built") as e:
+        base.choose("c")
+    assert "\n" not in str(e.value)
+    assert base.choose("auto")[0] != "c"
+
+
+@needs_c
+def test_unknown_instructions_are_refused(monkeypatch):
+    monkeypatch.setenv("FASTBG_ISA", "sse17")
+    with pytest.raises(BackendError, match=r"FASTBG_ISA=sse17 is not one of .*baseline"):
+        base.choose("c")
+
+
+@needs_c
+def test_the_other_instructions_pass():
+    c = base.load("c")
+    from fastbg import _c
+
+    assert c.detail() in _c.instruction_sets()
+    assert _c.instruction_sets()[-1] == "baseline"
+    arguments = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "agrees or threads or adjoint or zero or set",
+    ]
+    for name in set(_c.instruction_sets()) - {c.detail()}:
+        again = subprocess.run(
+            [sys.executable, "-m", "pytest", __file__, *arguments],
+            env={**os.environ, "FASTBG_ISA": name},
+            capture_output=True,
+            text=True,
+        )
+        assert again.returncode == 0, again.stdout
+
+
+@needs_c
+def test_uses_the_instruction_set_asked_for():
+    wanted = os.environ.get("FASTBG_ISA", "")
+    assert wanted in ("", base.load("c").detail())
+
+
+def c_arguments():
+    """Arguments that the C evaluator takes: 2 x 3 pixels, one channel, two centres."""
+    from fastbg import _c
+
+    image = [np.ones(6), np.ones(6), np.ones(2), np.ones(3), 1, 2, 5.0, "auto"]
+    return {
+        "open_problem": image,
+        "loss_and_gradient": [_c.open_problem(*image), np.ones(9), np.ones(9), 1],
+        "evaluate": [np.ones(9), 1, 2, np.ones(2), np.ones(3), np.ones(6, np.float32), 1, "auto"],
+    }
+
+
+def frozen(array):
+    array.setflags(write=False)
+    return array
+
+
+@needs_c
+@pytest.mark.parametrize(
+    ("function", "position", "value"),
+    [
+        ("open_problem", 0, np.ones(5)),
+        ("open_problem", 0, np.ones(12)[::2]),
+        ("open_problem", 0, "pixels"),
+        ("open_problem", 1, np.ones(7)),
+        ("open_problem", 1, None),
+        ("open_problem", 2, np.ones(3)),
+        ("open_problem", 4, 2),
+        ("open_problem", 4, -1),
+        ("open_problem", 5, 0),
+        ("open_problem", 5, 5),
+        ("open_problem", 6, "five"),
+        ("loss_and_gradient", 0, object()),
+        ("loss_and_gradient", 0, None),
+        ("loss_and_gradient", 1, np.ones(0)),
+        ("loss_and_gradient", 1, np.ones(3)),
+        ("loss_and_gradient", 1, np.ones(10)),
+        ("loss_and_gradient", 1, np.ones(9, np.float32)),
+        ("loss_and_gradient", 1, np.ones(18)[::2]),
+        ("loss_and_gradient", 2, np.ones(8)),
+        ("loss_and_gradient", 2, frozen(np.ones(9))),
+        ("loss_and_gradient", 3, "two"),
+        ("evaluate", 0, np.ones(7)),
+        ("evaluate", 0, b"12345"),
+        ("evaluate", 1, 4),
+        ("evaluate", 2, 7),
+        ("evaluate", 3, np.ones(5)),
+        ("evaluate", 4, np.ones(2)),
+        ("evaluate", 5, np.ones(6)),
+        ("evaluate", 5, np.ones(12, np.float32)[::2]),
+        ("evaluate", 5, frozen(np.ones(6, np.float32))),
+        ("evaluate", 5, b"read only, and 24 bytes."),
+        ("evaluate", 6, 1.5),
+    ],
+)
+def test_c_refuses_arguments_that_do_not_fit(function, position, value):
+    from fastbg import _c
+
+    arguments = c_arguments()[function]
+    getattr(_c, function)(*arguments)
+    arguments[position] = value
+    with pytest.raises((TypeError, ValueError, BufferError)):
+        getattr(_c, function)(*arguments)
+
+
+@needs_c
+@pytest.mark.parametrize(("size", "weight"), [(2, 0.0), (0, 1.0)])
+def test_c_refuses_a_problem_without_pixels(size, weight):
+    from fastbg import _c
+
+    data, weights, axis = np.ones(size * size), np.full(size * size, weight), np.ones(size)
+    with pytest.raises(ValueError, match="no pixel has weight"):
+        _c.open_problem(data, weights, axis, axis, 1, 2, 5.0, "auto")
+
+
+@needs_c
+@pytest.mark.parametrize("threads", [-1, 0, 1000])
+def test_c_takes_any_number_of_threads(rng, threads):
+    problem, spline = make_case(rng, (30, 40))
+    c = base.load("c")
+    loss, gradient = c.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    other_loss, other = c.open_problem(problem, threads).loss_and_gradient(spline.flatten())
+    assert other_loss == loss
+    assert np.array_equal(other, gradient)

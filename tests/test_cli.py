@@ -1,0 +1,348 @@
+"""The command line on good input: spellings, outputs, reports, help."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner, Result
+
+from fastbg import Settings
+from fastbg.cli.app import app
+from fastbg.cli.run import run as run_command
+from fastbg.cli.summary import print_json
+from fastbg.io import xisf
+from fastbg.sky import simulate_sky
+
+SHAPE = (48, 64)
+QUICK = ("-e", "3")
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX terminals and scripts")
+
+
+def fastbg(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="fastbg")
+
+
+def report_of(*arguments: object) -> dict[str, Any]:
+    result = fastbg(*arguments, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    report: dict[str, Any] = json.loads(result.stdout, parse_constant=refuse)
+    return report
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def image(tmp_path: Path, rng: np.random.Generator) -> Path:
+    path = tmp_path / "sky.xisf"
+    xisf.write(path, simulate_sky(SHAPE, rng).image)
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "setting", "value"),
+    [
+        ("-dx 4", "downscaling_factor", 4),
+        ("-dx=4", "downscaling_factor", 4),
+        ("--downscaling-factor 4", "downscaling_factor", 4),
+        ("-df mean", "downscaling_func", "mean"),
+        ("--downscaling-func=mean", "downscaling_func", "mean"),
+        ("-dq 0.99", "quantile", 0.99),
+        ("--delinearization-quantile 0.99", "quantile", 0.99),
+        ("--delinearization-quantile=0.99", "quantile", 0.99),
+        ("--quantile 0.99", "quantile", 0.99),
+        ("-N 9", "control_points", 9),
+        ("-N9", "control_points", 9),
+        ("-N=9", "control_points", 9),
+        ("--control-points 9", "control_points", 9),
+        ("-O 3", "order", 3),
+        ("--order 3", "order", 3),
+        ("-tm 0.01", "threshold_min", 0.01),
+        ("-tm -0.5", "threshold_min", -0.5),
+        ("--threshold-min=-0.5", "threshold_min", -0.5),
+        ("-tM 0.75", "threshold_max", 0.75),
+        ("-tM=.75", "threshold_max", 0.75),
+        ("--threshold-max 0.75", "threshold_max", 0.75),
+        ("-i grid", "initializer", "grid"),
+        ("--initializer grid", "initializer", "grid"),
+        ("-e 2", "epochs", 2),
+        ("--epochs=2", "epochs", 2),
+        ("-a 0.5", "alpha", 0.5),
+        ("--alpha 0.5", "alpha", 0.5),
+        ("-B 2", "starts", 2),
+        ("--starts 2", "starts", 2),
+        ("-lr 1e-2", "learning_rate", 0.01),
+        ("--learning-rate 0.01", "learning_rate", 0.01),
+        ("--invert-mask", "invert_mask", True),
+        ("--seed 7", "seed", 7),
+        ("--backend numpy", "backend", "numpy"),
+        ("--threads 1", "threads", 1),
+        ("--pedestal neutral", "pedestal", "neutral"),
+        ("--pedestal none", "pedestal", "none"),
+        ("--pedestal -0.01", "pedestal", -0.01),
+        ("--mode divide", "mode", "divide"),
+    ],
+)
+def test_every_spelling_reaches_its_setting(
+    image: Path, out: Path, spelling: str, setting: str, value: object
+) -> None:
+    settings = report_of("run", image, out, *QUICK, *spelling.split())["settings"]
+    assert settings == {**Settings(epochs=3).to_dict(), setting: value}
+
+
+def test_defaults_are_those_of_the_library(image: Path, out: Path) -> None:
+    assert report_of("run", image, out)["settings"] == Settings().to_dict()
+
+
+def test_every_setting_has_an_option() -> None:
+    assert {field.name for field in fields(Settings)} <= set(
+        inspect.signature(run_command).parameters
+    )
+
+
+def test_options_may_stand_before_and_between_the_files(image: Path, out: Path) -> None:
+    report = report_of("run", "-e3", image, "-N9", out)
+    assert report["settings"]["control_points"] == 9
+    assert names(out) == {"sky_bgSubtracted.xisf", "sky_bgModel.xisf"}
+
+
+def test_outputs_go_to_the_current_directory(
+    image: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.mkdir()
+    monkeypatch.chdir(out)
+    assert report_of("run", image, *QUICK)["outputs"] == {
+        "corrected": "sky_bgSubtracted.xisf",
+        "background": "sky_bgModel.xisf",
+    }
+    assert names(out) == {"sky_bgSubtracted.xisf", "sky_bgModel.xisf"}
+
+
+def test_outputs_can_be_named(image: Path, out: Path) -> None:
+    report_of(
+        *("run", image, *QUICK, "-o", out / "a.xisf", "--model-output", out / "b.xisf"),
+        *("--preview-output", out / "c.png"),
+    )
+    assert names(out) == {"a.xisf", "b.xisf", "c.png"}
+    assert (out / "c.png").read_bytes().startswith(b"\x89PNG")
+    corrected, model = (xisf.read(out / name).samples for name in ("a.xisf", "b.xisf"))
+    assert corrected.shape == model.shape == (*SHAPE, 3)
+
+
+@pytest.mark.parametrize("spelling", ["-c", "--compress"])
+def test_compressed_outputs(image: Path, out: Path, spelling: str) -> None:
+    report_of("run", image, out, *QUICK, spelling)
+    assert b"lz4hc+sh" in (out / "sky_bgModel.xisf").read_bytes()[:2000]
+
+
+@pytest.mark.parametrize("spelling", ["-p", "--preview"])
+def test_the_ancestors_preview_only_draws(image: Path, out: Path, spelling: str) -> None:
+    report = report_of("run", image, out, spelling)
+    assert "fit" not in report
+    assert names(out) == {"sky_preview.png"}
+
+
+def test_preview_takes_the_same_preparation(
+    image: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.mkdir()
+    monkeypatch.chdir(out)
+    prepared = ("-dx", "4", "-df=mean", "-tM", "0.7", "-N9", "-i", "grid", "-dq", "0.9")
+    report = report_of("preview", image, *prepared)
+    assert names(out) == {"sky_preview.png"}
+    assert report["settings"] == report_of("run", image, out / "fit", *prepared)["settings"]
+    report_of("preview", image, "-o", out / "other.png")
+    assert (out / "other.png").exists()
+
+
+@pytest.mark.parametrize("spelling", ["-m", "--mask"])
+def test_mask_is_white_where_the_sky_is(image: Path, out: Path, spelling: str) -> None:
+    mask = image.with_name("mask.xisf")
+    half = np.zeros((*SHAPE, 1), np.float32)
+    half[:, :32] = 1
+    half[:, :16] = 0.5
+    xisf.write(mask, half)
+    usable = [
+        report_of("run", image, out, *QUICK, "-N9", "--overwrite", spelling, mask, *more)["fitted"][
+            "usable_pixels"
+        ]
+        for more in ([], ["--invert-mask"])
+    ]
+    assert usable == [6 * 4, 6 * 6]
+
+
+def test_starts_are_all_reported(image: Path, out: Path) -> None:
+    fit = report_of("run", image, out, *QUICK, "-B", "3")["fit"]
+    assert len(fit["losses_of_starts"]) == 3
+    assert fit["loss"] == min(fit["losses_of_starts"])
+
+
+def test_what_is_no_number_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"loss": math.nan, "history": [1.5, -math.inf], "fit": {"counts": (1, None)}})
+    assert json.loads(capsys.readouterr().out) == {
+        "loss": None,
+        "history": [1.5, None],
+        "fit": {"counts": [1, None]},
+    }
+
+
+def test_overwrite_replaces(image: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "sky_bgModel.xisf").write_text("mine")
+    report_of("run", image, out, *QUICK, "--overwrite")
+    assert xisf.read(out / "sky_bgModel.xisf").samples.shape == (*SHAPE, 3)
+
+
+def test_quiet_prints_nothing(image: Path, out: Path) -> None:
+    result = fastbg("run", image, out, *QUICK, "-q")
+    assert (result.exit_code, result.output, result.stderr) == (0, "", "")
+
+
+def test_lines_when_piped(image: Path, out: Path) -> None:
+    result = fastbg("run", image, out, "-e", "200", "--preview-output", out / "p.png")
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert lines[:3] == ["read", "prepare", "fit"]
+    assert re.fullmatch(r"fit  100/200  loss -?\d+\.\d{4}  \d+ it/s", lines[3])
+    assert lines[5:8] == ["render", "correct", "write"]
+    summary = {line.split()[0] for line in lines[8:]}
+    assert summary >= {"corrected", "background", "preview", "loss", "time", "memory"}
+
+
+def test_warnings_are_told(image: Path, out: Path) -> None:
+    result = fastbg("run", image, out, *QUICK, "--pedestal", "-1")
+    assert re.search(r"^warning .*below 0", result.stdout, re.MULTILINE)
+
+
+@needs_posix
+def test_live_line_on_a_terminal_leaves_stdout_alone(image: Path, out: Path) -> None:
+    ours, theirs = os.openpty()
+    job = subprocess.run(
+        [sys.executable, "-P", "-m", "fastbg.cli", "run", image, out, "-e", "20", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+        check=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "write" in shown
+    assert json.loads(job.stdout)["fit"]["iterations"] == 20
+
+
+def test_help_lists_every_option() -> None:
+    text = fastbg("run", "--help").stdout
+    shown = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", text))
+    params = get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    options = {name for param in params for name in param.opts if name.startswith("-")}
+    ancestor = "-c -dx -df -dq -p -N -O -tm -tM -m -i -e -a -B -lr --delinearization-quantile"
+    assert options | set(ancestor.split()) <= shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_every_command(arguments: list[str]) -> None:
+    result = fastbg(*arguments)
+    assert result.exit_code == 0
+    for command in ("run", "preview", "demo", "doctor"):
+        assert re.search(rf"\b{command}\b", result.stdout)
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg("--version").stdout)
+
+
+def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -> None:
+    folder, stale = tmp_path / "demo", b"of an earlier demo"
+    files = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_bytes(stale)
+    result = fastbg("demo", folder)
+    assert result.exit_code == 0
+    assert names(folder) == files
+    assert all(name in result.stdout for name in files)
+    assert all((folder / name).read_bytes() != stale for name in files)
+    removed = re.search(r"([\d.]+) % of the known gradient", result.stdout)
+    assert removed
+    assert float(removed[1]) > 90
+
+    said = re.search(r"^same as +fastbg (.*)$", result.stdout, re.MULTILINE)
+    assert said
+    model = xisf.read(folder / "sky_bgModel.xisf").samples.copy()
+    report_of(*shlex.split(said[1]), "--overwrite")
+    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").samples, model)
+
+
+def test_doctor_tells_what_there_is() -> None:
+    findings = report_of("doctor")
+    assert findings["backends"]["numpy"]["available"] is True
+    assert findings["backends"]["cuda"]["available"] is False
+    assert findings["threads"] >= 1
+    text = fastbg("doctor").stdout
+    assert "backend c " in text
+    assert findings["backends"]["cuda"]["detail"] in text
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (
+            "echo 'NVIDIA H200, 570.1, 143771 MiB'",
+            [{"name": "NVIDIA H200", "driver": "570.1", "memory": "143771 MiB"}],
+        ),
+        ("echo 'no driver'; exit 9", []),
+    ],
+)
+def test_doctor_asks_nvidia_smi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: list[object]
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert shutil.which("nvidia-smi") == str(tool)
+    assert report_of("doctor")["gpus"] == expected
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    heavy = ["scipy", "xisf", "PIL", "rich.progress", "fastbg.pipeline"]
+    code = f"import sys, fastbg.cli; print([m for m in {heavy} if m in sys.modules])"
+    job = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert job.stdout.strip() == "[]"
+
+
+def test_the_package_refuses_its_bare_name() -> None:
+    folder = Path(inspect.getfile(run_command)).parents[1]
+    job = subprocess.run(
+        [sys.executable, "-c", "import cli"], cwd=folder, capture_output=True, text=True
+    )
+    assert job.returncode == 1
+    assert "import this package as fastbg.cli" in job.stderr

@@ -1,0 +1,272 @@
+"""The command line on bad input and under interruption: one line, an exit code, nothing written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from fastbg.cli.app import app
+from fastbg.io import xisf
+from fastbg.sky import simulate_sky
+
+SHAPE = (48, 64)
+
+
+def fastbg(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="fastbg")
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with one good image in it."""
+    xisf.write(tmp_path / "sky.xisf", simulate_sky(SHAPE, rng).image)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(folder: Path, *arguments: object) -> str:
+    """The one line of a command that must be refused and must write nothing."""
+    before = contents(folder)
+    result = fastbg(*arguments)
+    assert contents(folder) == before
+    assert result.exit_code == 2
+    assert "{" not in result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("fastbg: ")
+    return line
+
+
+def _truncated(folder: Path) -> None:
+    whole = (folder / "sky.xisf").read_bytes()
+    (folder / "bad.xisf").write_bytes(whole[: len(whole) // 2])
+
+
+def _four_channels(folder: Path) -> None:
+    from xisf import XISF
+
+    XISF.write(str(folder / "bad.xisf"), np.full((*SHAPE, 4), 0.5, np.float32))
+
+
+def _filled(value: float) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        xisf.write(folder / "bad.xisf", np.full((*SHAPE, 3), value, np.float32))
+
+    return make
+
+
+BAD_IMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing file": (lambda folder: None, "does not exist"),
+    "a directory": (lambda folder: (folder / "bad.xisf").mkdir(), "directory"),
+    "an empty file": (lambda folder: (folder / "bad.xisf").touch(), "not an XISF file"),
+    "a text": (lambda folder: (folder / "bad.xisf").write_text("M 94"), "not an XISF file"),
+    "a FITS file": (lambda folder: (folder / "bad.xisf").write_text("SIMPLE  = T"), "FITS"),
+    "truncated": (_truncated, "truncated"),
+    "four channels": (_four_channels, "4 channels"),
+    "every pixel missing": (_filled(0), "empty"),
+    "every pixel not a number": (_filled(np.nan), "empty"),
+    "constant": (_filled(0.5), "constant"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "preview"])
+@pytest.mark.parametrize("name", BAD_IMAGES)
+@pytest.mark.parametrize("more", [(), ("--json",), ("-q",)], ids=["plain", "json", "quiet"])
+def test_bad_images(folder: Path, command: str, name: str, more: tuple[str, ...]) -> None:
+    make, cause = BAD_IMAGES[name]
+    make(folder)
+    line = refused(folder, command, "bad.xisf", *more)
+    assert "bad.xisf" in line
+    assert cause in line
+
+
+@pytest.mark.parametrize(
+    ("mask", "cause"),
+    [
+        (np.ones((8, 8, 1)), "8 x 8"),
+        (np.zeros((*SHAPE, 1)), "every pixel is masked"),
+        (np.full((*SHAPE, 1), 2.0), "from 2 to 2"),
+        (np.full((*SHAPE, 1), np.nan), "nan"),
+    ],
+    ids=["other size", "all black", "beyond white", "not a number"],
+)
+def test_bad_masks(folder: Path, mask: np.ndarray, cause: str) -> None:
+    xisf.write(folder / "mask.xisf", mask)
+    assert cause in refused(folder, "run", "sky.xisf", "-m", "mask.xisf")
+
+
+def test_missing_mask(folder: Path) -> None:
+    assert "mask.xisf does not exist" in refused(folder, "run", "sky.xisf", "-m", "mask.xisf")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ("-N 1000", "1000 control points"),
+        ("-tm 2 -tM 3", "every pixel is masked"),
+        ("-dx 1000", "usable pixels"),
+        ("-dx 0", "downscaling factor"),
+        ("-dx 2.5", "2.5 is not a whole number"),
+        ("-df mode", "median or mean, not mode"),
+        ("-dq 0", "quantile"),
+        ("-dq 1.5", "quantile"),
+        ("-dq nan", "quantile"),
+        ("-N 0", "control points"),
+        ("-N many", "many is not a whole number"),
+        ("-O 0", "order"),
+        ("-O 5", "order"),
+        ("-tm 0.9 -tM 0.1", "lower threshold"),
+        ("-tM nan", "threshold"),
+        ("-i center", "random or grid, not center"),
+        ("-e 0", "epochs"),
+        ("-e -1", "epochs"),
+        ("-a -1", "alpha"),
+        ("-a inf", "alpha"),
+        ("-a much", "much is not a number"),
+        ("-B 0", "starts"),
+        ("-lr 0", "learning rate"),
+        ("-lr -1", "learning rate"),
+        ("-lr nan", "learning rate"),
+        ("--seed -1", "seed"),
+        ("--threads -1", "threads"),
+        ("--backend tpu", "auto, c, cuda or numpy, not tpu"),
+        ("--backend cuda", "cuda is not available"),
+        ("--pedestal grey", "pedestal"),
+        ("--pedestal inf", "finite"),
+        ("--mode multiply", "subtract or divide, not multiply"),
+        ("--mode divide --pedestal ancestor", "ancestor"),
+        ("-p -o here.xisf", "-p writes only a preview"),
+        ("-p --model-output here.xisf", "-p writes only a preview"),
+        ("-x", "no such option: -x; see fastbg run --help"),
+        ("--frob", "no such option: --frob"),
+        ("-N", "'-N' requires an argument"),
+        ("out more", "unexpected extra argument"),
+        ("-o sky.xisf", "also an input"),
+        ("-o sky.xisf --overwrite", "also an input"),
+        ("-o a.xisf --model-output a.xisf", "asked for twice"),
+        ("-o .", "is a directory"),
+        # Below a regular file: no permission lets even the superuser write there.
+        ("sky.xisf/out", "cannot be written"),
+        ("--preview-output sky.xisf/p.png", "cannot be written"),
+        ("-p --preview-output sky.xisf/p.png", "cannot be written"),
+    ],
+)
+def test_impossible_options(folder: Path, arguments: str, cause: str) -> None:
+    assert cause in refused(folder, "run", "sky.xisf", *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ("run", "missing argument"),
+        ("runn sky.xisf", "no such command 'runn'"),
+        ("--frob", "no such option"),
+        ("preview sky.xisf -o sky.xisf", "also an input"),
+        ("preview sky.xisf -N many", "many is not a whole number"),
+        ("demo sky.xisf/demo", "cannot be written"),
+        ("doctor all", "unexpected extra argument"),
+    ],
+)
+def test_impossible_commands(folder: Path, arguments: str, cause: str) -> None:
+    assert cause in refused(folder, *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "existing"),
+    [
+        ("run bad.xisf", "bad_bgSubtracted.xisf"),
+        ("run bad.xisf", "bad_bgModel.xisf"),
+        ("run bad.xisf -o mine.xisf", "mine.xisf"),
+        ("run bad.xisf --preview-output mine.png", "mine.png"),
+        ("run bad.xisf -p", "bad_preview.png"),
+        ("preview bad.xisf", "bad_preview.png"),
+    ],
+)
+def test_existing_outputs_are_refused_before_the_input_is_read(
+    folder: Path, arguments: str, existing: str
+) -> None:
+    (folder / existing).write_text("mine")
+    line = refused(folder, *arguments.split())
+    assert f"{existing} already exists" in line
+
+
+@pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("8 GB")])
+def test_unexpected_errors_are_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fastbg.pipeline.process_file", fail)
+    monkeypatch.delenv("FASTBG_DEBUG", raising=False)
+    result = fastbg("run", "sky.xisf")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("fastbg: ")
+    monkeypatch.setenv("FASTBG_DEBUG", "1")
+    shown = "Traceback" in fastbg("run", "sky.xisf").stderr
+    assert shown == isinstance(error, RuntimeError)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    job = subprocess.Popen(
+        [sys.executable, "-P", "-m", "fastbg.cli", "doctor"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout
+    job.stdout.close()
+    job.stdout = None
+    assert job.communicate(timeout=60)[1] == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems send no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_fit_leaves_nothing(
+    tmp_path: Path, rng: np.random.Generator, number: signal.Signals
+) -> None:
+    image, out = tmp_path / "sky.xisf", tmp_path / "out"
+    xisf.write(image, simulate_sky((200, 300), rng).image)
+    # The numpy evaluator at full resolution would need minutes.
+    job = subprocess.Popen(
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "fastbg.cli",
+            "run",
+            image,
+            out,
+            "-dx",
+            "1",
+            "--backend",
+            "numpy",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout
+    for line in job.stdout:
+        if line == "fit\n":
+            job.send_signal(number)
+            break
+    _, errors = job.communicate(timeout=60)
+    assert job.returncode == 128 + number
+    assert errors == "fastbg: stopped; no unfinished file was left behind\n"
+    assert contents(tmp_path).keys() == {"sky.xisf"}

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from fastbg import Settings, SettingsError
+
+IMPOSSIBLE = [
+    ({"downscaling_factor": 0}, "downscaling factor must be a whole number of at least 1"),
+    ({"downscaling_factor": -8}, "downscaling factor"),
+    ({"downscaling_factor": 2.5}, "downscaling factor"),
+    ({"downscaling_func": "max"}, "downscaling function must be median or mean, not max"),
+    ({"quantile": 0}, r"quantile must lie in \(0, 1\]"),
+    ({"quantile": 1.01}, "quantile"),
+    ({"quantile": -0.5}, "quantile"),
+    ({"quantile": math.nan}, "quantile"),
+    ({"control_points": 0}, "number of control points must be a whole number of at least 1"),
+    ({"control_points": 3.5}, "number of control points"),
+    ({"order": 0}, "order must be 1, 2, 3 or 4, not 0"),
+    ({"order": 5}, "order"),
+    ({"threshold_min": 0.5, "threshold_max": 0.5}, "lower threshold .* below the upper"),
+    ({"threshold_min": 0.9, "threshold_max": 0.1}, "lower threshold"),
+    ({"threshold_min": math.nan}, "threshold"),
+    ({"threshold_max": math.nan}, "threshold"),
+    ({"initializer": "hexagons"}, "initializer must be random or grid"),
+    ({"epochs": 0}, "number of epochs"),
+    ({"epochs": 10.5}, "number of epochs"),
+    ({"alpha": -1}, "alpha must be at least 0"),
+    ({"alpha": math.nan}, "alpha"),
+    ({"alpha": math.inf}, "alpha"),
+    ({"starts": 0}, "number of starts"),
+    ({"starts": 1.5}, "number of starts"),
+    ({"learning_rate": 0}, "learning rate must be positive"),
+    ({"learning_rate": -1e-3}, "learning rate"),
+    ({"learning_rate": math.nan}, "learning rate"),
+    ({"learning_rate": math.inf}, "learning rate"),
+    ({"seed": -1}, "seed"),
+    ({"seed": 1.5}, "seed"),
+    ({"pedestal": "median"}, "pedestal must be model-median, neutral, none, ancestor or a number"),
+    ({"pedestal": "a number"}, "pedestal"),
+    ({"pedestal": math.nan}, "pedestal must be a finite number"),
+    ({"pedestal": -math.inf}, "pedestal must be a finite number"),
+    ({"mode": "add"}, "mode must be subtract or divide"),
+    ({"mode": "divide", "pedestal": "ancestor"}, "ancestor belongs to subtraction"),
+    ({"backend": "fortran"}, "backend must be auto, c, cuda or numpy"),
+    ({"threads": -1}, "number of threads"),
+    ({"threads": 1.5}, "number of threads"),
+]
+
+
+@pytest.mark.parametrize(("options", "cause"), IMPOSSIBLE, ids=[str(o) for o, _ in IMPOSSIBLE])
+def test_impossible_values_are_refused_in_one_line(options, cause):
+    with pytest.raises(SettingsError, match=cause) as e:
+        Settings(**options)
+    assert "\n" not in str(e.value)
+    with pytest.raises(SettingsError):
+        dataclasses.replace(Settings(), **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantile": 1, "downscaling_factor": 1, "control_points": 1, "epochs": 1},
+        {"order": 4, "alpha": 0, "starts": 7, "learning_rate": 10.0, "seed": 2**40},
+        {"pedestal": 0.1},
+        {"pedestal": -1},
+        {"mode": "divide", "pedestal": "neutral"},
+        {"threshold_min": -0.5, "threshold_max": 2.0},
+        {"backend": "cuda", "threads": 500},
+    ],
+    ids=str,
+)
+def test_possible_values_are_taken(options):
+    settings = Settings(**options)
+    assert {name: getattr(settings, name) for name in options} == options
+
+
+def test_defaults_are_the_ancestors():
+    ancestors = {
+        "downscaling_factor": 8,
+        "downscaling_func": "median",
+        "quantile": 0.95,
+        "control_points": 32,
+        "order": 2,
+        "threshold_min": 0.001,
+        "threshold_max": 1.0,
+        "initializer": "random",
+        "epochs": 1000,
+        "alpha": 5.0,
+        "starts": 1,
+        "learning_rate": 1e-3,
+    }
+    settings = Settings().to_dict()
+    assert {name: settings[name] for name in ancestors} == ancestors
+
+
+def test_settings_are_immutable_and_come_back_from_their_dict():
+    settings = Settings(order=3, pedestal=0.25)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.order = 2
+    again = json.loads(json.dumps(settings.to_dict(), allow_nan=False))
+    assert Settings(**again) == settings
+
+
+def test_threads():
+    assert Settings(threads=3).worker_threads == 3
+    assert Settings(threads=0).worker_threads >= 1

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastbg import downscale as module
+from fastbg.downscale import block_centres, downscale, downscale_weight
+from fastbg.image import Image
+from fastbg.stretch import Stretch
+
+STRETCH = Stretch(
+    np.array([0.05, 0.06, 0.04]), np.array([0.2, 0.25, 0.3]), np.array([0.1, 0.2, 0.3])
+)
+MONO = Stretch(np.array([0.05]), np.array([0.2]), np.array([0.1]))
+
+FUNCTIONS = {"median": np.median, "mean": np.mean}
+
+
+def by_loops(samples, valid, factor, function):
+    """Every block by itself: (h, w, K), NaN where it is empty. samples (H, W, K)."""
+    height, width, channels = samples.shape
+    out = np.empty((-(-height // factor), -(-width // factor), channels))
+    for i, j, k in np.ndindex(out.shape):
+        block = slice(i * factor, (i + 1) * factor), slice(j * factor, (j + 1) * factor), k
+        values = samples[block][valid[block]]
+        out[i, j, k] = FUNCTIONS[function](values) if values.size else np.nan
+    return out
+
+
+def stretched_first(image, stretch, factor, function):
+    stretched = np.moveaxis(stretch.apply(image.planes.astype(np.float64)), 0, 2)
+    return by_loops(stretched, np.moveaxis(image.valid, 0, 2), factor, function)
+
+
+def sky(rng, shape, channels=3, missing=0.0):
+    samples = rng.uniform(0.03, 0.4, (*shape, channels)).astype(np.float32)
+    samples[rng.random(samples.shape) < missing] = 0
+    return Image.from_samples(samples)
+
+
+@settings(max_examples=60)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    factor=st.integers(1, 45),
+    missing=st.sampled_from([0.0, 0.2, 0.9]),
+    function=st.sampled_from(sorted(FUNCTIONS)),
+    seed=st.integers(0, 999),
+)
+def test_equals_stretching_everything_first(height, width, factor, missing, function, seed):
+    image = sky(np.random.default_rng(seed), (height, width), 1, missing)
+    found = downscale(image, image.valid, MONO, factor, function)
+    expected = stretched_first(image, MONO, factor, function)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("shape", "factor"),
+    [((33, 47), 4), ((17, 8), 8), ((1, 50), 8), ((50, 1), 8), ((5, 6), 100), ((9, 11), 1)],
+    ids=str,
+)
+def test_colour_images(rng, function, shape, factor):
+    image = sky(rng, shape, missing=0.3)
+    found = downscale(image, image.valid, STRETCH, factor, function)
+    expected = stretched_first(image, STRETCH, factor, function)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_bands_do_not_show(rng, monkeypatch, function):
+    image = sky(rng, (70, 20), missing=0.2)
+    whole = downscale(image, image.valid, STRETCH, 3, function)
+    for rows in (1, 2, 1000):
+        monkeypatch.setattr(module, "BAND_ROWS", rows)
+        found = downscale(image, image.valid, STRETCH, 3, function)
+        np.testing.assert_array_equal(found, whole)
+
+
+def test_factor_1_is_the_stretched_image(rng):
+    image = sky(rng, (8, 9))
+    found = downscale(image, image.valid, STRETCH, 1, "median")
+    np.testing.assert_array_equal(found, np.moveaxis(STRETCH.apply(image.planes), 0, 2))
+
+
+def test_an_empty_block_is_missing(rng):
+    image = sky(rng, (8, 8))
+    image.planes[1, :4, 4:] = 0
+    image.planes[2] = np.nan
+    found = downscale(image, image.valid, STRETCH, 4, "median")
+    expected = np.zeros((2, 2, 3), bool)
+    expected[0, 1, 1] = expected[..., 2] = True
+    assert np.array_equal(np.isnan(found), expected)
+
+
+def test_the_image_is_left_as_it_is(rng):
+    image = sky(rng, (20, 20), missing=0.1)
+    before = image.planes.copy()
+    downscale(image, image.valid, STRETCH, 4, "median")
+    assert np.array_equal(image.planes, before)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("shape", [(16, 24), (17, 23), (1, 1), (3, 50)], ids=str)
+def test_weights_are_reduced_by_the_same_function(rng, function, shape):
+    weight = rng.random((*shape, 3), np.float32)
+    found = downscale_weight(weight, 4, function)
+    expected = by_loops(weight.astype(np.float64), np.ones(weight.shape, bool), 4, function)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@given(size=st.integers(1, 500), factor=st.integers(1, 600))
+def test_block_centres_are_the_means_of_pixel_centres(size, factor):
+    pixels = (np.arange(size) + 0.5) / size
+    expected = [pixels[start : start + factor].mean() for start in range(0, size, factor)]
+    assert block_centres(size, factor) == pytest.approx(expected, rel=1e-12)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import fastbg
+
+HEAVY = {"numpy", "scipy", "PIL", "xisf", "typer", "rich", "numba", "astropy"}
+
+
+def modules_after(code):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def test_import_is_cheap():
+    assert not modules_after("import fastbg") & HEAVY
+
+
+def test_import_of_the_pipeline_leaves_what_only_files_need():
+    loaded = modules_after(
+        "import fastbg; fastbg.remove_background; fastbg.Settings(backend='numpy')"
+    )
+    assert "numpy" in loaded
+    assert not loaded & (HEAVY - {"numpy"})
+
+
+@pytest.mark.parametrize("name", fastbg.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(fastbg, name).__doc__
+    assert name in dir(fastbg)
+
+
+def test_unknown_names_are_unknown():
+    with pytest.raises(AttributeError, match="remove_foreground"):
+        _ = fastbg.remove_foreground
+    assert not hasattr(fastbg, "_HOME_OF_SOMETHING")
+
+
+def test_version():
+    assert fastbg.__version__[0].isdigit()
+
+
+def test_every_error_is_a_fastbg_error():
+    errors = {"BackendError", "Cancelled", "InputError", "OutputError", "SettingsError"}
+    assert errors < set(fastbg.__all__)
+    for name in errors:
+        assert issubclass(getattr(fastbg, name), fastbg.FastbgError)

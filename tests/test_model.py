@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tolerances import FLOAT32_VALUES, relative_max
+
+from fastbg import BackendError, BackgroundModel, InputError, OutputError, render
+from fastbg.backends.base import NAMES, load
+from fastbg.spline import Spline
+from fastbg.stretch import Stretch
+
+SHAPE = (37, 53)
+
+
+@pytest.fixture(params=[1, 3])
+def model(request, rng):
+    channels = request.param
+    weights = rng.normal(0, 0.1, (8, channels))
+    polynomial = np.vstack([rng.normal(0, 0.05, (2, channels)), np.full(channels, 0.4)])
+    stretch = Stretch(
+        rng.uniform(0.01, 0.1, channels),
+        rng.uniform(0.1, 0.3, channels),
+        rng.uniform(0.1, 0.4, channels),
+    )
+    return BackgroundModel(Spline(rng.random((8, 2)), weights, polynomial, 2), stretch, SHAPE)
+
+
+def pixel_centres(shape):
+    y, x = ((np.arange(size) + 0.5) / size for size in shape)
+    return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("backend", [n for n in NAMES if load(n).unavailable() is None])
+@pytest.mark.parametrize("shape", [None, (5, 9), (1, 1), (80, 40)], ids=str)
+def test_render_equals_evaluation_at_pixel_centres(model, backend, shape):
+    rendered = model.render(shape, backend=backend)
+    height, width = shape or SHAPE
+    channels = model.spline.weights.shape[1]
+    assert rendered.dtype == np.float32
+    assert rendered.shape == (height, width, channels)
+    expected = model.evaluate(pixel_centres((height, width)))
+    assert relative_max(rendered.reshape(-1, channels), expected) < FLOAT32_VALUES
+
+
+def test_evaluation_follows_the_definition(model):
+    points = np.array([[0.1, 0.9], [0.5, 0.5], [0.99, 0.0]])
+    values = model.evaluate(points)
+    for p, found in zip(points, values, strict=True):
+        q = ((p - model.spline.centres) ** 2).sum(axis=1)
+        s = 0.5 * q * np.log(q) @ model.spline.weights + np.r_[p, 1] @ model.spline.polynomial
+        assert (s > 0).all()
+        assert (s < 1).all()
+        # The inverse of the midtones transfer function, from its forward formula by bisection.
+        low, high = np.zeros_like(s), np.ones_like(s)
+        m, r = model.stretch.midtones, 1 / model.stretch.target
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = (1 - m) * middle / ((1 - r * m) * middle + (r - 1) * m) < s
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        assert found == pytest.approx(low * model.stretch.scale + model.stretch.pedestal, rel=1e-9)
+    assert np.array_equal(model.evaluate(points[1]), values[1:2])
+
+
+@pytest.mark.parametrize(
+    "rows", [slice(0, 5), slice(7, 8), slice(30, None), slice(-3, None), slice(5, 5), slice(9, 2)]
+)
+def test_some_rows_are_that_part_of_the_whole(model, rows):
+    for shape in (SHAPE, (64, 20)):
+        whole = model.render(shape)
+        part = model.render(shape, rows)
+        assert np.array_equal(part, whole[rows])
+
+
+def test_rows_with_a_step_are_rendered_or_refused(model):
+    whole = model.render()
+    try:
+        part = model.render(rows=slice(0, 20, 3))
+    except ValueError:
+        return
+    assert np.array_equal(part, whole[0:20:3])
+
+
+def test_bands_and_threads_do_not_show(model, monkeypatch):
+    whole = model.render(threads=1)
+    assert np.array_equal(model.render(threads=5), whole)
+    for pixels in (1, 3 * SHAPE[1], 10**9):
+        monkeypatch.setattr(render, "BAND_PIXELS", pixels)
+        assert np.array_equal(model.render(threads=2), whole)
+
+
+def test_json_keeps_every_bit(model, tmp_path):
+    path = tmp_path / "model.json"
+    model.save(path)
+    again = BackgroundModel.load(path)
+    assert again.shape == model.shape
+    assert again.spline.order == model.spline.order
+    assert np.array_equal(again.spline.flatten(), model.spline.flatten())
+    for name in ("pedestal", "scale", "midtones"):
+        assert np.array_equal(getattr(again.stretch, name), getattr(model.stretch, name))
+    assert again.stretch.target == model.stretch.target
+    assert np.array_equal(again.render(), model.render())
+
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content == model.to_dict()
+    assert list(content) == [
+        *("format", "version", "shape", "order"),
+        *("centres", "weights", "polynomial", "stretch"),
+    ]
+
+
+def test_unavailable_backends_are_refused(model):
+    missing = [n for n in NAMES if load(n).unavailable()]
+    if not missing:
+        pytest.skip("every backend is available here")
+    with pytest.raises(BackendError, match=f"the backend {missing[0]} is not available"):
+        model.render(backend=missing[0])
+
+
+DAMAGES = {
+    "another format": {"format": "fastbg weather model"},
+    "newer version": {"version": 2},
+    "no version": {"version": None},
+    "no weights": {"weights": None},
+    "ragged weights": {"weights": [[1], [2, 3]]},
+    "words for weights": {"weights": "many"},
+    "flat weights": {"weights": [1, 2]},
+    "no centres left": {"centres": [], "weights": []},
+    "three coordinates": {"centres": [[0, 0, 0]] * 8},
+    "too few centres": {"centres": [[0, 0]] * 7},
+    "short polynomial": {"polynomial": [[1, 1, 1], [2, 2, 2]]},
+    "order 5": {"order": 5},
+    "order 2.5": {"order": 2.5},
+    "order of a word": {"order": "two"},
+    "infinite order": {"order": float("inf")},
+    "shape of one number": {"shape": [4]},
+    "no height": {"shape": [0, 5]},
+    "infinite shape": {"shape": [float("inf"), 5]},
+    "shape of words": {"shape": ["a", "b"]},
+    "stretch is a list": {"stretch": [1, 2]},
+    "stretch is empty": {"stretch": {}},
+    "short stretch": {"stretch": {"pedestal": [], "scale": [], "midtones": [], "target": 0.25}},
+    "weights not finite": {"weights": [[float("nan")] * 3] * 8},
+    "centres not finite": {"centres": [[float("inf"), 0]] * 8},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+@pytest.mark.parametrize("model", [3], indirect=True)
+def test_damaged_models_are_refused_in_one_line(model, tmp_path, damage):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(model.to_dict() | damage), encoding="utf-8")
+    with pytest.raises(InputError) as e:
+        BackgroundModel.load(path)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("key", ["centres", "weights", "polynomial", "stretch", "shape", "order"])
+def test_what_is_lacking_is_named(model, key):
+    content = model.to_dict()
+    del content[key]
+    with pytest.raises(InputError, match=key):
+        BackgroundModel.from_dict(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b"[]", "no background model"),
+        (b"7", "no background model"),
+        (b"{}", "not a fastbg background model"),
+    ],
+)
+def test_other_files_are_refused_in_one_line(tmp_path, content, cause):
+    path = tmp_path / "model.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=cause) as e:
+        BackgroundModel.load(path)
+    assert "\n" not in str(e.value)
+
+
+def test_files_that_cannot_be_read_or_written(model, tmp_path):
+    with pytest.raises(InputError, match="cannot read"):
+        BackgroundModel.load(tmp_path / "nowhere.json")
+    with pytest.raises(InputError, match="cannot read"):
+        BackgroundModel.load(tmp_path)
+    with pytest.raises(OutputError, match="cannot write"):
+        model.save(tmp_path / "nowhere" / "model.json")
