@@ -26,5 +26,17 @@ def evaluate(
     threads: int,
     method: str,
 ) -> None: ...
+def order_statistics(
+    values: np.ndarray, valid: np.ndarray, probabilities: np.ndarray, out: np.ndarray, threads: int
+) -> int: ...
+def block_medians(
+    plane: np.ndarray,
+    valid: np.ndarray,
+    columns: int,
+    side: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    threads: int,
+) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...

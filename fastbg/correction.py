@@ -24,7 +24,12 @@ from .order_statistics import median
 
 
 def correct(
-    image: Image, model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float
+    image: Image,
+    model: np.ndarray,
+    valid: np.ndarray,
+    mode: str,
+    pedestal: str | float,
+    threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Subtract or divide by the model, per the policy; missing samples stay as they are.
 
@@ -37,6 +42,7 @@ def correct(
         ``I - model + pedestal`` or ``I / model * pedestal``.
     pedestal : str or float
         One of the policies above; statistics are over valid samples.
+    threads : int, optional
 
     Returns
     -------
@@ -45,8 +51,8 @@ def correct(
         The pedestal of each channel.
     """
     if pedestal == "ancestor":
-        return _ancestor(image, model, valid)
-    levels = _levels(model, valid, mode, pedestal)
+        return _ancestor(image, model, valid, threads)
+    levels = _levels(model, valid, mode, pedestal, threads)
     corrected = image.planes.copy()
     for plane, background, used, level in zip(corrected, model, valid, levels, strict=True):
         level32 = np.float32(level)
@@ -61,22 +67,26 @@ def correct(
     return corrected, levels
 
 
-def _levels(model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float) -> np.ndarray:
+def _levels(
+    model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float, threads: int
+) -> np.ndarray:
     channels = len(model)
     if pedestal == "none":
         return np.full(channels, 0.0 if mode == "subtract" else 1.0)
     if not isinstance(pedestal, str):
         return np.full(channels, float(pedestal))
-    medians = np.array([median(m[v]) for m, v in zip(model, valid, strict=True)])
+    medians = np.array([median(m, v, threads) for m, v in zip(model, valid, strict=True)])
     return np.full(channels, medians.mean()) if pedestal == "neutral" else medians
 
 
-def _ancestor(image: Image, model: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ancestor(
+    image: Image, model: np.ndarray, valid: np.ndarray, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
     corrected = image.planes.copy()
     levels = np.empty(image.channels)
     for k, used in enumerate(valid):
         difference = image.planes[k] - model[k]
-        levels[k] = median(image.planes[k][used]) - difference[used].min()
+        levels[k] = median(image.planes[k], used, threads) - difference[used].min()
         np.add(difference, np.float32(levels[k]), out=corrected[k], where=used)
     brightest = corrected[valid].max()
     if brightest > 1:

@@ -53,10 +53,11 @@ def prepare(
         If the image cannot be stretched, or the weight image does not fit it.
     """
     factor, function = settings.downscaling_factor, settings.downscaling_func
+    threads = settings.worker_threads
     with stages.stage("prepare"):
         valid = image.valid
-        stretch = Stretch.of(image, valid, settings.quantile)
-        stretched = downscale(image, valid, stretch, factor, function)
+        stretch = Stretch.of(image, valid, settings.quantile, threads)
+        stretched = downscale(image, valid, stretch, factor, function, threads)
         if weight is None:
             low, high = settings.threshold_min, settings.threshold_max
             used = weight_from_thresholds(stretched, low, high)
@@ -88,7 +89,7 @@ def solve(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
         If the progress callback asks for it.
     """
     backend_name, backend = choose(settings.backend)
-    image, valid = prepared.image, prepared.valid
+    image, valid, threads = prepared.image, prepared.valid, settings.worker_threads
 
     with stages.stage("fit", settings.epochs * settings.starts) as advance:
         fit = fit_spline(prepared.problem, settings, backend, advance)
@@ -98,17 +99,19 @@ def solve(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     with stages.stage("render", image.shape[0]) as advance:
         for rows in row_bands(image.shape):
             background[:, rows], held_here = model.render_planes(
-                backend, image.shape, rows, settings.worker_threads
+                backend, image.shape, rows, threads
             )
             held += held_here
             advance(rows.stop)
 
     with stages.stage("correct"):
-        corrected, pedestal = correct(image, background, valid, settings.mode, settings.pedestal)
+        corrected, pedestal = correct(
+            image, background, valid, settings.mode, settings.pedestal, threads
+        )
         report = reporting.describe_preparation(prepared, settings)
         report["fit"] = reporting.describe_fit(fit, backend_name, settings)
         report["pedestal"] = pedestal.tolist()
-        reporting.add_statistics(report, image.planes, background, corrected, valid, held)
+        reporting.add_statistics(report, image.planes, background, corrected, valid, held, threads)
     reporting.finish(report, stages)
     return Result(
         corrected=np.moveaxis(corrected, 0, 2),

@@ -45,7 +45,7 @@ import numpy as np
 from .backends.base import load
 from .config import Settings
 from .fit import Fit
-from .order_statistics import median
+from .order_statistics import quantiles
 from .progress import Stages
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def add_statistics(
     corrected: np.ndarray,
     valid: np.ndarray,
     held: int,
+    threads: int,
 ) -> None:
     """Add statistics, counts and the warnings that follow from them.
 
@@ -137,9 +138,9 @@ def add_statistics(
         Samples of the background that the inverse stretch held.
     """
     report["statistics"] = {
-        "input": _statistics(image, valid),
-        "background": _statistics(background, valid),
-        "corrected": _statistics(corrected, valid),
+        "input": _statistics(image, valid, threads),
+        "background": _statistics(background, valid, threads),
+        "corrected": _statistics(corrected, valid, threads),
     }
     below = int(np.count_nonzero(valid & (corrected < 0)))
     above = int(np.count_nonzero(valid & (corrected > 1)))
@@ -168,12 +169,12 @@ def _share(count: int, samples: int) -> str:
     return f"{count} samples ({100 * count / samples:.2g} %)"
 
 
-def _statistics(planes: np.ndarray, valid: np.ndarray) -> dict[str, list[float]]:
+def _statistics(planes: np.ndarray, valid: np.ndarray, threads: int) -> dict[str, list[float]]:
     """Minimum, median and maximum of each channel, over valid samples."""
-    rows = []
-    for plane, used in zip(planes, valid, strict=True):
-        values = plane[used]
-        rows.append((float(values.min()), median(values), float(values.max())))
+    rows = [
+        quantiles(plane, used, [0, 0.5, 1], threads).tolist()
+        for plane, used in zip(planes, valid, strict=True)
+    ]
     low, middle, high = (list(column) for column in zip(*rows, strict=True))
     return {"min": low, "median": middle, "max": high}
 

@@ -54,7 +54,7 @@ class Stretch:
     target: float = TARGET_BACKGROUND
 
     @classmethod
-    def of(cls, image: Image, valid: np.ndarray, quantile: float) -> Stretch:
+    def of(cls, image: Image, valid: np.ndarray, quantile: float, threads: int = 1) -> Stretch:
         """Measure the stretch on the valid samples of a linear image.
 
         Parameters
@@ -64,6 +64,7 @@ class Stretch:
             False where a sample is missing.
         quantile : float
             In (0, 1]; the one that becomes 1.
+        threads : int, optional
 
         Raises
         ------
@@ -73,15 +74,16 @@ class Stretch:
         """
         pedestal, scale, midtones = np.empty((3, image.channels))
         for k in range(image.channels):
-            values = image.planes[k][valid[k]]
             name = f"channel {k + 1} of {image.channels}"
-            if not values.size:
+            low, middle, high, highest = quantiles(
+                image.planes[k], valid[k], [0, 0.5, quantile, 1], threads
+            )
+            if np.isnan(low):
                 raise InputError(
                     f"{name} is empty: every sample is zero or not a number; "
                     "give an image with data"
                 )
-            low, middle, high = quantiles(values, [0, 0.5, quantile])
-            if low == values.max():
+            if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")
             if not low < middle < high:
                 raise InputError(

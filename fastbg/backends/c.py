@@ -57,6 +57,28 @@ def evaluate(
     _c.evaluate(spline.flatten(), channels, spline.order, y, x, out, threads, method)
 
 
+def order_statistics(
+    plane: np.ndarray, valid: np.ndarray, probabilities: np.ndarray, threads: int
+) -> tuple[int, np.ndarray]:
+    """How many samples are valid, and the two around each quantile, (n, 2) float32, exact.
+
+    ``plane`` is float32 and ``valid`` bool, both C-contiguous and of one shape; at most eight
+    probabilities.
+    """
+    out = np.empty((probabilities.size, 2), np.float32)
+    return _c.order_statistics(plane, valid, probabilities, out, threads), out
+
+
+def block_medians(
+    plane: np.ndarray, valid: np.ndarray, factor: int, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The two middle valid samples of each block, (h, w) float32 each; NaN where there is none."""
+    rows, columns = plane.shape
+    low, high = np.empty((2, -(-rows // factor), -(-columns // factor)), np.float32)
+    _c.block_medians(plane, valid, columns, factor, low, high, threads)
+    return low, high
+
+
 class CObjective:
     """An opened problem; see `fastbg.backends.base.Objective`."""
 

@@ -27,7 +27,7 @@
 
 #include <stddef.h>
 
-enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3 };
+enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3, FBG_MAX_RANKS = 16 };
 
 typedef enum { FBG_OK = 0, FBG_NO_MEMORY, FBG_NO_PIXELS } fbg_status;
 
@@ -75,5 +75,22 @@ fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *param
                                  double *loss, double *gradient, int threads);
 
 void fbg_close(fbg_problem *problem);
+
+/* ---- Before the fit ----
+ *
+ * valid[i] is 0 where sample i is missing; nothing else of a missing sample is looked at.
+ */
+
+size_t fbg_count_valid(const unsigned char *valid, size_t n);
+
+/* out[r] = the valid sample of rank ranks[r] < number of valid ones, for up to FBG_MAX_RANKS ranks:
+ * exact. */
+fbg_status fbg_order_statistics(const float *values, const unsigned char *valid, size_t n,
+                                const size_t *ranks, size_t count, float *out, int threads);
+
+/* The two middle valid samples of each block of side x side pixels (equal for an odd number, NaN
+ * for none), in (rows / side, columns / side) rounded up; blocks at the far edges may be partial. */
+fbg_status fbg_block_medians(const float *plane, const unsigned char *valid, size_t rows,
+                             size_t columns, size_t side, float *low, float *high, int threads);
 
 #endif

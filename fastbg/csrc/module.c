@@ -147,6 +147,75 @@ static PyObject *evaluate(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *order_statistics(PyObject *self, PyObject *args)
+{
+    Py_buffer values, valid, probabilities, out;
+    int threads;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*i", &values, &valid, &probabilities, &out, &threads))
+        return NULL;
+    const size_t n = (size_t)values.len / sizeof(float);
+    const size_t count = (size_t)probabilities.len / sizeof(double);
+    size_t ranks[FBG_MAX_RANKS];
+    if (2 * count > FBG_MAX_RANKS)
+        PyErr_SetString(PyExc_ValueError, "too many probabilities");
+    else if (holds(&valid, n, 1, "valid") && holds(&out, 2 * count, sizeof(float), "out")) {
+        fbg_status status = FBG_OK;
+        size_t samples;
+        Py_BEGIN_ALLOW_THREADS
+        samples = fbg_count_valid(valid.buf, n);
+        for (size_t i = 0; samples && i < count; i++) {
+            const double position = ((const double *)probabilities.buf)[i] * (double)(samples - 1);
+            ranks[2 * i] = (size_t)position;
+            ranks[2 * i + 1] = ranks[2 * i] + 1 < samples ? ranks[2 * i] + 1 : samples - 1;
+        }
+        if (samples)
+            status = fbg_order_statistics(values.buf, valid.buf, n, ranks, 2 * count, out.buf,
+                                          threads);
+        Py_END_ALLOW_THREADS
+        result = status == FBG_OK ? PyLong_FromSize_t(samples) : fail(status);
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&valid);
+    PyBuffer_Release(&probabilities);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+static PyObject *block_medians(PyObject *self, PyObject *args)
+{
+    Py_buffer plane, valid, low, high;
+    Py_ssize_t columns, side;
+    int threads;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*nnw*w*i", &plane, &valid, &columns, &side, &low, &high,
+                          &threads))
+        return NULL;
+    if (columns < 1 || side < 1)
+        PyErr_SetString(PyExc_ValueError, "columns and side must be positive");
+    else {
+        const size_t rows = (size_t)plane.len / sizeof(float) / columns;
+        const size_t blocks = (rows + side - 1) / side * ((columns + side - 1) / side);
+        if (holds(&plane, rows * columns, sizeof(float), "plane") &&
+            holds(&valid, rows * columns, 1, "valid") && holds(&low, blocks, sizeof(float), "low") &&
+            holds(&high, blocks, sizeof(float), "high")) {
+            fbg_status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = fbg_block_medians(plane.buf, valid.buf, rows, columns, side, low.buf,
+                                       high.buf, threads);
+            Py_END_ALLOW_THREADS
+            result = status == FBG_OK ? Py_NewRef(Py_None) : fail(status);
+        }
+    }
+    PyBuffer_Release(&plane);
+    PyBuffer_Release(&valid);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+    return result;
+}
+
 static PyObject *instruction_set(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
@@ -175,6 +244,11 @@ static PyMethodDef methods[] = {
      "loss_and_gradient(problem, parameters, gradient, threads) -> loss; fills gradient"},
     {"evaluate", evaluate, METH_VARARGS,
      "evaluate(parameters, channels, order, y, x, out, threads, method); fills out"},
+    {"order_statistics", order_statistics, METH_VARARGS,
+     "order_statistics(values, valid, probabilities, out, threads) -> number of valid samples; "
+     "fills out with the two samples around each quantile"},
+    {"block_medians", block_medians, METH_VARARGS,
+     "block_medians(plane, valid, columns, side, low, high, threads); fills low and high"},
     {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Those that this build holds and this processor can run, best first."},
