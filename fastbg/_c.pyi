@@ -38,5 +38,22 @@ def block_medians(
     high: np.ndarray,
     threads: int,
 ) -> None: ...
+def find_valid(plane: np.ndarray, valid: np.ndarray, threads: int) -> None: ...
+def unstretch(
+    plane: np.ndarray,
+    pedestal: float,
+    scale: float,
+    midtones: float,
+    target: float,
+    threads: int,
+) -> int: ...
+def subtract(
+    plane: np.ndarray,
+    background: np.ndarray,
+    valid: np.ndarray,
+    level: float,
+    out: np.ndarray,
+    threads: int,
+) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...

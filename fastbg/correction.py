@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .backends import c
 from .image import Image
 from .order_statistics import median
 
@@ -53,18 +54,37 @@ def correct(
     if pedestal == "ancestor":
         return _ancestor(image, model, valid, threads)
     levels = _levels(model, valid, mode, pedestal, threads)
-    corrected = image.planes.copy()
-    for plane, background, used, level in zip(corrected, model, valid, levels, strict=True):
-        level32 = np.float32(level)
-        if mode == "subtract":
-            np.subtract(plane, background, out=plane, where=used)
-            np.add(plane, level32, out=plane, where=used)
-        else:
-            # Where the model is zero there is nothing to divide by: those samples stay.
-            divisible = used & (background != 0)
-            np.divide(plane, background, out=plane, where=divisible)
-            np.multiply(plane, level32, out=plane, where=divisible)
+    corrected = np.empty_like(image.planes)
+    take_out = _divide if mode == "divide" else _subtract if c.unavailable() else c.subtract
+    for plane, *others in zip(image.planes, model, valid, levels, corrected, strict=True):
+        take_out(plane, *others, threads)
     return corrected, levels
+
+
+def _subtract(
+    plane: np.ndarray,
+    background: np.ndarray,
+    valid: np.ndarray,
+    level: float,
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    out[:] = np.where(valid, plane - background + np.float32(level), plane)
+
+
+def _divide(
+    plane: np.ndarray,
+    background: np.ndarray,
+    valid: np.ndarray,
+    level: float,
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    out[:] = plane
+    # Where the model is zero there is nothing to divide by: those samples stay.
+    divisible = valid & (background != 0)
+    np.divide(plane, background, out=out, where=divisible)
+    np.multiply(out, np.float32(level), out=out, where=divisible)
 
 
 def _levels(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .backends import c
 from .errors import InputError
 
 MISSING_LEVEL = 1e-8
@@ -18,8 +19,8 @@ class Image:
 
     Attributes
     ----------
-    planes : ndarray, (K, H, W), float32, C-contiguous
-        One plane per channel, K = 1 or 3, in linear units.
+    planes : ndarray, (K, H, W), float32, C-contiguous, read-only
+        One plane per channel, K = 1 or 3, in linear units. May share the caller's memory.
     """
 
     planes: np.ndarray
@@ -63,13 +64,14 @@ class Image:
             )
         planar = np.moveaxis(samples, 2, 0)
         if bounds in (None, (0, 1)):
-            planes = planar.astype(np.float32, order="C")
+            planes = np.ascontiguousarray(planar, np.float32)  # no copy of what is planar already
         else:
             low, high = bounds
             # One plane at a time: float64 keeps 32-bit integers exact without a second image.
             planes = np.empty(planar.shape, np.float32)
             for plane, source in zip(planes, planar, strict=True):
                 plane[:] = (source.astype(np.float64) - low) / (high - low)
+        planes.flags.writeable = False
         return cls(planes)
 
     @property
@@ -82,11 +84,14 @@ class Image:
         """Height and width in pixels."""
         return self.planes.shape[1], self.planes.shape[2]
 
-    @property
-    def valid(self) -> np.ndarray:
+    def valid(self, threads: int = 1) -> np.ndarray:
         """(K, H, W) bool, False where a sample is missing: |v| <= 1e-8, NaN or infinite."""
-        with np.errstate(invalid="ignore"):
-            return np.isfinite(self.planes) & (np.abs(self.planes) > MISSING_LEVEL)
+        if c.unavailable():
+            size = np.abs(self.planes)
+            return (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
+        valid = np.empty(self.planes.shape, bool)
+        c.find_valid(np.ascontiguousarray(self.planes), valid, threads)
+        return valid
 
     def to_array(self) -> np.ndarray:
         """The samples as (H, W, K), float32: a view on the planes."""

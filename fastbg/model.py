@@ -87,7 +87,7 @@ class BackgroundModel:
         self, backend: Backend, shape: tuple[int, int], rows: slice, threads: int
     ) -> tuple[np.ndarray, int]:
         """Some rows, (K, rows, W) float32, linear, and how many values the stretch held."""
-        return self.stretch.invert(render_rows(backend, self.spline, shape, rows, threads))
+        return self.stretch.invert(render_rows(backend, self.spline, shape, rows, threads), threads)
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """The background at single points.

@@ -55,7 +55,7 @@ def prepare(
     factor, function = settings.downscaling_factor, settings.downscaling_func
     threads = settings.worker_threads
     with stages.stage("prepare"):
-        valid = image.valid
+        valid = image.valid(threads)
         stretch = Stretch.of(image, valid, settings.quantile, threads)
         stretched = downscale(image, valid, stretch, factor, function, threads)
         if weight is None:

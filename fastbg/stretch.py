@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .backends import c
 from .errors import InputError
 from .image import Image
 from .order_statistics import quantiles
@@ -111,7 +112,7 @@ class Stretch:
         # The quotient may round to 1 + 2^-52 at 1, which the default threshold would exclude.
         return np.minimum(mtf(scaled, midtones, self.target), 1)
 
-    def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
+    def invert(self, stretched: np.ndarray, threads: int = 1) -> tuple[np.ndarray, int]:
         """Bring stretched values back to the linear scale.
 
         The stretch maps onto [0, 1], so values outside are held at its ends: beyond them the
@@ -120,6 +121,7 @@ class Stretch:
         Parameters
         ----------
         stretched : ndarray, (K, ...), float32 or float64
+        threads : int, optional
 
         Returns
         -------
@@ -127,6 +129,15 @@ class Stretch:
         held : int
             How many values lay outside [0, 1].
         """
+        if stretched.dtype == np.float32 and not c.unavailable():
+            linear = np.array(stretched, order="C")
+            held = sum(
+                c.unstretch(plane, *parameters, self.target, threads)
+                for plane, *parameters in zip(
+                    linear, self.pedestal, self.scale, self.midtones, strict=True
+                )
+            )
+            return linear, held
         columns = self._columns(stretched.ndim)
         pedestal, scale, midtones = (column.astype(stretched.dtype) for column in columns)
         held = int(np.count_nonzero((stretched < 0) | (stretched > 1)))

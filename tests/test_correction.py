@@ -16,7 +16,7 @@ def case(rng):
     planes[0, :2], planes[1, 3], planes[2, 5, 5], planes[2, 6, 6] = 0, np.nan, np.inf, -np.inf
     planes[0, 0, 3] = -5e-9
     image = Image(planes)
-    return image, model, image.valid
+    return image, model, image.valid()
 
 
 def levels_by_policy(model, valid, pedestal, mode):
@@ -79,7 +79,7 @@ def test_nothing_is_clipped(case, pedestal):
 def test_the_median_of_the_sky_stays_where_it_was(rng):
     model = np.linspace(0.1, 0.3, 400, dtype=np.float32).reshape(1, 20, 20)
     image = Image(model.copy())
-    corrected, _ = correct(image, model, image.valid, "subtract", "model-median")
+    corrected, _ = correct(image, model, image.valid(), "subtract", "model-median")
     assert corrected == pytest.approx(0.2, abs=FLOAT32_SAMPLES)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbg import downscale as module
+from fastbg.backends import c
 from fastbg.downscale import block_centres, downscale, downscale_weight
 from fastbg.image import Image
 from fastbg.stretch import Stretch
@@ -31,7 +32,7 @@ def by_loops(samples, valid, factor, function):
 
 def stretched_first(image, stretch, factor, function):
     stretched = np.moveaxis(stretch.apply(image.planes.astype(np.float64)), 0, 2)
-    return by_loops(stretched, np.moveaxis(image.valid, 0, 2), factor, function)
+    return by_loops(stretched, np.moveaxis(image.valid(), 0, 2), factor, function)
 
 
 def sky(rng, shape, channels=3, missing=0.0):
@@ -51,7 +52,7 @@ def sky(rng, shape, channels=3, missing=0.0):
 )
 def test_equals_stretching_everything_first(height, width, factor, missing, function, seed):
     image = sky(np.random.default_rng(seed), (height, width), 1, missing)
-    found = downscale(image, image.valid, MONO, factor, function)
+    found = downscale(image, image.valid(), MONO, factor, function)
     expected = stretched_first(image, MONO, factor, function)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
@@ -64,7 +65,7 @@ def test_equals_stretching_everything_first(height, width, factor, missing, func
 )
 def test_colour_images(rng, function, shape, factor):
     image = sky(rng, shape, missing=0.3)
-    found = downscale(image, image.valid, STRETCH, factor, function)
+    found = downscale(image, image.valid(), STRETCH, factor, function)
     expected = stretched_first(image, STRETCH, factor, function)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
@@ -73,24 +74,25 @@ def test_colour_images(rng, function, shape, factor):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_bands_do_not_show(rng, monkeypatch, function):
     image = sky(rng, (70, 20), missing=0.2)
-    whole = downscale(image, image.valid, STRETCH, 3, function)
+    whole = downscale(image, image.valid(), STRETCH, 3, function)
     for rows in (1, 2, 1000):
         monkeypatch.setattr(module, "BAND_ROWS", rows)
-        found = downscale(image, image.valid, STRETCH, 3, function)
+        found = downscale(image, image.valid(), STRETCH, 3, function)
         np.testing.assert_array_equal(found, whole)
 
 
 def test_factor_1_is_the_stretched_image(rng):
     image = sky(rng, (8, 9))
-    found = downscale(image, image.valid, STRETCH, 1, "median")
+    found = downscale(image, image.valid(), STRETCH, 1, "median")
     np.testing.assert_array_equal(found, np.moveaxis(STRETCH.apply(image.planes), 0, 2))
 
 
 def test_an_empty_block_is_missing(rng):
-    image = sky(rng, (8, 8))
-    image.planes[1, :4, 4:] = 0
-    image.planes[2] = np.nan
-    found = downscale(image, image.valid, STRETCH, 4, "median")
+    planes = sky(rng, (8, 8)).planes.copy()
+    planes[1, :4, 4:] = 0
+    planes[2] = np.nan
+    image = Image(planes)
+    found = downscale(image, image.valid(), STRETCH, 4, "median")
     expected = np.zeros((2, 2, 3), bool)
     expected[0, 1, 1] = expected[..., 2] = True
     assert np.array_equal(np.isnan(found), expected)
@@ -99,7 +101,7 @@ def test_an_empty_block_is_missing(rng):
 def test_the_image_is_left_as_it_is(rng):
     image = sky(rng, (20, 20), missing=0.1)
     before = image.planes.copy()
-    downscale(image, image.valid, STRETCH, 4, "median")
+    downscale(image, image.valid(), STRETCH, 4, "median")
     assert np.array_equal(image.planes, before)
 
 
@@ -118,3 +120,19 @@ def test_block_centres_are_the_means_of_pixel_centres(size, factor):
     pixels = (np.arange(size) + 0.5) / size
     expected = [pixels[start : start + factor].mean() for start in range(0, size, factor)]
     assert block_centres(size, factor) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 5, 8, 13, 64])
+@pytest.mark.parametrize("shape", [(16, 24), (17, 131), (1, 40), (40, 1), (70, 5)], ids=str)
+def test_c_finds_the_middle_values_that_numpy_finds(rng, factor, shape):
+    if c.unavailable():
+        pytest.skip(c.unavailable())
+    plane = rng.normal(size=shape).astype(np.float32)
+    valid = rng.random(shape) < 0.7
+    valid[: shape[0] // 3] = False
+    plane[~valid] = np.nan
+    blocks = module._blocks(np.where(valid, plane, np.nan)[np.newaxis], factor)
+    expected = [values[0] for values in module._middle_values(blocks)]
+    for threads in (1, 2):
+        found = c.block_medians(plane, valid, factor, threads)
+        assert np.array_equal(found, expected, equal_nan=True)

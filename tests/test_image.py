@@ -54,7 +54,8 @@ def test_types_byte_orders_and_strides(dtype, order, shape, view, seed):
     before = given_samples.copy()
     image = Image.from_samples(given_samples)
     assert np.array_equal(image.to_array(), as_channels_last(expected).astype(np.float32))
-    image.planes[:] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        image.planes[:] = 7
     assert np.array_equal(given_samples, before)
 
 
@@ -77,7 +78,7 @@ def test_bounds_become_black_and_white():
 
 def test_what_is_missing():
     samples = np.array([[0, -0.0, 1e-9, -1e-8, np.nan, np.inf, -np.inf, 2e-8, -0.1, 5]])
-    assert Image.from_samples(samples).valid.ravel().tolist() == [False] * 7 + [True] * 3
+    assert Image.from_samples(samples).valid().ravel().tolist() == [False] * 7 + [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def sky(rng, shape=(40, 50), channels=3):
 
 def measured(samples, quantile=0.95):
     image = Image.from_samples(samples)
-    return image, Stretch.of(image, image.valid, quantile)
+    return image, Stretch.of(image, image.valid(), quantile)
 
 
 @given(balances, targets)
@@ -110,8 +110,8 @@ def test_missing_samples_count_in_nothing(rng):
     image, other = measured(bordered)
     for name in ("pedestal", "scale", "midtones"):
         assert np.array_equal(getattr(other, name), getattr(stretch, name))
-    missing = np.where(image.valid, image.planes, np.nan)
-    assert np.array_equal(np.isnan(other.apply(missing)), ~image.valid)
+    missing = np.where(image.valid(), image.planes, np.nan)
+    assert np.array_equal(np.isnan(other.apply(missing)), ~image.valid())
 
 
 def test_an_affine_map_of_the_image_changes_nothing_but_the_units(rng):

@@ -79,6 +79,35 @@ def block_medians(
     return low, high
 
 
+def find_valid(plane: np.ndarray, valid: np.ndarray, threads: int) -> None:
+    """Fill ``valid``, bool, with whether each sample of a float32 plane counts."""
+    _c.find_valid(plane, valid, threads)
+
+
+def unstretch(
+    plane: np.ndarray,
+    pedestal: float,
+    scale: float,
+    midtones: float,
+    target: float,
+    threads: int,
+) -> int:
+    """Invert the stretch of a float32 plane in place; how many values were held in [0, 1]."""
+    return _c.unstretch(plane, pedestal, scale, midtones, target, threads)
+
+
+def subtract(
+    plane: np.ndarray,
+    background: np.ndarray,
+    valid: np.ndarray,
+    level: float,
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    """Fill ``out`` with plane - background + level where valid, else with plane."""
+    _c.subtract(plane, background, valid, level, out, threads)
+
+
 class CObjective:
     """An opened problem; see `fastbg.backends.base.Objective`."""
 

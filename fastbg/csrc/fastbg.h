@@ -76,10 +76,21 @@ fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *param
 
 void fbg_close(fbg_problem *problem);
 
-/* ---- Before the fit ----
+/* ---- Before and after the fit ----
  *
  * valid[i] is 0 where sample i is missing; nothing else of a missing sample is looked at.
  */
+
+/* valid[i] = whether |plane[i]| exceeds 1e-8 and is finite. */
+void fbg_find_valid(const float *plane, size_t n, unsigned char *valid, int threads);
+
+/* The inverse stretch of fastbg/stretch.py, in place; held = how many values lay outside [0, 1]. */
+fbg_status fbg_unstretch(float *plane, size_t n, double pedestal, double scale, double midtones,
+                         double target, size_t *held, int threads);
+
+/* out = plane - background + level where valid, else plane. */
+void fbg_subtract(const float *plane, const float *background, const unsigned char *valid,
+                  size_t n, double level, float *out, int threads);
 
 size_t fbg_count_valid(const unsigned char *valid, size_t n);
 

@@ -11,7 +11,8 @@
 enum {
     FBG_SIDE = 16,  /* pixels along a side of a square block; FBG_SIDE^2 = FBG_BLOCK */
     FBG_NODES = 8,  /* Chebyshev nodes along an axis of a box */
-    FBG_GRID = FBG_NODES * FBG_NODES
+    FBG_GRID = FBG_NODES * FBG_NODES,
+    FBG_LANES = 16 /* blocks sorted at the same time */
 };
 
 /* A spline, or some centres of one, as the float32 kernels read it: one array per coordinate and
@@ -75,6 +76,9 @@ typedef struct {
                    int channels);
     void (*coarsen)(const float *finer, const double *y, const double *x, float *grid,
                     int channels);
+
+    /* Sorts the columns of keys, (n, FBG_LANES); no NaN. */
+    void (*sort_lanes)(float *keys, size_t n);
 } fbg_kernels;
 
 extern const fbg_kernels fbg_kernels_baseline;

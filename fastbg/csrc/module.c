@@ -216,6 +216,68 @@ static PyObject *block_medians(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *find_valid(PyObject *self, PyObject *args)
+{
+    Py_buffer plane, valid;
+    int threads;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*w*i", &plane, &valid, &threads))
+        return NULL;
+    const size_t n = (size_t)plane.len / sizeof(float);
+    if (holds(&valid, n, 1, "valid")) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_find_valid(plane.buf, n, valid.buf, threads);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&plane);
+    PyBuffer_Release(&valid);
+    return result;
+}
+
+static PyObject *unstretch(PyObject *self, PyObject *args)
+{
+    Py_buffer plane;
+    double pedestal, scale, midtones, target;
+    int threads;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "w*ddddi", &plane, &pedestal, &scale, &midtones, &target, &threads))
+        return NULL;
+    size_t held = 0;
+    fbg_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = fbg_unstretch(plane.buf, (size_t)plane.len / sizeof(float), pedestal, scale, midtones,
+                           target, &held, threads);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&plane);
+    return status == FBG_OK ? PyLong_FromSize_t(held) : fail(status);
+}
+
+static PyObject *subtract(PyObject *self, PyObject *args)
+{
+    Py_buffer plane, background, valid, out;
+    double level;
+    int threads;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*dw*i", &plane, &background, &valid, &level, &out, &threads))
+        return NULL;
+    const size_t n = (size_t)plane.len / sizeof(float);
+    if (holds(&background, n, sizeof(float), "background") && holds(&valid, n, 1, "valid") &&
+        holds(&out, n, sizeof(float), "out")) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_subtract(plane.buf, background.buf, valid.buf, n, level, out.buf, threads);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&plane);
+    PyBuffer_Release(&background);
+    PyBuffer_Release(&valid);
+    PyBuffer_Release(&out);
+    return result;
+}
+
 static PyObject *instruction_set(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
@@ -249,6 +311,11 @@ static PyMethodDef methods[] = {
      "fills out with the two samples around each quantile"},
     {"block_medians", block_medians, METH_VARARGS,
      "block_medians(plane, valid, columns, side, low, high, threads); fills low and high"},
+    {"find_valid", find_valid, METH_VARARGS, "find_valid(plane, valid, threads); fills valid"},
+    {"unstretch", unstretch, METH_VARARGS,
+     "unstretch(plane, pedestal, scale, midtones, target, threads) -> held; in place"},
+    {"subtract", subtract, METH_VARARGS,
+     "subtract(plane, background, valid, level, out, threads); fills out"},
     {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Those that this build holds and this processor can run, best first."},

@@ -82,7 +82,7 @@ def resample(
 
 def resample_image(image: Image, size: tuple[int, int]) -> np.ndarray:
     """`resample` for an image: (K, h, w) float32, linear, NaN where samples are missing."""
-    return resample(image.planes, size, lambda band: Image(band).valid)
+    return resample(image.planes, size, lambda band: Image(band).valid())
 
 
 def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
@@ -176,4 +176,4 @@ def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
     """The valid samples of each channel in every nth row and column, with n before them."""
     step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
     some = Image(image.planes[:, ::step, ::step])
-    return step, [plane[valid] for plane, valid in zip(some.planes, some.valid, strict=True)]
+    return step, [plane[valid] for plane, valid in zip(some.planes, some.valid(), strict=True)]
