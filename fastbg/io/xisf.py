@@ -7,23 +7,21 @@ keywords, booleans, empty strings), prints, and fails on valid files with embedd
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 import re
 import stat
 import xml.etree.ElementTree as ET
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError, OutputError
+from . import xisf_blocks as blocks
 
 _SIGNATURE = b"XISF0100"
 _PREAMBLE = 16
@@ -37,17 +35,6 @@ _OTHER_FORMATS = {
     b"\x89PNG": "a PNG file",
     b"\xff\xd8\xff": "a JPEG file",
 }
-
-_CODECS = ("zlib", "lz4", "lz4hc", "zstd")
-
-_CHECKSUMS = {
-    "sha1": "sha1",
-    "sha256": "sha256",
-    "sha512": "sha512",
-    "sha3256": "sha3_256",
-    "sha3512": "sha3_512",
-}
-"""Names that files use, without hyphens, and those of hashlib."""
 
 _LONG_NAMES = {
     "Double": "Float64",
@@ -286,7 +273,7 @@ def _header(file: BinaryIO) -> ET.Element:
         )
         raise InputError(f"is {kind}: convert it to XISF first")
     length = int.from_bytes(preamble[8:12], "little")
-    if len(preamble) < _PREAMBLE or _PREAMBLE + length > _size(file):
+    if len(preamble) < _PREAMBLE or _PREAMBLE + length > blocks.file_size(file):
         raise InputError("is truncated inside its header: copy or download it again")
     try:
         # Some programs pad the header with zeros. The encoding is UTF-8 by definition, and files
@@ -298,10 +285,6 @@ def _header(file: BinaryIO) -> ET.Element:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root
-
-
-def _size(file: BinaryIO) -> int:
-    return os.fstat(file.fileno()).st_size
 
 
 def _samples(file: BinaryIO, image: ET.Element) -> np.ndarray:
@@ -332,7 +315,7 @@ def _samples(file: BinaryIO, image: ET.Element) -> np.ndarray:
     storage = image.get("pixelStorage", "Planar").lower()
     if storage not in ("planar", "normal"):
         raise InputError(f"has the unknown pixel storage {storage}: save it as planar")
-    flat = _array(file, image, dtype, math.prod(sizes))
+    flat = blocks.array(file, image, dtype, math.prod(sizes))
     if storage == "normal":
         return flat.reshape(height, width, channels)
     return flat.reshape(channels, height, width).transpose(1, 2, 0)
@@ -358,7 +341,7 @@ def _not_carried_over(root: ET.Element, image: ET.Element, images: int) -> Itera
         yield "an undebayered colour filter array frame is treated as mono"
     if image.get("colorSpace") == "Gray" and image.attrib["geometry"].endswith(":3"):
         yield "declared as gray with two further channels, taken as RGB"
-    if "checksum" in image.attrib and _checksum(image.attrib["checksum"])[0] is None:
+    if "checksum" in image.attrib and blocks.checksum(image.attrib["checksum"])[0] is None:
         yield f"the unknown checksum {image.attrib['checksum'].partition(':')[0]} is not verified"
     elements = [item.tag for item in image if item.tag not in ("FITSKeyword", "Property", "Data")]
     elements += [item.tag for item in root if item.tag not in ("Image", "Metadata")]
@@ -387,143 +370,20 @@ def _property(file: BinaryIO, element: ET.Element) -> dict[str, Any]:
     value: Any
     if kind == "String":
         if "location" in element.attrib:
-            value = bytes(_block(file, *_block_description(element))).decode("utf-8")
+            value = bytes(blocks.block(file, *blocks.description(element))).decode("utf-8")
             # A string may come from a block, but short ones are written into the header.
             value = _NOT_XML.sub("\ufffd", value)
         else:
             value = element.text or element.get("value", "")
     elif kind.endswith("Vector"):
         length = int(element.attrib["length"])
-        value = _array(file, element, XISF._parse_vector_dtype(kind), length)
+        value = blocks.array(file, element, XISF._parse_vector_dtype(kind), length)
     elif kind.endswith("Matrix"):
         shape = int(element.attrib["rows"]), int(element.attrib["columns"])
         dtype = XISF._parse_vector_dtype(kind)
-        value = _array(file, element, dtype, math.prod(shape)).reshape(shape)
+        value = blocks.array(file, element, dtype, math.prod(shape)).reshape(shape)
     elif _SCALAR.fullmatch(kind):
         value = element.attrib["value"]
     else:
         raise InputError(f"type {kind}")
     return {"id": identifier, "type": kind, "value": value}
-
-
-def _array(file: BinaryIO, element: ET.Element, dtype: np.dtype[Any], count: int) -> np.ndarray:
-    """The data block of an element, (count,), in native byte order."""
-    attributes, text = _block_description(element)
-    raw = _block(file, attributes, text, count * dtype.itemsize)
-    order: Literal["big", "little"] = "big" if attributes.get("byteOrder") == "big" else "little"
-    return np.frombuffer(raw, dtype.newbyteorder(order)).astype(dtype, copy=False)
-
-
-def _block_description(element: ET.Element) -> tuple[Mapping[str, str], str]:
-    """The attributes of an element's data block and its encoded text, if it lies in the header."""
-    if element.get("location") != "embedded":
-        return element.attrib, element.text or ""
-    data = element.find("Data")
-    if data is None:
-        raise InputError("has an embedded block without data: save it again")
-    return {**element.attrib, **data.attrib}, data.text or ""
-
-
-def _block(
-    file: BinaryIO, attributes: Mapping[str, str], text: str, expected: int | None = None
-) -> bytes | np.ndarray:
-    """The bytes of a data block, verified, decompressed and unshuffled.
-
-    `expected` is the size that the bytes must have: it is compared before they are decompressed.
-    """
-    stored = _stored_block(file, attributes, text)
-    algorithm, digest = _checksum(attributes.get("checksum", ""))
-    if algorithm and hashlib.new(algorithm, stored).hexdigest() != digest:
-        raise InputError("has a block that differs from its checksum: copy or download it again")
-    if "compression" in attributes:
-        codec, size, item = _compression(attributes["compression"])
-        if ":" in attributes.get("subblocks", ""):
-            raise InputError("is compressed in several sub-blocks: save it uncompressed")
-    else:
-        codec, size, item = "", len(stored), 1
-    if expected not in (None, size):
-        raise InputError(
-            f"has a block of {size} bytes where {expected} belong: copy or save it again"
-        )
-    if not codec:
-        return stored
-    try:
-        raw = _decompressed(stored, codec, size)
-    except Exception as error:  # each codec's library has errors of its own
-        raise InputError(
-            f"has a {codec} block that cannot be decompressed ({error or 'out of memory'}): "
-            "copy or save it again"
-        ) from error
-    if len(raw) != size:
-        raise InputError(
-            f"has a {codec} block of {len(raw)} bytes where {size} belong: copy or save it again"
-        )
-    # Not needed any more, and unshuffling takes a second copy of the decompressed bytes.
-    del stored
-    return raw if item == 1 else _unshuffled(raw, item)
-
-
-def _stored_block(file: BinaryIO, attributes: Mapping[str, str], text: str) -> bytes:
-    method, *rest = attributes["location"].split(":")
-    encoding = rest[0] if method == "inline" and rest else attributes.get("encoding")
-    try:
-        if method == "attachment":
-            start, length = (int(number) for number in rest)
-            if start < 0 or length < 0:
-                raise ValueError
-            if start + length > _size(file):
-                raise InputError("is truncated: copy or download it again")
-            file.seek(start)
-            return file.read(length)
-        if method in ("inline", "embedded") and encoding == "base64":
-            return base64.b64decode(text)
-        if method in ("inline", "embedded") and encoding == "hex":
-            return bytes.fromhex(text)
-    except ValueError:
-        raise InputError("has a block that cannot be located or decoded: save it again") from None
-    raise InputError(
-        f"has a block stored as {attributes['location']}: "
-        "save everything in one file, with attached blocks"
-    )
-
-
-def _checksum(attribute: str) -> tuple[str | None, str]:
-    """The algorithm as hashlib knows it, None for others or for none, and the digest."""
-    name, _, digest = attribute.lower().partition(":")
-    return _CHECKSUMS.get(name.replace("-", "")), digest
-
-
-def _compression(attribute: str) -> tuple[str, int, int]:
-    """The codec, the uncompressed size in bytes and the size of the shuffled items, 1 for none."""
-    name, *numbers = attribute.split(":")
-    codec, shuffling, _ = name.partition("+sh")
-    try:
-        size, *rest = (int(number) for number in numbers)
-        item = rest[0] if shuffling else 1
-        if codec not in _CODECS or size < 0 or item < 1:
-            raise ValueError
-    except (ValueError, IndexError):
-        raise InputError(
-            f"is compressed in an unknown way ({attribute}): "
-            "save it uncompressed, or with zlib, lz4 or zstd"
-        ) from None
-    return codec, size, item
-
-
-def _decompressed(stored: bytes, codec: str, size: int) -> bytes:
-    from xisf import XISF
-
-    if codec == "zlib":
-        # The package does not tell zlib the size, which then needs the memory twice.
-        return zlib.decompress(stored, bufsize=size or 1)
-    raw: bytes = XISF._decompress(stored, {"compression": (codec, size, None)})
-    return raw
-
-
-def _unshuffled(raw: bytes, item: int) -> np.ndarray:
-    shuffled = np.frombuffer(raw, np.uint8)
-    out = np.empty_like(shuffled)
-    whole = len(raw) // item * item
-    out[:whole].reshape(-1, item)[...] = shuffled[:whole].reshape(item, -1).T
-    out[whole:] = shuffled[whole:]
-    return out
