@@ -34,6 +34,11 @@ def detail() -> str:
     return _c.instruction_set()
 
 
+def instruction_sets() -> list[str]:
+    """Those that this build holds and this processor can run, best first."""
+    return _c.instruction_sets()
+
+
 def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjective:
     """Copy the kept pixels into the evaluator.
 
