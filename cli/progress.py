@@ -82,12 +82,15 @@ class _Lines:
     """A callback that prints a line for each stage and every so many iterations."""
 
     def __init__(self) -> None:
-        self._started = 0.0
+        self._last_line = 0.0
 
     def __call__(self, progress: Progress) -> None:
+        now = time.perf_counter()
         if progress.done == 0:
-            self._started = time.perf_counter()
             print(progress.stage, flush=True)
         elif progress.stage == "fit" and progress.done % LINE_EVERY == 0:
-            rate = progress.done / (time.perf_counter() - self._started)
+            rate = LINE_EVERY / (now - self._last_line)
             print(f"fit  {_fit_line(progress, rate)}", flush=True)
+        else:
+            return
+        self._last_line = now

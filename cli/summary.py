@@ -14,7 +14,7 @@ from rich.text import Text
 _LABEL_WIDTH = 15
 
 _ENDED = {
-    "iterations": "all were done",
+    "iterations": "the most allowed",
     "converged": "the loss no longer fell",
     "diverged": "the descent diverged",
 }

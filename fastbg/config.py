@@ -11,6 +11,8 @@ from typing import Any, Literal
 from .backends.base import NAMES
 from .errors import SettingsError
 
+MOST_THREADS = 256
+
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
 
 
@@ -112,6 +114,10 @@ class Settings:
             )
         _one_of("backend", self.backend, ("auto", *NAMES))
         _whole("number of threads", self.threads, 0)
+        if self.threads > MOST_THREADS:
+            raise SettingsError(
+                f"the number of threads must be at most {MOST_THREADS}, not {self.threads}"
+            )
 
     @property
     def worker_threads(self) -> int:

@@ -64,7 +64,9 @@ class Image:
             )
         planar = np.moveaxis(samples, 2, 0)
         if bounds in (None, (0, 1)):
-            planes = np.ascontiguousarray(planar, np.float32)  # no copy of what is planar already
+            # No copy of what is planar already; beyond float32 is infinite, which means missing.
+            with np.errstate(over="ignore"):
+                planes = np.ascontiguousarray(planar, np.float32)
         else:
             low, high = bounds
             # One plane at a time: float64 keeps 32-bit integers exact without a second image.

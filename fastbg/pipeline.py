@@ -20,7 +20,7 @@ from .backends.base import choose
 from .config import Settings
 from .correction import correct
 from .downscale import block_centres, downscale
-from .errors import InputError
+from .errors import InputError, OutputError, SettingsError
 from .fit import fit_spline, starting_points
 from .image import Image
 from .io import atomic, xisf
@@ -51,7 +51,11 @@ def prepare(
     ------
     InputError
         If the image cannot be stretched, or the weight image does not fit it.
+    SettingsError
+        If a weight image is to be inverted and there is none.
     """
+    if weight is None and settings.invert_mask:
+        raise SettingsError("there is no mask to invert: give one, or leave inverting out")
     factor, function = settings.downscaling_factor, settings.downscaling_func
     threads = settings.worker_threads
     with stages.stage("prepare"):
@@ -272,6 +276,10 @@ def _refuse_early(
     choose(settings.backend)
     inputs = [path, mask] if mask else [path]
     atomic.check_targets(targets.values(), overwrite=overwrite, inputs=inputs)
+    for name, target in targets.items():
+        suffix = ".png" if name == "preview" else ".xisf"
+        if target.suffix.lower() != suffix:
+            raise OutputError(f"{target} will not hold what its name says: end it in {suffix}")
 
 
 def _read_and_prepare(

@@ -166,7 +166,7 @@ def add_statistics(
 
 
 def _share(count: int, samples: int) -> str:
-    return f"{count} samples ({100 * count / samples:.2g} %)"
+    return f"{count} samples ({100 * count / samples:.3g} %)"
 
 
 def _statistics(planes: np.ndarray, valid: np.ndarray, threads: int) -> dict[str, list[float]]:
@@ -182,8 +182,15 @@ def _statistics(planes: np.ndarray, valid: np.ndarray, threads: int) -> dict[str
 def history(report: Mapping[str, Any]) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
     settings = " ".join(f"{name}={value}" for name, value in report["settings"].items())
-    text = f"fastbg {report['fastbg']}: background removed, loss {report['fit']['loss']:.6f}"
-    return [text, *textwrap.wrap(f"fastbg settings: {settings}", HISTORY_WIDTH)]
+    fit = report["fit"]
+    text = (
+        f"fastbg {report['fastbg']}: background removed, {fit['control_points']} control points, "
+        f"loss {fit['loss']:.4f}"
+    )
+    return [
+        *textwrap.wrap(text, HISTORY_WIDTH),
+        *textwrap.wrap(f"fastbg settings: {settings}", HISTORY_WIDTH),
+    ]
 
 
 def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:

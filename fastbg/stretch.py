@@ -81,8 +81,8 @@ class Stretch:
             )
             if np.isnan(low):
                 raise InputError(
-                    f"{name} is empty: every sample is zero or not a number; "
-                    "give an image with data"
+                    f"{name} is empty: every sample is missing (within 1e-8 of zero, or not a "
+                    "finite number); give an image with data, or rescale it"
                 )
             if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")

@@ -97,7 +97,6 @@ def out(tmp_path: Path) -> Path:
         ("--starts 2", "starts", 2),
         ("-lr 1e-2", "learning_rate", 0.01),
         ("--learning-rate 0.01", "learning_rate", 0.01),
-        ("--invert-mask", "invert_mask", True),
         ("--seed 7", "seed", 7),
         ("--backend numpy", "backend", "numpy"),
         ("--threads 1", "threads", 1),

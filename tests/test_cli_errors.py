@@ -118,6 +118,10 @@ def test_missing_mask(folder: Path) -> None:
     [
         ("-N 1000", "1000 control points"),
         ("-tm 2 -tM 3", "every pixel is masked"),
+        ("--invert-mask", "no mask to invert"),
+        ("--threads 1000", "at most 256"),
+        ("-o a.fits", "end it in .xisf"),
+        ("--preview-output a.jpg", "end it in .png"),
         ("-dx 1000", "usable pixels"),
         ("-dx 0", "downscaling factor"),
         ("-dx 2.5", "2.5 is not a whole number"),

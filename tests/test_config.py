@@ -69,7 +69,7 @@ def test_impossible_values_are_refused_in_one_line(options, cause):
         {"pedestal": -1},
         {"mode": "divide", "pedestal": "neutral"},
         {"threshold_min": -0.5, "threshold_max": 2.0},
-        {"backend": "cuda", "threads": 500},
+        {"backend": "cuda", "threads": 200},
     ],
     ids=str,
 )
