@@ -95,14 +95,11 @@ static fbg_status evaluate_tiled(const fbg_spline *spline, const double *y, size
     return status;
 }
 
-/* Below this many pixels the direct method is faster (bench/README.md). */
-enum { FEW_PIXELS = 2048 };
-
 fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int order,
                         const double *y, size_t rows, const double *x, size_t columns,
                         float *out, int threads, const char *method)
 {
-    const int tiled = strcmp(method, "auto") == 0 ? rows * columns >= FEW_PIXELS
+    const int tiled = strcmp(method, "auto") == 0 ? rows * columns >= FBG_FEW_PIXELS
                                                   : strcmp(method, "tiled") == 0;
     float *memory = malloc(fbg_spline_floats(n, channels) * sizeof *memory);
     if (!memory)

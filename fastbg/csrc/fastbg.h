@@ -7,14 +7,19 @@
  *     S_k(p) = sum_i w_ik phi(q) + v_0k y + v_1k x + v_2k
  *     phi(q) = sqrt(b), q log(b) / 2, b^1.5, q^2 log(b) / 2        for orders 1, 2, 3, 4
  *
- * The loss is the one of fastbg/loss.py. Pixels are float32; sums over pixels are float32 within
- * a block of FBG_BLOCK pixels and float64 beyond.
+ * The loss is the one of fastbg/loss.py. The values of S are summed in float64, loss and slopes of
+ * pixels are float32; sums over pixels are float32 within a block of FBG_BLOCK pixels and float64
+ * beyond.
+ *
+ * Two methods give the same answer: direct, every centre at every pixel (direct.c), and tiled, a
+ * quad-tree whose cost per pixel hardly depends on n (walk.h): within 2e-6 of the range of S, and
+ * 1e-5 of the gradient's norm.
  *
  * Parameters are one float64 vector of fbg_parameter_count(n, K) numbers, row by row:
  * centres (n, 2) as (y, x), weights (n, K), polynomial (3, K) for y, x and 1.
  *
- * Memory. A call needs scratch of about n * FBG_BLOCK floats per thread, and n * (2 + K) doubles
- * per chunk of pixels (at most FBG_MAX_CHUNKS): nothing grows with pixels times centres.
+ * Memory. A call needs scratch of less than 600 n floats per thread, and 2 n (2 + K) doubles per
+ * chunk of pixels (at most FBG_MAX_CHUNKS): nothing grows with pixels times centres.
  *
  * Reproducibility. Pixels are summed in chunks that do not depend on the number of threads, and
  * chunks are added in order: the same bits for any number of threads. Different instruction sets
@@ -30,6 +35,10 @@
 enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3, FBG_MAX_RANKS = 16 };
 
 typedef enum { FBG_OK = 0, FBG_NO_MEMORY, FBG_NO_PIXELS } fbg_status;
+
+/* With fewer (kept) pixels the direct method is faster, measured with 36 centres: bench/README.md.
+ * Where a function takes a `method`, it is "direct", "tiled" or "auto", which chooses by this. */
+enum { FBG_FEW_PIXELS = 2048 };
 
 /* Length of the parameter vector of a spline with n centres and K channels. */
 size_t fbg_parameter_count(size_t n, int channels);

@@ -17,9 +17,6 @@ struct fbg_problem {
 int fbg_channels(const fbg_problem *problem) { return problem->channels; }
 const char *fbg_method_name(const fbg_problem *problem) { return problem->method->name; }
 
-/* Below this many kept pixels the direct method is faster (bench/README.md). */
-enum { FEW_PIXELS = 2048 };
-
 fbg_status fbg_open(fbg_problem **problem, const double *data, const double *weight,
                     const double *y, size_t rows, const double *x, size_t columns, int channels,
                     int order, double alpha, const char *method)
@@ -35,7 +32,7 @@ fbg_status fbg_open(fbg_problem **problem, const double *data, const double *wei
     fbg_problem *new = malloc(sizeof *new);
     if (!new)
         return FBG_NO_MEMORY;
-    *new = (fbg_problem){pixels < FEW_PIXELS ? &fbg_direct : &fbg_tiled, NULL, channels, order,
+    *new = (fbg_problem){pixels < FBG_FEW_PIXELS ? &fbg_direct : &fbg_tiled, NULL, channels, order,
                          alpha, (double)pixels};
     if (strcmp(method, fbg_direct.name) == 0)
         new->method = &fbg_direct;
