@@ -7,8 +7,10 @@ from typing import Annotated
 
 from ..config import Settings
 from .options import (
+    DESCENT,
     MASK,
     OUTPUT,
+    RUNNING,
     SPLINE,
     STRETCH,
     Input,
@@ -21,7 +23,7 @@ from .options import (
 )
 
 
-@with_settings(STRETCH, MASK, SPLINE)
+@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
@@ -35,13 +37,16 @@ def preview(
             help="The picture, instead of <input>_preview.png in this folder.",
         ),
     ] = None,
+    fit: Annotated[
+        bool, option(OUTPUT, "--fit", help="Also fit, and draw before, model and after.")
+    ] = False,
     overwrite: Overwrite = False,
     mask: Mask = None,
     settings: Settings,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw what a fit would see, without fitting: stretch, mask, control points."""
+    """Draw what a fit would see: stretch, mask, control points."""
     from ..pipeline import preview_file
     from .progress import display
     from .summary import tell
@@ -51,6 +56,7 @@ def preview(
             input,
             output or Path(f"{input.stem}_preview.png"),
             mask=mask,
+            fit=fit,
             overwrite=overwrite,
             settings=settings,
             progress=progress,

@@ -158,6 +158,12 @@ def test_compressed_outputs(image: Path, out: Path, spelling: str) -> None:
     assert b"lz4hc+sh" in (out / "sky_bgModel.xisf").read_bytes()[:2000]
 
 
+def test_a_preview_may_show_a_fit(image: Path, out: Path) -> None:
+    report = report_of("preview", image, "-o", out / "fit.png", "--fit", "-e", "3")
+    assert report["fit"]["iterations"] == 3
+    assert names(out) == {"fit.png"}
+
+
 @pytest.mark.parametrize("spelling", ["-p", "--preview"])
 def test_the_ancestors_preview_only_draws(image: Path, out: Path, spelling: str) -> None:
     report = report_of("run", image, out, spelling)
