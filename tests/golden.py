@@ -3,53 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
-from tolerances import (
-    C_DIRECT,
-    C_TILED,
-    EXACT,
-    FLOAT32_ROUNDING,
-    PART_OF_GRADIENT,
-    Tolerance,
-    relative_l2,
-)
 
-from fastbg.backends import base
-from fastbg.backends import numpy as reference
+from fastbg.backends.numpy import spline_values
 from fastbg.loss import Problem
 from fastbg.spline import Spline
 
 EPS = 1e-10
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """A backend with one of its methods, and how good it must be."""
-
-    backend: str
-    tolerance: Tolerance
-    options: dict[str, str] = field(default_factory=dict)
-
-    def open_problem(self, problem: Problem, threads: int = 1) -> base.Objective:
-        return base.load(self.backend).open_problem(problem, threads, **self.options)
-
-    def evaluate(
-        self, spline: Spline, y: np.ndarray, x: np.ndarray, threads: int = 1
-    ) -> np.ndarray:
-        """(K, rows, columns), float32."""
-        # What is not written shows: nothing of a background is near 1e30.
-        out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
-        base.load(self.backend).evaluate(spline, y, x, out, threads, **self.options)
-        return out
-
-
-EVALUATORS = {
-    "numpy": Evaluator("numpy", EXACT),
-    "c-direct": Evaluator("c", C_DIRECT, {"method": "direct"}),
-    "c-tiled": Evaluator("c", C_TILED, {"method": "tiled"}),
-}
 
 
 def phi(q: float, order: int) -> float:
@@ -171,14 +132,14 @@ def make_case(
         order,
     )
     grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
-    model = reference.spline_values(spline, grid)
+    model = spline_values(spline, grid)
     level = {
         "positive": 0.3 - model.min(axis=0),
         "mixed": -np.median(model, axis=0),
         "negative": -0.1 - model.max(axis=0),
     }[background]
     spline.polynomial[2] = as_float32(spline.polynomial[2] + level)
-    model = reference.spline_values(spline, grid).reshape(*shape, channels)
+    model = spline_values(spline, grid).reshape(*shape, channels)
 
     residual = rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
     weight = as_float32(rng.uniform(0.1, 1, model.shape))
@@ -195,45 +156,3 @@ def parts(gradient: Spline) -> dict[str, np.ndarray]:
         "weights": gradient.weights,
         "polynomial": gradient.polynomial,
     }
-
-
-def assert_values_agree(found: np.ndarray, expected: np.ndarray, tolerance: Tolerance) -> None:
-    """S, (K, rows, columns), against a better evaluator's."""
-    error = np.abs(found - expected).max()
-    roundings = tolerance.roundings * FLOAT32_ROUNDING * np.abs(expected).max()
-    assert error <= tolerance.values * np.ptp(expected, axis=(1, 2)).max() + roundings
-
-
-def assert_agrees(
-    evaluator: Evaluator,
-    problem: Problem,
-    spline: Spline,
-    threads: int = 2,
-    judge: Evaluator = EVALUATORS["numpy"],
-) -> None:
-    """Values, loss, the gradient and its parts, against a better evaluator's."""
-    tolerance = evaluator.tolerance
-    found = evaluator.evaluate(spline, problem.y, problem.x, threads)
-    if judge.backend == "numpy":
-        expected = golden_values(spline, problem.y, problem.x)
-    else:
-        expected = judge.evaluate(spline, problem.y, problem.x).astype(np.float64)
-    assert_values_agree(found, expected, tolerance)
-
-    at = spline.flatten()
-    expected_loss, expected = judge.open_problem(problem).loss_and_gradient(at)
-    loss, gradient = evaluator.open_problem(problem, threads).loss_and_gradient(at)
-    assert abs(loss - expected_loss) <= tolerance.loss
-    assert relative_l2(gradient, expected) <= tolerance.gradient
-    expected, gradient = (
-        parts(Spline.unflatten(g, problem.channels, problem.order)) for g in (expected, gradient)
-    )
-    for name, part in expected.items():
-        assert relative_l2(gradient[name], part) <= PART_OF_GRADIENT * tolerance.gradient, name
-
-
-def golden_values(spline: Spline, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """S on a grid, (K, rows, columns), by the golden reference in float64."""
-    values = np.empty((spline.weights.shape[1], y.size, x.size))
-    reference.evaluate(spline, y, x, values, 1)
-    return values

@@ -1,0 +1,182 @@
+"""The two methods of the C evaluator, direct and tiled, against the golden reference.
+
+The bounds are those promised for the tiled method: values within 2e-6 of the spline's range, the
+gradient within 1e-5 (relative L2) where the loss has no kink nearby.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fastbg.backends import c
+from fastbg.backends import numpy as golden
+from fastbg.downscale import block_centres
+from fastbg.loss import Problem
+from fastbg.render import pixel_centres
+from fastbg.spline import Spline, interpolate
+
+pytestmark = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
+
+METHODS = ["direct", "tiled"]
+SHAPES = [
+    (150, 275), (128, 129), (127, 17), (255, 257), (16, 15), (1, 300), (300, 1), (400, 20), (1, 1),
+]  # fmt: skip
+
+
+def layout(name, n, rng):
+    match name:
+        case "random":
+            return rng.random((n, 2))
+        case "clustered":
+            return np.clip(rng.normal(0.5, 0.03, (n, 2)), 0, 1)
+        case "outside":
+            return rng.uniform(-0.3, 1.3, (n, 2))
+        case "far away":
+            return np.concatenate([rng.random((n - 1, 2)), [[5.0, -3.0]]])
+        case "coincident":
+            return np.repeat(rng.random((-(-n // 2), 2)), 2, axis=0)[:n]
+        case _:
+            return np.round(rng.random((n, 2)) * 64) / 64  # on the edges and corners of boxes
+
+
+def smooth(centres, rng):
+    """Values of a gentle surface with some noise, as a sky has them."""
+    y, x = centres.T
+    surface = 0.3 + 0.3 * y - 0.2 * x + 0.1 * np.sin(3 * x + 2 * y)
+    return surface[:, np.newaxis] + rng.normal(0, 0.05, (len(centres), 3))
+
+
+def values(spline, y, x):
+    points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
+    return golden.spline_values(spline, points).reshape(y.size, x.size, -1)
+
+
+def evaluated(spline, y, x, method, threads=2):
+    out = np.full((spline.weights.shape[1], y.size, x.size), np.nan, np.float32)
+    c.evaluate(spline, y, x, out, threads, method)
+    return np.moveaxis(out, 0, 2)
+
+
+def problem_around(spline, y, x, rng, kept=0.7):
+    """Data far enough from the spline that no residual changes sign by rounding."""
+    model = values(spline, y, x)
+    residual = rng.uniform(0.05, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
+    weight = (rng.random((*model.shape[:2], 1)) < kept) * rng.uniform(0.2, 1, model.shape)
+    weight[0, 0] = 1
+    return Problem(model + residual, weight, y, x, spline.order, 5.0)
+
+
+def assert_same_loss(problem, spline, method):
+    at = spline.flatten()
+    loss, gradient = c.open_problem(problem, 2, method).loss_and_gradient(at)
+    expected_loss, expected = golden.open_problem(problem, 1).loss_and_gradient(at)
+    assert loss == pytest.approx(expected_loss, abs=5e-6)
+    assert np.linalg.norm(gradient - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "name", ["random", "clustered", "outside", "far away", "coincident", "on edges"]
+)
+def test_layouts(name, order, method, rng):
+    for n in (3, 36, 150):
+        centres = layout(name, n, rng)
+        spline = interpolate(centres, smooth(np.clip(centres, -1, 2), rng), order)
+        y, x = pixel_centres(140), pixel_centres(200)
+        exact = values(spline, y, x)
+        error = np.abs(evaluated(spline, y, x, method) - exact).max()
+        assert error <= 2e-6 * np.ptp(exact)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_shapes(shape, method, rng):
+    spline = interpolate(rng.random((40, 2)), smooth(rng.random((40, 2)), rng), 2)
+    y, x = map(pixel_centres, shape)
+    exact = values(spline, y, x)
+    scale = max(np.ptp(exact), np.abs(exact).max())  # one pixel has no range
+    assert np.abs(evaluated(spline, y, x, method) - exact).max() <= 2e-6 * scale
+    assert_same_loss(problem_around(spline, y, x, rng), spline, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_partial_blocks_and_weights(order, method, rng):
+    y, x = block_centres(1003, 8), block_centres(1101, 8)
+    spline = interpolate(rng.random((64, 2)), smooth(rng.random((64, 2)), rng), order)
+    assert_same_loss(problem_around(spline, y, x, rng, kept=0.3), spline, method)
+
+
+def test_boxes_without_weight_are_skipped(rng):
+    y, x = pixel_centres(200), pixel_centres(300)
+    spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng), 2)
+    problem = problem_around(spline, y, x, rng)
+    problem.weight[:, :200] = 0
+    problem.data[:, :200] = 1e30
+    problem.weight[100, 50] = 1
+    problem.data[100, 50] = 0.9
+    for method in METHODS:
+        assert_same_loss(problem, spline, method)
+
+
+@pytest.mark.parametrize("depth", [0.3, 3.0], ids=["in places", "everywhere"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_background_below_zero(depth, method, rng):
+    y, x = pixel_centres(200), pixel_centres(150)
+    spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng) - depth, 2)
+    problem = problem_around(spline, y, x, rng)
+    assert (values(spline, y, x) < 0).any()
+    assert_same_loss(problem, spline, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_number_of_threads_gives_the_same_bits(method, rng):
+    y, x = pixel_centres(300), pixel_centres(500)
+    spline = interpolate(rng.random((50, 2)), smooth(rng.random((50, 2)), rng), 2)
+    problem = problem_around(spline, y, x, rng)
+    loss, gradient = c.open_problem(problem, 1, method).loss_and_gradient(spline.flatten())
+    picture = evaluated(spline, y, x, method, 1)
+    for threads in (2, 3, 7):
+        again = c.open_problem(problem, threads, method).loss_and_gradient(spline.flatten())
+        assert again[0] == loss
+        assert np.array_equal(again[1], gradient)
+        assert np.array_equal(evaluated(spline, y, x, method, threads), picture)
+
+
+def test_a_centre_crosses_boxes_without_a_jump(rng):
+    y, x = pixel_centres(256), pixel_centres(256)
+    start = interpolate(rng.random((20, 2)), smooth(rng.random((20, 2)), rng), 2)
+    for position in np.linspace(0.49, 0.51, 9):
+        centres = start.centres.copy()
+        centres[0] = position, 0.5
+        spline = Spline(centres, start.weights, start.polynomial, 2)
+        exact = values(spline, y, x)
+        assert np.abs(evaluated(spline, y, x, "tiled") - exact).max() <= 2e-6 * np.ptp(exact)
+
+
+def test_few_pixels_are_evaluated_directly(rng):
+    spline = interpolate(rng.random((5, 2)), smooth(rng.random((5, 2)), rng), 2)
+    for size, method in ((40, "direct"), (50, "tiled")):
+        problem = problem_around(spline, pixel_centres(size), pixel_centres(size), rng, kept=2)
+        assert c.open_problem(problem, 1).method == method
+
+
+def test_the_other_instruction_sets_pass():
+    active = c.detail()
+    for name in set(c.instruction_sets()) - {active}:
+        again = subprocess.run(
+            [
+                *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__),
+                *("-k", "shapes or partial or below or random-2"),
+            ],
+            env={**os.environ, "FASTBG_ISA": name},
+            capture_output=True,
+            text=True,
+        )
+        assert again.returncode == 0, again.stdout
