@@ -16,9 +16,9 @@ class Problem:
 
     Attributes
     ----------
-    data : ndarray, (h, w, K), float64, stretched
-        Finite everywhere; missing pixels hold the channel's median, which they do not change.
-    weight : ndarray, (h, w, K), float64, in [0, 1]
+    data : ndarray, (h, w, K), float32 or float64, stretched
+        Finite where there is weight; anything elsewhere, NaN included.
+    weight : ndarray, (h, w, K), float32 or float64, in [0, 1]
     y, x : ndarray, (h,) and (w,), float64
         Normalised coordinates of the rows and columns.
     order : int

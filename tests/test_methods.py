@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_boxes_without_weight_are_skipped(rng):
     spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng), 2)
     problem = problem_around(spline, y, x, rng)
     problem.weight[:, :200] = 0
-    problem.data[:, :200] = 1e30
+    problem.data[:, :200] = np.nan
     problem.weight[100, 50] = 1
     problem.data[100, 50] = 0.9
     for method in METHODS:
@@ -133,6 +134,52 @@ def test_a_background_below_zero(depth, method, rng):
     problem = problem_around(spline, y, x, rng)
     assert (values(spline, y, x) < 0).any()
     assert_same_loss(problem, spline, method)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 1], ids="{} below".format)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_what_was_expected_below_zero_changes_no_bit(order, method, share, rng):
+    y, x = pixel_centres(200), pixel_centres(150)
+    spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng), order)
+    spline.polynomial[2] -= np.quantile(values(spline, y, x), share, axis=(0, 1))
+    spline.polynomial[2] += {0: 0.1, 1: -0.1}.get(share, 0)
+    problem = problem_around(spline, y, x, rng, kept=2)
+    # On which side of zero a value is, must not be a matter of rounding.
+    problem.weight[(np.abs(values(spline, y, x)) < 1e-5).any(axis=2)] = 0
+    assert_same_loss(problem, spline, method)
+
+    below, above = spline.flatten(), spline.flatten()
+    below[-3:] -= 2
+    above[-3:] += 2
+    objective = c.open_problem(problem, 1, method)
+    expected = objective.loss_and_gradient(spline.flatten())
+    for threads in (1, 2, 5):
+        objective = c.open_problem(problem, threads, method)
+        for before in (below, above):
+            objective.loss_and_gradient(before)
+            loss, gradient = objective.loss_and_gradient(spline.flatten())
+            assert loss == expected[0]
+            assert np.array_equal(gradient, expected[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_pixel_below_zero_is_found(method, rng):
+    y, x = pixel_centres(300), pixel_centres(280)
+    spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng), 2)
+    spline.polynomial[2] += [-1e-4, 1, 1] - values(spline, y, x).min(axis=(0, 1))
+    problem = problem_around(spline, y, x, rng, kept=2)
+    model = values(spline, y, x)[..., 0]
+    problem.weight[np.abs(model) < 2e-4] = 0
+    for weight in (1.0, 0.0):
+        problem.weight[np.unravel_index(model.argmin(), model.shape)] = weight
+        assert_same_loss(problem, spline, method)
+        objective = c.open_problem(problem, 2, method)
+        loss, gradient = objective.loss_and_gradient(spline.flatten())
+        objective.loss_and_gradient(spline.flatten() - 5)
+        again, same = objective.loss_and_gradient(spline.flatten())
+        assert again == loss
+        assert np.array_equal(same, gradient)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -158,6 +205,65 @@ def test_a_centre_crosses_boxes_without_a_jump(rng):
         spline = Spline(centres, start.weights, start.polynomial, 2)
         exact = values(spline, y, x)
         assert np.abs(evaluated(spline, y, x, "tiled") - exact).max() <= 2e-6 * np.ptp(exact)
+
+
+def planar(image):
+    """The image as the pipeline holds it: planes of float32, seen as (h, w, K)."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32), 0, 2)
+
+
+def planar_problem(rng):
+    y, x = pixel_centres(100), pixel_centres(90)
+    spline = interpolate(rng.random((20, 2)), smooth(rng.random((20, 2)), rng), 2)
+    problem = problem_around(spline, y, x, rng)
+    return replace(problem, data=planar(problem.data), weight=planar(problem.weight)), spline
+
+
+def test_planes_are_held_and_not_copied(rng):
+    problem, spline = planar_problem(rng)
+    objective = c.open_problem(problem, 1, "tiled")
+    loss, _ = objective.loss_and_gradient(spline.flatten())
+    problem.data[problem.weight > 0] += 1
+    changed, _ = objective.loss_and_gradient(spline.flatten())
+    assert changed != loss
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_objective_outlives_the_problem(method, rng):
+    problem, spline = planar_problem(rng)
+    objective = c.open_problem(problem, 1, method)
+    loss, gradient = objective.loss_and_gradient(spline.flatten())
+    shape = problem.data.shape
+    del problem
+    junk = [np.full(shape, np.nan, np.float32) for _ in range(20)]
+    again, same = objective.loss_and_gradient(spline.flatten())
+    del junk
+    assert again == loss
+    assert np.array_equal(same, gradient)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_and_float64_images_give_the_same_bits(method, rng):
+    problem, spline = planar_problem(rng)
+    wide = replace(
+        problem, data=problem.data.astype(np.float64), weight=problem.weight.astype(np.float64)
+    )
+    loss, gradient = c.open_problem(problem, 1, method).loss_and_gradient(spline.flatten())
+    again, same = c.open_problem(wide, 1, method).loss_and_gradient(spline.flatten())
+    assert again == loss
+    assert np.array_equal(same, gradient)
+    expected, _ = golden.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    assert loss == pytest.approx(expected, abs=5e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_blocks_of_weight_one_are_like_any_other(method, rng):
+    y, x = pixel_centres(100), pixel_centres(90)
+    spline = interpolate(rng.random((20, 2)), smooth(rng.random((20, 2)), rng), 2)
+    problem = problem_around(spline, y, x, rng)
+    weight = np.ones_like(problem.weight)
+    weight[40:60, 10:25, 1] = 0.5
+    assert_same_loss(replace(problem, weight=weight), spline, method)
 
 
 def test_few_pixels_are_evaluated_directly(rng):

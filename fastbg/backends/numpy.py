@@ -66,8 +66,8 @@ class NumpyObjective:
         self.problem = problem
         row, column = np.nonzero(problem.kept)
         self.points = np.column_stack([problem.y[row], problem.x[column]])
-        self.data = problem.data[row, column]
-        self.weight = problem.weight[row, column]
+        self.weight = problem.weight[row, column].astype(np.float64)
+        self.data = np.where(self.weight != 0, problem.data[row, column], 0.0)
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         spline = Spline.unflatten(parameters, self.problem.channels, self.problem.order)

@@ -19,12 +19,15 @@ typedef struct {
     double *centre, *half;                  /* (boxes,) */
     double (*nodes)[FBG_NODES];             /* (boxes,): relative to the centre */
     double (*down)[FBG_NODES][FBG_NODES];   /* (boxes,): (node of the parent, node), level > 0 */
+    double (*up)[FBG_NODES][FBG_NODES];     /* the same, transposed */
     float (*basis)[FBG_NODES][FBG_SIDE];    /* (blocks,): (node of the box, pixel of the block) */
 } fbg_axis_level;
 
 typedef struct {
     size_t size, blocks;
     double *coordinates; /* (blocks * FBG_SIDE,); beyond the last pixel, its coordinate again */
+    double spectrum[FBG_NODES][FBG_NODES]; /* (node, degree): to Chebyshev coefficients */
+    double (*leaf_basis)[FBG_NODES][FBG_SIDE]; /* (blocks,): the basis of the last level, exactly */
     fbg_axis_level levels[FBG_LEVELS];
 } fbg_axis;
 

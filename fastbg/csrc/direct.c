@@ -7,7 +7,8 @@
 
 struct fbg_pixel_store {
     int channels;
-    size_t pixels, chunk; /* pixels, and how many of them a chunk holds */
+    size_t pixels, chunk; /* whole blocks, the last filled up with pixels that do not count; and
+                             how many of them a chunk holds */
     double *y, *x;                                            /* (pixels,) each */
     float *data[FBG_MAX_CHANNELS], *weight[FBG_MAX_CHANNELS]; /* (pixels,) each */
 };
@@ -21,22 +22,22 @@ static void close(fbg_pixel_store *store)
 
 static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
 {
-    size_t pixels = 0;
+    size_t kept = 0;
     for (size_t row = 0; row < image->rows; row++)
         for (size_t column = 0; column < image->columns; column++)
-            pixels += fbg_is_kept(image, row, column);
+            kept += fbg_is_kept(image, row, column);
 
     const int channels = image->channels;
+    const size_t blocks = (kept + FBG_BLOCK - 1) / FBG_BLOCK, pixels = blocks * FBG_BLOCK;
     fbg_pixel_store *new = calloc(1, sizeof *new);
     if (!new)
         return FBG_NO_MEMORY;
-    new->y = malloc(2 * pixels * sizeof *new->y);
-    new->data[0] = malloc(2 * channels * pixels * sizeof *new->data[0]);
+    new->y = calloc(2 * pixels, sizeof *new->y);
+    new->data[0] = calloc(2 * channels * pixels, sizeof *new->data[0]);
     if (!new->y || !new->data[0]) {
         close(new);
         return FBG_NO_MEMORY;
     }
-    const size_t blocks = (pixels + FBG_BLOCK - 1) / FBG_BLOCK;
     new->channels = channels;
     new->pixels = pixels;
     new->chunk = (blocks + FBG_MAX_CHUNKS - 1) / FBG_MAX_CHUNKS * FBG_BLOCK;
@@ -50,12 +51,12 @@ static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
         for (size_t column = 0; column < image->columns; column++) {
             if (!fbg_is_kept(image, row, column))
                 continue;
-            const size_t source = (row * image->columns + column) * channels;
             new->y[p] = image->y[row];
             new->x[p] = image->x[column];
             for (int k = 0; k < channels; k++) {
-                new->data[k][p] = (float)image->data[source + k];
-                new->weight[k][p] = (float)image->weight[source + k];
+                const size_t source = (k * image->rows + row) * image->columns + column;
+                new->data[k][p] = image->data[source];
+                new->weight[k][p] = image->weight[source];
             }
             p++;
         }
@@ -65,7 +66,7 @@ static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
 
 static size_t chunks(const fbg_pixel_store *store)
 {
-    return store->pixels ? (store->pixels + store->chunk - 1) / store->chunk : 0;
+    return (store->pixels + store->chunk - 1) / store->chunk;
 }
 
 static size_t scratch_floats(const fbg_pixel_store *store, size_t n)
@@ -74,51 +75,82 @@ static size_t scratch_floats(const fbg_pixel_store *store, size_t n)
     return n * FBG_BLOCK;
 }
 
-static void accumulate_block(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
-                             size_t start, size_t count, float *slow, fbg_sums *sums)
+static double error(const fbg_pixel_store *store, const fbg_kernels *kernels,
+                    const fbg_spline *spline, float *scratch)
 {
-    const fbg_kernels *k = evaluation->kernels;
-    const fbg_spline *spline = evaluation->spline;
+    (void)store, (void)kernels, (void)spline, (void)scratch;
+    return 0;
+}
+
+/* A block of the list, and S at its pixels. */
+typedef struct {
+    fbg_pixels pixels;
+    const double *y, *x;
+    float values[FBG_MAX_CHANNELS * FBG_BLOCK];
+} block;
+
+static void evaluate_block(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
+                           size_t start, float *slow, block *b)
+{
     const int channels = store->channels;
-    const double *y = store->y + start, *x = store->x + start;
-    const double negative_before = sums->negative_sum;
-    double exact[FBG_MAX_CHANNELS * FBG_BLOCK] = {0};
-    float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_MAX_CHANNELS * FBG_BLOCK];
-    float y32[FBG_BLOCK], x32[FBG_BLOCK];
-    const size_t affine_at = spline->n * (2 + channels);
-    fbg_pixels pixels = {.count = count};
+    double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
+    b->pixels = (fbg_pixels){.data_stride = FBG_SIDE, .weight_stride = FBG_SIDE};
     for (int channel = 0; channel < channels; channel++) {
-        pixels.data[channel] = store->data[channel] + start;
-        pixels.weight[channel] = store->weight[channel] + start;
+        b->pixels.data[channel] = store->data[channel] + start;
+        b->pixels.weight[channel] = store->weight[channel] + start;
     }
-
-    fbg_affine(spline, y, x, count, exact, FBG_BLOCK);
-    k->forward(spline, y, x, count, exact, FBG_BLOCK, slow);
+    b->y = store->y + start, b->x = store->x + start;
+    fbg_affine(evaluation->spline, b->y, b->x, FBG_BLOCK, exact, FBG_BLOCK);
+    evaluation->kernels->forward(evaluation->spline, b->y, b->x, FBG_BLOCK, exact, FBG_BLOCK, slow);
     for (int j = 0; j < channels * FBG_BLOCK; j++)
-        values[j] = (float)exact[j];
-    for (size_t j = 0; j < count; j++)
-        y32[j] = (float)y[j], x32[j] = (float)x[j];
+        b->values[j] = (float)exact[j];
+}
 
-    k->loss(&pixels, values, slope, evaluation->alpha, evaluation->negative, channels, sums);
-    k->backward(spline, y32, x32, count, slope, FBG_BLOCK, slow, sums->own);
-    fbg_affine_adjoint(channels, y, x, count, slope, FBG_BLOCK, sums->own + affine_at);
-    if (sums->coupled && sums->negative_sum > negative_before) {
-        k->below_zero(&pixels, values, slope, channels);
-        k->backward(spline, y32, x32, count, slope, FBG_BLOCK, slow, sums->coupled);
-        fbg_affine_adjoint(channels, y, x, count, slope, FBG_BLOCK, sums->coupled + affine_at);
+static size_t end_of(const fbg_pixel_store *store, size_t chunk)
+{
+    const size_t end = (chunk + 1) * store->chunk;
+    return end < store->pixels ? end : store->pixels;
+}
+
+static void survey(const fbg_pixel_store *store, const fbg_evaluation *evaluation, size_t chunk,
+                   float *scratch, fbg_sums *sums)
+{
+    float slope[FBG_MAX_CHANNELS * FBG_BLOCK];
+    block b;
+    for (size_t p = chunk * store->chunk; p < end_of(store, chunk); p += FBG_BLOCK) {
+        evaluate_block(store, evaluation, p, scratch, &b);
+        sums->below += evaluation->kernels->below(&b.pixels, b.values, slope, store->channels);
     }
+}
+
+static void add_adjoint(const fbg_evaluation *evaluation, const block *b, const float *slope,
+                        const float *slow, double *gradient)
+{
+    const fbg_spline *spline = evaluation->spline;
+    evaluation->kernels->backward(spline, b->y, b->x, FBG_BLOCK, slope, FBG_BLOCK, slow, gradient);
+    fbg_affine_adjoint(spline->channels, b->y, b->x, FBG_BLOCK, slope, FBG_BLOCK,
+                       gradient + spline->n * (2 + spline->channels));
 }
 
 static void accumulate(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
                        size_t chunk, float *scratch, fbg_sums *sums)
 {
-    const size_t end = (chunk + 1) * store->chunk;
-    for (size_t start = chunk * store->chunk; start < end && start < store->pixels;
-         start += FBG_BLOCK) {
-        const size_t left = store->pixels - start;
-        accumulate_block(store, evaluation, start, left < FBG_BLOCK ? left : FBG_BLOCK, scratch,
-                         sums);
+    const fbg_kernels *k = evaluation->kernels;
+    const int channels = store->channels;
+    float slope[FBG_MAX_CHANNELS * FBG_BLOCK];
+    block b;
+    for (size_t p = chunk * store->chunk; p < end_of(store, chunk); p += FBG_BLOCK) {
+        evaluate_block(store, evaluation, p, scratch, &b);
+        k->loss(&b.pixels, b.values, slope, evaluation->alpha, evaluation->negative, channels,
+                sums);
+        add_adjoint(evaluation, &b, slope, scratch, sums->own);
+        const float below = k->below(&b.pixels, b.values, slope, channels);
+        sums->below += below;
+        if (sums->coupled && below > 0)
+            add_adjoint(evaluation, &b, slope, scratch, sums->coupled);
     }
 }
 
-const fbg_method fbg_direct = {"direct", open, chunks, scratch_floats, accumulate, close};
+const fbg_method fbg_direct = {
+    "direct", open, chunks, scratch_floats, error, survey, accumulate, close,
+};

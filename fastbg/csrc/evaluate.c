@@ -49,6 +49,7 @@ typedef struct {
     fbg_axis y, x;
     float *out, *scratch;
     size_t scratch_floats;
+    double error;
 } tiled_job;
 
 static int store_block(void *context, size_t block_y, size_t block_x, const float *values,
@@ -72,7 +73,7 @@ static void evaluate_box(void *context, size_t box, int worker)
     tiled_job *j = context;
     const size_t across = j->x.levels[0].boxes;
     fbg_walk walk = {.kernels = fbg_active_kernels(), .spline = j->spline, .y = &j->y, .x = &j->x,
-                     .block = store_block, .context = j};
+                     .error = j->error, .block = store_block, .context = j};
     fbg_walk_init(&walk, j->scratch + worker * j->scratch_floats);
     fbg_walk_box(&walk, box / across, box % across);
 }
@@ -81,11 +82,12 @@ static fbg_status evaluate_tiled(const fbg_spline *spline, const double *y, size
                                  const double *x, size_t columns, float *out, int threads)
 {
     tiled_job j = {.spline = spline, .out = out,
-                   .scratch_floats = fbg_walk_floats(spline->n, spline->channels)};
+                   .scratch_floats = fbg_walk_floats(spline->n)};
     fbg_status status = FBG_NO_MEMORY;
     j.scratch = malloc((size_t)threads * j.scratch_floats * sizeof *j.scratch);
     if (j.scratch && fbg_axis_init(&j.y, y, rows) == FBG_OK &&
         fbg_axis_init(&j.x, x, columns) == FBG_OK) {
+        j.error = fbg_walk_error(fbg_active_kernels(), spline, &j.y, &j.x, j.scratch);
         fbg_parallel(threads, j.y.levels[0].boxes * j.x.levels[0].boxes, evaluate_box, &j);
         status = FBG_OK;
     }
@@ -101,13 +103,13 @@ fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int or
 {
     const int tiled = strcmp(method, "auto") == 0 ? rows * columns >= FBG_FEW_PIXELS
                                                   : strcmp(method, "tiled") == 0;
-    float *memory = malloc(fbg_spline_floats(n, channels) * sizeof *memory);
-    if (!memory)
+    uint32_t *index = malloc(n * sizeof *index);
+    if (!index)
         return FBG_NO_MEMORY;
     threads = fbg_usable_threads(threads);
-    const fbg_spline spline = fbg_whole_spline(memory, parameters, n, channels, order);
+    const fbg_spline spline = fbg_whole_spline(index, parameters, n, channels, order);
     const fbg_status status = (tiled ? evaluate_tiled : evaluate_direct)(&spline, y, rows, x,
                                                                          columns, out, threads);
-    free(memory);
+    free(index);
     return status;
 }

@@ -5,9 +5,10 @@
 
 #include "kernels.h"
 
-/* An image on a grid, as fbg_open takes it. */
+/* An image on a grid, as fbg_open takes it: planes of float32. */
 typedef struct {
-    const double *data, *weight, *y, *x;
+    const float *data, *weight;
+    const double *y, *x;
     size_t rows, columns;
     int channels;
 } fbg_image;
@@ -17,6 +18,7 @@ typedef struct {
     const fbg_kernels *kernels;
     const fbg_spline *spline;
     float alpha, negative;
+    double error; /* that the method may make in S */
 } fbg_evaluation;
 
 /* The pixels of a problem, as a method keeps them. Pixels are cut into chunks, which can be summed
@@ -29,8 +31,15 @@ typedef struct {
     size_t (*chunks)(const fbg_pixel_store *store);
     size_t (*scratch_floats)(const fbg_pixel_store *store, size_t n);
 
-    /* Adds the sums of one chunk. The coupled gradient is only asked for where sums->coupled is
-     * not NULL. */
+    double (*error)(const fbg_pixel_store *store, const fbg_kernels *kernels,
+                    const fbg_spline *spline, float *scratch);
+
+    /* Adds to sums->below, of one chunk, and to nothing else. */
+    void (*survey)(const fbg_pixel_store *store, const fbg_evaluation *evaluation, size_t chunk,
+                   float *scratch, fbg_sums *sums);
+
+    /* Adds the sums of one chunk; to sums->below the same bits as a survey. The coupled gradient is
+     * only asked for where sums->coupled is not NULL. */
     void (*accumulate)(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
                        size_t chunk, float *scratch, fbg_sums *sums);
     void (*close)(fbg_pixel_store *store);
@@ -41,9 +50,9 @@ extern const fbg_method fbg_direct, fbg_tiled;
 /* Whether pixel (row, column) has weight in some channel. */
 static inline int fbg_is_kept(const fbg_image *image, size_t row, size_t column)
 {
-    const double *weight = image->weight + (row * image->columns + column) * image->channels;
+    const float *weight = image->weight + row * image->columns + column;
     for (int k = 0; k < image->channels; k++)
-        if (weight[k] != 0)
+        if (weight[k * image->rows * image->columns] != 0)
             return 1;
     return 0;
 }

@@ -17,7 +17,7 @@ struct fbg_problem {
 int fbg_channels(const fbg_problem *problem) { return problem->channels; }
 const char *fbg_method_name(const fbg_problem *problem) { return problem->method->name; }
 
-fbg_status fbg_open(fbg_problem **problem, const double *data, const double *weight,
+fbg_status fbg_open(fbg_problem **problem, const float *data, const float *weight,
                     const double *y, size_t rows, const double *x, size_t columns, int channels,
                     int order, double alpha, const char *method)
 {
@@ -55,23 +55,31 @@ void fbg_close(fbg_problem *problem)
 /* One pass over all chunks: what each adds up to, and scratch for each thread. */
 typedef struct {
     const fbg_problem *problem;
-    const fbg_evaluation *evaluation;
-    size_t length, scratch_floats;
+    fbg_evaluation evaluation;
+    size_t chunks, length, scratch_floats;
     fbg_sums *sums;
+    double *gradients; /* (chunks, 2, length) */
     float *scratch;
 } pass;
+
+static void survey_chunk(void *context, size_t chunk, int worker)
+{
+    const pass *run = context;
+    run->sums[chunk] = (fbg_sums){0};
+    run->problem->method->survey(run->problem->store, &run->evaluation, chunk,
+                                 run->scratch + worker * run->scratch_floats, &run->sums[chunk]);
+}
 
 static void accumulate_chunk(void *context, size_t chunk, int worker)
 {
     const pass *run = context;
     const fbg_problem *problem = run->problem;
-    fbg_sums *sums = &run->sums[chunk];
-    sums->log_sum = sums->inverse_sum = sums->negative_sum = 0;
-    memset(sums->own, 0, run->length * sizeof *sums->own);
-    if (sums->coupled)
-        memset(sums->coupled, 0, run->length * sizeof *sums->coupled);
-    problem->method->accumulate(problem->store, run->evaluation, chunk,
-                                run->scratch + worker * run->scratch_floats, sums);
+    double *own = run->gradients + 2 * chunk * run->length;
+    const int coupled = run->evaluation.negative > 0;
+    memset(own, 0, (1 + coupled) * run->length * sizeof *own);
+    run->sums[chunk] = (fbg_sums){.own = own, .coupled = coupled ? own + run->length : NULL};
+    problem->method->accumulate(problem->store, &run->evaluation, chunk,
+                                run->scratch + worker * run->scratch_floats, &run->sums[chunk]);
 }
 
 static void add(double *total, const double *part, size_t length)
@@ -80,24 +88,42 @@ static void add(double *total, const double *part, size_t length)
         total[i] += part[i];
 }
 
-/* Runs all chunks and adds them up, in order, in the first. */
-static void run_pass(pass *run, size_t chunks, int threads)
+/* Runs all chunks and adds them up, in order, in the first. Returns the `negative` penalty. */
+static double run_pass(pass *run, fbg_task task, int threads)
 {
-    fbg_parallel(threads, chunks, accumulate_chunk, run);
+    fbg_parallel(threads, run->chunks, task, run);
     fbg_sums *total = &run->sums[0];
-    for (size_t c = 1; c < chunks; c++) {
+    for (size_t c = 1; c < run->chunks; c++) {
         const fbg_sums *part = &run->sums[c];
         total->log_sum += part->log_sum;
         total->inverse_sum += part->inverse_sum;
-        total->negative_sum += part->negative_sum;
-        add(total->own, part->own, run->length);
+        total->below += part->below;
+        if (total->own)
+            add(total->own, part->own, run->length);
         if (total->coupled)
             add(total->coupled, part->coupled, run->length);
     }
+    return total->below / (run->problem->pixels * run->problem->channels);
+}
+
+/* Fills run->sums[0]. The `negative` penalty is part of every pixel's loss, so it must be known
+ * before the pass that sums the loss. It is 0 in most descents, and then one pass that assumes so
+ * finds out; where it is not, a survey finds it at a small part of the price. Both find the same
+ * bits, so the answer does not depend on what was expected. */
+static double run_passes(pass *run, int expect_negative, int threads)
+{
+    if (expect_negative)
+        run->evaluation.negative = (float)run_pass(run, survey_chunk, threads);
+    const double negative = run_pass(run, accumulate_chunk, threads);
+    if (negative > 0 && !expect_negative) {
+        run->evaluation.negative = (float)negative;
+        run_pass(run, accumulate_chunk, threads);
+    }
+    return negative;
 }
 
 fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *parameters, size_t n,
-                                 double *loss, double *gradient, int threads)
+                                 double *loss, double *gradient, int *below_zero, int threads)
 {
     const size_t chunks = problem->method->chunks(problem->store);
     const size_t length = fbg_parameter_count(n, problem->channels);
@@ -106,42 +132,28 @@ fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *param
 
     threads = fbg_usable_threads(threads);
     fbg_sums *sums = malloc(chunks * sizeof *sums);
-    double *gradients = malloc((2 * chunks + 1) * length * sizeof *gradients);
+    double *gradients = malloc(2 * chunks * length * sizeof *gradients);
     float *scratch = malloc((size_t)threads * scratch_floats * sizeof *scratch);
-    float *memory = malloc(fbg_spline_floats(n, problem->channels) * sizeof *memory);
-    const fbg_status status = sums && gradients && scratch && memory ? FBG_OK : FBG_NO_MEMORY;
+    uint32_t *index = malloc(n * sizeof *index);
+    const fbg_status status = sums && gradients && scratch && index ? FBG_OK : FBG_NO_MEMORY;
     if (status == FBG_OK) {
         const fbg_spline spline =
-            fbg_whole_spline(memory, parameters, n, problem->channels, problem->order);
-        fbg_evaluation evaluation = {fbg_active_kernels(), &spline, (float)problem->alpha, 0};
-        pass run = {problem, &evaluation, length, scratch_floats, sums, scratch};
-        double *coupled = gradients + 2 * chunks * length;
-        for (size_t c = 0; c < chunks; c++) {
-            sums[c].own = gradients + 2 * c * length;
-            sums[c].coupled = sums[c].own + length;
-        }
-        /* The first pass assumes that the background is nowhere below zero. Where it was wrong, it
-         * has found the `negative` penalty, and the gradient that couples the pixels, which does
-         * not depend on it; a second pass does the rest. */
-        run_pass(&run, chunks, threads);
-        memcpy(coupled, sums[0].coupled, length * sizeof *coupled);
-        const double negative = sums[0].negative_sum / samples;
-        if (negative > 0) {
-            evaluation.negative = (float)negative;
-            for (size_t c = 0; c < chunks; c++)
-                sums[c].coupled = NULL;
-            run_pass(&run, chunks, threads);
-        }
+            fbg_whole_spline(index, parameters, n, problem->channels, problem->order);
+        pass run = {problem, {fbg_active_kernels(), &spline, (float)problem->alpha, 0, 0},
+                    chunks, length, scratch_floats, sums, gradients, scratch};
+        run.evaluation.error =
+            problem->method->error(problem->store, run.evaluation.kernels, &spline, scratch);
+        *below_zero = run_passes(&run, *below_zero, threads) > 0;
         const double coupling =
             -2 * problem->alpha / samples * (sums[0].inverse_sum / problem->pixels);
         for (size_t i = 0; i < length; i++) {
-            const double factor = i < 2 * n ? -2 : 1;
-            gradient[i] = factor * (sums[0].own[i] / problem->pixels + coupling * coupled[i]);
+            const double coupled = sums[0].coupled ? coupling * sums[0].coupled[i] : 0;
+            gradient[i] = (i < 2 * n ? -2 : 1) * (sums[0].own[i] / problem->pixels + coupled);
         }
         /* The kernels' logarithm of what is no number is one; its reciprocal tells. */
         *loss = isfinite(sums[0].inverse_sum) ? sums[0].log_sum / problem->pixels : NAN;
     }
-    free(memory);
+    free(index);
     free(scratch);
     free(gradients);
     free(sums);

@@ -2,44 +2,12 @@
 
 size_t fbg_parameter_count(size_t n, int channels) { return n * (2 + channels) + 3 * channels; }
 
-size_t fbg_spline_floats(size_t n, int channels) { return n * (3 + channels); }
-
-/* An index takes the room of a float. */
-_Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
-
-fbg_spline fbg_spline_like(const fbg_spline *whole, float *memory)
-{
-    const size_t room = whole->whole;
-    fbg_spline spline = *whole;
-    spline.n = 0;
-    spline.y = memory;
-    spline.x = memory + room;
-    for (int k = 0; k < spline.channels; k++)
-        spline.weights[k] = memory + (2 + k) * room;
-    spline.index = (uint32_t *)(memory + (2 + spline.channels) * room);
-    return spline;
-}
-
-void fbg_spline_append(fbg_spline *spline, size_t i, double y, double x)
-{
-    const size_t n = spline->n++;
-    const double *weights = spline->parameters + 2 * spline->whole + i * spline->channels;
-    spline->y[n] = (float)(spline->parameters[2 * i] - y);
-    spline->x[n] = (float)(spline->parameters[2 * i + 1] - x);
-    spline->index[n] = (uint32_t)i;
-    for (int k = 0; k < spline->channels; k++)
-        spline->weights[k][n] = (float)weights[k];
-}
-
-fbg_spline fbg_whole_spline(float *memory, const double *parameters, size_t n, int channels,
+fbg_spline fbg_whole_spline(uint32_t *index, const double *parameters, size_t n, int channels,
                             int order)
 {
-    const fbg_spline kind = {
-        .order = order, .channels = channels, .whole = n, .parameters = parameters};
-    fbg_spline spline = fbg_spline_like(&kind, memory);
     for (size_t i = 0; i < n; i++)
-        fbg_spline_append(&spline, i, 0, 0);
-    return spline;
+        index[i] = (uint32_t)i;
+    return (fbg_spline){order, channels, n, n, parameters, index};
 }
 
 void fbg_affine(const fbg_spline *spline, const double *y, const double *x, size_t count,

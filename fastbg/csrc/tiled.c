@@ -1,24 +1,27 @@
 /* The tiled method: the loss of whole blocks of 16 x 16 pixels, on the quad-tree of walk.h. Blocks
- * without weight are skipped; pixels without weight in other blocks are computed and not counted. */
+ * without weight are skipped; pixels without weight in other blocks are computed and not counted.
+ * Pixels stay where the caller has them. */
 #include <stdlib.h>
 
 #include "methods.h"
 #include "walk.h"
 
 struct fbg_pixel_store {
-    int channels;
+    fbg_image image;
     fbg_axis y, x;
     size_t boxes_per_chunk;
-    unsigned char *kept; /* (y.blocks, x.blocks) */
-    float *data[FBG_MAX_CHANNELS], *weight[FBG_MAX_CHANNELS]; /* (blocks, FBG_BLOCK) each */
+    unsigned char *kept; /* (y.blocks, x.blocks): what_is_kept */
 };
+
+/* Of the pixels of a block. Where all weights are 1, they need not be read: half the memory that
+ * an iteration goes through. */
+enum what_is_kept { NOTHING, SOME, ALL_ONES };
 
 static void close(fbg_pixel_store *store)
 {
     fbg_axis_free(&store->y);
     fbg_axis_free(&store->x);
     free(store->kept);
-    free(store->data[0]);
     free(store);
 }
 
@@ -27,22 +30,18 @@ static size_t boxes(const fbg_pixel_store *store)
     return store->y.levels[0].boxes * store->x.levels[0].boxes;
 }
 
-static void fill(fbg_pixel_store *store, const fbg_image *image)
+static unsigned char kept_of_block(const fbg_image *image, size_t block_y, size_t block_x)
 {
-    for (size_t row = 0; row < image->rows; row++)
-        for (size_t column = 0; column < image->columns; column++) {
-            if (!fbg_is_kept(image, row, column))
-                continue;
-            const size_t block = row / FBG_SIDE * store->x.blocks + column / FBG_SIDE;
-            const size_t target =
-                block * FBG_BLOCK + row % FBG_SIDE * FBG_SIDE + column % FBG_SIDE;
-            const size_t source = (row * image->columns + column) * image->channels;
-            store->kept[block] = 1;
+    const size_t y0 = block_y * FBG_SIDE, x0 = block_x * FBG_SIDE;
+    int kept = 0, ones = y0 + FBG_SIDE <= image->rows && x0 + FBG_SIDE <= image->columns;
+    for (size_t row = y0; row < y0 + FBG_SIDE && row < image->rows; row++)
+        for (size_t column = x0; column < x0 + FBG_SIDE && column < image->columns; column++)
             for (int k = 0; k < image->channels; k++) {
-                store->data[k][target] = (float)image->data[source + k];
-                store->weight[k][target] = (float)image->weight[source + k];
+                const float m = image->weight[(k * image->rows + row) * image->columns + column];
+                kept |= m != 0;
+                ones &= m == 1;
             }
-        }
+    return ones ? ALL_ONES : kept ? SOME : NOTHING;
 }
 
 static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
@@ -50,19 +49,15 @@ static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
     fbg_pixel_store *new = calloc(1, sizeof *new);
     if (!new)
         return FBG_NO_MEMORY;
-    new->channels = image->channels;
+    new->image = *image;
     if (fbg_axis_init(&new->y, image->y, image->rows) == FBG_OK &&
         fbg_axis_init(&new->x, image->x, image->columns) == FBG_OK) {
-        const size_t blocks = new->y.blocks * new->x.blocks;
         new->boxes_per_chunk = (boxes(new) + FBG_MAX_CHUNKS - 1) / FBG_MAX_CHUNKS;
-        new->kept = calloc(blocks, sizeof *new->kept);
-        new->data[0] = calloc(2 * image->channels * blocks * FBG_BLOCK, sizeof *new->data[0]);
-        if (new->kept && new->data[0]) {
-            for (int k = 0; k < image->channels; k++) {
-                new->data[k] = new->data[0] + k * blocks * FBG_BLOCK;
-                new->weight[k] = new->data[0] + (image->channels + k) * blocks * FBG_BLOCK;
-            }
-            fill(new, image);
+        new->kept = calloc(new->y.blocks * new->x.blocks, sizeof *new->kept);
+        if (new->kept) {
+            for (size_t y = 0; y < new->y.blocks; y++)
+                for (size_t x = 0; x < new->x.blocks; x++)
+                    new->kept[y * new->x.blocks + x] = kept_of_block(image, y, x);
             *store = new;
             return FBG_OK;
         }
@@ -78,7 +73,14 @@ static size_t chunks(const fbg_pixel_store *store)
 
 static size_t scratch_floats(const fbg_pixel_store *store, size_t n)
 {
-    return fbg_walk_floats(n, store->channels);
+    (void)store;
+    return fbg_walk_floats(n);
+}
+
+static double error(const fbg_pixel_store *store, const fbg_kernels *kernels,
+                    const fbg_spline *spline, float *scratch)
+{
+    return fbg_walk_error(kernels, spline, &store->y, &store->x, scratch);
 }
 
 typedef struct {
@@ -87,25 +89,88 @@ typedef struct {
     fbg_sums *sums;
 } job;
 
+/* A block at the far edges, filled up with pixels that do not count. */
+typedef float padded_block[2 * FBG_MAX_CHANNELS][FBG_SIDE][FBG_SIDE];
+
+static fbg_pixels pixels_of(const fbg_pixel_store *store, size_t block_y, size_t block_x,
+                            padded_block padded)
+{
+    static const float ones[FBG_SIDE] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const fbg_image *image = &store->image;
+    const size_t row = block_y * FBG_SIDE, column = block_x * FBG_SIDE;
+    const size_t rows = image->rows - row, columns = image->columns - column;
+    const int whole = rows >= FBG_SIDE && columns >= FBG_SIDE;
+    const int plain = store->kept[block_y * store->x.blocks + block_x] == ALL_ONES;
+    fbg_pixels pixels = {.data_stride = whole ? image->columns : FBG_SIDE,
+                         .weight_stride = plain ? 0 : whole ? image->columns : FBG_SIDE};
+    for (int k = 0; k < image->channels; k++) {
+        const size_t start = (k * image->rows + row) * image->columns + column;
+        pixels.data[k] = whole ? image->data + start : padded[2 * k][0];
+        pixels.weight[k] = plain ? ones : whole ? image->weight + start : padded[2 * k + 1][0];
+        for (size_t r = 0; !whole && r < FBG_SIDE; r++)
+            for (size_t c = 0; c < FBG_SIDE; c++) {
+                const int inside = r < rows && c < columns;
+                const size_t at = start + r * image->columns + c;
+                padded[2 * k][r][c] = inside ? image->data[at] : 0;
+                padded[2 * k + 1][r][c] = inside ? image->weight[at] : 0;
+            }
+    }
+    return pixels;
+}
+
+/* The walk goes down columns of blocks, whose rows lie too far apart for processors to guess. What
+ * lies to the right of the block below is wanted a column later: early enough to come from memory. */
+static void prefetch(const fbg_image *image, const fbg_pixels *pixels, size_t block_y)
+{
+    if (pixels->data_stride == image->columns && (block_y + 2) * FBG_SIDE <= image->rows)
+        for (int k = 0; k < image->channels; k++)
+            for (size_t r = FBG_SIDE; r < 2 * FBG_SIDE; r++)
+                __builtin_prefetch(pixels->data[k] + r * pixels->data_stride + 2 * FBG_SIDE - 1);
+}
+
 static int loss_of_block(void *context, size_t block_y, size_t block_x, const float *values,
                          float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK])
 {
     const job *j = context;
-    const fbg_pixel_store *store = j->store;
+    const fbg_image *image = &j->store->image;
     const fbg_kernels *k = j->evaluation->kernels;
-    const size_t start = (block_y * store->x.blocks + block_x) * FBG_BLOCK;
-    const double negative_before = j->sums->negative_sum;
-    fbg_pixels pixels = {.count = FBG_BLOCK};
-    for (int channel = 0; channel < store->channels; channel++) {
-        pixels.data[channel] = store->data[channel] + start;
-        pixels.weight[channel] = store->weight[channel] + start;
-    }
+    padded_block padded;
+    const fbg_pixels pixels = pixels_of(j->store, block_y, block_x, padded);
+    prefetch(image, &pixels, block_y);
     k->loss(&pixels, values, slope[0], j->evaluation->alpha, j->evaluation->negative,
-            store->channels, j->sums);
-    if (!j->sums->coupled || j->sums->negative_sum == negative_before)
-        return FBG_OWN;
-    k->below_zero(&pixels, values, slope[1], store->channels);
-    return FBG_OWN | FBG_COUPLED;
+            image->channels, j->sums);
+    const float below = k->below(&pixels, values, slope[1], image->channels);
+    j->sums->below += below;
+    return j->sums->coupled && below > 0 ? FBG_OWN | FBG_COUPLED : FBG_OWN;
+}
+
+static int survey_of_block(void *context, size_t block_y, size_t block_x, const float *values,
+                           float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK])
+{
+    const job *j = context;
+    padded_block padded;
+    const fbg_pixels pixels = pixels_of(j->store, block_y, block_x, padded);
+    j->sums->below +=
+        j->evaluation->kernels->below(&pixels, values, slope[1], j->store->image.channels);
+    return FBG_NONE;
+}
+
+static void walk_chunk(fbg_walk *walk, const fbg_pixel_store *store, size_t chunk, float *scratch)
+{
+    const size_t across = store->x.levels[0].boxes, end = (chunk + 1) * store->boxes_per_chunk;
+    fbg_walk_init(walk, scratch);
+    for (size_t box = chunk * store->boxes_per_chunk; box < end && box < boxes(store); box++)
+        fbg_walk_box(walk, box / across, box % across);
+}
+
+static void survey(const fbg_pixel_store *store, const fbg_evaluation *evaluation, size_t chunk,
+                   float *scratch, fbg_sums *sums)
+{
+    job j = {store, evaluation, sums};
+    fbg_walk walk = {.kernels = evaluation->kernels, .spline = evaluation->spline,
+                     .y = &store->y, .x = &store->x, .error = evaluation->error,
+                     .kept = store->kept, .only_below = 1, .block = survey_of_block, .context = &j};
+    walk_chunk(&walk, store, chunk, scratch);
 }
 
 static void accumulate(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
@@ -113,13 +178,12 @@ static void accumulate(const fbg_pixel_store *store, const fbg_evaluation *evalu
 {
     job j = {store, evaluation, sums};
     fbg_walk walk = {.kernels = evaluation->kernels, .spline = evaluation->spline,
-                     .y = &store->y, .x = &store->x, .kept = store->kept,
-                     .gradients = {sums->own, sums->coupled},
+                     .y = &store->y, .x = &store->x, .error = evaluation->error,
+                     .kept = store->kept, .gradients = {sums->own, sums->coupled},
                      .block = loss_of_block, .context = &j};
-    const size_t across = store->x.levels[0].boxes, end = (chunk + 1) * store->boxes_per_chunk;
-    fbg_walk_init(&walk, scratch);
-    for (size_t box = chunk * store->boxes_per_chunk; box < end && box < boxes(store); box++)
-        fbg_walk_box(&walk, box / across, box % across);
+    walk_chunk(&walk, store, chunk, scratch);
 }
 
-const fbg_method fbg_tiled = {"tiled", open, chunks, scratch_floats, accumulate, close};
+const fbg_method fbg_tiled = {
+    "tiled", open, chunks, scratch_floats, error, survey, accumulate, close,
+};

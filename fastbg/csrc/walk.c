@@ -5,34 +5,61 @@
 
 #include "splines.h"
 
-size_t fbg_walk_floats(size_t n, int channels)
-{
-    const size_t spline = fbg_spline_floats(n, channels);
-    return FBG_LEVELS * (spline + n + n * FBG_GRID) + n + spline + n * FBG_BLOCK;
-}
+/* An index takes the room of a float. */
+_Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
+
+size_t fbg_walk_floats(size_t n) { return FBG_LEVELS * (2 * n + n * FBG_GRID) + n * FBG_BLOCK; }
 
 /* The largest norm of the weights of a channel: how errors of single centres, which are of random
  * sign, add up. */
 static double weight_norm(const fbg_spline *spline)
 {
+    const double *weights = spline->parameters + 2 * spline->whole;
     double largest = 0;
     for (int k = 0; k < spline->channels; k++) {
         double sum = 0;
-        for (size_t i = 0; i < spline->n; i++)
-            sum += (double)spline->weights[k][i] * spline->weights[k][i];
+        for (size_t i = 0; i < spline->n; i++) {
+            const double w = weights[i * spline->channels + k];
+            sum += w * w;
+        }
         largest = sum > largest ? sum : largest;
     }
     return sqrt(largest);
 }
 
-/* Measured: ERROR bounds the error of S for random and for adversarial layouts of centres. Below
+/* Measured, for random and for adversarial layouts of centres: the error of S is below 2e-6 of its
+ * range if SHARE of the range goes into the formula below, and the kernel's rough part over a box of
+ * half-width h is taken to be h^order, and for orders 3 and 4, of which more lies within reach, 5 and
+ * 25 times that. Gradients of splines with a wide range and small weights need MOST_ERROR. Below
  * LEAST_RHO, interpolation would not converge fast enough to be predicted. */
-static const double ERROR = 1e-6, LEAST_RHO = 2.0;
+static const double SHARE = 4e-6, MOST_ERROR = 1.5e-6, LEAST_RHO = 2.0;
 
-static fbg_ellipse far_ellipse(const fbg_axis_level *level, int order, double norm)
+double fbg_walk_error(const fbg_kernels *kernels, const fbg_spline *spline, const fbg_axis *y,
+                      const fbg_axis *x, float *scratch)
 {
-    const double wanted = pow(level->half[0], order) * norm / ERROR;
-    const double rho = fmax(pow(wanted, 1.0 / FBG_NODES), LEAST_RHO);
+    double point_y[FBG_GRID], point_x[FBG_GRID], values[FBG_MAX_CHANNELS * FBG_GRID];
+    for (size_t r = 0; r < FBG_NODES; r++)
+        for (size_t c = 0; c < FBG_NODES; c++) {
+            point_y[r * FBG_NODES + c] = y->coordinates[(2 * r + 1) * y->size / (2 * FBG_NODES)];
+            point_x[r * FBG_NODES + c] = x->coordinates[(2 * c + 1) * x->size / (2 * FBG_NODES)];
+        }
+    fbg_affine(spline, point_y, point_x, FBG_GRID, values, FBG_GRID);
+    kernels->forward(spline, point_y, point_x, FBG_GRID, values, FBG_GRID, scratch);
+    double range = 0, largest = 0;
+    for (int k = 0; k < spline->channels; k++) {
+        double low = INFINITY, high = -INFINITY;
+        for (size_t j = k * FBG_GRID; j < (k + 1) * (size_t)FBG_GRID; j++)
+            low = fmin(low, values[j]), high = fmax(high, values[j]);
+        range = fmax(range, high - low);
+        largest = fmax(largest, fmax(fabs(low), fabs(high)));
+    }
+    return fmin(SHARE * range + largest / (1 << 24), MOST_ERROR);
+}
+
+static fbg_ellipse far_ellipse(const fbg_axis_level *level, int order, double norm, double error)
+{
+    const double rough = pow(level->half[0], order) * pow(5, order > 2 ? order - 2 : 0);
+    const double rho = fmax(pow(rough * norm / error, 1.0 / FBG_NODES), LEAST_RHO);
     const double sum = (rho + 1 / rho) / 2, difference = (rho - 1 / rho) / 2;
     return (fbg_ellipse){sum * sum, difference * difference};
 }
@@ -42,20 +69,15 @@ void fbg_walk_init(fbg_walk *walk, float *scratch)
     const fbg_spline *all = walk->spline;
     const double norm = weight_norm(all);
     for (int level = 0; level < FBG_LEVELS; level++) {
-        walk->far_y[level] = far_ellipse(&walk->y->levels[level], all->order, norm);
-        walk->far_x[level] = far_ellipse(&walk->x->levels[level], all->order, norm);
+        walk->far_y[level] = far_ellipse(&walk->y->levels[level], all->order, norm, walk->error);
+        walk->far_x[level] = far_ellipse(&walk->x->levels[level], all->order, norm, walk->error);
     }
-    const size_t n = all->n, floats = fbg_spline_floats(n, all->channels);
     for (int level = 0; level < FBG_LEVELS; level++) {
         fbg_frame *frame = &walk->frames[level];
-        frame->far = fbg_spline_like(all, scratch), scratch += floats;
-        frame->near = (uint32_t *)scratch, scratch += n;
-        frame->slow = scratch, scratch += n * FBG_GRID;
+        frame->far = (uint32_t *)scratch, scratch += all->n;
+        frame->near = (uint32_t *)scratch, scratch += all->n;
+        frame->slow = scratch, scratch += all->n * FBG_GRID;
     }
-    walk->all = (uint32_t *)scratch, scratch += n;
-    for (size_t i = 0; i < n; i++)
-        walk->all[i] = (uint32_t)i;
-    walk->near = fbg_spline_like(all, scratch), scratch += floats;
     walk->near_slow = scratch;
 }
 
@@ -68,7 +90,7 @@ static double square_beyond(double distance, double half)
 static void split(fbg_walk *walk, int level, size_t box_y, size_t box_x)
 {
     fbg_frame *frame = &walk->frames[level];
-    const uint32_t *candidates = level ? frame[-1].near : walk->all;
+    const uint32_t *candidates = level ? frame[-1].near : walk->spline->index;
     const size_t count = level ? frame[-1].near_count : walk->spline->n;
     const double *centres = walk->spline->parameters;
     const fbg_axis_level *y = &walk->y->levels[level], *x = &walk->x->levels[level];
@@ -78,7 +100,7 @@ static void split(fbg_walk *walk, int level, size_t box_y, size_t box_x)
     const double across_y = 1 / (walk->far_y[level].across * hy * hy);
     const double along_x = 1 / (walk->far_x[level].along * hx * hx);
     const double across_x = 1 / (walk->far_x[level].across * hx * hx);
-    frame->far.n = frame->near_count = 0;
+    frame->far_count = frame->near_count = 0;
     for (size_t i = 0; i < count; i++) {
         const uint32_t centre = candidates[i];
         const double dy = fabs(centres[2 * centre] - centre_y);
@@ -86,7 +108,7 @@ static void split(fbg_walk *walk, int level, size_t box_y, size_t box_x)
         const int far = dy * dy * along_y + square_beyond(dx, hx) * across_y >= 1 &&
                         dx * dx * along_x + square_beyond(dy, hy) * across_x >= 1;
         if (far)
-            fbg_spline_append(&frame->far, centre, centre_y, centre_x);
+            frame->far[frame->far_count++] = centre;
         else
             frame->near[frame->near_count++] = centre;
     }
@@ -103,36 +125,13 @@ static int any_kept(const fbg_walk *walk, size_t y0, size_t y1, size_t x0, size_
     return 0;
 }
 
-/* The pixels of a block, one y and one x each: as they are, and relative to an origin. */
-typedef struct {
-    double y[FBG_BLOCK], x[FBG_BLOCK];
-    float relative_y[FBG_BLOCK], relative_x[FBG_BLOCK];
-} block_points;
-
-static void points_of(const double *rows, const double *columns, double origin_y, double origin_x,
-                      block_points *points)
+/* Some centres of the spline of a walk. */
+static fbg_spline part_of(const fbg_walk *walk, const uint32_t *index, size_t n)
 {
-    for (size_t r = 0; r < FBG_SIDE; r++)
-        for (size_t c = 0; c < FBG_SIDE; c++) {
-            const size_t j = r * FBG_SIDE + c;
-            points->y[j] = rows[r];
-            points->x[j] = columns[c];
-            points->relative_y[j] = (float)(rows[r] - origin_y);
-            points->relative_x[j] = (float)(columns[c] - origin_x);
-        }
-}
-
-/* values += the near centres of a box, at the pixels of a block. */
-static void add_near(const fbg_walk *walk, const block_points *points, float *values)
-{
-    const int planes = walk->near.channels * FBG_BLOCK;
-    double sums[FBG_MAX_CHANNELS * FBG_BLOCK];
-    for (int j = 0; j < planes; j++)
-        sums[j] = values[j];
-    walk->kernels->forward(&walk->near, points->y, points->x, FBG_BLOCK, sums, FBG_BLOCK,
-                           walk->near_slow);
-    for (int j = 0; j < planes; j++)
-        values[j] = (float)sums[j];
+    fbg_spline part = *walk->spline;
+    part.index = index;
+    part.n = n;
+    return part;
 }
 
 /* Blocks [y0, y1) x [x0, x1) of a box whose centre is (centre_y, centre_x). */
@@ -141,8 +140,42 @@ typedef struct {
     double centre_y, centre_x;
 } box_blocks;
 
+/* The only block of a box of the last level, with the near centres of the box. */
+static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *box)
+{
+    const fbg_kernels *k = walk->kernels;
+    const int channels = walk->spline->channels;
+    const size_t by = box->y0, bx = box->x0;
+    double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
+    float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
+    double y[FBG_BLOCK], x[FBG_BLOCK];
+    const fbg_spline near = part_of(walk, frame->near, frame->near_count);
+
+    for (size_t r = 0; r < FBG_SIDE; r++)
+        for (size_t c = 0; c < FBG_SIDE; c++) {
+            y[r * FBG_SIDE + c] = walk->y->coordinates[by * FBG_SIDE + r];
+            x[r * FBG_SIDE + c] = walk->x->coordinates[bx * FBG_SIDE + c];
+        }
+    k->expand_fine(frame->values, walk->y->leaf_basis[by][0], walk->x->leaf_basis[bx][0], exact,
+                   channels);
+    k->forward(&near, y, x, FBG_BLOCK, exact, FBG_BLOCK, walk->near_slow);
+    for (int j = 0; j < channels * FBG_BLOCK; j++)
+        values[j] = (float)exact[j];
+    const int fields = walk->block(walk->context, by, bx, values, slope);
+    for (int f = 0; f < FBG_FIELDS; f++) {
+        if (!(fields & 1 << f))
+            continue;
+        float gathered[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE] = {0};
+        k->backward(&near, y, x, FBG_BLOCK, slope[f], FBG_BLOCK, walk->near_slow,
+                    walk->gradients[f]);
+        k->gather_y(slope[f], walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
+        k->gather_x(gathered, walk->x->levels[FBG_LEAF].basis[bx][0], frame->adjoint[f], channels);
+    }
+    return fields;
+}
+
 /* Interpolates from the nodes of a frame to all blocks of its box, and gathers back. */
-static int visit_blocks(fbg_walk *walk, int level, fbg_frame *frame, const box_blocks *box)
+static int visit_far_blocks(fbg_walk *walk, int level, fbg_frame *frame, const box_blocks *box)
 {
     const fbg_kernels *k = walk->kernels;
     const int channels = walk->spline->channels;
@@ -150,32 +183,22 @@ static int visit_blocks(fbg_walk *walk, int level, fbg_frame *frame, const box_b
     float columns[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
     float gathered[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
     float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
-    block_points points;
+    float level_of[FBG_MAX_CHANNELS];
     int all_fields = FBG_NONE;
 
-    walk->near.n = 0;
-    for (size_t i = 0; i < frame->near_count; i++)
-        fbg_spline_append(&walk->near, frame->near[i], box->centre_y, box->centre_x);
+    for (int channel = 0; channel < channels; channel++)
+        level_of[channel] = (float)frame->values[channel * FBG_GRID + FBG_GRID / 2];
     for (size_t bx = box->x0; bx < box->x1; bx++) {
         int fields_of_column = FBG_NONE;
-        k->expand_x(frame->values, x->basis[bx][0], columns, channels);
+        k->expand_x(frame->values, level_of, x->basis[bx][0], columns, channels);
         for (size_t by = box->y0; by < box->y1; by++) {
             if (!any_kept(walk, by, by + 1, bx, bx + 1))
                 continue;
-            k->expand_y(columns, y->basis[by][0], values, channels);
-            if (walk->near.n) {
-                points_of(walk->y->coordinates + by * FBG_SIDE,
-                          walk->x->coordinates + bx * FBG_SIDE, box->centre_y, box->centre_x,
-                          &points);
-                add_near(walk, &points, values);
-            }
+            k->expand_y(columns, level_of, y->basis[by][0], values, channels);
             const int fields = walk->block(walk->context, by, bx, values, slope);
             for (int f = 0; f < FBG_FIELDS; f++) {
                 if (!(fields & 1 << f))
                     continue;
-                if (walk->near.n)
-                    k->backward(&walk->near, points.relative_y, points.relative_x, FBG_BLOCK,
-                                slope[f], FBG_BLOCK, walk->near_slow, walk->gradients[f]);
                 if (!(fields_of_column & 1 << f))
                     memset(gathered[f], 0, sizeof gathered[f]);
                 k->gather_y(slope[f], y->basis[by][0], gathered[f], channels);
@@ -188,6 +211,55 @@ static int visit_blocks(fbg_walk *walk, int level, fbg_frame *frame, const box_b
         all_fields |= fields_of_column;
     }
     return all_fields;
+}
+
+/* The largest |phi(q)| for 0 <= q <= most. */
+static double largest_kernel(double most, int order)
+{
+    const double most_bounded = fmax(most, 1e-10);
+    switch (order) {
+    case 1:
+        return sqrt(most_bounded);
+    case 2:
+        return fmax(0.5 * most * fabs(log(most_bounded)), most < exp(-1) ? 0 : 0.5 * exp(-1));
+    case 3:
+        return most_bounded * sqrt(most_bounded);
+    default:
+        return fmax(0.5 * most * most * fabs(log(most_bounded)),
+                    most < exp(-0.5) ? 0 : 0.25 * exp(-1));
+    }
+}
+
+/* Whether S is certainly not below zero in a box. The far part is a polynomial, bounded by its
+ * Chebyshev coefficients, since |T_i| <= 1; a near centre adds at most |w| max |phi|. */
+static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box_blocks *box,
+                         double half_y, double half_x)
+{
+    const double rounding = 1e-5;
+    const fbg_spline *spline = walk->spline;
+    const int channels = spline->channels;
+    double coefficients[FBG_MAX_CHANNELS * FBG_GRID], most = 0, near[FBG_MAX_CHANNELS] = {0};
+    walk->kernels->refine(frame->values, walk->y->spectrum[0], walk->x->spectrum[0], coefficients,
+                          channels);
+    for (size_t i = 0; i < frame->near_count; i++) {
+        const double *centre = spline->parameters + 2 * frame->near[i];
+        const double *weights = spline->parameters + 2 * spline->n + channels * frame->near[i];
+        const double dy = fabs(centre[0] - box->centre_y) + half_y;
+        const double dx = fabs(centre[1] - box->centre_x) + half_x;
+        most = fmax(most, dy * dy + dx * dx);
+        for (int k = 0; k < channels; k++)
+            near[k] += fabs(weights[k]);
+    }
+    const double kernel = frame->near_count ? largest_kernel(most, spline->order) : 0;
+    for (int k = 0; k < channels; k++) {
+        const double *of_channel = coefficients + k * FBG_GRID;
+        double rest = kernel * near[k];
+        for (int i = 1; i < FBG_GRID; i++)
+            rest += fabs(of_channel[i]);
+        if (!(of_channel[0] * (1 - rounding) > rest * (1 + rounding)))
+            return 0;
+    }
+    return 1;
 }
 
 /* Visits a box whose candidates and node values come from its parent's frame; the first level has
@@ -213,19 +285,24 @@ static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
     for (size_t r = 0; r < FBG_NODES; r++)
         for (size_t c = 0; c < FBG_NODES; c++) {
             const size_t j = r * FBG_NODES + c;
-            node_y[j] = box.centre_y + y->nodes[box_y][r], frame->y[j] = (float)y->nodes[box_y][r];
-            node_x[j] = box.centre_x + x->nodes[box_x][c], frame->x[j] = (float)x->nodes[box_x][c];
+            node_y[j] = box.centre_y + y->nodes[box_y][r];
+            node_x[j] = box.centre_x + x->nodes[box_x][c];
         }
     if (parent)
         k->refine(parent->values, y->down[box_y][0], x->down[box_x][0], frame->values, channels);
     else
         fbg_affine(walk->spline, node_y, node_x, FBG_GRID, frame->values, FBG_GRID);
     split(walk, level, box_y, box_x);
-    k->forward(&frame->far, node_y, node_x, FBG_GRID, frame->values, FBG_GRID, frame->slow);
+    const fbg_spline far = part_of(walk, frame->far, frame->far_count);
+    k->forward(&far, node_y, node_x, FBG_GRID, frame->values, FBG_GRID, frame->slow);
 
+    if (walk->only_below && nowhere_below(walk, frame, &box, y->half[box_y], x->half[box_x]))
+        return FBG_NONE;
     memset(frame->adjoint, 0, sizeof frame->adjoint);
-    if (level == FBG_LEAF || frame->near_count == 0) {
-        fields = visit_blocks(walk, level, frame, &box);
+    if (frame->near_count == 0) {
+        fields = visit_far_blocks(walk, level, frame, &box);
+    } else if (level == FBG_LEAF) {
+        fields = visit_near_block(walk, frame, &box);
     } else {
         const fbg_axis_level *finer_y = y + 1, *finer_x = x + 1;
         for (size_t cy = 2 * box_y; cy < 2 * box_y + 2 && cy < finer_y->boxes; cy++)
@@ -235,13 +312,16 @@ static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
     for (int f = 0; f < FBG_FIELDS; f++) {
         if (!(fields & 1 << f))
             continue;
-        k->backward(&frame->far, frame->y, frame->x, FBG_GRID, frame->adjoint[f], FBG_GRID,
-                    frame->slow, walk->gradients[f]);
+        float slope[FBG_MAX_CHANNELS * FBG_GRID];
+        for (int j = 0; j < channels * FBG_GRID; j++)
+            slope[j] = (float)frame->adjoint[f][j];
+        k->backward(&far, node_y, node_x, FBG_GRID, slope, FBG_GRID, frame->slow,
+                    walk->gradients[f]);
         if (parent)
-            k->coarsen(frame->adjoint[f], y->down[box_y][0], x->down[box_x][0],
-                       parent->adjoint[f], channels);
+            k->coarsen(frame->adjoint[f], y->down[box_y][0], x->up[box_x][0], parent->adjoint[f],
+                       channels);
         else
-            fbg_affine_adjoint(channels, node_y, node_x, FBG_GRID, frame->adjoint[f], FBG_GRID,
+            fbg_affine_adjoint(channels, node_y, node_x, FBG_GRID, slope, FBG_GRID,
                                walk->gradients[f] + walk->spline->n * (2 + channels));
     }
     return fields;

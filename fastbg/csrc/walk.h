@@ -13,8 +13,12 @@
  * a branch point at c +- i d, where d is its distance from the centre in the other coordinate. So a
  * centre is far from a box if, for both axes and the least d in the box, that point lies outside the
  * ellipse. How large rho must be follows from the size of the kernel's rough part over the box,
- * half^order, and from the norm of the weights: the error of S is held below about 1e-6, in the
- * stretched space, where the image covers [0, 1].
+ * which goes like half^order, from the norm of the weights, and from the range of S, of which the
+ * error of S is held below 2e-6.
+ *
+ * Precision. Near centres may cancel what far ones add up to, so S is float64 until it is whole; only
+ * where no centre is near is it interpolated in float32. Slopes are float32, their sums over nodes
+ * float64.
  */
 #ifndef FBG_WALK_H
 #define FBG_WALK_H
@@ -25,12 +29,10 @@
 enum { FBG_NONE = 0, FBG_OWN = 1, FBG_COUPLED = 2, FBG_FIELDS = 2 };
 
 typedef struct {
-    fbg_spline far;                 /* relative to the centre of the box */
-    float y[FBG_GRID], x[FBG_GRID]; /* nodes, likewise */
-    uint32_t *near;                 /* indices of the other candidates */
-    size_t near_count;
+    uint32_t *far, *near; /* the candidates that are far from the box, and the others */
+    size_t far_count, near_count;
     double values[FBG_MAX_CHANNELS * FBG_GRID];
-    float adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
+    double adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
     float *slow; /* of the far centres at the nodes */
 } fbg_frame;
 
@@ -44,7 +46,9 @@ typedef struct {
     const fbg_kernels *kernels;
     const fbg_spline *spline; /* all centres */
     const fbg_axis *y, *x;
+    double error; /* of S: fbg_walk_error */
     const unsigned char *kept; /* (y->blocks, x->blocks): which blocks to visit; NULL for all */
+    int only_below; /* skip boxes where S is certainly nowhere below zero */
     double *gradients[FBG_FIELDS];
 
     /* Called for each block with S at its pixels, (K, FBG_BLOCK); fills slope[field] and tells
@@ -55,15 +59,17 @@ typedef struct {
 
     fbg_ellipse far_y[FBG_LEVELS], far_x[FBG_LEVELS];
     fbg_frame frames[FBG_LEVELS];
-    uint32_t *all;    /* candidates of the first level */
-    fbg_spline near;  /* of the box whose blocks are visited, relative to its centre */
-    float *near_slow; /* at the pixels of a block */
+    float *near_slow; /* of the near centres at the pixels of a block */
 } fbg_walk;
 
-/* Floats of scratch for a walk over a spline of n centres. */
-size_t fbg_walk_floats(size_t n, int channels);
+/* What S may be wrong by, from its range at 64 pixels. Needs the scratch of a walk. */
+double fbg_walk_error(const fbg_kernels *kernels, const fbg_spline *spline, const fbg_axis *y,
+                      const fbg_axis *x, float *scratch);
 
-/* Gives a walk, its first seven members filled in, the scratch it needs. */
+/* Floats of scratch for a walk over a spline of n centres. */
+size_t fbg_walk_floats(size_t n);
+
+/* Gives a walk, its first members up to `context` filled in, the scratch it needs. */
 void fbg_walk_init(fbg_walk *walk, float *scratch);
 
 /* Visits the blocks of one box of the first level, and adds to the gradients. */

@@ -1,0 +1,92 @@
+"""The C evaluator without Python, here and in emulation, and what its loops were compiled to."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "fastbg" / "csrc"
+EVALUATOR = [
+    "objective",
+    "direct",
+    "tiled",
+    "evaluate",
+    "walk",
+    "axis",
+    "splines",
+    "dispatch",
+    "threads",
+]
+FIRST_FLAGS = ["-std=gnu11", f"-I{SOURCES}"]
+
+HERE = platform.machine() in ("x86_64", "AMD64")
+
+
+def flags(name):
+    """The compiler flags that CMakeLists.txt gives the kernels."""
+    text = (ROOT / "CMakeLists.txt").read_text()
+    words = re.search(rf"set\({name} ([^)]*)\)", text).group(1).split()
+    return [f for w in words for f in (flags(w[2:-1]) if w.startswith("${") else [w])]
+
+
+def needs(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+
+
+def run(*command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("compiler", "emulator", "name"),
+    [
+        ("cc", [], "baseline" if HERE else ""),
+        ("aarch64-linux-gnu-gcc", ["qemu-aarch64"], "neon"),
+    ],
+    ids=["native", "aarch64"],
+)
+def test_evaluator_without_python(compiler, emulator, name, tmp_path):
+    needs(compiler, *emulator)
+    kernels, program = tmp_path / "kernels.o", tmp_path / "evaluator"
+    source = SOURCES / "kernels_baseline.c"
+    run(compiler, *FIRST_FLAGS, *flags("kernel_flags"), "-c", source, "-o", kernels)
+    others = [ROOT / "tests" / "c" / "evaluator.c", *(SOURCES / f"{n}.c" for n in EVALUATOR)]
+    link = ["-static"] if emulator else []
+    libraries = ["-lm", "-lpthread"]
+    run(compiler, *FIRST_FLAGS, "-O2", *link, *others, kernels, "-o", program, *libraries)
+    assert run(*emulator, program).startswith(name)
+
+
+VECTOR_ARITHMETIC = {
+    "baseline": ("cc", [], r"(mul|add)p[sd]\s.*%xmm"),
+    "avx2": ("cc", ["avx2_flags"], r"vfn?m(add|sub)\d+p[sd]\s.*%ymm"),
+    "avx512": ("cc", ["avx512_flags"], r"vfn?m(add|sub)\d+p[sd]\s.*%zmm"),
+    "neon": ("aarch64-linux-gnu-gcc", [], r"fml[as]\s+v\d+\.(4s|2d)"),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR_ARITHMETIC)
+def test_hot_loops_are_vectors(name, tmp_path):
+    compiler, more, pattern = VECTOR_ARITHMETIC[name]
+    objdump = "aarch64-linux-gnu-objdump" if name == "neon" else "objdump"
+    needs(compiler, objdump)
+    if compiler == "cc" and not HERE:
+        pytest.skip("these are instructions of x86-64")
+    source = SOURCES / f"kernels_{'baseline' if name == 'neon' else name}.c"
+    compiled = tmp_path / "kernels.o"
+    all_flags = [*flags("kernel_flags"), *(f for m in more for f in flags(m))]
+    run(compiler, *FIRST_FLAGS, *all_flags, "-c", source, "-o", compiled)
+    listing = run(objdump, "-d", "--no-show-raw-insn", compiled)
+    functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.MULTILINE))
+    for function in ("forward", "backward", "loss", "expand_y", "gather_y", "refine", "coarsen"):
+        assert len(re.findall(pattern, functions[function])) >= 4, function
