@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from xisf import XISF
 
 from fastbg.errors import InputError, OutputError
-from fastbg.io import xisf
+from fastbg.io import xisf, xisf_codecs
 
 START = 8192
 FORMATS = {
@@ -101,9 +101,9 @@ def test_every_stored_form_of_the_same_samples_reads_alike(
             f"{codec}+sh:{len(raw)}:{dtype.itemsize}" if shuffle else f"{codec}:{len(raw)}"
         )
     image = xisf.read(save(path, attributes, block))
-    assert image.samples.dtype == dtype
-    assert image.samples.dtype.isnative
-    np.testing.assert_array_equal(image.samples, expected)
+    assert image.to_array().dtype == dtype
+    assert image.to_array().dtype.isnative
+    np.testing.assert_array_equal(image.to_array(), expected)
     assert image.bounds is None
     assert image.warnings == ()
 
@@ -119,7 +119,7 @@ def test_pixels_in_the_header_are_read(path, channels, method):
         children = f'<Data encoding="base64" compression="zlib:{len(raw)}">\n{block}\n</Data>'
     attributes = {"geometry": f"4:3:{channels}", "sampleFormat": "UInt16", "location": method}
     image = xisf.read(save(path, attributes, children=children))
-    np.testing.assert_array_equal(image.samples, expected)
+    np.testing.assert_array_equal(image.to_array(), expected)
     assert image.warnings == ()
 
 
@@ -141,7 +141,7 @@ def test_checksums_are_verified(path, name, algorithm):
     digest = hashlib.new(algorithm, block).hexdigest()
     attributes = {"compression": "zlib:12", "checksum": f"{name}:{digest}"}
     image = xisf.read(save(path, attributes, block))
-    assert image.samples.ravel().tolist() == list(range(12))
+    assert image.to_array().ravel().tolist() == list(range(12))
     assert image.warnings == ()
     spoiled = zlib.compress(bytes(12)).ljust(len(block), b"\0")
     with pytest.raises(InputError, match="checksum"):
@@ -168,7 +168,7 @@ def test_a_header_padded_with_zeros_or_without_namespace_is_read(path):
         b'<xisf><Image geometry="2:1:1" sampleFormat="UInt8" location="inline:hex">0a0B</Image>'
     )
     image = xisf.read(save_raw(path, header + b"</xisf>" + bytes(100)))
-    assert image.samples.tolist() == [[[10], [11]]]
+    assert image.to_array().tolist() == [[[10], [11]]]
     assert image.metadata.keywords == ()
     assert image.metadata.file_properties == ()
 
@@ -196,7 +196,7 @@ def test_what_is_not_understood_is_said_in_one_line(
     image = xisf.read(save(path, attributes, bytes(12), children=children, rest=rest))
     assert any(re.search(warning, line) for line in image.warnings)
     assert all("\n" not in line for line in image.warnings)
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=image)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=image.metadata)
     assert capfd.readouterr() == ("", "")
 
 
@@ -368,7 +368,7 @@ def test_keywords_come_back_as_they_were_and_history_is_appended(path):
     expected = [*KEYWORDS, ("NOCOMM", "1", "")]
     assert list(source.metadata.keywords) == expected
     history = ["fastbg 1.0: order 2", "& <settings> \x00 \ud800"]
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=source, history=history)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata, history=history)
     written = [("HISTORY", "", history[0]), ("HISTORY", "", "& <settings> \ufffd \ufffd")]
     assert read_keywords(path) == expected + written
     assert list(source.metadata.keywords) == expected
@@ -381,7 +381,7 @@ def test_letters_beyond_ascii_can_be_read_by_any_parser(path):
     attributes = 'geometry="2:1:1" sampleFormat="UInt8" location="inline:hex"'
     header = f"{declaration}<xisf><Image {attributes}>0a0b{children}</Image></xisf>"
     source = xisf.read(save_raw(path, header.encode()))
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
     assert read_keywords(path) == [("OBSERVER", "'Žofie'", "café — ψ")]
     assert XISF(str(path)).get_images_metadata()[0]["FITSKeywords"]["OBSERVER"] == [
         {"value": "Žofie", "comment": "café — ψ"}
@@ -449,7 +449,7 @@ def test_vectors_and_matrices_survive(path, kind, packing, place):
             assert found[form]["type"] == kind + form
             assert found[form]["value"].dtype == dtype
             np.testing.assert_array_equal(found[form]["value"], value)
-        xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+        xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
         source = xisf.read(path)
 
 
@@ -481,7 +481,7 @@ def test_scalars_keep_their_exact_text(path, kind, text, written, place):
     item = f'<Property id="My:Value" type="{kind}" value="{text}"/>'
     children, rest = (item, "") if place == "image" else ("", f"<Metadata>{item}</Metadata>")
     source = xisf.read(save(path, {}, bytes(12), children=children, rest=rest))
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
     elements = [element for element in header_of(path).iter() if element.get("id") == "My:Value"]
     assert [(item.get("type"), item.get("value")) for item in elements] == [(written, text)]
 
@@ -505,7 +505,7 @@ def test_strings_survive(path, text, place):
     source = xisf.read(save(path, location, bytes(12) + block, children=child))
     for _ in range(2):
         assert [item["value"] for item in source.metadata.properties] == [text]
-        xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+        xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
         source = xisf.read(path)
 
 
@@ -520,7 +520,7 @@ def test_the_other_names_of_vector_types(path):
     )
     source = xisf.read(save(path, {}, bytes(12), children=children))
     assert source.warnings == ()
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
     again = xisf.read(path)
     assert again.warnings == ()
     kinds = [item["type"] for item in again.metadata.properties]
@@ -549,10 +549,10 @@ def test_pixels_survive(tmp_path_factory, compress, height, width, channels, see
     xisf.write(path, pixels, compress=compress)
     np.testing.assert_array_equal(pixels, before)
     image = xisf.read(path)
-    assert image.samples.dtype == np.float32
+    assert image.to_array().dtype == np.float32
     assert image.bounds == (0.0, 1.0)
     expected = before.astype(np.float32)
-    np.testing.assert_array_equal(image.samples, expected)
+    np.testing.assert_array_equal(image.to_array(), expected)
     np.testing.assert_array_equal(XISF(str(path)).read_image(0), expected)
 
 
@@ -563,10 +563,10 @@ def test_compression_is_lz4hc_with_shuffling(path, monkeypatch):
     assert header_of(path).find(image).get("compression") == "lz4hc+sh:14400:4"
     xisf.write(path, pixels)
     assert header_of(path).find(image).get("compression") is None
-    monkeypatch.setattr(xisf, "_LZ4_LIMIT", 14399)
+    monkeypatch.setattr(xisf_codecs, "LZ4_LIMIT", 14399)
     xisf.write(path, pixels, compress=True)
     assert header_of(path).find(image).get("compression") == "zstd+sh:14400:4"
-    np.testing.assert_array_equal(xisf.read(path).samples, pixels)
+    np.testing.assert_array_equal(xisf.read(path).to_array(), pixels)
 
 
 def test_the_file_says_who_wrote_it_and_drops_what_is_no_longer_true(path):
@@ -581,7 +581,7 @@ def test_the_file_says_who_wrote_it_and_drops_what_is_no_longer_true(path):
     source = xisf.read(
         save(path, {"id": "master"}, bytes(12), rest=f"<Metadata>{stale}</Metadata>")
     )
-    xisf.write(path, np.ones((3, 4, 1), np.float32), source=source)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
     assert path.stat().st_size < 10_000
     values = {item["id"]: item["value"] for item in xisf.read(path).metadata.file_properties}
     assert values["XISF:CreatorApplication"].startswith("fastbg ")
@@ -619,11 +619,11 @@ def test_several_threads_read_and_write_the_same_source(tmp_path, path):
             for _ in range(20):
                 target = tmp_path / f"{number}.xisf"
                 image = np.full((3, 4, 1), number, np.float32)
-                xisf.write(target, image, source=source, history=[f"thread {number}"])
+                xisf.write(target, image, metadata=source.metadata, history=[f"thread {number}"])
                 comments = [keyword.comment for keyword in read_keywords(target)]
                 assert comments == ["old", f"thread {number}"]
-                assert (xisf.read(target).samples == number).all()
-                np.testing.assert_array_equal(xisf.read(path).samples, pixels)
+                assert (xisf.read(target).to_array() == number).all()
+                np.testing.assert_array_equal(xisf.read(path).to_array(), pixels)
         except BaseException as error:
             problems.append(error)
 
@@ -633,24 +633,6 @@ def test_several_threads_read_and_write_the_same_source(tmp_path, path):
     for thread in threads:
         thread.join()
     assert problems == []
-
-
-def test_the_memory_of_reading_is_the_stored_block_and_the_image(path):
-    import tracemalloc
-
-    raw = noise((1000, 1000), np.float32).tobytes()
-    geometry = {"geometry": "1000:1000:1", "sampleFormat": "Float32"}
-    cases = [({}, raw, 1.1)]
-    cases.append(({"compression": f"zlib:{len(raw)}"}, zlib.compress(raw, 1), 1.6))
-    block = zlib.compress(shuffled(raw, 4), 1)
-    cases.append(({"compression": f"zlib+sh:{len(raw)}:4"}, block, 2.1))
-    for attributes, block, limit in cases:
-        save(path, geometry | attributes, block)
-        tracemalloc.start()
-        xisf.read(path)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < limit * len(raw)
 
 
 # Real files.
@@ -664,8 +646,8 @@ def test_every_variant_equals_its_truth(shared_data, capfd):
     for file in files:
         image = xisf.read(file)
         expected = truth[file.stem].transpose(1, 2, 0)
-        assert image.samples.dtype == expected.dtype, file.stem
-        np.testing.assert_array_equal(image.samples, expected, err_msg=file.stem)
+        assert image.to_array().dtype == expected.dtype, file.stem
+        np.testing.assert_array_equal(image.to_array(), expected, err_msg=file.stem)
     assert capfd.readouterr() == ("", "")
 
 
@@ -696,13 +678,13 @@ def test_bad_variants_are_refused(shared_data, name, cause):
 )
 def test_odd_files_are_read(shared_data, name, shape, keywords):
     image = xisf.read(shared_data / "odd" / f"{name}.xisf")
-    assert image.samples.shape == shape
+    assert image.to_array().shape == shape
     assert len(image.metadata.keywords) == keywords
 
 
 def test_the_same_pixels_embedded_in_three_ways(shared_data):
     plain, packed, split = (
-        xisf.read(shared_data / "odd" / f"embedded_{name}.xisf").samples
+        xisf.read(shared_data / "odd" / f"embedded_{name}.xisf").to_array()
         for name in ("gray", "lz4", "2_channels")
     )
     np.testing.assert_array_equal(plain, packed)
@@ -718,13 +700,13 @@ def test_every_real_file_survives_a_round_trip(shared_data, tmp_path, capfd):
         source = xisf.read(file)
         pixels = np.full((3, 4, 1), 0.5, np.float32)
         target = tmp_path / file.name
-        xisf.write(target, pixels, source=source, history=["done"])
+        xisf.write(target, pixels, metadata=source.metadata, history=["done"])
         again = xisf.read(target)
         expected = (*source.metadata.keywords, ("HISTORY", "", "done"))
         assert again.metadata.keywords == expected, file.name
         assert [dict(item) for item in again.metadata.properties] == [
             dict(item) for item in source.metadata.properties
         ], file.name
-        assert math.isclose(float(again.samples.mean()), 0.5)
+        assert math.isclose(float(again.to_array().mean()), 0.5)
         assert XISF(str(target)).read_image(0).shape == (3, 4, 1)
     assert capfd.readouterr() == ("", "")

@@ -1,20 +1,21 @@
-"""The data blocks of XISF files: where they lie, their checksums, compression and byte order."""
+"""The data blocks of XISF files: where they lie, their checksums and their compression."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import xml.etree.ElementTree as ET
-import zlib
-from collections.abc import Mapping
-from typing import Any, BinaryIO, Literal
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from threading import Lock
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from ..errors import InputError
-
-_CODECS = ("zlib", "lz4", "lz4hc", "zstd")
+from .random_access import RandomAccessFile
+from .xisf_codecs import DECOMPRESS, take_plain
+from .xisf_shuffle import ShuffledBytes
 
 _CHECKSUMS = {
     "sha1": "sha1",
@@ -25,20 +26,147 @@ _CHECKSUMS = {
 }
 """Names that files use, without hyphens, and those of hashlib."""
 
+_PIECE = 1 << 18
+"""Bytes that are hashed at a time."""
 
-def file_size(file: BinaryIO) -> int:
-    return os.fstat(file.fileno()).st_size
+
+class Block(Protocol):
+    """The decompressed bytes of a data block.
+
+    Attributes
+    ----------
+    size : int
+        Their count.
+    held : int
+        How many of them are in memory: all or none.
+    """
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        """Fill `out`, (n,) uint8, with the bytes from `start` on, from any thread."""
 
 
-def array(file: BinaryIO, element: ET.Element, dtype: np.dtype[Any], count: int) -> np.ndarray:
+class FileBytes:
+    """A block that lies in the file as it is."""
+
+    held = 0
+
+    def __init__(self, file: RandomAccessFile, start: int, size: int) -> None:
+        self._file, self._start = file, start
+        self.size = size
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        if self._file.read_into(self._start + start, out) < out.size:
+            raise InputError("was truncated while it was read: copy or download it again")
+
+    def write(self, start: int, data: np.ndarray) -> None:
+        self._file.write(self._start + start, data.data)
+
+
+class HeldBytes:
+    """A block in memory."""
+
+    def __init__(self, raw: np.ndarray) -> None:
+        self._raw = raw
+        self.size = self.held = raw.size
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        out[:] = self._raw[start : start + out.size]
+
+
+class PackedBytes:
+    """A compressed block: decompressed into memory when its bytes are first asked for.
+
+    Attributes
+    ----------
+    stored : int
+        Bytes of the compressed block, which are needed beside the others while it is decompressed.
+    """
+
+    def __init__(self, size: int, stored: int, unpack: Callable[[], Block]) -> None:
+        self.size = self.held = size
+        self.stored = stored
+        self._unpack, self._once = unpack, Lock()
+
+    @cached_property
+    def _block(self) -> Block:
+        return self._unpack()
+
+    def load(self) -> None:
+        with self._once:
+            _ = self._block
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        self.load()
+        self._block.read_into(start, out)
+
+
+def whole(block: Block) -> np.ndarray:
+    """All bytes of a block, (size,) uint8."""
+    raw = np.empty(block.size, np.uint8)
+    block.read_into(0, raw)
+    return raw
+
+
+def array(
+    file: RandomAccessFile, element: ET.Element, dtype: np.dtype[Any], count: int
+) -> np.ndarray:
     """The data block of an element, (count,), in native byte order."""
-    attributes, text = description(element)
-    raw = block(file, attributes, text, count * dtype.itemsize)
+    block = open_block(file, element, count * dtype.itemsize)
+    return whole(block).view(stored_dtype(element, dtype)).astype(dtype, copy=False)
+
+
+def stored_dtype(element: ET.Element, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in the byte order of the element's data block."""
+    attributes, _ = _description(element)
     order: Literal["big", "little"] = "big" if attributes.get("byteOrder") == "big" else "little"
-    return np.frombuffer(raw, dtype.newbyteorder(order)).astype(dtype, copy=False)
+    return dtype.newbyteorder(order)
 
 
-def description(element: ET.Element) -> tuple[Mapping[str, str], str]:
+def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None = None) -> Block:
+    """The data block of an element, its checksum verified.
+
+    `expected` is the size that the bytes must have: it is compared before any memory is taken.
+    """
+    attributes, text = _description(element)
+    stored = _stored_block(file, attributes, text)
+    algorithm, digest = checksum(attributes.get("checksum", ""))
+    if algorithm and _digest(algorithm, stored) != digest:
+        raise InputError("has a block that differs from its checksum: copy or download it again")
+    if "compression" not in attributes:
+        _check_size(stored.size, expected)
+        return stored
+    codec, size, item = _compression(attributes["compression"])
+    parts = _parts(attributes.get("subblocks", ""), stored.size, size)
+    _check_size(size, expected)
+
+    def unpack() -> Block:
+        try:
+            raw = _decompressed(stored, codec, parts)
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # each codec's library has errors of its own
+            raise InputError(
+                f"has a {codec} block that cannot be decompressed ({error or 'out of memory'}): "
+                "copy or save it again"
+            ) from error
+        return HeldBytes(raw) if item == 1 else ShuffledBytes(raw, item)
+
+    return PackedBytes(size, stored.size, unpack)
+
+
+def _check_size(size: int, expected: int | None) -> None:
+    if expected not in (None, size):
+        raise InputError(
+            f"has a block of {size} bytes where {expected} belong: copy or save it again"
+        )
+
+
+def _description(element: ET.Element) -> tuple[Mapping[str, str], str]:
     """The attributes of an element's data block and its encoded text, if it lies in the header."""
     if element.get("location") != "embedded":
         return element.attrib, element.text or ""
@@ -48,46 +176,9 @@ def description(element: ET.Element) -> tuple[Mapping[str, str], str]:
     return {**element.attrib, **data.attrib}, data.text or ""
 
 
-def block(
-    file: BinaryIO, attributes: Mapping[str, str], text: str, expected: int | None = None
-) -> bytes | np.ndarray:
-    """The bytes of a data block, verified, decompressed and unshuffled.
-
-    `expected` is the size that the bytes must have: it is compared before they are decompressed.
-    """
-    stored = _stored_block(file, attributes, text)
-    algorithm, digest = checksum(attributes.get("checksum", ""))
-    if algorithm and hashlib.new(algorithm, stored).hexdigest() != digest:
-        raise InputError("has a block that differs from its checksum: copy or download it again")
-    if "compression" in attributes:
-        codec, size, item = _compression(attributes["compression"])
-        if ":" in attributes.get("subblocks", ""):
-            raise InputError("is compressed in several sub-blocks: save it uncompressed")
-    else:
-        codec, size, item = "", len(stored), 1
-    if expected not in (None, size):
-        raise InputError(
-            f"has a block of {size} bytes where {expected} belong: copy or save it again"
-        )
-    if not codec:
-        return stored
-    try:
-        raw = _decompressed(stored, codec, size)
-    except Exception as error:  # each codec's library has errors of its own
-        raise InputError(
-            f"has a {codec} block that cannot be decompressed ({error or 'out of memory'}): "
-            "copy or save it again"
-        ) from error
-    if len(raw) != size:
-        raise InputError(
-            f"has a {codec} block of {len(raw)} bytes where {size} belong: copy or save it again"
-        )
-    # Not needed any more, and unshuffling takes a second copy of the decompressed bytes.
-    del stored
-    return raw if item == 1 else _unshuffled(raw, item)
-
-
-def _stored_block(file: BinaryIO, attributes: Mapping[str, str], text: str) -> bytes:
+def _stored_block(
+    file: RandomAccessFile, attributes: Mapping[str, str], text: str
+) -> FileBytes | HeldBytes:
     method, *rest = attributes["location"].split(":")
     encoding = rest[0] if method == "inline" and rest else attributes.get("encoding")
     try:
@@ -95,20 +186,40 @@ def _stored_block(file: BinaryIO, attributes: Mapping[str, str], text: str) -> b
             start, length = (int(number) for number in rest)
             if start < 0 or length < 0:
                 raise ValueError
-            if start + length > file_size(file):
+            if start + length > file.size():
                 raise InputError("is truncated: copy or download it again")
-            file.seek(start)
-            return file.read(length)
+            return FileBytes(file, start, length)
         if method in ("inline", "embedded") and encoding == "base64":
-            return base64.b64decode(text)
+            return HeldBytes(np.frombuffer(base64.b64decode(text), np.uint8))
         if method in ("inline", "embedded") and encoding == "hex":
-            return bytes.fromhex(text)
+            return HeldBytes(np.frombuffer(bytes.fromhex(text), np.uint8))
     except ValueError:
         raise InputError("has a block that cannot be located or decoded: save it again") from None
     raise InputError(
         f"has a block stored as {attributes['location']}: "
         "save everything in one file, with attached blocks"
     )
+
+
+class _Reader:
+    """The bytes of a block from `start` to `stop`, in their order."""
+
+    def __init__(self, block: Block, start: int, stop: int) -> None:
+        self._block, self._start, self._stop = block, start, stop
+
+    def read(self, size: int = -1) -> bytearray:
+        left = self._stop - self._start
+        piece = bytearray(left if size < 0 else min(size, left))
+        self._block.read_into(self._start, np.frombuffer(piece, np.uint8))
+        self._start += len(piece)
+        return piece
+
+
+def _digest(algorithm: str, stored: Block) -> str:
+    digest, reader = hashlib.new(algorithm), _Reader(stored, 0, stored.size)
+    while piece := reader.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def checksum(attribute: str) -> tuple[str | None, str]:
@@ -124,7 +235,7 @@ def _compression(attribute: str) -> tuple[str, int, int]:
     try:
         size, *rest = (int(number) for number in numbers)
         item = rest[0] if shuffling else 1
-        if codec not in _CODECS or size < 0 or item < 1:
+        if codec not in DECOMPRESS or size < 0 or item < 1:
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(
@@ -134,20 +245,35 @@ def _compression(attribute: str) -> tuple[str, int, int]:
     return codec, size, item
 
 
-def _decompressed(stored: bytes, codec: str, size: int) -> bytes:
-    from xisf import XISF
+def _parts(subblocks: str, stored: int, size: int) -> list[tuple[int, int]]:
+    """The stored and the uncompressed size in bytes of each part that is compressed on its own."""
+    if not subblocks:
+        return [(stored, size)]
+    try:
+        parts = [(int(c), int(u)) for c, u in (pair.split(",") for pair in subblocks.split(":"))]
+    except ValueError:
+        parts = []
+    sums = sum(c for c, _ in parts), sum(u for _, u in parts)
+    if sums != (stored, size) or any(number < 0 for part in parts for number in part):
+        raise InputError("has sub-blocks that do not make up its block: copy or save it again")
+    return parts
 
-    if codec == "zlib":
-        # The package does not tell zlib the size, which then needs the memory twice.
-        return zlib.decompress(stored, bufsize=size or 1)
-    raw: bytes = XISF._decompress(stored, {"compression": (codec, size, None)})
+
+def _decompressed(stored: Block, codec: str, parts: list[tuple[int, int]]) -> np.ndarray:
+    raw = np.empty(sum(size for _, size in parts), np.uint8)
+    at = begin = 0
+    for length, size in parts:
+        # PixInsight stores a sub-block as it is where compression would not make it smaller.
+        fill = take_plain if length == size and len(parts) > 1 else DECOMPRESS[codec]
+        found = fill(_Reader(stored, at, at + length), raw[begin : begin + size])
+        _check_found(codec, found, size)
+        at, begin = at + length, begin + size
     return raw
 
 
-def _unshuffled(raw: bytes, item: int) -> np.ndarray:
-    shuffled = np.frombuffer(raw, np.uint8)
-    out = np.empty_like(shuffled)
-    whole = len(raw) // item * item
-    out[:whole].reshape(-1, item)[...] = shuffled[:whole].reshape(item, -1).T
-    out[whole:] = shuffled[whole:]
-    return out
+def _check_found(codec: str, found: int, size: int) -> None:
+    if found != size:
+        raise InputError(
+            f"has a {codec} block of {found if found < size else 'more'} bytes "
+            f"where {size} belong: copy or save it again"
+        )

@@ -1,0 +1,89 @@
+"""Files whose parts are read and written at their place, by any number of threads at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+from threading import Lock
+from typing import Literal
+
+import numpy as np
+
+
+class RandomAccessFile:
+    """An unbuffered binary file without a common position; a context manager.
+
+    Parameters
+    ----------
+    path : path
+    mode : str
+        ``"rb"``, or ``"wb"`` for a new file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: Literal["rb", "wb"]) -> None:
+        self._file = open(path, mode, buffering=0)  # noqa: SIM115
+        self._position = Lock()
+
+    def __enter__(self) -> RandomAccessFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def size(self) -> int:
+        """In bytes, as it is now."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def read_into(self, start: int, out: np.ndarray) -> int:
+        """Fill `out`, (n,) uint8, with what begins at byte `start`.
+
+        Returns the count of bytes, which is smaller than n only where the file ends.
+        """
+        done = 0
+        # The system may give less than it was asked for, on Linux never more than 2 GB.
+        while done < out.size and (count := self._read_some(start + done, out[done:].data)):
+            done += count
+        return done
+
+    def write(self, start: int, data: bytes | memoryview) -> None:
+        """Put bytes at byte `start`."""
+        rest = memoryview(data)
+        while rest:
+            count = self._write_some(start, rest)
+            start, rest = start + count, rest[count:]
+
+    def allocate(self, size: int) -> None:
+        """Give the file its size; where the system can, the disk's room for it is taken now.
+
+        Raises
+        ------
+        OSError
+            If there is not enough room.
+        """
+        if hasattr(os, "posix_fallocate"):
+            try:
+                return os.posix_fallocate(self._file.fileno(), 0, size)
+            except OSError as error:  # some file systems cannot
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+        self._file.truncate(size)
+        return None
+
+    # Windows has one position for all threads, and needs a lock around it.
+
+    def _read_some(self, start: int, out: memoryview) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [out], start)
+        with self._position:
+            self._file.seek(start)
+            return self._file.readinto(out) or 0
+
+    def _write_some(self, start: int, data: memoryview) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, start)
+        with self._position:
+            self._file.seek(start)
+            return self._file.write(data)

@@ -1,0 +1,286 @@
+"""Writes images as XISF files, in any order of their rows."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import OutputError
+from . import xisf_codecs as codecs
+from .random_access import RandomAccessFile
+from .xisf_blocks import FileBytes
+from .xisf_metadata import (
+    INLINE_LIMIT,
+    Keyword,
+    XisfMetadata,
+    add_keyword,
+    add_property,
+    legible,
+)
+from .xisf_shuffle import ShuffledBytes
+
+PathLike = str | os.PathLike[str]
+
+SIGNATURE = b"XISF0100"
+PREAMBLE = 16
+"""Bytes before the XML header: the signature, its length and a reserved field."""
+
+_ALIGNMENT = 4096
+"""Bytes; blocks begin at multiples of it."""
+
+_ITEM = 4
+"""Bytes of a Float32 sample."""
+
+_BAND = 1 << 18
+"""Samples of a channel that are converted at a time."""
+
+_XML = {
+    "version": "1.0",
+    "xmlns": "http://www.pixinsight.com/xisf",
+    "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    "xsi:schemaLocation": "http://www.pixinsight.com/xisf http://pixinsight.com/xisf/xisf-1.0.xsd",
+}
+
+_ABOUT_THE_FILE = {
+    "XISF:CreationTime",
+    "XISF:CreatorApplication",
+    "XISF:CreatorModule",
+    "XISF:CreatorOS",
+    "XISF:BlockAlignmentSize",
+    "XISF:MaxInlineBlockSize",
+    "XISF:CompressionCodecs",
+    "XISF:CompressionLevel",
+}
+"""Properties that describe how the source file was written: untrue of any other file."""
+
+
+class XisfTarget:
+    """An image that is being written, see :func:`create`.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        K, H, W.
+    """
+
+    def __init__(
+        self, path: PathLike, shape: tuple[int, int, int], block: FileBytes | ShuffledBytes
+    ) -> None:
+        self.shape = shape
+        self._path, self._block = path, block
+        self._missing = np.ones(shape[1], bool)
+
+    def write_rows(self, rows: slice, planes: np.ndarray) -> None:
+        """Write some rows of all channels, from any thread.
+
+        Parameters
+        ----------
+        rows : slice
+            n rows without a step; over all calls, each row of the image exactly once.
+        planes : ndarray, (K, n, W), float
+            In linear units; not mutated.
+
+        Raises
+        ------
+        OutputError
+            If they cannot be written.
+        ValueError
+            If `planes` has another shape.
+        """
+        channels, height, width = self.shape
+        start, stop, step = rows.indices(height)
+        if step != 1 or planes.shape != (channels, stop - start, width):
+            raise ValueError(f"{rows} of {self.shape} cannot be an array of {planes.shape}")
+        with _reported(self._path):
+            for channel, plane in enumerate(planes):
+                data = np.frombuffer(np.ascontiguousarray(plane, "<f4"), np.uint8)
+                self._block.write((channel * height + start) * width * _ITEM, data)
+        self._missing[rows] = False
+
+    def check_complete(self) -> None:
+        """Raise ValueError if rows have not been written."""
+        if self._missing.any():
+            raise ValueError(f"{self._missing.sum()} rows of {self._path} have not been written")
+
+
+@contextmanager
+def create(
+    path: PathLike,
+    shape: tuple[int, int, int],
+    *,
+    metadata: XisfMetadata | None = None,
+    history: Sequence[str] = (),
+    compress: bool = False,
+) -> Iterator[XisfTarget]:
+    """Write an image as Float32 XISF with bounds 0:1, replacing the file if there is one.
+
+    The file has its size from the start, so that a full disk is noticed before the work. It is
+    complete when the context is left, which must be after all rows were written; if that is
+    because of an error, an incomplete file stays.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        K, H, W; K = 1 or 3.
+    metadata : XisfMetadata, optional
+        Keywords and properties to carry over; not mutated.
+    history : sequence of str
+        Each becomes a FITS HISTORY keyword, after the others.
+    compress : bool
+        LZ4HC with byte shuffling, unless that would not make the block smaller. The samples are
+        held in memory until the end.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written or the channels are not 1 or 3.
+    """
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise OutputError(
+            f"{os.fspath(path)}: planes of shape {shape} cannot be written: "
+            "give (1 or 3 channels, height, width)"
+        )
+    size = math.prod(shape) * _ITEM
+    with ExitStack() as stack:
+        with _reported(path):
+            file = stack.enter_context(RandomAccessFile(path, "wb"))
+            header = _Header(shape, metadata or XisfMetadata(), history)
+            if compress:
+                held = ShuffledBytes(np.empty(size, np.uint8), _ITEM)
+                target = XisfTarget(path, shape, held)
+            else:
+                target = XisfTarget(path, shape, FileBytes(file, header.write(file, size), size))
+        yield target
+        target.check_complete()
+        with _reported(path):
+            if compress:
+                _write_compressed(file, header, held)
+            # Some systems tell only here that a disk is full.
+            file.close()
+
+
+def write(
+    path: PathLike,
+    pixels: np.ndarray,
+    *,
+    metadata: XisfMetadata | None = None,
+    history: Sequence[str] = (),
+    compress: bool = False,
+) -> None:
+    """Write a whole array, (H, W, K), float, K = 1 or 3: see :func:`create`."""
+    shape = pixels.shape[2:] + pixels.shape[:2]
+    with create(path, shape, metadata=metadata, history=history, compress=compress) as target:
+        step = max(1, _BAND // shape[2])
+        for start in range(0, shape[1], step):
+            rows = slice(start, start + step)
+            target.write_rows(rows, np.moveaxis(pixels[rows], 2, 0))
+
+
+class _Header:
+    """The XML header of a file with one image, and the attached blocks of its properties."""
+
+    def __init__(
+        self, shape: tuple[int, int, int], metadata: XisfMetadata, history: Sequence[str]
+    ) -> None:
+        channels, height, width = shape
+        self._root = ET.Element("xisf", _XML)
+        self._image = ET.SubElement(
+            self._root,
+            "Image",
+            id=metadata.image_id,
+            geometry=f"{width}:{height}:{channels}",
+            sampleFormat="Float32",
+            bounds="0:1",
+            colorSpace="Gray" if channels == 1 else "RGB",
+        )
+        for keyword in metadata.keywords:
+            add_keyword(self._image, keyword)
+        for line in history:
+            add_keyword(self._image, Keyword("HISTORY", "", legible(line)))
+        self._about = ET.SubElement(self._root, "Metadata")
+        carried = (item for item in metadata.file_properties if item["id"] not in _ABOUT_THE_FILE)
+        added = [
+            *(add_property(self._image, item) for item in metadata.properties),
+            *(add_property(self._about, item) for item in carried),
+        ]
+        self._attached = [block for block in added if block]
+        system = platform.system()
+        self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
+        self._say("CreatorApplication", "String", f"fastbg {_version()}")
+        self._say("CreatorOS", "String", "macOS" if system == "Darwin" else system)
+        self._say("BlockAlignmentSize", "UInt16", str(_ALIGNMENT))
+        self._say("MaxInlineBlockSize", "UInt16", str(INLINE_LIMIT))
+
+    def compressed(self, codec: str, size: int) -> None:
+        """Declare how the image block is compressed: `size` is that of the samples in bytes."""
+        self._image.set("compression", f"{codec}+sh:{size}:{_ITEM}")
+        self._say("CompressionCodecs", "String", codec)
+        self._say("CompressionLevel", "Int32", str(codecs.LEVELS[codec]))
+
+    def write(self, file: RandomAccessFile, size: int) -> int:
+        """Write everything but the image block of `size` bytes, and return where that begins."""
+        elements = [self._image, *(element for element, _ in self._attached)]
+        sizes = [size, *(len(raw) for _, raw in self._attached)]
+        start = 0
+        while True:
+            starts, stop = [], start
+            for element, length in zip(elements, sizes, strict=True):
+                starts.append(-(-stop // _ALIGNMENT) * _ALIGNMENT)
+                stop = starts[-1] + length
+                element.set("location", f"attachment:{starts[-1]}:{length}")
+            text = ET.tostring(self._root, encoding="UTF-8", xml_declaration=True)
+            # The header grows with the numbers that say how far behind it the blocks begin.
+            if PREAMBLE + len(text) <= starts[0]:
+                break
+            start = PREAMBLE + len(text)
+        file.allocate(stop)
+        file.write(0, SIGNATURE + len(text).to_bytes(4, "little") + bytes(4) + text)
+        for place, (_, raw) in zip(starts[1:], self._attached, strict=True):
+            file.write(place, raw)
+        return starts[0]
+
+    def _say(self, name: str, kind: str, value: str) -> None:
+        add_property(self._about, {"id": f"XISF:{name}", "type": kind, "value": value})
+
+
+def _write_compressed(file: RandomAccessFile, header: _Header, samples: ShuffledBytes) -> None:
+    size = samples.size
+    codec = "lz4hc" if size <= codecs.LZ4_LIMIT else "zstd"
+    packed = codecs.compress(samples.stored, codec)
+    if len(packed) < size:
+        header.compressed(codec, size)
+        file.write(header.write(file, len(packed)), packed)
+        return
+    start = header.write(file, size)
+    for at in range(0, size, _ITEM * _BAND):
+        piece = np.empty(min(_ITEM * _BAND, size - at), np.uint8)
+        samples.read_into(at, piece)
+        file.write(start + at, piece.data)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("fastbg")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@contextmanager
+def _reported(path: PathLike) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{Path(path).parent}: cannot write there ({error.strerror or error}): "
+            "free some space or choose another folder"
+        ) from error
