@@ -52,9 +52,11 @@ def demo(
             settings=SETTINGS,
         )
     outputs = result.report["outputs"]
+    with xisf.open_image(outputs["background"]) as model:
+        background = model.to_array()
     command = ["fastbg", "run", image, folder, *SPELLED, "--preview-output", preview]
     before = _spread(sky.background)
-    after = _spread(sky.background - result.background)
+    after = _spread(sky.background - background)
     removed = 100 * (1 - after / before).mean()
     print_rows(
         [

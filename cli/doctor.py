@@ -35,7 +35,7 @@ def _examine() -> dict[str, Any]:
         "fastbg": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version(name) for name in ("numpy", "scipy", "xisf")},
+        "packages": {name: version(name) for name in ("numpy", "scipy", "lz4", "zstandard")},
         "backends": _backends(),
         "instruction_sets": _instruction_sets(),
         "threads": Settings().worker_threads,
@@ -107,7 +107,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from .summary import memory
+    from ..memory import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"
@@ -119,7 +119,7 @@ def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "instructions", f"{', '.join(sets)} (best first)" if sets else "unknown"
     yield "threads", str(findings["threads"])
     total, free = findings["memory"].values()
-    yield "memory", f"{memory(total)}, {memory(free)} free"
+    yield "memory", f"{format_bytes(total)}, {format_bytes(free)} free"
     for gpu in findings["gpus"]:
         yield "gpu", f"{gpu['name']}, driver {gpu['driver']}, {gpu['memory']}"
     if not findings["gpus"]:

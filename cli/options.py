@@ -65,6 +65,26 @@ Overwrite = Annotated[
 Json = Annotated[
     bool, option(RUNNING, "--json", help="Print one JSON report on stdout and nothing else.")
 ]
+
+
+def _bytes(text: str) -> int:
+    """A size like 350MB."""
+    match = re.fullmatch(r"([0-9.]+) ?([kmg])b?", text.lower())
+    if not match:
+        raise ValueError
+    return int(float(match[1]) * 1000 ** (1 + "kmg".index(match[2])))
+
+
+MaxMemory = Annotated[
+    int | None,
+    option(
+        RUNNING,
+        "--max-memory",
+        metavar="SIZE",
+        parser=_parsed(_bytes, "a size like 350MB or 2GB"),
+        help="Refuse a job that is estimated to need more, for example 350MB or 2GB.",
+    ),
+]
 Quiet = Annotated[bool, option(RUNNING, "-q", "--quiet", help="Print nothing but errors.")]
 
 # Here because it is too long for the column of names of an 80-column --help.

@@ -16,6 +16,7 @@ from .options import (
     Input,
     Json,
     Mask,
+    MaxMemory,
     Overwrite,
     Quiet,
     option,
@@ -43,6 +44,7 @@ def preview(
     overwrite: Overwrite = False,
     mask: Mask = None,
     settings: Settings,
+    max_memory: MaxMemory = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,6 +60,7 @@ def preview(
             mask=mask,
             fit=fit,
             overwrite=overwrite,
+            max_memory=max_memory,
             settings=settings,
             progress=progress,
         )

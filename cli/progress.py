@@ -44,6 +44,12 @@ def _fit_line(progress: Progress, rate: float | None) -> str:
     return "  ".join(words)
 
 
+def _memory_line(estimate: int) -> str:
+    from ..memory import format_bytes
+
+    return f"memory needed: about {format_bytes(estimate)}"
+
+
 @contextmanager
 def _live(console: Console) -> Iterator[ProgressCallback]:
     bar = Bar(
@@ -58,7 +64,9 @@ def _live(console: Console) -> Iterator[ProgressCallback]:
         task = bar.add_task("", total=None, progress=None)
 
         def show(progress: Progress) -> None:
-            if progress.done == 0:
+            if progress.memory is not None:
+                console.print(_memory_line(progress.memory), highlight=False)
+            elif progress.done == 0:
                 # A stage of one step cannot tell how far it is: its bar only moves.
                 total = progress.total if progress.total > 1 else None
                 bar.reset(task, total=total, description=progress.stage, progress=progress)
@@ -86,7 +94,9 @@ class _Lines:
 
     def __call__(self, progress: Progress) -> None:
         now = time.perf_counter()
-        if progress.done == 0:
+        if progress.memory is not None:
+            print(_memory_line(progress.memory), flush=True)
+        elif progress.done == 0:
             print(progress.stage, flush=True)
         elif progress.stage == "fit" and progress.done % LINE_EVERY == 0:
             rate = LINE_EVERY / (now - self._last_line)

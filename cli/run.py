@@ -19,6 +19,7 @@ from .options import (
     Input,
     Json,
     Mask,
+    MaxMemory,
     Overwrite,
     Quiet,
     option,
@@ -76,6 +77,7 @@ def run(
     overwrite: Overwrite = False,
     mask: Mask = None,
     settings: Settings,
+    max_memory: MaxMemory = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -95,6 +97,7 @@ def run(
                 preview_output or output_dir / f"{input.stem}_preview.png",
                 mask=mask,
                 overwrite=overwrite,
+                max_memory=max_memory,
                 settings=settings,
                 progress=progress,
             )
@@ -108,6 +111,7 @@ def run(
                 preview=preview_output,
                 compress=compress,
                 overwrite=overwrite,
+                max_memory=max_memory,
                 settings=settings,
                 progress=progress,
             ).report

@@ -48,14 +48,9 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
             console.print(head + line, soft_wrap=True)
 
 
-def memory(size: int | None) -> str:
-    """A size in bytes for people."""
-    if size is None:
-        return "unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    from ..memory import format_bytes
+
     yield from report["outputs"].items()
     fitted, seconds = report["fitted"], report["seconds"]
     pixels = fitted["height"] * fitted["width"]
@@ -69,7 +64,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         )
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
-    yield "memory", f"{memory(report['peak_memory_bytes'])} at its peak"
+    yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .pipeline import process_file as process_file
     from .pipeline import remove_background as remove_background
     from .progress import Progress as Progress
+    from .result import ArrayResult as ArrayResult
     from .result import Result as Result
 
 _HOMES = {
@@ -35,7 +36,7 @@ _HOMES = {
     "model": ["BackgroundModel"],
     "pipeline": ["preview_file", "process_file", "remove_background"],
     "progress": ["Progress"],
-    "result": ["Result"],
+    "result": ["ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -14,8 +14,8 @@ def open_problem(
 ) -> Any: ...
 def method_name(problem: Any) -> str: ...
 def loss_and_gradient(
-    problem: Any, parameters: np.ndarray, gradient: np.ndarray, threads: int
-) -> float: ...
+    problem: Any, parameters: np.ndarray, gradient: np.ndarray, below_zero: bool, threads: int
+) -> tuple[float, bool]: ...
 def evaluate(
     parameters: np.ndarray,
     channels: int,
@@ -26,34 +26,32 @@ def evaluate(
     threads: int,
     method: str,
 ) -> None: ...
-def order_statistics(
-    values: np.ndarray, valid: np.ndarray, probabilities: np.ndarray, out: np.ndarray, threads: int
-) -> int: ...
+def count(
+    values: np.ndarray,
+    samples: np.ndarray,
+    windows: np.ndarray,
+    tally: np.ndarray,
+    below: np.ndarray,
+    counts: np.ndarray,
+) -> None: ...
 def block_medians(
-    plane: np.ndarray,
-    valid: np.ndarray,
+    samples: np.ndarray, columns: int, side: int, least: float, low: np.ndarray, high: np.ndarray
+) -> None: ...
+def block_means(
+    samples: np.ndarray,
     columns: int,
     side: int,
-    low: np.ndarray,
-    high: np.ndarray,
-    threads: int,
-) -> None: ...
-def find_valid(plane: np.ndarray, valid: np.ndarray, threads: int) -> None: ...
-def unstretch(
-    plane: np.ndarray,
     pedestal: float,
     scale: float,
     midtones: float,
     target: float,
-    threads: int,
+    means: np.ndarray,
+) -> None: ...
+def unstretch(
+    values: np.ndarray, pedestal: float, scale: float, midtones: float, target: float
 ) -> int: ...
 def subtract(
-    plane: np.ndarray,
-    background: np.ndarray,
-    valid: np.ndarray,
-    level: float,
-    out: np.ndarray,
-    threads: int,
+    samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
 ) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...

@@ -55,8 +55,15 @@ def initial_values(
     ndarray, (N, K), float64, stretched
     """
     row, column = _nearest(y, points[:, 0]), _nearest(x, points[:, 1])
-    m = weight[row, column]
-    return m * data[row, column] + (1 - m) * np.median(data, axis=(0, 1))
+    m = weight[row, column].astype(np.float64)
+    under = np.where(m == 0, 0, data[row, column])
+    if (m == 1).all():
+        return under  # without the medians, which take time and memory
+    medians = [
+        float(np.median(plane[~np.isnan(plane)], overwrite_input=True))
+        for plane in np.moveaxis(data, 2, 0)
+    ]
+    return m * under + (1 - m) * medians
 
 
 def _nearest(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -17,98 +17,123 @@ a number
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from threading import local
+
 import numpy as np
 
 from .backends import c
-from .image import Image
-from .order_statistics import median
+from .image import Image, is_valid
+from .order_statistics import quantiles
 
 
-def correct(
+@dataclass(frozen=True)
+class Correction:
+    """An image, its background, and how to take the one out of the other.
+
+    Attributes
+    ----------
+    image, background : Image, linear
+    mode : {"subtract", "divide"}
+        ``I - model + level`` or ``I / model * level``.
+    levels : ndarray, (K,), float64, linear
+        The pedestal of each channel.
+    divisor : float
+        What everything is divided by in the end.
+    """
+
+    image: Image
+    background: Image
+    mode: str
+    levels: np.ndarray
+    divisor: float = 1.0
+
+    def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some rows of the image, of the background and of the corrected image.
+
+        Missing samples stay as they are, and nothing is clipped.
+
+        Parameters
+        ----------
+        rows : slice
+        buffers : ndarray, (3, K, at least n, W), float32
+            Room for the three, which are (K, n, W).
+        """
+        samples = self.image.read(rows, buffers[0])
+        background = self.background.read(rows, buffers[1])
+        corrected = buffers[2][:, : rows.stop - rows.start]
+        take_out = (
+            _divide if self.mode == "divide" else _subtract if c.unavailable() else c.subtract
+        )
+        for plane, *others in zip(samples, background, self.levels, corrected, strict=True):
+            take_out(plane, *others)
+        if self.divisor != 1:
+            where = is_valid(samples)
+            np.divide(corrected, np.float32(self.divisor), out=corrected, where=where)
+        return samples, background, corrected
+
+    def corrected(self) -> Image:
+        """The corrected image, computed where it is read."""
+        # Kept from band to band: the first touch of new memory takes longer than the rest.
+        kept = local()
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            if not hasattr(kept, "buffers") or kept.buffers.shape[1:] != out.shape:
+                kept.buffers = np.empty((3, *out.shape), np.float32)
+            corrected = self.read(rows, kept.buffers)[2]
+            out = out[:, : corrected.shape[1]]
+            out[:] = corrected
+            return out
+
+        return replace(self.image, read=read)
+
+
+def plan_correction(
     image: Image,
-    model: np.ndarray,
-    valid: np.ndarray,
+    background: Image,
+    image_medians: np.ndarray,
+    medians: np.ndarray,
     mode: str,
     pedestal: str | float,
     threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Subtract or divide by the model, per the policy; missing samples stay as they are.
+) -> Correction:
+    """Find the levels that a policy asks for.
 
     Parameters
     ----------
-    image : Image, linear
-    model : ndarray, (K, H, W), float32, linear
-    valid : ndarray, (K, H, W), bool
+    image, background : Image, linear
+    image_medians, medians : ndarray, (K,), linear
+        Of the two, over valid samples.
     mode : {"subtract", "divide"}
-        ``I - model + pedestal`` or ``I / model * pedestal``.
     pedestal : str or float
-        One of the policies above; statistics are over valid samples.
+        One of the policies above.
     threads : int, optional
-
-    Returns
-    -------
-    corrected : ndarray, (K, H, W), float32, linear; never clipped
-    levels : ndarray, (K,), float64
-        The pedestal of each channel.
     """
+    divisor = 1.0
     if pedestal == "ancestor":
-        return _ancestor(image, model, valid, threads)
-    levels = _levels(model, valid, mode, pedestal, threads)
-    corrected = np.empty_like(image.planes)
-    take_out = _divide if mode == "divide" else _subtract if c.unavailable() else c.subtract
-    for plane, *others in zip(image.planes, model, valid, levels, corrected, strict=True):
-        take_out(plane, *others, threads)
-    return corrected, levels
+        plain = Correction(image, background, mode, np.zeros_like(medians))
+        low, high = quantiles(plain.corrected(), [0, 1], threads, samples=image).values().T
+        levels = image_medians - low
+        brightest = high.astype(np.float32) + levels.astype(np.float32)
+        divisor = max(divisor, float(brightest.max()))
+    elif pedestal == "none":
+        levels = np.full_like(medians, 0 if mode == "subtract" else 1)
+    elif pedestal == "neutral":
+        levels = np.full_like(medians, medians.mean())
+    elif pedestal == "model-median":
+        levels = medians
+    else:
+        levels = np.full_like(medians, pedestal)
+    return Correction(image, background, mode, levels, divisor)
 
 
-def _subtract(
-    plane: np.ndarray,
-    background: np.ndarray,
-    valid: np.ndarray,
-    level: float,
-    out: np.ndarray,
-    threads: int,
-) -> None:
-    out[:] = np.where(valid, plane - background + np.float32(level), plane)
+def _subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
+    out[:] = np.where(is_valid(samples), samples - background + np.float32(level), samples)
 
 
-def _divide(
-    plane: np.ndarray,
-    background: np.ndarray,
-    valid: np.ndarray,
-    level: float,
-    out: np.ndarray,
-    threads: int,
-) -> None:
-    out[:] = plane
+def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
+    out[:] = samples
     # Where the model is zero there is nothing to divide by: those samples stay.
-    divisible = valid & (background != 0)
-    np.divide(plane, background, out=out, where=divisible)
+    divisible = is_valid(samples) & (background != 0)
+    np.divide(samples, background, out=out, where=divisible)
     np.multiply(out, np.float32(level), out=out, where=divisible)
-
-
-def _levels(
-    model: np.ndarray, valid: np.ndarray, mode: str, pedestal: str | float, threads: int
-) -> np.ndarray:
-    channels = len(model)
-    if pedestal == "none":
-        return np.full(channels, 0.0 if mode == "subtract" else 1.0)
-    if not isinstance(pedestal, str):
-        return np.full(channels, float(pedestal))
-    medians = np.array([median(m, v, threads) for m, v in zip(model, valid, strict=True)])
-    return np.full(channels, medians.mean()) if pedestal == "neutral" else medians
-
-
-def _ancestor(
-    image: Image, model: np.ndarray, valid: np.ndarray, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    corrected = image.planes.copy()
-    levels = np.empty(image.channels)
-    for k, used in enumerate(valid):
-        difference = image.planes[k] - model[k]
-        levels[k] = median(image.planes[k], used, threads) - difference[used].min()
-        np.add(difference, np.float32(levels[k]), out=corrected[k], where=used)
-    brightest = corrected[valid].max()
-    if brightest > 1:
-        np.divide(corrected, brightest, out=corrected, where=valid)
-    return corrected, levels

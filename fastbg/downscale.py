@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from .backends import c
-from .image import Image
+from .bands import for_each_band, row_bands
+from .image import MISSING_LEVEL, Image, is_valid
 from .stretch import Stretch
 
 LARGEST_SORTED = 64
 """Largest blocks that the C evaluator sorts; its scratch memory grows with their area."""
 
-BAND_ROWS = 16
-"""Rows of blocks handled at a time: bounds the temporary copies to a few percent of the image."""
+EVERYTHING_COUNTS = -1.0
+"""In the place of `MISSING_LEVEL`, where zeros are values like any other."""
+
+Reduction = Callable[[np.ndarray], np.ndarray]
+"""From a band, (K, rows, W), to its blocks, (K, h, w)."""
 
 
 def block_centres(size: int, factor: int) -> np.ndarray:
@@ -32,20 +36,13 @@ def block_centres(size: int, factor: int) -> np.ndarray:
 
 
 def downscale(
-    image: Image,
-    valid: np.ndarray,
-    stretch: Stretch,
-    factor: int,
-    function: str,
-    threads: int = 1,
+    image: Image, stretch: Stretch, factor: int, function: str, threads: int = 1
 ) -> np.ndarray:
     """Stretch and reduce an image block by block, ignoring missing samples.
 
     Parameters
     ----------
     image : Image, linear
-    valid : ndarray, (K, H, W), bool
-        False where a sample is missing.
     stretch : Stretch
     factor : int
         Block size in pixels; partial blocks at the far edges use the pixels that exist.
@@ -56,52 +53,72 @@ def downscale(
 
     Returns
     -------
-    ndarray, (h, w, K), float64, stretched; NaN where a block has no valid sample
+    ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample
     """
-    if function == "median" and factor <= LARGEST_SORTED and not c.unavailable():
-        middle = [
-            c.block_medians(plane, used, factor, threads)
-            for plane, used in zip(image.planes, valid, strict=True)
-        ]
-        low, high = np.stack(middle, axis=1)
-        return np.moveaxis((stretch.apply(low) + stretch.apply(high)) / 2, 0, 2)
-    reduced = []
-    for rows in _bands(image.shape[0], factor):
-        band = np.where(valid[:, rows], image.planes[:, rows], np.nan)
-        if function == "median":
-            low, high = _middle_values(_blocks(band, factor))
-            reduced.append((stretch.apply(low) + stretch.apply(high)) / 2)
-        else:
-            reduced.append(_mean(_blocks(stretch.apply(band), factor)))
-    return np.moveaxis(np.concatenate(reduced, axis=1), 0, 2)
+    if function == "median":
+        return _reduced(image, factor, threads, lambda band: _medians(band, stretch, factor))
+    return _reduced(image, factor, threads, lambda band: _means(band, stretch, factor))
 
 
-def downscale_weight(weight: np.ndarray, factor: int, function: str) -> np.ndarray:
-    """Reduce a weight image by the same block function.
+def downscale_weight(weight: Image, factor: int, function: str, threads: int = 1) -> np.ndarray:
+    """Reduce a weight image, in [0, 1], by the same block function: (h, w, K), float32."""
 
-    Parameters
-    ----------
-    weight : ndarray, (H, W, K), float32, in [0, 1]
+    def medians(band: np.ndarray) -> np.ndarray:
+        low, high = _middle_values(band, factor, EVERYTHING_COUNTS)
+        return (low.astype(np.float64) + high) / 2
 
-    Returns
-    -------
-    ndarray, (h, w, K), float64
-    """
-    planes = np.moveaxis(weight, 2, 0)
-    reduced = []
-    for rows in _bands(weight.shape[0], factor):
-        blocks = _blocks(planes[:, rows], factor)
-        if function == "median":
-            low, high = _middle_values(blocks)
-            reduced.append((low.astype(np.float64) + high) / 2)
-        else:
-            reduced.append(_mean(blocks))
-    return np.moveaxis(np.concatenate(reduced, axis=1), 0, 2)
+    def means(band: np.ndarray) -> np.ndarray:
+        return _mean(_blocks(band, factor))
+
+    return _reduced(weight, factor, threads, medians if function == "median" else means)
 
 
-def _bands(height: int, factor: int) -> Iterator[slice]:
-    step = BAND_ROWS * factor
-    return (slice(start, min(start + step, height)) for start in range(0, height, step))
+def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> np.ndarray:
+    height, width = image.shape
+    h, w = -(-height // factor), -(-width // factor)
+    out = np.empty((image.channels, h, w), np.float32)
+    bands = row_bands(image.shape, factor)
+    rows = bands[0].stop
+
+    def work(rows: slice, buffer: np.ndarray) -> None:
+        top = rows.start // factor
+        blocks = reduction(image.read(rows, buffer))
+        out[:, top : top + blocks.shape[1]] = blocks
+
+    for_each_band(bands, threads, lambda: np.empty((image.channels, rows, width), np.float32), work)
+    return np.moveaxis(out, 0, 2)
+
+
+def _medians(band: np.ndarray, stretch: Stretch, factor: int) -> np.ndarray:
+    low, high = _middle_values(band, factor, MISSING_LEVEL)
+    return (stretch.apply(low) + stretch.apply(high)) / 2
+
+
+def _means(band: np.ndarray, stretch: Stretch, factor: int) -> np.ndarray:
+    if c.unavailable():
+        return _mean(_blocks(stretch.apply(np.where(is_valid(band), band, np.nan)), factor))
+    own = zip(band, stretch.pedestal, stretch.scale, stretch.midtones, strict=True)
+    return np.stack([c.block_means(*values, stretch.target, factor) for values in own])
+
+
+def _middle_values(band: np.ndarray, factor: int, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """The two middle samples of each block, (K, h, w) each; NaN where none exceeds `least`."""
+    if factor <= LARGEST_SORTED and not c.unavailable():
+        low, high = np.stack([c.block_medians(plane, factor, least) for plane in band], axis=1)
+        return low, high
+    size = np.abs(band)
+    counts = (size > np.float32(least)) & (size < np.inf)
+    return numpy_middle_values(_blocks(np.where(counts, band, np.nan), factor))
+
+
+def numpy_middle_values(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two middle order statistics of the last axis (equal for odd counts), NaN ignored."""
+    ordered = np.sort(blocks, axis=-1)
+    count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
+    # NaN sorts last, and -1, the index for a block of nothing but NaN, finds one.
+    low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)
+    high = np.take_along_axis(ordered, count // 2, axis=-1)
+    return low[..., 0], high[..., 0]
 
 
 def _blocks(band: np.ndarray, factor: int) -> np.ndarray:
@@ -113,16 +130,6 @@ def _blocks(band: np.ndarray, factor: int) -> np.ndarray:
     h, w = padded.shape[1] // block_rows, padded.shape[2] // block_columns
     grid = padded.reshape(channels, h, block_rows, w, block_columns)
     return grid.swapaxes(2, 3).reshape(channels, h, w, block_rows * block_columns)
-
-
-def _middle_values(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two middle order statistics of the last axis (equal for odd counts), NaN ignored."""
-    ordered = np.sort(blocks, axis=-1)
-    count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
-    # NaN sorts last, and -1, the index for a block of nothing but NaN, finds one.
-    low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)
-    high = np.take_along_axis(ordered, count // 2, axis=-1)
-    return low[..., 0], high[..., 0]
 
 
 def _mean(blocks: np.ndarray) -> np.ndarray:

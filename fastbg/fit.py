@@ -15,6 +15,9 @@ from .errors import InputError
 from .loss import Problem
 from .spline import Spline, interpolate
 
+LEVELS_PIXELS = 1 << 16
+"""About how many pixels `Fit.levels` looks at."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -30,12 +33,16 @@ class Fit:
         How it went.
     losses : list of float
         The lowest loss of every start.
+    levels : ndarray, (K, 3), stretched
+        Minimum, median and maximum of the spline over pixels that are not missing; of a large
+        image, over some of them.
     """
 
     spline: Spline
     start: Spline
     descent: Descent
     losses: list[float]
+    levels: np.ndarray
 
 
 def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:
@@ -103,6 +110,20 @@ def fit_spline(
             watch=lambda t, loss, done=done: watch(done + t, loss),  # type: ignore[misc]
         )
         fits.append((start, descent))
+    del objective  # it may hold a copy of the problem
     start, best = min(fits, key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
-    return Fit(spline, start, best, [descent.loss for _, descent in fits])
+    levels = _levels(problem, spline, backend, settings.worker_threads)
+    return Fit(spline, start, best, [descent.loss for _, descent in fits], levels)
+
+
+def _levels(problem: Problem, spline: Spline, backend: Backend, threads: int) -> np.ndarray:
+    step = max(1, round((problem.data[..., 0].size / LEVELS_PIXELS) ** 0.5))
+    data = np.moveaxis(problem.data[::step, ::step], 2, 0)
+    values = np.empty(data.shape, np.float32)
+    backend.evaluate(spline, problem.y[::step], problem.x[::step], values, threads)
+    levels = []
+    for plane, missing in zip(values, np.isnan(data), strict=True):
+        seen = plane if missing.all() else plane[~missing]
+        levels.append(np.quantile(seen, [0, 0.5, 1]))
+    return np.array(levels)

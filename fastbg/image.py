@@ -1,41 +1,69 @@
-"""The image as fastbg works on it: float32 planes, and which of their samples are missing."""
+"""The image as fastbg works on it: float32 planes that are read in bands of rows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from .backends import c
 from .errors import InputError
 
 MISSING_LEVEL = 1e-8
 """Samples this close to zero hold no light: registration borders, dead areas, empty channels."""
 
 
+def is_valid(samples: np.ndarray) -> np.ndarray:
+    """False where a sample is missing: |v| <= 1e-8, NaN or infinite; shaped as the samples."""
+    size = np.abs(samples)
+    valid: np.ndarray = (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
+    return valid
+
+
+class Samples(Protocol):
+    """Where samples come from: a file, or memory."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, H, W)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples, in native byte order."""
+
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """Some rows, (K, n, W): in ``out[:, :n]`` if that is given and of use."""
+
+
 @dataclass(frozen=True)
 class Image:
-    """A linear image, mono or RGB.
+    """A linear image, mono or RGB, of which a band of rows is in memory at a time.
 
     Attributes
     ----------
-    planes : ndarray, (K, H, W), float32, C-contiguous, read-only
-        One plane per channel, K = 1 or 3, in linear units. May share the caller's memory.
+    channels : int
+        K, 1 or 3.
+    shape : (H, W)
+    read : callable
+        ``read(rows, out)`` gives some consecutive rows, (K, n, W) float32 with contiguous planes,
+        in linear units. It may fill ``out``, (K, at least n, W) float32, or lend memory of its
+        own, which must not be changed. Safe from several threads.
     """
 
-    planes: np.ndarray
+    channels: int
+    shape: tuple[int, int]
+    read: Callable[[slice, np.ndarray], np.ndarray]
 
     @classmethod
     def from_samples(cls, samples: np.ndarray, bounds: tuple[float, float] | None = None) -> Image:
-        """Take an array as users and files give it.
+        """Take an array as users give it; its memory is shared.
 
         Parameters
         ----------
         samples : array_like, (H, W) or (H, W, K), integer or float
-            Unsigned integers are scaled to [0, 1] by their type's maximum, as in XISF files;
-            floats keep their scale.
         bounds : (low, high), optional
-            The values that a file declares as black and white; they become 0 and 1.
+            As for `of`.
 
         Raises
         ------
@@ -50,51 +78,99 @@ class Image:
                 f"an image of shape {samples.shape} cannot be used: give (height, width) or "
                 "(height, width, channels)"
             )
-        if samples.shape[2] not in (1, 3):
+        return cls.of(_Array(np.moveaxis(samples, 2, 0)), bounds)
+
+    @classmethod
+    def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
+        """Take samples as files give them.
+
+        Parameters
+        ----------
+        source : Samples
+            Unsigned integers are scaled to [0, 1] by their type's maximum, as in XISF files;
+            floats keep their scale.
+        bounds : (low, high), optional
+            The values that a file declares as black and white; they become 0 and 1.
+
+        Raises
+        ------
+        InputError
+            For other channel counts or sample types.
+        """
+        channels, height, width = source.shape
+        if channels not in (1, 3):
             raise InputError(
-                f"an image of {samples.shape[2]} channels cannot be used: "
+                f"an image of {channels} channels cannot be used: "
                 "give a mono (1) or RGB (3) image, without alpha channel"
             )
-        if samples.dtype.kind == "u":
-            bounds = bounds or (0, np.iinfo(samples.dtype).max)
-        elif samples.dtype.kind != "f":
+        if source.dtype.kind == "u":
+            bounds = bounds or (0, np.iinfo(source.dtype).max)
+        elif source.dtype.kind != "f":
             raise InputError(
-                f"samples of type {samples.dtype} cannot be used: "
+                f"samples of type {source.dtype} cannot be used: "
                 "give unsigned integers or real floats"
             )
-        planar = np.moveaxis(samples, 2, 0)
-        if bounds in (None, (0, 1)):
-            # No copy of what is planar already; beyond float32 is infinite, which means missing.
-            with np.errstate(over="ignore"):
-                planes = np.ascontiguousarray(planar, np.float32)
-        else:
-            low, high = bounds
-            # One plane at a time: float64 keeps 32-bit integers exact without a second image.
-            planes = np.empty(planar.shape, np.float32)
-            for plane, source in zip(planes, planar, strict=True):
-                plane[:] = (source.astype(np.float64) - low) / (high - low)
-        planes.flags.writeable = False
-        return cls(planes)
+        convert = _conversion(source.dtype, bounds)
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            usable = convert is None and source.dtype == np.float32
+            band = source.read_rows(rows, out if usable else None)
+            if usable and band.dtype.isnative and band[0].flags.c_contiguous:
+                return band
+            out = out[:, : band.shape[1]]
+            if convert:
+                convert(band, out)
+            else:
+                with np.errstate(over="ignore"):  # beyond float32 is infinite: missing
+                    out[:] = band
+            return out
+
+        return cls(channels, (height, width), read)
+
+    def rows(self, rows: slice) -> np.ndarray:
+        """Some rows in memory of their own or of the source: (K, n, W) float32, linear."""
+        count = rows.stop - rows.start
+        return self.read(rows, np.empty((self.channels, count, self.shape[1]), np.float32))
+
+    def planes(self) -> np.ndarray:
+        """The whole image, (K, H, W) float32, linear."""
+        return self.rows(slice(0, self.shape[0]))
+
+
+@dataclass(frozen=True)
+class _Array:
+    """Samples in memory."""
+
+    planar: np.ndarray
 
     @property
-    def channels(self) -> int:
-        """K, 1 or 3."""
-        return self.planes.shape[0]
+    def shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.planar.shape
+        return channels, height, width
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.planes.shape[1], self.planes.shape[2]
+    def dtype(self) -> np.dtype[Any]:
+        return self.planar.dtype
 
-    def valid(self, threads: int = 1) -> np.ndarray:
-        """(K, H, W) bool, False where a sample is missing: |v| <= 1e-8, NaN or infinite."""
-        if c.unavailable():
-            size = np.abs(self.planes)
-            return (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
-        valid = np.empty(self.planes.shape, bool)
-        c.find_valid(np.ascontiguousarray(self.planes), valid, threads)
-        return valid
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        return self.planar[:, rows]
 
-    def to_array(self) -> np.ndarray:
-        """The samples as (H, W, K), float32: a view on the planes."""
-        return np.moveaxis(self.planes, 0, 2)
+
+def _conversion(
+    dtype: np.dtype[Any], bounds: tuple[float, float] | None
+) -> Callable[[np.ndarray, np.ndarray], None] | None:
+    """A function (band, out) that maps the bounds to 0 and 1; None where they are."""
+    if bounds in (None, (0, 1)):
+        return None
+    low, high = bounds
+
+    def scale(band: np.ndarray, out: np.ndarray) -> None:
+        # float64 keeps 32-bit integers exact.
+        out[:] = (band.astype(np.float64) - low) / (high - low)
+
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return scale
+    every = np.arange(np.iinfo(dtype).max + 1)
+    table = np.empty(every.size, np.float32)
+    scale(every, table)
+    return lambda band, out: np.copyto(out, table[band])

@@ -12,9 +12,11 @@ import numpy as np
 
 from .backends.base import Backend, choose
 from .backends.numpy import spline_values
+from .bands import for_each_band, row_bands
 from .config import Settings
 from .errors import InputError, OutputError
-from .render import render_rows, row_bands
+from .image import Image
+from .render import background_image
 from .spline import Spline
 from .stretch import Stretch
 
@@ -74,20 +76,19 @@ class BackgroundModel:
         first, last, step = rows.indices(shape[0])
         if min(shape) < 1 or step != 1:
             raise ValueError("render needs a shape of at least 1 x 1 and consecutive rows")
-        channels = self.spline.weights.shape[1]
-        planes = np.empty((channels, max(0, last - first), shape[1]), np.float32)
-        for band in row_bands((planes.shape[1], shape[1])):
-            wanted = slice(first + band.start, first + band.stop)
-            planes[:, band], _ = self.render_planes(
-                choose(settings.backend)[1], shape, wanted, settings.worker_threads
-            )
+        image = self.image(choose(settings.backend)[1], shape)
+        planes = np.empty((image.channels, max(0, last - first), shape[1]), np.float32)
+
+        def work(band: slice, _: None) -> None:
+            planes[:, band] = image.rows(slice(first + band.start, first + band.stop))
+
+        bands = row_bands((planes.shape[1], shape[1]))
+        for_each_band(bands, settings.worker_threads, lambda: None, work)
         return np.moveaxis(planes, 0, 2)
 
-    def render_planes(
-        self, backend: Backend, shape: tuple[int, int], rows: slice, threads: int
-    ) -> tuple[np.ndarray, int]:
-        """Some rows, (K, rows, W) float32, linear, and how many values the stretch held."""
-        return self.stretch.invert(render_rows(backend, self.spline, shape, rows, threads), threads)
+    def image(self, backend: Backend, shape: tuple[int, int]) -> Image:
+        """The background at a shape (H, W), linear, rendered where it is read."""
+        return background_image(backend, self.spline, self.stretch, shape)
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """The background at single points.

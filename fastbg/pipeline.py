@@ -2,14 +2,19 @@
 
     read -> stretch -> downscale -> weigh -> descend -> render -> correct -> write
 
-`prepare` goes as far as the weights and `solve` does the rest in memory; `remove_background` is
-both for an array, `process_file` both between reading and writing files, and `preview_file` shows
-what `prepare` made.
+`prepare` goes as far as the weights, `descend` fits the model, `plan` measures it and `take_out`
+takes it out of the image. `remove_background` is all of them for an array, `process_file` for
+files, and `preview_file` shows what they see. The image is never held whole: all but the descent
+go over it in bands of rows (`fastbg.bands`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,34 +22,48 @@ import numpy as np
 
 from . import report as reporting
 from .backends.base import choose
+from .bands import row_bands
 from .config import Settings
-from .correction import correct
+from .correction import Correction, plan_correction
 from .downscale import block_centres, downscale
 from .errors import InputError, OutputError, SettingsError
 from .fit import fit_spline, starting_points
 from .image import Image
 from .io import atomic, xisf
 from .loss import Problem
+from .memory import Job
 from .model import BackgroundModel
+from .order_statistics import (
+    ABOVE_1,
+    NEGATIVE,
+    VALID,
+    Quantiles,
+    count_pass,
+    guess_quantiles,
+    quantiles,
+    search,
+)
 from .progress import ProgressCallback, Stages
-from .render import row_bands
-from .result import Prepared, Result
+from .render import stretched_image
+from .result import ArrayResult, Prepared, Result
 from .stretch import Stretch
-from .weights import weight_from_image, weight_from_thresholds
+from .weights import inverted, weight_from_image, weight_from_thresholds
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
-def prepare(
-    image: Image, weight: np.ndarray | None, settings: Settings, stages: Stages
-) -> Prepared:
+Store = Callable[[slice, np.ndarray, np.ndarray], None]
+"""Takes some rows of the background and of the corrected image, (K, n, W) each, on any thread."""
+
+
+def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stages) -> Prepared:
     """Stretch, downscale and weigh an image: everything before the descent.
 
     Parameters
     ----------
     image : Image, linear
-    weight : ndarray, (H, W) or (H, W, K), in [0, 1], optional
+    weight : Image, of 1 or K channels, in [0, 1], optional
         1 = used. Without it, the thresholds of the settings decide.
 
     Raises
@@ -59,29 +78,30 @@ def prepare(
     factor, function = settings.downscaling_factor, settings.downscaling_func
     threads = settings.worker_threads
     with stages.stage("prepare"):
-        valid = image.valid(threads)
-        stretch = Stretch.of(image, valid, settings.quantile, threads)
-        stretched = downscale(image, valid, stretch, factor, function, threads)
+        found = quantiles(image, [0, 0.5, settings.quantile, 1], threads)
+        statistics = found.values()
+        stretch = Stretch.of(statistics, settings.quantile)
+        stretched = downscale(image, stretch, factor, function, threads)
         if weight is None:
             low, high = settings.threshold_min, settings.threshold_max
             used = weight_from_thresholds(stretched, low, high)
         else:
-            weight = np.asarray(weight)
-            weight = 1 - weight if settings.invert_mask else weight
-            used = weight_from_image(weight, image.shape, stretched, factor, function)
+            weight = inverted(weight) if settings.invert_mask else weight
+            used = weight_from_image(weight, image.shape, stretched, factor, function, threads)
         problem = Problem(
-            data=np.where(np.isnan(stretched), np.nanmedian(stretched, axis=(0, 1)), stretched),
+            data=stretched,
             weight=used,
             y=block_centres(image.shape[0], factor),
             x=block_centres(image.shape[1], factor),
             order=settings.order,
             alpha=settings.alpha,
         )
-    return Prepared(image, valid, stretch, stretched, problem)
+    missing = image.channels * math.prod(image.shape) - found.total(VALID)
+    return Prepared(image, statistics[:, [0, 1, 3]], missing, stretch, problem)
 
 
-def solve(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
-    """Descend, render and correct: from the prepared problem to the result, (H, W, K) each.
+def descend(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
+    """Descend: from the prepared problem to the model.
 
     Raises
     ------
@@ -92,38 +112,72 @@ def solve(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     Cancelled
         If the progress callback asks for it.
     """
-    backend_name, backend = choose(settings.backend)
-    image, valid, threads = prepared.image, prepared.valid, settings.worker_threads
-
+    name, backend = choose(settings.backend)
     with stages.stage("fit", settings.epochs * settings.starts) as advance:
-        fit = fit_spline(prepared.problem, settings, backend, advance)
-    model = BackgroundModel(fit.spline, prepared.stretch, image.shape)
+        best = fit_spline(prepared.problem, settings, backend, advance)
+    report = reporting.describe_preparation(prepared, settings)
+    reporting.add_statistics(report, "input", prepared.statistics)
+    report["fit"] = reporting.describe_fit(best, name, settings)
+    model = BackgroundModel(best.spline, prepared.stretch, prepared.image.shape)
+    return Result(model, best, report)
 
-    background, held = np.empty_like(image.planes), 0
+
+def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Correction:
+    """Render the model once for its statistics, and find the level that is put back.
+
+    ``result.report`` gets the statistics of the background.
+    """
+    model, threads = result.model, settings.worker_threads
+    backend = choose(settings.backend)[1]
     with stages.stage("render", image.shape[0]) as advance:
-        for rows in row_bands(image.shape):
-            background[:, rows], held_here = model.render_planes(
-                backend, image.shape, rows, threads
-            )
-            held += held_here
-            advance(rows.stop)
-
-    with stages.stage("correct"):
-        corrected, pedestal = correct(
-            image, background, valid, settings.mode, settings.pedestal, threads
+        found = quantiles(
+            stretched_image(backend, model.spline, image.shape),
+            [0, 0.5, 1],
+            threads,
+            samples=image,
+            guess=result.fit.levels,
+            advance=advance,
         )
-        report = reporting.describe_preparation(prepared, settings)
-        report["fit"] = reporting.describe_fit(fit, backend_name, settings)
-        report["pedestal"] = pedestal.tolist()
-        reporting.add_statistics(report, image.planes, background, corrected, valid, held, threads)
-    reporting.finish(report, stages)
-    return Result(
-        corrected=np.moveaxis(corrected, 0, 2),
-        background=np.moveaxis(background, 0, 2),
-        model=model,
-        fit=fit,
-        report=report,
-    )
+        # The inverse stretch is monotone: order statistics may pass it instead of every sample.
+        statistics = found.values(lambda around: model.stretch.invert(around)[0])
+        reporting.add_statistics(result.report, "background", statistics)
+        result.report["counts"]["held"] = found.total(NEGATIVE) + found.total(ABOVE_1)
+        return plan_correction(
+            image,
+            model.image(backend, image.shape),
+            np.array(result.report["statistics"]["input"]["median"]),
+            statistics[:, 1],
+            settings.mode,
+            settings.pedestal,
+            threads,
+        )
+
+
+def take_out(
+    correction: Correction, result: Result, settings: Settings, stages: Stages, store: Store
+) -> None:
+    """Take the background out, band by band.
+
+    ``result.report`` gets the statistics of the corrected image; ``store`` gets every row once.
+    """
+    image, corrected = correction.image, correction.corrected()
+    threads, parts = settings.worker_threads, [0, 0.5, 1]
+
+    def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        samples, background, after = correction.read(rows, buffers)
+        store(rows, background, after)
+        return after, samples
+
+    with stages.stage("correct", image.shape[0]) as advance:
+        guess = guess_quantiles(corrected, parts, threads, samples=image)
+        found, bands = Quantiles(image.channels, parts, guess), row_bands(image.shape)
+        count_pass(found, image, bands, threads, read_and_store, planes=3, advance=advance)
+        search(found, corrected, bands, threads, samples=image)
+    reporting.add_statistics(result.report, "corrected", found.values())
+    result.report["counts"]["below_0"] = found.total(NEGATIVE)
+    result.report["counts"]["above_1"] = found.total(ABOVE_1)
+    result.report["pedestal"] = correction.levels.tolist()
+    reporting.warn(result.report)
 
 
 def remove_background(
@@ -133,7 +187,7 @@ def remove_background(
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
-) -> Result:
+) -> ArrayResult:
     """Fit the sky background of a linear image and take it out.
 
     Parameters
@@ -157,14 +211,34 @@ def remove_background(
         If ``progress`` returned False.
     """
     settings = replace(settings or Settings(), **options)
-    samples = np.asarray(image)
-    stages = Stages(progress)
-    result = solve(prepare(Image.from_samples(samples), weight, settings, stages), settings, stages)
-    return replace(
-        result,
-        corrected=result.corrected.reshape(samples.shape),
-        background=result.background.reshape(samples.shape),
+    samples, stages = np.asarray(image), Stages(progress)
+    source = Image.from_samples(samples)
+    prepared = prepare(source, _weight_image(weight), settings, stages)
+    result = descend(prepared, settings, stages)
+    corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
+
+    def store(rows: slice, model_rows: np.ndarray, corrected_rows: np.ndarray) -> None:
+        background[:, rows], corrected[:, rows] = model_rows, corrected_rows
+
+    correction = plan(source, result, settings, stages)
+    take_out(correction, result, settings, stages, store)
+    reporting.finish(result.report, stages)
+    return ArrayResult(
+        model=result.model,
+        fit=result.fit,
+        report=result.report,
+        corrected=np.moveaxis(corrected, 0, 2).reshape(samples.shape),
+        background=np.moveaxis(background, 0, 2).reshape(samples.shape),
     )
+
+
+def _weight_image(weight: np.ndarray | None) -> Image | None:
+    if weight is None:
+        return None
+    try:
+        return Image.from_samples(np.asarray(weight, np.float32))
+    except InputError as error:
+        raise InputError(f"the mask: {error}") from error
 
 
 def process_file(
@@ -177,11 +251,14 @@ def process_file(
     preview: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
+    max_memory: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Result:
     """Take the background out of an XISF file.
+
+    What the file stores uncompressed is read in bands, and written so, whatever its size.
 
     Parameters
     ----------
@@ -196,9 +273,11 @@ def process_file(
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
     compress : bool
-        Write with lz4hc and byte shuffling.
+        Write with lz4hc and byte shuffling. Needs memory for both outputs.
     overwrite : bool
         Allow outputs that exist. They are replaced only when all are complete.
+    max_memory : int, optional
+        Bytes; a job that is estimated to need more is refused before it takes them.
     settings, progress, **options
         As for `remove_background`.
 
@@ -218,14 +297,35 @@ def process_file(
     _refuse_early(path, mask, targets, overwrite, settings)
 
     stages = Stages(progress)
-    source, prepared = _read_and_prepare(path, mask, settings, stages)
-    result = solve(prepared, settings, stages)
-    with stages.stage("write"), atomic.staged([*targets.values()], overwrite=overwrite) as parts:
+    with ExitStack() as files:
+        job = partial(Job, settings=settings, preview=preview is not None, compress=compress)
+        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
+        result = descend(prepared, settings, stages)
+        # The down-scaled image grows with the file, and the rest needs the memory.
+        image, drawn = prepared.image, prepared if preview else None
+        del prepared
+        correction = plan(image, result, settings, stages)
+        parts = files.enter_context(atomic.staged([*targets.values()], overwrite=overwrite))
         history = reporting.history(result.report)
-        for part, pixels in zip(parts, (result.corrected, result.background), strict=False):
-            xisf.write(part, pixels, source=source, history=history, compress=compress)
-        if preview:
-            _draw(path, prepared, settings, result).save(parts[-1], format="png")
+        corrected, background = (
+            files.enter_context(
+                xisf.create(
+                    part, source.shape, metadata=source.metadata, history=history, compress=compress
+                )
+            )
+            for part in parts[:2]
+        )
+
+        def store(rows: slice, model_rows: np.ndarray, corrected_rows: np.ndarray) -> None:
+            background.write_rows(rows, model_rows)
+            corrected.write_rows(rows, corrected_rows)
+
+        take_out(correction, result, settings, stages, store)
+        with stages.stage("write"):
+            if drawn:
+                picture = _draw(path, drawn, settings, result, correction)
+                picture.save(parts[-1], format="png")
+            files.close()
     reporting.finish(result.report, stages, source=path, outputs=targets, warnings=source.warnings)
     return result
 
@@ -237,6 +337,7 @@ def preview_file(
     mask: str | Path | None = None,
     fit: bool = False,
     overwrite: bool = False,
+    max_memory: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
@@ -256,11 +357,22 @@ def preview_file(
     _refuse_early(path, mask, targets, overwrite, settings)
 
     stages = Stages(progress)
-    source, prepared = _read_and_prepare(path, mask, settings, stages)
-    result = solve(prepared, settings, stages) if fit else None
-    report = result.report if result else reporting.describe_preparation(prepared, settings)
-    with stages.stage("write"), atomic.staged([*targets.values()], overwrite=overwrite) as (part,):
-        _draw(path, prepared, settings, result).save(part, format="png")
+    with ExitStack() as files:
+        job = partial(Job, settings=settings, preview=True)
+        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
+        if fit:
+            result = descend(prepared, settings, stages)
+            correction = plan(prepared.image, result, settings, stages)
+            take_out(correction, result, settings, stages, lambda *rows: None)
+            report = result.report
+        else:
+            result, correction = None, None
+            report = reporting.describe_preparation(prepared, settings)
+        with stages.stage("write"):
+            (part,) = files.enter_context(atomic.staged([output], overwrite=overwrite))
+            picture = _draw(path, prepared, settings, result, correction)
+            picture.save(part, format="png")
+            files.close()
     reporting.finish(report, stages, source=path, outputs=targets, warnings=source.warnings)
     return report
 
@@ -283,41 +395,68 @@ def _refuse_early(
 
 
 def _read_and_prepare(
-    path: Path, mask: str | Path | None, settings: Settings, stages: Stages
+    path: Path,
+    mask: str | Path | None,
+    job: Callable[..., Job],
+    max_memory: int | None,
+    stages: Stages,
+    files: ExitStack,
 ) -> tuple[xisf.XisfImage, Prepared]:
-    with stages.stage("read"):
-        source, image = _read(path)
-        weight = _read(Path(mask))[1].to_array() if mask else None
+    """Open the files, which stay open as long as the bands of their images are read."""
+    with stages.stage("read") as advance:
+        source, image = _open(path, files)
+        opened = [source]
+        if mask:
+            mask_source, weight = _open(Path(mask), files)
+            opened.append(mask_source)
+        planned = job(
+            source.shape,
+            held=sum(each.held_bytes for each in opened),
+            packed=max(each.packed_bytes for each in opened),
+            float32=all(each.dtype == np.float32 for each in opened),
+        )
+        advance(0, memory=planned.bytes_needed())
+        planned.check(max_memory)
+        for each in opened:
+            each.load()
     try:
-        return source, prepare(image, weight, settings, stages)
+        return source, prepare(image, weight if mask else None, planned.settings, stages)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> tuple[xisf.XisfImage, Image]:
-    source = xisf.read(path)
+def _open(path: Path, files: ExitStack) -> tuple[xisf.XisfImage, Image]:
+    source = files.enter_context(xisf.open_image(path))
     try:
-        return source, Image.from_samples(source.samples, source.bounds)
+        return source, Image.of(source, source.bounds)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _draw(path: Path, prepared: Prepared, settings: Settings, result: Result | None) -> Picture:
+def _draw(
+    path: Path,
+    prepared: Prepared,
+    settings: Settings,
+    result: Result | None = None,
+    correction: Correction | None = None,
+) -> Picture:
     """The preview of a file, with its result if there is one."""
     from . import preview
 
-    if result is None:
-        points, fitted = starting_points(prepared.problem, settings)[0], None
-    else:
+    if result and correction:
         points = result.fit.start.centres
-        background, after = (
-            Image(np.moveaxis(array, 2, 0)) for array in (result.background, result.corrected)
+        fitted = preview.Fitted(
+            correction.background,
+            correction.corrected(),
+            result.spline.centres,
+            {name: values["median"] for name, values in result.report["statistics"].items()},
         )
-        fitted = (background, after, result.spline.centres)
+    else:
+        points, fitted = starting_points(prepared.problem, settings)[0], None
     return preview.draw(
         prepared.image,
         prepared.stretch,
-        prepared.stretched,
+        prepared.problem.data,
         prepared.problem.weight,
         points,
         quantile=settings.quantile,

@@ -22,12 +22,15 @@ class Progress:
         Units of this stage: iterations of the fit, rows of the image.
     loss : float or None
         The latest loss, during the fit.
+    memory : int or None
+        About how many bytes the job will need; told once, as soon as that is known.
     """
 
     stage: str
     done: int
     total: int
     loss: float | None = None
+    memory: int | None = None
 
 
 ProgressCallback = Callable[[Progress], object]
@@ -43,7 +46,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, total: int = 1) -> Iterator[Callable[..., None]]:
-        """Time a stage; the value is a function ``advance(done, loss=None)``.
+        """Time a stage; the value is a function ``advance(done, loss=None, memory=None)``.
 
         Raises
         ------
@@ -51,8 +54,9 @@ class Stages:
             From ``advance`` or on entry, if the callback asks for it.
         """
 
-        def advance(done: int, loss: float | None = None) -> None:
-            if self._callback and self._callback(Progress(name, done, total, loss)) is False:
+        def advance(done: int, loss: float | None = None, memory: int | None = None) -> None:
+            progress = Progress(name, done, total, loss, memory)
+            if self._callback and self._callback(progress) is False:
                 raise Cancelled(f"cancelled during the stage {name}; nothing was written")
 
         started = time.perf_counter()

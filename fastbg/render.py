@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from .backends.base import Backend
+from .image import Image
 from .spline import Spline
-
-BAND_PIXELS = 1 << 20
-"""Pixels of a band: large enough to keep all threads busy, small enough to cost no memory."""
+from .stretch import Stretch
 
 
 def pixel_centres(size: int) -> np.ndarray:
@@ -18,22 +15,32 @@ def pixel_centres(size: int) -> np.ndarray:
     return (np.arange(size) + 0.5) / size
 
 
-def row_bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """Cut an image (H, W) into bands of whole rows."""
-    step = max(1, BAND_PIXELS // shape[1])
-    return (slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step))
+def stretched_image(backend: Backend, spline: Spline, shape: tuple[int, int]) -> Image:
+    """The spline at a shape (H, W), stretched: rendered where it is read."""
+    y, x = map(pixel_centres, shape)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        # A band of its own where `out` has more rows: planes are filled as one piece of memory.
+        band = out if out.shape[1] == rows.stop - rows.start else _like(out, rows)
+        backend.evaluate(spline, y[rows], x, band, 1)
+        return band
+
+    return Image(spline.weights.shape[1], shape, read)
 
 
-def render_rows(
-    backend: Backend, spline: Spline, shape: tuple[int, int], rows: slice, threads: int
-) -> np.ndarray:
-    """The rows of a spline rendered at a shape (H, W).
+def background_image(
+    backend: Backend, spline: Spline, stretch: Stretch, shape: tuple[int, int]
+) -> Image:
+    """The background at a shape (H, W), linear: rendered where it is read."""
+    stretched = stretched_image(backend, spline, shape)
 
-    Returns
-    -------
-    ndarray, (K, rows, W), float32, stretched
-    """
-    y, x = pixel_centres(shape[0])[rows], pixel_centres(shape[1])
-    out = np.empty((spline.weights.shape[1], y.size, x.size), np.float32)
-    backend.evaluate(spline, y, x, out, threads)
-    return out
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = stretched.read(rows, out)
+        stretch.invert_in_place(band)
+        return band
+
+    return Image(stretched.channels, shape, read)
+
+
+def _like(out: np.ndarray, rows: slice) -> np.ndarray:
+    return np.empty((out.shape[0], rows.stop - rows.start, out.shape[2]), np.float32)

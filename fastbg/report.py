@@ -45,7 +45,6 @@ import numpy as np
 from .backends.base import load
 from .config import Settings
 from .fit import Fit
-from .order_statistics import quantiles
 from .progress import Stages
 
 if TYPE_CHECKING:
@@ -67,6 +66,12 @@ def version() -> str:
 
 def peak_memory_bytes() -> int | None:
     """The largest resident size of this process so far."""
+    try:
+        # Not getrusage: that counts the size of the process which started this one, too.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, LookupError, ValueError):
+        pass
     try:
         import resource
     except ImportError:  # Windows
@@ -96,7 +101,7 @@ def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, An
             "width": problem.data.shape[1],
             "usable_pixels": int(np.count_nonzero(problem.kept)),
         },
-        "counts": {"missing": int(np.count_nonzero(~prepared.valid))},
+        "counts": {"missing": prepared.missing},
         "warnings": [],
     }
 
@@ -120,32 +125,18 @@ def describe_fit(fit: Fit, backend: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def add_statistics(
-    report: dict[str, Any],
-    image: np.ndarray,
-    background: np.ndarray,
-    corrected: np.ndarray,
-    valid: np.ndarray,
-    held: int,
-    threads: int,
-) -> None:
-    """Add statistics, counts and the warnings that follow from them.
+def add_statistics(report: dict[str, Any], name: str, values: np.ndarray) -> None:
+    """Add minimum, median and maximum of each channel, (K, 3), linear."""
+    low, middle, high = values.T.tolist()
+    report.setdefault("statistics", {})[name] = {"min": low, "median": middle, "max": high}
 
-    Parameters
-    ----------
-    image, background, corrected, valid : ndarray, (K, H, W)
-    held : int
-        Samples of the background that the inverse stretch held.
-    """
-    report["statistics"] = {
-        "input": _statistics(image, valid, threads),
-        "background": _statistics(background, valid, threads),
-        "corrected": _statistics(corrected, valid, threads),
-    }
-    below = int(np.count_nonzero(valid & (corrected < 0)))
-    above = int(np.count_nonzero(valid & (corrected > 1)))
-    report["counts"] |= {"held": held, "below_0": below, "above_1": above}
-    samples = image.size
+
+def warn(report: dict[str, Any]) -> None:
+    """Add the warnings that follow from the counts and the descent."""
+    counts = report["counts"]
+    held, below, above = (counts[name] for name in ("held", "below_0", "above_1"))
+    size = report["image"]
+    samples = size["height"] * size["width"] * size["channels"]
     if held:
         report["warnings"].append(
             f"{_share(held, samples)} of the model lay outside the stretch and were held at its "
@@ -169,16 +160,6 @@ def _share(count: int, samples: int) -> str:
     return f"{count} samples ({100 * count / samples:.3g} %)"
 
 
-def _statistics(planes: np.ndarray, valid: np.ndarray, threads: int) -> dict[str, list[float]]:
-    """Minimum, median and maximum of each channel, over valid samples."""
-    rows = [
-        quantiles(plane, used, [0, 0.5, 1], threads).tolist()
-        for plane, used in zip(planes, valid, strict=True)
-    ]
-    low, middle, high = (list(column) for column in zip(*rows, strict=True))
-    return {"min": low, "median": middle, "max": high}
-
-
 def history(report: Mapping[str, Any]) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
     settings = " ".join(f"{name}={value}" for name, value in report["settings"].items())
@@ -196,7 +177,7 @@ def history(report: Mapping[str, Any]) -> list[str]:
 def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:
     """Lines below the title of a preview."""
     height, width = prepared.image.shape
-    h, w, _ = prepared.stretched.shape
+    h, w, _ = prepared.problem.data.shape
     usable = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
     lines = [
         f"{width} x {height} pixels, fitted at {w} x {h} ({settings.downscaling_func} of "

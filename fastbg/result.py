@@ -22,19 +22,19 @@ class Prepared:
     Attributes
     ----------
     image : Image, linear
-    valid : ndarray, (K, H, W), bool
-        False where a sample is missing.
+    statistics : ndarray, (K, 3), linear
+        Minimum, median and maximum of the valid samples of each channel.
+    missing : int
+        Samples that are not valid.
     stretch : Stretch
-    stretched : ndarray, (h, w, K), float64
-        The down-scaled, stretched image; NaN where missing.
     problem : Problem
-        The same for the evaluators, with weights and coordinates.
+        The down-scaled, stretched image with its weights and coordinates.
     """
 
     image: Image
-    valid: np.ndarray
+    statistics: np.ndarray
+    missing: int
     stretch: Stretch
-    stretched: np.ndarray
     problem: Problem
 
 
@@ -44,10 +44,6 @@ class Result:
 
     Attributes
     ----------
-    corrected : ndarray, shaped as the input, float32, linear
-        The image without its background; missing samples as they came; nothing clipped.
-    background : ndarray, shaped as the input, float32, linear
-        The rendered model.
     model : BackgroundModel
         Renders at any size, evaluates at points, saves to JSON.
     fit : Fit
@@ -56,8 +52,6 @@ class Result:
         Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report`.
     """
 
-    corrected: np.ndarray
-    background: np.ndarray
     model: BackgroundModel
     fit: Fit
     report: dict[str, Any]
@@ -71,3 +65,19 @@ class Result:
     def losses(self) -> np.ndarray:
         """(iterations,): the loss history of the best start."""
         return self.fit.descent.losses
+
+
+@dataclass(frozen=True)
+class ArrayResult(Result):
+    """A finished job on an array.
+
+    Attributes
+    ----------
+    corrected : ndarray, shaped as the input, float32, linear
+        The image without its background; missing samples as they came; nothing clipped.
+    background : ndarray, shaped as the input, float32, linear
+        The rendered model.
+    """
+
+    corrected: np.ndarray
+    background: np.ndarray

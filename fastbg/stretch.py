@@ -13,8 +13,6 @@ import numpy as np
 
 from .backends import c
 from .errors import InputError
-from .image import Image
-from .order_statistics import quantiles
 
 TARGET_BACKGROUND = 0.25
 
@@ -55,17 +53,16 @@ class Stretch:
     target: float = TARGET_BACKGROUND
 
     @classmethod
-    def of(cls, image: Image, valid: np.ndarray, quantile: float, threads: int = 1) -> Stretch:
-        """Measure the stretch on the valid samples of a linear image.
+    def of(cls, statistics: np.ndarray, quantile: float) -> Stretch:
+        """Make the stretch of an image from its order statistics.
 
         Parameters
         ----------
-        image : Image, linear
-        valid : ndarray, (K, H, W), bool
-            False where a sample is missing.
+        statistics : ndarray, (K, 4), linear
+            Minimum, median, quantile and maximum of the valid samples of each channel; NaN where
+            there are none.
         quantile : float
             In (0, 1]; the one that becomes 1.
-        threads : int, optional
 
         Raises
         ------
@@ -73,12 +70,8 @@ class Stretch:
             If a channel has no valid sample, or no spread between its minimum, its median and
             the quantile.
         """
-        pedestal, scale, midtones = np.empty((3, image.channels))
-        for k in range(image.channels):
-            name = f"channel {k + 1} of {image.channels}"
-            low, middle, high, highest = quantiles(
-                image.planes[k], valid[k], [0, 0.5, quantile, 1], threads
-            )
+        for k, (low, middle, high, highest) in enumerate(statistics):
+            name = f"channel {k + 1} of {len(statistics)}"
             if np.isnan(low):
                 raise InputError(
                     f"{name} is empty: every sample is missing (within 1e-8 of zero, or not a "
@@ -92,9 +85,8 @@ class Stretch:
                     f"quantile {quantile:g} ({high:g}) must increase; "
                     "raise the quantile, or check that the image is linear and not clipped"
                 )
-            pedestal[k], scale[k] = low, high - low
-            midtones[k] = (middle - low) / (high - low)
-        return cls(pedestal, scale, midtones)
+        low, middle, high, _ = statistics.T
+        return cls(low, high - low, (middle - low) / (high - low))
 
     def apply(self, linear: np.ndarray) -> np.ndarray:
         """Stretch linear values.
@@ -112,7 +104,7 @@ class Stretch:
         # The quotient may round to 1 + 2^-52 at 1, which the default threshold would exclude.
         return np.minimum(mtf(scaled, midtones, self.target), 1)
 
-    def invert(self, stretched: np.ndarray, threads: int = 1) -> tuple[np.ndarray, int]:
+    def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
         """Bring stretched values back to the linear scale.
 
         The stretch maps onto [0, 1], so values outside are held at its ends: beyond them the
@@ -121,7 +113,6 @@ class Stretch:
         Parameters
         ----------
         stretched : ndarray, (K, ...), float32 or float64
-        threads : int, optional
 
         Returns
         -------
@@ -129,22 +120,19 @@ class Stretch:
         held : int
             How many values lay outside [0, 1].
         """
-        if stretched.dtype == np.float32 and not c.unavailable():
-            linear = np.array(stretched, order="C")
-            held = sum(
-                c.unstretch(plane, *parameters, self.target, threads)
-                for plane, *parameters in zip(
-                    linear, self.pedestal, self.scale, self.midtones, strict=True
-                )
-            )
-            return linear, held
-        columns = self._columns(stretched.ndim)
-        pedestal, scale, midtones = (column.astype(stretched.dtype) for column in columns)
-        held = int(np.count_nonzero((stretched < 0) | (stretched > 1)))
-        linear = imtf(np.clip(stretched, 0, 1), midtones, self.target)
-        linear *= scale
-        linear += pedestal
-        return linear, held
+        linear = np.array(stretched, order="C")
+        return linear, self.invert_in_place(linear)
+
+    def invert_in_place(self, planes: np.ndarray) -> int:
+        """`invert` on (K, ...) with contiguous planes; returns how many values were held."""
+        if planes.dtype == np.float32 and not c.unavailable():
+            own = zip(planes, self.pedestal, self.scale, self.midtones, strict=True)
+            return sum(c.unstretch(*plane_and_values, self.target) for plane_and_values in own)
+        columns = self._columns(planes.ndim)
+        pedestal, scale, midtones = (column.astype(planes.dtype) for column in columns)
+        held = int(np.count_nonzero((planes < 0) | (planes > 1)))
+        planes[...] = imtf(np.clip(planes, 0, 1), midtones, self.target) * scale + pedestal
+        return held
 
     def _columns(self, ndim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pedestal, scale and midtones, shaped to broadcast over planes."""

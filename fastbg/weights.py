@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .downscale import downscale_weight
 from .errors import InputError
+from .image import Image
 
 
 def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -17,49 +20,72 @@ def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np
 
     Returns
     -------
-    ndarray, (h, w, K), float64
+    ndarray, (h, w, K), float32
     """
-    return ((stretched >= low) & (stretched <= high)).astype(np.float64)
+    return ((stretched >= low) & (stretched <= high)).astype(np.float32)
 
 
 def weight_from_image(
-    weight: np.ndarray, shape: tuple[int, int], stretched: np.ndarray, factor: int, function: str
+    weight: Image,
+    shape: tuple[int, int],
+    stretched: np.ndarray,
+    factor: int,
+    function: str,
+    threads: int = 1,
 ) -> np.ndarray:
     """Reduce a full-resolution weight image to the grid of the fit.
 
     Parameters
     ----------
-    weight : ndarray, (H, W) or (H, W, 1) or (H, W, K), in [0, 1]; 1 = used
+    weight : Image, of 1 or K channels, in [0, 1]; 1 = used
     shape : (H, W) of the image that it belongs to
     stretched : ndarray, (h, w, K); NaN = missing, gets 0
 
     Returns
     -------
-    ndarray, (h, w, K), float64
+    ndarray, (h, w, K), float32
 
     Raises
     ------
     InputError
         If its size or channel count does not fit the image, or a value lies outside [0, 1].
     """
-    weight = np.atleast_3d(weight)
-    if weight.shape[:2] != shape:
+    if weight.shape != shape:
         raise InputError(
             f"the mask has {_size(weight.shape)} pixels and the image {_size(shape)}: "
             "make the mask from the image itself"
         )
-    if weight.shape[2] not in (1, stretched.shape[2]):
+    if weight.channels not in (1, stretched.shape[2]):
         raise InputError(
-            f"the mask has {weight.shape[2]} channels and the image {stretched.shape[2]}: "
+            f"the mask has {weight.channels} channels and the image {stretched.shape[2]}: "
             "give a mask of one channel, or of as many as the image"
         )
-    if not (weight.min() >= 0 and weight.max() <= 1):
-        raise InputError(
-            f"the mask has values from {weight.min():g} to {weight.max():g}: "
-            "rescale it to 0 (ignored) .. 1 (used)"
-        )
-    reduced = downscale_weight(weight.astype(np.float32), factor, function)
-    return np.where(np.isnan(stretched), 0, reduced)
+    reduced = downscale_weight(_checked(weight), factor, function, threads)
+    return np.where(np.isnan(stretched), np.float32(0), reduced)
+
+
+def inverted(weight: Image) -> Image:
+    """1 - weight."""
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        return np.subtract(1, weight.read(rows, out), out=out[:, : rows.stop - rows.start])
+
+    return replace(weight, read=read)
+
+
+def _checked(weight: Image) -> Image:
+    """The same, refusing values that are no weights where they are read."""
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = weight.read(rows, out)
+        if not (band.min() >= 0 and band.max() <= 1):
+            raise InputError(
+                f"the mask has values from {band.min():g} to {band.max():g}: "
+                "rescale it to 0 (ignored) .. 1 (used)"
+            )
+        return band
+
+    return replace(weight, read=read)
 
 
 def _size(shape: tuple[int, ...]) -> str:

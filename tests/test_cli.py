@@ -148,7 +148,7 @@ def test_outputs_can_be_named(image: Path, out: Path) -> None:
     )
     assert names(out) == {"a.xisf", "b.xisf", "c.png"}
     assert (out / "c.png").read_bytes().startswith(b"\x89PNG")
-    corrected, model = (xisf.read(out / name).samples for name in ("a.xisf", "b.xisf"))
+    corrected, model = (xisf.read(out / name).to_array() for name in ("a.xisf", "b.xisf"))
     assert corrected.shape == model.shape == (*SHAPE, 3)
 
 
@@ -219,7 +219,7 @@ def test_overwrite_replaces(image: Path, out: Path) -> None:
     out.mkdir()
     (out / "sky_bgModel.xisf").write_text("mine")
     report_of("run", image, out, *QUICK, "--overwrite")
-    assert xisf.read(out / "sky_bgModel.xisf").samples.shape == (*SHAPE, 3)
+    assert xisf.read(out / "sky_bgModel.xisf").to_array().shape == (*SHAPE, 3)
 
 
 def test_quiet_prints_nothing(image: Path, out: Path) -> None:
@@ -231,6 +231,7 @@ def test_lines_when_piped(image: Path, out: Path) -> None:
     result = fastbg("run", image, out, "-e", "200", "--preview-output", out / "p.png")
     assert result.stderr == ""
     lines = result.stdout.splitlines()
+    assert re.fullmatch(r"memory needed: about \d+ MB", lines.pop(1))
     assert lines[:3] == ["read", "prepare", "fit"]
     assert re.fullmatch(r"fit  100/200  loss -?\d+\.\d{4}  \d+ it/s", lines[3])
     assert lines[5:8] == ["render", "correct", "write"]
@@ -298,9 +299,9 @@ def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -
 
     said = re.search(r"^same as +fastbg (.*)$", result.stdout, re.MULTILINE)
     assert said
-    model = xisf.read(folder / "sky_bgModel.xisf").samples.copy()
+    model = xisf.read(folder / "sky_bgModel.xisf").to_array()
     report_of(*shlex.split(said[1]), "--overwrite")
-    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").samples, model)
+    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), model)
 
 
 def test_doctor_tells_what_there_is() -> None:

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from images import set_band_pixels
 from tolerances import FLOAT32_VALUES, relative_max
 
-from fastbg import BackendError, BackgroundModel, InputError, OutputError, render
+from fastbg import BackendError, BackgroundModel, InputError, OutputError
 from fastbg.backends.base import NAMES, load
 from fastbg.spline import Spline
 from fastbg.stretch import Stretch
@@ -86,7 +87,7 @@ def test_bands_and_threads_do_not_show(model, monkeypatch):
     whole = model.render(threads=1)
     assert np.array_equal(model.render(threads=5), whole)
     for pixels in (1, 3 * SHAPE[1], 10**9):
-        monkeypatch.setattr(render, "BAND_PIXELS", pixels)
+        set_band_pixels(monkeypatch, pixels)
         assert np.array_equal(model.render(threads=2), whole)
 
 

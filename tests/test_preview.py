@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from images import image_of
 
 from fastbg import preview
-from fastbg.image import Image
 from fastbg.preview import fit_input, fit_result, histogram, marks, page, pictures
 from fastbg.stretch import Stretch
 
@@ -17,20 +17,25 @@ WHOLE = Stretch(np.array([0.04]), np.array([0.1]), np.array([0.3]))
 
 def sky_image(shape, channels, seed=RNG_SEED):
     planes = np.random.default_rng(seed).uniform(0.05, 0.1, (channels, *shape))
-    return Image(planes.astype(np.float32))
+    return image_of(planes.astype(np.float32))
+
+
+def fitted(model, after, centres):
+    medians = {name: [0.1] * model.channels for name in ("input", "background", "corrected")}
+    return preview.Fitted(model, after, centres, medians)
 
 
 def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options):
     image = sky_image(shape, channels)
     stretch = Stretch(*(np.repeat(value, channels) for value in (0.04, 0.1, 0.3)))
     if stretched is None:
-        stretched = np.moveaxis(stretch.apply(image.planes), 0, 2).astype(np.float32)
+        stretched = np.moveaxis(stretch.apply(image.planes()), 0, 2).astype(np.float32)
     if weight is None:
         weight = np.ones_like(stretched)
-    model = Image(np.full_like(image.planes, 0.075))
-    fitted = (model, image, GRID + 0.4) if fit else None
+    model = image_of(np.full_like(image.planes(), 0.075))
+    result = fitted(model, image, GRID + 0.4) if fit else None
     options = {"quantile": 0.95, "thresholds": (0.001, 0.9), "title": "a title"} | options
-    return preview.draw(image, stretch, stretched, weight, GRID, fitted=fitted, **options)
+    return preview.draw(image, stretch, stretched, weight, GRID, fitted=result, **options)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -64,22 +69,22 @@ def test_long_and_odd_texts_stay_inside():
 
 def test_a_spline_that_left_the_frame_or_diverged_is_drawn():
     image = sky_image((30, 40), 1)
-    stretched = np.moveaxis(WHOLE.apply(image.planes), 0, 2)
+    stretched = np.moveaxis(WHOLE.apply(image.planes()), 0, 2)
     centres = np.array([[np.nan, 0.5], [1e9, -1e9], [0.5, 0.5], [-0.2, 1.3]])
     preview.draw(
         image, WHOLE, stretched, np.ones_like(stretched), GRID,
-        quantile=0.95, fitted=(image, image, centres), title="t",
+        quantile=0.95, fitted=fitted(image, image, centres), title="t",
     )  # fmt: skip
 
 
 def test_a_constant_and_an_empty_image_are_drawn():
     for value in (0.5, 0.0, np.nan):
-        image = Image(np.full((3, 20, 30), value, np.float32))
+        image = image_of(np.full((3, 20, 30), value, np.float32))
         stretch = Stretch(*(np.repeat(v, 3) for v in (0.4, 0.1, 0.3)))
         stretched = np.full((20, 30, 3), np.nan if value != 0.5 else 0.5, np.float32)
         preview.draw(
             image, stretch, stretched, np.zeros_like(stretched), GRID,
-            quantile=0.9, fitted=(image, image, GRID), title="t",
+            quantile=0.9, fitted=fitted(image, image, GRID), title="t",
         )  # fmt: skip
 
 
@@ -181,7 +186,7 @@ def test_one_linear_value_has_one_colour_in_all_three_panels():
     stretched = np.full((90, 60, 3), 0.3)
     picture = preview.draw(
         image, Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3))), stretched,
-        np.ones_like(stretched), GRID, quantile=0.9, fitted=(image, image, GRID), title="t",
+        np.ones_like(stretched), GRID, quantile=0.9, fitted=fitted(image, image, GRID), title="t",
     )  # fmt: skip
     pixels = np.asarray(picture)
     room = (page.CONTENT - 2 * page.GAP) // 3
@@ -222,7 +227,7 @@ def test_reducing_takes_means_without_the_missing_samples():
     planes = np.full((1, 40, 60), 0.5, np.float32)
     planes[0, ::2, ::3] = 0  # missing: scattered holes do not darken the mean
     planes[0, :, 30:] = np.nan
-    small = pictures.resample_image(Image(planes), (8, 12))
+    small = pictures.resample(image_of(planes), (8, 12))
     assert small.shape == (1, 8, 12)
     assert small[0, :, :5] == pytest.approx(0.5, rel=1e-6)
     assert np.isnan(small[0, :, 7:]).all()
@@ -232,18 +237,18 @@ def test_reducing_takes_means_without_the_missing_samples():
 def test_reducing_keeps_a_ramp_in_place(shape):
     y = (np.arange(shape[0]) + 0.5) / shape[0]
     planes = np.broadcast_to(1 + y[:, np.newaxis], (1, *shape)).astype(np.float32)
-    small = pictures.resample_image(Image(planes), (9, 1))
+    small = pictures.resample(image_of(planes), (9, 1))
     expected = 1 + (np.arange(9) + 0.5) / 9
     assert small[0, 1:-1, 0] == pytest.approx(expected[1:-1], abs=2e-3)
 
 
 def test_enlarging_makes_squares():
     planes = np.array([[[1, 2], [3, 4]]], np.float32)
-    large = pictures.resample_image(Image(planes), (8, 8))
+    large = pictures.resample(image_of(planes), (8, 8))
     assert np.array_equal(large[0], planes[0].repeat(4, 0).repeat(4, 1))
 
 
 def test_fine_detail_does_not_alias():
     checks = (np.indices((512, 512)).sum(axis=0) % 2 + 1.0).astype(np.float32)
-    small = pictures.resample_image(Image(checks[np.newaxis]), (100, 100))
+    small = pictures.resample(image_of(checks[np.newaxis]), (100, 100))
     assert small == pytest.approx(1.5, abs=0.02)

@@ -40,10 +40,11 @@ def instruction_sets() -> list[str]:
 
 
 def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjective:
-    """Copy the kept pixels into the evaluator.
+    """Prepare the kept pixels.
 
-    ``method`` is "direct" (every centre at every pixel), "tiled" (the quad-tree) or "auto" (the
-    faster of the two).
+    Planar float32 data and weight (``np.moveaxis(planes, 0, 2)`` of C-contiguous planes) are not
+    copied but held, and must not change while the objective lives. ``method`` is "direct" (every
+    centre at every pixel), "tiled" (the quad-tree) or "auto" (the faster of the two).
     """
     return CObjective(problem, threads, method)
 
@@ -62,55 +63,67 @@ def evaluate(
     _c.evaluate(spline.flatten(), channels, spline.order, y, x, out, threads, method)
 
 
-def order_statistics(
-    plane: np.ndarray, valid: np.ndarray, probabilities: np.ndarray, threads: int
-) -> tuple[int, np.ndarray]:
-    """How many samples are valid, and the two around each quantile, (n, 2) float32, exact.
+def count(
+    values: np.ndarray,
+    samples: np.ndarray,
+    windows: np.ndarray,
+    tally: np.ndarray,
+    below: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Count the values, float32, whose sample is not missing.
 
-    ``plane`` is float32 and ``valid`` bool, both C-contiguous and of one shape; at most eight
-    probabilities.
+    Parameters
+    ----------
+    values, samples : ndarray, float32, C-contiguous, of one shape
+    windows : ndarray, (n, 2), uint32
+        First key and the logarithm of the number of keys in a bin, for windows of 65536 bins.
+        Keys are the bits of a value, so arranged that they compare as the values do.
+    tally : ndarray, (5,), uint64
+        Values, values below 0, above 1, smallest and largest key; updated.
+    below : ndarray, (n,), uint64
+        Values below each window; added to.
+    counts : ndarray, (n, 65536), uint32; added to
     """
-    out = np.empty((probabilities.size, 2), np.float32)
-    return _c.order_statistics(plane, valid, probabilities, out, threads), out
+    _c.count(values, samples, windows, tally, below, counts)
 
 
-def block_medians(
-    plane: np.ndarray, valid: np.ndarray, factor: int, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The two middle valid samples of each block, (h, w) float32 each; NaN where there is none."""
-    rows, columns = plane.shape
+def block_medians(samples: np.ndarray, factor: int, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """The two middle samples of each block of a plane, (h, w) float32 each; NaN where none counts.
+
+    Those count that are finite and exceed ``least`` in size.
+    """
+    rows, columns = samples.shape
     low, high = np.empty((2, -(-rows // factor), -(-columns // factor)), np.float32)
-    _c.block_medians(plane, valid, columns, factor, low, high, threads)
+    _c.block_medians(samples, columns, factor, least, low, high)
     return low, high
 
 
-def find_valid(plane: np.ndarray, valid: np.ndarray, threads: int) -> None:
-    """Fill ``valid``, bool, with whether each sample of a float32 plane counts."""
-    _c.find_valid(plane, valid, threads)
-
-
-def unstretch(
-    plane: np.ndarray,
+def block_means(
+    samples: np.ndarray,
     pedestal: float,
     scale: float,
     midtones: float,
     target: float,
-    threads: int,
+    factor: int,
+) -> np.ndarray:
+    """The means of the stretched valid samples of each block of a plane, (h, w) float64."""
+    rows, columns = samples.shape
+    means = np.empty((-(-rows // factor), -(-columns // factor)))
+    _c.block_means(samples, columns, factor, pedestal, scale, midtones, target, means)
+    return means
+
+
+def unstretch(
+    plane: np.ndarray, pedestal: float, scale: float, midtones: float, target: float
 ) -> int:
     """Invert the stretch of a float32 plane in place; how many values were held in [0, 1]."""
-    return _c.unstretch(plane, pedestal, scale, midtones, target, threads)
+    return _c.unstretch(plane, pedestal, scale, midtones, target)
 
 
-def subtract(
-    plane: np.ndarray,
-    background: np.ndarray,
-    valid: np.ndarray,
-    level: float,
-    out: np.ndarray,
-    threads: int,
-) -> None:
-    """Fill ``out`` with plane - background + level where valid, else with plane."""
-    _c.subtract(plane, background, valid, level, out, threads)
+def subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
+    """Fill ``out`` with samples - background + level; missing samples stay."""
+    _c.subtract(samples, background, level, out)
 
 
 class CObjective:
@@ -118,9 +131,11 @@ class CObjective:
 
     def __init__(self, problem: Problem, threads: int, method: str) -> None:
         self._threads = threads
+        # A guess for the next evaluation, which only decides how fast it is: any thread may set it.
+        self._below_zero = False
         self._problem = _c.open_problem(
-            _contiguous(problem.data),
-            _contiguous(problem.weight),
+            _planes(problem.data),
+            _planes(problem.weight),
             _contiguous(problem.y),
             _contiguous(problem.x),
             problem.channels,
@@ -136,8 +151,14 @@ class CObjective:
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         gradient = np.empty_like(parameters)
-        loss = _c.loss_and_gradient(self._problem, parameters, gradient, self._threads)
+        loss, self._below_zero = _c.loss_and_gradient(
+            self._problem, parameters, gradient, self._below_zero, self._threads
+        )
         return loss, gradient
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32)
 
 
 def _contiguous(array: np.ndarray) -> np.ndarray:

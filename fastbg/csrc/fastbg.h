@@ -12,9 +12,10 @@
  * beyond.
  *
  * Two methods give the same answer: direct, every centre at every pixel (direct.c), and tiled, a
- * quad-tree whose cost per pixel hardly depends on n (walk.h): within 2e-6 of the range of S, and
- * 1e-5 of the gradient's norm. Images a few pixels wide or very oblong, dense clusters of centres and
- * large weights that cancel are worse: up to 5e-6 and 1e-3 were measured.
+ * quad-tree whose cost per pixel hardly depends on n (walk.h). Tiled values are within 2e-6 of the
+ * range of S, and the gradient within 1e-5 (relative L2) of what these values mean; tests/test_tiled.py
+ * lists the layouts that this was tried on. Where pixels' gradients cancel, as close to the minimum,
+ * what float32 slopes leave of them is less exact than that, by either method.
  *
  * Parameters are one float64 vector of fbg_parameter_count(n, K) numbers, row by row:
  * centres (n, 2) as (y, x), weights (n, K), polynomial (3, K) for y, x and 1.
@@ -32,8 +33,9 @@
 #define FASTBG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3, FBG_MAX_RANKS = 16 };
+enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3 };
 
 typedef enum { FBG_OK = 0, FBG_NO_MEMORY, FBG_NO_PIXELS } fbg_status;
 
@@ -67,11 +69,13 @@ fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int or
  * threads may evaluate it at the same time. */
 typedef struct fbg_problem fbg_problem;
 
-/* Copies the pixels that have weight in some channel.
+/* Prepares the pixels that have weight in some channel.
  *
- * data, weight: (rows, columns, K) float64, row by row; y, x: normalised coordinates.
+ * data, weight: (K, rows, columns), borrowed: they must stay as they are until fbg_close, since the
+ * tiled method holds no copy of them. Data of weight 0 may be anything, NaN included.
+ * y, x: normalised coordinates, copied.
  */
-fbg_status fbg_open(fbg_problem **problem, const double *data, const double *weight,
+fbg_status fbg_open(fbg_problem **problem, const float *data, const float *weight,
                     const double *y, size_t rows, const double *x, size_t columns, int channels,
                     int order, double alpha, const char *method);
 
@@ -80,38 +84,57 @@ const char *fbg_method_name(const fbg_problem *problem);
 
 int fbg_channels(const fbg_problem *problem);
 
-/* The loss at `parameters`, and its derivative with respect to each of them. */
+/* The loss at `parameters`, and its derivative with respect to each of them.
+ *
+ * below_zero: whether S is expected to be below zero at some pixel, as it was at the last call;
+ * then whether it is. A wrong guess costs time, and does not change a bit of the answer. */
 fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *parameters, size_t n,
-                                 double *loss, double *gradient, int threads);
+                                 double *loss, double *gradient, int *below_zero, int threads);
 
 void fbg_close(fbg_problem *problem);
 
 /* ---- Before and after the fit ----
  *
- * valid[i] is 0 where sample i is missing; nothing else of a missing sample is looked at.
+ * These work on one band of one channel, in the thread that calls them.
  */
 
-/* valid[i] = whether |plane[i]| exceeds 1e-8 and is finite. */
-void fbg_find_valid(const float *plane, size_t n, unsigned char *valid, int threads);
+/* Samples this close to zero are missing, as are infinities and NaN. */
+#define FBG_MISSING_LEVEL 1e-8f
 
-/* The inverse stretch of fastbg/stretch.py, in place; held = how many values lay outside [0, 1]. */
-fbg_status fbg_unstretch(float *plane, size_t n, double pedestal, double scale, double midtones,
-                         double target, size_t *held, int threads);
+/* The inverse stretch of fastbg/stretch.py, in place. Returns how many values lay outside [0, 1]. */
+size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
+                     double target);
 
-/* out = plane - background + level where valid, else plane. */
-void fbg_subtract(const float *plane, const float *background, const unsigned char *valid,
-                  size_t n, double level, float *out, int threads);
+/* out = samples - background + level; missing samples stay as they are. */
+void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
-size_t fbg_count_valid(const unsigned char *valid, size_t n);
+/* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w
+ * has FBG_BINS bins, each of 2^shift keys, the first from key `first` on. */
+enum { FBG_BINS = 1 << 16 };
 
-/* out[r] = the valid sample of rank ranks[r] < number of valid ones, for up to FBG_MAX_RANKS ranks:
- * exact. */
-fbg_status fbg_order_statistics(const float *values, const unsigned char *valid, size_t n,
-                                const size_t *ranks, size_t count, float *out, int threads);
+typedef struct {
+    uint32_t first, shift;
+} fbg_window;
 
-/* The two middle valid samples of each block of side x side pixels (equal for an odd number, NaN
- * for none), in (rows / side, columns / side) rounded up; blocks at the far edges may be partial. */
-fbg_status fbg_block_medians(const float *plane, const unsigned char *valid, size_t rows,
-                             size_t columns, size_t side, float *low, float *high, int threads);
+typedef struct {
+    uint64_t valid, negative, above_1; /* values; < 0; > 1 */
+    uint64_t low, high;                /* smallest and largest key */
+} fbg_tally;
+
+/* Adds the values whose sample is not missing. Values are finite where that is so.
+ * below: (number,), how many lie below each window; counts: (number, FBG_BINS). */
+void fbg_count(const float *values, const float *samples, size_t n, const fbg_window *windows,
+               size_t number, fbg_tally *tally, uint64_t *below, uint32_t *counts);
+
+/* The two middle values of each block of side x side pixels (equal for an odd number, NaN for none),
+ * in (rows / side, columns / side) rounded up; blocks at the far edges may be partial. What counts
+ * is finite and larger in size than `least`. */
+fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
+                             float least, float *low, float *high);
+
+/* The stretch of fastbg/stretch.py, and the mean of what counts in each block. */
+fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, size_t side,
+                           double pedestal, double scale, double midtones, double target,
+                           double *means);
 
 #endif

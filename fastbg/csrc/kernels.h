@@ -15,29 +15,28 @@ enum {
     FBG_LANES = 16 /* blocks sorted at the same time */
 };
 
-/* A spline, or some centres of one, as the float32 kernels read it: one array per coordinate and
- * channel, coordinates relative to an origin. `index` holds the places of its centres in the whole
- * spline of `whole` centres, whose parameters it comes from. */
+/* Some centres of a spline: `index` holds their places in the parameters of the whole one, which has
+ * `whole` centres. */
 typedef struct {
     int order, channels;
     size_t n, whole;
     const double *parameters;
-    float *y, *x, *weights[FBG_MAX_CHANNELS]; /* (n,) each */
-    uint32_t *index;                          /* (n,) */
+    const uint32_t *index; /* (n,) */
 } fbg_spline;
 
-/* Up to FBG_BLOCK pixels. A pixel counts if it has weight in some channel. */
+/* FBG_SIDE rows of FBG_SIDE pixels, so many numbers from row to row. A pixel counts if it has
+ * weight in some channel; data without weight may be anything. */
 typedef struct {
-    size_t count;
     const float *data[FBG_MAX_CHANNELS], *weight[FBG_MAX_CHANNELS];
+    size_t data_stride, weight_stride;
 } fbg_pixels;
 
-/* What pixels add up to. Gradients are laid out as the parameters are, except that the centres
- * still lack their factor -2. They have two parts, because the `negative` penalty of one pixel
- * needs the mean of 1 / argument over all: `own`, and `coupled`, the gradient of the sum of S over
- * the samples where S < 0. */
+/* What pixels add up to; `below` is the sum of |S| - S over samples that count. Gradients are laid
+ * out as the parameters are, except that the centres still lack their factor -2. They have two
+ * parts, because the `negative` penalty of one pixel needs the mean of 1 / argument over all:
+ * `own`, and `coupled`, the gradient of the sum of S over the samples where S < 0. */
 typedef struct {
-    double log_sum, inverse_sum, negative_sum;
+    double log_sum, inverse_sum, below;
     double *own, *coupled;
 } fbg_sums;
 
@@ -52,30 +51,47 @@ typedef struct {
                     double *values, size_t stride, float *slow);
 
     /* Its adjoint: adds what `slope`, a derivative by each value, means for centres and weights.
-     * Points are relative to the same origin as the spline's coordinates. */
-    void (*backward)(const fbg_spline *spline, const float *y, const float *x, size_t count,
+     * float32 but for the differences of coordinates, which are small near a centre. */
+    void (*backward)(const fbg_spline *spline, const double *y, const double *x, size_t count,
                      const float *slope, size_t stride, const float *slow, double *gradient);
 
-    /* Sums of the loss, and the slope of each sample without the factor 1 / P. `negative` is the
-     * penalty of the same name, known or assumed. Planes are FBG_BLOCK floats apart. */
+    /* Sums of the loss (log and inverse), and the slope of each sample without the factor 1 / P.
+     * `negative` is the penalty of the same name. Planes are FBG_BLOCK floats apart. */
     void (*loss)(const fbg_pixels *pixels, const float *values, float *slope, float alpha,
                  float negative, int channels, fbg_sums *sums);
 
-    /* slope = 1 where a sample that counts is below zero, else 0. */
-    void (*below_zero)(const fbg_pixels *pixels, const float *values, float *slope, int channels);
+    /* The sum of |S| - S over samples that count; where it is not 0, slope = 1 where such a sample
+     * is below zero, else 0. */
+    float (*below)(const fbg_pixels *pixels, const float *values, float *slope, int channels);
 
     /* Tensor products with matrices of (node, point): from a node grid to the columns of a block
-     * (FBG_NODES x FBG_SIDE per channel), from those to its pixels, and the adjoints of both. */
-    void (*expand_x)(const double *grid, const float *basis, float *columns, int channels);
-    void (*expand_y)(const float *columns, const float *basis, float *pixels, int channels);
+     * (FBG_NODES x FBG_SIDE per channel), from those to its pixels, and (gather) their adjoints.
+     * `level`, a number near the values of each channel, is taken off before they are rounded to
+     * float32, and put back last. */
+    void (*expand_x)(const double *grid, const float *level, const float *basis, float *columns,
+                     int channels);
+    void (*expand_y)(const float *columns, const float *level, const float *basis, float *pixels,
+                     int channels);
+    /* Both at once, in float64: where near centres cancel what far ones add up to. */
+    void (*expand_fine)(const double *grid, const double *basis_y, const double *basis_x,
+                        double *pixels, int channels);
     void (*gather_y)(const float *pixels, const float *basis, float *columns, int channels);
-    void (*gather_x)(const float *columns, const float *basis, float *grid, int channels);
+    void (*gather_x)(const float *columns, const float *basis, double *grid, int channels);
 
-    /* From the nodes of a box to those of one of its quarters, and the adjoint, added. */
+    /* From the nodes of a box to those of one of its quarters, by matrices of (node of the box, node
+     * of the quarter); and the adjoint, added, whose second matrix is transposed. */
     void (*refine)(const double *grid, const double *y, const double *x, double *finer,
                    int channels);
-    void (*coarsen)(const float *finer, const double *y, const double *x, float *grid,
+    void (*coarsen)(const double *finer, const double *y, const double *x, double *grid,
                     int channels);
+
+    /* The keys of up to FBG_BLOCK values (see fbg_count), and a tally of them. Of a value that does
+     * not count, the key is above all others. */
+    void (*keys)(const float *values, const float *samples, size_t n, uint32_t *keys,
+                 fbg_tally *tally);
+
+    /* How many keys lie below one. */
+    uint32_t (*keys_below)(const uint32_t *keys, size_t n, uint32_t key);
 
     /* Sorts the columns of keys, (n, FBG_LANES); no NaN. */
     void (*sort_lanes)(float *keys, size_t n);

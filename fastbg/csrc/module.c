@@ -1,14 +1,11 @@
-/* The Python binding: fastbg._c. Arrays come in as C-contiguous buffers (float64 parameters,
- * coordinates and images, float32 output); fastbg/backends/c.py prepares them. The interpreter
+/* The Python binding: fastbg._c. Arrays come in as C-contiguous buffers (float64 parameters and
+ * coordinates, float32 images); fastbg/backends/c.py prepares them. The interpreter
  * lock is released while the evaluator works. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include "fastbg.h"
+#include "binding.h"
 
 static const char CAPSULE[] = "fastbg._c.Problem";
 
-static PyObject *fail(fbg_status status)
+PyObject *fbg_py_fail(fbg_status status)
 {
     if (status == FBG_NO_MEMORY)
         return PyErr_NoMemory();
@@ -16,8 +13,7 @@ static PyObject *fail(fbg_status status)
     return NULL;
 }
 
-/* Whether a buffer holds exactly `count` items of `size` bytes; else a ValueError is set. */
-static int holds(const Py_buffer *buffer, size_t count, size_t size, const char *name)
+int fbg_py_holds(const Py_buffer *buffer, size_t count, size_t size, const char *name)
 {
     if ((size_t)buffer->len == count * size)
         return 1;
@@ -32,7 +28,7 @@ static size_t centres_in(const Py_buffer *parameters, int channels)
     const size_t length = (size_t)parameters->len / sizeof(double);
     const size_t affine = fbg_parameter_count(0, channels);
     const size_t n = length > affine ? (length - affine) / (2 + channels) : 0;
-    if (n == 0 || !holds(parameters, fbg_parameter_count(n, channels), sizeof(double), "parameters")) {
+    if (n == 0 || !fbg_py_holds(parameters, fbg_parameter_count(n, channels), sizeof(double), "parameters")) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "parameters are too short for one centre");
         return 0;
@@ -48,39 +44,65 @@ static int valid_kind(int channels, int order)
     return 0;
 }
 
+/* A problem and the buffers that it borrows, held as long as it lives. */
+typedef struct {
+    fbg_problem *problem;
+    Py_buffer data, weight;
+} held_problem;
+
+static void release(held_problem *held)
+{
+    PyBuffer_Release(&held->data);
+    PyBuffer_Release(&held->weight);
+    PyMem_Free(held);
+}
+
 static void problem_destructor(PyObject *capsule)
 {
-    fbg_close(PyCapsule_GetPointer(capsule, CAPSULE));
+    held_problem *held = PyCapsule_GetPointer(capsule, CAPSULE);
+    fbg_close(held->problem);
+    release(held);
+}
+
+/* The problem in a capsule, or NULL with an error set. */
+static const fbg_problem *problem_in(PyObject *capsule)
+{
+    const held_problem *held = PyCapsule_GetPointer(capsule, CAPSULE);
+    return held ? held->problem : NULL;
 }
 
 static PyObject *open_problem(PyObject *self, PyObject *args)
 {
-    Py_buffer data, weight, y, x;
+    Py_buffer y, x;
     int channels, order;
     double alpha;
     const char *method;
     PyObject *capsule = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*iids", &data, &weight, &y, &x, &channels, &order, &alpha,
-                          &method))
+    held_problem *held = PyMem_Malloc(sizeof *held);
+    if (!held)
+        return PyErr_NoMemory();
+    if (!PyArg_ParseTuple(args, "y*y*y*y*iids", &held->data, &held->weight, &y, &x, &channels,
+                          &order, &alpha, &method)) {
+        PyMem_Free(held);
         return NULL;
+    }
     const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
     if (valid_kind(channels, order) &&
-        holds(&data, rows * columns * channels, sizeof(double), "data") &&
-        holds(&weight, rows * columns * channels, sizeof(double), "weight")) {
-        fbg_problem *problem = NULL;
+        fbg_py_holds(&held->data, rows * columns * channels, sizeof(float), "data") &&
+        fbg_py_holds(&held->weight, rows * columns * channels, sizeof(float), "weight")) {
         fbg_status status;
         Py_BEGIN_ALLOW_THREADS
-        status = fbg_open(&problem, data.buf, weight.buf, y.buf, rows, x.buf, columns, channels,
-                          order, alpha, method);
+        status = fbg_open(&held->problem, held->data.buf, held->weight.buf, y.buf, rows, x.buf,
+                          columns, channels, order, alpha, method);
         Py_END_ALLOW_THREADS
         if (status != FBG_OK)
-            fail(status);
-        else if (!(capsule = PyCapsule_New(problem, CAPSULE, problem_destructor)))
-            fbg_close(problem);
+            fbg_py_fail(status);
+        else if (!(capsule = PyCapsule_New(held, CAPSULE, problem_destructor)))
+            fbg_close(held->problem);
     }
-    PyBuffer_Release(&data);
-    PyBuffer_Release(&weight);
+    if (!capsule)
+        release(held);
     PyBuffer_Release(&y);
     PyBuffer_Release(&x);
     return capsule;
@@ -88,7 +110,7 @@ static PyObject *open_problem(PyObject *self, PyObject *args)
 
 static PyObject *method_name(PyObject *self, PyObject *capsule)
 {
-    const fbg_problem *problem = PyCapsule_GetPointer(capsule, CAPSULE);
+    const fbg_problem *problem = problem_in(capsule);
     (void)self;
     return problem ? PyUnicode_FromString(fbg_method_name(problem)) : NULL;
 }
@@ -97,21 +119,23 @@ static PyObject *loss_and_gradient(PyObject *self, PyObject *args)
 {
     PyObject *capsule, *result = NULL;
     Py_buffer parameters, gradient;
-    int threads;
+    int below_zero, threads;
     (void)self;
-    if (!PyArg_ParseTuple(args, "Oy*w*i", &capsule, &parameters, &gradient, &threads))
+    if (!PyArg_ParseTuple(args, "Oy*w*pi", &capsule, &parameters, &gradient, &below_zero, &threads))
         return NULL;
-    const fbg_problem *problem = PyCapsule_GetPointer(capsule, CAPSULE);
+    const fbg_problem *problem = problem_in(capsule);
     if (problem) {
         const size_t n = centres_in(&parameters, fbg_channels(problem));
-        if (n && holds(&gradient, (size_t)parameters.len / sizeof(double), sizeof(double),
+        if (n && fbg_py_holds(&gradient, (size_t)parameters.len / sizeof(double), sizeof(double),
                        "gradient")) {
             double loss = 0;
             fbg_status status;
             Py_BEGIN_ALLOW_THREADS
-            status = fbg_loss_and_gradient(problem, parameters.buf, n, &loss, gradient.buf, threads);
+            status = fbg_loss_and_gradient(problem, parameters.buf, n, &loss, gradient.buf,
+                                           &below_zero, threads);
             Py_END_ALLOW_THREADS
-            result = status == FBG_OK ? PyFloat_FromDouble(loss) : fail(status);
+            result = status == FBG_OK ? Py_BuildValue("dO", loss, below_zero ? Py_True : Py_False)
+                                      : fbg_py_fail(status);
         }
     }
     PyBuffer_Release(&parameters);
@@ -132,148 +156,17 @@ static PyObject *evaluate(PyObject *self, PyObject *args)
     const size_t rows = (size_t)y.len / sizeof(double), columns = (size_t)x.len / sizeof(double);
     size_t n;
     if (valid_kind(channels, order) && (n = centres_in(&parameters, channels)) &&
-        holds(&out, rows * columns * channels, sizeof(float), "out")) {
+        fbg_py_holds(&out, rows * columns * channels, sizeof(float), "out")) {
         fbg_status status;
         Py_BEGIN_ALLOW_THREADS
         status = fbg_evaluate(parameters.buf, n, channels, order, y.buf, rows, x.buf, columns,
                               out.buf, threads, method);
         Py_END_ALLOW_THREADS
-        result = status == FBG_OK ? Py_NewRef(Py_None) : fail(status);
+        result = status == FBG_OK ? Py_NewRef(Py_None) : fbg_py_fail(status);
     }
     PyBuffer_Release(&parameters);
     PyBuffer_Release(&y);
     PyBuffer_Release(&x);
-    PyBuffer_Release(&out);
-    return result;
-}
-
-static PyObject *order_statistics(PyObject *self, PyObject *args)
-{
-    Py_buffer values, valid, probabilities, out;
-    int threads;
-    PyObject *result = NULL;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*w*i", &values, &valid, &probabilities, &out, &threads))
-        return NULL;
-    const size_t n = (size_t)values.len / sizeof(float);
-    const size_t count = (size_t)probabilities.len / sizeof(double);
-    size_t ranks[FBG_MAX_RANKS];
-    if (2 * count > FBG_MAX_RANKS)
-        PyErr_SetString(PyExc_ValueError, "too many probabilities");
-    else if (holds(&valid, n, 1, "valid") && holds(&out, 2 * count, sizeof(float), "out")) {
-        fbg_status status = FBG_OK;
-        size_t samples;
-        Py_BEGIN_ALLOW_THREADS
-        samples = fbg_count_valid(valid.buf, n);
-        for (size_t i = 0; samples && i < count; i++) {
-            const double position = ((const double *)probabilities.buf)[i] * (double)(samples - 1);
-            ranks[2 * i] = (size_t)position;
-            ranks[2 * i + 1] = ranks[2 * i] + 1 < samples ? ranks[2 * i] + 1 : samples - 1;
-        }
-        if (samples)
-            status = fbg_order_statistics(values.buf, valid.buf, n, ranks, 2 * count, out.buf,
-                                          threads);
-        Py_END_ALLOW_THREADS
-        result = status == FBG_OK ? PyLong_FromSize_t(samples) : fail(status);
-    }
-    PyBuffer_Release(&values);
-    PyBuffer_Release(&valid);
-    PyBuffer_Release(&probabilities);
-    PyBuffer_Release(&out);
-    return result;
-}
-
-static PyObject *block_medians(PyObject *self, PyObject *args)
-{
-    Py_buffer plane, valid, low, high;
-    Py_ssize_t columns, side;
-    int threads;
-    PyObject *result = NULL;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*nnw*w*i", &plane, &valid, &columns, &side, &low, &high,
-                          &threads))
-        return NULL;
-    if (columns < 1 || side < 1)
-        PyErr_SetString(PyExc_ValueError, "columns and side must be positive");
-    else {
-        const size_t rows = (size_t)plane.len / sizeof(float) / columns;
-        const size_t blocks = (rows + side - 1) / side * ((columns + side - 1) / side);
-        if (holds(&plane, rows * columns, sizeof(float), "plane") &&
-            holds(&valid, rows * columns, 1, "valid") && holds(&low, blocks, sizeof(float), "low") &&
-            holds(&high, blocks, sizeof(float), "high")) {
-            fbg_status status;
-            Py_BEGIN_ALLOW_THREADS
-            status = fbg_block_medians(plane.buf, valid.buf, rows, columns, side, low.buf,
-                                       high.buf, threads);
-            Py_END_ALLOW_THREADS
-            result = status == FBG_OK ? Py_NewRef(Py_None) : fail(status);
-        }
-    }
-    PyBuffer_Release(&plane);
-    PyBuffer_Release(&valid);
-    PyBuffer_Release(&low);
-    PyBuffer_Release(&high);
-    return result;
-}
-
-static PyObject *find_valid(PyObject *self, PyObject *args)
-{
-    Py_buffer plane, valid;
-    int threads;
-    PyObject *result = NULL;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "y*w*i", &plane, &valid, &threads))
-        return NULL;
-    const size_t n = (size_t)plane.len / sizeof(float);
-    if (holds(&valid, n, 1, "valid")) {
-        Py_BEGIN_ALLOW_THREADS
-        fbg_find_valid(plane.buf, n, valid.buf, threads);
-        Py_END_ALLOW_THREADS
-        result = Py_NewRef(Py_None);
-    }
-    PyBuffer_Release(&plane);
-    PyBuffer_Release(&valid);
-    return result;
-}
-
-static PyObject *unstretch(PyObject *self, PyObject *args)
-{
-    Py_buffer plane;
-    double pedestal, scale, midtones, target;
-    int threads;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "w*ddddi", &plane, &pedestal, &scale, &midtones, &target, &threads))
-        return NULL;
-    size_t held = 0;
-    fbg_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = fbg_unstretch(plane.buf, (size_t)plane.len / sizeof(float), pedestal, scale, midtones,
-                           target, &held, threads);
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&plane);
-    return status == FBG_OK ? PyLong_FromSize_t(held) : fail(status);
-}
-
-static PyObject *subtract(PyObject *self, PyObject *args)
-{
-    Py_buffer plane, background, valid, out;
-    double level;
-    int threads;
-    PyObject *result = NULL;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*dw*i", &plane, &background, &valid, &level, &out, &threads))
-        return NULL;
-    const size_t n = (size_t)plane.len / sizeof(float);
-    if (holds(&background, n, sizeof(float), "background") && holds(&valid, n, 1, "valid") &&
-        holds(&out, n, sizeof(float), "out")) {
-        Py_BEGIN_ALLOW_THREADS
-        fbg_subtract(plane.buf, background.buf, valid.buf, n, level, out.buf, threads);
-        Py_END_ALLOW_THREADS
-        result = Py_NewRef(Py_None);
-    }
-    PyBuffer_Release(&plane);
-    PyBuffer_Release(&background);
-    PyBuffer_Release(&valid);
     PyBuffer_Release(&out);
     return result;
 }
@@ -299,23 +192,14 @@ static PyObject *instruction_sets(PyObject *self, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"open_problem", open_problem, METH_VARARGS,
-     "open_problem(data, weight, y, x, channels, order, alpha, method) -> problem; method is "
-     "auto, direct or tiled"},
+     "open_problem(data, weight, y, x, channels, order, alpha, method) -> problem, which holds data "
+     "and weight, (K, rows, columns) float32; method is auto, direct or tiled"},
     {"method_name", method_name, METH_O, "The method of a problem: direct or tiled."},
     {"loss_and_gradient", loss_and_gradient, METH_VARARGS,
-     "loss_and_gradient(problem, parameters, gradient, threads) -> loss; fills gradient"},
+     "loss_and_gradient(problem, parameters, gradient, below_zero, threads) -> (loss, below_zero); "
+     "fills gradient"},
     {"evaluate", evaluate, METH_VARARGS,
      "evaluate(parameters, channels, order, y, x, out, threads, method); fills out"},
-    {"order_statistics", order_statistics, METH_VARARGS,
-     "order_statistics(values, valid, probabilities, out, threads) -> number of valid samples; "
-     "fills out with the two samples around each quantile"},
-    {"block_medians", block_medians, METH_VARARGS,
-     "block_medians(plane, valid, columns, side, low, high, threads); fills low and high"},
-    {"find_valid", find_valid, METH_VARARGS, "find_valid(plane, valid, threads); fills valid"},
-    {"unstretch", unstretch, METH_VARARGS,
-     "unstretch(plane, pedestal, scale, midtones, target, threads) -> held; in place"},
-    {"subtract", subtract, METH_VARARGS,
-     "subtract(plane, background, valid, level, out, threads); fills out"},
     {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Those that this build holds and this processor can run, best first."},
@@ -330,5 +214,8 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__c(void)
 {
     fbg_instruction_set(); /* fills the dispatch table while no other thread can */
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+    if (module && fbg_py_add_samples(module) < 0)
+        Py_CLEAR(module);
+    return module;
 }

@@ -10,6 +10,7 @@ import numpy as np
 from ..image import Image
 from ..stretch import Stretch
 from . import fit_input, fit_result, histogram
+from .fit_result import Fitted as Fitted
 from .page import GAP, MARGIN, NARROWEST_COLUMN, WIDTH, Page, is_wide
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def draw(
     *,
     quantile: float,
     thresholds: tuple[float, float] | None = None,
-    fitted: tuple[Image, Image, np.ndarray] | None = None,
+    fitted: Fitted | None = None,
     title: str,
     captions: Sequence[str] = (),
 ) -> Picture:
@@ -50,9 +51,7 @@ def draw(
         In [0, 1]; the one that the stretch maps to 1.
     thresholds : (tmin, tmax), optional
         Limits on the stretched values between which pixels are used.
-    fitted : (model, after, centres), optional
-        The model and the corrected image, both linear and of the size of `before`, and the
-        fitted control points, (N, 2).
+    fitted : Fitted, optional
     title : str
         One line; cut with an ellipsis where it is too long.
     captions : sequence of str
@@ -64,7 +63,7 @@ def draw(
     """
     page = Page()
     page.heading(title, captions)
-    moved = None if fitted is None else fitted[2]
+    moved = fitted.centres if fitted else None
 
     page.y += 3 * GAP
     top = page.y
@@ -79,7 +78,7 @@ def draw(
     histogram.draw(page, (left, top, WIDTH - MARGIN, bottom), before, stretch, marks)
     page.y = bottom + GAP
     fit_input.draw_legend(page, stretched, weight, centres, moved)
-    if fitted is not None:
+    if fitted:
         page.y += 3 * GAP
-        fit_result.draw(page, before, model=fitted[0], after=fitted[1])
+        fit_result.draw(page, before, fitted)
     return page.finished()

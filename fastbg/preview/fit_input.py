@@ -33,9 +33,9 @@ def draw(
     from PIL import Image as pil
 
     size = size_in((BOX[0], CONTENT) if is_wide(before) else BOX, before.shape)
-    shown = resample(np.moveaxis(stretched, 2, 0), size, np.isfinite)
+    shown = resample(Image.from_samples(stretched), size, np.isfinite)
     weight = np.where(_missing(stretched)[..., np.newaxis], np.nan, weight)
-    used = resample(np.moveaxis(weight, 2, 0), size, np.isfinite)
+    used = resample(Image.from_samples(weight), size, np.isfinite)
     rgb = tint_excluded(to_rgb(np.clip(shown, 0, 1)), used)
 
     height, width = before.shape

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..image import Image
+from ..image import Image, is_valid
 from ..stretch import Stretch
 from .page import Colour
 
@@ -24,19 +24,21 @@ STATISTICS_SAMPLES = 1_000_000
 
 
 def resample(
-    planes: np.ndarray, size: tuple[int, int], valid: Callable[[np.ndarray], np.ndarray]
+    image: Image,
+    size: tuple[int, int],
+    valid: Callable[[np.ndarray], np.ndarray] = is_valid,
 ) -> np.ndarray:
-    """Resample planes to a size on screen, without aliasing and without spreading missing samples.
+    """Resample an image to a size on screen, without aliasing or spreading missing samples.
 
     Means of whole blocks bring the planes to about twice the size, a filter of positive weights
     to the size itself; where they are too small, their pixels become squares.
 
     Parameters
     ----------
-    planes : ndarray, (K, H, W)
+    image : Image, of any K
     size : (h, w)
-    valid : callable
-        Tells for some rows of the planes, (K, n, W), which samples count.
+    valid : callable, optional
+        Tells for some rows of the image, (K, n, W), which samples count.
 
     Returns
     -------
@@ -44,14 +46,14 @@ def resample(
     """
     from PIL import Image as pil
 
-    channels, height, width = planes.shape
+    channels, (height, width) = image.channels, image.shape
     fy, fx = max(1, height // (2 * size[0])), max(1, width // (2 * size[1]))
     repeat_y, repeat_x = -(-size[0] // height), -(-size[1] // width)
     padded_width = width + -width % fx
     band_rows = max(1, BAND_SAMPLES // (channels * padded_width * fy)) * fy
-    totals, counts = [], []
+    sums = np.empty((2, channels, -(-height // fy), padded_width // fx), np.float32)
     for top in range(0, height, band_rows):
-        band = planes[:, top : top + band_rows]
+        band = image.rows(slice(top, min(top + band_rows, height)))
         rows = band.shape[1]
         good = valid(band)
         samples = np.zeros((2, channels, rows + -rows % fy, padded_width), np.float32)
@@ -60,29 +62,21 @@ def resample(
         # Whole rows first: that sum runs along contiguous memory.
         blocks = samples.reshape(2, channels, -1, fy, padded_width).sum(axis=3)
         blocks = blocks.reshape(*blocks.shape[:3], -1, fx).sum(axis=4)
-        totals.append(blocks[0])
-        counts.append(blocks[1])
+        sums[:, :, top // fy : top // fy + blocks.shape[2]] = blocks
 
     # Padding rounds the last blocks up; the box is where the image itself ends.
     box = (0.0, 0.0, width / fx * repeat_x, height / fy * repeat_y)
 
     def resized(plane: np.ndarray) -> np.ndarray:
-        plane = plane.repeat(repeat_y, axis=0).repeat(repeat_x, axis=1)
+        if repeat_y > 1 or repeat_x > 1:
+            plane = plane.repeat(repeat_y, axis=0).repeat(repeat_x, axis=1)
         picture = pil.fromarray(plane).resize(size[::-1], pil.Resampling.HAMMING, box)
         return np.asarray(picture)
 
-    total, count = (
-        np.stack([resized(plane) for plane in np.concatenate(parts, axis=1)])
-        for parts in (totals, counts)
-    )
+    total, count = (np.stack([resized(plane) for plane in planes]) for planes in sums)
     covered = count >= 0.5 * fy * fx
     means: np.ndarray = np.divide(total, count, out=np.full_like(total, np.nan), where=covered)
     return means
-
-
-def resample_image(image: Image, size: tuple[int, int]) -> np.ndarray:
-    """`resample` for an image: (K, h, w) float32, linear, NaN where samples are missing."""
-    return resample(image.planes, size, lambda band: Image(band).valid())
 
 
 def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
@@ -175,5 +169,6 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
     """The valid samples of each channel in every nth row and column, with n before them."""
     step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
-    some = Image(image.planes[:, ::step, ::step])
-    return step, [plane[valid] for plane, valid in zip(some.planes, some.valid(), strict=True)]
+    tops = range(0, image.shape[0], step)
+    rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
+    return step, [plane[is_valid(plane)] for plane in np.stack(rows, axis=1)]

@@ -1,0 +1,90 @@
+"""Work on an image in bands of rows, on several threads, in a bounded amount of memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeVar
+
+BAND_PIXELS = 1 << 18
+"""Pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
+
+BLOCK_ROWS = 16
+"""The tiled evaluator works on blocks of this many rows."""
+
+SAMPLED_PIXELS = 1 << 21
+"""Images smaller than this are not worth a sample."""
+
+State = TypeVar("State")
+
+
+def row_bands(shape: tuple[int, int], unit: int = 1) -> list[slice]:
+    """Cut an image (H, W) into bands of whole rows, a multiple of `unit` each but for the last."""
+    rows = max(unit, BAND_PIXELS // shape[1] // unit * unit)
+    if rows > BLOCK_ROWS and unit == 1:
+        rows -= rows % BLOCK_ROWS
+    return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
+
+
+def sampled_bands(shape: tuple[int, int]) -> list[slice]:
+    """An eighth of the rows of an image (H, W), evenly spread; none of a small one."""
+    if shape[0] * shape[1] < SAMPLED_PIXELS:
+        return []
+    return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], 64)]
+
+
+def for_each_band(
+    bands: Sequence[slice],
+    threads: int,
+    start: Callable[[], State],
+    work: Callable[[slice, State], None],
+    advance: Callable[[int], None] = lambda rows: None,
+) -> list[State]:
+    """Call ``work(rows, state)`` for every band, each thread with a state of its own.
+
+    Parameters
+    ----------
+    bands : sequence of slice
+    threads : int
+    start : callable
+        Makes the state of one thread: buffers, counts.
+    work : callable
+        Runs on any thread; must not depend on which, nor on the order of the bands.
+    advance : callable, optional
+        Called from this thread, in order, with the end of each band that is done; what it raises
+        ends the work.
+
+    Returns
+    -------
+    list of states
+    """
+    states = [start() for _ in range(max(1, min(threads, len(bands))))]
+    if len(states) == 1:
+        for rows in bands:
+            work(rows, states[0])
+            advance(rows.stop)
+        return states
+
+    free: SimpleQueue[State] = SimpleQueue()
+    for state in states:
+        free.put(state)
+
+    def run(rows: slice) -> int:
+        state = free.get()
+        try:
+            work(rows, state)
+        finally:
+            free.put(state)
+        return rows.stop
+
+    with ThreadPoolExecutor(len(states)) as pool:
+        pending: deque[Future[int]] = deque(pool.submit(run, rows) for rows in bands)
+        try:
+            while pending:
+                advance(pending.popleft().result())
+        finally:
+            for future in pending:
+                future.cancel()
+    return states

@@ -1,0 +1,106 @@
+"""How much memory a job on a file needs, told before it is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .bands import row_bands
+from .config import Settings
+from .errors import SettingsError
+from .order_statistics import BINS
+
+LIBRARIES = 100_000_000
+"""Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
+
+PAGE = 180_000_000
+"""Bytes for drawing a preview and for the library that draws it; measured."""
+
+CHUNKS = 256
+"""Gradients that the C evaluator keeps before it adds them up: FBG_MAX_CHUNKS."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the memory of a job depends on.
+
+    Attributes
+    ----------
+    shape : (K, H, W)
+    held, packed : int
+        Bytes of samples in memory, and of compressed ones while they are decompressed: of the
+        image and of the mask.
+    float32 : bool
+        Whether the samples need no conversion.
+    settings : Settings
+    preview, compress : bool
+        Whether a preview is drawn; whether outputs are compressed.
+    """
+
+    shape: tuple[int, int, int]
+    held: int
+    packed: int
+    float32: bool
+    settings: Settings
+    preview: bool = False
+    compress: bool = False
+
+    def bytes_needed(self) -> int:
+        """An upper estimate of the largest resident size of a process that does this job."""
+        channels, height, width = self.shape
+        settings, factor = self.settings, self.settings.downscaling_factor
+        bands = row_bands((height, width))
+        band = 4 * channels * width * bands[0].stop
+        tall_band = 4 * channels * width * row_bands((height, width), factor)[0].stop
+        threads = min(settings.worker_threads, len(bands))
+        conversion = 0 if self.float32 else 4 * band
+        window = 4 * BINS * channels
+
+        pixels = -(-height // factor) * -(-width // factor)
+        small = 4 * channels * pixels
+        parameters = settings.control_points * (2 + channels) + 3 * channels
+        planes = 4 * channels * height * width
+        fitted = 2 * small
+        kept = fitted if self.preview else 0
+        phases = {
+            "load": self.packed,
+            "measure": threads * (2 * band + 2 * window + conversion),
+            "downscale": threads * (2 * tall_band + conversion) + fitted,
+            "fit": fitted
+            + 8 * pixels
+            + 16 * CHUNKS * parameters
+            + 32 * (settings.control_points + 3) ** 2,
+            "correct": kept + threads * (3 * band + window + conversion),
+            "write": kept + (4 * planes if self.compress else 0),
+            "draw": kept + PAGE if self.preview else 0,
+        }
+        return LIBRARIES + self.held + max(phases.values())
+
+    def check(self, limit: int | None) -> None:
+        """Raise SettingsError, with what would help, if the job needs more than the limit."""
+        needed = self.bytes_needed()
+        if limit is None or needed <= limit:
+            return
+        settings = self.settings
+        coarser = replace(settings, downscaling_factor=2 * settings.downscaling_factor)
+        cures = {
+            "leave compressing out": replace(self, compress=False),
+            "leave the preview out": replace(self, preview=False),
+            "use 1 thread": replace(self, settings=replace(settings, threads=1)),
+            f"use a downscaling factor of {coarser.downscaling_factor}": replace(
+                self, settings=coarser
+            ),
+            "save the input uncompressed": replace(self, held=0, packed=0),
+        }
+        fitting = (cure for cure, job in cures.items() if job.bytes_needed() <= limit)
+        cure = next(fitting, f"allow {format_bytes(needed)}")
+        raise SettingsError(
+            f"the job needs about {format_bytes(needed)} of memory, and {format_bytes(limit)} are "
+            f"allowed: {cure}"
+        )
+
+
+def format_bytes(count: int | None) -> str:
+    """A number of bytes for people."""
+    if count is None:
+        return "unknown"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

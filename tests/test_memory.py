@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fastbg import Settings, SettingsError, process_file
+from fastbg.io import xisf
+from fastbg.memory import Job, format_bytes
+
+JOB = Job((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
+
+
+@pytest.fixture(scope="module")
+def sky(tmp_path_factory):
+    """Writes a simple sky, (K, H, W), band by band; returns its path."""
+
+    def write(shape, compress=False):
+        path = tmp_path_factory.mktemp("sky") / "sky.xisf"
+        rng, step = np.random.default_rng(5), 100
+        with xisf.create(path, shape, compress=compress) as target:
+            for top in range(0, shape[1], step):
+                rows = slice(top, min(top + step, shape[1]))
+                band = rng.normal(0.1, 0.01, (shape[0], rows.stop - top, shape[2]))
+                target.write_rows(rows, (band + 1e-5 * top).astype(np.float32))
+        return path
+
+    return write
+
+
+def peak_of(path, *options):
+    """Peak and estimate, in bytes, of ``fastbg run`` in a process of its own."""
+    command = [sys.executable, "-P", "-m", "fastbg.cli", "run", path, path.parent / "out"]
+    options = [*options, "--overwrite", "-e", "5", "--threads", "2"]
+    lines = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    told = next(line for line in lines if line.startswith("memory needed"))
+    found = next(line for line in lines if line.startswith("memory  "))
+    return in_bytes(found), in_bytes(told)
+
+
+def in_bytes(line):
+    number, unit = next(
+        pair for pair in zip(line.split(), line.split()[1:], strict=False) if pair[1] in UNITS
+    )
+    return float(number) * UNITS[unit]
+
+
+UNITS = {"MB": 1e6, "GB": 1e9}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
+@pytest.mark.parametrize(
+    ("shape", "compressed", "options"),
+    [
+        ((3, 60, 80), False, []),
+        ((3, 2500, 4000), False, []),
+        ((1, 3000, 3000), False, ["-dx", "2", "-df", "mean"]),
+        ((3, 1500, 2000), True, []),
+        ((3, 1500, 2000), False, ["-c", "--pedestal", "ancestor"]),
+        ((3, 800, 1200), False, ["-N", "400", "--preview-output", "{}.png"]),
+    ],
+    ids=str,
+)
+def test_a_job_keeps_to_its_estimate(sky, shape, compressed, options):
+    path = sky(shape, compressed)
+    peak, estimate = peak_of(path, *(option.format(path) for option in options))
+    assert 0.5 * estimate < peak <= 1.05 * estimate
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
+def test_memory_hardly_grows_with_the_image(sky):
+    small, _ = peak_of(sky((3, 1000, 4000)))
+    large, _ = peak_of(sky((3, 6000, 4000)))
+    assert large < small + 25e6  # the larger file has 240 MB more
+
+
+def test_the_estimate_grows_with_what_takes_memory():
+    plain = JOB.bytes_needed()
+    assert plain < 150e6
+    for more in (
+        replace(JOB, held=10**8),
+        replace(JOB, packed=10**9),
+        replace(JOB, preview=True),
+        replace(JOB, compress=True),
+        replace(JOB, settings=Settings(threads=16)),
+        replace(JOB, settings=Settings(threads=2, downscaling_factor=1)),
+    ):
+        assert more.bytes_needed() > plain + 10**7
+
+
+@pytest.mark.parametrize(
+    ("job", "limit", "cure"),
+    [
+        (replace(JOB, compress=True), 200e6, "leave compressing out"),
+        (replace(JOB, preview=True), 200e6, "leave the preview out"),
+        (replace(JOB, settings=Settings(threads=64)), 300e6, "use 1 thread"),
+        (
+            replace(JOB, settings=Settings(threads=1, downscaling_factor=1)),
+            800e6,
+            "use a downscaling factor of 2",
+        ),
+        (replace(JOB, held=3 * 10**8), 200e6, "save the input uncompressed"),
+        (JOB, 50e6, f"allow {format_bytes(JOB.bytes_needed())}"),
+    ],
+)
+def test_a_refusal_says_what_would_do(job, limit, cure):
+    with pytest.raises(SettingsError, match=cure) as e:
+        job.check(int(limit))
+    assert "\n" not in str(e.value)
+
+
+def test_limits_that_are_kept_are_no_obstacle():
+    JOB.check(None)
+    JOB.check(JOB.bytes_needed())
+
+
+def test_nothing_is_decompressed_or_written_for_a_refused_job(sky, tmp_path):
+    path = sky((3, 300, 400), compress=True)
+    path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))  # would be found when it is read
+    seen = []
+    with pytest.raises(SettingsError, match="are allowed"):
+        process_file(path, output_dir=tmp_path / "out", max_memory=1000, progress=seen.append)
+    assert {p.stage for p in seen} == {"read"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_estimate_is_told_before_anything_is_done(sky, tmp_path):
+    seen = []
+    process_file(
+        sky((1, 80, 90)),
+        output_dir=tmp_path,
+        downscaling_factor=2,
+        epochs=2,
+        max_memory=10**9,
+        progress=seen.append,
+    )
+    assert [p.memory is not None for p in seen[:3]] == [False, True, False]
+    assert seen[1].stage == "read"
