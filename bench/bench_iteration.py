@@ -6,25 +6,31 @@ import os
 
 import pytest
 
-from fastbg.backends.base import load
+from fastbg.backends import c
+from fastbg.backends import numpy as golden
 
 THREADS = os.cpu_count() or 1
 
 
 @pytest.mark.benchmark(group="iteration")
-@pytest.mark.parametrize(
-    ("backend", "threads"), [("numpy", 1), ("c", 1), ("c", THREADS)], ids=lambda v: str(v)
-)
-def bench_iteration(benchmark, problem, spline, backend, threads):
-    pixels, centres = problem.data.shape[0] * problem.data.shape[1], len(spline.centres)
-    if backend == "numpy" and centres > 36:
+@pytest.mark.parametrize("threads", [1, THREADS])
+@pytest.mark.parametrize("method", ["direct", "tiled"])
+def bench_iteration(benchmark, problem, spline, method, threads):
+    objective = c.open_problem(problem, threads, method)
+    measure(benchmark, objective, problem, spline, rounds=30)
+
+
+@pytest.mark.benchmark(group="iteration")
+def bench_golden(benchmark, problem, spline):
+    if len(spline.centres) > 36:
         pytest.skip("the golden reference takes seconds here")
-    objective = load(backend).open_problem(problem, threads)
+    measure(benchmark, golden.open_problem(problem, 1), problem, spline, rounds=3)
+
+
+def measure(benchmark, objective, problem, spline, rounds):
+    pixels, centres = problem.data.shape[0] * problem.data.shape[1], len(spline.centres)
     benchmark.pedantic(
-        objective.loss_and_gradient,
-        args=(spline.flatten(),),
-        rounds=3 if backend == "numpy" else 30,
-        warmup_rounds=1,
+        objective.loss_and_gradient, args=(spline.flatten(),), rounds=rounds, warmup_rounds=1
     )
     seconds = benchmark.stats.stats.median
     benchmark.extra_info["ns per pixel and centre"] = 1e9 * seconds / (pixels * centres)
