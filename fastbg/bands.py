@@ -35,12 +35,16 @@ def sampled_bands(shape: tuple[int, int]) -> list[slice]:
     return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], 64)]
 
 
+def unwatched(rows: int) -> None:
+    """Nobody is told how far the work is."""
+
+
 def for_each_band(
     bands: Sequence[slice],
     threads: int,
     start: Callable[[], State],
     work: Callable[[slice, State], None],
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Callable[[int], None] = unwatched,
 ) -> list[State]:
     """Call ``work(rows, state)`` for every band, each thread with a state of its own.
 

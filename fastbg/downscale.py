@@ -14,7 +14,7 @@ from .stretch import Stretch
 LARGEST_SORTED = 64
 """Largest blocks that the C evaluator sorts; its scratch memory grows with their area."""
 
-EVERYTHING_COUNTS = -1.0
+ZEROS_COUNT = -1.0
 """In the place of `MISSING_LEVEL`, where zeros are values like any other."""
 
 Reduction = Callable[[np.ndarray], np.ndarray]
@@ -64,7 +64,7 @@ def downscale_weight(weight: Image, factor: int, function: str, threads: int = 1
     """Reduce a weight image, in [0, 1], by the same block function: (h, w, K), float32."""
 
     def medians(band: np.ndarray) -> np.ndarray:
-        low, high = _middle_values(band, factor, EVERYTHING_COUNTS)
+        low, high = _middle_values(band, factor, ZEROS_COUNT)
         return (low.astype(np.float64) + high) / 2
 
     def means(band: np.ndarray) -> np.ndarray:
@@ -78,14 +78,14 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
     h, w = -(-height // factor), -(-width // factor)
     out = np.empty((image.channels, h, w), np.float32)
     bands = row_bands(image.shape, factor)
-    rows = bands[0].stop
+    room = (image.channels, bands[0].stop, width)
 
     def work(rows: slice, buffer: np.ndarray) -> None:
         top = rows.start // factor
         blocks = reduction(image.read(rows, buffer))
         out[:, top : top + blocks.shape[1]] = blocks
 
-    for_each_band(bands, threads, lambda: np.empty((image.channels, rows, width), np.float32), work)
+    for_each_band(bands, threads, lambda: np.empty(room, np.float32), work)
     return np.moveaxis(out, 0, 2)
 
 

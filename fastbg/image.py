@@ -30,7 +30,7 @@ class Samples(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples, in native byte order."""
+        """Of the samples."""
 
     def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
         """Some rows, (K, n, W): in ``out[:, :n]`` if that is given and of use."""
@@ -47,8 +47,9 @@ class Image:
     shape : (H, W)
     read : callable
         ``read(rows, out)`` gives some consecutive rows, (K, n, W) float32 with contiguous planes,
-        in linear units. It may fill ``out``, (K, at least n, W) float32, or lend memory of its
-        own, which must not be changed. Safe from several threads.
+        in linear units. It may fill ``out``, (K, at least n, W) float32, and is then valid until
+        that is used again, or lend memory of its own, which must not be changed. Safe from several
+        threads.
     """
 
     channels: int
@@ -113,15 +114,17 @@ class Image:
         convert = _conversion(source.dtype, bounds)
 
         def read(rows: slice, out: np.ndarray) -> np.ndarray:
-            usable = convert is None and source.dtype == np.float32
-            band = source.read_rows(rows, out if usable else None)
-            if usable and band.dtype.isnative and band[0].flags.c_contiguous:
+            as_it_is = convert is None and source.dtype == np.float32
+            band = source.read_rows(rows, out if as_it_is else None)
+            flags = band[0].flags
+            if as_it_is and band.dtype.isnative and flags.c_contiguous and flags.aligned:
                 return band
             out = out[:, : band.shape[1]]
-            if convert:
-                convert(band, out)
-            else:
-                with np.errstate(over="ignore"):  # beyond float32 is infinite: missing
+            # Beyond float32 is infinite, and a NaN of any kind is one: both are missing.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if convert:
+                    convert(band, out)
+                else:
                     out[:] = band
             return out
 

@@ -1,9 +1,10 @@
 """Exact quantiles of images that are read in bands.
 
 A pass over the bands counts the samples in windows of 65536 bins (see `fastbg.backends.c.count`).
-The first windows lie around a guess, and have a bin for each float: if the wanted order statistics
-are in them, one pass is enough. Else a pass with a window over all floats, of 65536 to a bin, and
-one with windows over the bins that matter find them. Guesses come from a sample of the image.
+The first windows lie around a guess, mostly with a bin for each float: if the wanted order
+statistics are in them, one pass is enough. A bin of several floats takes another pass, over that
+bin; a wrong guess takes two, the first with a window over all floats. Guesses come from a sample
+of the image.
 """
 
 from __future__ import annotations
@@ -14,10 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backends import c
-from .bands import for_each_band, row_bands, sampled_bands
+from .bands import for_each_band, row_bands, sampled_bands, unwatched
+from .errors import InputError
 from .image import Image, is_valid
 
 BINS = 1 << 16
+STANDARD_ERRORS = 3
+"""How far from a wanted probability the sample is asked, in standard errors."""
+
+MOST_PASSES = 5
+"""More than any image takes that is the same whenever it is read."""
+
 EVERYTHING = (0, 16)
 """The window over all floats: first key, and the logarithm of the number of keys in a bin."""
 
@@ -38,10 +46,6 @@ def value_of(keys: np.ndarray) -> np.ndarray:
     keys = np.asarray(keys, np.uint32)
     bits = np.where(keys >> 31, keys ^ np.uint32(0x80000000), ~keys)
     return bits.astype(np.uint32).view(np.float32).astype(np.float64)
-
-
-def _silently(rows: int) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,12 @@ def numpy_count(
         counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
 
 
+def _window(low: int, high: int) -> tuple[int, int]:
+    """The finest window around the keys from one to another."""
+    shift = ((high - low) // BINS).bit_length()
+    return max(0, (low + high) // 2 - (BINS << shift) // 2), shift
+
+
 class _Channel:
     """The search for the order statistics of one channel."""
 
@@ -102,12 +112,11 @@ class _Channel:
         self.tally: np.ndarray | None = None
         self.ranks = np.empty((0, 2), np.int64)
         self.keys: dict[int, int] = {}
-        windows = {EVERYTHING}
-        if guess is not None and np.isfinite(guess).all():
-            # The first and the last are known from the tally.
-            inside = (probabilities > 0) & (probabilities < 1)
-            first = key_of(guess[inside]).astype(np.int64) - BINS // 2
-            windows = {(max(0, key), 0) for key in first.tolist()}
+        # The first and the last are known from the tally.
+        inside = (probabilities > 0) & (probabilities < 1)
+        windows = {EVERYTHING} if inside.any() else set()
+        if guess is not None and np.isfinite(guess[inside]).all():
+            windows = {_window(*keys) for keys in key_of(guess[inside]).tolist()}
         self._set_windows(windows)
 
     def _set_windows(self, windows: set[tuple[int, int]]) -> None:
@@ -152,7 +161,7 @@ class _Channel:
     def total(self, field: int) -> int:
         return 0 if self.tally is None else int(self.tally[field])
 
-    def around(self) -> np.ndarray:
+    def neighbours(self) -> np.ndarray:
         """The order statistics below and above each quantile, (P, 2) float64; NaN if none."""
         if not len(self.ranks):
             return np.full((self.probabilities.size, 2), np.nan)
@@ -169,8 +178,8 @@ class Quantiles:
     ----------
     channels : int
     probabilities : sequence of float in [0, 1]
-    guess : ndarray, (channels, P), optional
-        About where the quantiles are; without it, two passes are needed.
+    guess : ndarray, (channels, P, 2), optional
+        Between which values the quantiles are likely to be; without it, two passes are needed.
     """
 
     def __init__(
@@ -201,15 +210,15 @@ class Quantiles:
         return sum(channel.total(field) for channel in self._channels)
 
     def values(
-        self, convert: Callable[[np.ndarray], np.ndarray] = lambda around: around
+        self, convert: Callable[[np.ndarray], np.ndarray] = lambda neighbours: neighbours
     ) -> np.ndarray:
         """The quantiles with linear interpolation (`numpy.quantile`'s default), (K, P) float64.
 
         NaN where no value counts. The two order statistics around each quantile are exact, and
         ``convert``, a monotone map of (K, P, 2), is applied to them instead of to every sample.
         """
-        around = convert(np.stack([channel.around() for channel in self._channels]))
-        low, high = around[..., 0], around[..., 1]
+        neighbours = convert(np.stack([channel.neighbours() for channel in self._channels]))
+        low, high = neighbours[..., 0], neighbours[..., 1]
         last = [max(0, channel.total(VALID) - 1) for channel in self._channels]
         position = self.probabilities * np.array(last)[:, np.newaxis]
         return low + (position - np.floor(position)) * (high - low)
@@ -225,7 +234,7 @@ def quantiles(
     threads: int,
     samples: Image | None = None,
     guess: np.ndarray | None = None,
-    advance: Callable[[int], None] = _silently,
+    advance: Callable[[int], None] = unwatched,
 ) -> Quantiles:
     """Exact quantiles of an image over the valid samples of itself or of another one.
 
@@ -236,8 +245,8 @@ def quantiles(
     threads : int
     samples : Image, optional
         Decides which values count: those whose sample is not missing.
-    guess : ndarray, (K, P), optional
-        About where they are; by default, from a sample of the image.
+    guess : ndarray, (K, P, 2), optional
+        Between which values they are likely to be; by default, from a sample of the image.
     advance : callable, optional
         Called with the rows done in the first pass over the whole image.
     """
@@ -251,13 +260,20 @@ def quantiles(
 def guess_quantiles(
     image: Image, probabilities: Sequence[float], threads: int, samples: Image | None = None
 ) -> np.ndarray | None:
-    """The quantiles of a sample of a large image, (K, P); None for a small one."""
+    """Between which values quantiles of a large image are likely to be, (K, P, 2), by a sample.
+
+    None for a small image, or where a first pass finds them without a guess.
+    """
+    wanted = np.array(probabilities)
     bands = sampled_bands(image.shape)
-    if not bands:
+    if not bands or not ((wanted > 0) & (wanted < 1)).any():
         return None
-    found = Quantiles(image.channels, probabilities)
+    sampled = image.shape[1] * sum(rows.stop - rows.start for rows in bands)
+    margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
+    around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
+    found = Quantiles(image.channels, around.ravel().tolist())
     search(found, image, bands, threads, samples)
-    return found.values()
+    return found.values().reshape(image.channels, -1, 2)
 
 
 def search(
@@ -266,7 +282,7 @@ def search(
     bands: Sequence[slice],
     threads: int,
     samples: Image | None = None,
-    advance: Callable[[int], None] = _silently,
+    advance: Callable[[int], None] = unwatched,
 ) -> None:
     """Go over the bands until the quantiles are known."""
 
@@ -274,9 +290,12 @@ def search(
         values = image.read(rows, buffers[0])
         return values, samples.read(rows, buffers[1]) if samples else values
 
-    while not found.known:
+    for _ in range(MOST_PASSES):
+        if found.known:
+            return
         count_pass(found, image, bands, threads, read, 2, advance)
-        advance = _silently
+        advance = unwatched
+    raise InputError("the image has changed while it was read: leave it alone, and try again")
 
 
 def count_pass(
@@ -286,7 +305,7 @@ def count_pass(
     threads: int,
     read: Read,
     planes: int,
-    advance: Callable[[int], None] = _silently,
+    advance: Callable[[int], None] = unwatched,
 ) -> None:
     """One pass over the bands.
 
@@ -297,8 +316,8 @@ def count_pass(
     read : callable
         Gets rows and buffers, (planes, K, at least n, W) float32.
     """
-    rows = max(band.stop - band.start for band in bands)
-    room = (planes, image.channels, rows, image.shape[1])
+    tallest = max(band.stop - band.start for band in bands)
+    room = (planes, image.channels, tallest, image.shape[1])
 
     def start() -> tuple[np.ndarray, list[Counts]]:
         return np.empty(room, np.float32), found.start_counting()

@@ -135,11 +135,11 @@ def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Co
             [0, 0.5, 1],
             threads,
             samples=image,
-            guess=result.fit.levels,
+            guess=np.stack([result.fit.levels] * 2, axis=2),
             advance=advance,
         )
         # The inverse stretch is monotone: order statistics may pass it instead of every sample.
-        statistics = found.values(lambda around: model.stretch.invert(around)[0])
+        statistics = found.values(lambda neighbours: model.stretch.invert(neighbours)[0])
         reporting.add_statistics(result.report, "background", statistics)
         result.report["counts"]["held"] = found.total(NEGATIVE) + found.total(ABOVE_1)
         return plan_correction(

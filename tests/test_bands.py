@@ -2,89 +2,201 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastbg.bands import BAND_PIXELS, BLOCK_ROWS, for_each_band, row_bands, sampled_bands
+from fastbg.bands import (
+    BAND_PIXELS,
+    BLOCK_ROWS,
+    SAMPLED_PIXELS,
+    for_each_band,
+    row_bands,
+    sampled_bands,
+)
+
+heights, widths = st.integers(1, 50_000), st.integers(1, 600_000)
+THREADS = [1, 2, 5]
 
 
-@given(st.integers(1, 5000), st.integers(1, 10**6), st.sampled_from([1, 2, 3, 8, 16, 100, 10_000]))
+class Trouble(Exception):
+    pass
+
+
+@given(heights, widths, st.integers(1, 300))
 def test_bands_cover_every_row_once(height, width, unit):
     bands = row_bands((height, width), unit)
-    assert [row for band in bands for row in range(band.start, band.stop)] == list(range(height))
-    sizes = [band.stop - band.start for band in bands]
-    assert all(size % unit == 0 for size in sizes[:-1])
-    assert len(set(sizes[:-1])) <= 1
-    if sizes[0] > max(unit, 1):
-        assert sizes[0] * width <= BAND_PIXELS
+    edges = [0, *(rows.stop for rows in bands)]
+    assert [rows.start for rows in bands] == edges[:-1]
+    assert edges[-1] == height
+    assert all(rows.start < rows.stop for rows in bands)
+    assert all(rows.start % unit == 0 for rows in bands)
+    assert len({rows.stop - rows.start for rows in bands[:-1]}) <= 1
 
 
-def test_bands_suit_the_tiled_evaluator():
-    assert row_bands((4000, 6000))[0].stop % BLOCK_ROWS == 0
+@given(heights, widths, st.integers(1, 300))
+def test_bands_hold_few_pixels_but_a_unit_at_least(height, width, unit):
+    rows = row_bands((height, width), unit)[0].stop
+    assert rows * width <= max(BAND_PIXELS, unit * width)
+    # Not fewer than they could hold, but for the blocks of the evaluator.
+    assert rows == height or (rows + max(unit, BLOCK_ROWS)) * width > BAND_PIXELS
 
 
-@pytest.mark.parametrize("shape", [(4000, 6000), (4001, 5999), (2100, 1000)])
-def test_a_sample_is_an_eighth_of_the_rows(shape):
-    bands = sampled_bands(shape)
-    rows = [row for band in bands for row in range(band.start, band.stop)]
-    assert len(set(rows)) == len(rows)
-    assert max(rows) < shape[0]
-    assert len(rows) == pytest.approx(shape[0] / 8, rel=0.03)
+@pytest.mark.parametrize(
+    ("width", "rows"), [(1, BAND_PIXELS), (6000, 32), (7000, 32), (10_000, 16), (20_000, 13)]
+)
+def test_bands_are_whole_blocks_of_the_evaluator_where_they_have_room(width, rows):
+    assert row_bands((1 << 20, width))[0] == slice(0, rows)
 
 
-def test_small_images_are_not_sampled():
-    assert sampled_bands((1000, 1000)) == []
+@pytest.mark.parametrize("width", [BAND_PIXELS, BAND_PIXELS + 1, 10 * BAND_PIXELS])
+def test_very_wide_images_are_cut_into_single_units(width):
+    assert row_bands((3, width)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert row_bands((10, width), 8) == [slice(0, 8), slice(8, 10)]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5, 100])
-def test_every_band_is_worked_on_once_and_told_in_order(threads):
-    bands = [slice(i, i + 1) for i in range(40)]
-    told = []
-    states = for_each_band(bands, threads, list, lambda rows, own: own.append(rows), told.append)
-    assert len(states) == min(threads, 40)
-    assert sorted(rows.start for own in states for rows in own) == list(range(40))
-    assert told == [rows.stop for rows in bands]
+def test_no_rows_no_bands():
+    assert row_bands((0, 5)) == []
 
 
-def test_no_two_threads_share_a_state():
-    def work(rows, busy):
-        assert busy.acquire(blocking=False)
-        time.sleep(0.001)
-        busy.release()
+@given(heights, widths)
+def test_samples_lie_inside_large_images_only(height, width):
+    bands = sampled_bands((height, width))
+    assert bool(bands) == (height * width >= SAMPLED_PIXELS)
+    assert all(0 <= rows.start < rows.stop <= height for rows in bands)
+    assert all(a.stop <= b.start for a, b in pairwise(bands))
 
-    for_each_band([slice(i, i + 1) for i in range(60)], 4, threading.Lock, work)
+
+@pytest.mark.parametrize("height", [4000, 4001, 4063, 64, 640])
+def test_samples_are_an_eighth_of_the_rows_evenly_spread(height):
+    bands = sampled_bands((height, SAMPLED_PIXELS))
+    rows = np.concatenate([np.arange(band.start, band.stop) for band in bands])
+    assert rows.size == pytest.approx(height / 8, abs=8)
+    gaps = np.diff([0, *rows, height])
+    assert gaps.max() <= 64
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_errors_end_the_work(threads):
-    done = []
+@pytest.mark.parametrize("threads", [0, *THREADS])
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_every_band_is_done_once_with_a_state_of_the_thread(threads, count):
+    bands = [slice(i, i + 1) for i in range(count)]
+    at_work = threading.Semaphore(max(1, threads))
 
     def work(rows, state):
-        done.append(rows.start)
-        if rows.start == 5:
-            raise ValueError("band 5")
+        assert state["free"]
+        assert at_work.acquire(blocking=False), "more threads than asked for"
+        state["free"] = False
+        state["done"].append(rows)
+        state["free"] = True
+        at_work.release()
 
-    with pytest.raises(ValueError, match="band 5"):
-        for_each_band([slice(i, i + 1) for i in range(1000)], threads, lambda: None, work)
-    assert len(done) < 1000
+    states = for_each_band(bands, threads, lambda: {"free": True, "done": []}, work)
+    assert len(states) == max(1, min(threads, count))
+    assert len({id(state) for state in states}) == len(states)
+    assert sorted(rows.start for state in states for rows in state["done"]) == list(range(count))
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_work_at_the_same_time_on_states_that_nobody_else_has():
+    together = threading.Barrier(3, timeout=30)
+    shared = []
+
+    def work(rows, state):
+        shared.append(state["taken"])
+        state["taken"] = True
+        together.wait()
+        state["taken"] = False
+        together.wait()
+
+    # Several rounds, so that states are handed on.
+    for_each_band([slice(i, i + 1) for i in range(12)], 3, lambda: {"taken": False}, work)
+    assert shared == [False] * 12
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_nothing_to_do(threads):
+    states = for_each_band([], threads, lambda: "state", pytest.fail, pytest.fail)
+    assert states == ["state"]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_advance_is_called_in_order_from_the_calling_thread(threads):
+    here, ends = threading.get_ident(), []
+    done = set()
+
+    def advance(row):
+        assert threading.get_ident() == here
+        assert row in done
+        ends.append(row)
+
+    bands = [slice(i, i + 7) for i in range(0, 210, 7)]
+    for_each_band(bands, threads, lambda: None, lambda rows, _: done.add(rows.stop), advance)
+    assert ends == [rows.stop for rows in bands]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("failing", [0, 3, 199])
+def test_what_work_raises_ends_it(threads, failing):
+    failed, ends = threading.Event(), []
+    later = []
+
+    def work(rows, _):
+        if rows.start == failing:
+            failed.set()
+            raise Trouble(rows.start)
+        if rows.start > failing + threads:
+            # The others are held until the failure has gone round.
+            failed.wait(30)
+            later.append(rows.start)
+            time.sleep(0.001)
+
+    bands = [slice(i, i + 1) for i in range(200)]
+    with pytest.raises(Trouble, match=str(failing)):
+        for_each_band(bands, threads, lambda: None, work, ends.append)
+    assert ends == list(range(1, failing + 1))
+    assert len(later) < 150
+
+
+@pytest.mark.parametrize("threads", THREADS)
 def test_what_advance_raises_ends_the_work(threads):
-    done = []
+    done, ended = [], threading.Event()
 
-    def advance(rows):
-        if rows == 3:
-            raise KeyboardInterrupt
+    def work(rows, _):
+        if rows.start > 5 + threads:
+            ended.wait(30)
+            time.sleep(0.001)
+        done.append(rows.start)
 
-    with pytest.raises(KeyboardInterrupt):
-        for_each_band(
-            [slice(i, i + 1) for i in range(1000)],
-            threads,
-            lambda: None,
-            lambda rows, state: done.append(rows),
-            advance,
-        )
-    assert len(done) < 1000
+    def advance(row):
+        if row == 5:
+            ended.set()
+            raise Trouble("enough")
+
+    bands = [slice(i, i + 1) for i in range(200)]
+    with pytest.raises(Trouble, match="enough"):
+        for_each_band(bands, threads, lambda: None, work, advance)
+    assert len(done) < 150
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_what_start_raises_comes_out_before_any_work(threads):
+    def start():
+        raise Trouble("no memory")
+
+    with pytest.raises(Trouble):
+        for_each_band([slice(0, 1)] * 9, threads, start, pytest.fail)
+
+
+def test_results_do_not_depend_on_threads():
+    numbers = np.arange(1000)
+
+    def work(rows, total):
+        total += numbers[rows].sum()
+
+    bands = row_bands((1000, BAND_PIXELS // 16))
+    assert len(bands) > 10
+    for threads in THREADS:
+        totals = for_each_band(bands, threads, lambda: np.zeros(1, np.int64), work)
+        assert np.sum(totals) == numbers.sum()

@@ -76,3 +76,18 @@ def test_masked_points_take_the_median(rng):
     median = np.median(data, axis=(0, 1))
     expected = [median[0], data[2, 3, 1], 0.25 * data[2, 3, 2] + 0.75 * median[2]]
     assert found == pytest.approx(expected)
+
+
+def test_float32_images_start_from_the_same_values(rng):
+    # As the pipeline gives them: planar, float32, with missing pixels that have no weight.
+    planes, weight = rng.random((2, 3, 13, 8), np.float32)
+    planes[0, 3:5], weight[0, 3:5] = np.nan, 0
+    weight[1, 6:] = 0
+    data, weight = np.moveaxis(planes, 0, 2), np.moveaxis(weight, 0, 2)
+    points, y, x = rng.random((50, 2)), centres(13), centres(8)
+    found = initial_values(points, data, weight, y, x)
+    assert found.dtype == np.float64
+    assert np.isfinite(found).all()
+    double = initial_values(points, data.astype(np.float64), weight.astype(np.float64), y, x)
+    # The mean of two middle values is rounded as they are.
+    assert found == pytest.approx(double, rel=2**-23)

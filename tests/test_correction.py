@@ -2,20 +2,36 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from images import image_of, set_band_pixels
+from images import filling, image_of, recorded
 from tolerances import FLOAT32_SAMPLES
 
-from fastbg.correction import plan_correction
+from fastbg import bands as bands_module
+from fastbg.backends import c
+from fastbg.correction import Correction, plan_correction
 from fastbg.image import is_valid
+from fastbg.order_statistics import quantiles
+
+MODES = ["subtract", "divide"]
+
+
+@pytest.fixture(params=["c", "numpy"], autouse=True)
+def way(request, monkeypatch):
+    """Everything here holds with and without the C evaluator."""
+    if request.param == "numpy":
+        monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    elif c.unavailable():
+        pytest.skip(c.unavailable())
 
 
 @pytest.fixture
 def case(rng):
-    """An image with missing samples of every kind, its model, and what is valid."""
+    """Planes with missing samples of every kind, their model, and what is valid."""
     model = (0.1 + 0.05 * rng.random((3, 12, 15))).astype(np.float32)
     planes = model + rng.normal(0.02, 0.05, model.shape).astype(np.float32)
     planes[0, :2], planes[1, 3], planes[2, 5, 5], planes[2, 6, 6] = 0, np.nan, np.inf, -np.inf
     planes[0, 0, 3] = -5e-9
+    # Zeros of either sign, and NaN with other bits than usual.
+    planes[0, 0, 4], planes.view(np.uint32)[1, 3, :2] = -0.0, (0xFFC00123, 0x7FC0BEEF)
     return planes, model, is_valid(planes)
 
 
@@ -23,18 +39,15 @@ def medians_of(planes, valid):
     return np.nanmedian(np.where(valid, planes, np.nan).astype(np.float64), axis=(1, 2))
 
 
-def correct(planes, model, mode, pedestal, threads=1):
-    """The corrected planes, and the levels that were put back."""
-    valid = is_valid(planes)
-    correction = plan_correction(
-        image_of(planes),
-        image_of(model),
-        medians_of(planes, valid),
-        medians_of(model, valid),
-        mode,
-        pedestal,
-        threads,
-    )
+def planned(planes, model, valid, mode, pedestal, threads=1):
+    """The correction with the medians that a job would give it."""
+    medians = medians_of(planes, valid), medians_of(model, valid)
+    return plan_correction(image_of(planes), image_of(model), *medians, mode, pedestal, threads)
+
+
+def correct(planes, model, valid, mode, pedestal):
+    """The corrected planes, and the levels."""
+    correction = planned(planes, model, valid, mode, pedestal)
     return correction.corrected().planes(), correction.levels
 
 
@@ -48,12 +61,13 @@ def levels_by_policy(model, valid, pedestal, mode):
     }.get(pedestal, np.full(3, pedestal))
 
 
-@pytest.mark.parametrize("mode", ["subtract", "divide"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pedestal", ["model-median", "neutral", "none", 0.125, 0, -0.5])
 def test_policies(case, mode, pedestal):
     planes, model, valid = case
-    corrected, levels = correct(planes, model, mode, pedestal)
+    corrected, levels = correct(planes, model, valid, mode, pedestal)
     expected_levels = levels_by_policy(model, valid, pedestal, mode)
+    assert levels.dtype == np.float64
     assert levels == pytest.approx(expected_levels, rel=1e-12)
 
     level = expected_levels[:, None, None]
@@ -73,10 +87,12 @@ def test_policies(case, mode, pedestal):
         ("divide", 3.0),
     ],
 )
-def test_missing_samples_keep_every_bit_and_inputs_stay(case, mode, pedestal):
+@pytest.mark.parametrize("brightness", [0.2, 20.0])
+def test_missing_samples_keep_every_bit_and_inputs_stay(case, mode, pedestal, brightness):
     planes, model, valid = case
+    planes[0, 6, 6] = brightness
     before, model_before = planes.copy(), model.copy()
-    corrected, _ = correct(planes, model, mode, pedestal)
+    corrected, _ = correct(planes, model, valid, mode, pedestal)
     assert corrected[~valid].tobytes() == before[~valid].tobytes()
     assert planes.tobytes() == before.tobytes()
     assert model.tobytes() == model_before.tobytes()
@@ -86,7 +102,7 @@ def test_missing_samples_keep_every_bit_and_inputs_stay(case, mode, pedestal):
 @pytest.mark.parametrize("pedestal", ["none", 5.0, "model-median"])
 def test_nothing_is_clipped(case, pedestal):
     planes, model, valid = case
-    corrected, levels = correct(planes, model, "subtract", pedestal)
+    corrected, levels = correct(planes, model, valid, "subtract", pedestal)
     sky = (planes - model)[valid]
     assert corrected[valid].max() - corrected[valid].min() >= sky.max() - sky.min() - np.ptp(levels)
     if pedestal == "none":
@@ -95,19 +111,20 @@ def test_nothing_is_clipped(case, pedestal):
         assert corrected[valid].max() > 5
 
 
-def test_the_median_of_the_sky_stays_where_it_was(rng):
+def test_the_median_of_the_sky_stays_where_it_was():
     model = np.linspace(0.1, 0.3, 400, dtype=np.float32).reshape(1, 20, 20)
-    corrected, _ = correct(model.copy(), model, "subtract", "model-median")
+    valid = np.ones(model.shape, bool)
+    corrected, _ = correct(model.copy(), model, valid, "subtract", "model-median")
     assert corrected == pytest.approx(0.2, abs=FLOAT32_SAMPLES)
 
 
-def ancestors_way(image, model, valid):
+def ancestors_way(planes, model, valid):
     """As the ancestor does it: minimum to zero, plus the median of the input, over the maximum."""
-    planes = []
-    for plane, background, used in zip(image, model, valid, strict=True):
+    result = []
+    for plane, background, used in zip(planes, model, valid, strict=True):
         difference = (plane - background).astype(np.float64)
-        planes.append(difference - difference[used].min() + np.median(plane[used]))
-    corrected = np.array(planes)
+        result.append(difference - difference[used].min() + np.median(plane[used]))
+    corrected = np.array(result)
     return corrected / max(corrected[valid].max(), 1)
 
 
@@ -115,40 +132,119 @@ def ancestors_way(image, model, valid):
 def test_ancestor(case, brightness):
     planes, model, valid = case
     planes[0, 6, 6] = brightness
-    corrected, _ = correct(planes, model, "subtract", "ancestor")
+    correction = planned(planes, model, valid, "subtract", "ancestor")
+    corrected = correction.corrected().planes()
     expected = ancestors_way(planes, model, valid)
     assert corrected[valid] == pytest.approx(expected[valid], rel=4 * FLOAT32_SAMPLES)
     assert corrected[valid].max() <= 1
+    # The smallest difference of each channel becomes the median of the input.
+    medians = medians_of(planes, valid)
+    for plane, used, median in zip(corrected, valid, medians, strict=True):
+        assert plane[used].min() * correction.divisor == pytest.approx(median, abs=1e-6)
+    # Divided is what exceeds 1, and nothing else: then the brightest becomes 1.
+    if correction.divisor == 1:
+        assert brightness == 1
+    else:
+        assert corrected[valid].max() == pytest.approx(1, abs=2**-23)
+
+
+def test_the_ancestor_does_not_divide_what_stays_below_1(case):
+    planes, model, valid = case
+    correction = planned(planes, model, valid, "subtract", "ancestor")
+    assert correction.divisor == 1
+    assert correction.corrected().planes()[valid].max() < 1
+
+
+def test_differences_of_zero_count_for_the_ancestor(case):
+    _, model, _ = case
+    # Nothing of the image is missing, but much of what is left of it is exactly zero.
+    planes = model.copy()
+    planes[:, 5:] += np.float32(0.01)
+    correction = planned(planes, model, np.ones(model.shape, bool), "subtract", "ancestor")
+    medians = np.median(planes.astype(np.float64), axis=(1, 2))
+    assert np.array_equal(correction.levels, medians)
+
+
+def test_the_ancestor_is_the_same_for_any_bands_and_threads(case, monkeypatch):
+    planes, model, valid = case
+    planes[0, 6, 6] = 20
+    whole = planned(planes, model, valid, "subtract", "ancestor")
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", 30)
+    # Large images are sampled first.
+    for sampled in (1 << 21, 100):
+        monkeypatch.setattr(bands_module, "SAMPLED_PIXELS", sampled)
+        for threads in (1, 2, 5):
+            other = planned(planes, model, valid, "subtract", "ancestor", threads)
+            assert np.array_equal(other.levels, whole.levels)
+            assert other.divisor == whole.divisor
 
 
 def test_dividing_by_nothing_gives_no_infinity(case):
     planes, model, valid = case
     model[1, 8, 8] = 0
-    corrected, _ = correct(planes, model, "divide", "model-median")
+    corrected, _ = correct(planes, model, valid, "divide", "model-median")
     assert np.isfinite(corrected[valid]).all()
+    assert corrected[1, 8, 8] == planes[1, 8, 8], "there is nothing to divide by"
 
 
-@pytest.mark.parametrize("pedestal", ["model-median", "ancestor"])
-def test_bands_and_threads_do_not_show(case, monkeypatch, pedestal):
+@pytest.mark.parametrize("divisor", [1.0, 2.5])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wrap", [lambda image: image, filling], ids=["lends", "fills"])
+def test_read_gives_image_background_and_corrected(case, mode, divisor, wrap):
+    planes, model, valid = case
+    levels = np.array([0.1, 0.2, 0.3])
+    correction = Correction(wrap(image_of(planes)), wrap(image_of(model)), mode, levels, divisor)
+    whole = correction.corrected()
+    assert whole.shape == (12, 15)
+    assert whole.channels == 3
+    taken_out = planes - model if mode == "subtract" else planes / model
+    level = levels[:, None, None].astype(np.float32)
+    expected = (taken_out + level if mode == "subtract" else taken_out * level) / divisor
+    assert whole.planes()[valid] == pytest.approx(expected[valid], rel=FLOAT32_SAMPLES, abs=1e-7)
+    for rows in (slice(0, 12), slice(0, 1), slice(3, 8), slice(11, 12)):
+        for spare in (0, 4):
+            buffers = np.full((3, 3, rows.stop - rows.start + spare, 15), np.nan, np.float32)
+            samples, background, corrected = correction.read(rows, buffers)
+            assert samples.tobytes() == planes[:, rows].tobytes()
+            assert background.tobytes() == model[:, rows].tobytes()
+            assert corrected.dtype == np.float32
+            assert corrected.tobytes() == whole.planes()[:, rows].tobytes()
+            assert corrected.tobytes() == whole.rows(rows).tobytes()
+
+
+def test_image_and_background_are_read_once_for_each_band(case):
     planes, model, _ = case
-    whole, levels = correct(planes, model, "subtract", pedestal)
-    set_band_pixels(monkeypatch, 40)
-    for threads in (1, 3):
-        found, of_bands = correct(planes, model, "subtract", pedestal, threads)
-        assert found.tobytes() == whole.tobytes()
-        assert np.array_equal(of_bands, levels)
+    image, image_reads = recorded(image_of(planes))
+    background, background_reads = recorded(image_of(model))
+    correction = Correction(image, background, "subtract", np.zeros(3))
+    correction.corrected().rows(slice(2, 5))
+    assert image_reads == background_reads == [slice(2, 5)]
 
 
-def test_some_rows_with_what_they_are_made_of(case):
-    planes, model, _ = case
-    valid, levels = is_valid(planes), np.zeros(3)
-    correction = plan_correction(
-        image_of(planes), image_of(model), levels, levels, "subtract", "none"
-    )
-    buffers, rows = np.zeros((3, 3, 9, 15), np.float32), slice(4, 9)
-    samples, background, corrected = correction.read(rows, buffers)
-    assert samples.tobytes() == planes[:, rows].tobytes()
-    assert np.array_equal(background, model[:, rows])
-    whole = correction.corrected().planes()[:, rows]
-    assert np.array_equal(corrected, whole, equal_nan=True)
-    assert corrected[valid[:, rows]].tobytes() == whole[valid[:, rows]].tobytes()
+@pytest.mark.parametrize("pedestal", ["model-median", "neutral", "none", 0.25])
+def test_only_the_ancestor_has_to_look_at_the_image(case, pedestal):
+    planes, model, valid = case
+    image, reads = recorded(image_of(planes))
+    medians = medians_of(planes, valid), medians_of(model, valid)
+    plan_correction(image, image, *medians, "subtract", pedestal)
+    assert reads == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_statistics_of_the_corrected_image_are_those_of_its_planes(case, mode, monkeypatch):
+    planes, model, valid = case
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", 30)
+    correction = planned(planes, model, valid, mode, "neutral")
+    found = quantiles(correction.corrected(), [0, 0.5, 1], 2, samples=correction.image).values()
+    corrected = correction.corrected().planes()
+    for plane, used, statistics in zip(corrected, valid, found, strict=True):
+        own = plane[used].astype(np.float64)
+        assert statistics.tolist() == pytest.approx([own.min(), np.median(own), own.max()])
+
+
+def test_c_subtracts_as_numpy_does_bit_for_bit(case, monkeypatch):
+    planes, model, valid = case
+    corrected, _ = correct(planes, model, valid, "subtract", "model-median")
+    monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    by_numpy, _ = correct(planes, model, valid, "subtract", "model-median")
+    assert corrected.tobytes() == by_numpy.tobytes()

@@ -4,12 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from images import FLOAT32, image_of, set_band_pixels
+from images import filling, image_of
 
+from fastbg import bands as bands_module
 from fastbg import downscale as module
 from fastbg.backends import c
-from fastbg.downscale import block_centres, downscale, downscale_weight
-from fastbg.image import MISSING_LEVEL, Image, is_valid
+from fastbg.downscale import (
+    LARGEST_SORTED,
+    ZEROS_COUNT,
+    block_centres,
+    downscale,
+    downscale_weight,
+    numpy_middle_values,
+)
+from fastbg.image import MISSING_LEVEL, is_valid
 from fastbg.stretch import Stretch
 
 STRETCH = Stretch(
@@ -18,6 +26,11 @@ STRETCH = Stretch(
 MONO = Stretch(np.array([0.05]), np.array([0.2]), np.array([0.1]))
 
 FUNCTIONS = {"median": np.median, "mean": np.mean}
+
+# Of one rounding from float64 to float32.
+ROUNDED = 1.001 * 2**-24
+
+needs_c = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
 
 
 def by_loops(samples, valid, factor, function):
@@ -32,14 +45,21 @@ def by_loops(samples, valid, factor, function):
 
 
 def stretched_first(image, stretch, factor, function):
-    stretched = np.moveaxis(stretch.apply(image.planes().astype(np.float64)), 0, 2)
-    return by_loops(stretched, np.moveaxis(is_valid(image.planes()), 0, 2), factor, function)
+    planes = image.planes()
+    stretched = np.moveaxis(stretch.apply(planes.astype(np.float64)), 0, 2)
+    return by_loops(stretched, np.moveaxis(is_valid(planes), 0, 2), factor, function)
 
 
 def sky(rng, shape, channels=3, missing=0.0):
-    samples = rng.uniform(0.03, 0.4, (*shape, channels)).astype(np.float32)
-    samples[rng.random(samples.shape) < missing] = 0
-    return Image.from_samples(samples)
+    planes = rng.uniform(0.03, 0.4, (channels, *shape)).astype(np.float32)
+    planes[rng.random(planes.shape) < missing] = 0
+    planes[rng.random(planes.shape) < missing / 4] = np.nan
+    planes[rng.random(planes.shape) < missing / 4] = np.inf
+    return image_of(planes)
+
+
+def is_planar_float32(array):
+    return array.dtype == np.float32 and np.moveaxis(array, 2, 0).flags.c_contiguous
 
 
 @settings(max_examples=60)
@@ -49,13 +69,17 @@ def sky(rng, shape, channels=3, missing=0.0):
     factor=st.integers(1, 45),
     missing=st.sampled_from([0.0, 0.2, 0.9]),
     function=st.sampled_from(sorted(FUNCTIONS)),
+    way=st.sampled_from(["c", "numpy"]),
     seed=st.integers(0, 999),
 )
-def test_equals_stretching_everything_first(height, width, factor, missing, function, seed):
+def test_equals_stretching_everything_first(height, width, factor, missing, function, way, seed):
     image = sky(np.random.default_rng(seed), (height, width), 1, missing)
-    found = downscale(image, MONO, factor, function)
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "numpy":
+            patch.setattr(c, "unavailable", lambda: "not wanted here")
+        found = downscale(image, MONO, factor, function)
     expected = stretched_first(image, MONO, factor, function)
-    np.testing.assert_allclose(found, expected, rtol=2 * FLOAT32, atol=1e-15)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDED, atol=1e-15)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -68,78 +92,69 @@ def test_colour_images(rng, function, shape, factor):
     image = sky(rng, shape, missing=0.3)
     found = downscale(image, STRETCH, factor, function)
     expected = stretched_first(image, STRETCH, factor, function)
-    assert found.dtype == np.float32
-    assert np.moveaxis(found, 2, 0).flags.c_contiguous
-    np.testing.assert_allclose(found, expected, rtol=2 * FLOAT32, atol=1e-15)
+    assert found.shape == expected.shape
+    assert is_planar_float32(found)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDED, atol=1e-15)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_bands_do_not_show(rng, monkeypatch, function):
+def test_bands_and_threads_do_not_show(rng, monkeypatch, function, threads):
     image = sky(rng, (70, 20), missing=0.2)
+    weight = image_of(rng.random((1, 70, 20)).astype(np.float32))
     whole = downscale(image, STRETCH, 3, function)
-    for pixels in (1, 150, 10_000):
-        set_band_pixels(monkeypatch, pixels)
-        for threads in (1, 3):
-            found = downscale(image, STRETCH, 3, function, threads)
+    whole_weight = downscale_weight(weight, 3, function)
+    for pixels in (1, 2 * 20, 7 * 20, 10**6):
+        monkeypatch.setattr(bands_module, "BAND_PIXELS", pixels)
+        for source, mask in ((image, weight), (filling(image), filling(weight))):
+            found = downscale(source, STRETCH, 3, function, threads)
             np.testing.assert_array_equal(found, whole)
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_c_and_numpy_agree(rng, monkeypatch, function):
-    image = sky(rng, (70, 45), missing=0.2)
-    found = downscale(image, STRETCH, 4, function)
-    monkeypatch.setattr(c, "unavailable", lambda: "not asked for")
-    by_numpy = downscale(image, STRETCH, 4, function)
-    # Medians are the same samples; means are sums in another order, then rounded to float32.
-    tolerance = 0 if function == "median" else FLOAT32
-    np.testing.assert_allclose(found, by_numpy, rtol=2 * tolerance)
-
-
-def test_c_means_equal_numpy_before_they_are_rounded(rng):
-    if c.unavailable():
-        pytest.skip(c.unavailable())
-    plane = sky(rng, (33, 47), 1, missing=0.3).planes()[0]
-    stretched = MONO.apply(np.where(is_valid(plane), plane, np.nan)[np.newaxis])
-    expected = module._mean(module._blocks(stretched, 8))[0]
-    found = c.block_means(plane, 0.05, 0.2, 0.1, 0.25, 8)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+            found = downscale_weight(mask, 3, function, threads)
+            np.testing.assert_array_equal(found, whole_weight)
 
 
 def test_factor_1_is_the_stretched_image(rng):
     image = sky(rng, (8, 9))
     found = downscale(image, STRETCH, 1, "median")
-    np.testing.assert_array_equal(
-        found, np.moveaxis(STRETCH.apply(image.planes()), 0, 2).astype(np.float32)
-    )
+    expected = np.moveaxis(STRETCH.apply(image.planes()), 0, 2).astype(np.float32)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_an_empty_block_is_missing(rng):
     planes = sky(rng, (8, 8)).planes().copy()
     planes[1, :4, 4:] = 0
     planes[2] = np.nan
-    image = image_of(planes)
-    found = downscale(image, STRETCH, 4, "median")
     expected = np.zeros((2, 2, 3), bool)
     expected[0, 1, 1] = expected[..., 2] = True
-    assert np.array_equal(np.isnan(found), expected)
+    for function in FUNCTIONS:
+        found = downscale(image_of(planes), STRETCH, 4, function)
+        assert np.array_equal(np.isnan(found), expected)
 
 
 def test_the_image_is_left_as_it_is(rng):
     image = sky(rng, (20, 20), missing=0.1)
-    before = image.planes().copy()
-    downscale(image, STRETCH, 4, "median")
-    assert np.array_equal(image.planes(), before)
+    before = image.planes().tobytes()
+    for function in FUNCTIONS:
+        downscale(image, STRETCH, 4, function)
+        downscale_weight(image, 4, function)
+    assert image.planes().tobytes() == before
 
 
+@pytest.mark.parametrize("way", ["c", "numpy"])
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("shape", [(16, 24), (17, 23), (1, 1), (3, 50)], ids=str)
-def test_weights_are_reduced_by_the_same_function(rng, function, shape):
-    weight = rng.random((*shape, 3), np.float32)
-    weight[rng.random(weight.shape) < 0.4] = 0  # a value like any other
-    found = downscale_weight(Image.from_samples(weight), 4, function)
-    expected = by_loops(weight.astype(np.float64), np.ones(weight.shape, bool), 4, function)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+def test_weights_are_reduced_by_the_same_function(rng, monkeypatch, function, shape, way):
+    if way == "numpy":
+        monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    planes = rng.random((3, *shape), np.float32)
+    # Zeros are weights like any other, and most masks are zeros and ones.
+    planes[1] = planes[1] < 0.6
+    planes[2, ::2] = 0
+    found = downscale_weight(image_of(planes), 4, function)
+    weight = np.moveaxis(planes, 0, 2).astype(np.float64)
+    expected = by_loops(weight, np.ones(weight.shape, bool), 4, function)
+    assert is_planar_float32(found)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDED)
 
 
 @given(size=st.integers(1, 500), factor=st.integers(1, 600))
@@ -149,16 +164,74 @@ def test_block_centres_are_the_means_of_pixel_centres(size, factor):
     assert block_centres(size, factor) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("factor", [1, 2, 3, 5, 8, 13, 64])
-@pytest.mark.parametrize("shape", [(16, 24), (17, 131), (1, 40), (40, 1), (70, 5)], ids=str)
-def test_c_finds_the_middle_values_that_numpy_finds(rng, factor, shape):
-    if c.unavailable():
-        pytest.skip(c.unavailable())
+SHAPES = [(16, 24), (17, 131), (1, 40), (40, 1), (70, 5)]
+FACTORS = [1, 2, 3, 5, 8, 13, LARGEST_SORTED]
+
+
+def samples_of_every_kind(rng, shape):
     plane = rng.normal(size=shape).astype(np.float32)
-    valid = rng.random(shape) < 0.7
-    valid[: shape[0] // 3] = False
-    plane[~valid] = np.nan
-    blocks = module._blocks(np.where(valid, plane, np.nan)[np.newaxis], factor)
-    expected = [values[0] for values in module.numpy_middle_values(blocks)]
-    found = c.block_medians(plane, factor, MISSING_LEVEL)
+    plane[rng.random(shape) < 0.3] = 0
+    plane[: shape[0] // 3] = np.nan
+    odd = np.array([-0.0, 1e-9, -1e-8, 1e-45, np.inf, -np.inf, 3e38, -3e38, 2e-8], np.float32)
+    return np.where(rng.random(shape) < 0.2, rng.choice(odd, shape), plane)
+
+
+@needs_c
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("least", [MISSING_LEVEL, ZEROS_COUNT])
+def test_c_finds_the_middle_values_that_numpy_finds(rng, factor, shape, least):
+    plane = samples_of_every_kind(rng, shape)
+    counts = is_valid(plane) if least == MISSING_LEVEL else np.isfinite(plane)
+    blocks = module._blocks(np.where(counts, plane, np.nan)[np.newaxis], factor)
+    expected = [values[0] for values in numpy_middle_values(blocks)]
+    found = c.block_medians(plane, factor, least)
+    # Zeros of both signs are equal, and may come in any order.
     assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("factor", [1, 3, 8])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_middle_values_are_those_of_a_sorted_block(rng, factor, shape):
+    plane = samples_of_every_kind(rng, shape)
+    low, high = module._middle_values(plane[np.newaxis], factor, MISSING_LEVEL)
+    for i, j in np.ndindex(low.shape[1:]):
+        block = plane[i * factor : (i + 1) * factor, j * factor : (j + 1) * factor]
+        ordered = np.sort(block[is_valid(block)])
+        n = ordered.size
+        expected = (ordered[(n - 1) // 2], ordered[n // 2]) if n else (np.nan, np.nan)
+        np.testing.assert_array_equal((low[0, i, j], high[0, i, j]), expected)
+
+
+@needs_c
+@pytest.mark.parametrize("factor", [LARGEST_SORTED, LARGEST_SORTED + 1, 100])
+def test_blocks_too_large_to_sort_in_c_have_the_same_medians(rng, monkeypatch, factor):
+    image = sky(rng, (150, 210), missing=0.2)
+    found = downscale(image, STRETCH, factor, "median")
+    monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    np.testing.assert_array_equal(downscale(image, STRETCH, factor, "median"), found)
+
+
+@needs_c
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_c_finds_the_means_that_numpy_finds(rng, factor, shape):
+    plane = samples_of_every_kind(rng, shape)
+    valid = is_valid(plane)
+    stretched = MONO.apply(np.where(valid, plane, np.nan)[np.newaxis].astype(np.float64))
+    expected = by_loops(np.moveaxis(stretched, 0, 2), valid[..., np.newaxis], factor, "mean")
+    own = (MONO.pedestal[0], MONO.scale[0], MONO.midtones[0], MONO.target)
+    found = c.block_means(plane, *own, factor)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected[..., 0], rtol=1e-12)
+
+
+@needs_c
+def test_c_sorts_any_number_of_blocks(rng):
+    # Vectors of blocks that are full, and that are not.
+    for columns in range(1, 71):
+        plane = rng.random((3, columns)).astype(np.float32)
+        low, high = c.block_medians(plane, 3, ZEROS_COUNT)
+        exact = plane.astype(np.float64)
+        expected = [np.median(exact[:, j : j + 3]) for j in range(0, columns, 3)]
+        assert ((low.astype(np.float64) + high) / 2)[0].tolist() == expected

@@ -185,3 +185,23 @@ def test_watch_counts_over_all_starts_and_may_end_the_fit(rng):
 
     with pytest.raises(Cancelled, match="enough"):
         fit_spline(problem, settings, reference, cancel)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_planar_float32_problems_are_fitted_as_any_other(rng, backend):
+    problem, _ = sky_problem(rng)
+    planes = np.moveaxis(problem.data, 2, 0).astype(np.float32)
+    planes[1, 3:6] = np.nan
+    weight = np.where(np.isnan(planes), 0, 1).astype(np.float32)
+    planar = replace(problem, data=np.moveaxis(planes, 0, 2), weight=np.moveaxis(weight, 0, 2))
+    double = replace(
+        problem,
+        data=np.ascontiguousarray(planar.data, np.float64),
+        weight=np.ascontiguousarray(planar.weight, np.float64),
+    )
+    before = planes.copy()
+    evaluator = base.choose(backend)[1]
+    found, expected = (fit_spline(p, QUICK, evaluator) for p in (planar, double))
+    assert same(found, expected)
+    assert found.losses == expected.losses
+    assert planes.tobytes() == before.tobytes()

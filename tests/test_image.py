@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,39 @@ def as_channels_last(samples):
     return samples[..., np.newaxis] if samples.ndim == 2 else samples
 
 
+def to_array(image):
+    return np.moveaxis(image.planes(), 0, 2)
+
+
+@dataclass(frozen=True)
+class File:
+    """Samples as a file gives them: into `out` where that is of use."""
+
+    planar: np.ndarray
+    native: bool = True
+
+    @property
+    def shape(self):
+        return self.planar.shape
+
+    @property
+    def dtype(self):
+        return self.planar.dtype.newbyteorder("=")
+
+    def read_rows(self, rows, out=None):
+        band = self.planar[:, rows]
+        if out is None or not self.native:
+            return band.copy()
+        out[:, : band.shape[1]] = band
+        return out[:, : band.shape[1]]
+
+
+def read_into(image, rows):
+    """Rows read into a larger array, and that array."""
+    out = np.full((image.channels, rows.stop - rows.start + 2, image.shape[1]), -7, np.float32)
+    return image.read(rows, out), out
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_planes_are_channels_first_and_come_back(rng, shape):
     samples = rng.random(shape, np.float32)
@@ -24,11 +59,12 @@ def test_planes_are_channels_first_and_come_back(rng, shape):
     assert all(plane.flags.c_contiguous for plane in planes)
     assert image.shape == shape[:2]
     assert image.channels == (shape[2] if len(shape) == 3 else 1)
-    assert np.array_equal(planes, np.moveaxis(as_channels_last(samples), 2, 0))
+    assert np.array_equal(to_array(image), as_channels_last(samples))
+    assert np.array_equal(planes[0], as_channels_last(samples)[..., 0])
 
 
 @given(
-    dtype=st.sampled_from(["u1", "u2", "u4", "f2", "f4", "f8"]),
+    dtype=st.sampled_from(["u1", "u2", "u4", "u8", "f2", "f4", "f8"]),
     order=st.sampled_from("<>"),
     shape=st.sampled_from([(4, 6), (4, 6, 1), (4, 6, 3)]),
     view=st.sampled_from(["whole", "reversed", "strided", "fortran", "transposed"]),
@@ -38,8 +74,9 @@ def test_types_byte_orders_and_strides(dtype, order, shape, view, seed):
     rng = np.random.default_rng(seed)
     dtype = np.dtype(dtype).newbyteorder(order)
     if dtype.kind == "u":
-        samples = rng.integers(0, np.iinfo(dtype).max, shape, np.uint64, True).astype(dtype)
-        expected = samples.astype(np.float64) / np.iinfo(dtype).max
+        top = np.iinfo(dtype).max
+        samples = rng.integers(0, top, shape, np.uint64, True).astype(dtype)
+        expected = samples.astype(np.float64) / top
     else:
         samples = rng.normal(size=shape).astype(dtype)
         expected = samples.astype(np.float64)
@@ -53,27 +90,18 @@ def test_types_byte_orders_and_strides(dtype, order, shape, view, seed):
     given_samples, expected = views[view](samples), views[view](expected)
     before = given_samples.copy()
     image = Image.from_samples(given_samples)
-    planes = np.moveaxis(as_channels_last(expected).astype(np.float32), 2, 0)
-    assert np.array_equal(image.planes(), planes)
-    height = image.shape[0]
-    out = np.full((image.channels, height + 2, image.shape[1]), 7, np.float32)
-    for rows in (slice(0, 1), slice(height // 2, height), slice(0, height)):
-        assert np.array_equal(image.read(rows, out), planes[:, rows])
-        assert np.array_equal(image.rows(rows), planes[:, rows])
+    expected = as_channels_last(expected).astype(np.float32)
+    assert np.array_equal(to_array(image), expected)
+    for rows in (slice(0, 1), slice(1, 2), slice(0, 2)):
+        band, out = read_into(image, rows)
+        assert band.dtype == np.float32
+        assert band.dtype.isnative
+        assert all(plane.flags.c_contiguous for plane in band)
+        assert np.array_equal(np.moveaxis(band, 0, 2), expected[rows])
+        # What is filled is the beginning of each plane, and nothing else.
+        rest = out[:, rows.stop - rows.start :] if np.shares_memory(band, out) else out
+        assert (rest == -7).all()
     assert np.array_equal(given_samples, before)
-
-
-def test_planar_floats_are_not_copied(rng):
-    planes = rng.random((3, 8, 9), np.float32)
-    out = np.zeros((3, 4, 9), np.float32)
-    band = Image.from_samples(np.moveaxis(planes, 0, 2)).read(slice(2, 6), out)
-    assert np.shares_memory(band, planes)
-    assert not out.any()
-    # Other layouts come in the memory that was given.
-    band = Image.from_samples(np.ascontiguousarray(np.moveaxis(planes, 0, 2))).read(
-        slice(2, 6), out
-    )
-    assert np.shares_memory(band, out)
 
 
 def test_integers_span_the_unit_interval():
@@ -82,6 +110,24 @@ def test_integers_span_the_unit_interval():
         planes = Image.from_samples(np.array([[0, top // 2 + 1, top]], dtype)).planes()
         assert planes.ravel().tolist() == pytest.approx([0, 0.5, 1], abs=2e-3)
         assert planes.max() == 1
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("bounds", [None, (0, 1), (0, 255), (16, 235), (100, 50), (-3.5, 1e5)])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8"])
+def test_integers_follow_the_formula_in_float64_bit_for_bit(rng, dtype, bounds, order):
+    dtype = np.dtype(dtype)
+    top = np.iinfo(dtype).max
+    if dtype.itemsize <= 2:
+        every = np.arange(top + 1)
+    else:
+        every = rng.integers(0, top, 1000, np.uint64, True)
+        every[:2] = 0, top
+    samples = every.reshape(-1, 8).astype(dtype.newbyteorder(order))
+    low, high = bounds or (0, top)
+    expected = ((every.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    found = Image.from_samples(samples, bounds).planes()
+    assert found.tobytes() == expected.tobytes()
 
 
 def test_bounds_become_black_and_white():
@@ -93,11 +139,69 @@ def test_bounds_become_black_and_white():
     assert np.array_equal(Image.from_samples(samples, (0, 1)).planes()[0], samples)
 
 
+def test_bounds_apply_to_float32_samples_too(rng):
+    samples = rng.random((6, 7, 3), np.float32)
+    before = samples.copy()
+    expected = ((samples.astype(np.float64) - 0.25) / 1.25).astype(np.float32)
+    assert np.array_equal(to_array(Image.from_samples(samples, (0.25, 1.5))), expected)
+    assert np.array_equal(samples, before)
+
+
+@pytest.mark.parametrize("bounds", [None, (0, 0.5)])
+def test_what_float32_cannot_hold_is_infinite_and_missing(bounds):
+    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)[0]
+    samples = np.array([[1e300, -1e300, signalling, 0.25]])
+    planes = Image.from_samples(samples, bounds).planes()
+    assert planes.ravel()[:2].tolist() == [np.inf, -np.inf]
+    assert is_valid(planes).ravel().tolist() == [False, False, False, True]
+
+
+def test_planar_float32_samples_are_lent_not_copied(rng):
+    planes = rng.random((3, 9, 11), np.float32)
+    for samples in (np.moveaxis(planes, 0, 2), planes[0]):
+        band, out = read_into(Image.from_samples(samples), slice(2, 5))
+        assert np.shares_memory(band, planes)
+        assert (out == -7).all()
+        assert np.shares_memory(Image.from_samples(samples).planes(), planes)
+        assert np.shares_memory(Image.from_samples(samples).rows(slice(0, 2)), planes)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "f8", "u2"])
+def test_other_samples_are_read_into_the_given_memory(rng, dtype):
+    samples = (100 * rng.random((9, 11, 3))).astype(dtype)
+    image = Image.from_samples(samples)
+    band, out = read_into(image, slice(2, 5))
+    assert np.shares_memory(band, out)
+    assert np.array_equal(band, image.planes()[:, 2:5])
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", ">u2", "u4"])
+def test_sources_may_fill_the_given_memory_or_not(rng, dtype, native):
+    planar = (100 * rng.random((3, 9, 11))).astype(dtype)
+    image = Image.of(File(planar, native and planar.dtype.isnative))
+    assert image.shape == (9, 11)
+    assert image.channels == 3
+    expected = Image.from_samples(np.moveaxis(planar, 0, 2)).planes()
+    assert np.array_equal(image.planes(), expected)
+    for rows in (slice(0, 9), slice(4, 5), slice(7, 9)):
+        band, _ = read_into(image, rows)
+        assert band.dtype.isnative
+        assert np.array_equal(band, expected[:, rows])
+
+
+def test_rows_are_those_of_the_planes(rng):
+    image = Image.from_samples(rng.random((9, 5, 3)))
+    whole = image.planes()
+    for rows in (slice(0, 1), slice(3, 9), slice(8, 9)):
+        assert np.array_equal(image.rows(rows), whole[:, rows])
+
+
 def test_what_is_missing():
     samples = np.array([[0, -0.0, 1e-9, -1e-8, np.nan, np.inf, -np.inf, 2e-8, -0.1, 5]])
-    assert (
-        is_valid(Image.from_samples(samples).planes()).ravel().tolist() == [False] * 7 + [True] * 3
-    )
+    valid = is_valid(Image.from_samples(samples).planes())
+    assert valid.ravel().tolist() == [False] * 7 + [True] * 3
+    assert valid.shape == (1, *samples.shape)
 
 
 @pytest.mark.parametrize(

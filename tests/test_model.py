@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from images import set_band_pixels
-from tolerances import FLOAT32_VALUES, relative_max
+from images import image_of
+from tolerances import FLOAT32_SAMPLES, FLOAT32_VALUES, relative_max
 
 from fastbg import BackendError, BackgroundModel, InputError, OutputError
-from fastbg.backends.base import NAMES, load
+from fastbg import bands as bands_module
+from fastbg.backends.base import NAMES, choose, load
+from fastbg.order_statistics import ABOVE_1, NEGATIVE, quantiles
+from fastbg.render import background_image, stretched_image
 from fastbg.spline import Spline
 from fastbg.stretch import Stretch
 
@@ -33,7 +36,10 @@ def pixel_centres(shape):
     return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-@pytest.mark.parametrize("backend", [n for n in NAMES if load(n).unavailable() is None])
+AVAILABLE = [n for n in NAMES if load(n).unavailable() is None]
+
+
+@pytest.mark.parametrize("backend", AVAILABLE)
 @pytest.mark.parametrize("shape", [None, (5, 9), (1, 1), (80, 40)], ids=str)
 def test_render_equals_evaluation_at_pixel_centres(model, backend, shape):
     rendered = model.render(shape, backend=backend)
@@ -87,8 +93,70 @@ def test_bands_and_threads_do_not_show(model, monkeypatch):
     whole = model.render(threads=1)
     assert np.array_equal(model.render(threads=5), whole)
     for pixels in (1, 3 * SHAPE[1], 10**9):
-        set_band_pixels(monkeypatch, pixels)
+        monkeypatch.setattr(bands_module, "BAND_PIXELS", pixels)
         assert np.array_equal(model.render(threads=2), whole)
+        assert np.array_equal(model.render(rows=slice(5, 30), threads=2), whole[5:30])
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_empty_shapes_are_refused(model, shape):
+    with pytest.raises(ValueError, match="at least 1 x 1"):
+        model.render(shape)
+
+
+@pytest.mark.parametrize("backend", AVAILABLE)
+def test_images_are_rendered_where_they_are_read(model, backend):
+    name, evaluator = choose(backend)
+    image = model.image(evaluator, SHAPE)
+    assert image.shape == SHAPE
+    assert image.channels == model.spline.weights.shape[1]
+    whole = image.planes()
+    assert np.array_equal(np.moveaxis(whole, 0, 2), model.render(backend=name))
+    for rows in (slice(0, 1), slice(3, 20), slice(16, 32), slice(36, 37)):
+        assert np.array_equal(image.rows(rows), whole[:, rows])
+        # Into the beginning of a larger buffer, as the last band of an image is.
+        room = np.full((image.channels, 25, SHAPE[1]), np.nan, np.float32)
+        band = image.read(rows, room)
+        assert np.array_equal(band, whole[:, rows])
+        assert all(plane.flags.c_contiguous for plane in band)
+
+
+@pytest.mark.parametrize("backend", AVAILABLE)
+def test_the_background_is_the_inverted_stretched_image(model, backend):
+    evaluator = choose(backend)[1]
+    stretched = stretched_image(evaluator, model.spline, SHAPE).planes()
+    linear = background_image(evaluator, model.spline, model.stretch, SHAPE).planes()
+    expected, held = model.stretch.invert(stretched)
+    assert np.array_equal(linear, expected)
+    assert held == np.count_nonzero((stretched < 0) | (stretched > 1))
+
+
+@pytest.mark.parametrize("gain", [1.0, 40.0])
+def test_order_statistics_of_the_background_come_from_the_stretched_image(model, gain):
+    # With a large gain, part of the model is held at both ends of the stretch.
+    spline = Spline(
+        model.spline.centres,
+        gain * model.spline.weights,
+        gain * (model.spline.polynomial - [[0], [0], [0.4]]) + [[0], [0], [0.4]],
+        model.spline.order,
+    )
+    evaluator = choose("auto")[1]
+    stretched = stretched_image(evaluator, spline, SHAPE)
+    found = quantiles(stretched, [0, 0.5, 1], 1, samples=ones_like(stretched))
+    statistics = found.values(lambda around: model.stretch.invert(around)[0])
+    linear = background_image(evaluator, spline, model.stretch, SHAPE).planes()
+    for plane, own in zip(linear.astype(np.float64), statistics, strict=True):
+        expected = [plane.min(), np.median(plane), plane.max()]
+        assert own.tolist() == pytest.approx(expected, rel=FLOAT32_SAMPLES)
+    values = stretched.planes()
+    outside = [np.count_nonzero(values < 0), np.count_nonzero(values > 1)]
+    assert [found.total(NEGATIVE), found.total(ABOVE_1)] == outside
+    assert all(outside) == (gain > 1)
+
+
+def ones_like(image):
+    """Samples beside an image, of which none is missing."""
+    return image_of(np.ones((image.channels, *image.shape), np.float32))
 
 
 def test_json_keeps_every_bit(model, tmp_path):

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from images import image_of, set_band_pixels
+from images import filling, image_of, recorded
 
-from fastbg import bands
+from fastbg import bands as bands_module
 from fastbg.backends import c
-from fastbg.image import Image, is_valid
+from fastbg.errors import InputError
+from fastbg.image import Image
 from fastbg.order_statistics import (
     ABOVE_1,
+    BINS,
+    EVERYTHING,
+    HIGH,
+    LOW,
     NEGATIVE,
     VALID,
     Counts,
@@ -24,184 +29,482 @@ from fastbg.order_statistics import (
     value_of,
 )
 
-WANTED = [0, 0.03, 0.5, 0.77, 1]
-
-samples = arrays(
-    np.float32,
-    st.integers(1, 300),
-    elements=st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.25, 1.0, -1.0, 1e-30, -0.0]),
-)
 needs_c = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
 
-
-def plane(values):
-    """A mono image of one row."""
-    return image_of(np.asarray(values, np.float32).reshape(1, 1, -1))
-
-
-def everything(values):
-    """An image beside which every value counts."""
-    return plane(np.ones(np.size(values)))
-
-
-def by_numpy(values, probabilities=WANTED):
-    return np.quantile(np.asarray(values, np.float64), probabilities)
+ODD_ONES = [0.0, -0.0, 0.25, 1.0, 1e-45, -1e-45, 1.1754942e-38, 3.4028235e38, -3.4028235e38]
+values = arrays(
+    np.float32,
+    st.integers(1, 300),
+    elements=st.floats(-1e6, 1e6, width=32)
+    | st.floats(width=32, allow_nan=False, allow_infinity=False)
+    | st.sampled_from(np.array(ODD_ONES, np.float32).tolist()),
+)
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=5)
 
 
-@given(samples, st.lists(st.floats(0, 1), min_size=1, max_size=5))
-def test_quantiles_equal_numpy(values, probabilities):
-    found = quantiles(plane(values), probabilities, 1, samples=everything(values)).values()
-    assert found.dtype == np.float64
-    assert found[0] == pytest.approx(by_numpy(values, probabilities), rel=1e-12, abs=1e-9)
+@pytest.fixture(params=["c", "numpy"])
+def way(request, monkeypatch):
+    """Both ways of counting."""
+    if request.param == "numpy":
+        monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    elif c.unavailable():
+        pytest.skip(c.unavailable())
+    return request.param
 
 
-@given(samples)
-def test_order_statistics_are_exact(values):
-    ordered, size = np.sort(values), values.size
-    low, middle, high = quantiles(
-        plane(values), [0, 0.5, 1], 1, samples=everything(values)
-    ).values()[0]
-    assert (low, high) == (ordered[0], ordered[-1])
-    around = ordered[[(size - 1) // 2, size // 2]].astype(np.float64)
-    assert middle == around[0] + (0 if size % 2 else 0.5) * (around[1] - around[0])
+def at(guess: np.ndarray | None) -> np.ndarray | None:
+    """A guess, (K, P), that is sure of itself."""
+    return None if guess is None else np.stack([guess, guess], axis=-1)
 
 
-SAMPLES = {
-    "noise": lambda rng: rng.normal(0.1, 0.01, 5000),
-    "both signs": lambda rng: rng.normal(0, 1, 5001),
-    "constant": lambda rng: np.full(700, 0.3),
-    "two values": lambda rng: rng.choice([0.2, 0.7], 901),
-    "far apart": lambda rng: 10.0 ** rng.uniform(-30, 30, 3000),
-    "denormal": lambda rng: rng.integers(1, 1000, 999) * 1e-45,
-    "one": lambda rng: np.array([0.5]),
-}
+def plane_image(*planes: np.ndarray) -> Image:
+    return image_of(np.array(planes, np.float32))
 
 
-@pytest.mark.parametrize("kind", SAMPLES)
-@pytest.mark.parametrize("guess", ["none", "right", "near", "far", "nan", "window ends here"])
-def test_a_guess_changes_nothing(rng, kind, guess):
-    values = SAMPLES[kind](rng).astype(np.float32)
-    exact = by_numpy(values)
+def all_valid(image: Image) -> Image:
+    """Samples beside an image of which none is missing."""
+    return image_of(np.ones((image.channels, *image.shape), np.float32))
+
+
+def row(flat: np.ndarray) -> Image:
+    return plane_image(flat.reshape(1, -1))
+
+
+def around(found: Quantiles) -> np.ndarray:
+    """The order statistics themselves, (K, P, 2)."""
+    seen = []
+
+    def convert(pairs):
+        seen.append(pairs)
+        return np.zeros_like(pairs)
+
+    found.values(convert)
+    return seen[0]
+
+
+def in_order(flat: np.ndarray) -> np.ndarray:
+    """Sorted, with -0.0 before 0.0, which numpy's sort takes for equals."""
+    return flat[np.lexsort((~np.signbit(flat), flat))]
+
+
+def neighbours(flat: np.ndarray, wanted: np.ndarray | list[float]) -> np.ndarray:
+    """The order statistics beside each quantile, (P, 2) float64, from a full sort."""
+    position = np.asarray(wanted) * (flat.size - 1)
+    ranks = np.stack([np.floor(position), np.ceil(position)], axis=-1).astype(int)
+    return in_order(flat)[ranks].astype(np.float64)
+
+
+def same_bits(found: np.ndarray, expected: np.ndarray) -> bool:
+    return found.shape == expected.shape and found.tobytes() == expected.tobytes()
+
+
+@given(values)
+def test_keys_compare_as_the_values_do_and_come_back(flat):
+    keys, ordered = key_of(flat), in_order(flat)
+    assert keys.dtype == np.uint32
+    assert same_bits(value_of(keys).astype(np.float32), flat)
+    assert same_bits(flat[np.argsort(keys, kind="stable")], ordered)
+
+
+@given(values, probabilities)
+def test_quantiles_equal_numpy(flat, wanted):
+    image = row(flat)
+    found = quantiles(image, wanted, 1, all_valid(image))
+    expected = np.quantile(flat.astype(np.float64), wanted)
+    assert found.values().dtype == np.float64
+    assert found.values().shape == (1, len(wanted))
+    # Interpolated between values of any size and sign, so relative to the largest.
+    largest = np.abs(flat).max().astype(np.float64)
+    assert found.values()[0] == pytest.approx(expected, rel=1e-12, abs=max(1e-15 * largest, 1e-300))
+
+
+@given(values)
+def test_order_statistics_are_exact(flat):
+    ordered, image = in_order(flat).astype(np.float64), row(flat)
+    # Fractions i / (n - 1) hit order statistics up to the rounding of the fraction.
+    low, median, high = quantiles(image, [0, 0.5, 1], 1, all_valid(image)).values()[0]
+    assert [low, high] == [ordered[0], ordered[-1]]
+    if flat.size % 2:
+        assert median == ordered[flat.size // 2]
+        assert median == np.partition(flat, flat.size // 2)[flat.size // 2]
+    else:
+        below, above = ordered[flat.size // 2 - 1 : flat.size // 2 + 1]
+        assert median == below + 0.5 * (above - below)
+
+
+@given(
+    flat=values,
+    wanted=probabilities,
+    missing=st.sampled_from([0.0, 0.3, 1.0]),
+    guess=st.sampled_from(["none", "exact", "near", "far", "nan", "some nan"]),
+    bins=st.integers(-BINS, BINS),
+    seed=st.integers(0, 99),
+)
+@example(np.zeros(5, np.float32), [0.5], 0.0, "far", 0, 0)
+def test_both_neighbours_are_exact_whatever_the_guess(flat, wanted, missing, guess, bins, seed):
+    rng = np.random.default_rng(seed)
+    samples = np.where(rng.random(flat.size) < missing, [0, np.nan][seed % 2], 1)
+    used = flat[samples == 1]
+    wanted = np.array(wanted)
+    if used.size:
+        expected = neighbours(used, wanted)[np.newaxis]
+    else:
+        expected = np.full((1, wanted.size, 2), np.nan)
+    finite = key_of(np.array([-3.4028235e38, 3.4028235e38])).astype(np.int64)
     guesses = {
         "none": None,
-        "right": exact,
-        "near": exact * 1.003,
-        "far": -3 * exact - 1,
-        "nan": np.full_like(exact, np.nan),
-        "window ends here": value_of(key_of(exact) - np.uint32(1 << 15)),
+        "exact": expected[..., 0],
+        "near": value_of(np.clip(key_of(expected[..., 0]).astype(np.int64) + bins, *finite)),
+        "far": np.full((1, wanted.size), -1e30),
+        "nan": np.full((1, wanted.size), np.nan),
+        "some nan": np.where(rng.random(wanted.size) < 0.5, np.nan, expected[..., 1]),
     }
-    first = guesses[guess]
-    found = Quantiles(1, WANTED, None if first is None else first[np.newaxis])
-    search(found, plane(values), [slice(0, 1)], 1, samples=everything(values))
-    assert found.values()[0] == pytest.approx(exact, rel=1e-12, abs=1e-50)
+    found = quantiles(row(flat), wanted, 1, row(samples), at(guesses[guess]))
+    if used.size:
+        assert same_bits(around(found), expected)
+    else:
+        assert np.isnan(found.values()).all()
+    assert found.total(VALID) == used.size
+    assert found.total(NEGATIVE) == np.count_nonzero(used < 0)
+    assert found.total(ABOVE_1) == np.count_nonzero(used > 1)
 
 
-class Counted:
-    """An image that counts how often its rows are read."""
-
-    def __init__(self, planes):
-        image, self.rows = image_of(planes), 0
-
-        def read(rows, out):
-            self.rows += rows.stop - rows.start
-            return image.read(rows, out)
-
-        self.image = Image(image.channels, image.shape, read)
-
-
-def test_one_pass_is_enough_for_a_good_guess(rng):
-    planes = rng.normal(0.1, 0.01, (3, 60, 70)).astype(np.float32)
-    exact = np.quantile(planes.astype(np.float64), WANTED, axis=(1, 2)).T
-    counted = Counted(planes)
-    found = quantiles(counted.image, WANTED, 1, guess=exact * 1.0001)
-    assert counted.rows == 60
-    assert found.values() == pytest.approx(exact, rel=1e-12)
-
-
-def test_large_images_are_sampled_for_a_guess(rng, monkeypatch):
-    planes = rng.normal(0.1, 0.001, (1, 640, 300)).astype(np.float32)
-    assert guess_quantiles(image_of(planes), [0.5], 1) is None
-    monkeypatch.setattr(bands, "SAMPLED_PIXELS", 1)
-    counted = Counted(planes)
-    found = quantiles(counted.image, [0.5], 1)
-    assert counted.rows == 640 + 2 * 640 // 8
-    assert found.values()[0, 0] == np.median(planes.astype(np.float64))
-
-
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("pixels", [1, 300, 10**6])
-def test_bands_and_threads_do_not_show(rng, monkeypatch, pixels, threads):
-    planes = rng.normal(0.1, 0.05, (3, 50, 41)).astype(np.float32)
-    planes[rng.random(planes.shape) < 0.2] = np.nan
-    whole = quantiles(image_of(planes), WANTED, 1)
-    set_band_pixels(monkeypatch, pixels)
-    found = quantiles(image_of(planes), WANTED, threads)
-    assert np.array_equal(found.values(), whole.values())
-    expected = np.nanquantile(planes.astype(np.float64), WANTED, axis=(1, 2)).T
-    assert found.values() == pytest.approx(expected, rel=1e-12)
-
-
-def test_what_is_counted_beside_them(rng):
-    planes = rng.normal(0.5, 0.5, (3, 20, 30)).astype(np.float32)
-    planes[:, 0, :6] = [0, np.nan, np.inf, -np.inf, 1e-9, -0.0]
-    valid = is_valid(planes)
-    found = quantiles(image_of(planes), [0.5], 1)
-    assert found.total(VALID) == np.count_nonzero(valid)
-    assert found.total(NEGATIVE) == np.count_nonzero(planes[valid] < 0)
-    assert found.total(ABOVE_1) == np.count_nonzero(planes[valid] > 1)
-
-
-def test_samples_of_another_image_decide_what_counts(rng):
-    values = rng.normal(0.0, 1.0, (1, 9, 11)).astype(np.float32)
-    values[0, 0, 0] = 0  # nothing special here
-    of_image = np.where(rng.random(values.shape) < 0.5, 1, np.nan).astype(np.float32)
-    of_image[0, 0, 0] = 1
-    found = quantiles(image_of(values), WANTED, 1, samples=image_of(of_image))
-    assert found.values()[0] == pytest.approx(by_numpy(values[of_image == 1]), rel=1e-12)
-
-
-def test_nothing_that_counts():
-    found = quantiles(image_of(np.zeros((3, 4, 5), np.float32)), [0, 0.5], 1)
-    assert found.values().shape == (3, 2)
-    assert np.isnan(found.values()).all()
-    assert found.total(VALID) == 0
-
-
-def test_a_monotone_map_of_the_neighbours(rng):
-    values = rng.random(1000).astype(np.float32)
-    found = quantiles(plane(values), WANTED, 1).values(np.exp)
-    exact = np.quantile(np.exp(values.astype(np.float64)), WANTED)
-    assert found[0] == pytest.approx(exact, rel=1e-12)
-
-
-def test_the_keys_compare_as_the_values_do():
-    values = np.array(
-        [-np.inf, -3e38, -1, -1e-45, -0.0, 0.0, 1e-45, 1e-30, 1, 1 + 2**-23, 3e38, np.inf],
-        np.float32,
+@pytest.mark.parametrize(
+    "make",
+    {
+        "normal": lambda rng, n: rng.normal(0.1, 0.01, n),
+        "below zero": lambda rng, n: -rng.random(n),
+        "both sides": lambda rng, n: rng.normal(0, 1e-5, n),
+        "constant": lambda rng, n: np.full(n, 0.3),
+        "two values": lambda rng, n: rng.choice([0.1, 0.7], n),
+        "two neighbours": lambda rng, n: rng.choice(
+            [np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(1))], n
+        ),
+        "huge range": lambda rng, n: rng.choice([-1, 1], n) * 10.0 ** rng.uniform(-45, 38, n),
+        "denormal": lambda rng, n: rng.integers(-1000, 1000, n) * 1e-45,
+        "zeros of both signs": lambda rng, n: rng.choice([0.0, -0.0], n),
+        "16 bits": lambda rng, n: rng.integers(0, 65536, n) / 65535,
+    }.items(),
+    ids=lambda named: named[0],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_many_samples_of_every_kind(rng, way, make, threads, monkeypatch):
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", 5000)
+    planes = np.stack([make[1](rng, 30_000) for _ in range(3)]).astype(np.float32)
+    planes = planes.reshape(3, 200, 150)
+    used = rng.random(planes.shape) < 0.8
+    samples = np.where(used, 1, 0)
+    wanted = [0, 0.03, 0.25, 0.5, 0.77, 0.95, 1]
+    image, beside = plane_image(*planes), plane_image(*samples)
+    expected = np.stack(
+        [neighbours(plane[own], wanted) for plane, own in zip(planes, used, strict=True)]
     )
-    assert (np.diff(key_of(values).astype(np.int64)) > 0).all()
-    assert np.array_equal(value_of(key_of(values)), values.astype(np.float64))
+    assert same_bits(around(quantiles(image, wanted, threads, beside)), expected)
+    for guess in (expected[..., 0], expected[::-1, ::-1, 1]):
+        found = quantiles(image, wanted, threads, beside, at(guess))
+        assert same_bits(around(found), expected)
+
+
+def test_samples_that_do_not_count_are_ignored(way):
+    plain = plane_image([[np.nan, 3, 1, np.inf, 2, 0, -1e-9]])
+    found = quantiles(plain, [0, 0.5, 1], 1)
+    assert found.values().tolist() == [[1, 2, 3]]
+    assert found.total(VALID) == 3
+    # Of another image: what is missing there does not count here, and only that.
+    other = plane_image([[1, np.nan, 0, 1, 1, -1, 5e-9]])
+    finite = plane_image([[7, 8, 9, -4, 5, 0, 6]])
+    found = quantiles(finite, [0, 0.5, 1], 1, samples=other)
+    assert found.values().tolist() == [[-4, 2.5, 7]]
+
+
+def test_no_sample_no_quantile(way):
+    nothing = quantiles(plane_image(np.zeros((4, 5))), [0, 0.5, 1], 1)
+    assert np.isnan(nothing.values()).all()
+    assert (nothing.total(VALID), nothing.total(NEGATIVE), nothing.total(ABOVE_1)) == (0, 0, 0)
+    partly = quantiles(plane_image(np.zeros((2, 2)), np.ones((2, 2)), np.eye(2) * 3), [0.5, 1], 1)
+    np.testing.assert_array_equal(partly.values(), [[np.nan] * 2, [1, 1], [3, 3]])
+    assert partly.total(VALID) == 6
+    assert partly.total(ABOVE_1) == 2
+
+
+def test_an_exact_hit_is_that_value():
+    # Interpolation would give something else: 1e30 - 1 has no room for the 1.
+    found = quantiles(plane_image([[1, -3e38, 3e38]]), [0, 0.5, 1], 1)
+    assert found.values().tolist() == [[np.float32(-3e38), 1, np.float32(3e38)]]
+
+
+def test_infinite_values_do_not_spoil_the_finite_ones(way):
+    image = plane_image([[np.inf, 2, 1, 3, -np.inf]])
+    found = around(quantiles(image, [0, 0.25, 0.5, 0.75, 1], 1, all_valid(image)))
+    assert found[0, :, 0].tolist() == [-np.inf, 1, 2, 3, np.inf]
+
+
+def test_channels_are_counted_apart_and_added_up(rng):
+    planes = rng.normal(0.5, 1, (3, 20, 30)).astype(np.float32)
+    found = quantiles(plane_image(*planes), [0.1, 0.9], 1)
+    expected = np.stack([neighbours(plane.ravel(), [0.1, 0.9]) for plane in planes])
+    assert same_bits(around(found), expected)
+    assert found.total(VALID) == planes.size
+    assert found.total(NEGATIVE) == np.count_nonzero(planes < 0)
+    assert found.total(ABOVE_1) == np.count_nonzero(planes > 1)
+
+
+@given(values)
+def test_a_negative_zero_is_not_negative_and_one_is_not_above_it(flat):
+    flat = np.concatenate([flat, np.array([-0.0, 0.0, 1, np.nextafter(1, 2)], np.float32)])
+    image = row(flat)
+    found = quantiles(image, [0], 1, all_valid(image))
+    assert found.total(NEGATIVE) == np.count_nonzero(flat < 0)
+    assert found.total(ABOVE_1) == np.count_nonzero(flat > 1)
+
+
+def test_a_monotone_map_of_the_order_statistics_is_one_of_the_values(rng):
+    plane = rng.random((31, 33)).astype(np.float32)
+    wanted = [0, 0.3, 0.5, 0.95, 1]
+    found = quantiles(plane_image(plane), wanted, 1).values(np.exp)[0]
+    assert found == pytest.approx(np.quantile(np.exp(plane.astype(np.float64)), wanted), rel=1e-12)
+
+
+# Windows that searches make: over everything, and of single keys, as far as the infinities.
+windows = st.lists(
+    st.just(EVERYTHING) | st.tuples(st.integers(0, 0xFF800000 - BINS), st.just(0)),
+    max_size=4,
+)
 
 
 @needs_c
-@given(samples, st.randoms(use_true_random=False))
-def test_c_counts_what_numpy_counts(values, random):
-    of_image = np.array([random.choice([1, -2, 0, 1e-9, np.nan, np.inf]) for _ in values])
-    of_image = of_image.astype(np.float32)
-    around = key_of(values[:1])[0]
-    windows = np.array(
-        [[0, 16], [max(0, int(around) - 100), 0], [0xBF800000 - 5, 0]], dtype=np.uint32
-    )
-    counted = []
-    for count in (numpy_count, c.count):
-        counts = Counts.of(windows)
-        for half in (slice(None, values.size // 2), slice(values.size // 2, None)):
-            own = (counts.tally, counts.below, counts.counts)
-            count(np.ascontiguousarray(values[half]), of_image[half], windows, *own)
-        counted.append(counts)
-    golden, found = counted
-    assert np.array_equal(found.tally, golden.tally)
-    assert np.array_equal(found.below, golden.below)
-    # The last bin of the first window also takes what does not count: no float has such a key.
-    assert np.array_equal(found.counts[0, :-1], golden.counts[0, :-1])
-    assert np.array_equal(found.counts[1:], golden.counts[1:])
+@given(values, windows, st.integers(0, 99), st.booleans())
+def test_c_counts_as_numpy_does(flat, chosen, seed, near):
+    rng = np.random.default_rng(seed)
+    samples = rng.choice(np.array([0.5, 0, -1e-8, 1e-9, np.nan, np.inf, -np.inf], "f4"), flat.size)
+    if near:
+        first = np.clip(key_of(flat[:2]).astype(np.int64) - BINS // 2, 0, 0xFF800000 - BINS)
+        chosen = [*chosen, *((key, 0) for key in first.tolist())]
+    array = np.array(chosen, np.uint32).reshape(-1, 2)
+    expected, found = Counts.of(array), Counts.of(array)
+    # Twice, to see that counts are added to.
+    for part in (flat, flat[::-1].copy()):
+        numpy_count(part, samples, *vars(expected).values())
+        c.count(part, samples, *vars(found).values())
+    assert found.tally.tolist() == expected.tally.tolist()
+    assert found.below.tolist() == expected.below.tolist()
+    for (first, shift), own, other in zip(
+        array.tolist(), found.counts, expected.counts, strict=True
+    ):
+        # Bins above infinity hold no value; C may put there what does not count.
+        finite = slice(0, ((0xFF800000 - first) >> shift) + 1)
+        assert np.array_equal(own[finite], other[finite])
+
+
+@needs_c
+def test_c_counts_many_samples_with_any_number_of_threads(rng):
+    planes = rng.normal(0.1, 0.01, (1, 500, 700)).astype(np.float32)
+    samples = np.where(rng.random(planes.shape) < 0.9, planes, np.nan)
+    image, beside = plane_image(*planes), plane_image(*samples)
+    wanted = [0.0, 0.25, 0.5, 0.95, 1.0]
+    expected = neighbours(planes[~np.isnan(samples)], wanted)[np.newaxis]
+    for threads in (1, 2, 5):
+        found = quantiles(image, wanted, threads, beside)
+        assert found.total(VALID) == np.count_nonzero(~np.isnan(samples))
+        assert same_bits(around(found), expected)
+
+
+@pytest.mark.parametrize("pixels", [1, 100, 1000, 10**9])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_bands_and_threads_do_not_show(rng, monkeypatch, pixels, threads):
+    planes = rng.normal(0.1, 0.3, (3, 61, 50)).astype(np.float32)
+    planes[:, ::7] = 0
+    wanted = [0, 0.2, 0.5, 0.95, 1]
+    whole = quantiles(plane_image(*planes), wanted, 1)
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", pixels)
+    image = plane_image(*planes)
+    beside = plane_image(*np.where(planes == 0, 0, 1 - planes))
+    for own, samples in ((image, None), (filling(image), None), (filling(image), filling(beside))):
+        found = quantiles(own, wanted, threads, samples)
+        assert same_bits(around(found), around(whole))
+        for field in (VALID, NEGATIVE, ABOVE_1):
+            assert found.total(field) == whole.total(field)
+
+
+def passes(reads: list[slice], height: int) -> float:
+    """How often the rows were read, on average."""
+    return sum(rows.stop - rows.start for rows in reads) / height
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_good_guess_takes_one_pass_and_a_bad_one_three(rng, way, monkeypatch, threads):
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", 1000)
+    planes = rng.normal(0.1, 0.01, (3, 64, 50)).astype(np.float32)
+    wanted = [0, 0.5, 0.95, 1]
+    expected = np.stack([neighbours(plane.ravel(), wanted) for plane in planes])
+    good = expected.mean(axis=2)
+    cases = {
+        "good": (good, 1),
+        "without": (None, 2),
+        "not a number": (np.full_like(good, np.nan), 2),
+        "bad in one channel": (np.where(np.arange(3)[:, None] == 1, -7, good), 3),
+        "bad": (-good, 3),
+        # The smallest and the largest need no window.
+        "bad at the ends": (np.array([-7, 1, 1, 9]) * good, 1),
+    }
+    for name, (guess, number) in cases.items():
+        image, reads = recorded(plane_image(*planes))
+        found = quantiles(image, wanted, threads, guess=at(guess))
+        assert same_bits(around(found), expected), name
+        assert passes(reads, 64) == number, name
+
+
+@pytest.mark.parametrize("offset", [-1, 0, BINS - 1, BINS])
+def test_the_edges_of_a_window(way, offset):
+    flat = np.linspace(0.3, 0.4, 101).astype(np.float32)
+    # The window begins half its bins below the guess.
+    guess = value_of(key_of(flat[50:51]).astype(np.int64) - offset + BINS // 2)
+    image, reads = recorded(row(flat))
+    found = quantiles(image, [0.5], 1, guess=at(guess[np.newaxis]))
+    assert around(found).tolist() == [[[flat[50]] * 2]]
+    assert len(reads) == (1 if 0 <= offset < BINS else 3)
+
+
+def test_neighbours_in_different_windows_are_both_found(way):
+    flat = np.repeat(np.array([0.1, 0.9], np.float32), 50)
+    for guess in (None, 0.1, 0.9, 0.5):
+        own = None if guess is None else np.array([[guess]])
+        found = quantiles(row(flat), [0.5], 1, guess=at(own))
+        assert around(found).tolist() == [[[np.float32(0.1), np.float32(0.9)]]]
+        assert found.values()[0, 0] == pytest.approx(0.5)
+
+
+def test_smallest_and_largest_take_one_pass_with_any_guess(way, rng):
+    flat = rng.normal(size=300).astype(np.float32)
+    image, reads = recorded(row(flat))
+    guess = at(np.array([[-3.0, 3.0, 0.0]]))
+    # They need no window.
+    assert len(Quantiles(1, [0, 1, 0.5], guess).start_counting()[0].windows) == 1
+    found = quantiles(image, [0, 1], 1, guess=guess[:, :2])
+    assert found.values().tolist() == [[flat.min(), flat.max()]]
+    assert len(reads) == 1
+
+
+def test_guesses_at_the_ends_of_the_range(way):
+    largest = np.finfo(np.float32).max
+    flat = np.array([-largest, -largest, -1, 1, largest, largest], np.float32)
+    for guess in (-largest, largest, 0.0):
+        found = quantiles(row(flat), [0.2, 0.5, 0.8], 1, guess=at(np.full((1, 3), guess)))
+        assert same_bits(around(found), neighbours(flat, [0.2, 0.5, 0.8])[np.newaxis])
+
+
+@pytest.fixture
+def large(monkeypatch, rng):
+    """An image that counts as large, as its planes."""
+    monkeypatch.setattr(bands_module, "SAMPLED_PIXELS", 1000)
+    monkeypatch.setattr(bands_module, "BAND_PIXELS", 2000)
+    planes = rng.normal(0.1, 5e-5, (3, 200, 60)).astype(np.float32)
+    planes[0, :3] = np.nan
+    return planes
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_large_images_are_sampled_first(way, large, threads):
+    wanted = [0, 0.5, 0.95, 1]
+    image, reads = recorded(plane_image(*large))
+    found = quantiles(image, wanted, threads)
+    expected = [neighbours(plane[np.isfinite(plane)], wanted) for plane in large]
+    assert same_bits(around(found), np.stack(expected))
+    # Two passes over the sampled eighth and one over the whole image; here, where the sample is so
+    # small that it leaves more open than windows of single floats hold, another one.
+    sampled = sum(rows.stop - rows.start for rows in bands_module.sampled_bands((200, 60)))
+    assert round(passes(reads, 200) * 200) in (2 * sampled + 200, 2 * sampled + 400)
+
+
+def test_the_guess_lies_around_the_quantile_of_the_sampled_rows(large):
+    sample = np.concatenate([large[:, top : top + 8] for top in range(0, 200, 64)], axis=1)
+    guess = guess_quantiles(plane_image(*large), [0.25, 0.5], 2)
+    for plane, found in zip(sample, guess, strict=True):
+        flat = plane[np.isfinite(plane)].astype(np.float64)
+        expected = []
+        for p in (0.25, 0.5):
+            margin = 3 * (p * (1 - p) / sample[0].size) ** 0.5
+            expected.append(np.quantile(flat, [p - margin, p + margin]))
+        assert found == pytest.approx(np.array(expected), rel=1e-12)
+    assert guess_quantiles(plane_image(np.ones((10, 10))), [0.5], 1) is None
+    # These are known after any first pass.
+    assert guess_quantiles(plane_image(*large), [0, 1], 1) is None
+
+
+def test_a_sky_at_zero_takes_two_passes(way, rng, monkeypatch):
+    # Floats lie so dense there that no window of single ones holds what a sample leaves open.
+    monkeypatch.setattr(bands_module, "SAMPLED_PIXELS", 1000)
+    planes = rng.normal(0, 1e-3, (1, 640, 100)).astype(np.float32)
+    image, reads = recorded(plane_image(*planes))
+    found = quantiles(image, [0.5], 1, all_valid(image))
+    assert same_bits(around(found), neighbours(planes.ravel(), [0.5])[np.newaxis])
+    assert passes(reads, 640) == 2 + 2 / 8
+
+
+def test_an_image_that_changes_all_the_time_is_refused(way):
+    reads = []
+
+    def read(rows, out):
+        reads.append(rows)
+        out[:] = (0.1, 0.9)[len(reads) % 2]
+        return out[:, : rows.stop - rows.start]
+
+    with pytest.raises(InputError, match="has changed while it was read") as e:
+        quantiles(Image(1, (3, 100), read), [0.3], 1)
+    assert "\n" not in str(e.value)
+
+
+def test_a_sample_of_nothing_but_missing_rows_does_no_harm(large):
+    for top in range(0, 200, 64):
+        large[:, top : top + 8] = 0
+    found = quantiles(plane_image(*large), [0.5], 1)
+    used = [plane[np.isfinite(plane) & (plane != 0)] for plane in large]
+    assert same_bits(around(found), np.stack([neighbours(flat, [0.5]) for flat in used]))
+
+
+def test_a_misleading_sample_does_no_harm(large):
+    for top in range(0, 200, 64):
+        large[:, top : top + 8] = 7
+    image, reads = recorded(plane_image(*large))
+    found = quantiles(image, [0.5], 1)
+    used = [plane[np.isfinite(plane)] for plane in large]
+    assert same_bits(around(found), np.stack([neighbours(flat, [0.5]) for flat in used]))
+    assert passes(reads, 200) > 3
+
+
+def test_progress_goes_once_over_the_whole_image(large):
+    ends = []
+    quantiles(plane_image(*large), [0.5], 2, advance=ends.append)
+    assert ends == [rows.stop for rows in bands_module.row_bands((200, 60))]
+    assert ends[-1] == 200
+
+    ends.clear()
+    wrong = np.full((3, 1), -5.0)
+    quantiles(plane_image(*large), [0.5], 2, guess=at(wrong), advance=ends.append)
+    assert ends == [rows.stop for rows in bands_module.row_bands((200, 60))]
+
+
+def test_counting_by_hand_and_then_searching(way, rng):
+    # As the pipeline does it: the first pass is fused with other work.
+    planes = rng.normal(0.1, 0.01, (1, 40, 30)).astype(np.float32)
+    for guess, further in ((np.full((1, 1), 0.1), 0), (np.full((1, 1), -3.0), 2)):
+        found = Quantiles(1, [0.5], at(guess))
+        assert not found.known
+        parts = [found.start_counting() for _ in range(2)]
+        for counts, half in zip(parts, np.split(planes, 2, axis=1), strict=True):
+            counts[0].count(half[0], half[0])
+        found.finish_pass(parts)
+        assert found.known == (further == 0)
+        image, reads = recorded(plane_image(*planes))
+        search(found, image, [slice(0, 40)], 1)
+        assert len(reads) == further
+        assert same_bits(around(found), neighbours(planes.ravel(), [0.5])[np.newaxis])
+        assert found.total(VALID) == planes.size
+
+
+def test_the_tally_knows_the_smallest_and_the_largest_key(way, rng):
+    flat = rng.normal(size=1000).astype(np.float32)
+    counts = Counts.of(np.empty((0, 2), np.uint32))
+    counts.count(flat, flat)
+    assert value_of(counts.tally[[LOW, HIGH]]).tolist() == [flat.min(), flat.max()]
+    assert counts.counts.shape[1] == BINS

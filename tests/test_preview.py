@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from images import image_of
+from images import filling, image_of, recorded
 
 from fastbg import preview
 from fastbg.preview import fit_input, fit_result, histogram, marks, page, pictures
@@ -20,19 +20,25 @@ def sky_image(shape, channels, seed=RNG_SEED):
     return image_of(planes.astype(np.float32))
 
 
-def fitted(model, after, centres):
-    medians = {name: [0.1] * model.channels for name in ("input", "background", "corrected")}
-    return preview.Fitted(model, after, centres, medians)
+def stretched_like_the_fit(stretch, image):
+    return np.moveaxis(stretch.apply(image.planes()), 0, 2).astype(np.float32)
+
+
+def fitted(background, corrected, centres):
+    """What a fit gave, with some medians."""
+    names = ("input", "background", "corrected")
+    medians = {name: [0.0123] * corrected.channels for name in names}
+    return preview.Fitted(background, corrected, centres, medians)
 
 
 def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options):
-    image = sky_image(shape, channels)
+    image = options.pop("image", None) or sky_image(shape, channels)
     stretch = Stretch(*(np.repeat(value, channels) for value in (0.04, 0.1, 0.3)))
     if stretched is None:
-        stretched = np.moveaxis(stretch.apply(image.planes()), 0, 2).astype(np.float32)
+        stretched = stretched_like_the_fit(stretch, image)
     if weight is None:
         weight = np.ones_like(stretched)
-    model = image_of(np.full_like(image.planes(), 0.075))
+    model = image_of(np.full((channels, *shape), 0.075, np.float32))
     result = fitted(model, image, GRID + 0.4) if fit else None
     options = {"quantile": 0.95, "thresholds": (0.001, 0.9), "title": "a title"} | options
     return preview.draw(image, stretch, stretched, weight, GRID, fitted=result, **options)
@@ -69,7 +75,7 @@ def test_long_and_odd_texts_stay_inside():
 
 def test_a_spline_that_left_the_frame_or_diverged_is_drawn():
     image = sky_image((30, 40), 1)
-    stretched = np.moveaxis(WHOLE.apply(image.planes()), 0, 2)
+    stretched = stretched_like_the_fit(WHOLE, image)
     centres = np.array([[np.nan, 0.5], [1e9, -1e9], [0.5, 0.5], [-0.2, 1.3]])
     preview.draw(
         image, WHOLE, stretched, np.ones_like(stretched), GRID,
@@ -252,3 +258,78 @@ def test_fine_detail_does_not_alias():
     checks = (np.indices((512, 512)).sum(axis=0) % 2 + 1.0).astype(np.float32)
     small = pictures.resample(image_of(checks[np.newaxis]), (100, 100))
     assert small == pytest.approx(1.5, abs=0.02)
+
+
+def test_what_counts_may_be_told():
+    # Zeros are missing in images; in weights they are values.
+    planes = np.full((1, 8, 8), 1, np.float32)
+    planes[0, :, 4:], planes[0, :2] = 0, np.nan
+    image = image_of(planes)
+    assert (
+        np.isnan(pictures.resample(image, (4, 4))[0]).tolist()
+        == [[True] * 4] + [[False, False, True, True]] * 3
+    )
+    small = pictures.resample(image, (4, 4), np.isfinite)
+    assert np.isnan(small[0, 0]).all()
+    # The filter blends neighbours, no more.
+    assert small[0, 1:, 0] == pytest.approx(1, abs=0.1)
+    assert small[0, 1:, 3] == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (37, 401), (500, 3)])
+def test_bands_do_not_show_in_what_is_resampled(monkeypatch, shape):
+    image = sky_image(shape, 3)
+    for size in ((20, 10), (3, 100), (600, 450)):
+        whole = pictures.resample(image, size)
+        with monkeypatch.context() as patch:
+            for samples in (1, 5000):
+                patch.setattr(pictures, "BAND_SAMPLES", samples)
+                again, reads = recorded(filling(image))
+                assert np.array_equal(pictures.resample(again, size), whole)
+                assert [rows.start for rows in reads[1:]] == [rows.stop for rows in reads[:-1]]
+                assert (reads[0].start, reads[-1].stop) == (0, shape[0])
+
+
+def test_thinning_out_takes_valid_samples_of_some_rows_and_columns(monkeypatch):
+    planes = sky_image((90, 120), 3).planes().copy()
+    planes[1, ::2], planes[2, 0, 0] = 0, np.nan
+    step, samples = pictures.thin_out(filling(image_of(planes)))
+    assert step == 1
+    for plane, found in zip(planes, samples, strict=True):
+        assert np.array_equal(found, plane[np.isfinite(plane) & (plane != 0)])
+
+    monkeypatch.setattr(pictures, "STATISTICS_SAMPLES", 1200)
+    image, reads = recorded(image_of(planes))
+    step, samples = pictures.thin_out(image)
+    assert step == 3
+    assert [rows.start for rows in reads] == list(range(0, 90, 3))
+    for plane, found in zip(planes[:, ::3, ::3], samples, strict=True):
+        assert np.array_equal(found, plane[np.isfinite(plane) & (plane != 0)])
+
+
+def test_a_page_of_an_image_in_bands_is_the_same(monkeypatch):
+    shape = (300, 450)
+    whole = draw(shape)
+    monkeypatch.setattr(pictures, "BAND_SAMPLES", 20_000)
+    again = draw(shape, image=filling(sky_image(shape, 3)))
+    assert np.array_equal(np.asarray(again), np.asarray(whole))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_medians_are_written_above_each_picture(channels):
+    image = sky_image((90, 120), channels)
+    pages = []
+    for median in (0.0123, 0.0999):
+        sheet = page.Page()
+        sheet.y += 100
+        medians = {name: [0.0123] * channels for name in ("input", "background", "corrected")}
+        medians["background"] = [0.0123] * (channels - 1) + [median]
+        fit_result.draw(sheet, image, preview.Fitted(image, image, GRID, medians))
+        pages.append(np.asarray(sheet.picture).astype(int))
+    different = np.argwhere((pages[0] != pages[1]).any(axis=2))
+    room = (page.CONTENT - 2 * page.GAP) // 3
+    top, left = different.min(axis=0)
+    bottom, right = different.max(axis=0)
+    start = page.MARGIN + room + page.GAP
+    assert start < left < right < start + room, "above the model"
+    assert bottom < page.MARGIN + 100 < top + 40

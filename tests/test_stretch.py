@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import FLOAT32_SAMPLES
 
+from fastbg.backends import c
 from fastbg.errors import InputError
 from fastbg.image import Image, is_valid
 from fastbg.order_statistics import quantiles
@@ -21,8 +22,9 @@ def sky(rng, shape=(40, 50), channels=3):
 
 
 def measured(samples, quantile=0.95):
+    """Its planes and its stretch."""
     image = Image.from_samples(samples)
-    statistics = quantiles(image, [0, 0.5, quantile, 1], threads=1).values()
+    statistics = quantiles(image, [0, 0.5, quantile, 1], 1).values()
     return image.planes(), Stretch.of(statistics, quantile)
 
 
@@ -101,6 +103,48 @@ def test_values_outside_are_held_and_counted(rng, dtype):
         assert linear[k, :3] == pytest.approx(low[k], abs=FLOAT32_SAMPLES)
         assert linear[k, 4:] == pytest.approx(high[k], abs=FLOAT32_SAMPLES)
         assert low[k] < linear[k, 3] < high[k]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inverting_in_place_is_inverting(rng, dtype):
+    _, stretch = measured(sky(rng))
+    # Planes of a band in a larger buffer.
+    buffer = rng.normal(0.5, 0.5, (3, 12, 15)).astype(dtype)
+    before, band = buffer.copy(), buffer[:, :7]
+    linear, held = stretch.invert(band)
+    assert np.array_equal(buffer, before)
+    assert held == np.count_nonzero((band < 0) | (band > 1))
+    assert stretch.invert_in_place(band) == held
+    assert np.array_equal(band, linear)
+    assert np.array_equal(buffer[:, 7:], before[:, 7:])
+
+
+def test_c_inverts_as_the_formula_does(rng, monkeypatch):
+    if c.unavailable():
+        pytest.skip(c.unavailable())
+    _, stretch = measured(sky(rng))
+    stretched = rng.normal(0.5, 0.5, (3, 40, 50)).astype(np.float32)
+    found, held = stretch.invert(stretched)
+    exact, expected_held = stretch.invert(stretched.astype(np.float64))
+    assert held == expected_held
+    assert found == pytest.approx(exact, rel=FLOAT32_SAMPLES)
+    monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+    by_numpy, held = stretch.invert(stretched)
+    assert by_numpy.dtype == np.float32
+    assert held == expected_held
+    assert by_numpy == pytest.approx(exact, rel=FLOAT32_SAMPLES)
+
+
+def test_order_statistics_pass_the_inverse_stretch(rng):
+    # What the pipeline does for the medians of the background, instead of inverting every pixel.
+    _, stretch = measured(sky(rng))
+    stretched = rng.uniform(-0.2, 1.2, (3, 41, 50)).astype(np.float32)
+    wanted = [0, 0.3, 0.5, 0.95, 1]
+    image = Image.from_samples(np.moveaxis(stretched, 0, 2))
+    found = quantiles(image, wanted, 1).values(lambda around: stretch.invert(around)[0])
+    linear, _ = stretch.invert(stretched.astype(np.float64))
+    expected = np.quantile(linear, wanted, axis=(1, 2)).T
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_missing_samples_count_in_nothing(rng):

@@ -16,7 +16,7 @@ void fbg_count(const float *values, const float *samples, size_t n, const fbg_wi
             below[w] += k->keys_below(keys, length, windows[w].first);
             for (size_t i = 0; i < length; i++) {
                 const uint32_t bin = (keys[i] - windows[w].first) >> windows[w].shift;
-                if (bin < FBG_BINS)
+                if (keys[i] >= windows[w].first && bin < FBG_BINS)
                     bins[bin]++;
             }
         }
