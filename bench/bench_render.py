@@ -1,25 +1,32 @@
-"""The spline at full resolution, 12 Mpx x 3, in one piece of memory."""
+"""Full resolution, 12 Mpx x 3: the spline alone, and all that the last pass does but writing."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 import pytest
 
 from fastbg.backends import c
-from fastbg.render import pixel_centres
-
-THREADS = os.cpu_count() or 1
+from fastbg.correction import Correction
+from fastbg.image import Image
+from fastbg.order_statistics import quantiles
+from fastbg.render import background_image, pixel_centres
+from fastbg.stretch import Stretch
 
 
 @pytest.mark.benchmark(group="render")
-@pytest.mark.parametrize("threads", [1, THREADS])
-def bench_render(benchmark, spline, threads):
-    y, x = pixel_centres(2000), pixel_centres(6000)
+def bench_render(measure, spline, full_shape, threads):
+    y, x = map(pixel_centres, full_shape)
     out = np.empty((3, y.size, x.size), np.float32)
-    benchmark.pedantic(c.evaluate, args=(spline, y, x, out, threads), rounds=3, warmup_rounds=1)
-    seconds = benchmark.stats.stats.median
     pairs = y.size * x.size * len(spline.centres)
-    benchmark.extra_info["ns per pixel and centre"] = 1e9 * seconds / pairs
-    benchmark.extra_info["GB/s written"] = out.nbytes / seconds / 1e9
+    measure(c.evaluate, spline, y, x, out, threads, rounds=3, pairs=pairs, moved=out.nbytes)
+
+
+@pytest.mark.benchmark(group="correct")
+def bench_statistics_of_the_corrected_image(measure, spline, sky_array, threads):
+    """Read, render, invert the stretch, subtract and count."""
+    image = Image.from_samples(sky_array)
+    stretch = Stretch.of(quantiles(image, [0, 0.5, 0.95, 1], threads).values(), 0.95)
+    background = background_image(c, spline, stretch, image.shape)
+    corrected = Correction(image, background, "subtract", np.zeros(3)).corrected()
+    parts = [0, 0.5, 1]
+    measure(quantiles, corrected, parts, threads, image, rounds=3, moved=sky_array.nbytes)

@@ -1,23 +1,49 @@
-"""Problems of the size of the default job on a 24 Mpx image: 500 x 750 pixels, RGB."""
+"""What the benchmarks share: problems of the size of a job on 24 Mpx, and one way to measure.
+
+Without ``--benchmark-enable`` they are tiny and run once, to see that they work.
+"""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from fastbg.loss import Problem
 from fastbg.render import pixel_centres
+from fastbg.sky import simulate_sky
 from fastbg.spline import Spline, interpolate
+from measuring import memory_added
 
-SHAPE = (500, 750)
+Shape = tuple[int, int]
+Measure = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def problem() -> Problem:
-    """Every pixel kept."""
-    rng = np.random.default_rng(1)
-    data = rng.random((*SHAPE, 3))
-    y, x = map(pixel_centres, SHAPE)
+def smoke(pytestconfig: pytest.Config) -> bool:
+    options = pytestconfig.option
+    return options.benchmark_disable and not options.benchmark_enable
+
+
+@pytest.fixture(scope="session")
+def fitted_shape(smoke: bool) -> Shape:
+    """Of 24 Mpx at a downscaling factor of 8."""
+    return (20, 30) if smoke else (500, 750)
+
+
+@pytest.fixture(scope="session")
+def full_shape(smoke: bool) -> Shape:
+    """12 Mpx."""
+    return (40, 60) if smoke else (2000, 6000)
+
+
+@pytest.fixture(scope="session")
+def problem(fitted_shape: Shape) -> Problem:
+    """RGB noise, every pixel kept."""
+    data = np.random.default_rng(1).random((*fitted_shape, 3))
+    y, x = map(pixel_centres, fitted_shape)
     return Problem(data, np.ones_like(data), y, x, order=2, alpha=5.0)
 
 
@@ -26,3 +52,35 @@ def spline(request: pytest.FixtureRequest) -> Spline:
     """Random centres and values."""
     rng = np.random.default_rng(2)
     return interpolate(rng.random((request.param, 2)), rng.random((request.param, 3)), order=2)
+
+
+@pytest.fixture(params=sorted({1, os.cpu_count() or 1}), ids="{} threads".format)
+def threads(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def sky_array(full_shape: Shape) -> np.ndarray:
+    """A simulated sky, (H, W, 3) float32."""
+    return simulate_sky(full_shape, np.random.default_rng(7)).image
+
+
+@pytest.fixture
+def measure(benchmark) -> Measure:
+    """A function that times calls after one that warms up, and notes what they cost.
+
+    ``pairs``: pixels times centres of a call; ``moved``: bytes that it reads or writes at least.
+    """
+
+    def measured(function, *arguments, rounds: int, pairs: float = 0, moved: float = 0) -> None:
+        benchmark.pedantic(function, args=arguments, rounds=rounds, warmup_rounds=1)
+        if benchmark.disabled:
+            return
+        seconds = benchmark.stats.stats.median
+        if pairs:
+            benchmark.extra_info["ns per pixel and centre"] = 1e9 * seconds / pairs
+        if moved:
+            benchmark.extra_info["GB/s"] = 1e-9 * moved / seconds
+        benchmark.extra_info["bytes added"] = memory_added(function, *arguments)
+
+    return measured

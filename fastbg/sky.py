@@ -92,19 +92,19 @@ def simulate_sky(
         )
     background = _background(shape, rng, channels)
     image = np.zeros((channels, *shape), np.float32)
-    brightest = _add_stars(image, rng)
+    brightest = add_stars(image, rng)
     nebula = _nebula(shape, brightest, rng, channels)
     for top in range(0, shape[0], BAND_ROWS):
         rows = slice(top, min(top + BAND_ROWS, shape[0]))
         band = image[:, rows]
         band += background[:, rows]
-        band += _enlarged_rows(nebula, shape, rows)
+        band += enlarged_rows(nebula, shape, rows)
         noise = np.sqrt(band / np.float32(ELECTRONS) + np.float32(READ_NOISE**2))
         noise *= rng.standard_normal(band.shape, np.float32)
         band += noise
         np.clip(band, FLOOR, 1, out=band)
     if border:
-        image[:, _ragged_border(shape, border, rng)] = 0
+        image[:, ragged_border(shape, border, rng)] = 0
     return Sky(np.moveaxis(image, 0, 2), np.moveaxis(background, 0, 2))
 
 
@@ -142,7 +142,7 @@ def _background(shape: tuple[int, int], rng: np.random.Generator, channels: int)
     return background
 
 
-def _fractal(shape: tuple[int, int], slope: float, rng: np.random.Generator) -> np.ndarray:
+def fractal_noise(shape: tuple[int, int], slope: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise whose amplitude falls as frequency ** -slope; mean 0, deviation 1."""
     spectrum = np.fft.rfft2(rng.standard_normal(shape))
     fy = np.fft.fftfreq(shape[0])[:, np.newaxis] * shape[0]
@@ -165,7 +165,9 @@ def _nebula(
     height, width = (max(1, round(n / reduction)) for n in shape)
     y, x = np.arange(height)[:, np.newaxis] + 0.5, np.arange(width) + 0.5
     radius = 0.21 * np.sqrt(height * width)
-    clouds, veil, dust, outline = (_fractal((height, width), s, rng) for s in (1.7, 1.5, 1.6, 2.2))
+    clouds, veil, dust, outline = (
+        fractal_noise((height, width), s, rng) for s in (1.7, 1.5, 1.6, 2.2)
+    )
     filaments = 1.2 - np.minimum(np.abs(veil), 1.2)
     transmission = np.exp(-1.6 * np.maximum(dust + 0.2, 0))
 
@@ -181,7 +183,7 @@ def _nebula(
     return np.ascontiguousarray(np.moveaxis(_colours(light, channels), 2, 0), np.float32)
 
 
-def _enlarged_rows(small: np.ndarray, shape: tuple[int, int], rows: slice) -> np.ndarray:
+def enlarged_rows(small: np.ndarray, shape: tuple[int, int], rows: slice) -> np.ndarray:
     """Some rows of (K, h, w) enlarged to (K, H, W) by bilinear interpolation, float32."""
 
     def neighbours(size: int, full: int, wanted: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -211,7 +213,7 @@ def _star_colours(temperature: np.ndarray) -> np.ndarray:
     return light / light.mean(axis=1, keepdims=True)
 
 
-def _add_stars(planes: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+def add_stars(planes: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Add stars of power-law brightness and black-body colour to (K, H, W), in place.
 
     Returns the normalised (y, x) of the brightest.
@@ -250,7 +252,7 @@ def _add_stars(planes: np.ndarray, rng: np.random.Generator) -> tuple[float, flo
     return y[brightest] / height, x[brightest] / width
 
 
-def _ragged_border(shape: tuple[int, int], border: float, rng: np.random.Generator) -> np.ndarray:
+def ragged_border(shape: tuple[int, int], border: float, rng: np.random.Generator) -> np.ndarray:
     """(H, W) bool: the slanted, stepped edges that shifted and rotated frames leave in a stack."""
 
     def edge(length: int, depth: int) -> np.ndarray:

@@ -1,0 +1,30 @@
+"""``python bench COMMAND [OPTIONS]``: the benchmarks that are programs, a module each."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
+    "skies": "the default settings on simulated skies with a known background",
+    "peers": "other programs on the same skies: error, time, memory",
+    "reference": "build the environment of the TensorFlow reference and check its loss",
+    "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
+    "gate": "has this build become slower or larger than a stored one?",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Hand the options to the module of the command."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print("usage: python bench COMMAND [OPTIONS]   (-h after a command lists its options)\n")
+        for name, purpose in COMMANDS.items():
+            print(f"  {name:10} {purpose}")
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    status: int = import_module(arguments[0]).main(arguments[1:])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,218 @@
+"""Other programs on simulated skies: error against the known background, time, memory.
+
+Each peer runs in a process of its own with its own defaults, reads the array before its clock
+starts, and is told where samples are missing if it can be. What is not installed is skipped, and
+said. GraXpert is called from a checkout of its source, with a Python that has what it needs.
+
+fastbg      default settings, Python API
+sep         `sep.Background`: mesh of 64 x 64 (pip install sep)
+photutils   `Background2D`: mesh of 64 x 64 (pip install photutils)
+seiza rbf   `seiza.fit_background`, model="radial_basis" (pip install seiza)
+seiza auto  the same, model="automatic"
+graxpert    RBF interpolation of automatic grid points, defaults of its preferences
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MESH = 64
+GRAXPERT, GRAXPERT_PYTHON = "GRAXPERT_SOURCE", "GRAXPERT_PYTHON"
+
+Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""A linear image, (H, W, K), and where it is missing, (H, W), to its background, (H, W, K)."""
+
+
+def fastbg(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    from fastbg import remove_background
+
+    return remove_background(image).background
+
+
+def sep(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    import sep
+
+    planes = np.ascontiguousarray(np.moveaxis(image, 2, 0))
+    models = [sep.Background(each, mask=missing, bw=MESH, bh=MESH).back() for each in planes]
+    return np.stack(models, axis=2)
+
+
+def photutils(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    from photutils.background import Background2D
+
+    planes = np.moveaxis(image, 2, 0)
+    models = [Background2D(each, MESH, coverage_mask=missing).background for each in planes]
+    return np.stack(models, axis=2)
+
+
+def seiza_rbf(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    return _seiza(image, missing, "radial_basis")
+
+
+def seiza_auto(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    return _seiza(image, missing, "automatic")
+
+
+def _seiza(image: np.ndarray, missing: np.ndarray, model: str) -> np.ndarray:
+    import seiza
+
+    samples = np.ascontiguousarray(image[..., 0] if image.shape[2] == 1 else image)
+    found = seiza.fit_background(samples, mask=missing, model=model)
+    return found.render().reshape(image.shape)
+
+
+def graxpert(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    sys.path.insert(0, os.environ[GRAXPERT])
+    from graxpert.background_extraction import executor, extract_background
+    from graxpert.background_grid_selection import background_grid_selection
+    from graxpert.preferences import Prefs
+
+    chosen = Prefs()
+    size = chosen.sample_size
+    points = background_grid_selection(image, chosen.bg_pts_option, chosen.bg_tol_option, size)
+    background = extract_background(
+        image.copy(),
+        np.array(points),
+        chosen.interpol_type_option,
+        chosen.smoothing_option,
+        downscale_factor=4,
+        sample_size=size,
+        RBF_kernel=chosen.RBF_kernel,
+        spline_order=chosen.spline_order,
+        corr_type=chosen.corr_type,
+        ai_path=None,
+    )
+    executor.shutdown()
+    return background
+
+
+PEERS: dict[str, tuple[Model, str]] = {
+    "fastbg": (fastbg, "fastbg"),
+    "sep": (sep, "sep"),
+    "photutils": (photutils, "photutils"),
+    "seiza rbf": (seiza_rbf, "seiza"),
+    "seiza auto": (seiza_auto, "seiza"),
+    "graxpert": (graxpert, "graxpert"),
+}
+"""By name: the function, and the package that it needs."""
+
+
+def unavailable(name: str) -> str | None:
+    """Why a peer cannot run here, and what would help, or None."""
+    package = PEERS[name][1]
+    if package != "graxpert":
+        return None if find_spec(package) else f"pip install {package}"
+    if GRAXPERT in os.environ:
+        return None
+    return (
+        f"name a checkout of its source in {GRAXPERT}, and a Python with its requirements in "
+        f"{GRAXPERT_PYTHON}"
+    )
+
+
+def peak_memory_bytes() -> int:
+    """As `fastbg.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+def run(name: str, image_path: str, model_path: str) -> None:
+    """In a process of its own: fit, save the model, print what it took."""
+    image = np.load(image_path)
+    missing = (image == 0).all(axis=2)
+    start = time.perf_counter()
+    model = PEERS[name][0](image, missing)
+    seconds = time.perf_counter() - start
+    report = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
+    np.save(model_path, model)
+    print(json.dumps(report))
+
+
+def measure(name: str, folder: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Run a peer on the image in a folder; its model, (H, W, K), and its report."""
+    from measuring import report_of
+
+    image, model = folder / "image.npy", folder / "model.npy"
+    python = os.environ.get(GRAXPERT_PYTHON) if name == "graxpert" else None
+    report = report_of(__file__, name, str(image), str(model), python=python or sys.executable)
+    return np.load(model), report
+
+
+def main(arguments: list[str]) -> int:
+    from sheet import Sheet
+    from skies import SCENES, error, simulate
+
+    parser = argparse.ArgumentParser(
+        prog="python bench peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--size", nargs=2, type=int, default=(2000, 3000), metavar=("H", "W"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=PEERS, default=[*PEERS], metavar="PEER")
+    parser.add_argument("--json", default="peers.json", help="(%(default)s)")
+    parser.add_argument("--sheets", metavar="FOLDER", help="a picture of all scenes for each peer")
+    parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
+    options = parser.parse_args(arguments)
+    shape = (120, 180) if options.smoke else tuple(options.size)
+    scenes = [*SCENES][:2] if options.smoke else [*SCENES]
+
+    reasons = {name: unavailable(name) for name in options.only}
+    for name, reason in reasons.items():
+        if reason:
+            print(f"{name} skipped: {reason}")
+    peers = [name for name, reason in reasons.items() if not reason]
+    sheets = {
+        name: Sheet(f"{name} on simulated skies", f"{shape[1]} x {shape[0]}, seed {options.seed}")
+        for name in peers
+    }
+    print(f"\nstd(model - truth) / std(truth), {shape[0]} x {shape[1]}, seed {options.seed}")
+    print(f"{'scene':18}" + "".join(f"{name:>11}" for name in peers))
+    results: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in peers}
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for scene_name in scenes:
+            scene = simulate(scene_name, shape, options.seed)
+            np.save(Path(folder) / "image.npy", np.ascontiguousarray(scene.image))
+            print(f"{scene_name:18}", end="", flush=True)
+            for name in peers:
+                try:
+                    model, report = measure(name, Path(folder))
+                except RuntimeError as failure:
+                    failures.append(f"{name}, {scene_name}: {failure}")
+                    print(f"{'failed':>11}", end="", flush=True)
+                    continue
+                report["error"] = error(model, scene)
+                results[name][scene_name] = report
+                sheets[name].add(scene_name, scene, model, report["error"])
+                print(f"{report['error']:11.3f}", end="", flush=True)
+            print()
+    for title, key, unit in (("seconds", "seconds", 1), ("MB", "peak_memory_bytes", 1e6)):
+        medians = (
+            np.median([each[key] / unit for each in found.values()] or np.nan)
+            for found in results.values()
+        )
+        print(f"{title + ', median':18}" + "".join(f"{median:11.3g}" for median in medians))
+    print(*failures, sep="\n", end="\n" * bool(failures))
+    if not options.smoke:
+        Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        print(options.json)
+        if options.sheets:
+            for name, sheet in sheets.items():
+                sheet.save(str(Path(options.sheets) / f"{name.replace(' ', '_')}.png"))
+    return 0
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

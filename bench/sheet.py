@@ -1,0 +1,100 @@
+"""One picture of many scenes: what was seen, what is behind it, what was found, what is left."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image as pil
+
+from fastbg.image import Image
+from fastbg.preview.page import CONTENT, GAP, MARGIN, Page, size_in
+from fastbg.preview.pictures import MISSING, display_stretch, resample, to_rgb
+from skies import Scene
+
+TALLEST = 320
+COLUMN = (CONTENT - 3 * GAP) // 4
+LEVELS = 12
+"""Contours between the darkest and the brightest truth."""
+
+ENDS = 0.5
+"""The residual's colours reach so far, in units of the range of the truth."""
+
+GRADIENT = np.array(
+    [[16, 16, 42], [58, 28, 98], [128, 42, 112], [200, 68, 88], [244, 130, 66], [252, 222, 150]]
+)
+RESIDUAL = np.array([[92, 168, 255], [40, 84, 168], [22, 27, 35], [168, 62, 40], [255, 142, 92]])
+"""Too dark, right, too bright."""
+
+
+class Sheet:
+    """A page that grows by a row for each scene."""
+
+    def __init__(self, title: str, note: str) -> None:
+        self._page = Page()
+        half = f"{ENDS:.0%}"
+        self._page.heading(
+            title,
+            [
+                note,
+                "Truth and model: mean of the channels without its offset, on the scale of the "
+                f"truth, with {LEVELS - 1} contours. Residual: model - truth, red where the model "
+                f"is too bright, blue where too dark; full colour at {half} of the truth's range. "
+                "Error: std(model - truth) / std(truth) over valid sky; grey is no sky.",
+            ],
+        )
+
+    def add(self, name: str, scene: Scene, model: np.ndarray, error: float) -> None:
+        """Draw a scene and the model, (H, W, K) linear, that was found for it."""
+        page, image = self._page, Image.from_samples(scene.image)
+        size = size_in((TALLEST, COLUMN), image.shape)
+        seen = resample(image, size)
+        truth, found = (
+            _without_offset(planes, scene, size) for planes in (scene.background, model)
+        )
+        low, high = np.nanmin(truth), np.nanmax(truth)
+        span = max(high - low, 1e-12)
+        residual = (found - truth) / (2 * ENDS * span) + 0.5
+        pictures = {
+            name.capitalize(): to_rgb(display_stretch(seen).apply(seen)),
+            "Truth": _contoured((truth - low) / span),
+            "Model": _contoured((found - low) / span),
+            f"Residual, error {error:.3f}": _coloured(residual, RESIDUAL),
+        }
+        page.y += 3 * GAP
+        for column, (label, rgb) in enumerate(pictures.items()):
+            left = MARGIN + column * (COLUMN + GAP)
+            page.label(left, page.y, COLUMN, label)
+            page.picture.paste(pil.fromarray(rgb), (left, page.y))
+        page.y += size[0]
+
+    def save(self, path: str) -> None:
+        """Write a PNG."""
+        self._page.finished().save(path, format="png")
+
+
+def _without_offset(planes: np.ndarray, scene: Scene, size: tuple[int, int]) -> np.ndarray:
+    """(h, w): the mean of the channels less its mean over valid sky; NaN where there is none."""
+    grey = planes.mean(axis=2, dtype=np.float64)
+    grey = np.where(scene.valid, grey - grey[scene.valid].mean(), np.nan).astype(np.float32)
+    return resample(Image.from_samples(grey), size, np.isfinite)[0]
+
+
+def _coloured(values: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Values, (h, w), 0 to 1, on a scale of colours; NaN as `MISSING`."""
+    stops = np.linspace(0, 1, len(colours))
+    known = np.nan_to_num(values)
+    rgb = np.stack([np.interp(known, stops, channel) for channel in colours.T], axis=2)
+    rgb = (rgb + 0.5).astype(np.uint8)
+    rgb[np.isnan(values)] = MISSING
+    return rgb
+
+
+def _contoured(values: np.ndarray) -> np.ndarray:
+    """As `_coloured` on the scale of the gradient, with lines where a level is crossed."""
+    rgb = _coloured(values, GRADIENT)
+    level = np.floor(np.clip(np.nan_to_num(values, nan=-1), -1, 2) * LEVELS)
+    crossed = np.zeros(values.shape, bool)
+    crossed[:, 1:] |= level[:, 1:] != level[:, :-1]
+    crossed[1:] |= level[1:] != level[:-1]
+    crossed &= np.isfinite(values)
+    rgb[crossed] = (0.6 * rgb[crossed] + 0.4 * 255).astype(np.uint8)
+    return rgb

@@ -1,0 +1,139 @@
+"""What the gate times, and the yardsticks that it times in between.
+
+As a program it prints one JSON object: for each workload its time in units of that of its
+yardstick right before and after. Of each it takes the lower quartile over some rounds. A busy
+machine slows both, so that their ratio holds where seconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from fastbg import remove_background
+from fastbg.backends import c
+from fastbg.correction import Correction
+from fastbg.downscale import downscale
+from fastbg.image import Image
+from fastbg.loss import Problem
+from fastbg.order_statistics import quantiles
+from fastbg.render import background_image, pixel_centres
+from fastbg.sky import simulate_sky
+from fastbg.spline import interpolate
+from fastbg.stretch import Stretch
+
+Call = Callable[[], object]
+
+SHAPE, SMOKE_SHAPE = (1000, 1500), (60, 90)
+ROUNDS, SMOKE_ROUNDS = 15, 2
+BLOCK = 4
+"""Side of the blocks that are medians, and of the pixels whose gradient is taken."""
+
+YARDSTICKS = {
+    "gradient, N = 36": "arithmetic",
+    "gradient, N = 256": "arithmetic",
+    "render": "arithmetic",
+    "quantiles": "arithmetic",
+    "block medians": "arithmetic",
+    "correct": "arithmetic",
+    "whole job": "copy",
+    "fastbg --help": "process",
+}
+"""For each workload the yardstick whose time varies most like its own."""
+
+
+def yardsticks() -> dict[str, Call]:
+    """A copy through main memory, arithmetic within a cache, and a bare process."""
+    source, target = np.ones((2, 1 << 22))
+    angles = np.linspace(0.1, 1.0, 1 << 12)
+    sines = np.empty_like(angles)
+
+    def arithmetic() -> None:
+        for _ in range(60):
+            np.sin(angles, out=sines)
+
+    return {
+        "copy": lambda: np.copyto(target, source),
+        "arithmetic": arithmetic,
+        "process": lambda: _process("-c", "import argparse, json, decimal"),
+    }
+
+
+def workloads(shape: tuple[int, int]) -> dict[str, Call]:
+    """By name; one thread each."""
+    samples = simulate_sky(shape, np.random.default_rng(1)).image
+    image = Image.from_samples(samples)
+    stretch = Stretch.of(quantiles(image, [0, 0.5, 0.95, 1], 1).values(), 0.95)
+    rng = np.random.default_rng(2)
+    few, many = (interpolate(rng.random((n, 2)), rng.random((n, 3)), order=2) for n in (36, 256))
+
+    y, x = (pixel_centres(n // BLOCK) for n in shape)
+    data = rng.random((y.size, x.size, 3))
+    objective = c.open_problem(Problem(data, np.ones_like(data), y, x, order=2, alpha=5.0), 1)
+
+    rows, columns = map(pixel_centres, shape)
+    rendered = np.empty((3, *shape), np.float32)
+    background = background_image(c, few, stretch, shape)
+    corrected = Correction(image, background, "subtract", np.zeros(3)).corrected()
+
+    calls: list[Call] = [
+        lambda: objective.loss_and_gradient(few.flatten()),
+        lambda: objective.loss_and_gradient(many.flatten()),
+        lambda: c.evaluate(few, rows, columns, rendered, 1),
+        lambda: quantiles(image, [0, 0.5, 0.95, 1], 1),
+        lambda: downscale(image, stretch, BLOCK, "median", 1),
+        lambda: quantiles(corrected, [0, 0.5, 1], 1, samples=image),
+        lambda: remove_background(samples, control_points=16, epochs=100, threads=1),
+        lambda: _process("-m", "fastbg.cli", "--help"),
+    ]
+    return dict(zip(YARDSTICKS, calls, strict=True))
+
+
+def _process(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def _seconds(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="tiny")
+    parser.add_argument(
+        "--repeat", nargs=2, metavar=("NAME", "TIMES"), help="only call a tiny workload so often"
+    )
+    options = parser.parse_args()
+    tiny = options.smoke or options.repeat
+    calls, units = workloads(SMOKE_SHAPE if tiny else SHAPE), yardsticks()
+    if options.repeat:
+        for _ in range(int(options.repeat[1])):
+            calls[options.repeat[0]]()
+        return
+    for call in [*units.values(), *calls.values()]:
+        call()  # what happens once only
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    yardstick: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(SMOKE_ROUNDS if tiny else ROUNDS):
+        for name, call in calls.items():
+            unit = units[YARDSTICKS[name]]
+            before, seconds, after = _seconds(unit), _seconds(call), _seconds(unit)
+            taken[name].append(seconds)
+            yardstick[name].append((before + after) / 2)
+    ratios = {
+        name: float(np.quantile(taken[name], 0.25) / np.quantile(yardstick[name], 0.25))
+        for name in calls
+    }
+    print(json.dumps(ratios))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The programs of bench/ run, and the gate tells a slower build from noise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gate
+
+BENCH = Path(gate.__file__).parent
+
+
+@pytest.mark.parametrize("command", ["job", "skies", "peers", "reference", "compare", "gate"])
+def test_every_program_runs(command, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(BENCH), command, "--smoke"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert not [*tmp_path.iterdir()], "a smoke run leaves nothing behind"
+
+
+def run_of(rng, factor=1.0, noise=0.02, grown=0, counted=1.0):
+    """A run of the gate as a build of some speed would make it."""
+    units = {name: 3 * factor * np.exp(noise * rng.standard_normal(12)) for name in ("a", "b")}
+    return {
+        "units": {name: values.tolist() for name, values in units.items()},
+        "bytes": (80_000_000 + grown + rng.integers(0, 100_000, 12)).tolist(),
+        "instructions": {"a": 1e6 * counted * (1 + 1e-4 * rng.uniform())},
+    }
+
+
+def test_unchanged_builds_pass():
+    rng = np.random.default_rng(1)
+    baseline = run_of(rng)
+    assert not [w for _ in range(200) for w in gate.compare(baseline, run_of(rng), 0.999, 0.03)]
+
+
+@pytest.mark.parametrize(
+    ("change", "caught"),
+    [
+        ({"factor": 1.1}, ["a", "b"]),
+        ({"grown": 200_000}, ["peak memory"]),
+        ({"counted": 1.01}, ["instructions, a"]),
+        ({"factor": 0.9, "grown": -200_000, "counted": 0.99}, []),
+    ],
+)
+def test_what_became_worse_is_caught(change, caught, capsys):
+    rng = np.random.default_rng(2)
+    assert gate.compare(run_of(rng), run_of(rng, **change), 0.999, 0.03) == caught
+    assert ("better" in capsys.readouterr().out) == (not caught)
+
+
+def test_what_is_too_noisy_to_tell_is_not_blamed():
+    rng = np.random.default_rng(3)
+    assert not gate.compare(run_of(rng, noise=0.5), run_of(rng, factor=1.1, noise=0.5), 0.999, 0.03)
+
+
+def test_the_interval_holds_the_ratio():
+    rng = np.random.default_rng(4)
+    hits = 0
+    for _ in range(300):
+        before, after = (np.exp(0.05 * rng.standard_normal(12)) * f for f in (1.0, 1.2))
+        low, ratio, high = gate.ratio_interval(before.tolist(), after.tolist(), 0.9)
+        assert low < ratio < high
+        hits += low < 1.2 < high
+    assert 0.85 < hits / 300 < 0.95
