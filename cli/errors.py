@@ -44,6 +44,16 @@ class _Stopped(BaseException):
         self.number = number
 
 
+_stops: list[_Stopped] = []
+"""The stop that was asked for; of the whole process, as signals are."""
+
+
+def raise_if_stopped() -> None:
+    """Raise the stop again: a module that is just being imported may have swallowed it."""
+    if _stops:
+        raise _stops[0]
+
+
 def _exit_code(command: Callable[[], int | None]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot show must not turn a finished job into an error.
@@ -95,11 +105,13 @@ def _signals_raise() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in numbers:  # a second one must not interrupt the cleaning up
             signal.signal(each, signal.SIG_IGN)
-        raise _Stopped(number)
+        _stops.append(_Stopped(number))
+        raise_if_stopped()
 
     before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:
+        _stops.clear()
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -13,26 +13,35 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ..progress import Progress, ProgressCallback
+from .errors import raise_if_stopped
 
 LINE_EVERY = 100
 """Iterations of the fit between two plain lines."""
 
 
 @contextmanager
-def display(*, quiet: bool, as_json: bool = False) -> Iterator[ProgressCallback | None]:
-    """Show a job while it runs; the value is its progress callback.
+def display(*, quiet: bool, as_json: bool = False) -> Iterator[ProgressCallback]:
+    """Show a job while it runs; the value is its progress callback, which also ends a stopped one.
 
     The live line is on stderr. Plain lines are on stdout, so that stderr has errors only, and
     not beside a JSON report.
     """
     console = Console(stderr=True)
-    if quiet:
-        yield None
-    elif sys.stderr.isatty() and console.is_interactive:
-        with _live(console) as callback:
-            yield callback
-    else:
-        yield None if as_json else _Lines()
+    with ExitStack() as stack:
+        show: ProgressCallback | None = None
+        if quiet:
+            pass
+        elif sys.stderr.isatty() and console.is_interactive:
+            show = stack.enter_context(_live(console))
+        elif not as_json:
+            show = _Lines()
+
+        def callback(progress: Progress) -> None:
+            raise_if_stopped()
+            if show:
+                show(progress)
+
+        yield callback
 
 
 def _fit_line(progress: Progress, rate: float | None) -> str:

@@ -274,3 +274,24 @@ def test_a_stopped_fit_leaves_nothing(
     assert job.returncode == 128 + number
     assert errors == "fastbg: stopped; no unfinished file was left behind\n"
     assert contents(tmp_path).keys() == {"sky.xisf"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems send no such signals")
+def test_a_stop_that_is_swallowed_comes_back_with_the_next_step() -> None:
+    code = """
+import contextlib, os, signal
+from fastbg.cli.errors import _exit_code
+from fastbg.cli.progress import display
+from fastbg.progress import Progress
+
+def command():
+    with contextlib.suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with display(quiet=True) as progress:
+        progress(Progress("fit", 1, 10))
+
+raise SystemExit(_exit_code(command))
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr == "fastbg: stopped; no unfinished file was left behind\n"
