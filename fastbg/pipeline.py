@@ -266,8 +266,8 @@ def process_file(
         A linear XISF image, mono or RGB.
     output, model_output : path, optional
         The corrected image and the background; ``<stem>_bgSubtracted.xisf`` and
-        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32, with the FITS keywords and
-        properties of the input and a HISTORY of the job.
+        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32, with all that accompanies
+        the input and a HISTORY of the job.
     mask : path, optional
         An XISF image of the same size: 1 = sky to fit, 0 = ignored.
     preview : path, optional
@@ -310,7 +310,7 @@ def process_file(
         corrected, background = (
             files.enter_context(
                 xisf.create(
-                    part, source.shape, metadata=source.metadata, history=history, compress=compress
+                    part, source.shape, header=source.header, history=history, compress=compress
                 )
             )
             for part in parts[:2]

@@ -6,7 +6,6 @@ import math
 import os
 import re
 import threading
-import xml.etree.ElementTree as ET
 import zlib
 from xml.sax.saxutils import quoteattr
 
@@ -17,6 +16,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xisf import XISF
+from xisf_structure import difference, header_of, structure
 
 from fastbg.errors import InputError, OutputError
 from fastbg.io import xisf, xisf_codecs
@@ -67,12 +67,7 @@ def noise(shape, dtype, seed=0):
 
 
 def read_keywords(path):
-    return list(xisf.read(path).metadata.keywords)
-
-
-def header_of(path):
-    raw = path.read_bytes()
-    return ET.fromstring(raw[16 : 16 + int.from_bytes(raw[8:12], "little")])
+    return list(xisf.read(path).header.keywords)
 
 
 @pytest.fixture
@@ -169,23 +164,17 @@ def test_a_header_padded_with_zeros_or_without_namespace_is_read(path):
     )
     image = xisf.read(save_raw(path, header + b"</xisf>" + bytes(100)))
     assert image.to_array().tolist() == [[[10], [11]]]
-    assert image.metadata.keywords == ()
-    assert image.metadata.file_properties == ()
+    assert image.header.keywords == ()
 
 
+FOREIGN = 'xmlns="http://www.w3.org/2000/09/xmldsig#"'
 WARNED = [
     ('<ColorFilterArray pattern="GRBG" width="2" height="2"/>', {}, "", "treated as mono"),
-    ('<Resolution horizontal="72"/>', {}, "", "not carried over: Resolution"),
-    ("<Thumbnail/><ICCProfile/><Thumbnail/>", {}, "", "Thumbnail, ICCProfile"),
-    ("", {"orientation": "90", "offset": "-50"}, "", "not carried over: offset, orientation"),
-    ("", {}, "<Property/>", "not carried over: Property"),
     ("", {}, '<Image geometry="1:1:1"/>', "only the first of 2 images"),
-    ('<Property id="p" type="Table"/>', {}, "", "property p .*Table"),
-    ('<Property id="p" type="Complex32" value="(1,2)"/>', {}, "", "property p .*Complex32"),
-    ('<Property id="p" type="Int32"/>', {}, "", "property p .*value"),
-    (f'<Property id="p" type="String" location="attachment:{START}:99"/>', {}, "", "property p"),
-    ('<Property id="p" type="F64Vector" length="3"/>', {}, "", "property p .*location"),
-    ('<Property type="Int32" value="1"/>', {}, "", "property None"),
+    ("", {}, f"<Signature {FOREIGN}/>", "Signature is not carried over"),
+    (f'<ICCProfile location="attachment:{START}:99"/>', {}, "", "ICCProfile is not .*truncated"),
+    ('<Property id="p" location="attachment:1"/>', {}, "", "Property p is not carried over"),
+    ('<Property id="p" location="url(http://a.b/c)"/>', {}, "", "Property p lies in another"),
 ]
 
 
@@ -196,7 +185,7 @@ def test_what_is_not_understood_is_said_in_one_line(
     image = xisf.read(save(path, attributes, bytes(12), children=children, rest=rest))
     assert any(re.search(warning, line) for line in image.warnings)
     assert all("\n" not in line for line in image.warnings)
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=image.metadata)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), header=image.header)
     assert capfd.readouterr() == ("", "")
 
 
@@ -366,12 +355,12 @@ def test_keywords_come_back_as_they_were_and_history_is_appended(path):
     )
     source = xisf.read(save(path, {}, bytes(12), children=children))
     expected = [*KEYWORDS, ("NOCOMM", "1", "")]
-    assert list(source.metadata.keywords) == expected
+    assert list(source.header.keywords) == expected
     history = ["fastbg 1.0: order 2", "& <settings> \x00 \ud800"]
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata, history=history)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), header=source.header, history=history)
     written = [("HISTORY", "", history[0]), ("HISTORY", "", "& <settings> \ufffd \ufffd")]
     assert read_keywords(path) == expected + written
-    assert list(source.metadata.keywords) == expected
+    assert list(source.header.keywords) == expected
 
 
 def test_letters_beyond_ascii_can_be_read_by_any_parser(path):
@@ -381,151 +370,105 @@ def test_letters_beyond_ascii_can_be_read_by_any_parser(path):
     attributes = 'geometry="2:1:1" sampleFormat="UInt8" location="inline:hex"'
     header = f"{declaration}<xisf><Image {attributes}>0a0b{children}</Image></xisf>"
     source = xisf.read(save_raw(path, header.encode()))
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), header=source.header)
     assert read_keywords(path) == [("OBSERVER", "'Žofie'", "café — ψ")]
     assert XISF(str(path)).get_images_metadata()[0]["FITSKeywords"]["OBSERVER"] == [
         {"value": "Žofie", "comment": "café — ψ"}
     ]
 
 
-BLOCK_TYPES = {
-    "I8": np.int8,
-    "UI8": np.uint8,
-    "I16": np.int16,
-    "UI16": np.uint16,
-    "I32": np.int32,
-    "UI32": np.uint32,
-    "I64": np.int64,
-    "UI64": np.uint64,
-    "F32": np.float32,
-    "F64": np.float64,
-    "C32": np.complex64,
-    "C64": np.complex128,
-}
+PROPERTIES = (
+    '<Property id="a" type="Boolean" value="true" comment="a comment" format="%x"/>',
+    '<Property id="b" type="Float64" value="0.10000000000000000555"/>',
+    '<Property id="c" type="UInt128" value="340282366920938463463374607431768211455"/>',
+    '<Property id="d" type="Complex32" value="(1,2)"/>',
+    '<Property id="e" type="TimePoint" value="2026-01-01T00:00:00.123456Z"/>',
+    '<Property id="f" type="String"> kept &lt;&amp;&gt; "\'\n— ψ </Property>',
+    '<Property id="g" type="String">DOS&#13;\nMac&#13;</Property>',
+    '<Property id="h" type="String" value="two&#10;lines&#13;&#9;"/>',
+    '<Property id="i" type="I16Vector" length="2" location="inline:hex">01020304</Property>',
+    '<Property id="j" type="F64Matrix" rows="1" columns="1" location="embedded">'
+    '<Data encoding="base64" compression="zlib:8">eJxjYIAAAAAIAAE=</Data></Property>',
+    '<Property id="k" type="Table"><Structure><Field id="x" type="Int32"/></Structure></Property>',
+    "<Property/>",
+)
+OTHERS = (
+    '<Resolution horizontal="72" vertical="72" unit="inch"/>',
+    '<DisplayFunction m="0.1:0.1:0.1:0.1" s="0:0:0:0" h="1:1:1:1" l="0:0:0:0" r="1:1:1:1"/>',
+    '<RGBWorkingSpace x="0.6:0.2:0.1" y="0.3:0.7:0.0" Y="0.2:0.7:0.1" gamma="sRGB"/>',
+    '<v:Thing xmlns:v="http://vendor.example/x" v:a="1"><v:Part/></v:Thing>',
+    "<Unheard>of<Inside/>it</Unheard>",
+)
 
 
-@pytest.mark.parametrize("place", ["attachment", "inline", "embedded"])
-@pytest.mark.parametrize("packing", ["plain", "zlib", "zstd+sh", "big"])
-@pytest.mark.parametrize("kind", BLOCK_TYPES)
-def test_vectors_and_matrices_survive(path, kind, packing, place):
-    dtype = np.dtype(BLOCK_TYPES[kind])
-    vector, matrix = noise(5, dtype), noise((400, 3), dtype, seed=1)
-    pixels = bytes(12)
-    attached = bytearray(pixels)
-    children = ""
-    for value, form in ((vector, "Vector"), (matrix, "Matrix")):
-        raw = value.astype(dtype.newbyteorder(">")).tobytes() if packing == "big" else b""
-        raw = raw or value.tobytes()
-        extra, block = "", raw
-        if packing == "big":
-            extra = 'byteOrder="big"'
-        elif packing == "zlib":
-            extra, block = f'compression="zlib:{len(raw)}"', zlib.compress(raw)
-        elif packing == "zstd+sh":
-            block = zstandard.compress(shuffled(raw, dtype.itemsize))
-            extra = f'compression="zstd+sh:{len(raw)}:{dtype.itemsize}"'
-        size = (
-            f'length="{value.size}"'
-            if form == "Vector"
-            else f'rows="{value.shape[0]}" columns="{value.shape[1]}"'
-        )
-        text = base64.b64encode(block).decode()
-        head = f'<Property id="{form}" type="{kind}{form}" {size}'
-        if place == "attachment":
-            location = f"attachment:{START + len(attached)}:{len(block)}"
-            children += f'{head} {extra} location="{location}"/>'
-            attached += block
-        elif place == "inline":
-            children += f'{head} {extra} location="inline:base64">{text}</Property>'
-        else:
-            data = f'<Data encoding="base64" {extra}>{text}</Data>'
-            children += f'{head} location="embedded">{data}</Property>'
-    location = {"location": f"attachment:{START}:12"}
-    source = xisf.read(save(path, location, bytes(attached), children=children))
-    assert source.warnings == ()
-    for _ in range(2):
-        found = {item["id"]: item for item in source.metadata.properties}
-        for form, value in (("Vector", vector), ("Matrix", matrix)):
-            assert found[form]["type"] == kind + form
-            assert found[form]["value"].dtype == dtype
-            np.testing.assert_array_equal(found[form]["value"], value)
-        xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
-        source = xisf.read(path)
+def with_everything(path):
+    """A file whose first image is accompanied by all that can be, in attached blocks and not."""
+    pixels, blocks = bytes(range(12)), bytearray()
 
+    def attach(raw):
+        blocks.extend(raw)
+        return f'location="attachment:{START + 12 + len(blocks) - len(raw)}:{len(raw)}"'
 
-SCALARS = [
-    ("Boolean", "true", "Boolean"),
-    ("Boolean", "false", "Boolean"),
-    ("Int8", "-128", "Int8"),
-    ("Byte", "255", "Byte"),
-    ("Short", "-1", "Short"),
-    ("UShort", "65535", "UShort"),
-    ("Int", "-1", "Int"),
-    ("UInt32", "4294967295", "UInt32"),
-    ("Int64", "-9223372036854775808", "Int64"),
-    ("UInt64", "18446744073709551615", "UInt64"),
-    ("UInt128", "340282366920938463463374607431768211455", "UInt128"),
-    ("Float32", "0.1", "Float32"),
-    ("Float64", "1.7976931348623157e+308", "Float64"),
-    ("Float64", "0.10000000000000000555", "Float64"),
-    ("Float64", "nan", "Float64"),
-    ("Double", "-1.50", "Float64"),
-    ("Quad", "1.5", "Float128"),
-    ("TimePoint", "2026-01-01T00:00:00.123456Z", "TimePoint"),
-]
-
-
-@pytest.mark.parametrize("place", ["image", "file"])
-@pytest.mark.parametrize(("kind", "text", "written"), SCALARS)
-def test_scalars_keep_their_exact_text(path, kind, text, written, place):
-    item = f'<Property id="My:Value" type="{kind}" value="{text}"/>'
-    children, rest = (item, "") if place == "image" else ("", f"<Metadata>{item}</Metadata>")
-    source = xisf.read(save(path, {}, bytes(12), children=children, rest=rest))
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
-    elements = [element for element in header_of(path).iter() if element.get("id") == "My:Value"]
-    assert [(item.get("type"), item.get("value")) for item in elements] == [(written, text)]
-
-
-LONG = "PCL rotation — ψ " * 1000
-
-
-@pytest.mark.parametrize("text", ["", "text", " spaces kept ", "<&>\"'", "two\nlines", LONG])
-@pytest.mark.parametrize("place", ["text", "attribute", "block"])
-def test_strings_survive(path, text, place):
-    raw = text.encode()
-    block = zlib.compress(raw)
-    start = '<Property id="s" type="String"'
-    child = {
-        "text": f"{start}>{text.replace('&', '&amp;').replace('<', '&lt;')}</Property>",
-        "attribute": f"{start} value={quoteattr(text)}/>",
-        "block": f'{start} compression="zlib:{len(raw)}"'
-        f' location="attachment:{START + 12}:{len(block)}"/>',
-    }[place]
-    location = {"location": f"attachment:{START}:12"}
-    source = xisf.read(save(path, location, bytes(12) + block, children=child))
-    for _ in range(2):
-        assert [item["value"] for item in source.metadata.properties] == [text]
-        xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
-        source = xisf.read(path)
-
-
-def test_the_other_names_of_vector_types(path):
-    inline = 'location="inline:hex">'
-    children = (
-        f'<Property id="a" type="ByteArray" length="2" {inline}0102</Property>'
-        f'<Property id="b" type="Vector" length="1" {inline}{bytes(8).hex()}</Property>'
-        f'<Property id="c" type="IVector" length="1" {inline}{bytes(4).hex()}</Property>'
-        f'<Property id="d" type="Matrix" rows="1" columns="1" {inline}{bytes(8).hex()}</Property>'
-        f'<Property id="e" type="F64Vector" length="0" {inline}</Property>'
+    profile, wide = b"profile" * 999, np.arange(5000.0).astype(">f8").tobytes()
+    digest = hashlib.sha1(profile).hexdigest()
+    children = "".join(
+        f"<FITSKeyword name={quoteattr(n)} value={quoteattr(v)} comment={quoteattr(c)}/>"
+        for n, v, c in KEYWORDS
     )
-    source = xisf.read(save(path, {}, bytes(12), children=children))
-    assert source.warnings == ()
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
-    again = xisf.read(path)
-    assert again.warnings == ()
-    kinds = [item["type"] for item in again.metadata.properties]
-    assert kinds == ["UI8Vector", "F64Vector", "I32Vector", "F64Matrix", "F64Vector"]
-    assert again.metadata.properties[0]["value"].tolist() == [1, 2]
+    children += "".join(PROPERTIES + OTHERS)
+    children += f'<ICCProfile checksum="sha-1:{digest}" {attach(profile)}/>'
+    children += (
+        '<Thumbnail geometry="2:2:1" sampleFormat="UInt8" colorSpace="Gray" '
+        f"{attach(bytes(4))}/>"
+        f'<Property id="m" type="F64Vector" length="5000" byteOrder="big" '
+        f'compression="zlib:{len(wide)}" {attach(zlib.compress(wide))}/>'
+    )
+    image = {"id": "master", "imageType": "Light", "offset": "0.1", "orientation": "90;flip"}
+    image |= {"uuid": "12-34", "location": f"attachment:{START}:12"}
+    second = (
+        f'<Image id="second" geometry="4:1:1" sampleFormat="UInt8" {attach(b"last")}>'
+        f'<FITSKeyword name="A" value="1"/><ICCProfile {attach(b"another")}/></Image>'
+    )
+    about = '<Metadata><Property id="XISF:Title" type="String">kept</Property></Metadata>'
+    rest = f'{second}<Property id="at:root" type="Int32" value="1"/>{about}<!-- a comment -->'
+    return save(path, image, pixels + bytes(blocks), children=children, rest=rest)
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("compress", [False, True])
+def test_everything_but_the_pixels_passes_through(tmp_path, path, compress, held):
+    source = with_everything(path)
+    assert len(structure(source)) > 35
+    target, again = tmp_path / "target.xisf", tmp_path / "again.xisf"
+    for one, other in ((source, target), (target, again)):
+        with xisf.read(one) if held else xisf.open_image(one) as image:
+            assert [line for line in image.warnings if "2 images" not in line] == []
+            pixels = np.zeros((50, 60, 3), np.float32)
+            xisf.write(other, pixels, header=image.header, history=["done"], compress=compress)
+        lost, added = difference(one, other)
+        assert lost == []
+        history = {"name": "HISTORY", "value": "", "comment": "done"}
+        assert added == [("/xisf/Image/FITSKeyword", tuple(sorted(history.items())), "", b"")]
+    assert b"<!-- a comment -->" in again.read_bytes()
+
+
+def test_history_follows_the_other_keywords(path):
+    source = xisf.read(with_everything(path))
+    xisf.write(path, np.ones((3, 4, 1), np.float32), header=source.header, history=["one", "two"])
+    image = header_of(path).find(f"{{{XISF._xml_ns['xisf']}}}Image")
+    names = [item.get("name") for item in image if item.tag.endswith("FITSKeyword")]
+    assert names == [name for name, *_ in KEYWORDS] + ["HISTORY", "HISTORY"]
+    kinds = [item.tag.endswith("FITSKeyword") for item in image]
+    assert kinds == sorted(kinds, reverse=True), "they stay together"
+
+
+def test_a_damaged_companion_is_an_error(path):
+    block = b"profile"
+    wrong = hashlib.sha1(b"other").hexdigest()
+    place = f'location="attachment:{START + 12}:{len(block)}"'
+    children = f'<ICCProfile checksum="sha-1:{wrong}" {place}/>'
+    save(path, {"location": f"attachment:{START}:12"}, bytes(12) + block, children=children)
+    assert_refused(path, "differs from its checksum")
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -581,14 +524,14 @@ def test_the_file_says_who_wrote_it_and_drops_what_is_no_longer_true(path):
     source = xisf.read(
         save(path, {"id": "master"}, bytes(12), rest=f"<Metadata>{stale}</Metadata>")
     )
-    xisf.write(path, np.ones((3, 4, 1), np.float32), metadata=source.metadata)
+    xisf.write(path, np.ones((3, 4, 1), np.float32), header=source.header)
     assert path.stat().st_size < 10_000
-    values = {item["id"]: item["value"] for item in xisf.read(path).metadata.file_properties}
+    values = {name: item["value"] for name, item in XISF(str(path)).get_file_metadata().items()}
     assert values["XISF:CreatorApplication"].startswith("fastbg ")
     assert values["XISF:Title"] == "kept"
-    assert values["XISF:BlockAlignmentSize"] == "4096"
+    assert values["XISF:BlockAlignmentSize"] == 4096
     assert "XISF:CompressionCodecs" not in values
-    assert xisf.read(path).metadata.image_id == "master"
+    assert XISF(str(path)).get_images_metadata()[0]["id"] == "master"
 
 
 def test_a_file_that_cannot_be_written_is_an_output_error(tmp_path, path, monkeypatch):
@@ -619,7 +562,7 @@ def test_several_threads_read_and_write_the_same_source(tmp_path, path):
             for _ in range(20):
                 target = tmp_path / f"{number}.xisf"
                 image = np.full((3, 4, 1), number, np.float32)
-                xisf.write(target, image, metadata=source.metadata, history=[f"thread {number}"])
+                xisf.write(target, image, header=source.header, history=[f"thread {number}"])
                 comments = [keyword.comment for keyword in read_keywords(target)]
                 assert comments == ["old", f"thread {number}"]
                 assert (xisf.read(target).to_array() == number).all()
@@ -679,7 +622,7 @@ def test_bad_variants_are_refused(shared_data, name, cause):
 def test_odd_files_are_read(shared_data, name, shape, keywords):
     image = xisf.read(shared_data / "odd" / f"{name}.xisf")
     assert image.to_array().shape == shape
-    assert len(image.metadata.keywords) == keywords
+    assert len(image.header.keywords) == keywords
 
 
 def test_the_same_pixels_embedded_in_three_ways(shared_data):
@@ -697,16 +640,16 @@ def test_every_real_file_survives_a_round_trip(shared_data, tmp_path, capfd):
     files.append(shared_data / "xisf_variants" / "rgb_f32_keywords_props.xisf")
     assert len(files) >= 13
     for file in files:
-        source = xisf.read(file)
-        pixels = np.full((3, 4, 1), 0.5, np.float32)
         target = tmp_path / file.name
-        xisf.write(target, pixels, metadata=source.metadata, history=["done"])
-        again = xisf.read(target)
-        expected = (*source.metadata.keywords, ("HISTORY", "", "done"))
-        assert again.metadata.keywords == expected, file.name
-        assert [dict(item) for item in again.metadata.properties] == [
-            dict(item) for item in source.metadata.properties
-        ], file.name
-        assert math.isclose(float(again.to_array().mean()), 0.5)
-        assert XISF(str(target)).read_image(0).shape == (3, 4, 1)
+        with xisf.open_image(file) as source:
+            pixels = np.full((3, 4, 1), 0.5, np.float32)
+            xisf.write(target, pixels, header=source.header, history=["done"])
+        lost, added = difference(file, target)
+        told = [line for line in source.warnings if "is not carried over" in line]
+        assert len(lost) == len(told) <= file.stem.startswith("embedded"), file.name
+        added = [item for item in added if item[0] != "/xisf/Metadata"]
+        assert [dict(item[1]).get("comment") for item in added] == ["done"], file.name
+        assert math.isclose(float(xisf.read(target).to_array().mean()), 0.5)
+        if file.stem != "no_metadata_element":  # see test_xisf_package.py
+            assert XISF(str(target)).read_image(0).shape == (3, 4, 1)
     assert capfd.readouterr() == ("", "")

@@ -21,9 +21,9 @@ import numpy as np
 from ..errors import InputError
 from . import xisf_blocks as blocks
 from .random_access import RandomAccessFile
-from .xisf_metadata import Keyword as Keyword
-from .xisf_metadata import XisfMetadata as XisfMetadata
-from .xisf_metadata import read_metadata
+from .xisf_header import Keyword as Keyword
+from .xisf_header import XisfHeader as XisfHeader
+from .xisf_header import open_header, parse
 from .xisf_samples import Samples, open_samples
 from .xisf_write import PREAMBLE, SIGNATURE
 from .xisf_write import create as create
@@ -48,14 +48,14 @@ class XisfImage:
     bounds : (float, float) or None
         The values that a float image declares as black and white; None where it declares none
         (which means 0 and 1) and for integers (the range of their type).
-    metadata : XisfMetadata
+    header : XisfHeader
         What :func:`create` and :func:`write` carry over.
     warnings : tuple of str
-        One line for each thing that was not understood or will not be carried over.
+        One line for each thing that was not understood or cannot be carried over.
     """
 
     bounds: tuple[float, float] | None
-    metadata: XisfMetadata
+    header: XisfHeader
     warnings: tuple[str, ...]
     _path: str | os.PathLike[str]
     _file: RandomAccessFile
@@ -163,17 +163,17 @@ def open_image(path: str | os.PathLike[str]) -> XisfImage:
             # Opening a pipe would wait for ever, and blocks are not in reading order.
             raise InputError("is not a regular file: save it to disk first")
         file = stack.enter_context(RandomAccessFile(path, "rb"))
-        root = _header(file)
+        root = _root(file)
         images = root.findall("Image")
         if not images:
             raise InputError("holds no image: save it again from the program that made it")
         image = images[0]
         samples = open_samples(file, image)
         bounds = _bounds(image, samples.dtype)
-        warnings = list(_not_carried_over(root, image, len(images)))
-        metadata = read_metadata(file, root, image, warnings)
+        warnings = list(_misunderstood(image, len(images)))
+        header = open_header(file, root, warnings)
         stack.pop_all()
-        return XisfImage(bounds, metadata, tuple(warnings), path, file, samples)
+        return XisfImage(bounds, header, tuple(warnings), path, file, samples)
 
 
 def read(path: str | os.PathLike[str]) -> XisfImage:
@@ -186,7 +186,7 @@ def read(path: str | os.PathLike[str]) -> XisfImage:
     """
     with open_image(path) as image, _reported(path):
         image.load()
-        return replace(image, _samples=image._samples.held())
+        return replace(image, header=image.header.held(), _samples=image._samples.held())
 
 
 @contextmanager
@@ -209,8 +209,8 @@ def _reported(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
 
 
-def _header(file: RandomAccessFile) -> ET.Element:
-    """The XML header, its tags without namespace."""
+def _root(file: RandomAccessFile) -> ET.Element:
+    """The XML header."""
     preamble = _bytes(file, 0, PREAMBLE)
     if not preamble.startswith(SIGNATURE):
         kind = next(
@@ -222,15 +222,10 @@ def _header(file: RandomAccessFile) -> ET.Element:
     if len(preamble) < PREAMBLE or PREAMBLE + length > file.size():
         raise InputError("is truncated inside its header: copy or download it again")
     try:
-        # Some programs pad the header with zeros. The encoding is UTF-8 by definition, and files
-        # of the xisf package call it "utf8", which the parser takes for a single-byte one.
-        text = _bytes(file, PREAMBLE, length).rstrip(b"\0")
-        root = ET.fromstring(text, ET.XMLParser(encoding="utf-8"))
+        # Some programs pad the header with zeros.
+        return parse(_bytes(file, PREAMBLE, length).rstrip(b"\0"))
     except (ET.ParseError, ValueError, LookupError) as error:
         raise InputError(f"has a damaged XML header ({error}): copy or save it again") from error
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
 
 
 def _bytes(file: RandomAccessFile, start: int, length: int) -> bytes:
@@ -251,17 +246,12 @@ def _bounds(image: ET.Element, dtype: np.dtype[Any]) -> tuple[float, float] | No
     return low, high
 
 
-def _not_carried_over(root: ET.Element, image: ET.Element, images: int) -> Iterator[str]:
+def _misunderstood(image: ET.Element, images: int) -> Iterator[str]:
     if images > 1:
-        yield f"only the first of {images} images is read"
+        yield f"only the first of {images} images is worked on; the others are copied"
     if image.find("ColorFilterArray") is not None:
         yield "an undebayered colour filter array frame is treated as mono"
     if image.get("colorSpace") == "Gray" and image.attrib["geometry"].endswith(":3"):
         yield "declared as gray with two further channels, taken as RGB"
     if "checksum" in image.attrib and blocks.checksum(image.attrib["checksum"])[0] is None:
         yield f"the unknown checksum {image.attrib['checksum'].partition(':')[0]} is not verified"
-    elements = [item.tag for item in image if item.tag not in ("FITSKeyword", "Property", "Data")]
-    elements += [item.tag for item in root if item.tag not in ("Image", "Metadata")]
-    attributes = [name for name in ("imageType", "offset", "orientation") if name in image.attrib]
-    if elements or attributes:
-        yield "not carried over: " + ", ".join(dict.fromkeys([*elements, *attributes]))

@@ -112,14 +112,6 @@ def whole(block: Block) -> np.ndarray:
     return raw
 
 
-def array(
-    file: RandomAccessFile, element: ET.Element, dtype: np.dtype[Any], count: int
-) -> np.ndarray:
-    """The data block of an element, (count,), in native byte order."""
-    block = open_block(file, element, count * dtype.itemsize)
-    return whole(block).view(stored_dtype(element, dtype)).astype(dtype, copy=False)
-
-
 def stored_dtype(element: ET.Element, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type in the byte order of the element's data block."""
     attributes, _ = _description(element)
@@ -132,11 +124,9 @@ def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None
 
     `expected` is the size that the bytes must have: it is compared before any memory is taken.
     """
-    attributes, text = _description(element)
-    stored = _stored_block(file, attributes, text)
-    algorithm, digest = checksum(attributes.get("checksum", ""))
-    if algorithm and _digest(algorithm, stored) != digest:
-        raise InputError("has a block that differs from its checksum: copy or download it again")
+    attributes, _ = _description(element)
+    stored = stored_block(file, element)
+    verify(element, stored)
     if "compression" not in attributes:
         _check_size(stored.size, expected)
         return stored
@@ -159,6 +149,14 @@ def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None
     return PackedBytes(size, stored.size, unpack)
 
 
+def verify(element: ET.Element, stored: Block) -> None:
+    """Raise InputError if the stored bytes of an element's block differ from its checksum."""
+    attributes, _ = _description(element)
+    algorithm, digest = checksum(attributes.get("checksum", ""))
+    if algorithm and _digest(algorithm, stored) != digest:
+        raise InputError("has a block that differs from its checksum: copy or download it again")
+
+
 def _check_size(size: int, expected: int | None) -> None:
     if expected not in (None, size):
         raise InputError(
@@ -176,9 +174,9 @@ def _description(element: ET.Element) -> tuple[Mapping[str, str], str]:
     return {**element.attrib, **data.attrib}, data.text or ""
 
 
-def _stored_block(
-    file: RandomAccessFile, attributes: Mapping[str, str], text: str
-) -> FileBytes | HeldBytes:
+def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | HeldBytes:
+    """The bytes of an element's data block as they are stored."""
+    attributes, text = _description(element)
     method, *rest = attributes["location"].split(":")
     encoding = rest[0] if method == "inline" and rest else attributes.get("encoding")
     try:

@@ -1,40 +1,24 @@
-"""What accompanies the pixels of an XISF file: its FITS keywords and properties."""
+"""What accompanies the pixels of an XISF file, kept as the file has it.
+
+Nothing here needs to be understood to be written back: the header stays a tree, and the blocks that
+it refers to stay the bytes that are stored.
+"""
 
 from __future__ import annotations
 
-import base64
-import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import InputError
 from . import xisf_blocks as blocks
 from .random_access import RandomAccessFile
 
-INLINE_LIMIT = 3072
-"""Bytes; larger values are written as attached blocks."""
-
-_LONG_NAMES = {
-    "Double": "Float64",
-    "Quad": "Float128",
-    "ByteArray": "UI8Vector",
-    "IVector": "I32Vector",
-    "UIVector": "UI32Vector",
-    "Vector": "F64Vector",
-    "ByteMatrix": "UI8Matrix",
-    "IMatrix": "I32Matrix",
-    "UIMatrix": "UI32Matrix",
-    "Matrix": "F64Matrix",
-}
-"""Property types under the one of their two names that the ``xisf`` package reads as well."""
-
-_SCALAR = re.compile(r"U?Int\d*|Byte|U?Short|Float\d*|Boolean|TimePoint")
-_ARRAY = re.compile("(I8|UI8|I16|UI16|I32|UI32|I64|UI64|F32|F64|C32|C64)(Vector|Matrix)")
+NAMESPACE = "http://www.pixinsight.com/xisf"
+_SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
+_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -47,75 +31,90 @@ class Keyword(NamedTuple):
     comment: str
 
 
+def _new_root() -> ET.Element:
+    location = f"{NAMESPACE} http://pixinsight.com/xisf/xisf-1.0.xsd"
+    root = ET.Element("xisf", {"version": "1.0", _SCHEMA: location})
+    ET.SubElement(root, "Image", id="image")
+    return root
+
+
 @dataclass(frozen=True)
-class XisfMetadata:
-    """What accompanies the pixels and is written back with them.
+class XisfHeader:
+    """The header of a file, and the blocks that it refers to.
 
     Attributes
     ----------
-    image_id : str
-        The image's identifier.
-    keywords : tuple of Keyword
-        In the order of the file.
-    properties, file_properties : tuple of mapping
-        Of the image and of the file, with ``id``, ``type`` and ``value``: scalars and time points
-        as the exact text of the file, strings as str, vectors and matrices as arrays.
+    root : Element
+        Elements of XISF without their namespace. Not to be changed.
+    attached : mapping of Element to Block
+        The stored bytes of every attached block but that of the first image.
     """
 
-    image_id: str = "image"
-    keywords: tuple[Keyword, ...] = ()
-    properties: tuple[Mapping[str, Any], ...] = ()
-    file_properties: tuple[Mapping[str, Any], ...] = ()
+    root: ET.Element = field(default_factory=_new_root)
+    attached: Mapping[ET.Element, blocks.Block] = field(default_factory=dict)
 
-
-def read_metadata(
-    file: RandomAccessFile, root: ET.Element, image: ET.Element, warnings: list[str]
-) -> XisfMetadata:
-    """Collect what accompanies an image; a line about each thing that is left out is appended."""
-    return XisfMetadata(
-        image_id=image.get("id", "image"),
-        keywords=tuple(
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        """The FITS keywords of the first image, in the order of the file."""
+        return tuple(
             Keyword(item.get("name", ""), item.get("value", ""), item.get("comment", ""))
-            for item in image.findall("FITSKeyword")
-        ),
-        properties=_properties(file, image.findall("Property"), warnings),
-        file_properties=_properties(file, root.findall("Metadata/Property"), warnings),
-    )
+            for item in self.root.findall("Image[1]/FITSKeyword")
+        )
+
+    def held(self) -> XisfHeader:
+        """The same with all blocks in memory."""
+        held = {item: blocks.HeldBytes(blocks.whole(raw)) for item, raw in self.attached.items()}
+        return XisfHeader(self.root, held)
 
 
-def add_keyword(image: ET.Element, keyword: Keyword) -> None:
-    """Write a keyword into the header."""
-    ET.SubElement(image, "FITSKeyword", keyword._asdict())
+def parse(text: bytes) -> ET.Element:
+    """The root of a header, with its comments, and without the namespace of the root in its tags.
 
-
-def add_property(parent: ET.Element, item: Mapping[str, Any]) -> tuple[ET.Element, bytes] | None:
-    """Write a property into the header.
-
-    Returns
-    -------
-    (Element, bytes) or None
-        The bytes that must be attached, and the element that must say where.
+    Raises
+    ------
+    ET.ParseError, ValueError, LookupError
     """
-    kind, value = item["type"], item["value"]
-    element = ET.SubElement(parent, "Property", id=item["id"], type=kind)
-    if kind == "String":
-        raw = value.encode()
-        # A carriage return does not survive in the text of an XML document.
-        if len(raw) <= INLINE_LIMIT and "\r" not in value:
-            element.text = value
-            return None
-    elif isinstance(value, np.ndarray):
-        raw = value.astype(value.dtype.newbyteorder("<")).tobytes()
-        sizes = ("length",) if value.ndim == 1 else ("rows", "columns")
-        element.attrib.update(zip(sizes, map(str, value.shape), strict=True))
-    else:
-        element.set("value", value)
-        return None
-    if len(raw) > INLINE_LIMIT:
-        return element, raw
-    element.set("location", "inline:base64")
-    element.text = base64.b64encode(raw).decode()
-    return None
+    # The encoding is UTF-8 by definition, and files of the xisf package call it "utf8", which the
+    # parser takes for a single-byte one.
+    builder = ET.TreeBuilder(insert_comments=True, insert_pis=True)
+    root = ET.fromstring(text, ET.XMLParser(encoding="utf-8", target=builder))
+    namespace = root.tag.rpartition("}")[0] + "}"
+    for element in root.iter():
+        if isinstance(element.tag, str):  # comments have a function there
+            element.tag = element.tag.removeprefix(namespace)
+    return root
+
+
+def open_header(file: RandomAccessFile, root: ET.Element, warnings: list[str]) -> XisfHeader:
+    """Find the blocks of a header; what cannot be carried over is removed, and a line appended.
+
+    Raises
+    ------
+    InputError
+        If a block differs from its checksum.
+    """
+    image, attached = root.find("Image"), {}
+    for parent in root.iter():
+        for child in [item for item in parent if item is not image]:
+            reason = None
+            location = child.get("location", "")
+            if child.tag == _SIGNATURE:
+                reason = "it would no longer hold"
+            elif location.startswith(("url", "path")):
+                warnings.append(f"{_name(child)} lies in another file: {location}")
+            elif location:
+                try:
+                    stored = blocks.stored_block(file, child)
+                except InputError as error:
+                    reason = f"the file {error}"
+                else:
+                    blocks.verify(child, stored)
+                    if location.startswith("attachment"):
+                        attached[child] = stored
+            if reason:
+                parent.remove(child)
+                warnings.append(f"{_name(child)} is not carried over ({reason})")
+    return XisfHeader(root, attached)
 
 
 def legible(text: str) -> str:
@@ -123,42 +122,7 @@ def legible(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _properties(
-    file: RandomAccessFile, elements: Sequence[ET.Element], warnings: list[str]
-) -> tuple[Mapping[str, Any], ...]:
-    properties = []
-    for element in elements:
-        try:
-            properties.append(_property(file, element))
-        except (InputError, KeyError, ValueError, MemoryError) as error:
-            warnings.append(f"property {element.get('id')} is not carried over ({error})")
-    return tuple(properties)
-
-
-def _property(file: RandomAccessFile, element: ET.Element) -> dict[str, Any]:
-    identifier, kind = element.attrib["id"], element.attrib["type"]
-    kind = _LONG_NAMES.get(kind, kind)
-    value: Any
-    if kind == "String":
-        if "location" in element.attrib:
-            raw = blocks.whole(blocks.open_block(file, element))
-            # A string may come from a block, but short ones are written into the header.
-            value = legible(raw.tobytes().decode("utf-8"))
-        else:
-            value = element.text or element.get("value", "")
-    elif match := _ARRAY.fullmatch(kind):
-        dimensions = ("length",) if match[2] == "Vector" else ("rows", "columns")
-        shape = tuple(int(element.attrib[name]) for name in dimensions)
-        value = blocks.array(file, element, _item_type(match[1]), math.prod(shape)).reshape(shape)
-    elif _SCALAR.fullmatch(kind):
-        value = element.attrib["value"]
-    else:
-        raise InputError(f"type {kind}")
-    return {"id": identifier, "type": kind, "value": value}
-
-
-def _item_type(name: str) -> np.dtype[Any]:
-    """The numpy type of an item, such as UI16 or C32, which names the bits of a complex' parts."""
-    letters, bits = name.rstrip("0123456789"), name.lstrip("CFIU")
-    code = {"I": "i", "UI": "u", "F": "f", "C": "c"}[letters]
-    return np.dtype(f"{code}{int(bits) // 8 * (2 if code == 'c' else 1)}")
+def _name(element: ET.Element) -> str:
+    identifier = element.get("id")
+    tag = element.tag.rpartition("}")[2]
+    return f"{tag} {identifier}" if identifier else tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import platform
@@ -16,15 +17,8 @@ import numpy as np
 from ..errors import OutputError
 from . import xisf_codecs as codecs
 from .random_access import RandomAccessFile
-from .xisf_blocks import FileBytes
-from .xisf_metadata import (
-    INLINE_LIMIT,
-    Keyword,
-    XisfMetadata,
-    add_keyword,
-    add_property,
-    legible,
-)
+from .xisf_blocks import Block, FileBytes
+from .xisf_header import NAMESPACE, XisfHeader, legible
 from .xisf_shuffle import ShuffledBytes
 
 PathLike = str | os.PathLike[str]
@@ -40,26 +34,23 @@ _ITEM = 4
 """Bytes of a Float32 sample."""
 
 _BAND = 1 << 18
-"""Samples of a channel that are converted at a time."""
+"""Samples of a channel that are written at a time."""
 
-_XML = {
-    "version": "1.0",
-    "xmlns": "http://www.pixinsight.com/xisf",
-    "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
-    "xsi:schemaLocation": "http://www.pixinsight.com/xisf http://pixinsight.com/xisf/xisf-1.0.xsd",
-}
+_PIECE = 1 << 20
+"""Bytes of an attached block that are copied at a time."""
 
-_ABOUT_THE_FILE = {
-    "XISF:CreationTime",
-    "XISF:CreatorApplication",
-    "XISF:CreatorModule",
-    "XISF:CreatorOS",
-    "XISF:BlockAlignmentSize",
-    "XISF:MaxInlineBlockSize",
-    "XISF:CompressionCodecs",
-    "XISF:CompressionLevel",
-}
-"""Properties that describe how the source file was written: untrue of any other file."""
+_ABOUT_THE_BLOCK = (
+    "byteOrder",
+    "checksum",
+    "compression",
+    "encoding",
+    "pixelStorage",
+    "subblocks",
+)
+"""Attributes of the source's image block: untrue of any other."""
+
+_UNTRUE = ("CreatorModule", "CompressionCodecs", "CompressionLevel", "MaxInlineBlockSize")
+"""Properties of the source file, beside those that are replaced: untrue of any other."""
 
 
 class XisfTarget:
@@ -116,7 +107,7 @@ def create(
     path: PathLike,
     shape: tuple[int, int, int],
     *,
-    metadata: XisfMetadata | None = None,
+    header: XisfHeader | None = None,
     history: Sequence[str] = (),
     compress: bool = False,
 ) -> Iterator[XisfTarget]:
@@ -130,8 +121,9 @@ def create(
     ----------
     shape : (int, int, int)
         K, H, W; K = 1 or 3.
-    metadata : XisfMetadata, optional
-        Keywords and properties to carry over; not mutated.
+    header : XisfHeader, optional
+        What to carry over: all but the pixels. Not mutated; the file it was read from must still
+        be open.
     history : sequence of str
         Each becomes a FITS HISTORY keyword, after the others.
     compress : bool
@@ -152,17 +144,17 @@ def create(
     with ExitStack() as stack:
         with _reported(path):
             file = stack.enter_context(RandomAccessFile(path, "wb"))
-            header = _Header(shape, metadata or XisfMetadata(), history)
+            draft = _Draft(shape, header or XisfHeader(), history)
             if compress:
                 held = ShuffledBytes(np.empty(size, np.uint8), _ITEM)
                 target = XisfTarget(path, shape, held)
             else:
-                target = XisfTarget(path, shape, FileBytes(file, header.write(file, size), size))
+                target = XisfTarget(path, shape, FileBytes(file, draft.write(file, size), size))
         yield target
         target.check_complete()
         with _reported(path):
             if compress:
-                _write_compressed(file, header, held)
+                _write_compressed(file, draft, held)
             # Some systems tell only here that a disk is full.
             file.close()
 
@@ -171,53 +163,67 @@ def write(
     path: PathLike,
     pixels: np.ndarray,
     *,
-    metadata: XisfMetadata | None = None,
+    header: XisfHeader | None = None,
     history: Sequence[str] = (),
     compress: bool = False,
 ) -> None:
     """Write a whole array, (H, W, K), float, K = 1 or 3: see :func:`create`."""
     shape = pixels.shape[2:] + pixels.shape[:2]
-    with create(path, shape, metadata=metadata, history=history, compress=compress) as target:
+    with create(path, shape, header=header, history=history, compress=compress) as target:
         step = max(1, _BAND // shape[2])
         for start in range(0, shape[1], step):
             rows = slice(start, start + step)
             target.write_rows(rows, np.moveaxis(pixels[rows], 2, 0))
 
 
-class _Header:
-    """The XML header of a file with one image, and the attached blocks of its properties."""
+class _Draft:
+    """The header of a file to be: that of its source with another first image."""
 
     def __init__(
-        self, shape: tuple[int, int, int], metadata: XisfMetadata, history: Sequence[str]
+        self, shape: tuple[int, int, int], source: XisfHeader, history: Sequence[str]
     ) -> None:
         channels, height, width = shape
-        self._root = ET.Element("xisf", _XML)
-        self._image = ET.SubElement(
-            self._root,
-            "Image",
-            id=metadata.image_id,
-            geometry=f"{width}:{height}:{channels}",
-            sampleFormat="Float32",
-            bounds="0:1",
-            colorSpace="Gray" if channels == 1 else "RGB",
-        )
-        for keyword in metadata.keywords:
-            add_keyword(self._image, keyword)
-        for line in history:
-            add_keyword(self._image, Keyword("HISTORY", "", legible(line)))
-        self._about = ET.SubElement(self._root, "Metadata")
-        carried = (item for item in metadata.file_properties if item["id"] not in _ABOUT_THE_FILE)
-        added = [
-            *(add_property(self._image, item) for item in metadata.properties),
-            *(add_property(self._about, item) for item in carried),
-        ]
-        self._attached = [block for block in added if block]
+        self._root = copy.deepcopy(source.root)
+        twins = dict(zip(source.root.iter(), self._root.iter(), strict=True))
+        self._attached = [(twins[item], block) for item, block in source.attached.items()]
+        for element in self._root.iter():
+            # Parsers would make a line feed of it; see `write`.
+            element.text, element.tail = (
+                text and text.replace("\r", "\0") for text in (element.text, element.tail)
+            )
+        self._root.set("xmlns", NAMESPACE)
+
+        image = self._image = self._root.findall("Image")[0]
+        for name in _ABOUT_THE_BLOCK:
+            image.attrib.pop(name, None)
+        for data in image.findall("Data"):
+            image.remove(data)
+        if image.get("location", "").startswith("inline"):
+            image.text = None
+        image.attrib |= {
+            "geometry": f"{width}:{height}:{channels}",
+            "sampleFormat": "Float32",
+            "bounds": "0:1",
+            "colorSpace": "Gray" if channels == 1 else "RGB",
+        }
+        keywords = [at for at, item in enumerate(image) if item.tag == "FITSKeyword"]
+        for at, line in enumerate(history, start=keywords[-1] + 1 if keywords else len(image)):
+            item = {"name": "HISTORY", "value": "", "comment": legible(line)}
+            element = ET.Element("FITSKeyword", item)
+            element.tail = image[at - 1].tail if at else None
+            image.insert(at, element)
+
+        self._about = self._root.find("Metadata")
+        if self._about is None:
+            self._about = ET.SubElement(self._root, "Metadata")
+        for name in _UNTRUE:
+            for item in self._about.findall(f"Property[@id='XISF:{name}']"):
+                self._about.remove(item)
         system = platform.system()
         self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
         self._say("CreatorApplication", "String", f"fastbg {_version()}")
         self._say("CreatorOS", "String", "macOS" if system == "Darwin" else system)
         self._say("BlockAlignmentSize", "UInt16", str(_ALIGNMENT))
-        self._say("MaxInlineBlockSize", "UInt16", str(INLINE_LIMIT))
 
     def compressed(self, codec: str, size: int) -> None:
         """Declare how the image block is compressed: `size` is that of the samples in bytes."""
@@ -228,7 +234,7 @@ class _Header:
     def write(self, file: RandomAccessFile, size: int) -> int:
         """Write everything but the image block of `size` bytes, and return where that begins."""
         elements = [self._image, *(element for element, _ in self._attached)]
-        sizes = [size, *(len(raw) for _, raw in self._attached)]
+        sizes = [size, *(block.size for _, block in self._attached)]
         start = 0
         while True:
             starts, stop = [], start
@@ -237,33 +243,49 @@ class _Header:
                 stop = starts[-1] + length
                 element.set("location", f"attachment:{starts[-1]}:{length}")
             text = ET.tostring(self._root, encoding="UTF-8", xml_declaration=True)
+            text = text.replace(b"\0", b"&#13;")
             # The header grows with the numbers that say how far behind it the blocks begin.
             if PREAMBLE + len(text) <= starts[0]:
                 break
             start = PREAMBLE + len(text)
         file.allocate(stop)
         file.write(0, SIGNATURE + len(text).to_bytes(4, "little") + bytes(4) + text)
-        for place, (_, raw) in zip(starts[1:], self._attached, strict=True):
-            file.write(place, raw)
+        for place, (_, block) in zip(starts[1:], self._attached, strict=True):
+            _copy(block, file, place)
         return starts[0]
 
     def _say(self, name: str, kind: str, value: str) -> None:
-        add_property(self._about, {"id": f"XISF:{name}", "type": kind, "value": value})
+        """Set a property of the file."""
+        identifier = f"XISF:{name}"
+        item = self._about.find(f"Property[@id='{identifier}']")
+        if item is None:
+            item = ET.SubElement(self._about, "Property")
+        tail = item.tail
+        item.clear()
+        item.tail = tail
+        item.attrib |= {"id": identifier, "type": kind}
+        if kind == "String":
+            item.text = value
+        else:
+            item.set("value", value)
 
 
-def _write_compressed(file: RandomAccessFile, header: _Header, samples: ShuffledBytes) -> None:
+def _copy(block: Block, file: RandomAccessFile, place: int) -> None:
+    for at in range(0, block.size, _PIECE):
+        piece = np.empty(min(_PIECE, block.size - at), np.uint8)
+        block.read_into(at, piece)
+        file.write(place + at, piece.data)
+
+
+def _write_compressed(file: RandomAccessFile, draft: _Draft, samples: ShuffledBytes) -> None:
     size = samples.size
     codec = "lz4hc" if size <= codecs.LZ4_LIMIT else "zstd"
     packed = codecs.compress(samples.stored, codec)
     if len(packed) < size:
-        header.compressed(codec, size)
-        file.write(header.write(file, len(packed)), packed)
-        return
-    start = header.write(file, size)
-    for at in range(0, size, _ITEM * _BAND):
-        piece = np.empty(min(_ITEM * _BAND, size - at), np.uint8)
-        samples.read_into(at, piece)
-        file.write(start + at, piece.data)
+        draft.compressed(codec, size)
+        file.write(draft.write(file, len(packed)), packed)
+    else:
+        _copy(samples, file, draft.write(file, size))
 
 
 def _version() -> str:
