@@ -209,12 +209,13 @@ def _axes(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tilt(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 from 0 to 1: a plane in a random direction, slightly bent."""
+    """(H, W) float32 from 0 to 1: a glow that rises in a random direction, and is no polynomial."""
     y, x = _axes(shape)
     bearing = rng.uniform(0, 2 * np.pi)
-    plane = x * np.float32(np.cos(bearing)) + y * np.float32(np.sin(bearing))
-    bent = plane + np.float32(rng.uniform(-0.4, 0.4)) * (x * x - y * y) + plane * plane / 3
-    return (bent - bent.min()) / max(np.ptp(bent), np.float32(1e-6))
+    sine, cosine = np.float32(np.sin(bearing)), np.float32(np.cos(bearing))
+    along, across = x * cosine + y * sine, y * cosine - x * sine
+    glow = np.exp(np.float32(2.2) * along - np.float32(rng.uniform(0.3, 1.5)) * across**2)
+    return (glow - glow.min()) / max(np.ptp(glow), np.float32(1e-6))
 
 
 def _beyond_edge(shape: Shape, rng: np.random.Generator, distance: float) -> tuple[float, float]:

@@ -38,8 +38,7 @@ def demo(
     image, preview = folder / "sky.xisf", folder / "sky_preview.png"
     atomic.check_targets([image], overwrite=True)
     with display(quiet=False) as progress:
-        if progress:
-            progress(Progress("simulate", 0, 1))
+        progress(Progress("simulate", 0, 1))
         sky = simulate_sky(SHAPE, np.random.default_rng(SEED))
         with atomic.staged([image], overwrite=True) as (part,):
             xisf.write(part, sky.image)

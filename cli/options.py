@@ -104,6 +104,12 @@ _SETTINGS: dict[str, Any] = {
         metavar="MODE",
         help="How the model is taken out: subtract, or divide (vignetting).",
     ),
+    "sample_format": option(
+        OUTPUT,
+        "--sample-format",
+        metavar="FORMAT",
+        help="Of the corrected image: float32 in 0..1, or the same as the input's.",
+    ),
     "downscaling_factor": _whole(
         STRETCH,
         "-dx",

@@ -52,6 +52,9 @@ class Settings:
         What is added after the subtraction; see `fastbg.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
+    sample_format : {"float32", "same"}
+        Of the corrected image in a file: float32 in [0, 1], or the samples and the bounds of the
+        input, integers rounded and clipped to their range. Arrays are always float32.
     backend : {"auto", "c", "cuda", "numpy"}
         The evaluator.
     threads : int
@@ -79,6 +82,7 @@ class Settings:
     seed: int = 0
     pedestal: str | float = "model-median"
     mode: Literal["subtract", "divide"] = "subtract"
+    sample_format: Literal["float32", "same"] = "float32"
     backend: str = "auto"
     threads: int = 0
 
@@ -108,6 +112,7 @@ class Settings:
                 f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {self.pedestal}"
             )
         _one_of("mode", self.mode, ("subtract", "divide"))
+        _one_of("sample_format", self.sample_format, ("float32", "same"))
         if self.mode == "divide" and self.pedestal == "ancestor":
             raise SettingsError(
                 "the pedestal ancestor belongs to subtraction; choose another to divide"

@@ -35,7 +35,8 @@ class Correction:
     ----------
     image, background : Image, linear
     mode : {"subtract", "divide"}
-        ``I - model + level`` or ``I / model * level``.
+        ``I - (model - level)`` or ``I * (level / model)``: a model that is the level everywhere
+        changes nothing, bit for bit.
     levels : ndarray, (K,), float64, linear
         The pedestal of each channel.
     divisor : float
@@ -128,12 +129,12 @@ def plan_correction(
 
 
 def _subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
-    out[:] = np.where(is_valid(samples), samples - background + np.float32(level), samples)
+    out[:] = np.where(is_valid(samples), samples - (background - np.float32(level)), samples)
 
 
 def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
     out[:] = samples
     # Where the model is zero there is nothing to divide by: those samples stay.
     divisible = is_valid(samples) & (background != 0)
-    np.divide(samples, background, out=out, where=divisible)
-    np.multiply(out, np.float32(level), out=out, where=divisible)
+    factor = np.divide(np.float32(level), background, where=divisible, out=np.ones_like(background))
+    np.multiply(samples, factor, out=out, where=divisible)

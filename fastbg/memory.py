@@ -53,6 +53,7 @@ class Job:
         tall_band = 4 * channels * width * row_bands((height, width), factor)[0].stop
         threads = min(settings.worker_threads, len(bands))
         conversion = 0 if self.float32 else 4 * band
+        restoring = 6 * band if settings.sample_format == "same" else 0
         window = 4 * BINS * channels
 
         pixels = -(-height // factor) * -(-width // factor)
@@ -69,7 +70,7 @@ class Job:
             + 8 * pixels
             + 16 * CHUNKS * parameters
             + 32 * (settings.control_points + 3) ** 2,
-            "correct": kept + threads * (3 * band + window + conversion),
+            "correct": kept + threads * (3 * band + window + conversion + restoring),
             "write": kept + (4 * planes if self.compress else 0),
             "draw": kept + PAGE if self.preview else 0,
         }

@@ -46,6 +46,7 @@ from .order_statistics import (
 from .progress import ProgressCallback, Stages
 from .render import stretched_image
 from .result import ArrayResult, Prepared, Result
+from .sample_format import FLOAT32, SampleFormat
 from .stretch import Stretch
 from .weights import inverted, weight_from_image, weight_from_thresholds
 
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
-Store = Callable[[slice, np.ndarray, np.ndarray], None]
-"""Takes some rows of the background and of the corrected image, (K, n, W) each, on any thread."""
+Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
+"""Takes some rows of the image, of the background and of the corrected image, on any thread."""
 
 
 def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stages) -> Prepared:
@@ -154,18 +155,24 @@ def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Co
 
 
 def take_out(
-    correction: Correction, result: Result, settings: Settings, stages: Stages, store: Store
+    correction: Correction,
+    result: Result,
+    settings: Settings,
+    stages: Stages,
+    store: Store,
+    clipped: bool = False,
 ) -> None:
     """Take the background out, band by band.
 
-    ``result.report`` gets the statistics of the corrected image; ``store`` gets every row once.
+    ``result.report`` gets the statistics of the corrected image; ``store`` gets every row once,
+    (K, n, W) each. ``clipped`` tells whether it clips them to [0, 1].
     """
     image, corrected = correction.image, correction.corrected()
     threads, parts = settings.worker_threads, [0, 0.5, 1]
 
     def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         samples, background, after = correction.read(rows, buffers)
-        store(rows, background, after)
+        store(rows, samples, background, after)
         return after, samples
 
     with stages.stage("correct", image.shape[0]) as advance:
@@ -177,7 +184,7 @@ def take_out(
     result.report["counts"]["below_0"] = found.total(NEGATIVE)
     result.report["counts"]["above_1"] = found.total(ABOVE_1)
     result.report["pedestal"] = correction.levels.tolist()
-    reporting.warn(result.report)
+    reporting.warn(result.report, clipped)
 
 
 def remove_background(
@@ -217,8 +224,8 @@ def remove_background(
     result = descend(prepared, settings, stages)
     corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
 
-    def store(rows: slice, model_rows: np.ndarray, corrected_rows: np.ndarray) -> None:
-        background[:, rows], corrected[:, rows] = model_rows, corrected_rows
+    def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
+        background[:, rows], corrected[:, rows] = model, after
 
     correction = plan(source, result, settings, stages)
     take_out(correction, result, settings, stages, store)
@@ -266,8 +273,8 @@ def process_file(
         A linear XISF image, mono or RGB.
     output, model_output : path, optional
         The corrected image and the background; ``<stem>_bgSubtracted.xisf`` and
-        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32, with all that accompanies
-        the input and a HISTORY of the job.
+        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32 (the corrected image as
+        ``sample_format`` says), with all that accompanies the input and a HISTORY of the job.
     mask : path, optional
         An XISF image of the same size: 1 = sky to fit, 0 = ignored.
     preview : path, optional
@@ -306,21 +313,25 @@ def process_file(
         del prepared
         correction = plan(image, result, settings, stages)
         parts = files.enter_context(atomic.staged([*targets.values()], overwrite=overwrite))
-        history = reporting.history(result.report)
-        corrected, background = (
-            files.enter_context(
-                xisf.create(
-                    part, source.shape, header=source.header, history=history, compress=compress
-                )
-            )
-            for part in parts[:2]
+        create = partial(
+            xisf.create,
+            shape=source.shape,
+            header=source.header,
+            history=reporting.history(result.report),
+            compress=compress,
         )
+        kept = settings.sample_format == "same"
+        kind = SampleFormat(source.dtype, source.bounds) if kept else FLOAT32
+        corrected = files.enter_context(create(parts[0], dtype=kind.dtype, bounds=kind.bounds))
+        background = files.enter_context(create(parts[1]))
 
-        def store(rows: slice, model_rows: np.ndarray, corrected_rows: np.ndarray) -> None:
-            background.write_rows(rows, model_rows)
-            corrected.write_rows(rows, corrected_rows)
+        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
+            if kept:
+                after = kind.restore(source.read_rows(rows), before, after)
+            corrected.write_rows(rows, after)
+            background.write_rows(rows, model)
 
-        take_out(correction, result, settings, stages, store)
+        take_out(correction, result, settings, stages, store, clipped=kind.clips)
         with stages.stage("write"):
             if drawn:
                 picture = _draw(path, drawn, settings, result, correction)

@@ -131,10 +131,14 @@ def add_statistics(report: dict[str, Any], name: str, values: np.ndarray) -> Non
     report.setdefault("statistics", {})[name] = {"min": low, "median": middle, "max": high}
 
 
-def warn(report: dict[str, Any]) -> None:
-    """Add the warnings that follow from the counts and the descent."""
+def warn(report: dict[str, Any], clipped: bool) -> None:
+    """Add the warnings that follow from the counts and the descent.
+
+    ``clipped``: whether what lies outside [0, 1] is clipped by the format of the output.
+    """
     counts = report["counts"]
     held, below, above = (counts[name] for name in ("held", "below_0", "above_1"))
+    fate = "they were clipped: write float32 to keep them" if clipped else "nothing was clipped"
     size = report["image"]
     samples = size["height"] * size["width"] * size["channels"]
     if held:
@@ -144,11 +148,11 @@ def warn(report: dict[str, Any]) -> None:
         )
     if below:
         report["warnings"].append(
-            f"{_share(below, samples)} of the corrected image are below 0; nothing was clipped"
+            f"{_share(below, samples)} of the corrected image are below 0; {fate}"
         )
     if above:
         report["warnings"].append(
-            f"{_share(above, samples)} of the corrected image are above 1; nothing was clipped"
+            f"{_share(above, samples)} of the corrected image are above 1; {fate}"
         )
     if report["fit"]["ended"] == "diverged":
         report["warnings"].append(

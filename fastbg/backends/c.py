@@ -122,7 +122,7 @@ def unstretch(
 
 
 def subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
-    """Fill ``out`` with samples - background + level; missing samples stay."""
+    """Fill ``out`` with samples - (background - level); missing samples stay."""
     _c.subtract(samples, background, level, out)
 
 

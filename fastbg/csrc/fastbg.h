@@ -105,7 +105,8 @@ void fbg_close(fbg_problem *problem);
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
                      double target);
 
-/* out = samples - background + level; missing samples stay as they are. */
+/* out = samples - (background - level); missing samples stay as they are, and so do all others where
+ * the background is the level. */
 void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
 /* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w

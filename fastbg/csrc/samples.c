@@ -24,6 +24,6 @@ void fbg_subtract(const float *samples, const float *background, size_t n, doubl
 {
     const float added = (float)level;
     for (size_t i = 0; i < n; i++)
-        out[i] = fbg_is_valid(samples[i], FBG_MISSING_LEVEL) ? samples[i] - background[i] + added
+        out[i] = fbg_is_valid(samples[i], FBG_MISSING_LEVEL) ? samples[i] - (background[i] - added)
                                                              : samples[i];
 }

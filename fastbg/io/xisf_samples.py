@@ -25,6 +25,9 @@ _TYPES = {
     "Double": "f8",
 }
 
+SAMPLE_FORMATS = {np.dtype(code): name for name, code in reversed(_TYPES.items())}
+"""The name of each type, the first of its names."""
+
 
 class Samples:
     """Samples in a data block.

@@ -19,16 +19,16 @@ class ShuffledBytes:
     def __init__(self, stored: np.ndarray, item: int) -> None:
         self.stored = stored
         self.size = self.held = stored.size
-        self._item = item
+        self.item = item
         whole = stored.size // item * item
         self._lanes, self._tail = stored[:whole].reshape(item, -1), stored[whole:]
 
     def read_into(self, start: int, out: np.ndarray) -> None:
         """Fill `out`, (n,) uint8, with the plain bytes from `start` on."""
-        first, skipped = divmod(start, self._item)
-        lanes = self._lanes[:, first : -(-(start + out.size) // self._item)]
+        first, skipped = divmod(start, self.item)
+        lanes = self._lanes[:, first : -(-(start + out.size) // self.item)]
         whole = skipped == 0 and lanes.size == out.size
-        items = out.reshape(-1, self._item) if whole else np.empty(lanes.shape[::-1], np.uint8)
+        items = out.reshape(-1, self.item) if whole else np.empty(lanes.shape[::-1], np.uint8)
         # Three times as fast as one assignment of the transposed array.
         for place, lane in enumerate(lanes):
             items[:, place] = lane
@@ -37,7 +37,7 @@ class ShuffledBytes:
 
     def write(self, start: int, data: np.ndarray) -> None:
         """Take plain bytes, (n,) uint8: `start` and n are multiples of the item."""
-        items = data.reshape(-1, self._item)
-        first = start // self._item
+        items = data.reshape(-1, self.item)
+        first = start // self.item
         for place, lane in enumerate(self._lanes):
             lane[first : first + len(items)] = items[:, place]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from . import xisf_codecs as codecs
 from .random_access import RandomAccessFile
 from .xisf_blocks import Block, FileBytes
 from .xisf_header import NAMESPACE, XisfHeader, legible
+from .xisf_samples import SAMPLE_FORMATS
 from .xisf_shuffle import ShuffledBytes
 
 PathLike = str | os.PathLike[str]
@@ -30,9 +32,6 @@ PREAMBLE = 16
 _ALIGNMENT = 4096
 """Bytes; blocks begin at multiples of it."""
 
-_ITEM = 4
-"""Bytes of a Float32 sample."""
-
 _BAND = 1 << 18
 """Samples of a channel that are written at a time."""
 
@@ -40,6 +39,7 @@ _PIECE = 1 << 20
 """Bytes of an attached block that are copied at a time."""
 
 _ABOUT_THE_BLOCK = (
+    "bounds",
     "byteOrder",
     "checksum",
     "compression",
@@ -47,7 +47,7 @@ _ABOUT_THE_BLOCK = (
     "pixelStorage",
     "subblocks",
 )
-"""Attributes of the source's image block: untrue of any other."""
+"""Attributes of the source's samples: untrue of any other."""
 
 _UNTRUE = ("CreatorModule", "CompressionCodecs", "CompressionLevel", "MaxInlineBlockSize")
 """Properties of the source file, beside those that are replaced: untrue of any other."""
@@ -60,12 +60,18 @@ class XisfTarget:
     ----------
     shape : (int, int, int)
         K, H, W.
+    dtype : dtype
+        Of the samples.
     """
 
     def __init__(
-        self, path: PathLike, shape: tuple[int, int, int], block: FileBytes | ShuffledBytes
+        self,
+        path: PathLike,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        block: FileBytes | ShuffledBytes,
     ) -> None:
-        self.shape = shape
+        self.shape, self.dtype = shape, dtype
         self._path, self._block = path, block
         self._missing = np.ones(shape[1], bool)
 
@@ -76,8 +82,8 @@ class XisfTarget:
         ----------
         rows : slice
             n rows without a step; over all calls, each row of the image exactly once.
-        planes : ndarray, (K, n, W), float
-            In linear units; not mutated.
+        planes : ndarray, (K, n, W)
+            Not mutated; rounded to `dtype` if they are floats of another size.
 
         Raises
         ------
@@ -92,8 +98,9 @@ class XisfTarget:
             raise ValueError(f"{rows} of {self.shape} cannot be an array of {planes.shape}")
         with _reported(self._path):
             for channel, plane in enumerate(planes):
-                data = np.frombuffer(np.ascontiguousarray(plane, "<f4"), np.uint8)
-                self._block.write((channel * height + start) * width * _ITEM, data)
+                little = np.ascontiguousarray(plane, self.dtype.newbyteorder("<"))
+                place = (channel * height + start) * width * self.dtype.itemsize
+                self._block.write(place, np.frombuffer(little, np.uint8))
         self._missing[rows] = False
 
     def check_complete(self) -> None:
@@ -107,11 +114,13 @@ def create(
     path: PathLike,
     shape: tuple[int, int, int],
     *,
+    dtype: np.dtype[Any] | type = np.float32,
+    bounds: tuple[float, float] | None = (0, 1),
     header: XisfHeader | None = None,
     history: Sequence[str] = (),
     compress: bool = False,
 ) -> Iterator[XisfTarget]:
-    """Write an image as Float32 XISF with bounds 0:1, replacing the file if there is one.
+    """Write an image as an XISF file, replacing it if there is one.
 
     The file has its size from the start, so that a full disk is noticed before the work. It is
     complete when the context is left, which must be after all rows were written; if that is
@@ -121,6 +130,10 @@ def create(
     ----------
     shape : (int, int, int)
         K, H, W; K = 1 or 3.
+    dtype : dtype
+        uint8, uint16, uint32, float32 or float64.
+    bounds : (float, float), optional
+        The values to declare as black and white, of floats.
     header : XisfHeader, optional
         What to carry over: all but the pixels. Not mutated; the file it was read from must still
         be open.
@@ -140,21 +153,24 @@ def create(
             f"{os.fspath(path)}: planes of shape {shape} cannot be written: "
             "give (1 or 3 channels, height, width)"
         )
-    size = math.prod(shape) * _ITEM
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
     with ExitStack() as stack:
         with _reported(path):
             file = stack.enter_context(RandomAccessFile(path, "wb"))
-            draft = _Draft(shape, header or XisfHeader(), history)
+            draft = _Draft(header or XisfHeader(), history)
+            draft.describe(shape, dtype, bounds)
+            block: FileBytes | ShuffledBytes
             if compress:
-                held = ShuffledBytes(np.empty(size, np.uint8), _ITEM)
-                target = XisfTarget(path, shape, held)
+                block = ShuffledBytes(np.empty(size, np.uint8), dtype.itemsize)
             else:
-                target = XisfTarget(path, shape, FileBytes(file, draft.write(file, size), size))
+                block = FileBytes(file, draft.write(file, size), size)
+        target = XisfTarget(path, shape, dtype, block)
         yield target
         target.check_complete()
         with _reported(path):
-            if compress:
-                _write_compressed(file, draft, held)
+            if isinstance(block, ShuffledBytes):
+                _write_compressed(file, draft, block)
             # Some systems tell only here that a disk is full.
             file.close()
 
@@ -167,7 +183,7 @@ def write(
     history: Sequence[str] = (),
     compress: bool = False,
 ) -> None:
-    """Write a whole array, (H, W, K), float, K = 1 or 3: see :func:`create`."""
+    """Write a whole array, (H, W, K), as Float32: see :func:`create`."""
     shape = pixels.shape[2:] + pixels.shape[:2]
     with create(path, shape, header=header, history=history, compress=compress) as target:
         step = max(1, _BAND // shape[2])
@@ -179,10 +195,7 @@ def write(
 class _Draft:
     """The header of a file to be: that of its source with another first image."""
 
-    def __init__(
-        self, shape: tuple[int, int, int], source: XisfHeader, history: Sequence[str]
-    ) -> None:
-        channels, height, width = shape
+    def __init__(self, source: XisfHeader, history: Sequence[str]) -> None:
         self._root = copy.deepcopy(source.root)
         twins = dict(zip(source.root.iter(), self._root.iter(), strict=True))
         self._attached = [(twins[item], block) for item, block in source.attached.items()]
@@ -194,18 +207,10 @@ class _Draft:
         self._root.set("xmlns", NAMESPACE)
 
         image = self._image = self._root.findall("Image")[0]
-        for name in _ABOUT_THE_BLOCK:
-            image.attrib.pop(name, None)
         for data in image.findall("Data"):
             image.remove(data)
         if image.get("location", "").startswith("inline"):
             image.text = None
-        image.attrib |= {
-            "geometry": f"{width}:{height}:{channels}",
-            "sampleFormat": "Float32",
-            "bounds": "0:1",
-            "colorSpace": "Gray" if channels == 1 else "RGB",
-        }
         keywords = [at for at, item in enumerate(image) if item.tag == "FITSKeyword"]
         for at, line in enumerate(history, start=keywords[-1] + 1 if keywords else len(image)):
             item = {"name": "HISTORY", "value": "", "comment": legible(line)}
@@ -213,21 +218,38 @@ class _Draft:
             element.tail = image[at - 1].tail if at else None
             image.insert(at, element)
 
-        self._about = self._root.find("Metadata")
-        if self._about is None:
-            self._about = ET.SubElement(self._root, "Metadata")
+        found = self._root.find("Metadata")
+        self._about = ET.SubElement(self._root, "Metadata") if found is None else found
         for name in _UNTRUE:
-            for item in self._about.findall(f"Property[@id='XISF:{name}']"):
-                self._about.remove(item)
+            for stale in self._about.findall(f"Property[@id='XISF:{name}']"):
+                self._about.remove(stale)
         system = platform.system()
         self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
         self._say("CreatorApplication", "String", f"fastbg {_version()}")
         self._say("CreatorOS", "String", "macOS" if system == "Darwin" else system)
         self._say("BlockAlignmentSize", "UInt16", str(_ALIGNMENT))
 
-    def compressed(self, codec: str, size: int) -> None:
-        """Declare how the image block is compressed: `size` is that of the samples in bytes."""
-        self._image.set("compression", f"{codec}+sh:{size}:{_ITEM}")
+    def describe(
+        self,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        bounds: tuple[float, float] | None,
+    ) -> None:
+        """Declare the samples of the image."""
+        channels, height, width = shape
+        for name in _ABOUT_THE_BLOCK:
+            self._image.attrib.pop(name, None)
+        self._image.attrib |= {
+            "geometry": f"{width}:{height}:{channels}",
+            "sampleFormat": SAMPLE_FORMATS[dtype],
+            "colorSpace": "Gray" if channels == 1 else "RGB",
+        }
+        if bounds:
+            self._image.set("bounds", f"{bounds[0]:.17g}:{bounds[1]:.17g}")
+
+    def compressed(self, codec: str, samples: ShuffledBytes) -> None:
+        """Declare how the image block is compressed."""
+        self._image.set("compression", f"{codec}+sh:{samples.size}:{samples.item}")
         self._say("CompressionCodecs", "String", codec)
         self._say("CompressionLevel", "Int32", str(codecs.LEVELS[codec]))
 
@@ -282,7 +304,7 @@ def _write_compressed(file: RandomAccessFile, draft: _Draft, samples: ShuffledBy
     codec = "lz4hc" if size <= codecs.LZ4_LIMIT else "zstd"
     packed = codecs.compress(samples.stored, codec)
     if len(packed) < size:
-        draft.compressed(codec, size)
+        draft.compressed(codec, samples)
         file.write(draft.write(file, len(packed)), packed)
     else:
         _copy(samples, file, draft.write(file, size))
