@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from .apply import apply
 from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
+from .fit import fit
 from .preview import preview
 from .run import run
 
@@ -18,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, preview, demo, doctor):
+for command in (run, preview, fit, apply, demo, doctor):
     app.command()(command)
 
 

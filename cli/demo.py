@@ -28,8 +28,8 @@ def demo(
     """Make a sky with a known gradient and take it out."""
     import numpy as np
 
+    from ..files import process_file
     from ..io import atomic, xisf
-    from ..pipeline import process_file
     from ..progress import Progress
     from ..sky import simulate_sky
     from .progress import display

@@ -86,6 +86,11 @@ def _exit_code(command: Callable[[], int | None]) -> int:
         )
 
 
+def refused(error: FastbgError) -> bool:
+    """Tell an error where the rest goes on; true."""
+    return bool(_refuse(str(error), REFUSED))
+
+
 def _refuse(message: str, code: int) -> int:
     typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
     return code

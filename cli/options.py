@@ -62,6 +62,9 @@ Mask = Annotated[
 Overwrite = Annotated[
     bool, option(OUTPUT, "--overwrite", help="Replace outputs that exist; else they are refused.")
 ]
+Compress = Annotated[
+    bool, option(OUTPUT, "-c", "--compress", help="Write with lz4hc and byte shuffling.")
+]
 Json = Annotated[
     bool, option(RUNNING, "--json", help="Print one JSON report on stdout and nothing else.")
 ]

@@ -49,7 +49,7 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
-    from ..pipeline import preview_file
+    from ..files import preview_file
     from .progress import display
     from .summary import tell
 

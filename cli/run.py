@@ -16,6 +16,7 @@ from .options import (
     RUNNING,
     SPLINE,
     STRETCH,
+    Compress,
     Input,
     Json,
     Mask,
@@ -71,9 +72,7 @@ def run(
             help="Only draw OUTPUT_DIR/<input>_preview.png, without a fit.",
         ),
     ] = False,
-    compress: Annotated[
-        bool, option(OUTPUT, "-c", "--compress", help="Write with lz4hc and byte shuffling.")
-    ] = False,
+    compress: Compress = False,
     overwrite: Overwrite = False,
     mask: Mask = None,
     settings: Settings,
@@ -82,7 +81,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background, subtract it, write image and model."""
-    from ..pipeline import preview_file, process_file
+    from ..files import preview_file, process_file
     from .progress import display
     from .summary import tell
 

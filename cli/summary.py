@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -28,7 +28,7 @@ def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
         print_rows(_rows(report))
 
 
-def print_json(report: Mapping[str, Any]) -> None:
+def print_json(report: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print strict JSON: what is not a finite number is null."""
     print(json.dumps(_finite(report), allow_nan=False, indent=2))
 
@@ -52,10 +52,13 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from ..memory import format_bytes
 
     yield from report["outputs"].items()
-    fitted, seconds = report["fitted"], report["seconds"]
-    pixels = fitted["height"] * fitted["width"]
-    share = 100 * fitted["usable_pixels"] / pixels
-    yield "fitted at", f"{fitted['width']} x {fitted['height']} pixels, {share:.4g} % usable"
+    seconds = report["seconds"]
+    if fitted := report.get("fitted"):
+        pixels = fitted["height"] * fitted["width"]
+        share = 100 * fitted["usable_pixels"] / pixels
+        yield "fitted at", f"{fitted['width']} x {fitted['height']} pixels, {share:.4g} % usable"
+    if model := report.get("model"):
+        yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
     took = f"{seconds['total']:.1f} s"
     if fit := report.get("fit"):
         yield (

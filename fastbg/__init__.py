@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
+    from .files import apply_model as apply_model
+    from .files import fit_file as fit_file
+    from .files import preview_file as preview_file
+    from .files import process_file as process_file
     from .model import BackgroundModel as BackgroundModel
-    from .pipeline import preview_file as preview_file
-    from .pipeline import process_file as process_file
     from .pipeline import remove_background as remove_background
     from .progress import Progress as Progress
     from .result import ArrayResult as ArrayResult
@@ -33,8 +35,9 @@ _HOMES = {
         "OutputError",
         "SettingsError",
     ],
+    "files": ["apply_model", "fit_file", "preview_file", "process_file"],
     "model": ["BackgroundModel"],
-    "pipeline": ["preview_file", "process_file", "remove_background"],
+    "pipeline": ["remove_background"],
     "progress": ["Progress"],
     "result": ["ArrayResult", "Result"],
 }

@@ -3,8 +3,8 @@
     read -> stretch -> downscale -> weigh -> descend -> render -> correct -> write
 
 `prepare` goes as far as the weights, `descend` fits the model, `plan` measures it and `take_out`
-takes it out of the image. `remove_background` is all of them for an array, `process_file` for
-files, and `preview_file` shows what they see. The image is never held whole: all but the descent
+takes it out of the image. `remove_background` is all of them for an array; `fastbg.files` has the
+jobs on files. The image is never held whole: all but the descent
 go over it in bands of rows (`fastbg.bands`).
 """
 
@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,12 +23,10 @@ from .bands import row_bands
 from .config import Settings
 from .correction import Correction, plan_correction
 from .downscale import block_centres, downscale
-from .errors import InputError, OutputError, SettingsError
-from .fit import fit_spline, starting_points
+from .errors import InputError, SettingsError
+from .fit import fit_spline
 from .image import Image
-from .io import atomic, xisf
 from .loss import Problem
-from .memory import Job
 from .model import BackgroundModel
 from .order_statistics import (
     ABOVE_1,
@@ -46,13 +41,14 @@ from .order_statistics import (
 from .progress import ProgressCallback, Stages
 from .render import stretched_image
 from .result import ArrayResult, Prepared, Result
-from .sample_format import FLOAT32, SampleFormat
 from .stretch import Stretch
 from .weights import inverted, weight_from_image, weight_from_thresholds
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+    pass
 
+
+Report = dict[str, Any]
 
 Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
 """Takes some rows of the image, of the background and of the corrected image, on any thread."""
@@ -123,12 +119,21 @@ def descend(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     return Result(model, best, report)
 
 
-def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Correction:
+def plan(
+    image: Image,
+    model: BackgroundModel,
+    report: Report,
+    settings: Settings,
+    stages: Stages,
+    levels: np.ndarray | None = None,
+) -> Correction:
     """Render the model once for its statistics, and find the level that is put back.
 
-    ``result.report`` gets the statistics of the background.
+    The report, which has the statistics of the input, gets those of the background. ``levels`` are
+    a guess at them: see `Fit.levels`.
     """
-    model, threads = result.model, settings.worker_threads
+    threads = settings.worker_threads
+    guess = None if levels is None else np.stack([levels] * 2, axis=2)
     backend = choose(settings.backend)[1]
     with stages.stage("render", image.shape[0]) as advance:
         found = quantiles(
@@ -136,17 +141,17 @@ def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Co
             [0, 0.5, 1],
             threads,
             samples=image,
-            guess=np.stack([result.fit.levels] * 2, axis=2),
+            guess=guess,
             advance=advance,
         )
         # The inverse stretch is monotone: order statistics may pass it instead of every sample.
         statistics = found.values(lambda neighbours: model.stretch.invert(neighbours)[0])
-        reporting.add_statistics(result.report, "background", statistics)
-        result.report["counts"]["held"] = found.total(NEGATIVE) + found.total(ABOVE_1)
+        reporting.add_statistics(report, "background", statistics)
+        report["counts"]["held"] = found.total(NEGATIVE) + found.total(ABOVE_1)
         return plan_correction(
             image,
             model.image(backend, image.shape),
-            np.array(result.report["statistics"]["input"]["median"]),
+            np.array(report["statistics"]["input"]["median"]),
             statistics[:, 1],
             settings.mode,
             settings.pedestal,
@@ -156,7 +161,7 @@ def plan(image: Image, result: Result, settings: Settings, stages: Stages) -> Co
 
 def take_out(
     correction: Correction,
-    result: Result,
+    report: Report,
     settings: Settings,
     stages: Stages,
     store: Store,
@@ -164,7 +169,7 @@ def take_out(
 ) -> None:
     """Take the background out, band by band.
 
-    ``result.report`` gets the statistics of the corrected image; ``store`` gets every row once,
+    The report gets the statistics of the corrected image; ``store`` gets every row once,
     (K, n, W) each. ``clipped`` tells whether it clips them to [0, 1].
     """
     image, corrected = correction.image, correction.corrected()
@@ -180,11 +185,11 @@ def take_out(
         found, bands = Quantiles(image.channels, parts, guess), row_bands(image.shape)
         count_pass(found, image, bands, threads, read_and_store, planes=3, advance=advance)
         search(found, corrected, bands, threads, samples=image)
-    reporting.add_statistics(result.report, "corrected", found.values())
-    result.report["counts"]["below_0"] = found.total(NEGATIVE)
-    result.report["counts"]["above_1"] = found.total(ABOVE_1)
-    result.report["pedestal"] = correction.levels.tolist()
-    reporting.warn(result.report, clipped)
+    reporting.add_statistics(report, "corrected", found.values())
+    report["counts"]["below_0"] = found.total(NEGATIVE)
+    report["counts"]["above_1"] = found.total(ABOVE_1)
+    report["pedestal"] = correction.levels.tolist()
+    reporting.warn(report, clipped)
 
 
 def remove_background(
@@ -227,8 +232,9 @@ def remove_background(
     def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
         background[:, rows], corrected[:, rows] = model, after
 
-    correction = plan(source, result, settings, stages)
-    take_out(correction, result, settings, stages, store)
+    model, report = result.model, result.report
+    correction = plan(source, model, report, settings, stages, result.fit.levels)
+    take_out(correction, report, settings, stages, store)
     reporting.finish(result.report, stages)
     return ArrayResult(
         model=result.model,
@@ -246,233 +252,3 @@ def _weight_image(weight: np.ndarray | None) -> Image | None:
         return Image.from_samples(np.asarray(weight, np.float32))
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
-
-
-def process_file(
-    path: str | Path,
-    *,
-    output: str | Path | None = None,
-    model_output: str | Path | None = None,
-    output_dir: str | Path = ".",
-    mask: str | Path | None = None,
-    preview: str | Path | None = None,
-    compress: bool = False,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    settings: Settings | None = None,
-    progress: ProgressCallback | None = None,
-    **options: Any,
-) -> Result:
-    """Take the background out of an XISF file.
-
-    What the file stores uncompressed is read in bands, and written so, whatever its size.
-
-    Parameters
-    ----------
-    path : path
-        A linear XISF image, mono or RGB.
-    output, model_output : path, optional
-        The corrected image and the background; ``<stem>_bgSubtracted.xisf`` and
-        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32 (the corrected image as
-        ``sample_format`` says), with all that accompanies the input and a HISTORY of the job.
-    mask : path, optional
-        An XISF image of the same size: 1 = sky to fit, 0 = ignored.
-    preview : path, optional
-        Also write a PNG of the fit: input, control points, before, model and after.
-    compress : bool
-        Write with lz4hc and byte shuffling. Needs memory for both outputs.
-    overwrite : bool
-        Allow outputs that exist. They are replaced only when all are complete.
-    max_memory : int, optional
-        Bytes; a job that is estimated to need more is refused before it takes them.
-    settings, progress, **options
-        As for `remove_background`.
-
-    Raises
-    ------
-    InputError, SettingsError, OutputError, BackendError, Cancelled
-        One line with cause and cure; nothing was written.
-    """
-    settings = replace(settings or Settings(), **options)
-    path, output_dir = Path(path), Path(output_dir)
-    targets = {
-        "corrected": Path(output or output_dir / f"{path.stem}_bgSubtracted.xisf"),
-        "background": Path(model_output or output_dir / f"{path.stem}_bgModel.xisf"),
-    }
-    if preview:
-        targets["preview"] = Path(preview)
-    _refuse_early(path, mask, targets, overwrite, settings)
-
-    stages = Stages(progress)
-    with ExitStack() as files:
-        job = partial(Job, settings=settings, preview=preview is not None, compress=compress)
-        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
-        result = descend(prepared, settings, stages)
-        # The down-scaled image grows with the file, and the rest needs the memory.
-        image, drawn = prepared.image, prepared if preview else None
-        del prepared
-        correction = plan(image, result, settings, stages)
-        parts = files.enter_context(atomic.staged([*targets.values()], overwrite=overwrite))
-        create = partial(
-            xisf.create,
-            shape=source.shape,
-            header=source.header,
-            history=reporting.history(result.report),
-            compress=compress,
-        )
-        kept = settings.sample_format == "same"
-        kind = SampleFormat(source.dtype, source.bounds) if kept else FLOAT32
-        corrected = files.enter_context(create(parts[0], dtype=kind.dtype, bounds=kind.bounds))
-        background = files.enter_context(create(parts[1]))
-
-        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-            if kept:
-                after = kind.restore(source.read_rows(rows), before, after)
-            corrected.write_rows(rows, after)
-            background.write_rows(rows, model)
-
-        take_out(correction, result, settings, stages, store, clipped=kind.clips)
-        with stages.stage("write"):
-            if drawn:
-                picture = _draw(path, drawn, settings, result, correction)
-                picture.save(parts[-1], format="png")
-            files.close()
-    reporting.finish(result.report, stages, source=path, outputs=targets, warnings=source.warnings)
-    return result
-
-
-def preview_file(
-    path: str | Path,
-    output: str | Path,
-    *,
-    mask: str | Path | None = None,
-    fit: bool = False,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    settings: Settings | None = None,
-    progress: ProgressCallback | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Write a PNG of what a fit would see: the stretched image, the mask, the control points.
-
-    Parameters and errors as for `process_file`; ``output`` is the PNG. With ``fit``, it also shows
-    before, model and after.
-
-    Returns
-    -------
-    dict
-        The report; without ``fit``, the part that is known before one: see `fastbg.report`.
-    """
-    settings = replace(settings or Settings(), **options)
-    path, targets = Path(path), {"preview": Path(output)}
-    _refuse_early(path, mask, targets, overwrite, settings)
-
-    stages = Stages(progress)
-    with ExitStack() as files:
-        job = partial(Job, settings=settings, preview=True)
-        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
-        if fit:
-            result = descend(prepared, settings, stages)
-            correction = plan(prepared.image, result, settings, stages)
-            take_out(correction, result, settings, stages, lambda *rows: None)
-            report = result.report
-        else:
-            result, correction = None, None
-            report = reporting.describe_preparation(prepared, settings)
-        with stages.stage("write"):
-            (part,) = files.enter_context(atomic.staged([output], overwrite=overwrite))
-            picture = _draw(path, prepared, settings, result, correction)
-            picture.save(part, format="png")
-            files.close()
-    reporting.finish(report, stages, source=path, outputs=targets, warnings=source.warnings)
-    return report
-
-
-def _refuse_early(
-    path: Path,
-    mask: str | Path | None,
-    targets: dict[str, Path],
-    overwrite: bool,
-    settings: Settings,
-) -> None:
-    """Raise now what would otherwise be found after minutes of work."""
-    choose(settings.backend)
-    inputs = [path, mask] if mask else [path]
-    atomic.check_targets(targets.values(), overwrite=overwrite, inputs=inputs)
-    for name, target in targets.items():
-        suffix = ".png" if name == "preview" else ".xisf"
-        if target.suffix.lower() != suffix:
-            raise OutputError(f"{target} will not hold what its name says: end it in {suffix}")
-
-
-def _read_and_prepare(
-    path: Path,
-    mask: str | Path | None,
-    job: Callable[..., Job],
-    max_memory: int | None,
-    stages: Stages,
-    files: ExitStack,
-) -> tuple[xisf.XisfImage, Prepared]:
-    """Open the files, which stay open as long as the bands of their images are read."""
-    with stages.stage("read") as advance:
-        source, image = _open(path, files)
-        opened = [source]
-        if mask:
-            mask_source, weight = _open(Path(mask), files)
-            opened.append(mask_source)
-        planned = job(
-            source.shape,
-            held=sum(each.held_bytes for each in opened),
-            packed=max(each.packed_bytes for each in opened),
-            float32=all(each.dtype == np.float32 for each in opened),
-        )
-        advance(0, memory=planned.bytes_needed())
-        planned.check(max_memory)
-        for each in opened:
-            each.load()
-    try:
-        return source, prepare(image, weight if mask else None, planned.settings, stages)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _open(path: Path, files: ExitStack) -> tuple[xisf.XisfImage, Image]:
-    source = files.enter_context(xisf.open_image(path))
-    try:
-        return source, Image.of(source, source.bounds)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _draw(
-    path: Path,
-    prepared: Prepared,
-    settings: Settings,
-    result: Result | None = None,
-    correction: Correction | None = None,
-) -> Picture:
-    """The preview of a file, with its result if there is one."""
-    from . import preview
-
-    if result and correction:
-        points = result.fit.start.centres
-        fitted = preview.Fitted(
-            correction.background,
-            correction.corrected(),
-            result.spline.centres,
-            {name: values["median"] for name, values in result.report["statistics"].items()},
-        )
-    else:
-        points, fitted = starting_points(prepared.problem, settings)[0], None
-    return preview.draw(
-        prepared.image,
-        prepared.stretch,
-        prepared.problem.data,
-        prepared.problem.weight,
-        points,
-        quantile=settings.quantile,
-        thresholds=(settings.threshold_min, settings.threshold_max),
-        fitted=fitted,
-        title=path.name,
-        captions=reporting.captions(prepared, settings, result),
-    )

@@ -21,6 +21,9 @@
     linear, over valid samples.
 ``pedestal``
     What was added back, per channel, linear.
+``model``
+    Instead of ``stretch``, ``fitted`` and ``fit``, where a model is applied: its ``file``,
+    ``height``, ``width``, ``control_points``, and by what its channels were scaled, ``scale``.
 ``counts``
     Samples ``missing`` in the input, ``held`` at the ends of the stretch in the model, and
     ``below_0`` and ``above_1`` in the corrected image.
@@ -48,7 +51,12 @@ from .fit import Fit
 from .progress import Stages
 
 if TYPE_CHECKING:
+    from .image import Image
+    from .model import BackgroundModel
     from .result import Prepared, Result
+
+SAME_ASPECT = 0.01
+"""By how much the proportions of an image and of a model may differ without a warning."""
 
 HISTORY_WIDTH = 70
 """Characters of a FITS HISTORY card."""
@@ -80,9 +88,8 @@ def peak_memory_bytes() -> int | None:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, Any]:
-    """The part of a report that is known before the fit."""
-    image, stretch, problem = prepared.image, prepared.stretch, prepared.problem
+def describe_image(image: Image, settings: Settings) -> dict[str, Any]:
+    """The part of a report that is known before anything is done."""
     return {
         "fastbg": version(),
         "settings": settings.to_dict(),
@@ -91,6 +98,37 @@ def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, An
             "width": image.shape[1],
             "channels": image.channels,
         },
+        "counts": {},
+        "warnings": [],
+    }
+
+
+def describe_model(
+    model: BackgroundModel, name: str | None, scale: np.ndarray, image: Image, settings: Settings
+) -> dict[str, Any]:
+    """The part of a report about a model that is applied."""
+    height, width = model.shape
+    report = describe_image(image, settings)
+    report["model"] = {
+        "file": name,
+        "height": height,
+        "width": width,
+        "control_points": len(model.spline.centres),
+        "scale": scale.tolist(),
+    }
+    if abs(image.shape[0] * width / (image.shape[1] * height) - 1) > SAME_ASPECT:
+        report["warnings"].append(
+            f"the model was fitted to an image of {width} x {height} pixels, of other proportions: "
+            "it is stretched to fit"
+        )
+    return report
+
+
+def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, Any]:
+    """The part of a report that is known before the fit."""
+    image, stretch, problem = prepared.image, prepared.stretch, prepared.problem
+    return {
+        **describe_image(image, settings),
         "stretch": {
             "pedestal": stretch.pedestal.tolist(),
             "scale": stretch.scale.tolist(),
@@ -102,7 +140,6 @@ def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, An
             "usable_pixels": int(np.count_nonzero(problem.kept)),
         },
         "counts": {"missing": prepared.missing},
-        "warnings": [],
     }
 
 
@@ -154,7 +191,7 @@ def warn(report: dict[str, Any], clipped: bool) -> None:
         report["warnings"].append(
             f"{_share(above, samples)} of the corrected image are above 1; {fate}"
         )
-    if report["fit"]["ended"] == "diverged":
+    if "fit" in report and report["fit"]["ended"] == "diverged":
         report["warnings"].append(
             "the descent diverged and its best step was kept: lower the learning rate"
         )
@@ -167,11 +204,13 @@ def _share(count: int, samples: int) -> str:
 def history(report: Mapping[str, Any]) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
     settings = " ".join(f"{name}={value}" for name, value in report["settings"].items())
-    fit = report["fit"]
-    text = (
-        f"fastbg {report['fastbg']}: background removed, {fit['control_points']} control points, "
-        f"loss {fit['loss']:.4f}"
-    )
+    if fit := report.get("fit"):
+        what = f"{fit['control_points']} control points, loss {fit['loss']:.4f}"
+    else:
+        model = report["model"]
+        scale = " ".join(f"{factor:.4g}" for factor in model["scale"])
+        what = f"of the model {model['file'] or 'given'}, scaled by {scale}"
+    text = f"fastbg {report['fastbg']}: background removed, {what}"
     return [
         *textwrap.wrap(text, HISTORY_WIDTH),
         *textwrap.wrap(f"fastbg settings: {settings}", HISTORY_WIDTH),

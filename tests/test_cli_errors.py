@@ -215,7 +215,7 @@ def test_unexpected_errors_are_one_line(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr("fastbg.pipeline.process_file", fail)
+    monkeypatch.setattr("fastbg.files.process_file", fail)
     monkeypatch.delenv("FASTBG_DEBUG", raising=False)
     result = fastbg("run", "sky.xisf")
     assert result.exit_code == 1

@@ -1,0 +1,96 @@
+"""``fastbg apply``: a background that was fitted before, out of any number of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import Settings
+from ..errors import Cancelled, FastbgError
+from .options import (
+    OUTPUT,
+    RUNNING,
+    Compress,
+    Json,
+    MaxMemory,
+    Overwrite,
+    Quiet,
+    option,
+    with_settings,
+)
+
+
+@with_settings(OUTPUT, RUNNING)
+def apply(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="Of fastbg fit, JSON.", show_default=False),
+    ],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", help="Linear XISF images, mono or RGB.", show_default=False
+        ),
+    ],
+    *,
+    output_dir: Annotated[
+        Path,
+        option(
+            OUTPUT,
+            "-o",
+            "--output-dir",
+            metavar="FOLDER",
+            help="Of the outputs, <input>_bgSubtracted.xisf.",
+        ),
+    ] = Path(),
+    rescale: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--rescale",
+            help="Scale and shift the model to the sky of each file, channel by channel.",
+        ),
+    ] = False,
+    compress: Compress = False,
+    overwrite: Overwrite = False,
+    settings: Settings,
+    max_memory: MaxMemory = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take a fitted background out of files. What fails is told, and the rest is done."""
+    from ..files import apply_model
+    from ..model import BackgroundModel
+    from .errors import refused
+    from .progress import display
+    from .summary import print_json, tell
+
+    BackgroundModel.load(model)  # told once, not for each file
+    reports, failed = [], False
+    for path in inputs:
+        try:
+            with display(quiet=quiet, as_json=as_json) as progress:
+                report = apply_model(
+                    model,
+                    path,
+                    output_dir=output_dir,
+                    rescale=rescale,
+                    compress=compress,
+                    overwrite=overwrite,
+                    max_memory=max_memory,
+                    settings=settings,
+                    progress=progress,
+                )
+        except Cancelled:
+            raise
+        except FastbgError as error:
+            failed = refused(error)
+        else:
+            reports.append(report)
+            tell(report, quiet=quiet or as_json, as_json=False)
+    if as_json:
+        print_json(reports)
+    if failed:
+        raise typer.Exit(2)

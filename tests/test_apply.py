@@ -1,0 +1,147 @@
+"""Fitted once, applied to many: the same background, brought to the level of each file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fastbg import BackgroundModel, apply_model, fit_file, process_file
+from fastbg.backends import c
+from fastbg.cli.app import app
+from fastbg.errors import InputError, OutputError
+from fastbg.image import Image
+from fastbg.io import xisf
+from fastbg.level import match_level
+from fastbg.sky import simulate_sky
+
+OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 100}
+SHAPE = (160, 240)
+
+
+@pytest.fixture
+def sky(tmp_path):
+    path = tmp_path / "sky.xisf"
+    xisf.write(path, simulate_sky(SHAPE, np.random.default_rng(1), border=0.1).image)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path, sky):
+    return fit_file(sky, tmp_path / "model.json", **OPTIONS).model
+
+
+def pixels(path):
+    return xisf.read(path).to_array()
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "divide"}, {"pedestal": "ancestor"}])
+@pytest.mark.parametrize("sample_format", ["float32", "same"])
+def test_what_is_fitted_and_applied_is_what_is_run(tmp_path, sky, model, options, sample_format):
+    options |= {"sample_format": sample_format}
+    process_file(sky, output_dir=tmp_path, **OPTIONS, **options)
+    report = apply_model(
+        tmp_path / "model.json",
+        sky,
+        output=tmp_path / "applied.xisf",
+        model_output=tmp_path / "background.xisf",
+        **options,
+    )
+    applied, background = pixels(tmp_path / "applied.xisf"), pixels(tmp_path / "background.xisf")
+    np.testing.assert_array_equal(applied, pixels(tmp_path / "sky_bgSubtracted.xisf"))
+    np.testing.assert_array_equal(background, pixels(tmp_path / "sky_bgModel.xisf"))
+    assert report["model"]["scale"] == [1, 1, 1]
+    assert report["outputs"].keys() == {"corrected", "background"}
+    said = [item.comment for item in xisf.read(tmp_path / "applied.xisf").header.keywords]
+    assert any("model.json" in line for line in said)
+
+
+def test_a_model_in_memory_leaves_no_other_file(tmp_path, sky, model):
+    before = {*tmp_path.iterdir()}
+    apply_model(model, sky, output_dir=tmp_path)
+    assert {*tmp_path.iterdir()} - before == {tmp_path / "sky_bgSubtracted.xisf"}
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+def test_the_level_of_another_file_is_found(model, scale):
+    rng = np.random.default_rng(3)
+    shift = np.array([0.02, -0.01, 0.0])
+    sky = scale * model.render() + shift
+    stars = (rng.random(SHAPE) < 0.1)[..., np.newaxis] * rng.random((*SHAPE, 3))
+    image = Image.from_samples((sky + rng.normal(0, 3e-4, sky.shape) + stars).astype(np.float32))
+    matched, found = match_level(model, image, c)
+    assert found == pytest.approx(scale, rel=0.03)
+    error = matched.render() - sky
+    assert np.abs(error).max() < 0.05 * np.ptp(sky)
+
+
+def test_the_level_does_not_depend_on_the_size_of_the_file(model):
+    binned = model.render((SHAPE[0] // 2, SHAPE[1] // 2))
+    matched, found = match_level(model, Image.from_samples(2 * binned), c)
+    assert found == pytest.approx(2, rel=1e-3)
+    assert matched.render(binned.shape[:2]) == pytest.approx(2 * binned, rel=1e-3)
+
+
+def test_a_gradient_that_the_file_contradicts_is_only_shifted(model):
+    image = Image.from_samples((1 - model.render()).astype(np.float32))
+    matched, found = match_level(model, image, c)
+    assert found.tolist() == [1, 1, 1]
+    assert np.median(matched.render()) == pytest.approx(np.median(image.planes()), abs=0.02)
+
+
+def test_rescaling_flattens_a_brighter_frame(tmp_path, model):
+    sky = 3 * model.render() + 0.01
+    noise = np.random.default_rng(4).normal(0, 3e-4, sky.shape)
+    xisf.write(tmp_path / "bright.xisf", sky + noise)
+    left = {}
+    for rescale in (False, True):
+        output = tmp_path / f"{rescale}.xisf"
+        apply_model(model, tmp_path / "bright.xisf", output=output, rescale=rescale)
+        left[rescale] = (pixels(output) - noise).std(axis=(0, 1)) / sky.std(axis=(0, 1))
+    assert left[False].min() > 0.6
+    assert left[True].max() < 0.02
+
+
+def test_what_does_not_fit_is_refused(tmp_path, sky, model):
+    xisf.write(tmp_path / "mono.xisf", np.full((20, 30, 1), 0.1, np.float32))
+    with pytest.raises(InputError, match=r"mono.xisf has 1 channels and the model 3"):
+        apply_model(model, tmp_path / "mono.xisf", output_dir=tmp_path)
+    xisf.write(tmp_path / "empty.xisf", np.zeros((20, 30, 3), np.float32))
+    with pytest.raises(InputError, match="every sample is missing"):
+        apply_model(model, tmp_path / "empty.xisf", output_dir=tmp_path)
+    with pytest.raises(InputError, match=r"no background model|not JSON"):
+        apply_model(sky, sky, output_dir=tmp_path)
+    with pytest.raises(OutputError, match=r"end it in \.json"):
+        fit_file(sky, tmp_path / "model.txt", **OPTIONS)
+    assert not [*tmp_path.glob("*_bgSubtracted.xisf")]
+
+
+def test_other_proportions_are_told(tmp_path, sky, model):
+    wide = replace(model, shape=(100, 400))
+    report = apply_model(wide, sky, output_dir=tmp_path)
+    assert any("of other proportions" in line for line in report["warnings"])
+
+
+def test_the_command_does_what_it_can_and_names_the_rest(tmp_path, sky, model):
+    (tmp_path / "broken.xisf").write_bytes(b"XISF0100")
+    names = ["broken.xisf", "sky.xisf", "missing.xisf"]
+    arguments = ["apply", str(tmp_path / "model.json"), *(str(tmp_path / name) for name in names)]
+    done = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 2
+    assert [line.split(" ")[1].split("/")[-1] for line in done.stderr.splitlines()] == [
+        "broken.xisf",
+        "missing.xisf",
+    ]
+    [report] = json.loads(done.stdout)
+    assert report["input"].endswith("sky.xisf")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["sky_bgSubtracted.xisf"]
+
+
+def test_the_command_fit_names_its_output(tmp_path, sky, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["fit", "sky.xisf", "-N", "9", "-e", "5", "-dx", "4", "-q"])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert BackgroundModel.load("sky_model.json").shape == SHAPE
