@@ -11,8 +11,8 @@ from fastbg.io import xisf
 
 COMMANDS = {
     "import": ["-c", "import fastbg"],
-    "--help": ["-m", "fastbg.cli", "--help"],
-    "run": ["-m", "fastbg.cli", "run", "-q", "--overwrite", "sky.xisf"],
+    "--help": ["-P", "-m", "fastbg.cli", "--help"],
+    "run": ["-P", "-m", "fastbg.cli", "run", "-q", "--overwrite", "sky.xisf"],
 }
 """``run`` has 100 x 100 pixels to work on."""
 

@@ -100,7 +100,7 @@ class Bench:
         arguments += ["-N", str(case.control_points), "-dx", str(case.downscaling_factor)]
         if case.masked:
             arguments += ["--mask", str(self.folder / "weight.xisf")]
-        report, job = _timed("-m", "fastbg.cli", *arguments)
+        report, job = _timed("-P", "-m", "fastbg.cli", *arguments)
         fit, seconds = report["fit"], report["seconds"]
         return {
             "program": backend,

@@ -31,7 +31,7 @@ from measuring import report_of
 
 WORKLOADS = str(Path(__file__).with_name("workloads.py"))
 COUNTED = ("gradient, N = 36", "gradient, N = 256", "render", "quantiles", "block medians")
-CALLS = 10
+CALLS = 4
 """Of which the instructions are counted."""
 
 NOISE_OF_COUNTS = 1e-3
@@ -72,7 +72,7 @@ def measure(python: str, processes: int, *, smoke: bool, instructions: bool) -> 
         command = ["run", str(sky), folder, "--json", "--overwrite", "--threads", "1"]
         for _ in range(processes):
             units.append(report_of(WORKLOADS, *["--smoke"] * smoke, python=python))
-            job = report_of("-m", "fastbg.cli", *command, "-e", "20", python=python)
+            job = report_of("-P", "-m", "fastbg.cli", *command, "-e", "20", python=python)
             run["bytes"].append(job["peak_memory_bytes"])
             _progress(f"process {len(units)} of {processes}")
     run["units"] = {name: [each[name] for each in units] for name in units[0]}
@@ -98,7 +98,8 @@ def _instructions(python: str, name: str, calls: int) -> int:
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        # Neither an order that changes nor threads that wait for work.
+        env={**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
     )
     collected = re.search(r"Collected : (\d+)", done.stderr)
     assert collected, done.stderr

@@ -50,10 +50,10 @@ def main(arguments: list[str]) -> int:
             np.save(array, np.ascontiguousarray(np.moveaxis(sky.image, 2, 0)))
         ours, theirs = [], []
         for _ in range(runs):
-            command = ("-m", "fastbg.cli", "run", str(path), folder, "--json", "--overwrite")
+            command = ("-P", "-m", "fastbg.cli", "run", str(path), folder, "--json", "--overwrite")
             ours.append(report_of(*command, "-i", "grid", "-N", "36"))
             if with_sep:
-                theirs.append(report_of("-c", SEP, str(array)))
+                theirs.append(report_of("-P", "-c", SEP, str(array)))
         report = min(ours, key=lambda each: each["seconds"]["total"])
         with xisf.open_image(report["outputs"]["background"]) as model:
             residue = (model.to_array() - sky.background).std(axis=(0, 1))

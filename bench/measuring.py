@@ -15,6 +15,8 @@ from fastbg.report import peak_memory_bytes
 def report_of(*arguments: str, python: str = sys.executable, **options: Any) -> dict[str, Any]:
     """The JSON object at the end of what a Python process prints.
 
+    To run a module, give ``-P`` as well: the one that is installed, not one in this folder.
+
     Raises
     ------
     RuntimeError
