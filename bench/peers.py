@@ -1,15 +1,19 @@
 """Other programs on simulated skies: error against the known background, time, memory.
 
-Each peer runs in a process of its own with its own defaults, reads the array before its clock
-starts, and is told where samples are missing if it can be. What is not installed is skipped, and
-said. GraXpert is called from a checkout of its source, with a Python that has what it needs.
+Each peer runs in a process of its own with its own defaults. It is imported, and the array read,
+before its clock starts, and it is told where samples are missing if it can be. What is not
+installed is skipped, and said. GraXpert is called from a checkout of its source, with a Python that
+has what it needs.
 
 fastbg      default settings, Python API
 sep         `sep.Background`: mesh of 64 x 64 (pip install sep)
-photutils   `Background2D`: mesh of 64 x 64 (pip install photutils)
+photutils   `Background2D`: mesh of 64 x 64, SExtractor's estimator, 3 sigma clipping, filter of 3
+            x 3 (pip install photutils)
 seiza rbf   `seiza.fit_background`, model="radial_basis" (pip install seiza)
 seiza auto  the same, model="automatic"
-graxpert    RBF interpolation of automatic grid points, defaults of its preferences
+graxpert    RBF interpolation of automatic grid points, defaults of its preferences: 15 points a
+            row, tolerance 1, samples of 25 pixels, thin plates, no smoothing; its memory is that
+            of its main process
 """
 
 from __future__ import annotations
@@ -34,45 +38,50 @@ Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A linear image, (H, W, K), and where it is missing, (H, W), to its background, (H, W, K)."""
 
 
-def fastbg(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    from fastbg import remove_background
+def fastbg() -> Model:
+    from fastbg.pipeline import remove_background
 
-    return remove_background(image).background
+    return lambda image, missing: remove_background(image).background
 
 
-def sep(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def sep() -> Model:
     import sep
 
-    planes = np.ascontiguousarray(np.moveaxis(image, 2, 0))
-    models = [sep.Background(each, mask=missing, bw=MESH, bh=MESH).back() for each in planes]
-    return np.stack(models, axis=2)
+    def plane(samples: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        samples = np.ascontiguousarray(samples)
+        return sep.Background(samples, mask=missing, bw=MESH, bh=MESH).back()
+
+    return _by_channel(plane)
 
 
-def photutils(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def photutils() -> Model:
     from photutils.background import Background2D
 
-    planes = np.moveaxis(image, 2, 0)
-    models = [Background2D(each, MESH, coverage_mask=missing).background for each in planes]
-    return np.stack(models, axis=2)
+    return _by_channel(
+        lambda samples, missing: Background2D(samples, MESH, coverage_mask=missing).background
+    )
 
 
-def seiza_rbf(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    return _seiza(image, missing, "radial_basis")
+def seiza_rbf() -> Model:
+    return _seiza("radial_basis")
 
 
-def seiza_auto(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    return _seiza(image, missing, "automatic")
+def seiza_auto() -> Model:
+    return _seiza("automatic")
 
 
-def _seiza(image: np.ndarray, missing: np.ndarray, model: str) -> np.ndarray:
+def _seiza(kind: str) -> Model:
     import seiza
 
-    samples = np.ascontiguousarray(image[..., 0] if image.shape[2] == 1 else image)
-    found = seiza.fit_background(samples, mask=missing, model=model)
-    return found.render().reshape(image.shape)
+    def model(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        samples = np.ascontiguousarray(image[..., 0] if image.shape[2] == 1 else image)
+        found = seiza.fit_background(samples, mask=missing, model=kind)
+        return found.render().reshape(image.shape)
+
+    return model
 
 
-def graxpert(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def graxpert() -> Model:
     sys.path.insert(0, os.environ[GRAXPERT])
     from graxpert.background_extraction import executor, extract_background
     from graxpert.background_grid_selection import background_grid_selection
@@ -80,24 +89,35 @@ def graxpert(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
 
     chosen = Prefs()
     size = chosen.sample_size
-    points = background_grid_selection(image, chosen.bg_pts_option, chosen.bg_tol_option, size)
-    background = extract_background(
-        image.copy(),
-        np.array(points),
-        chosen.interpol_type_option,
-        chosen.smoothing_option,
-        downscale_factor=4,
-        sample_size=size,
-        RBF_kernel=chosen.RBF_kernel,
-        spline_order=chosen.spline_order,
-        corr_type=chosen.corr_type,
-        ai_path=None,
-    )
-    executor.shutdown()
-    return background
+
+    def model(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        points = background_grid_selection(image, chosen.bg_pts_option, chosen.bg_tol_option, size)
+        background = extract_background(
+            image.copy(),
+            np.array(points),
+            chosen.interpol_type_option,
+            chosen.smoothing_option,
+            downscale_factor=4,
+            sample_size=size,
+            RBF_kernel=chosen.RBF_kernel,
+            spline_order=chosen.spline_order,
+            corr_type=chosen.corr_type,
+            ai_path=None,
+        )
+        executor.shutdown()
+        return background
+
+    return model
 
 
-PEERS: dict[str, tuple[Model, str]] = {
+def _by_channel(plane: Model) -> Model:
+    def model(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        return np.stack([plane(each, missing) for each in np.moveaxis(image, 2, 0)], axis=2)
+
+    return model
+
+
+PEERS: dict[str, tuple[Callable[[], Model], str]] = {
     "fastbg": (fastbg, "fastbg"),
     "sep": (sep, "sep"),
     "photutils": (photutils, "photutils"),
@@ -105,7 +125,7 @@ PEERS: dict[str, tuple[Model, str]] = {
     "seiza auto": (seiza_auto, "seiza"),
     "graxpert": (graxpert, "graxpert"),
 }
-"""By name: the function, and the package that it needs."""
+"""By name: what imports it, outside the timing, and the package that it needs."""
 
 
 def unavailable(name: str) -> str | None:
@@ -131,8 +151,9 @@ def run(name: str, image_path: str, model_path: str) -> None:
     """In a process of its own: fit, save the model, print what it took."""
     image = np.load(image_path)
     missing = (image == 0).all(axis=2)
+    fit = PEERS[name][0]()
     start = time.perf_counter()
-    model = PEERS[name][0](image, missing)
+    model = fit(image, missing)
     seconds = time.perf_counter() - start
     report = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
     np.save(model_path, model)
