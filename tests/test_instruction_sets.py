@@ -88,5 +88,5 @@ def test_hot_loops_are_vectors(name, tmp_path):
     run(compiler, *FIRST_FLAGS, *all_flags, "-c", source, "-o", compiled)
     listing = run(objdump, "-d", "--no-show-raw-insn", compiled)
     functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.MULTILINE))
-    for function in ("forward", "backward", "loss", "expand_y", "gather_y", "refine", "coarsen"):
+    for function in ("forward", "backward", "loss", "expand_y", "gather_y", "map_y", "map_x"):
         assert len(re.findall(pattern, functions[function])) >= 4, function

@@ -1,4 +1,4 @@
-/* The geometry of the quad-tree along one axis: boxes of 128, 64, 32 and 16 pixels, their
+/* The geometry of the tree along one axis: boxes of 128, 64, 32 and 16 pixels, their
  * Chebyshev nodes, and the matrices that interpolate between nodes and pixels.
  *
  * A box covers pixels [b * size, (b + 1) * size) of its level, fewer at the far edge. The matrices

@@ -12,7 +12,7 @@
  * beyond.
  *
  * Two methods give the same answer: direct, every centre at every pixel (direct.c), and tiled, a
- * quad-tree whose cost per pixel hardly depends on n (walk.h). Tiled values are within 2e-6 of the
+ * tree whose cost per pixel hardly depends on n (walk.h). Tiled values are within 2e-6 of the
  * range of S, and the gradient within 1e-5 (relative L2) of what these values mean; tests/test_tiled.py
  * lists the layouts that this was tried on. Where pixels' gradients cancel, as close to the minimum,
  * what float32 slopes leave of them is less exact than that, by either method.
@@ -20,7 +20,7 @@
  * Parameters are one float64 vector of fbg_parameter_count(n, K) numbers, row by row:
  * centres (n, 2) as (y, x), weights (n, K), polynomial (3, K) for y, x and 1.
  *
- * Memory. A call needs scratch of less than 600 n floats per thread, and 2 n (2 + K) doubles per
+ * Memory. A call needs scratch of less than 300 n floats per thread, and 2 n (2 + K) doubles per
  * chunk of pixels (at most FBG_MAX_CHUNKS): nothing grows with pixels times centres.
  *
  * Reproducibility. Pixels are summed in chunks that do not depend on the number of threads, and

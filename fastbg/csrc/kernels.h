@@ -78,12 +78,10 @@ typedef struct {
     void (*gather_y)(const float *pixels, const float *basis, float *columns, int channels);
     void (*gather_x)(const float *columns, const float *basis, double *grid, int channels);
 
-    /* From the nodes of a box to those of one of its quarters, by matrices of (node of the box, node
-     * of the quarter); and the adjoint, added, whose second matrix is transposed. */
-    void (*refine)(const double *grid, const double *y, const double *x, double *finer,
-                   int channels);
-    void (*coarsen)(const double *finer, const double *y, const double *x, double *grid,
-                    int channels);
+    /* Node grids along one axis, by a matrix of (node, mapped node): from a box to one of its halves,
+     * or back by the transposed matrix; instead of or (add) on top of what `mapped` holds. */
+    void (*map_y)(const double *grid, const double *matrix, double *mapped, int channels, int add);
+    void (*map_x)(const double *grid, const double *matrix, double *mapped, int channels, int add);
 
     /* The keys of up to FBG_BLOCK values (see fbg_count), and a tally of them. Of a value that does
      * not count, the key is above all others. */

@@ -1,5 +1,5 @@
 /* Two ways to sum the loss and its gradient over the kept pixels, behind one interface: direct.c,
- * every centre at every pixel, and tiled.c, the quad-tree of walk.h. */
+ * every centre at every pixel, and tiled.c, the tree of walk.h. */
 #ifndef FBG_METHODS_H
 #define FBG_METHODS_H
 

@@ -1,4 +1,4 @@
-/* The tiled method: the loss of whole blocks of 16 x 16 pixels, on the quad-tree of walk.h. Blocks
+/* The tiled method: the loss of whole blocks of 16 x 16 pixels, on the tree of walk.h. Blocks
  * without weight are skipped; pixels without weight in other blocks are computed and not counted.
  * Pixels stay where the caller has them. */
 #include <stdlib.h>

@@ -8,7 +8,8 @@
 /* An index takes the room of a float. */
 _Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
 
-size_t fbg_walk_floats(size_t n) { return FBG_LEVELS * (2 * n + n * FBG_GRID) + n * FBG_BLOCK; }
+/* Of all frames together, a centre is far in one or near in the last. */
+size_t fbg_walk_floats(size_t n) { return n * FBG_BLOCK + FBG_DEPTHS * 2 * n; }
 
 /* The largest norm of the weights of a channel: how errors of single centres, which are of random
  * sign, add up. */
@@ -68,17 +69,20 @@ void fbg_walk_init(fbg_walk *walk, float *scratch)
 {
     const fbg_spline *all = walk->spline;
     const double norm = weight_norm(all);
-    for (int level = 0; level < FBG_LEVELS; level++) {
-        walk->far_y[level] = far_ellipse(&walk->y->levels[level], all->order, norm, walk->error);
-        walk->far_x[level] = far_ellipse(&walk->x->levels[level], all->order, norm, walk->error);
-    }
-    for (int level = 0; level < FBG_LEVELS; level++) {
-        fbg_frame *frame = &walk->frames[level];
+    int level_y = 0, level_x = 0;
+    walk->frames[0].slow = scratch, scratch += all->n * FBG_BLOCK;
+    for (fbg_frame *frame = walk->frames; frame < walk->frames + FBG_DEPTHS; frame++) {
+        const fbg_axis_level *y = &walk->y->levels[level_y], *x = &walk->x->levels[level_x];
+        frame->level_y = level_y, frame->level_x = level_x;
+        frame->far_y = far_ellipse(y, all->order, norm, walk->error);
+        frame->far_x = far_ellipse(x, all->order, norm, walk->error);
         frame->far = (uint32_t *)scratch, scratch += all->n;
         frame->near = (uint32_t *)scratch, scratch += all->n;
-        frame->slow = scratch, scratch += all->n * FBG_GRID;
+        if (level_x == FBG_LEAF || (level_y < FBG_LEAF && y->half[0] >= x->half[0]))
+            level_y++;
+        else
+            level_x++;
     }
-    walk->near_slow = scratch;
 }
 
 static double square_beyond(double distance, double half)
@@ -87,20 +91,23 @@ static double square_beyond(double distance, double half)
 }
 
 /* Sorts the candidates, which are near the parent, into those far from the box and the rest. */
-static void split(fbg_walk *walk, int level, size_t box_y, size_t box_x)
+static void split(const fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t box_x)
 {
-    fbg_frame *frame = &walk->frames[level];
-    const uint32_t *candidates = level ? frame[-1].near : walk->spline->index;
-    const size_t count = level ? frame[-1].near_count : walk->spline->n;
+    const int first = frame == walk->frames;
+    const uint32_t *candidates = first ? walk->spline->index : frame[-1].near;
+    const size_t count = first ? walk->spline->n : frame[-1].near_count;
     const double *centres = walk->spline->parameters;
-    const fbg_axis_level *y = &walk->y->levels[level], *x = &walk->x->levels[level];
+    const fbg_axis_level *y = &walk->y->levels[frame->level_y];
+    const fbg_axis_level *x = &walk->x->levels[frame->level_x];
     const double centre_y = y->centre[box_y], centre_x = x->centre[box_x];
     const double hy = y->half[box_y], hx = x->half[box_x];
-    const double along_y = 1 / (walk->far_y[level].along * hy * hy);
-    const double across_y = 1 / (walk->far_y[level].across * hy * hy);
-    const double along_x = 1 / (walk->far_x[level].along * hx * hx);
-    const double across_x = 1 / (walk->far_x[level].across * hx * hx);
+    const double along_y = 1 / (frame->far_y.along * hy * hy);
+    const double across_y = 1 / (frame->far_y.across * hy * hy);
+    const double along_x = 1 / (frame->far_x.along * hx * hx);
+    const double across_x = 1 / (frame->far_x.across * hx * hx);
     frame->far_count = frame->near_count = 0;
+    if (!first)
+        frame->slow = frame[-1].slow + frame[-1].far_count * FBG_GRID;
     for (size_t i = 0; i < count; i++) {
         const uint32_t centre = candidates[i];
         const double dy = fabs(centres[2 * centre] - centre_y);
@@ -150,6 +157,7 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
     double y[FBG_BLOCK], x[FBG_BLOCK];
     const fbg_spline near = part_of(walk, frame->near, frame->near_count);
+    float *near_slow = frame->slow + frame->far_count * FBG_GRID;
 
     for (size_t r = 0; r < FBG_SIDE; r++)
         for (size_t c = 0; c < FBG_SIDE; c++) {
@@ -158,7 +166,7 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
         }
     k->expand_fine(frame->values, walk->y->leaf_basis[by][0], walk->x->leaf_basis[bx][0], exact,
                    channels);
-    k->forward(&near, y, x, FBG_BLOCK, exact, FBG_BLOCK, walk->near_slow);
+    k->forward(&near, y, x, FBG_BLOCK, exact, FBG_BLOCK, near_slow);
     for (int j = 0; j < channels * FBG_BLOCK; j++)
         values[j] = (float)exact[j];
     const int fields = walk->block(walk->context, by, bx, values, slope);
@@ -166,7 +174,7 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
         if (!(fields & 1 << f))
             continue;
         float gathered[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE] = {0};
-        k->backward(&near, y, x, FBG_BLOCK, slope[f], FBG_BLOCK, walk->near_slow,
+        k->backward(&near, y, x, FBG_BLOCK, slope[f], FBG_BLOCK, near_slow,
                     walk->gradients[f]);
         k->gather_y(slope[f], walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
         k->gather_x(gathered, walk->x->levels[FBG_LEAF].basis[bx][0], frame->adjoint[f], channels);
@@ -175,11 +183,12 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
 }
 
 /* Interpolates from the nodes of a frame to all blocks of its box, and gathers back. */
-static int visit_far_blocks(fbg_walk *walk, int level, fbg_frame *frame, const box_blocks *box)
+static int visit_far_blocks(fbg_walk *walk, fbg_frame *frame, const box_blocks *box)
 {
     const fbg_kernels *k = walk->kernels;
     const int channels = walk->spline->channels;
-    const fbg_axis_level *y = &walk->y->levels[level], *x = &walk->x->levels[level];
+    const fbg_axis_level *y = &walk->y->levels[frame->level_y];
+    const fbg_axis_level *x = &walk->x->levels[frame->level_x];
     float columns[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
     float gathered[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
     float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
@@ -238,9 +247,10 @@ static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box
     const double rounding = 1e-5;
     const fbg_spline *spline = walk->spline;
     const int channels = spline->channels;
-    double coefficients[FBG_MAX_CHANNELS * FBG_GRID], most = 0, near[FBG_MAX_CHANNELS] = {0};
-    walk->kernels->refine(frame->values, walk->y->spectrum[0], walk->x->spectrum[0], coefficients,
-                          channels);
+    double along_y[FBG_MAX_CHANNELS * FBG_GRID], coefficients[FBG_MAX_CHANNELS * FBG_GRID];
+    double most = 0, near[FBG_MAX_CHANNELS] = {0};
+    walk->kernels->map_y(frame->values, walk->y->spectrum[0], along_y, channels, 0);
+    walk->kernels->map_x(along_y, walk->x->spectrum[0], coefficients, channels, 0);
     for (size_t i = 0; i < frame->near_count; i++) {
         const double *centre = spline->parameters + 2 * frame->near[i];
         const double *weights = spline->parameters + 2 * spline->n + channels * frame->near[i];
@@ -262,21 +272,24 @@ static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box
     return 1;
 }
 
-/* Visits a box whose candidates and node values come from its parent's frame; the first level has
+/* Visits a box whose candidates and node values come from its parent's frame; the first depth has
  * no parent. Returns the fields that were filled. */
-static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
+static int visit(fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t box_x)
 {
     const fbg_kernels *k = walk->kernels;
     const int channels = walk->spline->channels;
-    const fbg_axis_level *y = &walk->y->levels[level], *x = &walk->x->levels[level];
-    const size_t side = FBG_BLOCKS_PER_BOX(level);
-    const size_t y1 = (box_y + 1) * side, x1 = (box_x + 1) * side;
+    const fbg_axis_level *y = &walk->y->levels[frame->level_y];
+    const fbg_axis_level *x = &walk->x->levels[frame->level_x];
+    const size_t rows = FBG_BLOCKS_PER_BOX(frame->level_y);
+    const size_t columns = FBG_BLOCKS_PER_BOX(frame->level_x);
+    const size_t y1 = (box_y + 1) * rows, x1 = (box_x + 1) * columns;
     const box_blocks box = {
-        box_y * side, y1 < walk->y->blocks ? y1 : walk->y->blocks,
-        box_x * side, x1 < walk->x->blocks ? x1 : walk->x->blocks,
+        box_y * rows, y1 < walk->y->blocks ? y1 : walk->y->blocks,
+        box_x * columns, x1 < walk->x->blocks ? x1 : walk->x->blocks,
         y->centre[box_y], x->centre[box_x],
     };
-    fbg_frame *frame = &walk->frames[level], *parent = level ? frame - 1 : NULL;
+    fbg_frame *parent = frame > walk->frames ? frame - 1 : NULL;
+    const int halves_y = parent && frame->level_y > parent->level_y;
     int fields = FBG_NONE;
 
     if (!any_kept(walk, box.y0, box.y1, box.x0, box.x1))
@@ -288,11 +301,13 @@ static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
             node_y[j] = box.centre_y + y->nodes[box_y][r];
             node_x[j] = box.centre_x + x->nodes[box_x][c];
         }
-    if (parent)
-        k->refine(parent->values, y->down[box_y][0], x->down[box_x][0], frame->values, channels);
-    else
+    if (!parent)
         fbg_affine(walk->spline, node_y, node_x, FBG_GRID, frame->values, FBG_GRID);
-    split(walk, level, box_y, box_x);
+    else if (halves_y)
+        k->map_y(parent->values, y->down[box_y][0], frame->values, channels, 0);
+    else
+        k->map_x(parent->values, x->down[box_x][0], frame->values, channels, 0);
+    split(walk, frame, box_y, box_x);
     const fbg_spline far = part_of(walk, frame->far, frame->far_count);
     k->forward(&far, node_y, node_x, FBG_GRID, frame->values, FBG_GRID, frame->slow);
 
@@ -300,14 +315,15 @@ static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
         return FBG_NONE;
     memset(frame->adjoint, 0, sizeof frame->adjoint);
     if (frame->near_count == 0) {
-        fields = visit_far_blocks(walk, level, frame, &box);
-    } else if (level == FBG_LEAF) {
+        fields = visit_far_blocks(walk, frame, &box);
+    } else if (frame == walk->frames + FBG_DEPTHS - 1) {
         fields = visit_near_block(walk, frame, &box);
+    } else if (frame[1].level_y > frame->level_y) {
+        for (size_t half = 2 * box_y; half < 2 * box_y + 2 && half < y[1].boxes; half++)
+            fields |= visit(walk, frame + 1, half, box_x);
     } else {
-        const fbg_axis_level *finer_y = y + 1, *finer_x = x + 1;
-        for (size_t cy = 2 * box_y; cy < 2 * box_y + 2 && cy < finer_y->boxes; cy++)
-            for (size_t cx = 2 * box_x; cx < 2 * box_x + 2 && cx < finer_x->boxes; cx++)
-                fields |= visit(walk, level + 1, cy, cx);
+        for (size_t half = 2 * box_x; half < 2 * box_x + 2 && half < x[1].boxes; half++)
+            fields |= visit(walk, frame + 1, box_y, half);
     }
     for (int f = 0; f < FBG_FIELDS; f++) {
         if (!(fields & 1 << f))
@@ -317,14 +333,18 @@ static int visit(fbg_walk *walk, int level, size_t box_y, size_t box_x)
             slope[j] = (float)frame->adjoint[f][j];
         k->backward(&far, node_y, node_x, FBG_GRID, slope, FBG_GRID, frame->slow,
                     walk->gradients[f]);
-        if (parent)
-            k->coarsen(frame->adjoint[f], y->down[box_y][0], x->up[box_x][0], parent->adjoint[f],
-                       channels);
-        else
+        if (!parent)
             fbg_affine_adjoint(channels, node_y, node_x, FBG_GRID, slope, FBG_GRID,
                                walk->gradients[f] + walk->spline->n * (2 + channels));
+        else if (halves_y)
+            k->map_y(frame->adjoint[f], y->up[box_y][0], parent->adjoint[f], channels, 1);
+        else
+            k->map_x(frame->adjoint[f], x->up[box_x][0], parent->adjoint[f], channels, 1);
     }
     return fields;
 }
 
-void fbg_walk_box(fbg_walk *walk, size_t box_y, size_t box_x) { visit(walk, 0, box_y, box_x); }
+void fbg_walk_box(fbg_walk *walk, size_t box_y, size_t box_x)
+{
+    visit(walk, walk->frames, box_y, box_x);
+}

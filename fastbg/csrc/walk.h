@@ -1,12 +1,15 @@
-/* The quad-tree method: a spline on the pixels of an image, and its adjoint, at a cost per pixel
- * that hardly depends on the number of centres.
+/* The tree method: a spline on the pixels of an image, and its adjoint, at a cost per pixel that
+ * hardly depends on the number of centres.
  *
  * The image is cut into boxes of 128 x 128 pixels. In a box, a centre is either far, and then its
  * part of S is a smooth function, evaluated at 8 x 8 Chebyshev nodes and interpolated; or it is
- * near, and left to the quarters of the box, down to blocks of 16 x 16 pixels, where it is
- * evaluated at every pixel. Node values are passed down from a box to its quarters, so pixels are
+ * near, and left to the halves of the box, down to blocks of 16 x 16 pixels, where it is
+ * evaluated at every pixel. Node values are passed down from a box to its halves, so pixels are
  * interpolated from one box only. The adjoint goes the same way back: slopes are gathered from
  * pixels to nodes and summed over nodes.
+ *
+ * Halves and not quarters: what is near a box is evaluated at 2 x 64 nodes, not 4 x 64, to learn
+ * what is far from half of it.
  *
  * Far. Interpolation of a function that is analytic inside the Bernstein ellipse of parameter rho
  * around an interval converges like rho^-FBG_NODES. The kernel, as a function of one coordinate, has
@@ -28,18 +31,25 @@
 /* Which adjoints a block asks for: see fbg_sums. */
 enum { FBG_NONE = 0, FBG_OWN = 1, FBG_COUPLED = 2, FBG_FIELDS = 2 };
 
-typedef struct {
-    uint32_t *far, *near; /* the candidates that are far from the box, and the others */
-    size_t far_count, near_count;
-    double values[FBG_MAX_CHANNELS * FBG_GRID];
-    double adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
-    float *slow; /* of the far centres at the nodes */
-} fbg_frame;
-
 /* Squared semi-axes of the ellipse of a level, along one axis. */
 typedef struct {
     double along, across;
 } fbg_ellipse;
+
+/* One depth of the tree. */
+typedef struct {
+    int level_y, level_x; /* of the axes; from one depth to the next, one of them goes up by one */
+    fbg_ellipse far_y, far_x;
+
+    /* The box that is being visited. */
+    uint32_t *far, *near; /* the candidates that are far from the box, and the others */
+    size_t far_count, near_count;
+    double values[FBG_MAX_CHANNELS * FBG_GRID];
+    double adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
+    float *slow; /* of the far centres at the nodes, and behind them of the near ones at pixels */
+} fbg_frame;
+
+enum { FBG_DEPTHS = 2 * FBG_LEAF + 1 };
 
 /* One thread's walk through boxes of the first level. */
 typedef struct {
@@ -57,9 +67,7 @@ typedef struct {
                  float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK]);
     void *context;
 
-    fbg_ellipse far_y[FBG_LEVELS], far_x[FBG_LEVELS];
-    fbg_frame frames[FBG_LEVELS];
-    float *near_slow; /* of the near centres at the pixels of a block */
+    fbg_frame frames[FBG_DEPTHS];
 } fbg_walk;
 
 /* What S may be wrong by, from its range at 64 pixels. Needs the scratch of a walk. */
