@@ -94,13 +94,12 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
             l->centre[b] = box.centre;
             l->half[b] = box.half;
             for (int j = 0; j < FBG_NODES; j++)
-                l->nodes[b][j] = box.half * basis.node[j];
+                l->nodes[b][j] = box.centre + box.half * basis.node[j];
             if (level == 0)
                 continue;
             const interval parent = box_of(coordinates, size, level - 1, b / 2);
             for (int j = 0; j < FBG_NODES; j++) {
-                const double place = box.centre + box.half * basis.node[j];
-                const double t = (place - parent.centre) / parent.half;
+                const double t = (l->nodes[b][j] - parent.centre) / parent.half;
                 for (int of_parent = 0; of_parent < FBG_NODES; of_parent++)
                     l->up[b][j][of_parent] = l->down[b][of_parent][j] = lagrange(&basis, of_parent, t);
             }

@@ -17,7 +17,7 @@ enum { FBG_LEVELS = 4, FBG_LEAF = FBG_LEVELS - 1 };
 typedef struct {
     size_t boxes;
     double *centre, *half;                  /* (boxes,) */
-    double (*nodes)[FBG_NODES];             /* (boxes,): relative to the centre */
+    double (*nodes)[FBG_NODES];             /* (boxes,) */
     double (*down)[FBG_NODES][FBG_NODES];   /* (boxes,): (node of the parent, node), level > 0 */
     double (*up)[FBG_NODES][FBG_NODES];     /* the same, transposed */
     float (*basis)[FBG_NODES][FBG_SIDE];    /* (blocks,): (node of the box, pixel of the block) */

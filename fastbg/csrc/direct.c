@@ -102,8 +102,7 @@ static void evaluate_block(const fbg_pixel_store *store, const fbg_evaluation *e
     b->y = store->y + start, b->x = store->x + start;
     fbg_affine(evaluation->spline, b->y, b->x, FBG_BLOCK, exact, FBG_BLOCK);
     evaluation->kernels->forward(evaluation->spline, b->y, b->x, FBG_BLOCK, exact, FBG_BLOCK, slow);
-    for (int j = 0; j < channels * FBG_BLOCK; j++)
-        b->values[j] = (float)exact[j];
+    evaluation->kernels->round(exact, b->values, channels * FBG_BLOCK);
 }
 
 static size_t end_of(const fbg_pixel_store *store, size_t chunk)

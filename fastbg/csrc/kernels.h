@@ -55,6 +55,13 @@ typedef struct {
     void (*backward)(const fbg_spline *spline, const double *y, const double *x, size_t count,
                      const float *slope, size_t stride, const float *slow, double *gradient);
 
+    /* The same at side x side points, y[side] by x[side], where side is FBG_NODES or FBG_SIDE:
+     * differences of coordinates are found once for a row or a column. */
+    void (*forward_grid)(const fbg_spline *spline, const double *y, const double *x, int side,
+                         double *values, float *slow);
+    void (*backward_grid)(const fbg_spline *spline, const double *y, const double *x, int side,
+                          const float *slope, const float *slow, double *gradient);
+
     /* Sums of the loss (log and inverse), and the slope of each sample without the factor 1 / P.
      * `negative` is the penalty of the same name. Planes are FBG_BLOCK floats apart. */
     void (*loss)(const fbg_pixels *pixels, const float *values, float *slope, float alpha,
@@ -82,6 +89,9 @@ typedef struct {
      * or back by the transposed matrix; instead of or (add) on top of what `mapped` holds. */
     void (*map_y)(const double *grid, const double *matrix, double *mapped, int channels, int add);
     void (*map_x)(const double *grid, const double *matrix, double *mapped, int channels, int add);
+
+    /* To float32. */
+    void (*round)(const double *exact, float *rounded, size_t n);
 
     /* The keys of up to FBG_BLOCK values (see fbg_count), and a tally of them. Of a value that does
      * not count, the key is above all others. */

@@ -11,6 +11,28 @@ _Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
 /* Of all frames together, a centre is far in one or near in the last. */
 size_t fbg_walk_floats(size_t n) { return n * FBG_BLOCK + FBG_DEPTHS * 2 * n; }
 
+/* The points of a grid, row by row. */
+static void points_of(const double *y, const double *x, double *point_y, double *point_x)
+{
+    for (int j = 0; j < FBG_GRID; j++)
+        point_y[j] = y[j / FBG_NODES], point_x[j] = x[j % FBG_NODES];
+}
+
+static void affine_grid(const fbg_spline *spline, const double *y, const double *x, double *values)
+{
+    double point_y[FBG_GRID], point_x[FBG_GRID];
+    points_of(y, x, point_y, point_x);
+    fbg_affine(spline, point_y, point_x, FBG_GRID, values, FBG_GRID);
+}
+
+static void affine_grid_adjoint(int channels, const double *y, const double *x, const float *slope,
+                                double *polynomial)
+{
+    double point_y[FBG_GRID], point_x[FBG_GRID];
+    points_of(y, x, point_y, point_x);
+    fbg_affine_adjoint(channels, point_y, point_x, FBG_GRID, slope, FBG_GRID, polynomial);
+}
+
 /* The largest norm of the weights of a channel: how errors of single centres, which are of random
  * sign, add up. */
 static double weight_norm(const fbg_spline *spline)
@@ -38,14 +60,13 @@ static const double SHARE = 4e-6, MOST_ERROR = 1.5e-6, LEAST_RHO = 2.0;
 double fbg_walk_error(const fbg_kernels *kernels, const fbg_spline *spline, const fbg_axis *y,
                       const fbg_axis *x, float *scratch)
 {
-    double point_y[FBG_GRID], point_x[FBG_GRID], values[FBG_MAX_CHANNELS * FBG_GRID];
-    for (size_t r = 0; r < FBG_NODES; r++)
-        for (size_t c = 0; c < FBG_NODES; c++) {
-            point_y[r * FBG_NODES + c] = y->coordinates[(2 * r + 1) * y->size / (2 * FBG_NODES)];
-            point_x[r * FBG_NODES + c] = x->coordinates[(2 * c + 1) * x->size / (2 * FBG_NODES)];
-        }
-    fbg_affine(spline, point_y, point_x, FBG_GRID, values, FBG_GRID);
-    kernels->forward(spline, point_y, point_x, FBG_GRID, values, FBG_GRID, scratch);
+    double point_y[FBG_NODES], point_x[FBG_NODES], values[FBG_MAX_CHANNELS * FBG_GRID];
+    for (size_t j = 0; j < FBG_NODES; j++) {
+        point_y[j] = y->coordinates[(2 * j + 1) * y->size / (2 * FBG_NODES)];
+        point_x[j] = x->coordinates[(2 * j + 1) * x->size / (2 * FBG_NODES)];
+    }
+    affine_grid(spline, point_y, point_x, values);
+    kernels->forward_grid(spline, point_y, point_x, FBG_NODES, values, scratch);
     double range = 0, largest = 0;
     for (int k = 0; k < spline->channels; k++) {
         double low = INFINITY, high = -INFINITY;
@@ -87,7 +108,8 @@ void fbg_walk_init(fbg_walk *walk, float *scratch)
 
 static double square_beyond(double distance, double half)
 {
-    return distance > half ? (distance - half) * (distance - half) : 0;
+    const double beyond = distance > half ? distance - half : 0;
+    return beyond * beyond;
 }
 
 /* Sorts the candidates, which are near the parent, into those far from the box and the rest. */
@@ -112,12 +134,12 @@ static void split(const fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t b
         const uint32_t centre = candidates[i];
         const double dy = fabs(centres[2 * centre] - centre_y);
         const double dx = fabs(centres[2 * centre + 1] - centre_x);
-        const int far = dy * dy * along_y + square_beyond(dx, hx) * across_y >= 1 &&
-                        dx * dx * along_x + square_beyond(dy, hy) * across_x >= 1;
-        if (far)
-            frame->far[frame->far_count++] = centre;
-        else
-            frame->near[frame->near_count++] = centre;
+        const int far = (dy * dy * along_y + square_beyond(dx, hx) * across_y >= 1) &
+                        (dx * dx * along_x + square_beyond(dy, hy) * across_x >= 1);
+        /* Written to both, counted in one: a branch would be guessed wrong too often. */
+        frame->far[frame->far_count] = frame->near[frame->near_count] = centre;
+        frame->far_count += far;
+        frame->near_count += !far;
     }
 }
 
@@ -155,27 +177,21 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     const size_t by = box->y0, bx = box->x0;
     double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
     float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
-    double y[FBG_BLOCK], x[FBG_BLOCK];
+    const double *y = walk->y->coordinates + by * FBG_SIDE;
+    const double *x = walk->x->coordinates + bx * FBG_SIDE;
     const fbg_spline near = part_of(walk, frame->near, frame->near_count);
     float *near_slow = frame->slow + frame->far_count * FBG_GRID;
 
-    for (size_t r = 0; r < FBG_SIDE; r++)
-        for (size_t c = 0; c < FBG_SIDE; c++) {
-            y[r * FBG_SIDE + c] = walk->y->coordinates[by * FBG_SIDE + r];
-            x[r * FBG_SIDE + c] = walk->x->coordinates[bx * FBG_SIDE + c];
-        }
     k->expand_fine(frame->values, walk->y->leaf_basis[by][0], walk->x->leaf_basis[bx][0], exact,
                    channels);
-    k->forward(&near, y, x, FBG_BLOCK, exact, FBG_BLOCK, near_slow);
-    for (int j = 0; j < channels * FBG_BLOCK; j++)
-        values[j] = (float)exact[j];
+    k->forward_grid(&near, y, x, FBG_SIDE, exact, near_slow);
+    k->round(exact, values, channels * FBG_BLOCK);
     const int fields = walk->block(walk->context, by, bx, values, slope);
     for (int f = 0; f < FBG_FIELDS; f++) {
         if (!(fields & 1 << f))
             continue;
         float gathered[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE] = {0};
-        k->backward(&near, y, x, FBG_BLOCK, slope[f], FBG_BLOCK, near_slow,
-                    walk->gradients[f]);
+        k->backward_grid(&near, y, x, FBG_SIDE, slope[f], near_slow, walk->gradients[f]);
         k->gather_y(slope[f], walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
         k->gather_x(gathered, walk->x->levels[FBG_LEAF].basis[bx][0], frame->adjoint[f], channels);
     }
@@ -294,22 +310,16 @@ static int visit(fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t box_x)
 
     if (!any_kept(walk, box.y0, box.y1, box.x0, box.x1))
         return FBG_NONE;
-    double node_y[FBG_GRID], node_x[FBG_GRID];
-    for (size_t r = 0; r < FBG_NODES; r++)
-        for (size_t c = 0; c < FBG_NODES; c++) {
-            const size_t j = r * FBG_NODES + c;
-            node_y[j] = box.centre_y + y->nodes[box_y][r];
-            node_x[j] = box.centre_x + x->nodes[box_x][c];
-        }
+    const double *node_y = y->nodes[box_y], *node_x = x->nodes[box_x];
     if (!parent)
-        fbg_affine(walk->spline, node_y, node_x, FBG_GRID, frame->values, FBG_GRID);
+        affine_grid(walk->spline, node_y, node_x, frame->values);
     else if (halves_y)
         k->map_y(parent->values, y->down[box_y][0], frame->values, channels, 0);
     else
         k->map_x(parent->values, x->down[box_x][0], frame->values, channels, 0);
     split(walk, frame, box_y, box_x);
     const fbg_spline far = part_of(walk, frame->far, frame->far_count);
-    k->forward(&far, node_y, node_x, FBG_GRID, frame->values, FBG_GRID, frame->slow);
+    k->forward_grid(&far, node_y, node_x, FBG_NODES, frame->values, frame->slow);
 
     if (walk->only_below && nowhere_below(walk, frame, &box, y->half[box_y], x->half[box_x]))
         return FBG_NONE;
@@ -329,13 +339,11 @@ static int visit(fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t box_x)
         if (!(fields & 1 << f))
             continue;
         float slope[FBG_MAX_CHANNELS * FBG_GRID];
-        for (int j = 0; j < channels * FBG_GRID; j++)
-            slope[j] = (float)frame->adjoint[f][j];
-        k->backward(&far, node_y, node_x, FBG_GRID, slope, FBG_GRID, frame->slow,
-                    walk->gradients[f]);
+        k->round(frame->adjoint[f], slope, channels * FBG_GRID);
+        k->backward_grid(&far, node_y, node_x, FBG_NODES, slope, frame->slow, walk->gradients[f]);
         if (!parent)
-            fbg_affine_adjoint(channels, node_y, node_x, FBG_GRID, slope, FBG_GRID,
-                               walk->gradients[f] + walk->spline->n * (2 + channels));
+            affine_grid_adjoint(channels, node_y, node_x, slope,
+                                walk->gradients[f] + walk->spline->n * (2 + channels));
         else if (halves_y)
             k->map_y(frame->adjoint[f], y->up[box_y][0], parent->adjoint[f], channels, 1);
         else
