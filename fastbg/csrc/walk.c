@@ -127,7 +127,7 @@ static void split(const fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t b
     const double across_y = 1 / (frame->far_y.across * hy * hy);
     const double along_x = 1 / (frame->far_x.along * hx * hx);
     const double across_x = 1 / (frame->far_x.across * hx * hx);
-    frame->far_count = frame->near_count = 0;
+    size_t far_count = 0;
     if (!first)
         frame->slow = frame[-1].slow + frame[-1].far_count * FBG_GRID;
     for (size_t i = 0; i < count; i++) {
@@ -137,10 +137,11 @@ static void split(const fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t b
         const int far = (dy * dy * along_y + square_beyond(dx, hx) * across_y >= 1) &
                         (dx * dx * along_x + square_beyond(dy, hy) * across_x >= 1);
         /* Written to both, counted in one: a branch would be guessed wrong too often. */
-        frame->far[frame->far_count] = frame->near[frame->near_count] = centre;
-        frame->far_count += far;
-        frame->near_count += !far;
+        frame->far[far_count] = frame->near[i - far_count] = centre;
+        far_count += far;
     }
+    frame->far_count = far_count;
+    frame->near_count = count - far_count;
 }
 
 static int any_kept(const fbg_walk *walk, size_t y0, size_t y1, size_t x0, size_t x1)
