@@ -42,7 +42,7 @@ static double weight_norm(const fbg_spline *spline)
     for (int k = 0; k < spline->channels; k++) {
         double sum = 0;
         for (size_t i = 0; i < spline->n; i++) {
-            const double w = weights[i * spline->channels + k];
+            const double w = weights[spline->index[i] * spline->channels + k];
             sum += w * w;
         }
         largest = sum > largest ? sum : largest;
@@ -78,25 +78,24 @@ double fbg_walk_error(const fbg_kernels *kernels, const fbg_spline *spline, cons
     return fmin(SHARE * range + largest / (1 << 24), MOST_ERROR);
 }
 
-static fbg_ellipse far_ellipse(const fbg_axis_level *level, int order, double norm, double error)
+/* By what the root of the weights' norm is multiplied to find rho. */
+static double rho_of_level(const fbg_axis_level *level, int order, double error)
 {
     const double rough = pow(level->half[0], order) * pow(5, order > 2 ? order - 2 : 0);
-    const double rho = fmax(pow(rough * norm / error, 1.0 / FBG_NODES), LEAST_RHO);
-    const double sum = (rho + 1 / rho) / 2, difference = (rho - 1 / rho) / 2;
-    return (fbg_ellipse){sum * sum, difference * difference};
+    return pow(rough / error, 1.0 / FBG_NODES);
 }
 
 void fbg_walk_init(fbg_walk *walk, float *scratch)
 {
     const fbg_spline *all = walk->spline;
-    const double norm = weight_norm(all);
     int level_y = 0, level_x = 0;
+    walk->root = pow(weight_norm(all), 1.0 / FBG_NODES);
     walk->frames[0].slow = scratch, scratch += all->n * FBG_BLOCK;
     for (fbg_frame *frame = walk->frames; frame < walk->frames + FBG_DEPTHS; frame++) {
         const fbg_axis_level *y = &walk->y->levels[level_y], *x = &walk->x->levels[level_x];
         frame->level_y = level_y, frame->level_x = level_x;
-        frame->far_y = far_ellipse(y, all->order, norm, walk->error);
-        frame->far_x = far_ellipse(x, all->order, norm, walk->error);
+        frame->rho_y = rho_of_level(y, all->order, walk->error);
+        frame->rho_x = rho_of_level(x, all->order, walk->error);
         frame->far = (uint32_t *)scratch, scratch += all->n;
         frame->near = (uint32_t *)scratch, scratch += all->n;
         if (level_x == FBG_LEAF || (level_y < FBG_LEAF && y->half[0] >= x->half[0]))
@@ -104,6 +103,28 @@ void fbg_walk_init(fbg_walk *walk, float *scratch)
         else
             level_x++;
     }
+}
+
+/* Some centres of the spline of a walk. */
+static fbg_spline part_of(const fbg_walk *walk, const uint32_t *index, size_t n)
+{
+    fbg_spline part = *walk->spline;
+    part.index = index;
+    part.n = n;
+    return part;
+}
+
+/* Reciprocals of the squared semi-axes of an ellipse around an interval. */
+typedef struct {
+    double along, across;
+} ellipse;
+
+static ellipse far_ellipse(double rho, double half)
+{
+    const double bounded = rho > LEAST_RHO ? rho : LEAST_RHO;
+    const double along = (bounded + 1 / bounded) / 2 * half;
+    const double across = (bounded - 1 / bounded) / 2 * half;
+    return (ellipse){1 / (along * along), 1 / (across * across)};
 }
 
 static double square_beyond(double distance, double half)
@@ -118,30 +139,34 @@ static void split(const fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t b
     const int first = frame == walk->frames;
     const uint32_t *candidates = first ? walk->spline->index : frame[-1].near;
     const size_t count = first ? walk->spline->n : frame[-1].near_count;
+    const double root = first ? walk->root : frame[-1].near_root;
     const double *centres = walk->spline->parameters;
     const fbg_axis_level *y = &walk->y->levels[frame->level_y];
     const fbg_axis_level *x = &walk->x->levels[frame->level_x];
     const double centre_y = y->centre[box_y], centre_x = x->centre[box_x];
-    const double hy = y->half[box_y], hx = x->half[box_x];
-    const double along_y = 1 / (frame->far_y.along * hy * hy);
-    const double across_y = 1 / (frame->far_y.across * hy * hy);
-    const double along_x = 1 / (frame->far_x.along * hx * hx);
-    const double across_x = 1 / (frame->far_x.across * hx * hx);
+    const double half_y = y->half[box_y], half_x = x->half[box_x];
+    const ellipse of_y = far_ellipse(frame->rho_y * root, half_y);
+    const ellipse of_x = far_ellipse(frame->rho_x * root, half_x);
     size_t far_count = 0;
-    if (!first)
-        frame->slow = frame[-1].slow + frame[-1].far_count * FBG_GRID;
     for (size_t i = 0; i < count; i++) {
         const uint32_t centre = candidates[i];
         const double dy = fabs(centres[2 * centre] - centre_y);
         const double dx = fabs(centres[2 * centre + 1] - centre_x);
-        const int far = (dy * dy * along_y + square_beyond(dx, hx) * across_y >= 1) &
-                        (dx * dx * along_x + square_beyond(dy, hy) * across_x >= 1);
+        const int far =
+            (dy * dy * of_y.along + square_beyond(dx, half_x) * of_y.across >= 1) &
+            (dx * dx * of_x.along + square_beyond(dy, half_y) * of_x.across >= 1);
         /* Written to both, counted in one: a branch would be guessed wrong too often. */
         frame->far[far_count] = frame->near[i - far_count] = centre;
         far_count += far;
     }
     frame->far_count = far_count;
     frame->near_count = count - far_count;
+    if (!first)
+        frame->slow = frame[-1].slow + frame[-1].far_count * FBG_GRID;
+    if (frame->near_count) {
+        const fbg_spline near = part_of(walk, frame->near, frame->near_count);
+        frame->near_root = pow(weight_norm(&near), 1.0 / FBG_NODES);
+    }
 }
 
 static int any_kept(const fbg_walk *walk, size_t y0, size_t y1, size_t x0, size_t x1)
@@ -153,15 +178,6 @@ static int any_kept(const fbg_walk *walk, size_t y0, size_t y1, size_t x0, size_
             if (walk->kept[y * walk->x->blocks + x])
                 return 1;
     return 0;
-}
-
-/* Some centres of the spline of a walk. */
-static fbg_spline part_of(const fbg_walk *walk, const uint32_t *index, size_t n)
-{
-    fbg_spline part = *walk->spline;
-    part.index = index;
-    part.n = n;
-    return part;
 }
 
 /* Blocks [y0, y1) x [x0, x1) of a box whose centre is (centre_y, centre_x). */

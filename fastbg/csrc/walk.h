@@ -16,8 +16,8 @@
  * a branch point at c +- i d, where d is its distance from the centre in the other coordinate. So a
  * centre is far from a box if, for both axes and the least d in the box, that point lies outside the
  * ellipse. How large rho must be follows from the size of the kernel's rough part over the box,
- * which goes like half^order, from the norm of the weights, and from the range of S, of which the
- * error of S is held below 2e-6.
+ * which goes like half^order, from the norm of the weights of those centres that are near the parent
+ * of the box, and from the range of S, of which the error of S is held below 2e-6.
  *
  * Precision. Near centres may cancel what far ones add up to, so S is float64 until it is whole; only
  * where no centre is near is it interpolated in float32. Slopes are float32, their sums over nodes
@@ -31,19 +31,15 @@
 /* Which adjoints a block asks for: see fbg_sums. */
 enum { FBG_NONE = 0, FBG_OWN = 1, FBG_COUPLED = 2, FBG_FIELDS = 2 };
 
-/* Squared semi-axes of the ellipse of a level, along one axis. */
-typedef struct {
-    double along, across;
-} fbg_ellipse;
-
 /* One depth of the tree. */
 typedef struct {
     int level_y, level_x; /* of the axes; from one depth to the next, one of them goes up by one */
-    fbg_ellipse far_y, far_x;
+    double rho_y, rho_x; /* for weights of norm 1 */
 
     /* The box that is being visited. */
     uint32_t *far, *near; /* the candidates that are far from the box, and the others */
     size_t far_count, near_count;
+    double near_root; /* of the norm of the weights of `near`, as `root` below */
     double values[FBG_MAX_CHANNELS * FBG_GRID];
     double adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
     float *slow; /* of the far centres at the nodes, and behind them of the near ones at pixels */
@@ -67,6 +63,7 @@ typedef struct {
                  float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK]);
     void *context;
 
+    double root; /* the norm of the weights, to the power of 1 / FBG_NODES */
     fbg_frame frames[FBG_DEPTHS];
 } fbg_walk;
 
