@@ -1,0 +1,130 @@
+"""Masks that are drawn as regions: DS9 region files, and polygons in GeoJSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ...bands import row_bands
+from ...errors import InputError
+from ...image import Image
+from . import ds9, geojson
+from .areas import Area
+
+_READERS = {".reg": ds9.read, ".geojson": geojson.read, ".json": geojson.read}
+
+LARGEST_FILE = 1 << 26
+"""Bytes, of text that takes some twenty times as much memory while it is understood."""
+
+MOST_WORK = 1 << 32
+"""Steps of 2 ns (pixels) to 25 (crossings) for an image: with more, a file would seem to hang."""
+
+AREA_WORK = 1 << 14
+"""Steps for an area of any size: to parse it, and to begin with it in every band."""
+
+
+def is_regions(path: str | Path) -> bool:
+    """Whether a file is one for `open_regions`, by its name: .reg, .geojson or .json."""
+    return Path(path).suffix.lower() in _READERS
+
+
+def open_regions(path: str | Path, shape: tuple[int, int]) -> Image:
+    """A weight image from regions: 0 where a pixel has its centre in one, 1 elsewhere.
+
+    DS9 regions count pixels from 1: (1, 1) is the centre of the first pixel of the first row, as
+    the file of the image stores it. One that is excluded (``-circle``) is sky again, wherever in
+    the file it comes. In GeoJSON (0, 0) is the outer corner of that pixel; holes are sky.
+
+    Parameters
+    ----------
+    path : path
+        A file for which `is_regions` is true; it is read now, and closed.
+    shape : (H, W)
+        Of the image that it belongs to.
+
+    Returns
+    -------
+    Image, of one channel, whose rows are computed when they are read
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or understood, has other than pixel coordinates, or marks nothing
+        in an image of that shape.
+    """
+    path = Path(path)
+    try:
+        if not is_regions(path):
+            raise InputError(
+                f"does not hold regions by its name: end it in {' or '.join(_READERS)}"
+            )
+        return _rasterised(_READERS[path.suffix.lower()](_content(path)), shape)
+    except InputError as error:
+        # Some causes, in the words of others, have lines.
+        raise InputError(f"{path} {' '.join(str(error).split())}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        # Opening a pipe would wait for ever.
+        if not path.is_file():
+            raise InputError("is not a file: check the name")
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(
+                f"is larger than {LARGEST_FILE >> 20} MB: draw simpler regions, or a mask image"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror}): check its permissions and the disk"
+        ) from error
+
+
+def _rasterised(areas: Iterable[tuple[Area, bool]], shape: tuple[int, int]) -> Image:
+    placed, work = [], 0
+    for area, excluded in areas:
+        rows, columns = _box(area, shape)
+        work += AREA_WORK
+        if rows.start < rows.stop and columns.start < columns.stop:
+            placed.append((area, excluded, rows, columns))
+            work += area.work(rows, columns)
+        if work > MOST_WORK:
+            raise InputError("has too many large regions: draw simpler ones, or a mask image")
+    # Excluded ones are painted last.
+    placed.sort(key=lambda each: each[1])
+    if all(excluded for _, excluded, *_ in placed):
+        raise InputError(
+            f"marks nothing in an image of {shape[1]} x {shape[0]} pixels: "
+            "draw the regions on the image itself, in pixel coordinates"
+        )
+    tops = np.array([rows.start for _, _, rows, _ in placed])
+    bottoms = np.array([rows.stop for _, _, rows, _ in placed])
+
+    def paint(top: int, plane: np.ndarray) -> None:
+        bottom = top + len(plane)
+        for index in np.flatnonzero((tops < bottom) & (bottoms > top)):
+            area, excluded, rows, columns = placed[index]
+            rows = slice(max(rows.start, top), min(rows.stop, bottom))
+            part = plane[rows.start - top : rows.stop - top, columns]
+            np.copyto(part, excluded, where=area.inside(rows, columns))
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = out[:, : rows.stop - rows.start]
+        band[:] = 1
+        for part in row_bands(band[0].shape):
+            paint(rows.start + part.start, band[0, part])
+        return band
+
+    return Image(1, shape, read)
+
+
+def _box(area: Area, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """The pixels, rows and columns, that may lie in an area; empty or reversed where none do."""
+    left, top, right, bottom = area.bounds
+    return (
+        slice(max(0, math.ceil(top)), min(shape[0], math.floor(bottom) + 1)),
+        slice(max(0, math.ceil(left)), min(shape[1], math.floor(right) + 1)),
+    )

@@ -1,0 +1,97 @@
+"""Areas of an image, and which of its pixels lie in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+LARGEST = 1e9
+"""Coordinates beyond this are mistakes, and float64 would no longer tell pixels apart."""
+
+CHUNK_CROSSINGS = 1 << 18
+"""Crossings of edges and rows that are in memory at a time."""
+
+
+class Area(Protocol):
+    """Part of a plane where pixel [row, column] has its centre at x = column, y = row."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a rectangle that holds it."""
+
+    def work(self, rows: slice, columns: slice) -> int:
+        """About how many steps `inside` takes."""
+
+    def inside(self, rows: slice, columns: slice) -> np.ndarray:
+        """Whether pixels have their centres in it: (n rows, n columns) bool, from any thread."""
+
+
+class Polygon:
+    """What lies inside an odd number of closed rings.
+
+    Of two polygons that share an edge, only one has the pixels whose centres lie on it.
+
+    Parameters
+    ----------
+    rings : sequence of array_like, (n, 2) each, n >= 3
+        Vertices (x, y); whether the first is repeated at the end makes no difference.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If these are no such rings, or have coordinates beyond `LARGEST`.
+    """
+
+    def __init__(self, rings: Sequence[object]) -> None:
+        starts = [_vertices(ring) for ring in rings]
+        ends = [np.roll(ring, -1, axis=0) for ring in starts]
+        start, end = np.concatenate(starts), np.concatenate(ends)
+        (left, top), (right, bottom) = start.min(axis=0), start.max(axis=0)
+        self.bounds = float(left), float(top), float(right), float(bottom)
+        # Edges downwards, in rows first..last-1; those that no row of centres crosses do not count.
+        upwards = start[:, 1] > end[:, 1]
+        start[upwards], end[upwards] = end[upwards], start[upwards]
+        first, last = np.ceil(start[:, 1]).astype(np.int64), np.ceil(end[:, 1]).astype(np.int64)
+        crossed = first < last
+        start, end = start[crossed], end[crossed]
+        self._first, self._last = first[crossed], last[crossed]
+        self._x, self._y = start.T
+        self._width, self._height = (end - start).T
+
+    def work(self, rows: slice, columns: slice) -> int:
+        """See `Area`: the pixels, and how often edges cross their rows."""
+        crossings = np.minimum(self._last, rows.stop) - np.maximum(self._first, rows.start)
+        pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+        return pixels + int(crossings.clip(0).sum())
+
+    def inside(self, rows: slice, columns: slice) -> np.ndarray:
+        """See `Area`."""
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        # One column more, for the edges that are right of all.
+        flips = np.zeros((height, width + 1), bool)
+        edges = np.flatnonzero((self._first < rows.stop) & (self._last > rows.start))
+        chunk = max(1, CHUNK_CROSSINGS // height)
+        for begin in range(0, edges.size, chunk):
+            some = edges[begin : begin + chunk]
+            first = np.maximum(self._first[some], rows.start)
+            count = np.minimum(self._last[some], rows.stop) - first
+            edge = np.repeat(some, count)
+            row = np.arange(edge.size) - np.repeat(np.cumsum(count) - count - first, count)
+            # A slope would overflow where an edge is all but level; its parts are within 0..1.
+            part = (row - self._y[edge]) / self._height[edge]
+            x = np.ceil(self._x[edge] + part * self._width[edge])
+            column = x.clip(columns.start, columns.stop).astype(np.int64) - columns.start
+            flat = (row - rows.start) * (width + 1) + column
+            np.logical_xor.at(flips.reshape(-1), flat, True)
+        return np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+
+
+def _vertices(ring: object) -> np.ndarray:
+    vertices = np.asarray(ring, np.float64)
+    if vertices.ndim != 2 or vertices.shape[0] < 3 or vertices.shape[1] != 2:
+        raise ValueError("a polygon needs three points or more, of two coordinates each")
+    if not (np.abs(vertices) <= LARGEST).all():
+        raise ValueError(f"coordinates must be finite and within {LARGEST:g}")
+    return vertices
