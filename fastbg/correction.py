@@ -63,15 +63,22 @@ class Correction:
         samples = self.image.read(rows, buffers[0])
         background = self.background.read(rows, buffers[1])
         corrected = buffers[2][:, : rows.stop - rows.start]
-        take_out = (
-            _divide if self.mode == "divide" else _subtract if c.unavailable() else c.subtract
-        )
         for plane, *others in zip(samples, background, self.levels, corrected, strict=True):
-            take_out(plane, *others)
-        if self.divisor != 1:
-            where = is_valid(samples)
-            np.divide(corrected, np.float32(self.divisor), out=corrected, where=where)
+            self._take_out(plane, *others)
         return samples, background, corrected
+
+    def _take_out(
+        self, samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
+    ) -> None:
+        """Fill `out` with what is left of a plane, or of some of its pixels."""
+        if self.mode == "divide":
+            _divide(samples, background, level, out)
+        elif c.unavailable() or not out.flags.c_contiguous:
+            _subtract(samples, background, level, out)
+        else:
+            c.subtract(samples, background, level, out)
+        if self.divisor != 1:
+            np.divide(out, np.float32(self.divisor), out=out, where=is_valid(samples))
 
     def corrected(self) -> Image:
         """The corrected image, computed where it is read."""
