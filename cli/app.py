@@ -40,7 +40,7 @@ def _fastbg(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Takes the sky background gradient out of linear astrophotos (XISF)."""
+    """Takes the sky background gradient out of linear astrophotos."""
     if context.invoked_subcommand is None:
         # Typer prints the help itself where rich draws it, and returns it where not.
         typer.echo(context.get_help(), nl=False)

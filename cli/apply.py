@@ -31,7 +31,7 @@ def apply(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT", help="Linear XISF images, mono or RGB.", show_default=False
+            metavar="INPUT", help="Linear images, XISF, FITS or TIFF.", show_default=False
         ),
     ],
     *,
@@ -42,7 +42,7 @@ def apply(
             "-o",
             "--output-dir",
             metavar="FOLDER",
-            help="Of the outputs, <input>_bgSubtracted.xisf.",
+            help="Of the outputs, <input>_bgSubtracted.",
         ),
     ] = Path(),
     rescale: Annotated[

@@ -46,16 +46,21 @@ _number = partial(option, parser=_parsed(float, "a number"))
 
 Input = Annotated[
     Path,
-    typer.Argument(metavar="INPUT", help="A linear XISF image, mono or RGB.", show_default=False),
+    typer.Argument(
+        metavar="INPUT",
+        help="A linear image, XISF, FITS or TIFF: mono, RGB or undebayered.",
+        show_default=False,
+    ),
 ]
-Mask = Annotated[
-    Path | None,
+Masks = Annotated[
+    list[Path] | None,
     option(
         MASK,
         "-m",
         "--mask",
         metavar="FILE",
-        help="XISF image of the size of the input: white = sky to fit, black = ignored. "
+        help="Image of the size of the input (XISF, FITS, TIFF, PNG): white = sky to fit, black = "
+        "ignored; or DS9 regions or GeoJSON polygons of what is no sky. Several may be given. "
         "Replaces the thresholds.",
     ),
 ]
@@ -63,7 +68,7 @@ Overwrite = Annotated[
     bool, option(OUTPUT, "--overwrite", help="Replace outputs that exist; else they are refused.")
 ]
 Compress = Annotated[
-    bool, option(OUTPUT, "-c", "--compress", help="Write with lz4hc and byte shuffling.")
+    bool, option(OUTPUT, "-c", "--compress", help="Write XISF with lz4hc, TIFF with deflate.")
 ]
 Json = Annotated[
     bool, option(RUNNING, "--json", help="Print one JSON report on stdout and nothing else.")
@@ -111,7 +116,7 @@ _SETTINGS: dict[str, Any] = {
         OUTPUT,
         "--sample-format",
         metavar="FORMAT",
-        help="Of the corrected image: float32 in 0..1, or the same as the input's.",
+        help="Of the corrected image: float32, or the same as the input's.",
     ),
     "downscaling_factor": _whole(
         STRETCH,
@@ -150,6 +155,18 @@ _SETTINGS: dict[str, Any] = {
         help="Ignore what is brighter in the stretched image (0..1).",
     ),
     "invert_mask": option(MASK, "--invert-mask", help="Take black as sky in the mask file."),
+    "feather": _number(
+        MASK,
+        "--feather",
+        metavar="PIXELS",
+        help="Let the weight rise over so many pixels beside what is ignored.",
+    ),
+    "cfa": option(
+        MASK,
+        "--cfa",
+        metavar="auto|off",
+        help="Undebayered frames: auto = fit each colour, off = treat as mono.",
+    ),
     "control_points": _whole(
         SPLINE,
         "-N",

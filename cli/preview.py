@@ -15,7 +15,7 @@ from .options import (
     STRETCH,
     Input,
     Json,
-    Mask,
+    Masks,
     MaxMemory,
     Overwrite,
     Quiet,
@@ -42,7 +42,7 @@ def preview(
         bool, option(OUTPUT, "--fit", help="Also fit, and draw before, model and after.")
     ] = False,
     overwrite: Overwrite = False,
-    mask: Mask = None,
+    mask: Masks = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,

@@ -1,6 +1,6 @@
 """fastbg: estimates and removes the sky background gradient of linear astrophotos.
 
-``remove_background`` works on arrays, ``process_file`` on XISF files; `fastbg.pipeline` is the
+``remove_background`` works on arrays, ``process_file`` on files; `fastbg.pipeline` is the
 place to start reading.
 """
 

@@ -36,6 +36,10 @@ class Settings:
         Stretched values outside are masked. Not used when a weight image is given.
     invert_mask : bool
         Take the weight image as 1 - weight.
+    feather : float
+        Pixels of the image over which the weight rises from what is ignored.
+    cfa : {"auto", "off"}
+        Whether an undebayered frame, where a file says it is one, is fitted per colour.
     initializer : {"random", "grid"}
         Where the control points start.
     epochs : int
@@ -53,7 +57,7 @@ class Settings:
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
     sample_format : {"float32", "same"}
-        Of the corrected image in a file: float32 in [0, 1], or the samples and the bounds of the
+        Of the corrected image in a file: float32, or the samples and the bounds of the
         input, integers rounded and clipped to their range. Arrays are always float32.
     backend : {"auto", "c", "cuda", "numpy"}
         The evaluator.
@@ -74,6 +78,8 @@ class Settings:
     threshold_min: float = 0.001
     threshold_max: float = 1.0
     invert_mask: bool = False
+    feather: float = 0.0
+    cfa: Literal["auto", "off"] = "auto"
     initializer: Literal["random", "grid"] = "random"
     epochs: int = 1000
     alpha: float = 5.0
@@ -97,6 +103,9 @@ class Settings:
         high = _number("upper threshold", self.threshold_max)
         if not low < high:
             raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
+        if not _number("feathering", self.feather) >= 0:
+            raise SettingsError(f"the feathering must be at least 0 pixels, not {self.feather:g}")
+        _one_of("cfa", self.cfa, ("auto", "off"))
         _one_of("initializer", self.initializer, ("random", "grid"))
         _whole("number of epochs", self.epochs, 1)
         if not _number("alpha", self.alpha) >= 0:

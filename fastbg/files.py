@@ -17,20 +17,20 @@ import numpy as np
 
 from . import report as reporting
 from .backends.base import choose
+from .cfa import MosaicCorrection
 from .config import Settings
 from .correction import Correction
-from .errors import InputError, OutputError
+from .errors import InputError
 from .fit import starting_points
-from .image import Image
-from .io import atomic, xisf
 from .level import match_level
 from .memory import Job
 from .model import BackgroundModel
 from .order_statistics import VALID, quantiles
+from .outputs import Outputs, default_name
 from .pipeline import Report, descend, plan, prepare, take_out
 from .progress import ProgressCallback, Stages
 from .result import Prepared, Result
-from .sample_format import FLOAT32, SampleFormat
+from .source import Masks, Source, open_source, paths_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -42,7 +42,7 @@ def process_file(
     output: str | Path | None = None,
     model_output: str | Path | None = None,
     output_dir: str | Path = ".",
-    mask: str | Path | None = None,
+    mask: Masks = None,
     preview: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
@@ -51,20 +51,21 @@ def process_file(
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Result:
-    """Take the background out of an XISF file.
+    """Take the background out of a file.
 
     What the file stores uncompressed is read in bands, and written so, whatever its size.
 
     Parameters
     ----------
     path : path
-        A linear XISF image, mono or RGB.
+        A linear image, mono, RGB or undebayered: XISF, FITS or TIFF.
     output, model_output : path, optional
-        The corrected image and the background; ``<stem>_bgSubtracted.xisf`` and
-        ``<stem>_bgModel.xisf`` in ``output_dir`` by default. Float32 (the corrected image as
-        ``sample_format`` says), with all that accompanies the input and a HISTORY of the job.
-    mask : path, optional
-        An XISF image of the same size: 1 = sky to fit, 0 = ignored.
+        The corrected image and the background; ``<stem>_bgSubtracted`` and ``<stem>_bgModel`` in
+        ``output_dir`` and in the format of the input by default. The suffix tells the format.
+        Float32 (the corrected image as ``sample_format`` says), with all that accompanies the
+        input and a HISTORY of the job.
+    mask : path or sequence of path, optional
+        Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product.
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
     compress : bool
@@ -82,32 +83,35 @@ def process_file(
         One line with cause and cure; nothing was written.
     """
     settings = replace(settings or Settings(), **options)
-    path, output_dir = Path(path), Path(output_dir)
+    path = Path(path)
     targets = {
-        "corrected": Path(output or output_dir / f"{path.stem}_bgSubtracted.xisf"),
-        "background": Path(model_output or output_dir / f"{path.stem}_bgModel.xisf"),
+        "corrected": output or default_name(path, output_dir, "bgSubtracted"),
+        "background": model_output or default_name(path, output_dir, "bgModel"),
     }
     if preview:
-        targets["preview"] = Path(preview)
-    _refuse_early(path, mask, targets, overwrite, settings)
+        targets["preview"] = preview
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+    _refuse_early(path, mask, outputs, settings)
 
     stages = Stages(progress)
     with ExitStack() as files:
-        job = partial(Job, settings=settings, preview=preview is not None, compress=compress)
+        job = partial(
+            Job, settings=settings, preview=preview is not None, compress=outputs.hold_images
+        )
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
         result = descend(prepared, settings, stages)
         # The down-scaled image grows with the file, and the rest needs the memory.
         image, drawn = prepared.image, prepared if preview else None
         del prepared
         correction = plan(image, result.model, result.report, settings, stages, result.fit.levels)
-        parts = files.enter_context(atomic.staged([*targets.values()], overwrite=overwrite))
-        _write(parts, source, correction, result.report, settings, stages, compress, files)
+        outputs.stage(files)
+        _write(outputs, source, result.model, correction, result.report, settings, stages, files)
         with stages.stage("write"):
             if drawn:
                 picture = _draw(path, drawn, settings, result, correction)
-                picture.save(parts[-1], format="png")
+                picture.save(outputs.parts["preview"], format="png")
             files.close()
-    reporting.finish(result.report, stages, source=path, outputs=targets, warnings=source.warnings)
+    _finish(result.report, stages, path, source, outputs)
     return result
 
 
@@ -115,21 +119,21 @@ def fit_file(
     path: str | Path,
     output: str | Path,
     *,
-    mask: str | Path | None = None,
+    mask: Masks = None,
     overwrite: bool = False,
     max_memory: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Result:
-    """Fit the background of an XISF file and write the model alone, as JSON.
+    """Fit the background of a file and write the model alone, as JSON.
 
     Parameters and errors as for `process_file`; ``output`` is what `BackgroundModel.save` writes,
     and `apply_model` takes.
     """
     settings = replace(settings or Settings(), **options)
-    path, targets = Path(path), {"model": Path(output)}
-    _refuse_early(path, mask, targets, overwrite, settings)
+    path, outputs = Path(path), Outputs({"model": output}, overwrite=overwrite)
+    _refuse_early(path, mask, outputs, settings)
 
     stages = Stages(progress)
     with ExitStack() as files:
@@ -137,11 +141,11 @@ def fit_file(
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
         result = descend(prepared, settings, stages)
         with stages.stage("write"):
-            (part,) = files.enter_context(atomic.staged([output], overwrite=overwrite))
-            result.model.save(part)
+            outputs.stage(files)
+            result.model.save(outputs.parts["model"])
             files.close()
     result.report["counts"] |= {"held": 0, "below_0": 0, "above_1": 0}
-    reporting.finish(result.report, stages, source=path, outputs=targets, warnings=source.warnings)
+    _finish(result.report, stages, path, source, outputs)
     return result
 
 
@@ -160,14 +164,15 @@ def apply_model(
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> Report:
-    """Take a background that was fitted before out of an XISF file.
+    """Take a background that was fitted before out of a file.
 
     Parameters
     ----------
     model : BackgroundModel or path
         Of as many channels as the image; it is rendered at the size of the image.
     output : path, optional
-        The corrected image; ``<stem>_bgSubtracted.xisf`` in ``output_dir`` by default.
+        The corrected image; ``<stem>_bgSubtracted`` in ``output_dir`` and in the format of the
+        input by default.
     model_output : path, optional
         Also write the background as an image.
     rescale : bool
@@ -190,15 +195,17 @@ def apply_model(
     path, name = Path(path), None
     if not isinstance(model, BackgroundModel):
         name, model = str(model), BackgroundModel.load(model)
-    targets = {"corrected": Path(output or Path(output_dir) / f"{path.stem}_bgSubtracted.xisf")}
+    targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
     if model_output:
-        targets["background"] = Path(model_output)
-    _refuse_early(path, None, targets, overwrite, settings)
+        targets["background"] = model_output
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+    _refuse_early(path, None, outputs, settings)
 
     stages = Stages(progress)
     with ExitStack() as files:
-        job = partial(Job, settings=settings, compress=compress)
-        source, image, _ = _read(path, None, job, max_memory, stages, files)
+        job = partial(Job, settings=settings, compress=outputs.hold_images)
+        source = _read(path, None, job, max_memory, stages, files)
+        image = source.image
         channels = len(model.stretch.scale)
         if channels != image.channels:
             raise InputError(
@@ -218,11 +225,11 @@ def apply_model(
         report["counts"] = {"missing": image.channels * math.prod(image.shape) - found.total(VALID)}
         reporting.add_statistics(report, "input", found.values())
         correction = plan(image, model, report, settings, stages)
-        parts = files.enter_context(atomic.staged([*targets.values()], overwrite=overwrite))
-        _write(parts, source, correction, report, settings, stages, compress, files)
+        outputs.stage(files)
+        _write(outputs, source, model, correction, report, settings, stages, files)
         with stages.stage("write"):
             files.close()
-    reporting.finish(report, stages, source=path, outputs=targets, warnings=source.warnings)
+    _finish(report, stages, path, source, outputs)
     return report
 
 
@@ -230,7 +237,7 @@ def preview_file(
     path: str | Path,
     output: str | Path,
     *,
-    mask: str | Path | None = None,
+    mask: Masks = None,
     fit: bool = False,
     overwrite: bool = False,
     max_memory: int | None = None,
@@ -249,8 +256,8 @@ def preview_file(
         The report; without ``fit``, the part that is known before one: see `fastbg.report`.
     """
     settings = replace(settings or Settings(), **options)
-    path, targets = Path(path), {"preview": Path(output)}
-    _refuse_early(path, mask, targets, overwrite, settings)
+    path, outputs = Path(path), Outputs({"preview": output}, overwrite=overwrite)
+    _refuse_early(path, mask, outputs, settings)
 
     stages = Stages(progress)
     with ExitStack() as files:
@@ -267,114 +274,95 @@ def preview_file(
             result, correction = None, None
             report = reporting.describe_preparation(prepared, settings)
         with stages.stage("write"):
-            (part,) = files.enter_context(atomic.staged([output], overwrite=overwrite))
             picture = _draw(path, prepared, settings, result, correction)
-            picture.save(part, format="png")
+            outputs.stage(files)
+            picture.save(outputs.parts["preview"], format="png")
             files.close()
-    reporting.finish(report, stages, source=path, outputs=targets, warnings=source.warnings)
+    _finish(report, stages, path, source, outputs)
     return report
 
 
 def _write(
-    parts: list[Path],
-    source: xisf.XisfImage,
+    outputs: Outputs,
+    source: Source,
+    model: BackgroundModel,
     correction: Correction,
     report: Report,
     settings: Settings,
     stages: Stages,
-    compress: bool,
     files: ExitStack,
 ) -> None:
-    """Write the corrected image into the first part, and the background into the second, if any."""
-    create = partial(
-        xisf.create,
-        shape=source.shape,
-        header=source.header,
-        history=reporting.history(report),
-        compress=compress,
+    """Write the corrected image, and the background if it is asked for."""
+    same, history = settings.sample_format == "same", reporting.history(report)
+    store, kind = outputs.create(source.file, history, files, same=same)
+    if not source.cfa:
+        take_out(correction, report, settings, stages, store, clipped=kind.clips)
+        return
+    mosaic = MosaicCorrection(
+        source.samples,
+        model.image(choose(settings.backend)[1], source.samples.shape),
+        correction.mode,
+        correction.levels,
+        correction.divisor,
+        source.cfa,
     )
-    same = settings.sample_format == "same"
-    kind = SampleFormat(source.dtype, source.bounds) if same else FLOAT32
-    corrected = files.enter_context(create(parts[0], dtype=kind.dtype, bounds=kind.bounds))
-    background = files.enter_context(create(parts[1])) if len(parts) > 1 else None
-
-    def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-        if same:
-            after = kind.restore(source.read_rows(rows), before, after)
-        corrected.write_rows(rows, after)
-        if background:
-            background.write_rows(rows, model)
-
-    take_out(correction, report, settings, stages, store, clipped=kind.clips)
+    take_out(mosaic, report, settings, stages, store, clipped=kind.clips)
+    # By colour, as those of the input and of the background.
+    found = quantiles(correction.corrected(), [0, 0.5, 1], settings.worker_threads)
+    reporting.add_statistics(report, "corrected", found.values())
 
 
-def _refuse_early(
-    path: Path,
-    mask: str | Path | None,
-    targets: dict[str, Path],
-    overwrite: bool,
-    settings: Settings,
-) -> None:
+def _refuse_early(path: Path, mask: Masks, outputs: Outputs, settings: Settings) -> None:
     """Raise now what would otherwise be found after minutes of work."""
     choose(settings.backend)
-    inputs = [path, mask] if mask else [path]
-    atomic.check_targets(targets.values(), overwrite=overwrite, inputs=inputs)
-    for name, target in targets.items():
-        suffix = {"preview": ".png", "model": ".json"}.get(name, ".xisf")
-        if target.suffix.lower() != suffix:
-            raise OutputError(f"{target} will not hold what its name says: end it in {suffix}")
+    outputs.check([path, *paths_of(mask)])
 
 
 def _read_and_prepare(
     path: Path,
-    mask: str | Path | None,
+    mask: Masks,
     job: partial[Job],
     max_memory: int | None,
     stages: Stages,
     files: ExitStack,
-) -> tuple[xisf.XisfImage, Prepared]:
-    source, image, weight = _read(path, mask, job, max_memory, stages, files)
+) -> tuple[Source, Prepared]:
+    source = _read(path, mask, job, max_memory, stages, files)
     try:
-        return source, prepare(image, weight, job.keywords["settings"], stages)
+        return source, prepare(source.image, source.weight, job.keywords["settings"], stages)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
 def _read(
     path: Path,
-    mask: str | Path | None,
+    mask: Masks,
     job: partial[Job],
     max_memory: int | None,
     stages: Stages,
     files: ExitStack,
-) -> tuple[xisf.XisfImage, Image, Image | None]:
+) -> Source:
     """Open the files, which stay open as long as the bands of their images are read."""
-    weight = None
     with stages.stage("read") as advance:
-        source, image = _open(path, files)
-        opened = [source]
-        if mask:
-            mask_source, weight = _open(Path(mask), files)
-            opened.append(mask_source)
+        source = open_source(path, mask, job.keywords["settings"], files)
         planned = job(
-            source.shape,
-            held=sum(each.held_bytes for each in opened),
-            packed=max(each.packed_bytes for each in opened),
-            float32=all(each.dtype == np.float32 for each in opened),
+            (source.image.channels, *source.samples.shape),
+            held=sum(each.held_bytes for each in source.opened),
+            packed=max(each.packed_bytes for each in source.opened),
+            float32=source.all_float32,
         )
         advance(0, memory=planned.bytes_needed())
         planned.check(max_memory)
-        for each in opened:
+        for each in source.opened:
             each.load()
-    return source, image, weight
+    return source
 
 
-def _open(path: Path, files: ExitStack) -> tuple[xisf.XisfImage, Image]:
-    source = files.enter_context(xisf.open_image(path))
-    try:
-        return source, Image.of(source, source.bounds)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+def _finish(report: Report, stages: Stages, path: Path, source: Source, outputs: Outputs) -> None:
+    if source.cfa:
+        report["image"]["cfa"] = source.cfa
+    reporting.finish(
+        report, stages, source=path, outputs=outputs.targets, warnings=source.file.warnings
+    )
 
 
 def _draw(

@@ -42,7 +42,7 @@ from .progress import ProgressCallback, Stages
 from .render import stretched_image
 from .result import ArrayResult, Prepared, Result
 from .stretch import Stretch
-from .weights import inverted, weight_from_image, weight_from_thresholds
+from .weights import feathered, inverted, weight_from_image, weight_from_thresholds
 
 if TYPE_CHECKING:
     pass
@@ -85,6 +85,7 @@ def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stag
         else:
             weight = inverted(weight) if settings.invert_mask else weight
             used = weight_from_image(weight, image.shape, stretched, factor, function, threads)
+        used = feathered(used, settings.feather / factor)
         problem = Problem(
             data=stretched,
             weight=used,

@@ -7,7 +7,8 @@
 ``settings``
     As in `fastbg.Settings`.
 ``image``
-    ``height``, ``width``, ``channels``.
+    ``height``, ``width``, ``channels``; of an undebayered frame those of its superpixels, one of
+    each 2 x 2, and its ``cfa``, the pattern.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``

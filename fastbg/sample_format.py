@@ -1,4 +1,4 @@
-"""From corrected samples, float32 in [0, 1], back to the samples of the file they came from."""
+"""From corrected samples, float32, back to the samples of the file they came from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ class SampleFormat:
     Attributes
     ----------
     dtype : dtype
-        uint8, uint16, uint32, float32 or float64.
+        An integer or a float.
     bounds : (float, float) or None
-        What a float file declares as black and white; None: nothing, which means 0 and 1.
+        The values of black and white, where they are not 0 and 1 of floats, or 0 and the maximum
+        of unsigned integers.
     """
 
     dtype: np.dtype[Any]
@@ -27,16 +28,27 @@ class SampleFormat:
 
     @property
     def clips(self) -> bool:
-        """Whether it ends at black and white."""
-        return self.dtype.kind == "u"
+        """Whether it has a largest value."""
+        return self.dtype.kind != "f"
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        return self.bounds or (0, np.iinfo(self.dtype).max if self.clips else 1)
+
+    def physical(self, samples: np.ndarray) -> np.ndarray:
+        """Samples on the scale of fastbg, float32, as the numbers of such a file, float."""
+        low, high = self._range
+        if (low, high) == (0, 1):
+            return samples
+        return low + samples.astype(np.float64) * (high - low)
 
     def restore(self, stored: np.ndarray, samples: np.ndarray, corrected: np.ndarray) -> np.ndarray:
         """Apply the change of the samples to what is stored: no change, the same bits.
 
         Parameters
         ----------
-        stored : ndarray, of `dtype`
-            As the file has them.
+        stored : ndarray
+            As the file that they came from has them, with the same bounds.
         samples, corrected : ndarray, float32, linear
             The same on the scale of fastbg, before and after the background was taken out.
 
@@ -45,7 +57,7 @@ class SampleFormat:
         ndarray, of `dtype`
             Missing samples stay; integers are rounded, and clipped to their range.
         """
-        low, high = (0, np.iinfo(self.dtype).max) if self.clips else self.bounds or (0, 1)
+        low, high = self._range
         change = np.subtract(
             corrected,
             samples,
@@ -55,7 +67,8 @@ class SampleFormat:
         )
         changed = stored + change * (high - low)
         if self.clips:
-            changed = np.clip(np.rint(changed), low, high)
+            limits = np.iinfo(self.dtype)
+            changed = np.clip(np.rint(changed), limits.min, limits.max)
         return changed.astype(self.dtype)
 
 

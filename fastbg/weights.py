@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +63,70 @@ def weight_from_image(
         )
     reduced = downscale_weight(_checked(weight), factor, function, threads)
     return np.where(np.isnan(stretched), np.float32(0), reduced)
+
+
+def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
+    """Let the weight rise from 0 beside what is ignored to what it is so many pixels away.
+
+    Parameters
+    ----------
+    weight : ndarray, (h, w, K)
+    pixels : float
+        Of the grid of the fit; 0 changes nothing.
+
+    Returns
+    -------
+    ndarray, (h, w, K), float32
+        Nowhere larger: what is ignored stays so.
+    """
+    if not pixels:
+        return weight
+    from scipy.ndimage import distance_transform_edt
+
+    planes = [
+        plane
+        * np.minimum(
+            distance_transform_edt(np.pad(plane > 0, 1, mode="edge"))[1:-1, 1:-1] / pixels, 1
+        )
+        if not plane.all()
+        else plane
+        for plane in np.moveaxis(weight, 2, 0)
+    ]
+    return np.stack(planes, axis=2).astype(np.float32)
+
+
+def product(weights: Sequence[Image]) -> Image:
+    """What all weight images leave, of one size and of 1 or K channels each.
+
+    Raises
+    ------
+    InputError
+        If their sizes or channel counts do not fit together.
+    """
+    first, *others = weights
+    for other in others:
+        first = _times(first, other)
+    return first
+
+
+def _times(one: Image, other: Image) -> Image:
+    if one.shape != other.shape:
+        raise InputError(
+            f"one mask has {_size(one.shape)} pixels and another {_size(other.shape)}: "
+            "make all masks from the image itself"
+        )
+    if len({one.channels, other.channels} - {1}) > 1:
+        raise InputError(
+            f"one mask has {one.channels} channels and another {other.channels}: "
+            "give masks of one channel, or of as many as the image"
+        )
+    channels = max(one.channels, other.channels)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        product = out[:, : rows.stop - rows.start]
+        return np.multiply(one.rows(rows), other.rows(rows), out=product)
+
+    return Image(channels, one.shape, read)
 
 
 def inverted(weight: Image) -> Image:

@@ -7,7 +7,18 @@ import pytest
 
 import fastbg
 
-HEAVY = {"numpy", "scipy", "PIL", "xisf", "typer", "rich", "numba", "astropy"}
+HEAVY = {
+    "numpy",
+    "scipy",
+    "PIL",
+    "xisf",
+    "typer",
+    "rich",
+    "numba",
+    "astropy",
+    "regions",
+    "tifffile",
+}
 
 
 def modules_after(code):

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbg.errors import InputError
-from fastbg.io import xisf, xisf_codecs
-from fastbg.io.xisf_shuffle import ShuffledBytes
+from fastbg.io import xisf
+from fastbg.io.xisf import codecs as xisf_codecs
+from fastbg.io.xisf.shuffle import ShuffledBytes
 
 START = 4096
 FORMATS = {"UInt8": "u1", "UInt16": "u2", "UInt32": "u4", "Float32": "f4", "Float64": "f8"}

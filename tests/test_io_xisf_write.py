@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from xisf import XISF
 
 from fastbg.errors import OutputError
-from fastbg.io import xisf, xisf_codecs
+from fastbg.io import xisf
+from fastbg.io.blocks import HeldBytes
 from fastbg.io.random_access import RandomAccessFile
 from fastbg.io.xisf import XisfHeader
-from fastbg.io.xisf_blocks import HeldBytes
+from fastbg.io.xisf import codecs as xisf_codecs
 
 NAMESPACE = "{http://www.pixinsight.com/xisf}"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,12 +18,25 @@ class RandomAccessFile:
     ----------
     path : path
     mode : str
-        ``"rb"``, or ``"wb"`` for a new file.
+        ``"rb"``, ``"rb+"`` to change a file, or ``"wb"`` or ``"wb+"`` for a new one.
     """
 
-    def __init__(self, path: str | os.PathLike[str], mode: Literal["rb", "wb"]) -> None:
-        self._file = open(path, mode, buffering=0)  # noqa: SIM115
+    def __init__(
+        self, path: str | os.PathLike[str], mode: Literal["rb", "rb+", "wb", "wb+"]
+    ) -> None:
+        self._file: Any = open(path, mode, buffering=0)  # noqa: SIM115
         self._position = Lock()
+
+    @classmethod
+    def temporary(cls, folder: str | os.PathLike[str] | None = None) -> RandomAccessFile:
+        """A new file without a name, to write and to read, in a folder or where the system likes.
+
+        It is gone when it is closed.
+        """
+        new = cls.__new__(cls)
+        new._position = Lock()
+        new._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
+        return new
 
     def __enter__(self) -> RandomAccessFile:
         return self

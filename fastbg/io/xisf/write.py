@@ -10,20 +10,19 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
-from . import xisf_codecs as codecs
-from .random_access import RandomAccessFile
-from .xisf_blocks import Block, FileBytes
-from .xisf_header import NAMESPACE, XisfHeader, legible
-from .xisf_samples import SAMPLE_FORMATS
-from .xisf_shuffle import ShuffledBytes
-
-PathLike = str | os.PathLike[str]
+from ...errors import OutputError
+from ..blocks import Block, FileBytes
+from ..keywords import Header
+from ..random_access import RandomAccessFile
+from ..target import ImageTarget, PathLike, writing
+from . import codecs
+from .header import NAMESPACE, XisfHeader, legible
+from .samples import SAMPLE_FORMATS
+from .shuffle import ShuffledBytes
 
 SIGNATURE = b"XISF0100"
 PREAMBLE = 16
@@ -53,62 +52,6 @@ _UNTRUE = ("CreatorModule", "CompressionCodecs", "CompressionLevel", "MaxInlineB
 """Properties of the source file, beside those that are replaced: untrue of any other."""
 
 
-class XisfTarget:
-    """An image that is being written, see :func:`create`.
-
-    Attributes
-    ----------
-    shape : (int, int, int)
-        K, H, W.
-    dtype : dtype
-        Of the samples.
-    """
-
-    def __init__(
-        self,
-        path: PathLike,
-        shape: tuple[int, int, int],
-        dtype: np.dtype[Any],
-        block: FileBytes | ShuffledBytes,
-    ) -> None:
-        self.shape, self.dtype = shape, dtype
-        self._path, self._block = path, block
-        self._missing = np.ones(shape[1], bool)
-
-    def write_rows(self, rows: slice, planes: np.ndarray) -> None:
-        """Write some rows of all channels, from any thread.
-
-        Parameters
-        ----------
-        rows : slice
-            n rows without a step; over all calls, each row of the image exactly once.
-        planes : ndarray, (K, n, W)
-            Not mutated; rounded to `dtype` if they are floats of another size.
-
-        Raises
-        ------
-        OutputError
-            If they cannot be written.
-        ValueError
-            If `planes` has another shape.
-        """
-        channels, height, width = self.shape
-        start, stop, step = rows.indices(height)
-        if step != 1 or planes.shape != (channels, stop - start, width):
-            raise ValueError(f"{rows} of {self.shape} cannot be an array of {planes.shape}")
-        with _reported(self._path):
-            for channel, plane in enumerate(planes):
-                little = np.ascontiguousarray(plane, self.dtype.newbyteorder("<"))
-                place = (channel * height + start) * width * self.dtype.itemsize
-                self._block.write(place, np.frombuffer(little, np.uint8))
-        self._missing[rows] = False
-
-    def check_complete(self) -> None:
-        """Raise ValueError if rows have not been written."""
-        if self._missing.any():
-            raise ValueError(f"{self._missing.sum()} rows of {self._path} have not been written")
-
-
 @contextmanager
 def create(
     path: PathLike,
@@ -116,10 +59,10 @@ def create(
     *,
     dtype: np.dtype[Any] | type = np.float32,
     bounds: tuple[float, float] | None = (0, 1),
-    header: XisfHeader | None = None,
+    header: Header | None = None,
     history: Sequence[str] = (),
     compress: bool = False,
-) -> Iterator[XisfTarget]:
+) -> Iterator[ImageTarget]:
     """Write an image as an XISF file, replacing it if there is one.
 
     The file has its size from the start, so that a full disk is noticed before the work. It is
@@ -134,9 +77,9 @@ def create(
         uint8, uint16, uint32, float32 or float64.
     bounds : (float, float), optional
         The values to declare as black and white, of floats.
-    header : XisfHeader, optional
-        What to carry over: all but the pixels. Not mutated; the file it was read from must still
-        be open.
+    header : Header, optional
+        What to carry over: all but the pixels; of other formats, the keywords. Not mutated; the
+        file it was read from must still be open.
     history : sequence of str
         Each becomes a FITS HISTORY keyword, after the others.
     compress : bool
@@ -156,19 +99,19 @@ def create(
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     with ExitStack() as stack:
-        with _reported(path):
+        with writing(path):
             file = stack.enter_context(RandomAccessFile(path, "wb"))
-            draft = _Draft(header or XisfHeader(), history)
+            draft = _Draft(XisfHeader.of(header) if header else XisfHeader(), history)
             draft.describe(shape, dtype, bounds)
             block: FileBytes | ShuffledBytes
             if compress:
                 block = ShuffledBytes(np.empty(size, np.uint8), dtype.itemsize)
             else:
                 block = FileBytes(file, draft.write(file, size), size)
-        target = XisfTarget(path, shape, dtype, block)
+        target = ImageTarget(path, shape, dtype.newbyteorder("<"), block)
         yield target
         target.check_complete()
-        with _reported(path):
+        with writing(path):
             if isinstance(block, ShuffledBytes):
                 _write_compressed(file, draft, block)
             # Some systems tell only here that a disk is full.
@@ -179,7 +122,7 @@ def write(
     path: PathLike,
     pixels: np.ndarray,
     *,
-    header: XisfHeader | None = None,
+    header: Header | None = None,
     history: Sequence[str] = (),
     compress: bool = False,
 ) -> None:
@@ -317,14 +260,3 @@ def _version() -> str:
         return version("fastbg")
     except PackageNotFoundError:
         return "(not installed)"
-
-
-@contextmanager
-def _reported(path: PathLike) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{Path(path).parent}: cannot write there ({error.strerror or error}): "
-            "free some space or choose another folder"
-        ) from error

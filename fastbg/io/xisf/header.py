@@ -10,25 +10,18 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ..errors import InputError
-from . import xisf_blocks as blocks
-from .random_access import RandomAccessFile
+from ...errors import InputError
+from ..blocks import Block, HeldBytes, whole
+from ..keywords import Header, Keyword, is_structural
+from ..random_access import RandomAccessFile
+from . import blocks
 
 NAMESPACE = "http://www.pixinsight.com/xisf"
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class Keyword(NamedTuple):
-    """A FITS keyword as the file spells it: string values keep their single quotes."""
-
-    name: str
-    value: str
-    comment: str
 
 
 def _new_root() -> ET.Element:
@@ -51,7 +44,7 @@ class XisfHeader:
     """
 
     root: ET.Element = field(default_factory=_new_root)
-    attached: Mapping[ET.Element, blocks.Block] = field(default_factory=dict)
+    attached: Mapping[ET.Element, Block] = field(default_factory=dict)
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
@@ -61,9 +54,23 @@ class XisfHeader:
             for item in self.root.findall("Image[1]/FITSKeyword")
         )
 
+    @classmethod
+    def of(cls, header: Header) -> XisfHeader:
+        """Of a file of another format: its keywords alone."""
+        if isinstance(header, cls):
+            return header
+        new = cls()
+        image = new.root.find("Image[1]")
+        assert image is not None
+        for name, value, comment in header.keywords:
+            if not is_structural(name):
+                item = {"name": legible(name), "value": legible(value), "comment": legible(comment)}
+                ET.SubElement(image, "FITSKeyword", item)
+        return new
+
     def held(self) -> XisfHeader:
         """The same with all blocks in memory."""
-        held = {item: blocks.HeldBytes(blocks.whole(raw)) for item, raw in self.attached.items()}
+        held = {item: HeldBytes(whole(raw)) for item, raw in self.attached.items()}
         return XisfHeader(self.root, held)
 
 

@@ -1,0 +1,95 @@
+"""Bytes of a file that belong together: where they lie, or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import InputError
+from .random_access import RandomAccessFile
+
+
+class Block(Protocol):
+    """The decompressed bytes of a data block.
+
+    Attributes
+    ----------
+    size : int
+        Their count.
+    held : int
+        How many of them are in memory: all or none.
+    """
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        """Fill `out`, (n,) uint8, with the bytes from `start` on, from any thread."""
+
+
+class FileBytes:
+    """A block that lies in the file as it is."""
+
+    held = 0
+
+    def __init__(self, file: RandomAccessFile, start: int, size: int) -> None:
+        self._file, self._start = file, start
+        self.size = size
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        if self._file.read_into(self._start + start, out) < out.size:
+            raise InputError("was truncated while it was read: copy or download it again")
+
+    def write(self, start: int, data: np.ndarray) -> None:
+        self._file.write(self._start + start, data.data)
+
+
+class HeldBytes:
+    """A block in memory."""
+
+    def __init__(self, raw: np.ndarray) -> None:
+        self._raw = raw
+        self.size = self.held = raw.size
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        out[:] = self._raw[start : start + out.size]
+
+
+class PackedBytes:
+    """A compressed block: decompressed into memory when its bytes are first asked for.
+
+    Attributes
+    ----------
+    stored : int
+        Bytes of the compressed block, which are needed beside the others while it is decompressed.
+    """
+
+    def __init__(self, size: int, stored: int, unpack: Callable[[], Block]) -> None:
+        self.size = self.held = size
+        self.stored = stored
+        self._unpack, self._once = unpack, Lock()
+
+    @cached_property
+    def _block(self) -> Block:
+        return self._unpack()
+
+    def load(self) -> None:
+        with self._once:
+            _ = self._block
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        self.load()
+        self._block.read_into(start, out)
+
+
+def whole(block: Block) -> np.ndarray:
+    """All bytes of a block, (size,) uint8."""
+    raw = np.empty(block.size, np.uint8)
+    block.read_into(0, raw)
+    return raw

@@ -1,0 +1,223 @@
+"""FITS files (https://fits.gsfc.nasa.gov/fits_standard.html), also compressed: .fz and .gz.
+
+Headers are astropy's; pixels stay in the file until their rows are asked for, unless it is
+compressed in tiles: these then come into memory all at once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import InputError
+from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..image_file import ImageFile, PathLike, open_file, reading
+from ..keywords import cfa_pattern
+from ..random_access import RandomAccessFile
+from ..samples import Samples, StoredSamples
+from .header import FitsHeader, records_of
+from .scaling import Scaling
+from .units import ignored_warnings, number, units_of
+from .write import create as create
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+_GZIP = b"\x1f\x8b"
+
+_PIECE = 1 << 20
+"""Bytes that are decompressed at a time."""
+
+_SAMPLED_EVERY = 64
+"""Rows, to find how bright an image is that does not tell its white."""
+
+
+def open_image(path: PathLike) -> ImageFile:
+    """Open the first image of a FITS file.
+
+    Samples are the physical numbers; unsigned integers keep their type. Any channel count is
+    read; which ones can be used is for the caller to say. The image must be closed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, not FITS, damaged, or holds no 2-D image.
+    """
+    with reading(path), ExitStack() as stack:
+        file = open_file(path)
+        stack.callback(lambda: file.close())
+        if _bytes(file, len(_GZIP)) == _GZIP:
+            file.close()
+            file = _decompressed(path)
+        units = list(units_of(file))
+        if not units:
+            raise InputError("is not a FITS file: give one")
+        images = [(at, unit) for at, unit in enumerate(units) if unit.holds_image]
+        if not images:
+            raise InputError("holds no image: save it again from the program that made it")
+        at, unit = images[0]
+        lines = []
+        if len(images) > 1:
+            lines.append(
+                f"only the first of {len(images)} images is worked on; the others are copied"
+            )
+        records, values = unit.records, unit.header
+        if unit.is_compressed:
+            values = _image_header(path, at)
+            records = records_of(values)
+        scaling = _scaling(values)
+        shape = _shape(unit.shape)
+        block: Block
+        if unit.is_compressed:
+            unpack = _unpacker(path, at, scaling)
+            block = PackedBytes(_size(unit.shape, scaling), unit.size, unpack)
+            stored = scaling.stored
+        else:
+            block = FileBytes(file, unit.data, unit.size)
+            stored = scaling.stored.newbyteorder(">")
+        samples = _PhysicalSamples(StoredSamples(block, shape, stored), scaling)
+        header = FitsHeader(
+            records,
+            scaling,
+            unit.shape,
+            FileBytes(file, 0, unit.start) if unit.start else None,
+            FileBytes(file, unit.stop, file.size() - unit.stop)
+            if unit.stop < file.size()
+            else None,
+        )
+        cfa = cfa_pattern(header.keywords) if shape[0] == 1 else None
+        bounds = None if unit.is_compressed and scaling.dtype.kind == "f" else _bounds(samples)
+        stack.pop_all()
+        return ImageFile(bounds, header, tuple(lines), cfa, path, file, samples)
+
+
+@dataclass(frozen=True)
+class _PhysicalSamples:
+    """Stored samples as the numbers that they stand for."""
+
+    raw: Samples
+    scaling: Scaling
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.raw.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.scaling.dtype
+
+    @property
+    def block(self) -> Block:
+        return self.raw.block
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        same = self.scaling.stored.itemsize == out.itemsize
+        stored = out.view(self.scaling.stored) if same else np.empty(out.shape, self.scaling.stored)
+        self.raw.read_into(start, stored)
+        physical = self.scaling.decode(stored)
+        if physical is not stored:
+            out[...] = physical
+
+    def held(self) -> _PhysicalSamples:
+        return _PhysicalSamples(self.raw.held(), self.scaling)
+
+
+def _bytes(file: RandomAccessFile, length: int) -> bytes:
+    out = np.empty(length, np.uint8)
+    return out[: file.read_into(0, out)].tobytes()
+
+
+def _decompressed(path: PathLike) -> RandomAccessFile:
+    """A temporary file with what the gzip file holds."""
+    plain = RandomAccessFile.temporary()
+    try:
+        with gzip.open(path) as packed:
+            start = 0
+            while piece := packed.read(_PIECE):
+                plain.write(start, piece)
+                start += len(piece)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        plain.close()
+        raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
+    return plain
+
+
+def _scaling(cards: fits.Header) -> Scaling:
+    bitpix = number(cards, "BITPIX", 0)
+    zero, scale = number(cards, "BZERO", 0), number(cards, "BSCALE", 1)
+    blank = int(number(cards, "BLANK", 0)) if "BLANK" in cards else None
+    try:
+        if not scale:
+            raise KeyError
+        return Scaling.of(int(bitpix), float(zero), float(scale), blank)
+    except KeyError:
+        raise InputError(
+            f"has samples of the impossible BITPIX {bitpix} and BSCALE {scale}: save it again"
+        ) from None
+
+
+def _shape(axes: tuple[int, ...]) -> tuple[int, int, int]:
+    """K, H and W of axes in the order of numpy: those before them must be 1."""
+    if any(length != 1 for length in axes[:-3]):
+        size = " x ".join(map(str, reversed(axes)))
+        raise InputError(f"has an image of {size} samples: only 2-D images can be used")
+    channels, height, width = (1, *axes)[-3:]
+    return channels, height, width
+
+
+def _size(axes: tuple[int, ...], scaling: Scaling) -> int:
+    return int(np.prod(axes, dtype=object)) * scaling.stored.itemsize
+
+
+def _bounds(samples: _PhysicalSamples) -> tuple[float, float]:
+    """What becomes 0 and 1: nothing but the type of unsigned integers tells it.
+
+    Other numbers are taken for [0, 1] where they hardly exceed that, and for counts of 16 bits
+    where they hardly exceed those; white is else the brightest.
+    """
+    if samples.dtype.kind == "u":
+        return 0.0, float(np.iinfo(samples.dtype).max)
+    channels, height, width = samples.shape
+    row, brightest = np.empty((channels, 1, width), samples.dtype), 0.0
+    for start in range(0, height, _SAMPLED_EVERY):
+        samples.read_into(start, row)
+        size = np.abs(row.astype(np.float64))
+        brightest = max(brightest, float(size.max(initial=0, where=np.isfinite(size))))
+    usual = (white for white in (1.0, 65535.0) if white / 1000 <= brightest <= 2 * white)
+    return 0.0, next(usual, brightest or 1.0)
+
+
+def _image_header(path: PathLike, at: int) -> fits.Header:
+    """The header that an image in compressed tiles has once it is decompressed."""
+    from astropy.io import fits
+
+    with (
+        ignored_warnings(),
+        fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
+    ):
+        return units[at].header.copy()
+
+
+def _unpacker(path: PathLike, at: int, scaling: Scaling) -> Callable[[], Block]:
+    def unpack() -> Block:
+        from astropy.io import fits
+
+        try:
+            with (
+                ignored_warnings(),
+                fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
+            ):
+                stored = np.ascontiguousarray(units[at].data, scaling.stored)
+        except Exception as error:  # the codecs have errors of their own
+            raise InputError(
+                f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
+            ) from error
+        return HeldBytes(stored.reshape(-1).view(np.uint8))
+
+    return unpack

@@ -1,0 +1,100 @@
+"""Between the numbers that a FITS file stores and those that they stand for.
+
+``physical = BZERO + BSCALE * stored``, and integers that are BLANK stand for nothing (FITS standard
+4.0, sections 4.4.2.5 and 5.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+"""By BITPIX."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How samples are stored.
+
+    Attributes
+    ----------
+    stored : dtype
+        In native byte order.
+    zero, scale : float
+        BZERO and BSCALE.
+    blank : int or None
+    """
+
+    stored: np.dtype[Any]
+    zero: float = 0.0
+    scale: float = 1.0
+    blank: int | None = None
+
+    @classmethod
+    def of(cls, bitpix: int, zero: float, scale: float, blank: int | None) -> Scaling:
+        """From the keywords; KeyError for an impossible BITPIX."""
+        stored = np.dtype(_TYPES[bitpix])
+        return cls(stored, zero, scale, blank if stored.kind != "f" else None)
+
+    @classmethod
+    def storing(cls, dtype: np.dtype[Any]) -> Scaling:
+        """The one by which samples of a type are stored."""
+        if dtype.kind == "u" and dtype.itemsize > 1:
+            return cls(np.dtype(f"i{dtype.itemsize}"), float(2 ** (8 * dtype.itemsize - 1)))
+        return cls(dtype)
+
+    @property
+    def bitpix(self) -> int:
+        return next(bitpix for bitpix, code in _TYPES.items() if np.dtype(code) == self.stored)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the physical numbers, in native byte order."""
+        if self._shifts:
+            return np.dtype(f"{'i' if self.stored.kind == 'u' else 'u'}{self.stored.itemsize}")
+        return self.stored if self._plain else np.dtype(np.float64)
+
+    @property
+    def _plain(self) -> bool:
+        return self.zero == 0 and self.scale == 1 and self.blank is None
+
+    @property
+    def _shifts(self) -> bool:
+        """Whether it only turns signed integers into unsigned ones, or the reverse."""
+        half = 2.0 ** (8 * self.stored.itemsize - 1)
+        zero = {"i": half, "u": -half}.get(self.stored.kind)
+        return self.zero == zero and self.scale == 1 and self.blank is None
+
+    def decode(self, stored: np.ndarray) -> np.ndarray:
+        """Physical numbers, of `dtype`; NaN where blank. `stored` may be mutated."""
+        if self._shifts:
+            return (stored ^ _top_bit(self.stored)).view(self.dtype)
+        if self._plain:
+            return stored
+        physical = self.zero + self.scale * stored.astype(np.float64)
+        if self.blank is not None:
+            physical[stored == self.blank] = np.nan
+        return physical
+
+    def encode(self, physical: np.ndarray) -> np.ndarray:
+        """The inverse, of `stored`: rounded, and held to its range, where that has integers."""
+        if self._shifts:
+            shifted = np.ascontiguousarray(physical, self.dtype)
+            return shifted.view(self.stored) ^ _top_bit(self.stored)
+        if self._plain:
+            return physical
+        numbers = (physical.astype(np.float64) - self.zero) / self.scale
+        if self.stored.kind == "f":
+            return numbers.astype(self.stored)
+        limits = np.iinfo(self.stored)
+        empty = ~np.isfinite(numbers)
+        numbers = np.clip(np.rint(numbers), limits.min, limits.max, where=~empty, out=numbers)
+        numbers[empty] = 0 if self.blank is None else self.blank
+        return numbers.astype(self.stored)
+
+
+def _top_bit(dtype: np.dtype[Any]) -> np.generic:
+    return np.array([1 << (8 * dtype.itemsize - 1)], f"u{dtype.itemsize}").view(dtype)[0]

@@ -1,0 +1,181 @@
+"""The header and data units that a FITS file is made of (FITS standard 4.0, sections 3 and 4)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import InputError
+from ..random_access import RandomAccessFile
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+BLOCK = 2880
+"""Bytes; headers and data fill a multiple of it."""
+
+CARD = 80
+"""Characters of a keyword's record."""
+
+_filters = Lock()
+"""Warnings are filtered for the whole process."""
+
+_END = "END".ljust(CARD)
+
+_LONGEST_HEADER = 10_000
+"""Blocks. Nobody writes 360,000 keywords."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One header and its data.
+
+    Attributes
+    ----------
+    header : astropy.io.fits.Header
+        For its values: astropy corrects what breaks the rules.
+    records : tuple of str
+        As the file spells it: 80 characters of latin-1 each, without END.
+    start, data, stop : int
+        Where the header and the data begin, and where the next unit does, in bytes.
+    size : int
+        Bytes of data without their padding.
+    """
+
+    header: fits.Header
+    records: tuple[str, ...]
+    start: int
+    data: int
+    size: int
+
+    @property
+    def stop(self) -> int:
+        return self.data + padded(self.size)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """In the order of numpy; that of the image also where it is compressed."""
+        prefix = "ZNAXIS" if self.is_compressed else "NAXIS"
+        axes = whole_number(self.header, prefix, 0)
+        return tuple(whole_number(self.header, f"{prefix}{n}", 0) for n in range(axes, 0, -1))
+
+    @property
+    def holds_image(self) -> bool:
+        """Whether it is an image of at least two axes, compressed or not."""
+        plain = text(self.header, "XTENSION") in ("", "IMAGE") and "GROUPS" not in self.header
+        return (plain or self.is_compressed) and len(self.shape) > 1 and all(self.shape)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is an image in compressed tiles, which are stored as a table."""
+        return text(self.header, "XTENSION") == "BINTABLE" and "ZIMAGE" in self.header
+
+
+def padded(size: int) -> int:
+    """A number of bytes, rounded up to whole blocks."""
+    return -(-size // BLOCK) * BLOCK
+
+
+def units_of(file: RandomAccessFile) -> Iterator[Unit]:
+    """Go through the units of a file.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    from astropy.io import fits
+
+    start, size = 0, file.size()
+    while start < size:
+        records, data = _records(file, start)
+        if not records:
+            break  # bytes after the last unit, which the standard allows
+        with ignored_warnings():
+            header = fits.Header.fromstring("".join(records))
+        unit = Unit(header, records, start, data, _data_size(header))
+        if unit.data + unit.size > size:
+            raise InputError("is truncated: copy or download it again")
+        yield unit
+        start = unit.stop
+
+
+@contextmanager
+def ignored_warnings() -> Iterator[None]:
+    """Keep astropy from warning: what it warns of passes through as it is."""
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def whole_number(header: fits.Header, name: str, default: int) -> int:
+    """A keyword that must be a whole number of at least zero; InputError if it is not."""
+    value = _value(header, name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InputError(f"has the impossible {name} {value}: save it again")
+    return value
+
+
+def number(header: fits.Header, name: str, default: float) -> float:
+    """A keyword that must be a finite number; InputError if it is not."""
+    value = _value(header, name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"has the impossible {name} {value}: save it again")
+    return value
+
+
+def text(header: fits.Header, name: str) -> str:
+    """A keyword that is a string, without blanks at its end; empty where there is none."""
+    value = _value(header, name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _value(header: fits.Header, name: str, default: object) -> object:
+    from astropy.io.fits.verify import VerifyError
+
+    try:
+        with ignored_warnings():
+            return header.get(name, default)
+    except (VerifyError, ValueError) as error:
+        raise InputError(f"has a {name} that cannot be read: save it again") from error
+
+
+def _records(file: RandomAccessFile, start: int) -> tuple[tuple[str, ...], int]:
+    """The cards of the header that begins there, none if there is none, and where it ends."""
+    records: list[str] = []
+    for place in range(start, start + _LONGEST_HEADER * BLOCK, BLOCK):
+        block = np.empty(BLOCK, np.uint8)
+        # Every byte is a character of latin-1: what breaks the rules passes through.
+        text = block[: file.read_into(place, block)].tobytes().decode("latin-1")
+        if not records and not text.startswith(("SIMPLE  =", "XTENSION=")):
+            return (), start
+        records += (text[at : at + CARD] for at in range(0, len(text), CARD))
+        if _END in records:
+            return tuple(records[: records.index(_END)]), place + BLOCK
+        if len(text) < BLOCK:
+            raise InputError("is truncated inside a header: copy or download it again")
+    raise InputError("has a header without end: copy or save it again")
+
+
+def _data_size(header: fits.Header) -> int:
+    axes = [whole_number(header, f"NAXIS{n}", 0) for n in range(1, _axes(header) + 1)]
+    if axes and axes[0] == 0 and "GROUPS" in header:
+        axes = axes[1:]
+    elements = math.prod(axes) if axes else 0
+    bits = abs(int(number(header, "BITPIX", 8)))
+    groups, parameters = whole_number(header, "GCOUNT", 1), whole_number(header, "PCOUNT", 0)
+    return bits // 8 * groups * (parameters + elements)
+
+
+def _axes(header: fits.Header) -> int:
+    axes = whole_number(header, "NAXIS", 0)
+    if axes > 999:
+        raise InputError(f"has the impossible NAXIS {axes}: save it again")
+    return axes

@@ -1,0 +1,237 @@
+"""Writes images as FITS files, in any order of their rows."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ..blocks import Block, FileBytes
+from ..keywords import Header
+from ..random_access import RandomAccessFile
+from ..target import HeldSink, ImageTarget, PathLike, writing
+from . import checksum
+from .header import (
+    FitsHeader,
+    add_history,
+    new_records,
+    records_of,
+    restored_records,
+    set_text,
+)
+from .scaling import Scaling
+from .units import ignored_warnings, padded
+
+Packing = Literal["none", "gzip", "tiles"]
+
+_PIECE = 1 << 20
+"""Bytes that are copied or summed at a time; a multiple of 4."""
+
+_GZIP_LEVEL = 1
+"""Noise hardly gets smaller with more, and takes four times as long."""
+
+
+@contextmanager
+def create(
+    path: PathLike,
+    shape: tuple[int, int, int],
+    *,
+    dtype: np.dtype[Any] | type | None = np.float32,
+    header: Header | None = None,
+    history: Sequence[str] = (),
+    packing: Packing = "none",
+) -> Iterator[ImageTarget]:
+    """Write an image as a FITS file, replacing it if there is one.
+
+    The file is complete when the context is left, which must be after all rows were written; if
+    that is because of an error, an incomplete file stays.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        K, H, W.
+    dtype : dtype, optional
+        Of the samples: an unsigned or signed integer, float32 or float64; None: as `header` has
+        them, which must then be of a FITS file.
+    header : Header, optional
+        What to carry over: all but the pixels; of other formats, the keywords. Checksums
+        are brought up to date. Not mutated; the file it was read from must still be open.
+    history : sequence of str
+        Each becomes a HISTORY card, after the others.
+    packing : {"none", "gzip", "tiles"}
+        ``gzip``: the whole file; it is written uncompressed first. ``tiles``: the image, without
+        loss; its samples are held in memory until the end.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    own = header if isinstance(header, FitsHeader) else None
+    if dtype is None:
+        if own is None:
+            raise ValueError("only FITS headers tell how to store samples")
+        scaling = own.scaling
+    else:
+        scaling = Scaling.storing(np.dtype(dtype))
+    axes = own.axes if own else shape[shape[0] == 1 :]
+    records = restored_records(own, scaling) if own else new_records(header, scaling, axes)
+    add_history(records, history)
+    kind = _Tiled if packing == "tiles" else _Plain
+    with ExitStack() as stack:
+        with writing(path):
+            if packing == "gzip":
+                file = stack.enter_context(RandomAccessFile.temporary(Path(path).parent))
+            else:
+                file = stack.enter_context(RandomAccessFile(path, "wb+"))
+            unit = kind(file, own, records, scaling, shape, axes)
+        stored = scaling.stored.newbyteorder(">")
+        target = ImageTarget(
+            path, shape, stored, unit.data, lambda _, planes: scaling.encode(planes)
+        )
+        yield target
+        target.check_complete()
+        with writing(path):
+            unit.finish()
+            if packing == "gzip":
+                _compress(file, path)
+            # Some systems tell only here that a disk is full.
+            file.close()
+
+
+class _Plain:
+    """A file whose image is stored row by row; it has its size from the start."""
+
+    def __init__(
+        self,
+        file: RandomAccessFile,
+        own: FitsHeader | None,
+        records: list[str],
+        scaling: Scaling,
+        shape: tuple[int, int, int],
+        axes: tuple[int, ...],
+    ) -> None:
+        self._file, self._records = file, records
+        text, size = _text(records), math.prod(shape) * scaling.stored.itemsize
+        self._start = _put(file, 0, own.before if own else None)
+        self.data = FileBytes(file, self._start + len(text), size)
+        stop = self._start + len(text) + padded(size)
+        file.allocate(stop)
+        file.write(self._start, text)
+        _put(file, stop, own.after if own else None)
+
+    def finish(self) -> None:
+        _bring_up_to_date(self._records, self.data)
+        self._file.write(self._start, _text(self._records))
+
+
+class _Tiled:
+    """A file whose image is compressed in tiles, from memory."""
+
+    def __init__(
+        self,
+        file: RandomAccessFile,
+        own: FitsHeader | None,
+        records: list[str],
+        scaling: Scaling,
+        shape: tuple[int, int, int],
+        axes: tuple[int, ...],
+    ) -> None:
+        self._file, self._own, self._records = file, own, records
+        self._scaling, self._axes = scaling, axes
+        self._stored = np.empty(shape, scaling.stored.newbyteorder(">"))
+        self.data = HeldSink(self._stored)
+
+    def finish(self) -> None:
+        before = self._own.before if self._own else None
+        place = _put(self._file, 0, before or _empty_primary())
+        samples = self._stored.astype(self._scaling.stored)
+        unit = _tiled(samples.reshape(self._axes), self._records, self._scaling)
+        place = _put(self._file, place, unit)
+        _put(self._file, place, self._own.after if self._own else None)
+
+
+def _empty_primary() -> bytes:
+    from astropy.io import fits
+
+    return _text(records_of(fits.PrimaryHDU().header))
+
+
+def _tiled(samples: np.ndarray, records: Sequence[str], scaling: Scaling) -> bytes:
+    """The unit of an image in compressed tiles, without loss."""
+    from astropy.io import fits
+
+    unsigned = scaling.dtype.kind == "u"
+    data = scaling.decode(samples) if unsigned else samples
+    # RICE would round floats.
+    codec, exact = ("GZIP_2", 0) if data.dtype.kind == "f" else ("RICE_1", None)
+    with ignored_warnings():
+        cards = fits.Header.fromstring("".join(records))
+        unit = fits.CompImageHDU(data, cards, compression_type=codec, quantize_level=exact)
+        if not unsigned:
+            # They are taken away from a header that comes with data.
+            for name in ("BZERO", "BSCALE", "BLANK"):
+                if name in cards:
+                    unit.header[name] = cards[name]
+        for name in ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT"):
+            if name in cards and name in unit.header:
+                unit.header.comments[name] = cards.comments[name]
+        units, stored = fits.HDUList([fits.PrimaryHDU(), unit]), io.BytesIO()
+        units.writeto(stored, output_verify="ignore", checksum="CHECKSUM" in cards)
+    return stored.getvalue()[len(_empty_primary()) :]
+
+
+def _text(records: Sequence[str]) -> bytes:
+    text = "".join([*records, "END"])
+    return text.ljust(padded(len(text))).encode("latin-1")
+
+
+def _put(file: RandomAccessFile, place: int, what: bytes | Block | None) -> int:
+    """Write bytes, and return where they end."""
+    if what is None:
+        return place
+    if isinstance(what, bytes):
+        file.write(place, what)
+        return place + len(what)
+    for at in range(0, what.size, _PIECE):
+        piece = np.empty(min(_PIECE, what.size - at), np.uint8)
+        what.read_into(at, piece)
+        file.write(place + at, piece.data)
+    return place + what.size
+
+
+def _bring_up_to_date(records: list[str], data: Block) -> None:
+    """Give the checksums, if there are any, their values of now."""
+    told = {record[:8].rstrip() for record in records} & {"DATASUM", "CHECKSUM"}
+    if not told:
+        return
+    total = 0
+    for at in range(0, data.size, _PIECE):
+        piece = np.empty(min(_PIECE, data.size - at), np.uint8)
+        data.read_into(at, piece)
+        total = checksum.add(total, np.pad(piece, (0, -piece.size % 4)))
+    if "DATASUM" in told:
+        set_text(records, "DATASUM", str(total))
+    if "CHECKSUM" in told:
+        set_text(records, "CHECKSUM", checksum.EMPTY)
+        whole = checksum.add(total, np.frombuffer(_text(records), np.uint8))
+        set_text(records, "CHECKSUM", checksum.spelled(whole))
+
+
+def _compress(file: RandomAccessFile, path: PathLike) -> None:
+    size, at = file.size(), 0
+    with (
+        open(path, "wb") as stored,
+        gzip.GzipFile("", "wb", _GZIP_LEVEL, stored, mtime=0) as packed,
+    ):
+        while at < size:
+            piece = np.empty(min(_PIECE, size - at), np.uint8)
+            file.read_into(at, piece)
+            packed.write(piece.data)
+            at += piece.size

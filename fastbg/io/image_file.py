@@ -1,0 +1,170 @@
+"""An image in a file of any format: rows are read when they are asked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .blocks import PackedBytes
+from .keywords import Header
+from .random_access import RandomAccessFile
+from .samples import Samples
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """The first image of a file, which stays open; a context manager.
+
+    Attributes
+    ----------
+    bounds : (float, float) or None
+        The values of black and white, where the file tells; None means 0 and 1 for floats, and
+        the range of their type for integers.
+    header : Header
+        What an output in the same format carries over.
+    warnings : tuple of str
+        One line for each thing that was not understood or cannot be carried over.
+    cfa : str or None
+        The colours of the 2 x 2 pixels of a colour filter array, row by row, like RGGB.
+    """
+
+    bounds: tuple[float, float] | None
+    header: Header
+    warnings: tuple[str, ...]
+    cfa: str | None
+    _path: PathLike
+    _file: RandomAccessFile
+    _samples: Samples
+
+    def __enter__(self) -> ImageFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width: K, H, W."""
+        return self._samples.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples, in native byte order."""
+        return self._samples.dtype
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of samples in memory once rows are read: 0 where they come from the file."""
+        return self._samples.block.held
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of a compressed image in the file, which :meth:`load` needs in memory too."""
+        block = self._samples.block
+        return block.stored if isinstance(block, PackedBytes) else 0
+
+    def load(self) -> None:
+        """Decompress a compressed image now, instead of when rows are first read.
+
+        Raises
+        ------
+        InputError
+            If it is damaged.
+        """
+        block = self._samples.block
+        if isinstance(block, PackedBytes):
+            with reading(self._path):
+                block.load()
+
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """Some rows of all channels, from any thread.
+
+        Parameters
+        ----------
+        rows : slice
+            Without a step; what lies beyond the image is left out.
+        out : ndarray, (K, >= n, W), of `dtype`, each plane contiguous, optional
+            Filled instead of new memory, whose first use often takes longer than the reading.
+
+        Returns
+        -------
+        ndarray, (K, n, W), of `dtype`
+            As stored, not scaled. A view on `out` if that is given.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read any more.
+        ValueError
+            For a step, or an `out` of another shape or type.
+        """
+        channels, height, width = self.shape
+        start, stop, step = rows.indices(height)
+        shape = (channels, max(stop - start, 0), width)
+        out = np.empty(shape, self.dtype) if out is None else out[:, : shape[1]]
+        fits = out.shape == shape and out.dtype == self.dtype and out[0].flags.c_contiguous
+        if step != 1 or not fits:
+            raise ValueError(f"{rows} does not fit into an array of {out.shape}, {out.dtype}")
+        with reading(self._path):
+            self._samples.read_into(start, out)
+        return out
+
+    def to_array(self) -> np.ndarray:
+        """All samples, (H, W, K), as a view on (K, H, W) in new memory."""
+        return np.moveaxis(self.read_rows(slice(None)), 0, 2)
+
+    def held(self, header: Header) -> ImageFile:
+        """The same with its samples in memory and another header, for when the file is closed."""
+        self.load()
+        with reading(self._path):
+            return replace(self, header=header, _samples=self._samples.held())
+
+
+def open_file(path: PathLike) -> RandomAccessFile:
+    """Open a regular file.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise InputError("is a directory: give a file")
+    if not stat.S_ISREG(mode):
+        # Opening a pipe would wait for ever, and what is in a file is not in reading order.
+        raise InputError("is not a regular file: save it to disk first")
+    return RandomAccessFile(path, "rb")
+
+
+@contextmanager
+def reading(path: PathLike) -> Iterator[None]:
+    """Name the file in errors."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{os.fspath(path)} {error}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{os.fspath(path)} does not exist: check the name") from error
+    except PermissionError as error:
+        raise InputError(
+            f"{os.fspath(path)} cannot be read (no permission): change its permissions"
+        ) from error
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{os.fspath(path)} cannot be read ({cause}): check the name and the disk"
+        ) from error

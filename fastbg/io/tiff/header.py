@@ -1,0 +1,64 @@
+"""What accompanies the pixels of a TIFF file, kept as the file has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..keywords import Keyword
+from ..samples import Samples
+
+HISTORY = 37395
+"""ImageHistory of TIFF/EP (ISO 12234-2): what has been done to the image."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag: its code, type and count, and its value as the file has it."""
+
+    code: int
+    dtype: int
+    count: int
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """The tags of the image, and how it is stored.
+
+    Attributes
+    ----------
+    tags : tuple of Tag
+        Those that do not tell of the storage.
+    byteorder : {"<", ">"}
+    big : bool
+        Whether it is a BigTIFF file.
+    dtype : dtype
+        Of the samples, in native byte order.
+    planar : bool
+        Whether it is stored plane by plane.
+    extra_kinds : tuple of int
+        What each further sample of a pixel is, as ExtraSamples has it.
+    extra : Samples or None
+        All samples, the extra ones last, where there are extra ones.
+    """
+
+    tags: tuple[Tag, ...]
+    byteorder: Literal["<", ">"]
+    big: bool
+    dtype: np.dtype[Any]
+    planar: bool
+    extra_kinds: tuple[int, ...]
+    extra: Samples | None
+
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        return ()
+
+    @property
+    def history(self) -> list[str]:
+        """What was done to the image before."""
+        raw = next((tag.raw for tag in self.tags if tag.code == HISTORY), b"")
+        return raw.rstrip(b"\0").decode("ascii", "replace").splitlines()

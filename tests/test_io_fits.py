@@ -1,0 +1,327 @@
+"""FITS files, judged by astropy."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from astropy.io import fits as astropy_fits
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastbg.errors import InputError
+from fastbg.io import fits
+from fastbg.io.fits import checksum
+from fastbg.io.fits.scaling import Scaling
+
+STORED = {
+    "uint8": (8, 0, 1),
+    "int8": (8, -128, 1),
+    "int16": (16, 0, 1),
+    "uint16": (16, 32768, 1),
+    "int32": (32, 0, 1),
+    "uint32": (32, 2**31, 1),
+    "float32": (-32, 0, 1),
+    "float64": (-64, 0, 1),
+    "scaled": (16, 1000.5, 0.25),
+    "scaled floats": (-32, 10, 2),
+}
+SHAPE = (3, 37, 29)
+
+
+def save(path, name, shape=SHAPE, header=None, blank=None, seed=0):
+    """Write raw samples with astropy; returns them as they are stored."""
+    bitpix, zero, scale = STORED[name]
+    dtype = {8: "u1", 16: "i2", 32: "i4", -32: "f4", -64: "f8"}[bitpix]
+    rng = np.random.default_rng(seed)
+    if bitpix > 0:
+        limits = np.iinfo(dtype)
+        raw = rng.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
+        raw.flat[:2] = limits.min, limits.max
+    else:
+        raw = rng.normal(size=shape).astype(dtype)
+    unit = astropy_fits.PrimaryHDU(raw, do_not_scale_image_data=True)
+    if (zero, scale) != (0, 1):
+        unit.header["BZERO"], unit.header["BSCALE"] = zero, scale
+    if blank is not None:
+        unit.header["BLANK"] = int(blank)
+    unit.header.update(header or {})
+    unit.writeto(path, output_verify="ignore")
+    return raw
+
+
+def same_again(path, output, packing="none"):
+    with fits.open_image(path) as image:
+        image.load()
+        target = fits.create(output, image.shape, dtype=None, header=image.header, packing=packing)
+        with target as rows:
+            for top in range(0, image.shape[1], 10):
+                band = slice(top, min(top + 10, image.shape[1]))
+                rows.write_rows(band, image.read_rows(band))
+
+
+@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("shape", [(37, 29), (1, 37, 29), SHAPE, (1, 1, 37, 29)])
+def test_samples_are_the_physical_numbers(tmp_path, name, shape):
+    save(tmp_path / "a.fits", name, shape)
+    with (
+        astropy_fits.open(tmp_path / "a.fits") as units,
+        fits.open_image(tmp_path / "a.fits") as image,
+    ):
+        truth = units[0].data
+        expected = truth.reshape(((1, *shape))[-3:])
+        planes = image.read_rows(slice(None))
+        assert planes.shape == expected.shape
+        np.testing.assert_allclose(planes.astype(float), expected.astype(float), rtol=1e-7)
+        if name in ("uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64"):
+            assert image.dtype == np.dtype(name)
+        parts = [image.read_rows(slice(top, top + 5)) for top in range(0, 37, 5)]
+        np.testing.assert_array_equal(np.concatenate(parts, axis=1), planes)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_the_same_samples_make_the_same_file(tmp_path, name):
+    save(tmp_path / "a.fits", name)
+    same_again(tmp_path / "a.fits", tmp_path / "b.fits")
+    assert (tmp_path / "b.fits").read_bytes() == (tmp_path / "a.fits").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["uint8", "int16", "uint16", "int32", "float32", "scaled"])
+def test_tiles_lose_nothing(tmp_path, name):
+    raw = save(tmp_path / "a.fits", name, header={"OBJECT": "M 94"})
+    same_again(tmp_path / "a.fits", tmp_path / "b.fits.fz", "tiles")
+    with astropy_fits.open(tmp_path / "b.fits.fz", do_not_scale_image_data=True) as units:
+        np.testing.assert_array_equal(units[1].data, raw)
+        assert units[1].header["OBJECT"] == "M 94"
+    with (
+        fits.open_image(tmp_path / "b.fits.fz") as image,
+        fits.open_image(tmp_path / "a.fits") as plain,
+    ):
+        np.testing.assert_array_equal(image.to_array(), plain.to_array())
+    same_again(tmp_path / "b.fits.fz", tmp_path / "c.fits")
+    with (
+        fits.open_image(tmp_path / "c.fits") as image,
+        fits.open_image(tmp_path / "a.fits") as plain,
+    ):
+        np.testing.assert_array_equal(image.to_array(), plain.to_array())
+
+
+def test_blank_samples_are_missing_and_stay_blank(tmp_path):
+    raw = save(tmp_path / "a.fits", "uint16", blank=-32768)
+    with fits.open_image(tmp_path / "a.fits") as image:
+        planes = image.read_rows(slice(None))
+    np.testing.assert_array_equal(np.isnan(planes), raw == -32768)
+    same_again(tmp_path / "a.fits", tmp_path / "b.fits")
+    assert (tmp_path / "b.fits").read_bytes() == (tmp_path / "a.fits").read_bytes()
+
+
+@given(
+    stored=st.sampled_from(["u1", "i2", "i4"]),
+    zero=st.sampled_from([0.0, -128.0, 32768.0, 2.0**31, 0.5, 1e4]),
+    scale=st.sampled_from([1.0, 0.001, -2.0, 3e5]),
+    blank=st.sampled_from([None, 0, 7]),
+    seed=st.integers(0, 99),
+)
+def test_decoding_and_encoding_are_inverse(stored, zero, scale, blank, seed):
+    scaling = Scaling(np.dtype(stored), zero, scale, blank)
+    limits = np.iinfo(stored)
+    raw = np.random.default_rng(seed).integers(limits.min, limits.max, 50, endpoint=True)
+    raw = raw.astype(stored)
+    raw[:2] = limits.min, limits.max
+    physical = scaling.decode(raw.copy())
+    assert physical.dtype == scaling.dtype
+    expected = zero + scale * raw.astype(float)
+    expected[raw == (np.inf if blank is None else blank)] = np.nan
+    np.testing.assert_allclose(physical.astype(float), expected)
+    np.testing.assert_array_equal(scaling.encode(physical), raw)
+
+
+@pytest.mark.filterwarnings("ignore:Unexpected extra padding")
+def test_the_first_image_is_found_and_the_rest_kept(tmp_path, rng):
+    table = astropy_fits.BinTableHDU.from_columns(
+        [astropy_fits.Column("x", "D", array=np.arange(5.0))], name="STARS"
+    )
+    images = [
+        astropy_fits.ImageHDU(rng.normal(size=(20, 30)).astype("f4"), name=name)
+        for name in ("SCI", "ERR")
+    ]
+    path, output = tmp_path / "a.fits", tmp_path / "b.fits"
+    units = [astropy_fits.PrimaryHDU(), table, *images]
+    astropy_fits.HDUList(units).writeto(path, checksum=True)
+    path.write_bytes(path.read_bytes() + b"\0" * 100)  # the standard allows it
+    with fits.open_image(path) as image:
+        assert image.shape == (1, 20, 30)
+        assert "only the first of 2 images" in image.warnings[0]
+        with fits.create(
+            output, image.shape, header=image.header, history=["one", "two"]
+        ) as target:
+            target.write_rows(slice(0, 20), image.read_rows(slice(None)) + 1)
+    with astropy_fits.open(output, checksum=True) as found:  # a warning here is an error
+        assert [unit.name for unit in found] == ["PRIMARY", "STARS", "SCI", "ERR"]
+        np.testing.assert_array_equal(found[1].data["x"], np.arange(5.0))
+        np.testing.assert_array_equal(found["ERR"].data, images[1].data)
+        np.testing.assert_allclose(found["SCI"].data, images[0].data + 1, rtol=1e-6)
+        assert list(found["SCI"].header["HISTORY"]) == ["one", "two"]
+    assert output.read_bytes().endswith(b"\0" * 100)
+
+
+@given(st.binary(max_size=4000))
+def test_checksums_are_those_of_astropy(data):
+    data = data + bytes(-len(data) % 2880)
+    unit = astropy_fits.PrimaryHDU(np.frombuffer(data, "u1"))
+    unit.add_checksum()
+    total = checksum.add(0, np.frombuffer(data, np.uint8))
+    assert unit.header["DATASUM"] == str(total)
+    records = unit.header.tostring().replace(unit.header["CHECKSUM"], checksum.EMPTY)
+    whole = checksum.add(total, np.frombuffer(records.encode(), np.uint8))
+    assert checksum.spelled(whole) == unit.header["CHECKSUM"]
+    final = records.replace(checksum.EMPTY, checksum.spelled(whole)).encode()
+    assert checksum.add(total, np.frombuffer(final, np.uint8)) == 0xFFFFFFFF
+
+
+def test_cards_that_break_the_rules_pass_through(tmp_path):
+    save(tmp_path / "a.fits", "float32")
+    raw = bytearray((tmp_path / "a.fits").read_bytes())
+    at = raw.index(b"END" + b" " * 77)
+    odd = [
+        b"ODD     = 1.800e-05 / no E",
+        b"lower   = 'x'",
+        b"LATIN   = 'M\xfcller'",
+        b"NOVALUE",
+        b"HIERARCH ESO DET X=1.0e3",
+        b"TWICE   = 1",
+        b"TWICE   = 2",
+    ]
+    raw[at:2880] = b"".join(line.ljust(80) for line in [*odd, b"END"]).ljust(2880 - at)
+    (tmp_path / "a.fits").write_bytes(raw)
+    same_again(tmp_path / "a.fits", tmp_path / "b.fits")
+    assert (tmp_path / "b.fits").read_bytes() == bytes(raw)
+    with fits.open_image(tmp_path / "a.fits") as image:
+        assert [item.value for item in image.header.keywords if item.name == "TWICE"] == ["1", "2"]
+        with fits.create(
+            tmp_path / "c.fits", image.shape, dtype="f8", header=image.header
+        ) as target:
+            target.write_rows(slice(0, 37), image.read_rows(slice(None)))
+    written = (tmp_path / "c.fits").read_bytes()
+    assert all(line.ljust(80) in written for line in odd)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "pattern"),
+    [
+        ({"BAYERPAT": "RGGB"}, "RGGB"),
+        ({"BAYERPAT": "GRBG", "XBAYROFF": 1}, "RGGB"),
+        ({"BAYERPAT": "RGGB", "YBAYROFF": 1}, "GBRG"),
+        ({"BAYERPAT": "RGGB", "ROWORDER": "BOTTOM-UP"}, "GBRG"),
+        ({"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN"}, "RGGB"),
+        ({"COLORTYP": "BGGR"}, "BGGR"),
+        ({}, None),
+    ],
+)
+def test_filter_arrays_are_recognised(tmp_path, keywords, pattern):
+    save(tmp_path / "a.fits", "uint16", (20, 30), keywords)
+    with fits.open_image(tmp_path / "a.fits") as image:
+        assert image.cfa == pattern
+    save(tmp_path / "rgb.fits", "uint16", (3, 20, 30), keywords)
+    with fits.open_image(tmp_path / "rgb.fits") as image:
+        assert image.cfa is None
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (np.linspace(0, 1, 100), 1),
+        (np.linspace(-0.01, 1.3, 100), 1),
+        (np.linspace(0, 40000, 100), 65535),
+        (np.linspace(-100, 70000, 100), 65535),
+        (np.linspace(0, 1e-15, 100), 1e-15),
+        (np.zeros(100), 1),
+    ],
+)
+def test_the_white_of_floats_is_guessed(tmp_path, values, white):
+    astropy_fits.PrimaryHDU(values.reshape(2, 50).astype("f8")).writeto(tmp_path / "a.fits")
+    with fits.open_image(tmp_path / "a.fits") as image:
+        brightest = image.read_rows(slice(0, 1)).max()
+        expected = white if white in (1, 65535) else brightest
+        assert image.bounds[1] == pytest.approx(expected)
+
+
+def damaged(change):
+    def make(path):
+        save(path, "float32")
+        path.write_bytes(change(path.read_bytes()))
+
+    return make
+
+
+REFUSED = {
+    "is truncated:": damaged(lambda raw: raw[:4000]),
+    "truncated inside a header": damaged(lambda raw: raw[:300]),
+    "without end": damaged(lambda raw: raw[:80] + b" " * 30_000_000),
+    "impossible BITPIX": damaged(
+        lambda raw: raw.replace(
+            b"BITPIX  =                  -32", b"BITPIX  =                    7"
+        )
+    ),
+    "impossible NAXIS1": damaged(
+        lambda raw: raw.replace(
+            b"NAXIS1  =                   29", b"NAXIS1  =                  -29"
+        )
+    ),
+    "holds no image": lambda path: astropy_fits.PrimaryHDU().writeto(path),
+    "only 2-D images": lambda path: astropy_fits.PrimaryHDU(np.zeros((2, 3, 4, 5))).writeto(path),
+}
+
+
+@pytest.mark.parametrize("cause", REFUSED)
+def test_damaged_files_are_refused_in_one_line(tmp_path, cause):
+    path = tmp_path / "bad.fits"
+    REFUSED[cause](path)
+    with pytest.raises(InputError, match=cause) as caught:
+        fits.open_image(path)
+    assert str(caught.value).startswith(f"{path} ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_huge_claim_takes_no_memory(tmp_path):
+    path = tmp_path / "huge.fits"
+    save(path, "float32")
+    size = b"NAXIS1  =                   29"
+    path.write_bytes(path.read_bytes().replace(size, b"NAXIS1  =         999999999999"))
+    with pytest.raises(InputError, match="truncated"):
+        fits.open_image(path)
+
+
+def test_threads_may_write_in_any_order(tmp_path, rng):
+    from concurrent.futures import ThreadPoolExecutor
+
+    planes = rng.normal(size=(3, 64, 40)).astype("f4")
+    for packing in ("none", "gzip", "tiles"):
+        path = tmp_path / f"{packing}.fits"
+        with (
+            fits.create(path, planes.shape, packing=packing) as target,
+            ThreadPoolExecutor(4) as pool,
+        ):
+            rows = [slice(top, top + 4) for top in rng.permutation(range(0, 64, 4))]
+            list(pool.map(lambda part: target.write_rows(part, planes[:, part]), rows))
+        with fits.open_image(path) as image:
+            np.testing.assert_array_equal(image.read_rows(slice(None)), planes)
+
+
+def test_missing_rows_are_noticed(tmp_path):
+    with (
+        pytest.raises(ValueError, match="3 rows"),
+        fits.create(tmp_path / "a.fits", (1, 10, 10)) as target,
+    ):
+        target.write_rows(slice(0, 7), np.zeros((1, 7, 10), "f4"))
+
+
+def test_many_shapes(tmp_path, rng):
+    for number, (channels, height, width) in enumerate(itertools.product((1, 3), (1, 7), (1, 33))):
+        planes = rng.normal(size=(channels, height, width)).astype("f4")
+        path = tmp_path / f"{number}.fits"
+        with fits.create(path, planes.shape) as target:
+            target.write_rows(slice(0, height), planes)
+        with astropy_fits.open(path) as units:
+            np.testing.assert_array_equal(units[0].data.reshape(planes.shape), planes)
