@@ -50,6 +50,7 @@ from .backends.base import load
 from .config import Settings
 from .fit import Fit
 from .progress import Stages
+from .replay import HISTORY_WIDTH, to_history
 
 if TYPE_CHECKING:
     from .image import Image
@@ -59,8 +60,8 @@ if TYPE_CHECKING:
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a warning."""
 
-HISTORY_WIDTH = 70
-"""Characters of a FITS HISTORY card."""
+APPLIED = ("pedestal", "mode", "sample_format", "backend", "threads")
+"""The settings that count where a model is applied."""
 
 
 def version() -> str:
@@ -204,18 +205,16 @@ def _share(count: int, samples: int) -> str:
 
 def history(report: Mapping[str, Any]) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
-    settings = " ".join(f"{name}={value}" for name, value in report["settings"].items())
+    settings = report["settings"]
     if fit := report.get("fit"):
         what = f"{fit['control_points']} control points, loss {fit['loss']:.4f}"
     else:
         model = report["model"]
         scale = " ".join(f"{factor:.4g}" for factor in model["scale"])
         what = f"of the model {model['file'] or 'given'}, scaled by {scale}"
+        settings = {name: settings[name] for name in APPLIED}
     text = f"fastbg {report['fastbg']}: background removed, {what}"
-    return [
-        *textwrap.wrap(text, HISTORY_WIDTH),
-        *textwrap.wrap(f"fastbg settings: {settings}", HISTORY_WIDTH),
-    ]
+    return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(settings)]
 
 
 def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:
