@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .files import process_file as process_file
     from .model import BackgroundModel as BackgroundModel
     from .pipeline import remove_background as remove_background
+    from .presets import load_preset as load_preset
     from .progress import Progress as Progress
     from .result import ArrayResult as ArrayResult
     from .result import Result as Result
@@ -38,6 +39,7 @@ _HOMES = {
     "files": ["apply_model", "fit_file", "preview_file", "process_file"],
     "model": ["BackgroundModel"],
     "pipeline": ["remove_background"],
+    "presets": ["load_preset"],
     "progress": ["Progress"],
     "result": ["ArrayResult", "Result"],
 }

@@ -103,6 +103,7 @@ class Settings:
         high = _number("upper threshold", self.threshold_max)
         if not low < high:
             raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
+        _one_of("choice to invert the mask", self.invert_mask, (False, True))
         if not _number("feathering", self.feather) >= 0:
             raise SettingsError(f"the feathering must be at least 0 pixels, not {self.feather:g}")
         _one_of("cfa", self.cfa, ("auto", "off"))

@@ -25,6 +25,7 @@ IMPOSSIBLE = [
     ({"threshold_min": 0.9, "threshold_max": 0.1}, "lower threshold"),
     ({"threshold_min": math.nan}, "threshold"),
     ({"threshold_max": math.nan}, "threshold"),
+    ({"invert_mask": "yes"}, "choice to invert the mask must be False or True, not yes"),
     ({"initializer": "hexagons"}, "initializer must be random or grid"),
     ({"epochs": 0}, "number of epochs"),
     ({"epochs": 10.5}, "number of epochs"),
