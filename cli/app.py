@@ -11,6 +11,7 @@ from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
 from .fit import fit
+from .presets import presets
 from .preview import preview
 from .run import run
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, preview, fit, apply, demo, doctor):
+for command in (run, preview, fit, apply, presets, demo, doctor):
     app.command()(command)
 
 

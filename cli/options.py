@@ -24,7 +24,7 @@ _PANELS = (None, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 """In the order of --help; arguments have none."""
 
 
-def option(panel: str, *names: str, help: str, **more: Any) -> Any:
+def option(panel: str | None, *names: str, help: str, **more: Any) -> Any:
     """An option in a panel of --help."""
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
@@ -50,6 +50,16 @@ Input = Annotated[
         metavar="INPUT",
         help="A linear image, XISF, FITS or TIFF: mono, RGB or undebayered.",
         show_default=False,
+    ),
+]
+Preset = Annotated[
+    str | None,
+    option(
+        None,
+        "--preset",
+        metavar="NAME|FILE",
+        help="Settings by name (see fastbg presets), or from a TOML file, a JSON report, or an "
+        "image that fastbg wrote. Options that are given win.",
     ),
 ]
 Masks = Annotated[
@@ -154,7 +164,9 @@ _SETTINGS: dict[str, Any] = {
         metavar="VALUE",
         help="Ignore what is brighter in the stretched image (0..1).",
     ),
-    "invert_mask": option(MASK, "--invert-mask", help="Take black as sky in the mask file."),
+    "invert_mask": option(
+        MASK, "--invert-mask/--no-invert-mask", help="Take black as sky in the mask files."
+    ),
     "feather": _number(
         MASK,
         "--feather",
@@ -226,10 +238,13 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def with_settings(*panels: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(
+    *panels: str, made: Callable[..., Any] = Settings
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these panels in the place of its parameter ``settings``.
 
-    The command is called with the `Settings` that they make; other settings keep their defaults.
+    The command is called with what is ``made`` of those that were given on the command line, and of
+    the whole preset, also of its settings that have no option there; others keep their defaults.
     """
     chosen = {
         field.name: inspect.Parameter(
@@ -242,26 +257,37 @@ def with_settings(*panels: str) -> Callable[[Callable[..., None]], Callable[...,
         for field in fields(Settings)
         if field.name == name and _SETTINGS[name].rich_help_panel in panels
     }
+    keyword = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
+    preset = keyword("preset", default=None, annotation=Preset)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(command, eval_str=True).parameters.values():
             is_settings = parameter.name == "settings"
-            parameters += chosen.values() if is_settings else [parameter]
+            parameters += (preset, *chosen.values()) if is_settings else [parameter]
         parameters.sort(key=lambda p: _PANELS.index(p.annotation.__metadata__[0].rich_help_panel))
+        parameters.append(keyword("context", annotation=typer.Context))
 
         @wraps(command)
-        def wrapper(**values: Any) -> None:
-            settings = {name: values.pop(name) for name in chosen}
-            if "pedestal" in settings:
-                settings["pedestal"] = _pedestal(settings["pedestal"])
-            command(**values, settings=Settings(**settings))
+        def wrapper(context: typer.Context, preset: str | None, **values: Any) -> None:
+            options = {} if preset is None else _of_preset(preset)
+            for name in chosen:
+                value = values.pop(name)
+                if context.get_parameter_source(name).name != "DEFAULT":  # type: ignore[union-attr]
+                    options[name] = _pedestal(value) if name == "pedestal" else value
+            command(**values, settings=made(**options))
 
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
+
+
+def _of_preset(preset: str) -> dict[str, Any]:
+    from ..presets import find, read
+
+    return read(find(preset)).options
 
 
 def _pedestal(text: str) -> str | float:

@@ -42,7 +42,8 @@ def run(
             "-o",
             "--output",
             metavar="FILE",
-            help="The corrected image, instead of OUTPUT_DIR/<input>_bgSubtracted; its suffix tells the format.",
+            help="The corrected image, instead of OUTPUT_DIR/<input>_bgSubtracted; its suffix "
+            "tells the format.",
         ),
     ] = None,
     model_output: Annotated[

@@ -337,7 +337,7 @@ def test_doctor_asks_nvidia_smi(
 
 
 def test_help_waits_for_nothing_heavy() -> None:
-    heavy = ["scipy", "xisf", "PIL", "rich.progress", "fastbg.pipeline"]
+    heavy = ["scipy", "xisf", "PIL", "tomllib", "rich.progress", "fastbg.pipeline"]
     code = f"import sys, fastbg.cli; print([m for m in {heavy} if m in sys.modules])"
     job = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True

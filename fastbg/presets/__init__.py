@@ -185,9 +185,9 @@ def _report(path: Path) -> dict[str, Any]:
 
 
 def _image(path: Path) -> dict[str, Any]:
-    from ..io import xisf
+    from ..io import formats
 
-    with xisf.open_image(path) as image:
+    with formats.open_image(path) as image:
         lines = [line.comment for line in image.header.keywords if line.name == "HISTORY"]
     try:
         options = from_history(lines)

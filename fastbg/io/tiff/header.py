@@ -55,7 +55,8 @@ class TiffHeader:
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
-        return ()
+        """The history alone: TIFF has no keywords."""
+        return tuple(Keyword("HISTORY", "", line) for line in self.history)
 
     @property
     def history(self) -> list[str]:
