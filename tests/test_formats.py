@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits as astropy_fits
 from typer.testing import CliRunner
 
-from fastbg import apply_model, fit_file, process_file
+from fastbg import Settings, apply_model, fit_file, load_preset, process_file
 from fastbg.cli.app import app
 from fastbg.errors import InputError, OutputError
 from fastbg.io import formats, xisf
@@ -275,6 +275,17 @@ def test_siril_opens_the_outputs(tmp_path, sky, suffix):
     np.testing.assert_allclose(
         np.sort(pixels(again), axis=None), np.sort(pixels(tmp_path / f"out.{suffix}"), axis=None)
     )
+
+
+@pytest.mark.parametrize("suffix", ["fits", "fits.fz", "tif", "xisf"])
+def test_a_job_is_replayed_from_its_output(tmp_path, sky, suffix):
+    output = tmp_path / f"out.{suffix}"
+    options = OPTIONS | {"quantile": 0.9321234567891, "pedestal": "neutral", "feather": 3.5}
+    first = process_file(sky, output=output, model_output=tmp_path / "m.fits", **options)
+    settings = load_preset(output)
+    assert settings == Settings(**options)
+    again = process_file(sky, output_dir=tmp_path / "again", settings=settings)
+    np.testing.assert_array_equal(again.losses, first.losses)
 
 
 def test_fit_and_apply_across_formats(tmp_path, sky):

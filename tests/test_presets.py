@@ -186,7 +186,7 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
-    assert Settings(**found) == Settings(pedestal="ancestor")
+    assert Settings(**found) == Settings(pedestal="ancestor", cfa="off")
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads"}
 
 
@@ -373,8 +373,8 @@ def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Pat
         ("a.json", b'{"settings": 3}', "a.json: not the report of a job"),
         ("a.json", b'{"settings": {"order": "2"}}', "a.json: order must be a whole number"),
         ("a.xisf", None, "a.xisf does not exist"),
-        ("a.xisf", b"order = 2", "a.xisf is not an XISF file"),
-        ("./stack", b"order = 2", "stack is not an XISF file"),
+        ("a.xisf", b"order = 2", "a.xisf is not an XISF, FITS or TIFF file"),
+        ("./stack", b"order = 2", "stack is not an XISF, FITS or TIFF file"),
         (".", None, "directory"),
         ("", None, "directory"),
     ],
@@ -405,5 +405,5 @@ def test_an_image_without_a_whole_job_is_refused(history: list[str], cause: str)
 
 def test_a_path_is_never_a_name() -> None:
     preset("order = 3", "stack")
-    with pytest.raises(SettingsError, match="stack is not an XISF file"):
+    with pytest.raises(SettingsError, match="stack is not an XISF, FITS or TIFF file"):
         load_preset(Path("stack"))
