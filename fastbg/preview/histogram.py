@@ -86,7 +86,7 @@ def draw(
     page.pen.rectangle((plot.left, top, right - 1, plot.bottom), PANEL)
     _draw_counts(page, plot, samples)
     _draw_marks(page, plot, marks)
-    for tick in _ticks(plot.low, plot.high):
+    for tick in ticks(plot.low, plot.high):
         x = plot.across(tick)
         page.pen.line((x, plot.bottom, x, plot.bottom + 6), MUTED)
         if plot.left + 20 < x < right - 20:
@@ -180,10 +180,10 @@ def _draw_table(page: Page, edges: tuple[int, int, int], top: int, marks: list[M
         page.text((left + 16, y), name, 17, colour)
 
 
-def _ticks(low: float, high: float) -> np.ndarray:
+def ticks(low: float, high: float) -> np.ndarray:
     """Round values between the two, about six."""
     rough = (high - low) / 6
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * min((1, 2, 5, 10), key=lambda n: abs(n * power - rough))
-    ticks: np.ndarray = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
-    return ticks
+    values: np.ndarray = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
+    return values

@@ -166,9 +166,16 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(tinted + 0.5, np.uint8)
 
 
-def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
-    """The valid samples of each channel in every nth row and column, with n before them."""
+def thinned(image: Image) -> tuple[int, np.ndarray]:
+    """Every nth row and column, (K, h, w), float32, NaN where missing; with n before them."""
     step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
     tops = range(0, image.shape[0], step)
-    rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
-    return step, [plane[is_valid(plane)] for plane in np.stack(rows, axis=1)]
+    rows = [image.rows(slice(top, top + 1))[:, 0, ::step] for top in tops]
+    planes = np.stack(rows, axis=1)
+    return step, np.where(is_valid(planes), planes, np.float32(np.nan))
+
+
+def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
+    """The valid samples of each channel in every nth row and column, with n before them."""
+    step, planes = thinned(image)
+    return step, [plane[np.isfinite(plane)] for plane in planes]
