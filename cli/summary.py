@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from ..report import to_json
 
 _LABEL_WIDTH = 15
 
@@ -30,7 +30,7 @@ def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
 
 def print_json(report: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print strict JSON: what is not a finite number is null."""
-    print(json.dumps(_finite(report), allow_nan=False, indent=2))
+    print(to_json(report))
 
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
@@ -70,11 +70,3 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -29,7 +29,7 @@
     Samples ``missing`` in the input, ``held`` at the ends of the stretch in the model, and
     ``below_0`` and ``above_1`` in the corrected image.
 ``seconds``
-    By stage, and ``total``.
+    By stage, and ``total``; with a report for a browser, without putting the outputs in place.
 ``peak_memory_bytes``
     Of the process so far; null where the system does not tell.
 ``warnings``
@@ -38,9 +38,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -250,3 +252,18 @@ def finish(
     report["warnings"] = [*warnings, *report["warnings"]]
     report["seconds"] = {**stages.seconds, "total": sum(stages.seconds.values())}
     report["peak_memory_bytes"] = peak_memory_bytes()
+
+
+def to_json(report: Mapping[str, Any] | Sequence[Any], indent: int | None = 2) -> str:
+    """Strict JSON: what is not a finite number is null."""
+    return json.dumps(_plain(report), allow_nan=False, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
