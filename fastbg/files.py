@@ -22,6 +22,7 @@ from .config import Settings
 from .correction import Correction
 from .errors import InputError
 from .fit import starting_points
+from .io import formats
 from .level import match_level
 from .memory import Job
 from .model import BackgroundModel
@@ -44,6 +45,7 @@ def process_file(
     output_dir: str | Path = ".",
     mask: Masks = None,
     preview: str | Path | None = None,
+    report_dir: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: int | None = None,
@@ -68,6 +70,9 @@ def process_file(
         Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product.
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
+    report_dir : path, optional
+        Also write ``<stem>_report.html``, a page for a browser that needs no network, and the
+        report as ``<stem>_report.json`` into this folder.
     compress : bool
         Write with lz4hc and byte shuffling. Needs memory for both outputs.
     overwrite : bool
@@ -90,28 +95,41 @@ def process_file(
     }
     if preview:
         targets["preview"] = preview
+    if report_dir:
+        stem = Path(report_dir) / formats.split_suffix(path)[0]
+        targets |= {"report": f"{stem}_report.html", "report_json": f"{stem}_report.json"}
     outputs = Outputs(targets, overwrite=overwrite, compress=compress)
     _refuse_early(path, mask, outputs, settings)
 
     stages = Stages(progress)
     with ExitStack() as files:
-        job = partial(
-            Job, settings=settings, preview=preview is not None, compress=outputs.hold_images
-        )
+        draws = bool(preview or report_dir)
+        job = partial(Job, settings=settings, preview=draws, compress=outputs.hold_images)
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
         result = descend(prepared, settings, stages)
         # The down-scaled image grows with the file, and the rest needs the memory.
-        image, drawn = prepared.image, prepared if preview else None
+        image, drawn = prepared.image, prepared if draws else None
         del prepared
         correction = plan(image, result.model, result.report, settings, stages, result.fit.levels)
         outputs.stage(files)
-        _write(outputs, source, result.model, correction, result.report, settings, stages, files)
+        written = files.enter_context(ExitStack())
+        _write(outputs, source, result.model, correction, result.report, settings, stages, written)
+        if drawn and report_dir:
+            from . import html
+
+            with stages.stage("report"):
+                findings = html.examine(drawn.problem, result.spline, correction, settings)
         with stages.stage("write"):
-            if drawn:
+            if drawn and preview:
                 picture = _draw(path, drawn, settings, result, correction)
                 picture.save(outputs.parts["preview"], format="png")
-            files.close()
-    _finish(result.report, stages, path, source, outputs)
+            # The report tells of everything but of putting it in place.
+            (written if report_dir else files).close()
+        _finish(result.report, stages, path, source, outputs)
+        if report_dir:
+            html.write(
+                result.report, findings, outputs.parts["report"], outputs.parts["report_json"]
+            )
     return result
 
 

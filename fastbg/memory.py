@@ -13,7 +13,7 @@ LIBRARIES = 100_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 PAGE = 180_000_000
-"""Bytes for drawing a preview and for the library that draws it; measured."""
+"""Bytes for drawing a preview or a report and for the library that draws it; measured."""
 
 CHUNKS = 256
 """Gradients that the C evaluator keeps before it adds them up: FBG_MAX_CHUNKS."""
@@ -33,7 +33,7 @@ class Job:
         Whether the samples need no conversion.
     settings : Settings
     preview, compress : bool
-        Whether a preview is drawn; whether outputs are compressed.
+        Whether a preview or a report is drawn; whether outputs are compressed.
     """
 
     shape: tuple[int, int, int]
@@ -85,7 +85,7 @@ class Job:
         coarser = replace(settings, downscaling_factor=2 * settings.downscaling_factor)
         cures = {
             "leave compressing out": replace(self, compress=False),
-            "leave the preview out": replace(self, preview=False),
+            "leave the preview and the report out": replace(self, preview=False),
             "use 1 thread": replace(self, settings=replace(settings, threads=1)),
             f"use a downscaling factor of {coarser.downscaling_factor}": replace(
                 self, settings=coarser

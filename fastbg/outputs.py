@@ -15,7 +15,7 @@ from .io.target import ImageTarget
 from .pipeline import Store
 from .sample_format import SampleFormat
 
-_NO_IMAGES = {"preview": ".png", "model": ".json"}
+_NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}
 """Outputs that are no images, and how they end."""
 
 
@@ -31,7 +31,8 @@ class Outputs:
     Parameters
     ----------
     targets : mapping of str to path
-        ``corrected`` and ``background``, which are images, ``preview`` and ``model``.
+        ``corrected`` and ``background``, which are images, ``preview``, ``model``, ``report`` and
+        ``report_json``.
     overwrite : bool
     compress : bool, optional
         Compress the images, where their names do not tell.

@@ -97,7 +97,7 @@ def test_the_estimate_grows_with_what_takes_memory():
     ("job", "limit", "cure"),
     [
         (replace(JOB, compress=True), 200e6, "leave compressing out"),
-        (replace(JOB, preview=True), 200e6, "leave the preview out"),
+        (replace(JOB, preview=True), 200e6, "leave the preview and the report out"),
         (replace(JOB, settings=Settings(threads=64)), 300e6, "use 1 thread"),
         (
             replace(JOB, settings=Settings(threads=1, downscaling_factor=1)),

@@ -1,0 +1,53 @@
+"""What the page shows beyond the report: measured on the images while they can still be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends.base import choose
+from ..config import Settings
+from ..correction import Correction
+from ..loss import Problem
+from ..preview.pictures import thinned
+from ..spline import Spline
+from . import histograms, noise, residual, views
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Pictures and measurements of a finished fit; none is larger than a screen."""
+
+    views: views.Views
+    residual: residual.Residual
+    noise: noise.Noise
+    histograms: histograms.Histograms
+
+
+def examine(
+    problem: Problem, spline: Spline, correction: Correction, settings: Settings
+) -> Findings:
+    """Read the images once more, in bands, and keep what the page shows.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was fitted.
+    spline : Spline
+        The fit, stretched.
+    correction : Correction
+    settings : Settings
+    """
+    shape, factor = correction.image.shape, settings.downscaling_factor
+    step, before = thinned(correction.image)
+    _, after = thinned(correction.corrected())
+    # Of the blocks of pixels that the fit has weighed.
+    y, x = (np.arange(0, size, step) // factor for size in shape)
+    used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
+    return Findings(
+        views.look(correction),
+        residual.measure(problem, spline, choose(settings.backend)[1]),
+        noise.measure(np.where(used, after, np.nan), shape),
+        histograms.measure(before, after, step),
+    )
