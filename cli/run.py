@@ -64,6 +64,15 @@ def run(
             help="Also draw the fit: before, model and after.",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--report",
+            metavar="FOLDER",
+            help="Also write <input>_report.html, for a browser, and <input>_report.json into it.",
+        ),
+    ] = None,
     preview: Annotated[
         bool,
         option(
@@ -86,13 +95,14 @@ def run(
     from .progress import display
     from .summary import tell
 
-    if preview and (output or model_output):
+    if preview and (output or model_output or report):
         raise SettingsError(
-            "-p writes only a preview: leave out -o and --model-output, or use --preview-output"
+            "-p writes only a preview: leave out -o, --model-output and --report, or use "
+            "--preview-output"
         )
     with display(quiet=quiet, as_json=as_json) as progress:
         if preview:
-            report = preview_file(
+            told = preview_file(
                 input,
                 preview_output or output_dir / f"{input.stem}_preview.png",
                 mask=mask,
@@ -102,17 +112,18 @@ def run(
                 progress=progress,
             )
         else:
-            report = process_file(
+            told = process_file(
                 input,
                 output=output,
                 model_output=model_output,
                 output_dir=output_dir,
                 mask=mask,
                 preview=preview_output,
+                report_dir=report,
                 compress=compress,
                 overwrite=overwrite,
                 max_memory=max_memory,
                 settings=settings,
                 progress=progress,
             ).report
-    tell(report, quiet=quiet, as_json=as_json)
+    tell(told, quiet=quiet, as_json=as_json)
