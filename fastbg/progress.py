@@ -17,7 +17,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        "read", "prepare", "fit", "render", "correct" or "write".
+        "read", "prepare", "fit", "render", "correct", "report" or "write".
     done, total : int
         Units of this stage: iterations of the fit, rows of the image.
     loss : float or None
