@@ -13,6 +13,7 @@ from .options import (
     OUTPUT,
     RUNNING,
     Compress,
+    Events,
     Json,
     MaxMemory,
     Overwrite,
@@ -58,20 +59,22 @@ def apply(
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
+    events: Events = False,
     quiet: Quiet = False,
 ) -> None:
     """Take a fitted background out of files. What fails is told, and the rest is done."""
     from ..files import apply_model
     from ..model import BackgroundModel
-    from .errors import refused
+    from .errors import REFUSED, refused
+    from .events import emit
     from .progress import display
     from .summary import print_json, tell
 
     BackgroundModel.load(model)  # told once, not for each file
-    reports, failed = [], False
+    reports, failed = [], 0
     for path in inputs:
         try:
-            with display(quiet=quiet, as_json=as_json) as progress:
+            with display(quiet=quiet, as_json=as_json, events=events, input=str(path)) as progress:
                 report = apply_model(
                     model,
                     path,
@@ -86,11 +89,19 @@ def apply(
         except Cancelled:
             raise
         except FastbgError as error:
-            failed = refused(error)
+            refused(error)
+            failed += 1
+            if events:
+                emit("failed", input=str(path), message=str(error))
         else:
             reports.append(report)
-            tell(report, quiet=quiet or as_json, as_json=False)
+            tell(report, quiet=quiet or as_json or events, as_json=False)
     if as_json:
         print_json(reports)
+    if events and failed:
+        message = f"{failed} of {len(inputs)} files failed"
+        emit("error", message=message, exit_code=REFUSED, report=reports)
+    elif events:
+        emit("done", report=reports)
     if failed:
-        raise typer.Exit(2)
+        raise typer.Exit(REFUSED)

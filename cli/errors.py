@@ -7,15 +7,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from ..errors import FastbgError
-from .options import spelled_for_typer
+from ..errors import Cancelled, FastbgError
+from .options import EVENTS_OPTION, spelled_for_typer
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
@@ -32,9 +32,12 @@ class Boundary(TyperGroup):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command that the arguments name, and exit."""
         given = extra.get("args")
-        extra["args"] = spelled_for_typer(sys.argv[1:] if given is None else given)
+        spelled = spelled_for_typer(sys.argv[1:] if given is None else given)
+        extra["args"] = spelled
+        # Also of errors in the options themselves, which no command gets to see.
+        refuse = _refuse_and_emit if EVENTS_OPTION in spelled else _refuse
         run = super().main
-        sys.exit(_exit_code(lambda: run(*args, **{**extra, "standalone_mode": False})))
+        sys.exit(_exit_code(lambda: run(*args, **{**extra, "standalone_mode": False}), refuse))
 
 
 class _Stopped(BaseException):
@@ -54,7 +57,7 @@ def raise_if_stopped() -> None:
         raise _stops[0]
 
 
-def _exit_code(command: Callable[[], int | None]) -> int:
+def _exit_code(command: Callable[[], int | None], refuse: Callable[[str, int], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot show must not turn a finished job into an error.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -64,36 +67,48 @@ def _exit_code(command: Callable[[], int | None]) -> int:
             sys.stdout.flush()
             return code
     except _Stopped as stop:
-        return _refuse("stopped; no unfinished file was left behind", 128 + stop.number)
+        return refuse("stopped; no unfinished file was left behind", 128 + stop.number)
     except FastbgError as error:
-        return _refuse(str(error), REFUSED)
+        return refuse(str(error), REFUSED)
     except _UsageError as error:
-        return _refuse(_usage(error), REFUSED)
+        return refuse(_usage(error), REFUSED)
     except MemoryError as error:
         cause = f" ({error})" if str(error) else ""
-        return _refuse(f"not enough memory{cause}: close other programs", UNEXPECTED)
+        return refuse(f"not enough memory{cause}: close other programs", UNEXPECTED)
     except BrokenPipeError:
-        # The reader has gone; the interpreter must not try to flush to it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         return UNEXPECTED
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
-        return _refuse(
+        return refuse(
             f"unexpected {type(error).__name__} ({error}): please report it, with what the same "
             f"command prints under {DEBUG_VARIABLE}=1",
             UNEXPECTED,
         )
 
 
-def refused(error: FastbgError) -> bool:
-    """Tell an error where the rest goes on; true."""
-    return bool(_refuse(str(error), REFUSED))
+def refused(error: FastbgError) -> None:
+    """Tell an error where the rest goes on."""
+    _refuse(str(error), REFUSED)
 
 
 def _refuse(message: str, code: int) -> int:
     typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
     return code
+
+
+def _refuse_and_emit(message: str, code: int) -> int:
+    from .events import emit
+
+    with suppress(Cancelled):  # said already: that nobody reads events
+        emit("error", message=" ".join(message.splitlines()), exit_code=code)
+    return _refuse(message, code)
+
+
+def silence_stdout() -> None:
+    """Let it lead nowhere: its reader has gone, and the interpreter would still flush to it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: Any) -> str:

@@ -13,6 +13,7 @@ from .options import (
     RUNNING,
     SPLINE,
     STRETCH,
+    Events,
     Input,
     Json,
     Masks,
@@ -43,6 +44,7 @@ def fit(
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
+    events: Events = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit the background and write the model, for fastbg apply."""
@@ -50,7 +52,7 @@ def fit(
     from .progress import display
     from .summary import tell
 
-    with display(quiet=quiet, as_json=as_json) as progress:
+    with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = fit_file(
             input,
             output or Path(f"{input.stem}_model.json"),
@@ -60,4 +62,4 @@ def fit(
             settings=settings,
             progress=progress,
         ).report
-    tell(report, quiet=quiet, as_json=as_json)
+    tell(report, quiet=quiet, as_json=as_json, events=events)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config import PEDESTALS, Settings
+from ..errors import SettingsError
 
 OUTPUT = "Output"
 STRETCH = "Stretch and downscaling"
@@ -82,6 +83,17 @@ Compress = Annotated[
 ]
 Json = Annotated[
     bool, option(RUNNING, "--json", help="Print one JSON report on stdout and nothing else.")
+]
+
+EVENTS_OPTION = "--events"
+Events = Annotated[
+    bool,
+    option(
+        RUNNING,
+        EVENTS_OPTION,
+        help="Print JSON lines on stdout for another program: stages, progress, and in the end the "
+        "report or the error.",
+    ),
 ]
 
 
@@ -270,6 +282,11 @@ def with_settings(
 
         @wraps(command)
         def wrapper(context: typer.Context, preset: str | None, **values: Any) -> None:
+            if values.get("events") and (values["as_json"] or values["quiet"]):
+                raise SettingsError(
+                    f"{EVENTS_OPTION} ends with the report and prints nothing for people: leave "
+                    "out --json and -q"
+                )
             options = {} if preset is None else _of_preset(preset)
             for name in chosen:
                 value = values.pop(name)

@@ -13,6 +13,7 @@ from .options import (
     RUNNING,
     SPLINE,
     STRETCH,
+    Events,
     Input,
     Json,
     Masks,
@@ -46,6 +47,7 @@ def preview(
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
+    events: Events = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
@@ -53,7 +55,7 @@ def preview(
     from .progress import display
     from .summary import tell
 
-    with display(quiet=quiet, as_json=as_json) as progress:
+    with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
             output or Path(f"{input.stem}_preview.png"),
@@ -64,4 +66,4 @@ def preview(
             settings=settings,
             progress=progress,
         )
-    tell(report, quiet=quiet, as_json=as_json)
+    tell(report, quiet=quiet, as_json=as_json, events=events)

@@ -20,16 +20,22 @@ LINE_EVERY = 100
 
 
 @contextmanager
-def display(*, quiet: bool, as_json: bool = False) -> Iterator[ProgressCallback]:
+def display(
+    *, quiet: bool, as_json: bool = False, events: bool = False, **keys: object
+) -> Iterator[ProgressCallback]:
     """Show a job while it runs; the value is its progress callback, which also ends a stopped one.
 
     The live line is on stderr. Plain lines are on stdout, so that stderr has errors only, and
-    not beside a JSON report.
+    not beside a JSON report. Instead of both, there may be events, with more keys of their own.
     """
     console = Console(stderr=True)
     with ExitStack() as stack:
         show: ProgressCallback | None = None
-        if quiet:
+        if events:
+            from .events import Stream
+
+            show = Stream(**keys)
+        elif quiet:
             pass
         elif sys.stderr.isatty() and console.is_interactive:
             show = stack.enter_context(_live(console))

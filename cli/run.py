@@ -17,6 +17,7 @@ from .options import (
     SPLINE,
     STRETCH,
     Compress,
+    Events,
     Input,
     Json,
     Masks,
@@ -88,6 +89,7 @@ def run(
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
+    events: Events = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit the background, subtract it, write image and model."""
@@ -100,7 +102,7 @@ def run(
             "-p writes only a preview: leave out -o, --model-output and --report, or use "
             "--preview-output"
         )
-    with display(quiet=quiet, as_json=as_json) as progress:
+    with display(quiet=quiet, as_json=as_json, events=events) as progress:
         if preview:
             told = preview_file(
                 input,
@@ -126,4 +128,4 @@ def run(
                 settings=settings,
                 progress=progress,
             ).report
-    tell(told, quiet=quiet, as_json=as_json)
+    tell(told, quiet=quiet, as_json=as_json, events=events)

@@ -20,9 +20,13 @@ _ENDED = {
 }
 
 
-def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
+def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool = False) -> None:
     """Print a report of the library on stdout."""
-    if as_json:
+    if events:
+        from .events import emit
+
+        emit("done", report=report)
+    elif as_json:
         print_json(report)
     elif not quiet:
         print_rows(_rows(report))
