@@ -57,7 +57,22 @@ def raise_if_stopped() -> None:
         raise _stops[0]
 
 
-def _exit_code(command: Callable[[], int | None], refuse: Callable[[str, int], int]) -> int:
+def _refuse(message: str, code: int) -> int:
+    typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
+    return code
+
+
+def _refuse_and_emit(message: str, code: int) -> int:
+    from .events import emit
+
+    with suppress(Cancelled):  # said already: that nobody reads events
+        emit("error", message=" ".join(message.splitlines()), exit_code=code)
+    return _refuse(message, code)
+
+
+def _exit_code(
+    command: Callable[[], int | None], refuse: Callable[[str, int], int] = _refuse
+) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot show must not turn a finished job into an error.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -91,19 +106,6 @@ def _exit_code(command: Callable[[], int | None], refuse: Callable[[str, int], i
 def refused(error: FastbgError) -> None:
     """Tell an error where the rest goes on."""
     _refuse(str(error), REFUSED)
-
-
-def _refuse(message: str, code: int) -> int:
-    typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
-    return code
-
-
-def _refuse_and_emit(message: str, code: int) -> int:
-    from .events import emit
-
-    with suppress(Cancelled):  # said already: that nobody reads events
-        emit("error", message=" ".join(message.splitlines()), exit_code=code)
-    return _refuse(message, code)
 
 
 def silence_stdout() -> None:
