@@ -13,11 +13,11 @@ from typing import Any
 from .. import report as reporting
 from .findings import Findings as Findings
 from .findings import examine as examine
-from .page import page
+from .page import render
 
 
 def write(report: Mapping[str, Any], findings: Findings, html: Path, json: Path) -> None:
     """Write the page, and the report as strict JSON."""
     # A file name may hold bytes that are no text: they are spelled out.
-    html.write_text(page(report, findings), encoding="utf-8", errors="backslashreplace")
+    html.write_text(render(report, findings), encoding="utf-8", errors="backslashreplace")
     json.write_text(reporting.to_json(report) + "\n", encoding="utf-8")

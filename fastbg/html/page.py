@@ -14,7 +14,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 """The browser itself sees to it that the page asks the network for nothing."""
 
 
-def page(report: Mapping[str, Any], findings: Findings) -> str:
+def render(report: Mapping[str, Any], findings: Findings) -> str:
     """A finished job as one HTML page, which refers to nothing outside itself.
 
     Parameters
