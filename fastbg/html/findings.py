@@ -46,8 +46,8 @@ def examine(
     y, x = (np.arange(0, size, step) // factor for size in shape)
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
-        views.look(correction),
+        views.look(correction, settings.worker_threads),
         residual.measure(problem, spline, choose(settings.backend)[1]),
-        noise.measure(np.where(used, after, np.nan), shape),
+        noise.measure(np.where(used, after, np.float32(np.nan)), shape),
         histograms.measure(before, after, step),
     )

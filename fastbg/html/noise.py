@@ -118,9 +118,10 @@ def figure(noise: Noise) -> Markup:
         element(
             "figcaption",
             f"Robust standard deviation of the corrected image in boxes of {noise.box[1]:.0f} "
-            f"{words.TIMES} {noise.box[0]:.0f} pixels, mean of the channels, in units of "
-            f"{unit.removeprefix(words.TIMES).strip()} (linear). What the fit does not use counts "
-            "in nothing. Even is good; more noise in a box means light in it that is not sky.",
+            f"{words.TIMES} {noise.box[0]:.0f} pixels{words.mean_of(len(noise.sigma))}, in units "
+            f"of {unit.removeprefix(words.TIMES).strip()} (linear). What the fit does not use "
+            "counts in nothing. Even is good; more noise in a box means light in it that is not "
+            "sky.",
         ),
         _table(noise),
     )
@@ -166,6 +167,7 @@ def _map(noise: Noise, span: tuple[float, float], exponent: int) -> Markup:
         *cells,
         viewBox=f"0 0 {columns * CELL} {rows * height:.2f}",
         class_="boxes",
+        style=f"--aspect:{columns * CELL / (rows * height):.4g}",
         role="img",
         aria_label=f"Map of the background RMS in {rows} rows of {columns} boxes",
     )

@@ -116,7 +116,9 @@ def figure(residual: Residual) -> Markup:
     """The map, its scale, and what each channel measures."""
     ends = [words.number(sign * residual.limit, 2) for sign in (-1, 1)]
     excluded = (np.isnan(residual.values) & ~residual.missing).mean()
-    key = [element("span", element("i", class_="swatch excluded"), "not used by the fit")]
+    key = []
+    if excluded:
+        key.append(element("span", element("i", class_="swatch excluded"), "not used by the fit"))
     if residual.missing.any():
         key.append(element("span", element("i", class_="swatch missing"), "no data"))
     rows = [
@@ -143,6 +145,7 @@ def figure(residual: Residual) -> Markup:
             to_rgb(residual),
             f"Map of data minus model less its median: blue to {ends[0]}, orange to {ends[1]}, "
             f"{words.percent(excluded)} not used by the fit",
+            style=f"--aspect:{residual.values.shape[1] / residual.values.shape[0]:.4g}",
         ),
         element(
             "div",
@@ -151,13 +154,14 @@ def figure(residual: Residual) -> Markup:
             element("span", ends[1]),
             class_="scale",
         ),
-        element("p", *key, class_="key"),
+        element("p", *key, class_="key") if key else "",
         element(
             "figcaption",
-            "Data minus model in the stretched space of the fit (0 to 1), mean of the channels, "
-            f"less its median of {words.number(residual.level, 2)}: the loss wants the model below "
-            "the data. Orange is brighter than the model, as stars and objects are, blue is "
-            "darker. A large smooth patch of either is gradient that is left.",
+            "Data minus model in the stretched space of the fit (0 to 1)"
+            f"{words.mean_of(len(residual.median))}, less its median of "
+            f"{words.number(residual.level, 2)}: the loss wants the model below the data. Orange "
+            "is brighter than the model, as stars and objects are, blue is darker. A large smooth "
+            "patch of either is gradient that is left.",
         ),
         element(
             "table",

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..correction import Correction
-from ..preview.page import size_in
-from ..preview.pictures import display_stretch, resample, to_rgb
+from ..image import Image
+from ..preview.pictures import display_stretch, to_rgb
+from ..stretch import Stretch
 from .images import photograph, reduced
 from .markup import Markup, element
+from .means import block_means
 
-BOX = (900, 1180)
-"""Greatest height and width of a picture, in pixels."""
+BOX = (1080, 1440)
+"""Greatest height and width of a picture, in pixels: more than a page shows, since whole blocks of
+pixels become one, which leaves up to half of it."""
+
+STRIP = 64
+"""Rows that are brought to the screen at a time."""
 
 BUTTON_WIDTH = 240
 
@@ -35,18 +41,36 @@ class Views:
     black: str
 
 
-def look(correction: Correction) -> Views:
-    """Draw an image, its background and the corrected image, each read once in bands."""
-    images = (correction.image, correction.background, correction.corrected())
-    size = size_in(BOX, correction.image.shape)
-    planes = [resample(image, size) for image in images]
+def look(correction: Correction, threads: int) -> Views:
+    """Draw an image, its background and the corrected image, read once in bands."""
+    height, width = correction.image.shape
+    factor = -(-max(height * BOX[1], width * BOX[0]) // (BOX[0] * BOX[1]))
+    planes = np.split(block_means(_together(correction), factor, threads), 3)
     stretch = display_stretch(*planes)
-    before, model, after = (to_rgb(stretch.apply(each)) for each in planes)
+    before, model, after = (_on_screen(each, stretch) for each in planes)
     black = ""
     if correction.image.channels > 1:
         linked = np.ptp(stretch.pedestal) == 0
         black = ", one black for all channels" if linked else ", the sky of Before drawn grey"
     return Views(before, model, after, black)
+
+
+def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
+    tops = range(0, planes.shape[1], STRIP)
+    return np.concatenate([to_rgb(stretch.apply(planes[:, top : top + STRIP])) for top in tops])
+
+
+def _together(correction: Correction) -> Image:
+    """The channels of all three, one image after the other, read and rendered once."""
+    channels = correction.image.channels
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        room, count = out.reshape(3, channels, *out.shape[1:]), rows.stop - rows.start
+        for own, band in zip(room, correction.read(rows, room), strict=True):
+            own[:, :count] = band
+        return out[:, :count]
+
+    return Image(3 * channels, correction.image.shape, read)
 
 
 def figure(views: Views, name: str) -> Markup:

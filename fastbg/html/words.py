@@ -41,6 +41,11 @@ def percent(share: float) -> str:
     return f"{number(100 * share, 3)} %"
 
 
+def mean_of(channels: int) -> str:
+    """What is said of a map of several channels."""
+    return ", mean of the channels" if channels > 1 else ""
+
+
 def channels(number_of: int) -> list[str]:
     """Short names, which are also their classes in the style sheet in lower case."""
     named = {1: ["L"], 3: ["R", "G", "B"]}

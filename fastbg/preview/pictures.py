@@ -170,7 +170,8 @@ def thinned(image: Image) -> tuple[int, np.ndarray]:
     """Every nth row and column, (K, h, w), float32, NaN where missing; with n before them."""
     step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
     tops = range(0, image.shape[0], step)
-    rows = [image.rows(slice(top, top + 1))[:, 0, ::step] for top in tops]
+    # A copy of what is kept, or it would hold the memory of the whole row.
+    rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
     planes = np.stack(rows, axis=1)
     return step, np.where(is_valid(planes), planes, np.float32(np.nan))
 
