@@ -63,6 +63,7 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((3, 1500, 2000), True, []),
         ((3, 1500, 2000), False, ["-c", "--pedestal", "ancestor"]),
         ((3, 800, 1200), False, ["-N", "400", "--preview-output", "{}.png"]),
+        ((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
     ],
     ids=str,
 )
