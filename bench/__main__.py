@@ -9,6 +9,7 @@ COMMANDS = {
     "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
     "skies": "the default settings on simulated skies with a known background",
     "peers": "other programs on the same skies: error, time, memory",
+    "inject": "a known gradient added to real images: how much of it is found?",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gate": "has this build become slower or larger than a stored one?",

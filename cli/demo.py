@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import Settings
-
 if TYPE_CHECKING:
     import numpy as np
 
 SHAPE = (1000, 1500)
 SEED = 4
-SETTINGS = Settings(initializer="grid", control_points=9, quantile=0.995)
-SPELLED = ("-i", "grid", "-N", "9", "-dq", "0.995")
-"""The same on the command line. A gradient as smooth as this one needs few control points."""
 
 
 def demo(
@@ -48,12 +43,11 @@ def demo(
             preview=preview,
             overwrite=True,
             progress=progress,
-            settings=SETTINGS,
         )
     outputs = result.report["outputs"]
     with xisf.open_image(outputs["background"]) as model:
         background = model.to_array()
-    command = ["fastbg", "run", image, folder, *SPELLED, "--preview-output", preview]
+    command = ["fastbg", "run", image, folder, "--preview-output", preview]
     before = _spread(sky.background)
     after = _spread(sky.background - background)
     removed = 100 * (1 - after / before).mean()

@@ -179,6 +179,13 @@ _SETTINGS: dict[str, Any] = {
     "invert_mask": option(
         MASK, "--invert-mask/--no-invert-mask", help="Take black as sky in the mask files."
     ),
+    "protect": option(
+        MASK,
+        "--protect",
+        metavar="auto|off|strong",
+        help="Find what is no sky in the image itself and exclude it: auto = where -N is auto, "
+        "off = as bgoptimizer, strong = more of it.",
+    ),
     "feather": _number(
         MASK,
         "--feather",
@@ -191,12 +198,15 @@ _SETTINGS: dict[str, Any] = {
         metavar="auto|off",
         help="Undebayered frames: auto = fit each colour, off = treat as mono.",
     ),
-    "control_points": _whole(
+    "control_points": option(
         SPLINE,
         "-N",
         "--control-points",
-        metavar="COUNT",
-        help="Control points; a grid takes the nearest square number.",
+        metavar="COUNT|auto",
+        parser=_parsed(lambda text: 0 if text == "auto" else int(text), "a whole number or auto"),
+        show_default="auto",
+        help="Control points of the descent; a grid takes the nearest square number. auto: as many "
+        "as the data ask for, without a descent.",
     ),
     "order": _whole(
         SPLINE,

@@ -65,10 +65,13 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
     took = f"{seconds['total']:.1f} s"
     if fit := report.get("fit"):
-        yield (
-            "loss",
-            f"{fit['loss']:.4f} after {fit['iterations']} iterations ({_ENDED[fit['ended']]})",
-        )
+        if fit["ended"] == "chosen":
+            explained = f"{report['sky']['explained']:.0%} of the frame on a smooth surface"
+            yield "sky", f"{explained}, stiffness {report['sky']['stiffness']:.0e}"
+            yield "loss", f"{fit['loss']:.4f}"
+        else:
+            ended = _ENDED[fit["ended"]]
+            yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"

@@ -11,6 +11,9 @@ from typing import TypeVar
 BAND_PIXELS = 1 << 18
 """Pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
 
+FEW_PIXELS = 1 << 14
+"""Of a band where each becomes many numbers of 64 bits."""
+
 BLOCK_ROWS = 16
 """The tiled evaluator works on blocks of this many rows."""
 
@@ -20,9 +23,12 @@ SAMPLED_PIXELS = 1 << 21
 State = TypeVar("State")
 
 
-def row_bands(shape: tuple[int, int], unit: int = 1) -> list[slice]:
-    """Cut an image (H, W) into bands of whole rows, a multiple of `unit` each but for the last."""
-    rows = max(unit, BAND_PIXELS // shape[1] // unit * unit)
+def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = BAND_PIXELS) -> list[slice]:
+    """Cut an image (H, W) into bands of whole rows, a multiple of `unit` each but for the last.
+
+    Of about so many pixels.
+    """
+    rows = max(unit, pixels // shape[1] // unit * unit)
     if rows > BLOCK_ROWS and unit == 1:
         rows -= rows % BLOCK_ROWS
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]

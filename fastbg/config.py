@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -13,12 +13,16 @@ from .errors import SettingsError
 
 MOST_THREADS = 256
 
+_OF_THE_DESCENT = ("order", "initializer", "epochs", "alpha", "starts", "learning_rate", "seed")
+
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to fit and subtract; the defaults are the ancestor's.
+    """How to fit and subtract.
+
+    With ``Settings(control_points=32, protect="off")`` these are the ancestor's.
 
     Attributes
     ----------
@@ -29,13 +33,17 @@ class Settings:
     quantile : float
         Quantile of the linear image that the stretch maps to 1; lower stretches more.
     control_points : int
-        N; a grid takes the nearest square number.
+        N, for the descent; a grid takes the nearest square number. 0, the default: as many as the
+        data ask for, see `fastbg.robust.choice`; what belongs to the descent has then no effect.
     order : int
         Of the polyharmonic spline: 1 to 4, 2 is the thin plate.
     threshold_min, threshold_max : float
         Stretched values outside are masked. Not used when a weight image is given.
     invert_mask : bool
         Take the weight image as 1 - weight.
+    protect : {"auto", "off", "strong"}
+        Whether what is no sky is found in the image and excluded: "auto" where the number of
+        control points is chosen, too.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
     cfa : {"auto", "off"}
@@ -73,11 +81,12 @@ class Settings:
     downscaling_factor: int = 8
     downscaling_func: Literal["median", "mean"] = "median"
     quantile: float = 0.95
-    control_points: int = 32
+    control_points: int = 0
     order: int = 2
     threshold_min: float = 0.001
     threshold_max: float = 1.0
     invert_mask: bool = False
+    protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
     cfa: Literal["auto", "off"] = "auto"
     initializer: Literal["random", "grid"] = "random"
@@ -97,7 +106,7 @@ class Settings:
         _one_of("downscaling function", self.downscaling_func, ("median", "mean"))
         if not 0 < _number("quantile", self.quantile) <= 1:
             raise SettingsError(f"the quantile must lie in (0, 1], not {self.quantile:g}")
-        _whole("number of control points", self.control_points, 1)
+        _whole("number of control points", self.control_points, 0)
         _one_of("order", self.order, (1, 2, 3, 4))
         low = _number("lower threshold", self.threshold_min)
         high = _number("upper threshold", self.threshold_max)
@@ -106,6 +115,7 @@ class Settings:
         _one_of("choice to invert the mask", self.invert_mask, (False, True))
         if not _number("feathering", self.feather) >= 0:
             raise SettingsError(f"the feathering must be at least 0 pixels, not {self.feather:g}")
+        _one_of("protection", self.protect, ("auto", "off", "strong"))
         _one_of("cfa", self.cfa, ("auto", "off"))
         _one_of("initializer", self.initializer, ("random", "grid"))
         _whole("number of epochs", self.epochs, 1)
@@ -133,6 +143,22 @@ class Settings:
             raise SettingsError(
                 f"the number of threads must be at most {MOST_THREADS}, not {self.threads}"
             )
+
+    @property
+    def finds_sky(self) -> bool:
+        """Whether the sky is searched for, to fit it or to protect what is none."""
+        return self.control_points == 0 or self.protect == "strong"
+
+    @property
+    def idle(self) -> list[str]:
+        """The names of settings that are not the default, and have no effect beside the others."""
+        if self.control_points:
+            return []
+        return [
+            field.name
+            for field in fields(self)
+            if field.name in _OF_THE_DESCENT and getattr(self, field.name) != field.default
+        ]
 
     @property
     def worker_threads(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .backends import c
-from .bands import for_each_band, row_bands
+from .bands import FEW_PIXELS, for_each_band, row_bands
 from .image import MISSING_LEVEL, Image, is_valid
 from .stretch import Stretch
 
@@ -58,6 +58,15 @@ def downscale(
     if function == "median":
         return _reduced(image, factor, threads, lambda band: _medians(band, stretch, factor))
     return _reduced(image, factor, threads, lambda band: _means(band, stretch, factor))
+
+
+def restretched(small: np.ndarray, old: Stretch, new: Stretch) -> np.ndarray:
+    """A down-scaled image, (h, w, K) float32, from one stretch to another; NaN stays."""
+    planes = np.moveaxis(small, 2, 0)
+    out = np.empty(planes.shape, np.float32)
+    for rows in row_bands(planes.shape[1:], pixels=FEW_PIXELS):
+        out[:, rows] = new.apply(old.invert(planes[:, rows])[0])
+    return np.moveaxis(out, 0, 2)
 
 
 def downscale_weight(weight: Image, factor: int, function: str, threads: int = 1) -> np.ndarray:

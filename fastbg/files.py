@@ -28,7 +28,8 @@ from .memory import Job
 from .model import BackgroundModel
 from .order_statistics import VALID, quantiles
 from .outputs import Outputs, default_name
-from .pipeline import Report, descend, plan, prepare, take_out
+from .pipeline import Report, plan, prepare, take_out
+from .pipeline import fit as fit_model
 from .progress import ProgressCallback, Stages
 from .result import Prepared, Result
 from .source import Masks, Source, open_source, paths_of
@@ -106,7 +107,7 @@ def process_file(
         draws = bool(preview or report_dir)
         job = partial(Job, settings=settings, preview=draws, compress=outputs.hold_images)
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
-        result = descend(prepared, settings, stages)
+        result = fit_model(prepared, settings, stages)
         # The down-scaled image grows with the file, and the rest needs the memory.
         image, drawn = prepared.image, prepared if draws else None
         del prepared
@@ -118,7 +119,7 @@ def process_file(
             from . import html
 
             with stages.stage("report"):
-                findings = html.examine(drawn.problem, result.spline, correction, settings)
+                findings = html.examine(drawn, result.model, correction, settings)
         with stages.stage("write"):
             if drawn and preview:
                 picture = _draw(path, drawn, settings, result, correction)
@@ -157,7 +158,7 @@ def fit_file(
     with ExitStack() as files:
         job = partial(Job, settings=settings)
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
-        result = descend(prepared, settings, stages)
+        result = fit_model(prepared, settings, stages)
         with stages.stage("write"):
             outputs.stage(files)
             result.model.save(outputs.parts["model"])
@@ -282,7 +283,7 @@ def preview_file(
         job = partial(Job, settings=settings, preview=True)
         source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
         if fit:
-            result = descend(prepared, settings, stages)
+            result = fit_model(prepared, settings, stages)
             report = result.report
             correction = plan(
                 prepared.image, result.model, report, settings, stages, result.fit.levels
@@ -393,16 +394,19 @@ def _draw(
     """The preview of a file, with its result if there is one."""
     from . import preview
 
+    # Those of a sky that was found are a grid, and stay.
+    none = np.empty((0, 2))
     if result and correction:
-        points = result.fit.start.centres
+        points = result.fit.start.centres if settings.control_points else none
         fitted = preview.Fitted(
             correction.background,
             correction.corrected(),
-            result.spline.centres,
+            result.spline.centres if settings.control_points else none,
             {name: values["median"] for name, values in result.report["statistics"].items()},
         )
     else:
-        points, fitted = starting_points(prepared.problem, settings)[0], None
+        points = starting_points(prepared.problem, settings)[0] if settings.control_points else none
+        fitted = None
     return preview.draw(
         prepared.image,
         prepared.stretch,

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backends.base import Backend
+from .bands import FEW_PIXELS, row_bands
 from .config import Settings
 from .control_points import grid_points, initial_values, jittered, random_points
 from .descent import Descent, descend
 from .errors import InputError
-from .loss import Problem
+from .loss import Problem, loss_and_slope
+from .protect import Sky
 from .spline import Spline, interpolate
+from .stretch import Stretch
 
 LEVELS_PIXELS = 1 << 16
 """About how many pixels `Fit.levels` looks at."""
@@ -26,7 +29,7 @@ class Fit:
     Attributes
     ----------
     spline : Spline
-        The best parameters seen, in the stretched space.
+        The best parameters seen, in the space of the model's stretch.
     start : Spline
         Where its descent began.
     descent : Descent
@@ -115,6 +118,41 @@ def fit_spline(
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
     levels = _levels(problem, spline, backend, settings.worker_threads)
     return Fit(spline, start, best, [descent.loss for _, descent in fits], levels)
+
+
+def fit_of_sky(
+    sky: Sky, problem: Problem, stretch: Stretch, settings: Settings, backend: Backend
+) -> Fit:
+    """The sky that was found as the end of a descent: its steps are those that led to it.
+
+    Parameters
+    ----------
+    sky : Sky
+    problem : Problem
+        For the losses, which are those of a descent in the same stretched space.
+    stretch : Stretch
+        That of the problem.
+    """
+    threads = settings.worker_threads
+
+    def loss(spline: Spline) -> float:
+        total = 0.0
+        for rows in row_bands(problem.data.shape[:2], pixels=FEW_PIXELS):
+            kept = np.any(problem.weight[rows], axis=2)
+            planes = np.empty((problem.channels, *kept.shape), np.float32)
+            backend.evaluate(spline, problem.y[rows], problem.x, planes, threads)
+            # Stretched values are never negative: their mean over all pixels, which the loss has
+            # in every pixel, is zero.
+            model = np.moveaxis(stretch.apply(sky.stretch.invert(planes)[0]), 0, 2)[kept]
+            data, weight = problem.data[rows][kept], problem.weight[rows][kept]
+            if len(data):
+                total += len(data) * loss_and_slope(data, weight, model, problem.alpha)[0]
+        return total / np.count_nonzero(problem.kept)
+
+    losses = [loss(spline) for spline in sky.path]
+    found = Descent(sky.spline.flatten(), losses[-1], np.array(losses), "chosen")
+    levels = _levels(problem, sky.spline, backend, threads)
+    return Fit(sky.spline, sky.path[0], found, [losses[-1]], levels)
 
 
 def _levels(problem: Problem, spline: Spline, backend: Backend, threads: int) -> np.ndarray:

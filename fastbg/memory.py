@@ -8,9 +8,13 @@ from .bands import row_bands
 from .config import Settings
 from .errors import SettingsError
 from .order_statistics import BINS
+from .robust.choice import SIDE
 
 LIBRARIES = 100_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
+
+SEARCH = 20_000_000
+"""Bytes of the libraries with which the sky is searched; measured."""
 
 PAGE = 180_000_000
 """Bytes for drawing a preview or a report and for the library that draws it; measured."""
@@ -58,7 +62,8 @@ class Job:
 
         pixels = -(-height // factor) * -(-width // factor)
         small = 4 * channels * pixels
-        parameters = settings.control_points * (2 + channels) + 3 * channels
+        points = settings.control_points or SIDE**2
+        parameters = points * (2 + channels) + 3 * channels
         planes = 4 * channels * height * width
         fitted = 2 * small
         kept = fitted if self.preview else 0
@@ -66,10 +71,8 @@ class Job:
             "load": self.packed,
             "measure": threads * (2 * band + 2 * window + conversion),
             "downscale": threads * (2 * tall_band + conversion) + fitted,
-            "fit": fitted
-            + 8 * pixels
-            + 16 * CHUNKS * parameters
-            + 32 * (settings.control_points + 3) ** 2,
+            "protect": SEARCH + fitted + 4 * small if settings.finds_sky else 0,
+            "fit": fitted + 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2,
             "correct": kept + threads * (3 * band + window + conversion + restoring),
             "write": kept + (4 * planes if self.compress else 0),
             "draw": kept + PAGE if self.preview else 0,

@@ -1,8 +1,8 @@
 """The whole job, in the order in which it happens.
 
-    read -> stretch -> downscale -> weigh -> descend -> render -> correct -> write
+    read -> stretch -> downscale -> weigh -> protect -> fit -> render -> correct -> write
 
-`prepare` goes as far as the weights, `descend` fits the model, `plan` measures it and `take_out`
+`prepare` goes as far as the weights, `fit` makes the model, `plan` measures it and `take_out`
 takes it out of the image. `remove_background` is all of them for an array; `fastbg.files` has the
 jobs on files. The image is never held whole: all but the descent
 go over it in bands of rows (`fastbg.bands`).
@@ -22,9 +22,9 @@ from .backends.base import choose
 from .bands import row_bands
 from .config import Settings
 from .correction import Correction, plan_correction
-from .downscale import block_centres, downscale
+from .downscale import block_centres, downscale, restretched
 from .errors import InputError, SettingsError
-from .fit import fit_spline
+from .fit import fit_of_sky, fit_spline
 from .image import Image
 from .loss import Problem
 from .model import BackgroundModel
@@ -39,6 +39,7 @@ from .order_statistics import (
     search,
 )
 from .progress import ProgressCallback, Stages
+from .protect import FITS, protect
 from .render import stretched_image
 from .result import ArrayResult, Prepared, Result
 from .stretch import Stretch
@@ -78,7 +79,10 @@ def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stag
         found = quantiles(image, [0, 0.5, settings.quantile, 1], threads)
         statistics = found.values()
         stretch = Stretch.of(statistics, settings.quantile)
-        stretched = downscale(image, stretch, factor, function, threads)
+        own = Stretch.linear(statistics) if settings.finds_sky else stretch
+        stretched = small = downscale(image, own, factor, function, threads)
+        if settings.finds_sky:
+            stretched = restretched(small, own, stretch)
         if weight is None:
             low, high = settings.threshold_min, settings.threshold_max
             used = weight_from_thresholds(stretched, low, high)
@@ -86,20 +90,21 @@ def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stag
             weight = inverted(weight) if settings.invert_mask else weight
             used = weight_from_image(weight, image.shape, stretched, factor, function, threads)
         used = feathered(used, settings.feather / factor)
-        problem = Problem(
-            data=stretched,
-            weight=used,
-            y=block_centres(image.shape[0], factor),
-            x=block_centres(image.shape[1], factor),
-            order=settings.order,
-            alpha=settings.alpha,
-        )
+        y, x = (block_centres(size, factor) for size in image.shape)
+    sky = None
+    if settings.finds_sky:
+        with stages.stage("protect", FITS) as advance:
+            sky = protect(small, used, y, x, own, settings.protect, advance)
+            used = sky.weight
+    problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
     missing = image.channels * math.prod(image.shape) - found.total(VALID)
-    return Prepared(image, statistics[:, [0, 1, 3]], missing, stretch, problem)
+    return Prepared(image, statistics[:, [0, 1, 3]], missing, stretch, problem, sky)
 
 
-def descend(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
-    """Descend: from the prepared problem to the model.
+def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
+    """Fit: from the prepared problem to the model.
+
+    It is the sky that was found, or where a descent ends that begins with so many control points.
 
     Raises
     ------
@@ -112,11 +117,17 @@ def descend(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     """
     name, backend = choose(settings.backend)
     with stages.stage("fit", settings.epochs * settings.starts) as advance:
-        best = fit_spline(prepared.problem, settings, backend, advance)
+        if settings.control_points:
+            stretch = prepared.stretch
+            best = fit_spline(prepared.problem, settings, backend, advance)
+        else:
+            assert prepared.sky is not None
+            stretch = prepared.sky.stretch
+            best = fit_of_sky(prepared.sky, prepared.problem, prepared.stretch, settings, backend)
     report = reporting.describe_preparation(prepared, settings)
     reporting.add_statistics(report, "input", prepared.statistics)
     report["fit"] = reporting.describe_fit(best, name, settings)
-    model = BackgroundModel(best.spline, prepared.stretch, prepared.image.shape)
+    model = BackgroundModel(best.spline, stretch, prepared.image.shape)
     return Result(model, best, report)
 
 
@@ -227,7 +238,7 @@ def remove_background(
     samples, stages = np.asarray(image), Stages(progress)
     source = Image.from_samples(samples)
     prepared = prepare(source, _weight_image(weight), settings, stages)
-    result = descend(prepared, settings, stages)
+    result = fit(prepared, settings, stages)
     corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
 
     def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:

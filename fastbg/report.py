@@ -15,8 +15,12 @@
     ``height`` and ``width`` of the down-scaled image, its ``usable_pixels``.
 ``fit``
     ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the
-    best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged),
+    best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged, or chosen
+    where it is the sky that was found),
     ``history`` (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``.
+``sky``
+    Where it was searched for: the parts of the usable frame that are ``explained`` by the sky and
+    ``below`` it, and its ``stiffness``.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples.
@@ -57,7 +61,11 @@ from .replay import HISTORY_WIDTH, to_history
 if TYPE_CHECKING:
     from .image import Image
     from .model import BackgroundModel
+    from .protect import Sky
     from .result import Prepared, Result
+
+LITTLE_SKY = 0.15
+"""Below that, what was found is told to be doubtful."""
 
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a warning."""
@@ -144,6 +152,19 @@ def describe_preparation(prepared: Prepared, settings: Settings) -> dict[str, An
             "usable_pixels": int(np.count_nonzero(problem.kept)),
         },
         "counts": {"missing": prepared.missing},
+        **_describe_sky(prepared.sky),
+    }
+
+
+def _describe_sky(sky: Sky | None) -> dict[str, Any]:
+    if sky is None:
+        return {}
+    return {
+        "sky": {
+            "explained": sky.explained,
+            "below": sky.below,
+            "stiffness": sky.stiffness,
+        }
     }
 
 
@@ -195,6 +216,16 @@ def warn(report: dict[str, Any], clipped: bool) -> None:
         report["warnings"].append(
             f"{_share(above, samples)} of the corrected image are above 1; {fate}"
         )
+    if idle := Settings(**report["settings"]).idle:
+        report["warnings"].append(
+            f"{', '.join(idle)} belong to the descent and had no effect: give a number of control "
+            "points"
+        )
+    if report.get("sky", {"explained": 1})["explained"] < LITTLE_SKY:
+        report["warnings"].append(
+            f"only {report['sky']['explained']:.0%} of the frame lies on a smooth surface: look at "
+            "the model, and mask the objects if it follows them"
+        )
     if "fit" in report and report["fit"]["ended"] == "diverged":
         report["warnings"].append(
             "the descent diverged and its best step was kept: lower the learning rate"
@@ -228,12 +259,15 @@ def captions(prepared: Prepared, settings: Settings, result: Result | None) -> l
         f"{width} x {height} pixels, fitted at {w} x {h} ({settings.downscaling_func} of "
         f"{settings.downscaling_factor} x {settings.downscaling_factor}), {usable:.4g} % usable"
     ]
+    if sky := prepared.sky:
+        lines.append(f"{sky.explained:.0%} of that lies on the smoothest surface that is sky")
     if result:
         fit = result.report["fit"]
-        lines.append(
-            f"{fit['control_points']} control points, order {settings.order}, loss "
-            f"{fit['loss']:.4f} after {fit['iterations']} iterations, pedestal {settings.pedestal}"
-        )
+        how = f"{fit['control_points']} control points, order {settings.order}, "
+        steps = f" after {fit['iterations']} iterations"
+        if not settings.control_points:
+            how, steps = f"stiffness {result.report['sky']['stiffness']:.0e}, ", ""
+        lines.append(f"{how}loss {fit['loss']:.4f}{steps}, pedestal {settings.pedestal}")
     return lines
 
 

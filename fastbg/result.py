@@ -11,6 +11,7 @@ from .fit import Fit
 from .image import Image
 from .loss import Problem
 from .model import BackgroundModel
+from .protect import Sky
 from .spline import Spline
 from .stretch import Stretch
 
@@ -29,6 +30,8 @@ class Prepared:
     stretch : Stretch
     problem : Problem
         The down-scaled, stretched image with its weights and coordinates.
+    sky : Sky or None
+        The sky that was found, if it was searched for.
     """
 
     image: Image
@@ -36,6 +39,7 @@ class Prepared:
     missing: int
     stretch: Stretch
     problem: Problem
+    sky: Sky | None = None
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,19 @@ class Stretch:
         low, middle, high, _ = statistics.T
         return cls(low, high - low, (middle - low) / (high - low))
 
+    @classmethod
+    def linear(cls, statistics: np.ndarray) -> Stretch:
+        """The one from [minimum, maximum] to [0, 1] that keeps everything in proportion.
+
+        Parameters
+        ----------
+        statistics : ndarray, (K, 4), linear
+            As for `of`, which must not have refused them.
+        """
+        low, _, _, high = statistics.T
+        half = np.full(len(statistics), 0.5)
+        return cls(low, high - low, half, 0.5)
+
     def apply(self, linear: np.ndarray) -> np.ndarray:
         """Stretch linear values.
 

@@ -14,7 +14,9 @@ import gate
 BENCH = Path(gate.__file__).parent
 
 
-@pytest.mark.parametrize("command", ["job", "skies", "peers", "reference", "compare", "gate"])
+@pytest.mark.parametrize(
+    "command", ["job", "skies", "peers", "inject", "reference", "compare", "gate"]
+)
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
         [sys.executable, str(BENCH), command, "--smoke"],

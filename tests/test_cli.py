@@ -159,7 +159,7 @@ def test_compressed_outputs(image: Path, out: Path, spelling: str) -> None:
 
 
 def test_a_preview_may_show_a_fit(image: Path, out: Path) -> None:
-    report = report_of("preview", image, "-o", out / "fit.png", "--fit", "-e", "3")
+    report = report_of("preview", image, "-o", out / "fit.png", "--fit", *QUICK, "-N9")
     assert report["fit"]["iterations"] == 3
     assert names(out) == {"fit.png"}
 
@@ -201,7 +201,7 @@ def test_mask_is_white_where_the_sky_is(image: Path, out: Path, spelling: str) -
 
 
 def test_starts_are_all_reported(image: Path, out: Path) -> None:
-    fit = report_of("run", image, out, *QUICK, "-B", "3")["fit"]
+    fit = report_of("run", image, out, *QUICK, "-N9", "-B", "3")["fit"]
     assert len(fit["losses_of_starts"]) == 3
     assert fit["loss"] == min(fit["losses_of_starts"])
 
@@ -228,7 +228,7 @@ def test_quiet_prints_nothing(image: Path, out: Path) -> None:
 
 
 def test_lines_when_piped(image: Path, out: Path) -> None:
-    result = fastbg("run", image, out, "-e", "200", "--preview-output", out / "p.png")
+    result = fastbg("run", image, out, "-e", "200", "-N", "32", "--preview-output", out / "p.png")
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     assert re.fullmatch(r"memory needed: about \d+ MB", lines.pop(1))
@@ -248,7 +248,7 @@ def test_warnings_are_told(image: Path, out: Path) -> None:
 def test_live_line_on_a_terminal_leaves_stdout_alone(image: Path, out: Path) -> None:
     ours, theirs = os.openpty()
     job = subprocess.run(
-        [sys.executable, "-P", "-m", "fastbg.cli", "run", image, out, "-e", "20", "--json"],
+        [sys.executable, "-P", "-m", "fastbg.cli", "run", image, out, "-e", "20", "-N32", "--json"],
         stdout=subprocess.PIPE,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm"},

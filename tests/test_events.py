@@ -21,8 +21,9 @@ from fastbg.progress import Progress
 from fastbg.sky import simulate_sky
 
 SHAPE = (48, 64)
-QUICK = ("-e", "5", "--events")
+QUICK = ("-e", "5", "-N", "32", "--events")
 STAGES = ["read", "prepare", "fit", "render", "correct", "write"]
+FOUND = ["read", "prepare", "protect", "write"]
 
 Event = dict[str, Any]
 
@@ -58,7 +59,7 @@ def folder(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyP
         (["run", "sky.xisf"], STAGES),
         (["run", "sky.xisf", "--report", "."], [*STAGES[:5], "report", "write"]),
         (["fit", "sky.xisf"], ["read", "prepare", "fit", "write"]),
-        (["preview", "sky.xisf"], ["read", "prepare", "write"]),
+        (["preview", "sky.xisf"], FOUND),
         (["preview", "sky.xisf", "--fit"], STAGES),
     ],
     ids=" ".join,
@@ -66,7 +67,7 @@ def folder(tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyP
 def test_a_job_tells_its_stages_and_ends_with_its_report(
     folder: Path, command: list[str], stages: list[str]
 ) -> None:
-    more = [] if command == ["preview", "sky.xisf"] else ["-e", "5"]
+    more = [] if command == ["preview", "sky.xisf"] else ["-e", "5", "-N", "32"]
     said, code, complaint = told(*command, *more, "--events")
     assert (code, complaint) == (0, "")
     assert stages_of(said) == stages

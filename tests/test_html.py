@@ -39,9 +39,12 @@ from fastbg.html import (
 from fastbg.image import Image
 from fastbg.io import xisf
 from fastbg.loss import Problem
+from fastbg.model import BackgroundModel
 from fastbg.progress import Stages
+from fastbg.result import Prepared
 from fastbg.sky import simulate_sky
 from fastbg.spline import Spline
+from fastbg.stretch import Stretch
 
 SHAPE = (60, 90)
 QUICK = {"downscaling_factor": 4, "epochs": 12, "control_points": 9, "initializer": "grid"}
@@ -77,6 +80,17 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def stretched(spline: Spline) -> tuple[BackgroundModel, Stretch]:
+    """A model in the space of a problem, and the stretch to that."""
+    stretch = Stretch(*(np.full(spline.weights.shape[1], v) for v in (0.0, 1.0, 0.25)))
+    return BackgroundModel(spline, stretch, SHAPE), stretch
+
+
+def made(image: Image, problem: Problem, spline: Spline) -> tuple[Prepared, BackgroundModel]:
+    model, stretch = stretched(spline)
+    return Prepared(image, np.zeros((1, 3)), 0, stretch, problem), model
+
+
 def folder_of(path: Path) -> dict[str, bytes]:
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
@@ -88,10 +102,10 @@ def examined(planes: np.ndarray, **options: Any) -> tuple[dict[str, Any], html.F
     settings, stages = Settings(**{**QUICK, **options}), Stages(None)
     image = filling(image_of(planes))
     prepared = pipeline.prepare(image, None, settings, stages)
-    result = pipeline.descend(prepared, settings, stages)
+    result = pipeline.fit(prepared, settings, stages)
     correction = pipeline.plan(image, result.model, result.report, settings, stages)
     pipeline.take_out(correction, result.report, settings, stages, lambda *rows: None)
-    findings = html.examine(prepared.problem, result.spline, correction, settings)
+    findings = html.examine(prepared, result.model, correction, settings)
     report.finish(result.report, stages, source=Path("sky.xisf"))
     return result.report, findings
 
@@ -323,7 +337,8 @@ def test_the_image_is_read_in_bands() -> None:
     )
     centres = rng.uniform(size=(9, 2))
     spline = Spline(centres, np.zeros((9, 1)), np.array([[0.0], [0.0], [0.4]]), 2)
-    html.examine(problem, spline, Correction(image, flat, "subtract", np.array([0.07])), settings)
+    correction = Correction(image, flat, "subtract", np.array([0.07]))
+    html.examine(*made(image, problem, spline), correction, settings)
     assert max(rows.stop - rows.start for rows in reads) <= 300
 
 
@@ -353,7 +368,7 @@ def made_problem(rng: np.random.Generator, channels: int = 3) -> tuple[Problem, 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_residual_is_data_minus_model(rng: np.random.Generator, channels: int) -> None:
     problem, spline = made_problem(rng, channels)
-    got = residual.residual_image(problem, spline, reference).planes()
+    got = residual.residual_image(problem, *stretched(spline), reference).planes()
     assert got.shape == (channels, 48, 64)
     points = np.stack(np.meshgrid(problem.y, problem.x, indexing="ij"), -1).reshape(-1, 2)
     model = spline_values(spline, points).reshape(problem.data.shape)
@@ -364,7 +379,7 @@ def test_the_residual_is_data_minus_model(rng: np.random.Generator, channels: in
 def test_the_residual_map_is_measured(rng: np.random.Generator) -> None:
     problem, spline = made_problem(rng)
     problem.data[:, :] += np.float32(0.03)
-    found = residual.measure(problem, spline, reference)
+    found = residual.measure(problem, *stretched(spline), reference)
     assert found.median == pytest.approx(0.03, abs=0.001)
     assert found.sigma == pytest.approx(0.01, rel=0.06)
     assert found.above == pytest.approx(0.0013, abs=0.002)  # Gaussian, 3 deviations
@@ -449,7 +464,8 @@ def test_what_the_fit_does_not_use_counts_in_no_box(rng: np.random.Generator) ->
     spline = Spline(np.full((1, 2), 0.5), np.zeros((1, 1)), np.array([[0.0], [0.0], [0.4]]), 2)
     flat = image_of(np.full((1, *shape), 0.05, np.float32))
     correction = Correction(image, flat, "subtract", np.array([0.05]))
-    sigma = html.examine(problem, spline, correction, Settings(downscaling_factor=4)).noise.sigma
+    settings = Settings(downscaling_factor=4)
+    sigma = html.examine(*made(image, problem, spline), correction, settings).noise.sigma
     half = sigma.shape[2] // 2
     assert np.isnan(sigma[:, :, half:]).all()
     assert sigma[:, :, :half] == pytest.approx(np.full((1, 8, half), 1e-3), rel=0.12)
@@ -508,6 +524,7 @@ def test_the_loss_curve_has_the_history_of_the_report() -> None:
         "loss": -0.75,
         "first_loss": 1.0,
         "losses_of_starts": [-0.75, -0.7],
+        "ended": "converged",
     }
     found = Page(loss.figure(fit))
     (curve,) = found.all("polyline")
@@ -527,6 +544,7 @@ def test_a_loss_that_never_moves_has_a_curve(history: list[float]) -> None:
         "loss": 0.5,
         "first_loss": 0.5,
         "losses_of_starts": [0.5],
+        "ended": "converged",
     }
     Page(loss.figure(fit))
 

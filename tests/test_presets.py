@@ -168,7 +168,7 @@ def test_help_still_shows_the_defaults_of_the_library(
     monkeypatch.setenv("COLUMNS", "200")
     text = fastbg(command, "--help").stdout
     assert "--preset" in text
-    for option, default in (("-N", 32), ("-tM", 1.0), ("-i", "random"), ("-lr", 0.001)):
+    for option, default in (("-N", r"\(auto\)"), ("-tM", 1.0), ("-i", "random"), ("-lr", 0.001)):
         assert re.search(rf" {option} .*\[default: {default}\]", text), option
 
 
@@ -186,7 +186,9 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
-    assert Settings(**found) == Settings(pedestal="ancestor", cfa="off")
+    assert Settings(**found) == Settings(
+        control_points=32, protect="off", pedestal="ancestor", cfa="off"
+    )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads"}
 
 
@@ -257,7 +259,7 @@ def test_the_folder_is_below_home_without_a_usable_variable(
         (("--save", "..", "-N9"), ".. is no name"),
         (("--save", "", "-N9"), " is no name"),
         (("--save", "moon"), "moon would be empty"),
-        (("--save", "moon", "-N0"), "control points must be a whole number"),
+        (("--save", "moon", "-N-1"), "control points must be a whole number"),
         (("stack", "--save", "moon", "-N9"), "--preset stack"),
         (("-N9",), "--save NAME"),
         (("stack", "-N9"), "--save NAME"),
@@ -322,8 +324,8 @@ BAD = {
     "[fit]\norder = 2": "fit is no setting",
     "order = 2\n'order' = 3": "not TOML (Cannot overwrite",
     "threshold-min = 0.1\nthreshold_min = 0.2": "threshold_min stands there twice",
-    'control-points = "16"': "control-points must be a whole number like 32, not '16'",
-    "control_points = 16.0": "control_points must be a whole number like 32, not 16.0",
+    'control-points = "16"': "control-points must be a whole number like 0, not '16'",
+    "control_points = 16.0": "control_points must be a whole number like 0, not 16.0",
     "order = true": "order must be a whole number like 2, not True",
     "invert-mask = 1": "invert-mask must be true or false like false, not 1",
     "quantile = '0.9'": "quantile must be a number like 0.95, not '0.9'",
@@ -331,7 +333,7 @@ BAD = {
     "pedestal = [1]": 'pedestal must be a text like "model-median", not [1]',
     "pedestal = true": "pedestal must be a text",
     "seed = 2000-01-01": "seed must be a whole number",
-    "control-points = 0": "control points must be a whole number of at least 1, not 0",
+    "control-points = -1": "control points must be a whole number of at least 0, not -1",
     "quantile = 2": "quantile must lie in (0, 1], not 2",
     "alpha = nan": "alpha must be a finite number",
     "threshold-min = 2": "lower threshold 2 must lie below the upper 1",

@@ -9,9 +9,9 @@ import numpy as np
 from ..backends.base import choose
 from ..config import Settings
 from ..correction import Correction
-from ..loss import Problem
+from ..model import BackgroundModel
 from ..preview.pictures import thinned
-from ..spline import Spline
+from ..result import Prepared
 from . import histograms, noise, residual, views
 
 
@@ -26,16 +26,16 @@ class Findings:
 
 
 def examine(
-    problem: Problem, spline: Spline, correction: Correction, settings: Settings
+    prepared: Prepared, model: BackgroundModel, correction: Correction, settings: Settings
 ) -> Findings:
     """Read the images once more, in bands, and keep what the page shows.
 
     Parameters
     ----------
-    problem : Problem
+    prepared : Prepared
         What was fitted.
-    spline : Spline
-        The fit, stretched.
+    model : BackgroundModel
+        The fit.
     correction : Correction
     settings : Settings
     """
@@ -44,10 +44,11 @@ def examine(
     _, after = thinned(correction.corrected())
     # Of the blocks of pixels that the fit has weighed.
     y, x = (np.arange(0, size, step) // factor for size in shape)
+    problem = prepared.problem
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
         views.look(correction, settings.worker_threads),
-        residual.measure(problem, spline, choose(settings.backend)[1]),
+        residual.measure(problem, model, prepared.stretch, choose(settings.backend)[1]),
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),
         histograms.measure(before, after, step),
     )

@@ -9,9 +9,10 @@ import numpy as np
 from ..backends.base import Backend
 from ..image import Image
 from ..loss import Problem
+from ..model import BackgroundModel
 from ..preview.page import size_in
 from ..preview.pictures import resample, thinned
-from ..spline import Spline
+from ..stretch import Stretch
 from . import words
 from .colours import DIVERGING, colours, gradient
 from .images import drawing
@@ -60,15 +61,20 @@ class Residual:
         return REACH * float(robust_sigma(self.values)) or 1.0
 
 
-def residual_image(problem: Problem, spline: Spline, backend: Backend) -> Image:
+def residual_image(
+    problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
+) -> Image:
     """Data minus model at the pixels of the fit, (K, h, w), stretched, computed where it is read.
 
-    NaN where a pixel has no weight.
+    NaN where a pixel has no weight. `stretch` is that of the problem.
     """
+    own = model.stretch
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band = np.empty((problem.channels, rows.stop - rows.start, len(problem.x)), np.float32)
-        backend.evaluate(spline, problem.y[rows], problem.x, band, 1)
+        backend.evaluate(model.spline, problem.y[rows], problem.x, band, 1)
+        if own is not stretch:
+            band = stretch.apply(own.invert(band)[0]).astype(np.float32)
         data, weight = (np.moveaxis(a[rows], 2, 0) for a in (problem.data, problem.weight))
         return np.where(weight > 0, data - band, np.float32(np.nan))
 
@@ -76,9 +82,11 @@ def residual_image(problem: Problem, spline: Spline, backend: Backend) -> Image:
     return Image(channels, (height, width), read)
 
 
-def measure(problem: Problem, spline: Spline, backend: Backend) -> Residual:
+def measure(
+    problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
+) -> Residual:
     """Draw and measure the residual of a fit."""
-    image = residual_image(problem, spline, backend)
+    image = residual_image(problem, model, stretch, backend)
     size = size_in(BOX, image.shape)
     planes = resample(image, size, np.isfinite)
     used = np.isfinite(planes)

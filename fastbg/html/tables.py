@@ -21,6 +21,7 @@ ENDED = {
     "converged": "until it no longer fell",
     "diverged": "then the descent diverged",
 }
+"""Why a descent ended."""
 
 
 def cards(report: Report, noise: Noise) -> Markup:
@@ -38,7 +39,9 @@ def cards(report: Report, noise: Noise) -> Markup:
         (
             words.number(fit["loss"], 5),
             "loss",
-            f"{words.count(fit['iterations'])} iterations, {ENDED[fit['ended']]}",
+            "of the sky that was found"
+            if fit["ended"] == "chosen"
+            else f"{words.count(fit['iterations'])} iterations, {ENDED[fit['ended']]}",
         ),
         (
             words.percent(max(spans)),

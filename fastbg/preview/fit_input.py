@@ -62,7 +62,7 @@ def draw_legend(
     """Say below `page.y` what the marks on the stretched image mean, and how much there is."""
     x = float(MARGIN)
     page.y += 18
-    items = _points(centres, moved) + _areas(stretched, weight)
+    items = (_points(centres, moved) if len(centres) else []) + _areas(stretched, weight)
     for symbol, text in items:
         margin = marks.OVERHANG if symbol.mode == "RGBA" else 0
         corner = (round(x) - margin, page.y - 16 - margin)

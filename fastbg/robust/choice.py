@@ -1,0 +1,286 @@
+"""Which smooth surface is the sky: fits from stiff to bending, and the choice among them.
+
+Sky is what is left when everything that is not smooth is taken away. A surface is fitted to the
+cells of an image; cells off it lose weight, most of all above it, where objects are; the rest is
+fitted again, with a narrower tolerance each time (graduated non-convexity: A. Blake and A.
+Zisserman, Visual Reconstruction, MIT Press 1987). This is done for surfaces that may bend more and
+more. The one that is chosen explains the largest part of the frame within a small tolerance, where
+each that bends more has to explain more than the one before it: a nebula has no smooth surface that
+fits it, and a steep gradient has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from .basis import Basis, Splines
+from .cells import Cells
+
+SIDE = 10
+"""Control points along each side of the frame, at most."""
+
+CELLS_PER_POINT = 4
+
+LEAST_CELLS = 12
+
+CANDIDATES = (
+    *((1, 1e-3), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
+    *((3, 1e-3), (3, 1e-4), (3, 1e-5), (3, 1e-6), (3, 1e-7), (3, 1e-8)),
+)
+"""Up to which degree polynomials are free, and how stiff the rest is; see `Basis`."""
+
+POLYNOMIAL_PRICE, BENDING_PRICE, CLEAR_PRICE = 0.01, 0.18, 0.03
+"""By what part a candidate must reduce what the one before it leaves unexplained.
+
+The first few are little more than polynomials, which no nebula looks like; the others may follow
+one, unless most of the frame is sky."""
+
+LARGE_POLYNOMIALS = 4
+"""Candidates that are priced as polynomials."""
+
+CLEAR = 0.75
+"""The part of a frame that is sky where there is little else."""
+
+WIDTHS = (8, 5, 3, 2, 1.4, 1, 1, 1)
+"""The tolerance of one fit after another."""
+
+TOLERANCE = 0.02
+"""Of the fit, relative to the spread of the surface, where noise is smaller."""
+
+EXPLAINED = 0.05
+"""A cell is explained within so much of the spread of the surface, and three times the noise."""
+
+SOFTNESS = 0.5
+"""Tolerances over which weights fall."""
+
+LEAST = 1e-4
+"""The weight of a cell that is off, which keeps every fit determined."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How much is taken for an object.
+
+    Attributes
+    ----------
+    above : float
+        Tolerances above the surface at which a cell loses half its weight.
+    below : float
+        Tolerances below it: landscapes, dark dust, shadows.
+    around : float
+        Tolerances above it of the mean of its neighbours.
+    reach : float
+        Cells, the deviation of the Gaussian that makes those means.
+    """
+
+    above: float
+    below: float
+    around: float
+    reach: float
+
+
+PROTECTIONS = {
+    "off": Protection(np.inf, np.inf, np.inf, 1.5),
+    "auto": Protection(2.5, 4.0, 1.5, 1.5),
+    "strong": Protection(1.5, 3.0, 0.8, 2.5),
+}
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A fitted surface.
+
+    Attributes
+    ----------
+    splines : Splines
+    coordinates : ndarray, (M, K)
+    weight : ndarray, (P,), in [0, 1]
+        How much each cell is sky.
+    stiffness : float
+    explained : float
+        The part of the usable cells that lies on the surface.
+    below : float
+        The part that lies below it.
+    """
+
+    splines: Splines
+    coordinates: np.ndarray
+    weight: np.ndarray
+    stiffness: float
+    explained: float
+    below: float
+
+    @property
+    def values(self) -> np.ndarray:
+        """(P, K), linear, at the cells."""
+        return self.splines.matrix @ self.coordinates
+
+    @property
+    def unexplained(self) -> float:
+        """The logarithm of the part that is not explained."""
+        return float(np.log(max(1 - self.explained, 1e-3)))
+
+
+def find_sky(
+    cells: Cells,
+    protection: Protection,
+    watch: Callable[[int], None] = lambda done: None,
+) -> list[Surface]:
+    """The smooth surface that is most likely the sky, after the stiffer ones that led to it.
+
+    Parameters
+    ----------
+    cells : Cells
+    protection : Protection
+    watch : callable, optional
+        Called with the count of `FITS` that are done; what it raises ends the search.
+
+    Raises
+    ------
+    InputError
+        If fewer than `LEAST_CELLS` can be used.
+    """
+    usable = np.count_nonzero(cells.usable)
+    if usable == 0:
+        raise InputError(
+            "every pixel is masked or missing: widen the thresholds, or invert the mask"
+        )
+    if usable < LEAST_CELLS:
+        raise InputError(
+            f"only {usable} of {cells.usable.size} parts of the image can be used: widen the "
+            "thresholds or the mask, or use a smaller downscaling factor"
+        )
+    side = min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
+    basis = Basis(cells.points, side)
+    degrees = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
+    candidates = [each for each in CANDIDATES if each[0] in degrees]
+    smooth = _largest_smooth_part(cells)
+    below = _lower_side(degrees[1], cells)
+    done = 0
+
+    def chain(start: np.ndarray, fresh: bool) -> Iterator[Surface]:
+        nonlocal done
+        weight = start
+        for degree, stiffness in candidates:
+            surface = _fit(
+                degrees[degree], cells, start if fresh else weight, stiffness, protection
+            )
+            weight = surface.weight
+            done += 1
+            watch(done)
+            yield surface
+
+    chains = [list(chain(*how)) for how in ((below, False), (smooth, False), (smooth, True))]
+    costs = [_cheapest(surfaces) for surfaces in chains]
+    best, (last, _) = min(zip(chains, costs, strict=True), key=lambda pair: pair[1][1])
+    return best[: last + 1]
+
+
+FITS = 3 * len(CANDIDATES)
+"""How many fits `find_sky` makes, at most."""
+
+
+def _cheapest(surfaces: list[Surface]) -> tuple[int, float]:
+    """The index of the surface of a chain that explains most for its price, and its cost."""
+    prices = np.full(len(surfaces), BENDING_PRICE)
+    prices[:LARGE_POLYNOMIALS] = POLYNOMIAL_PRICE
+    prices[0] = 0
+    costs = [each.unexplained for each in surfaces] + np.cumsum(prices)
+    best = int(np.argmin(costs))
+    cost = float(costs[best])
+    for following in surfaces[best + 1 :]:
+        now = surfaces[best]
+        if now.explained < CLEAR or following.unexplained + CLEAR_PRICE >= now.unexplained:
+            break
+        best += 1
+    return best, cost
+
+
+def _fit(
+    splines: Splines,
+    cells: Cells,
+    weight: np.ndarray,
+    stiffness: float,
+    protection: Protection,
+) -> Surface:
+    """Fit a surface to what is sky, beginning with a weight, and find what that is."""
+    from scipy.ndimage import gaussian_filter
+
+    usable = cells.usable.reshape(cells.shape).astype(float)
+    around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
+    for width in WIDTHS:
+        surface = splines.matrix @ splines.solve(cells.values, weight, stiffness)
+        tolerance = width * np.hypot(cells.noise, TOLERANCE * _spread(surface, weight))
+        off = ((cells.values - surface) / tolerance).mean(axis=1)
+        plane = np.clip(off, -6, 6).reshape(cells.shape) * usable
+        nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
+        sky = _falling(off - protection.above, SOFTNESS) * _falling(
+            -off - protection.below, SOFTNESS
+        )
+        sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
+        weight = cells.weight * np.maximum(sky, LEAST)
+    coordinates = splines.solve(cells.values, weight, stiffness)
+    surface = splines.matrix @ coordinates
+    tolerance = np.hypot(3 * cells.noise, EXPLAINED * _spread(surface, weight))
+    off = (cells.values - surface) / tolerance
+    explained = cells.weight @ (np.abs(off) < 1).all(axis=1) / cells.weight.sum()
+    below = cells.weight @ (off < -1).mean(axis=1) / cells.weight.sum()
+    return Surface(splines, coordinates, weight, stiffness, float(explained), float(below))
+
+
+def _spread(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(K,): the weighted deviation of a surface, (P, K); never zero."""
+    share = weight[:, np.newaxis] / weight.sum()
+    variance = (share * (surface - (share * surface).sum(axis=0)) ** 2).sum(axis=0)
+    spread: np.ndarray = np.sqrt(variance) + np.finfo(np.float32).tiny
+    return spread
+
+
+def _falling(value: np.ndarray, softness: float) -> np.ndarray:
+    """From 1 far below zero to 0 far above it."""
+    fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
+    return fallen
+
+
+def _lower_side(splines: Splines, cells: Cells) -> np.ndarray:
+    """The weight of what lies below a stiff surface that most lies above.
+
+    Asymmetric least squares: P. H. C. Eilers and H. F. M. Boelens, Baseline correction with
+    asymmetric least squares smoothing, 2005.
+    """
+    weight = cells.weight
+    for _ in range(8):
+        surface = splines.matrix @ splines.solve(cells.values, weight, CANDIDATES[0][1])
+        above = (cells.values - surface) / _spread(cells.values, cells.weight)
+        weight = cells.weight * np.where(above.mean(axis=1) > 0, 0.05, 0.95)
+    return weight
+
+
+def _largest_smooth_part(cells: Cells) -> np.ndarray:
+    """The weight of the largest part of the frame without an edge in it.
+
+    A landscape's outline cuts it off from the sky.
+    """
+    from scipy.ndimage import label
+
+    usable = cells.usable.reshape(cells.shape)
+    scale = np.maximum(cells.noise, np.finfo(np.float32).tiny)
+    values = np.where(cells.usable[:, np.newaxis], cells.values / scale, np.nan)
+    grid = values.reshape(*cells.shape, -1)
+    steepest = np.zeros(cells.shape)
+    for axis in (0, 1):
+        step = np.nan_to_num(np.abs(np.diff(grid, axis=axis)).mean(axis=2), nan=np.inf)
+        for side in (slice(1, None), slice(None, -1)):
+            part = steepest[side] if axis == 0 else steepest[:, side]
+            np.maximum(part, step, out=part)
+    smooth = usable & (steepest < 3 * np.median(steepest[usable]))
+    parts, count = label(smooth)
+    if count == 0:
+        return cells.weight
+    largest = np.bincount(parts.ravel())[1:].argmax() + 1
+    weight: np.ndarray = cells.weight * np.maximum((parts == largest).ravel(), LEAST)
+    return weight
