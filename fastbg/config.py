@@ -17,6 +17,9 @@ _OF_THE_DESCENT = ("order", "initializer", "epochs", "alpha", "starts", "learnin
 
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
 
+WITHOUT_EFFECT = frozenset({"threads"})
+"""Settings that change how fast a result comes, and not one bit of it."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backends.base import load
-from .config import Settings
+from .config import WITHOUT_EFFECT, Settings
 from .fit import Fit
 from .progress import Stages
 from .replay import HISTORY_WIDTH, to_history
@@ -238,7 +238,9 @@ def _share(count: int, samples: int) -> str:
 
 def history(report: Mapping[str, Any]) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
-    settings = report["settings"]
+    settings = {
+        name: value for name, value in report["settings"].items() if name not in WITHOUT_EFFECT
+    }
     if fit := report.get("fit"):
         what = f"{fit['control_points']} control points, loss {fit['loss']:.4f}"
     else:
