@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,9 @@ from pathlib import Path
 from ..errors import OutputError
 
 PathLike = str | os.PathLike[str]
+
+KEPT = 40
+"""Characters of a target in its temporary name, which must not be too long for a file system."""
 
 
 def check_targets(
@@ -92,6 +96,19 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
         _remove(backup)
 
 
+def remove_leftovers(folder: Path, stem: str) -> None:
+    """Remove what a killed process left of targets that are called ``<stem>.*`` or ``<stem>_*``.
+
+    Only the caller can know that no process still writes them.
+    """
+    begin = "|".join(re.escape(f".{stem}{end}"[: KEPT + 1]) for end in "._")
+    leftover = re.compile(rf"(?:{begin}).*\.[0-9a-f]{{8}}\.(?:part|old)")
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if leftover.fullmatch(path.name):
+                _remove(path)
+
+
 @contextmanager
 def _reported(path: PathLike) -> Iterator[None]:
     try:
@@ -124,8 +141,7 @@ def _probe(folder: Path) -> None:
 
 
 def _hidden(target: Path, suffix: str) -> Path:
-    # Long names are cut, so that the suffix cannot make them longer than a file system allows.
-    return target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.{suffix}")
+    return target.with_name(f".{target.name[:KEPT]}.{secrets.token_hex(4)}.{suffix}")
 
 
 def _make_folder(folder: Path, undo: ExitStack) -> None:
