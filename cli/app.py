@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .apply import apply
+from .batch import batch
 from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, preview, fit, apply, presets, demo, doctor):
+for command in (run, batch, preview, fit, apply, presets, demo, doctor):
     app.command()(command)
 
 

@@ -105,14 +105,29 @@ def _bytes(text: str) -> int:
     return int(float(match[1]) * 1000 ** (1 + "kmg".index(match[2])))
 
 
+_size = partial(
+    option,
+    RUNNING,
+    "--max-memory",
+    metavar="SIZE",
+    parser=_parsed(_bytes, "a size like 350MB or 2GB"),
+)
 MaxMemory = Annotated[
     int | None,
-    option(
+    _size(help="Refuse a job that is estimated to need more, for example 350MB or 2GB."),
+]
+MemoryOfAll = Annotated[
+    int | None,
+    _size(help="For all workers together, for example 8GB. Without it: what is available."),
+]
+Workers = Annotated[
+    int,
+    _whole(
         RUNNING,
-        "--max-memory",
-        metavar="SIZE",
-        parser=_parsed(_bytes, "a size like 350MB or 2GB"),
-        help="Refuse a job that is estimated to need more, for example 350MB or 2GB.",
+        "--workers",
+        metavar="COUNT",
+        help="Processes, which share the threads; 0 = as many as there are cores, and as fit into "
+        "memory.",
     ),
 ]
 Quiet = Annotated[bool, option(RUNNING, "-q", "--quiet", help="Print nothing but errors.")]

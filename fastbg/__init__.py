@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batch import process_files as process_files
     from .config import Settings as Settings
     from .errors import BackendError as BackendError
     from .errors import Cancelled as Cancelled
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .result import Result as Result
 
 _HOMES = {
+    "batch": ["process_files"],
     "config": ["Settings"],
     "errors": [
         "BackendError",

@@ -247,7 +247,7 @@ def history(report: Mapping[str, Any]) -> list[str]:
         model = report["model"]
         scale = " ".join(f"{factor:.4g}" for factor in model["scale"])
         what = f"of the model {model['file'] or 'given'}, scaled by {scale}"
-        settings = {name: settings[name] for name in APPLIED}
+        settings = {name: settings[name] for name in APPLIED if name in settings}
     text = f"fastbg {report['fastbg']}: background removed, {what}"
     return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(settings)]
 

@@ -1,0 +1,235 @@
+"""Where a batch is, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import FastbgError
+from .errors import raise_if_stopped, refused
+from .summary import print_json
+
+if TYPE_CHECKING:
+    from ..batch import BatchProgress, Outcome
+    from ..progress import Progress as Stage
+
+NAME_WIDTH = 36
+"""Most characters of a file name in the live lines."""
+
+
+class BatchDisplay:
+    """The progress callback of a batch; leaving it prints what became of the files.
+
+    On a terminal, live lines on stderr; else one line on stdout for each finished file. Failures
+    are told on stderr when they happen.
+    """
+
+    def __init__(self, *, quiet: bool, as_json: bool, watch: bool) -> None:
+        console = Console(stderr=True)
+        interactive = sys.stderr.isatty() and console.is_interactive
+        self._quiet, self._as_json = quiet, as_json
+        self._live = _LiveLines(console, watch) if interactive and not quiet else None
+        self._outcomes: dict[Path, Outcome] = {}
+        self._started = time.monotonic()
+        self._stack = ExitStack()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a file failed."""
+        return any(outcome.status == "failed" for outcome in self._outcomes.values())
+
+    def __enter__(self) -> BatchDisplay:
+        if self._live:
+            self._stack.enter_context(self._live)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        if isinstance(error, FastbgError) and not self._outcomes:
+            return
+        if self._as_json:
+            print_json(_plain(self._outcomes.values()))
+        elif not self._quiet:
+            self._print_summary()
+
+    def __call__(self, progress: BatchProgress) -> None:
+        """Show it."""
+        raise_if_stopped()
+        outcome = progress.outcome
+        if outcome:
+            self._outcomes.pop(outcome.path, None)
+            self._outcomes[outcome.path] = outcome
+            if outcome.error:
+                self._tell_failure(outcome.error)
+        if self._live:
+            self._live.show(progress, Counter(each.status for each in self._outcomes.values()))
+        elif outcome and not self._quiet and not self._as_json:
+            print(f"{len(self._outcomes)}/{progress.files}  {_line(outcome)}", flush=True)
+
+    def _tell_failure(self, text: str) -> None:
+        if self._live:
+            self._live.print_above(f"fastbg: {text}")
+        else:
+            refused(FastbgError(text))
+
+    def _print_summary(self) -> None:
+        console = Console(highlight=False)
+        outcomes = self._outcomes.values()
+        if (self._live or console.is_terminal) and any(o.status != "skipped" for o in outcomes):
+            console.print(_table(outcomes))
+        took = _duration(time.monotonic() - self._started)
+        console.print(f"{_counts(Counter(outcome.status for outcome in outcomes))}, in {took}")
+
+
+class _LiveLines:
+    """An overall bar, and a line for each file that a worker works on."""
+
+    def __init__(self, console: Console, watch: bool) -> None:
+        self._console, self._watch = console, watch
+        self._all = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[cyan]left"),
+            TextColumn("{task.fields[counts]}"),
+            console=console,
+        )
+        self._files = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[stage]}"),
+            console=console,
+        )
+        self._lines: dict[Path, TaskID] = {}
+        self._whole = self._all.add_task("", total=1, counts="")
+        self._live = Live(Group(self._all, self._files), console=console, transient=True)
+
+    def __enter__(self) -> None:
+        self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, progress: BatchProgress, statuses: Counter[str]) -> None:
+        """Bring the lines up to date."""
+        if progress.path and progress.stage:
+            self._show_file(progress.path, progress.stage)
+        if progress.path and progress.outcome and progress.path in self._lines:
+            self._files.remove_task(self._lines.pop(progress.path))
+        done = sum(statuses.values())
+        counts = [f"[red]{statuses['failed']} failed"] if statuses["failed"] else []
+        counts += [f"{progress.workers} workers"] if progress.workers > 1 else []
+        waiting = self._watch and done == progress.files
+        self._all.update(
+            self._whole,
+            total=progress.files,
+            completed=done,
+            description="waiting for new files; Ctrl-C ends" if waiting else "",
+            counts="  ".join(counts),
+        )
+
+    def print_above(self, text: str) -> None:
+        """Print a line that stays."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def _show_file(self, path: Path, stage: Stage) -> None:
+        if path not in self._lines:
+            self._lines[path] = self._files.add_task(_short(path), total=None, stage="")
+        # A stage of one step cannot tell how far it is: its bar only moves.
+        total = stage.total if stage.total > 1 else None
+        loss = f"  loss {stage.loss:.4f}" if stage.loss is not None else ""
+        self._files.update(
+            self._lines[path], total=total, completed=stage.done, stage=f"{stage.stage}{loss}"
+        )
+
+
+def _plain(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
+    """For JSON: reports of what was done and skipped, errors of what failed."""
+    found: dict[str, list[Any]] = {"done": [], "skipped": [], "failed": []}
+    for outcome in outcomes:
+        failure = {"input": str(outcome.path), "error": outcome.error}
+        found[outcome.status].append(outcome.report or failure)
+    return found
+
+
+def _counts(statuses: Counter[str]) -> str:
+    words = [f"{statuses['done']} done"]
+    if statuses["skipped"]:
+        words.append(f"{statuses['skipped']} finished before")
+    if statuses["failed"]:
+        words.append(f"{statuses['failed']} failed")
+    return ", ".join(words)
+
+
+def _line(outcome: Outcome) -> str:
+    words = [f"{outcome.status:<7}", outcome.path.name]
+    if outcome.report and outcome.status == "done":
+        loss, seconds, warnings = _figures(outcome.report)
+        words += [f"loss {loss}", f"{seconds} s", warnings]
+    return "  ".join(filter(None, words))
+
+
+def _table(outcomes: Iterable[Outcome]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("file", no_wrap=True, max_width=NAME_WIDTH)
+    table.add_column("loss", justify="right", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("")
+    # Failures last, where they are seen.
+    for outcome in sorted(outcomes, key=lambda each: (each.status == "failed", each.path)):
+        name = Text(_short(outcome.path))
+        if outcome.status == "done" and outcome.report:
+            loss, seconds, warnings = _figures(outcome.report)
+            table.add_row(name, loss, seconds, Text(warnings, style="yellow"))
+        elif outcome.error:
+            # The name of the file is in the first column.
+            text = outcome.error.removeprefix(str(outcome.path)).lstrip(": ")
+            table.add_row(name, "", "", Text(text, style="red"))
+    return table
+
+
+def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
+    count = len(report["warnings"])
+    warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
+    return f"{report['fit']['loss']:.4f}", f"{report['seconds']['total']:.1f}", warnings
+
+
+def _short(path: Path) -> str:
+    # Both ends: numbers are at one, and what the frame shows at the other.
+    name, half = path.name, NAME_WIDTH // 2
+    return name if len(name) <= NAME_WIDTH else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
