@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from .options import (
     STRETCH,
     Compress,
     Json,
-    Mask,
+    Masks,
     MemoryOfAll,
     Quiet,
     Workers,
@@ -52,7 +53,7 @@ def batch(
     overwrite: Annotated[
         bool, option(OUTPUT, "--overwrite", help="Do all files again, and replace any output.")
     ] = False,
-    mask: Mask = None,
+    mask: Masks = None,
     settings: Settings,
     workers: Workers = 0,
     max_memory: MemoryOfAll = None,
@@ -80,6 +81,9 @@ def batch(
     from ..batch import process_files
     from .batch_display import BatchDisplay
 
+    if dask:
+        # It logs with tracebacks what is told here in one line.
+        logging.disable()
     with BatchDisplay(quiet=quiet, as_json=as_json, watch=watch) as display:
         process_files(
             inputs,

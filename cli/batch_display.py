@@ -70,7 +70,7 @@ class BatchDisplay:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
-        if isinstance(error, FastbgError) and not self._outcomes:
+        if error and not self._outcomes:
             return
         if self._as_json:
             print_json(_plain(self._outcomes.values()))

@@ -17,6 +17,7 @@ from ..backends.base import choose
 from ..config import Settings
 from ..errors import Cancelled, InputError, SettingsError
 from ..progress import Progress
+from ..source import Masks, paths_of
 from . import cluster, inputs, pool
 from .capacity import workers_for
 from .journal import Journal, State, content_hash
@@ -82,7 +83,7 @@ def process_files(
     paths: str | Path | Iterable[str | Path],
     *,
     output_dir: str | Path = ".",
-    mask: str | Path | None = None,
+    mask: Masks = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: int | None = None,
@@ -153,7 +154,7 @@ def process_files(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
 
     def find() -> list[Path]:
-        return inputs.find(given, folder, journal.outputs(), wait=watch)
+        return inputs.find(given, folder, journal.outputs, wait=watch)
 
     batch = _Batch(
         folder=folder,
@@ -267,10 +268,11 @@ def _same_name(first: Path, second: Path) -> str:
     return f"{second} and {first} would have outputs of the same name: give each its own folder"
 
 
-def _mask_hash(mask: str | Path | None) -> str | None:
-    if mask is None:
-        return None
-    found = content_hash(Path(mask))
-    if not found:
-        raise InputError(f"{mask} cannot be read: check the name of the mask")
-    return found
+def _mask_hash(masks: Masks) -> str | None:
+    hashes = []
+    for mask in paths_of(masks):
+        found = content_hash(mask)
+        if not found:
+            raise InputError(f"{mask} cannot be read: check the name of the mask")
+        hashes.append(found)
+    return " ".join(hashes) or None

@@ -6,8 +6,8 @@ Dask itself gives the tasks of a worker that is killed to another one.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import replace
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import BackendError
@@ -43,18 +43,23 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
     with client:
         futures = client.map(run_here, [_for_cluster(task) for task in work], pure=False)
         task_of = dict(zip(futures, work, strict=True))
+        ended: SimpleQueue[Any] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
         try:
             while task_of:
                 try:
-                    done, _ = distributed.wait(
-                        list(task_of), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED"
-                    )
-                except TimeoutError:
+                    future = ended.get(timeout=POLL_SECONDS)
+                except Empty:
                     yield None
                     continue
-                for future in done:
-                    task = task_of.pop(future)
-                    yield task.path, _outcome(task, future)
+                if future.cancelled():
+                    raise BackendError(
+                        f"the Dask scheduler at {address} was lost: start it and run again, which "
+                        "goes on where this ended"
+                    )
+                task = task_of.pop(future)
+                yield task.path, _outcome(task, future)
         finally:
             client.cancel(list(task_of))
 
@@ -90,6 +95,6 @@ def _outcome(task: Task, future: Any) -> Outcome:
     except KilledWorker:
         text = f"{task.path} ended several workers: if memory was short give them more of it, "
         return failed(task.path, f"{text}else please report it")
-    except (Exception, CancelledError) as error:
+    except Exception as error:
         text = f"{task.path}: the cluster gave it up ({type(error).__name__}: {error}): "
         return failed(task.path, f"{text}check that its workers can import fastbg, and try again")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from glob import glob
 from pathlib import Path
 
 from ..errors import InputError
 
-SUFFIXES = (".xisf",)
+SUFFIXES = (".xisf", ".fits", ".fit", ".fts", ".tif", ".tiff")
 """Of what is taken from folders and patterns, in lower case; what is named is taken as it is."""
 
 MAGIC = "*?["
@@ -28,7 +29,11 @@ def stem(path: Path) -> str:
 
 
 def find(
-    inputs: Iterable[str | Path], folder: Path, known_outputs: Iterable[str], *, wait: bool = False
+    inputs: Iterable[str | Path],
+    folder: Path,
+    known_outputs: Callable[[], set[str]],
+    *,
+    wait: bool = False,
 ) -> list[Path]:
     """All files that the inputs stand for, each once, in the order of their names.
 
@@ -37,8 +42,8 @@ def find(
     inputs : iterable of path or str
         Files, folders, and patterns of `glob`, where ``**`` is any number of folders.
     folder : Path
-        Of the outputs. What lies in it and was written by fastbg is left out: the
-        ``known_outputs`` (real paths), and what is called like an output of another input.
+        Of the outputs. What lies in it and was written by fastbg is left out: what is called like
+        an output of another input, and the ``known_outputs`` (real paths), which are many to read.
     wait : bool
         Whether a folder or a pattern may be empty, and a file missing, for now.
 
@@ -55,7 +60,7 @@ def find(
             raise InputError(f"{each} matches no image ({', '.join(SUFFIXES)}): check the name")
         for path in paths:
             found.setdefault(os.path.realpath(path), path)
-    kept = without_outputs(found, folder, set(known_outputs))
+    kept = _without_outputs(found, folder, cache(known_outputs))
     if not kept and not wait:
         raise InputError(
             f"all of {' '.join(given)} are outputs of fastbg in {folder}: choose another folder "
@@ -66,26 +71,27 @@ def find(
     return kept
 
 
-def without_outputs(found: dict[str, Path], folder: Path, known_outputs: set[str]) -> list[Path]:
-    """Leave out what fastbg has written; ``found`` maps real paths to paths."""
-    home = os.path.realpath(folder)
-    stems = {stem(path) for path in found.values()}
-
-    def is_output(real: str, path: Path) -> bool:
-        if real in known_outputs:
-            return True
-        written = {stem(path).removesuffix(ending) for ending in OUTPUT_ENDINGS} - {stem(path)}
-        return os.path.dirname(real) == home and bool(written & stems)
-
-    return [path for real, path in found.items() if not is_output(real, path)]
-
-
 def clashes(paths: Iterable[Path], taken: dict[str, Path]) -> Iterator[tuple[Path, Path]]:
     """Pairs of files whose outputs would have the same name; ``taken`` gets the name of each."""
     for path in paths:
         first = taken.setdefault(os.path.normcase(stem(path)), path)
         if first != path:
             yield first, path
+
+
+def _without_outputs(
+    found: dict[str, Path], folder: Path, known_outputs: Callable[[], set[str]]
+) -> list[Path]:
+    home = os.path.realpath(folder)
+    stems = {stem(path) for path in found.values()}
+
+    def is_output(real: str, path: Path) -> bool:
+        if os.path.dirname(real) != home:
+            return False
+        sources = {stem(path).removesuffix(ending) for ending in OUTPUT_ENDINGS} - {stem(path)}
+        return bool(sources & stems) or real in known_outputs()
+
+    return [path for real, path in found.items() if not is_output(real, path)]
 
 
 def _matches(name: str) -> Iterator[Path]:

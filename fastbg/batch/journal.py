@@ -1,9 +1,10 @@
 """What is finished in an output folder: one small JSON file for each input, beside its outputs.
 
 ``.fastbg-batch/<input>.json`` is the record of a finished file; it appears complete, or not at
-all, after its outputs. ``<input>.<token>.begun`` marks an attempt: it is written when the outputs
-were seen not to exist, or may be replaced, and removed when the attempt has ended. Where a process
-was killed the mark stays, and tells that what is found under the names of its outputs is its own.
+all, after its outputs. ``.fastbg-batch/begun/<input>.<token>`` marks an attempt: it is written
+when the outputs were seen not to exist, or may be replaced, and removed when the attempt has ended.
+Where a process was killed the mark stays, and tells that what is found under the names of its
+outputs is its own, and may be half of a pair.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._home = folder / FOLDER
+        self._begun = self._home / "begun"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -80,7 +82,7 @@ class Journal:
             If the folder cannot be written, or another batch works in it.
         """
         try:
-            self._home.mkdir(parents=True, exist_ok=True)
+            self._begun.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be written ({error.strerror}): choose another folder"
@@ -115,7 +117,9 @@ class Journal:
         the state is.
         """
         record = self._record(path)
-        if not record or not state or record["key"] != key or not self._complete(record):
+        if not record or not state or record["key"] != key or self._marks(path):
+            return None
+        if any(size != then for size, then in self._sizes(record)):
             return None
         if content is None and State(**record["state"]) != state:
             return None
@@ -132,12 +136,14 @@ class Journal:
         if any(_read_mark(mark) == real for mark in self._marks(path)):
             return True
         record = self._record(path)
-        return record is not None and record["state"]["path"] == real and self._complete(record)
+        if not record or record["state"]["path"] != real:
+            return False
+        return all(size in (None, then) for size, then in self._sizes(record))
 
     @contextmanager
     def attempt(self, path: Path) -> Iterator[Callable[[], object]]:
         """Work on a file; the value is to be called when its outputs may be written."""
-        mark = self._home / f"{path.name}.{secrets.token_hex(4)}.begun"
+        mark = self._begun / f"{path.name}.{secrets.token_hex(4)}"
         begin = partial(mark.write_text, os.path.realpath(path), **_TEXT)
         try:
             yield begin
@@ -182,8 +188,8 @@ class Journal:
         with lock.alone(self._home / "working", patience) as nobody_works:
             if not nobody_works:
                 return False
-            for mark in self._home.glob("*.begun"):
-                name = _marked(mark)
+            for mark in self._begun.iterdir():
+                name = mark.stem
                 atomic.remove_leftovers(self.folder, stem(Path(name)))
                 atomic.remove_leftovers(self._home, name)
                 with suppress(OSError):
@@ -192,13 +198,11 @@ class Journal:
                         mark.unlink()
         return True
 
-    def _complete(self, record: Mapping[str, Any]) -> bool:
-        with suppress(OSError):
-            return all(
-                os.path.getsize(self.folder / file["path"]) == file["size"]
-                for file in record["outputs"].values()
-            )
-        return False
+    def _sizes(self, record: Mapping[str, Any]) -> Iterator[tuple[int | None, int]]:
+        """The size of each output, None where it is gone, and the size it had."""
+        for file in record["outputs"].values():
+            state = State.of(self.folder / file["path"])
+            yield (state.size if state else None), file["size"]
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         return _read_record(self._record_file(path))
@@ -206,13 +210,8 @@ class Journal:
     def _record_file(self, path: Path) -> Path:
         return self._home / f"{path.name}.json"
 
-    def _marks(self, path: Path) -> Iterator[Path]:
-        return (mark for mark in self._home.glob("*.begun") if _marked(mark) == path.name)
-
-
-def _marked(mark: Path) -> str:
-    """The name of the input that a mark belongs to."""
-    return mark.name.rsplit(".", 2)[0]
+    def _marks(self, path: Path) -> list[Path]:
+        return [mark for mark in self._begun.iterdir() if mark.stem == path.name]
 
 
 def _read_mark(mark: Path) -> str | None:

@@ -55,7 +55,7 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
     starts = workers + 2 * len(work)
     # On a thread of its own: workers inherit its signal mask, and a stop that is raised on this
     # one meanwhile cannot leave half a worker.
-    starter = ThreadPoolExecutor(1, initializer=_block_stops)
+    starter = ThreadPoolExecutor(1)
     try:
         while waiting or again or any(worker.task for worker in team):
             if len(team) < (workers if waiting else bool(again)):
@@ -158,6 +158,7 @@ class _Worker:
         self.task: Task | None = None
         with theirs:
             self._process = context.Process(target=serve, args=(theirs,), daemon=True)
+            _block_stops()
             self._process.start()
 
     def give(self, task: Task) -> None:
@@ -186,7 +187,11 @@ class _Worker:
 
 
 def _block_stops() -> None:
+    """Block them in this thread, and so in the processes that it starts."""
     if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # which starts with the first process, and unblocks them
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
 
 

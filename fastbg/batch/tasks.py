@@ -13,6 +13,7 @@ from ..config import WITHOUT_EFFECT, Settings
 from ..errors import Cancelled, FastbgError
 from ..progress import Progress, ProgressCallback
 from ..report import version
+from ..source import paths_of
 from .journal import Journal, State, content_hash
 
 
@@ -40,8 +41,8 @@ class Task:
 
     def absolute(self) -> Task:
         """The same for a process in another folder."""
-        mask = self.keywords.get("mask")
-        keywords = {**self.keywords, "mask": mask and os.path.abspath(mask)}
+        masks = [os.path.abspath(mask) for mask in paths_of(self.keywords.get("mask"))]
+        keywords = {**self.keywords, "mask": masks}
         path, folder = Path(os.path.abspath(self.path)), Path(os.path.abspath(self.folder))
         return replace(self, path=path, folder=folder, keywords=keywords)
 

@@ -1,0 +1,556 @@
+"""Many files: the same answers as one by one, each once, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastbg import InputError, OutputError, Settings, process_file, process_files
+from fastbg.batch import BatchProgress, Summary, capacity, inputs, lock, pool
+from fastbg.batch.journal import FOLDER, Journal
+from fastbg.batch.tasks import Task, key_of
+from fastbg.errors import BackendError, Cancelled, SettingsError
+from fastbg.io import atomic, xisf
+
+SHAPE = (64, 96)
+QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
+CLI = [sys.executable, "-P", "-m", "fastbg.cli", "batch"]
+QUICK_OPTIONS = ["-e", "5", "-N", "9"]
+
+needs_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="finds processes in /proc"
+)
+
+
+def make(path: Path, seed: int = 0, shape: tuple[int, int] = SHAPE) -> Path:
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0.1, 0.2, shape[1], dtype=np.float32)[np.newaxis, :, np.newaxis]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    xisf.write(path, np.float32(ramp + 0.01 * rng.random((*shape, 1))))
+    return path
+
+
+@pytest.fixture
+def lights(tmp_path: Path) -> Path:
+    for number in range(3):
+        make(tmp_path / "lights" / f"light_{number}.xisf", number)
+    return tmp_path / "lights"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def statuses(summary: Summary) -> dict[str, str]:
+    return {outcome.path.name: outcome.status for outcome in summary.outcomes}
+
+
+def visible(folder: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of change of the files that are not hidden."""
+    files = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def finished(folder: Path) -> set[str]:
+    """The outputs that the journal knows."""
+    return {Path(path).name for path in Journal(folder).outputs()}
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob(".*") if path.name != FOLDER]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [*unfinished(folder), *(folder / FOLDER / "begun").iterdir()]
+
+
+def content(path: Path) -> bytes:
+    """All of a file but the time when it was written."""
+    data = path.read_bytes()
+    begin = data.index(b"XISF:CreationTime")
+    end = data.index(b"/>", begin)
+    return data[:begin] + data[end:]
+
+
+def test_outputs_are_those_of_single_files(lights, out, tmp_path):
+    settings = Settings(**QUICK, seed=3)
+    mask = tmp_path / "mask.xisf"
+    xisf.write(mask, np.ones((*SHAPE, 1), np.float32))
+    summary = process_files(lights, output_dir=out, mask=mask, settings=settings, workers=2)
+    assert statuses(summary) == {f"light_{n}.xisf": "done" for n in range(3)}
+    for outcome in summary.outcomes:
+        single = process_file(outcome.path, output_dir=tmp_path, mask=mask, settings=settings)
+        assert outcome.report["fit"]["loss"] == single.report["fit"]["loss"]
+        for name, file in outcome.report["outputs"].items():
+            assert content(Path(file)) == content(Path(single.report["outputs"][name]))
+    assert not leftovers(out)
+
+
+def test_finished_files_are_known_by_content_and_settings(lights, out):
+    def again(source=lights, **more):
+        return statuses(process_files(source, output_dir=out, workers=1, **QUICK, **more))
+
+    first = again()
+    before = visible(out)
+    assert set(first.values()) == {"done"}
+    assert {*again().values()} == {"skipped"}
+    os.utime(lights / "light_0.xisf")
+    assert {*again(threads=1).values()} == {"skipped"}
+    lights = lights.rename(lights.parent / "moved")
+    assert {*again(lights).values()} == {"skipped"}
+    assert visible(out) == before
+
+    make(lights / "light_1.xisf", seed=10)
+    changed = again(lights)
+    assert [name for name in changed if changed[name] == "done"] == ["light_1.xisf"]
+    (out / "light_2_bgModel.xisf").unlink()
+    changed = again(lights)
+    assert [name for name in changed if changed[name] == "done"] == ["light_2.xisf"]
+    assert {*again(lights, seed=1).values()} == {"done"}
+    assert {*again(lights, seed=1, overwrite=True).values()} == {"done"}
+
+
+def test_skipped_files_have_their_report(lights, out):
+    done = process_files(lights, output_dir=out, **QUICK).outcomes
+    skipped = process_files(lights, output_dir=out, **QUICK).outcomes
+    losses = {outcome.path: outcome.report["fit"]["loss"] for outcome in done}
+    assert losses == {outcome.path: outcome.report["fit"]["loss"] for outcome in skipped}
+    assert all(Path(o.report["outputs"]["corrected"]).is_file() for o in skipped)
+
+
+def test_what_others_wrote_is_not_replaced(lights, out, tmp_path):
+    process_files(lights / "light_0.xisf", output_dir=out, **QUICK)
+    (out / "light_1_bgSubtracted.xisf").write_bytes(b"precious")
+    (out / "light_0_bgModel.xisf").write_bytes(b"edited")
+    make(tmp_path / "other" / "light_0.xisf", seed=5)
+    for source in (lights, tmp_path / "other"):
+        summary = process_files(source, output_dir=out, **QUICK)
+        for outcome in summary.with_status("failed"):
+            assert "already exists" in outcome.error
+        expected = {"light_0.xisf", "light_1.xisf"} & {p.name for p in source.iterdir()}
+        assert {o.path.name for o in summary.with_status("failed")} == expected
+    assert (out / "light_1_bgSubtracted.xisf").read_bytes() == b"precious"
+    assert (out / "light_0_bgModel.xisf").read_bytes() == b"edited"
+    process_files(lights, output_dir=out, overwrite=True, **QUICK)
+    xisf.read(out / "light_1_bgSubtracted.xisf")
+
+
+def test_names_folders_and_patterns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.xisf", "a/2.XISF", "a/b/3.xisf", "a/.hidden.xisf", "a/note.txt", "[x].xisf"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+    def find(*given, folder=".", known=()):
+        return [path.as_posix() for path in inputs.find(given, Path(folder), lambda: {*known})]
+
+    assert find("a") == ["a/1.xisf", "a/2.XISF"]
+    assert find("a/**/*.xisf", "a/1.xisf", tmp_path / "a/1.xisf") == ["a/1.xisf", "a/b/3.xisf"]
+    assert find("[x].xisf", "missing.xisf") == ["[x].xisf", "missing.xisf"]
+    for name in ("a/1_bgSubtracted.xisf", "a/1_bgModel.xisf", "a/9_bgModel.xisf"):
+        Path(name).touch()
+    assert "a/1_bgModel.xisf" in find("a")
+    assert find("a", folder="a") == ["a/1.xisf", "a/2.XISF", "a/9_bgModel.xisf"]
+    known = [str(tmp_path / "a/9_bgModel.xisf")]
+    assert find("a", folder="a", known=known) == ["a/1.xisf", "a/2.XISF"]
+    with pytest.raises(InputError, match=r"\*\.fits matches no image"):
+        find("a/*.fits")
+    known += [str(tmp_path / "a" / f"1_{name}.xisf") for name in ("bgModel", "bgSubtracted")]
+    with pytest.raises(InputError, match="outputs of fastbg"):
+        find("a/1_bgModel.xisf", "a/1_bgSubtracted.xisf", folder="a", known=known)
+
+
+@pytest.mark.parametrize("second", ["b/m94.xisf", "a/m94.fits", "a/m94.fits.fz"])
+def test_two_inputs_of_one_name_are_refused(tmp_path, out, second):
+    first = make(tmp_path / "a" / "m94.xisf")
+    second = make(tmp_path / second.removesuffix(".fz")).rename(tmp_path / second)
+    with pytest.raises(InputError) as refusal:
+        process_files([first, second], output_dir=out)
+    assert str(first) in str(refusal.value)
+    assert str(second) in str(refusal.value)
+    assert not out.exists()
+
+
+def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path):
+    with pytest.raises(InputError, match=r"nomask\.xisf cannot be read"):
+        process_files(lights, output_dir=out, mask="nomask.xisf")
+    with pytest.raises(SettingsError, match="at least 0"):
+        process_files(lights, output_dir=out, workers=-1)
+    with pytest.raises(BackendError):
+        process_files(lights, output_dir=out, backend="cuda")
+    assert not out.exists()
+    out.write_bytes(b"")
+    with pytest.raises(OutputError, match="cannot be written"):
+        process_files(lights, output_dir=out)
+
+
+def test_one_batch_at_a_time(lights, out):
+    with Journal(out).opened(), pytest.raises(OutputError, match="another batch"):
+        process_files(lights, output_dir=out)
+
+
+def test_a_lock_waits_and_gives_up(tmp_path):
+    path = tmp_path / "lock"
+    with lock.shared(path), lock.shared(path), lock.alone(path, 0.1) as held:
+        assert held == (lock.fcntl is None)
+    with lock.alone(path) as held:
+        assert held
+
+
+def test_a_batch_can_be_cancelled(lights, out):
+    seen: list[BatchProgress] = []
+
+    def stop_at_the_second(progress: BatchProgress) -> bool:
+        seen.append(progress)
+        return sum(each.outcome is not None for each in seen) < 2
+
+    with pytest.raises(Cancelled):
+        process_files(lights, output_dir=out, workers=1, progress=stop_at_the_second, **QUICK)
+    assert {each.files for each in seen} == {3}
+    assert any(each.stage and each.workers == 1 for each in seen)
+    assert not leftovers(out)
+    assert len(process_files(lights, output_dir=out, **QUICK).with_status("skipped")) >= 2
+
+
+def test_leftovers_are_recognised(tmp_path):
+    ours = [".m94_bgModel.xisf.0123abcd.part", ".m94.fits.0123abcd.old"]
+    others = [".m94b_bgModel.xisf.0123abcd.part", ".m94_a.part", "m94_a.xisf.0123abcd.part"]
+    for name in [*ours, *others]:
+        (tmp_path / name).touch()
+    atomic.remove_leftovers(tmp_path, "m94")
+    assert {path.name for path in tmp_path.iterdir()} == {*others}
+    long = "x" * 60
+    with atomic.staged([tmp_path / f"{long}_bgModel.xisf"]) as (part,):
+        part.touch()
+        shutil.copy(part, part.with_suffix(".old"))
+    atomic.remove_leftovers(tmp_path, long)
+    assert {path.name for path in tmp_path.iterdir()} == {*others, f"{long}_bgModel.xisf"}
+
+
+class Bomb:
+    """Kills the process that unpickles it."""
+
+    def __reduce__(self):
+        return os.kill, (_OwnId(), signal.SIGKILL)
+
+
+class _OwnId:
+    def __reduce__(self):
+        return os.getpid, ()
+
+
+@needs_linux
+def test_a_file_that_kills_costs_only_itself(lights, out):
+    settings = Settings(**QUICK)
+    key = key_of(settings, None)
+    work = [Task(path, out, {"settings": settings}, key) for path in sorted(lights.glob("*.xisf"))]
+    work.insert(1, Task(Path("bomb.xisf"), out, {"settings": Bomb()}, key))
+    with Journal(out).opened():
+        events = [event for event in pool.run(work, 2) if event]
+    outcomes = [what for _, what in events if not hasattr(what, "stage")]
+    assert [o.status for o in outcomes] == ["done", "done", "done", "failed"]
+    assert "bomb.xisf ended its worker twice (SIGKILL)" in outcomes[-1].error
+
+
+def test_a_worker_that_cannot_start_is_told(lights, out, monkeypatch):
+    monkeypatch.setattr(pool, "serve", _broken)
+    with pytest.raises(BackendError, match="could not start"):
+        process_files(lights, output_dir=out, workers=1, **QUICK)
+
+
+def _broken(connection):
+    sys.exit(3)
+
+
+def test_workers_fit_into_memory(lights, out):
+    paths, keywords = sorted(lights.glob("*")), {"output_dir": out}
+    settings = Settings(**QUICK, threads=3)
+    alone = capacity.bytes_needed(paths[0], keywords, Settings(**QUICK, threads=1))
+
+    def workers(limit):
+        return capacity.workers_for(paths, keywords, settings, limit)
+
+    assert workers(10 * alone) == 3
+    assert workers(int(2.9 * alone)) == 2
+    assert workers(int(1.1 * alone)) == 1
+    assert workers(alone // 2) == 1
+    assert capacity.bytes_needed(Path("missing"), keywords, settings) == 0
+    summary = process_files(paths, output_dir=out, max_memory=alone // 2, **QUICK)
+    assert all("of memory" in outcome.error for outcome in summary.with_status("failed"))
+    assert len(summary.with_status("failed")) == 3
+
+
+def test_available_memory_is_the_least_that_somebody_tells(tmp_path):
+    def tell(name, text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    assert capacity.available_bytes(tmp_path) is None
+    tell("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 8000 kB\nHugePages_Total: 0\n")
+    assert capacity.available_bytes(tmp_path) == int(0.9 * 8000 * 1024)
+    tell("proc/self/cgroup", "0::/job/part\n")
+    tell("sys/fs/cgroup/job/part/memory.max", "max\n")
+    tell("sys/fs/cgroup/job/memory.max", "5000\n")
+    tell("sys/fs/cgroup/job/memory.current", "4000\n")
+    tell("sys/fs/cgroup/job/memory.stat", "anon 1\ninactive_file 3000\n")
+    assert capacity.available_bytes(tmp_path) == int(0.9 * 4000)
+    tell("proc/self/cgroup", "3:cpu:/\n2:memory:/old\n")
+    tell("sys/fs/cgroup/memory/old/memory.limit_in_bytes", "3000")
+    tell("sys/fs/cgroup/memory/old/memory.usage_in_bytes", "1000")
+    assert capacity.available_bytes(tmp_path) == int(0.9 * 2000)
+
+
+def test_watching_takes_new_and_changed_files_when_they_are_complete(lights, out, monkeypatch):
+    monkeypatch.setattr("fastbg.batch.LOOK_SECONDS", 0.02)
+    bad, whole = lights / "bad.xisf", (lights / "light_0.xisf").read_bytes()
+    bad.write_bytes(whole[:5000])
+    ended: list[tuple[str, str]] = []
+    deadline = time.monotonic() + 30
+
+    def act(progress: BatchProgress) -> bool:
+        if progress.outcome:
+            ended.append((progress.outcome.path.name, progress.outcome.status))
+        elif not progress.path and not progress.workers:
+            if len(ended) == 4 and not new.exists():
+                new.write_bytes(whole)
+            elif len(ended) == 5 and bad.stat().st_size < len(whole):
+                bad.write_bytes(whole)
+        assert time.monotonic() < deadline, ended
+        return ended[-1:] != [("bad.xisf", "done")]
+
+    new = lights / "new.xisf"
+    with pytest.raises(Cancelled):
+        process_files(lights, output_dir=out, watch=True, workers=1, progress=act, **QUICK)
+    assert sorted(ended[:4]) == [("bad.xisf", "failed")] + [
+        (f"light_{n}.xisf", "done") for n in range(3)
+    ]
+    assert ended[4:] == [("new.xisf", "done"), ("bad.xisf", "done")]
+
+
+@pytest.fixture
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@needs_linux
+def test_a_cluster_whose_workers_are_killed(cluster, lights, out, tmp_path):
+    for number in range(12):
+        make(lights / f"dusk_{number}.xisf", number, shape=(300, 400))
+    options = {**QUICK, "downscaling_factor": 1, "epochs": 200}
+    victims = [worker.pid for worker in cluster.workers.values()]
+
+    def kill_at_work(progress: BatchProgress) -> None:
+        working = [*(out / FOLDER / "begun").iterdir()]
+        if victims and working and records(out):
+            os.kill(victims.pop(), signal.SIGKILL)
+
+    def run(**more):
+        address = cluster.scheduler_address
+        return process_files(lights, output_dir=out, dask=address, **options, **more)
+
+    summary = run(progress=kill_at_work)
+    assert not victims
+    assert {*statuses(summary).values()} == {"done"}
+    assert len(summary.outcomes) == 15
+    assert not leftovers(out)
+    before = visible(out)
+    single = process_file(lights / "dusk_3.xisf", output_dir=tmp_path, **options)
+    for name, file in single.report["outputs"].items():
+        assert content(out / Path(file).name) == content(Path(file)), name
+    assert {*statuses(run()).values()} == {"skipped"}
+    assert visible(out) == before
+
+
+def test_a_cluster_that_does_not_answer_is_told(lights, out, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("fastbg.batch.cluster.ANSWER_SECONDS", 0.3)
+    with pytest.raises(BackendError, match="no Dask scheduler answers at tcp://127"):
+        process_files(lights, output_dir=out, dask="tcp://127.0.0.1:1")
+    with pytest.raises(BackendError, match="no Dask scheduler answers at nonsense"):
+        process_files(lights, output_dir=out, dask="nonsense://x")
+    with pytest.raises(SettingsError, match="its own workers"):
+        process_files(lights, output_dir=out, dask="tcp://127.0.0.1:1", workers=2)
+
+
+def test_dask_that_is_not_installed_is_told(lights, out, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BackendError, match=r"pip install 'fastbg\[dask\]'"):
+        process_files(lights, output_dir=out, dask="tcp://127.0.0.1:1")
+
+
+# The command line, and what is killed on the way.
+
+
+@pytest.fixture(scope="session")
+def frames(tmp_path_factory) -> Path:
+    """Names of 200 frames, of which one is corrupt, one missing, and one cannot be written."""
+    folder = tmp_path_factory.mktemp("frames")
+    for number in range(10):
+        make(folder / f"frame_{number:03}.xisf", number)
+    for number in range(10, 199):
+        shutil.copy(folder / f"frame_{number % 10:03}.xisf", folder / f"frame_{number:03}.xisf")
+    (folder / "frame_050.xisf").write_bytes(b"XISF0100 and nothing that belongs behind it")
+    return folder
+
+
+def batch(*arguments: object, **more) -> subprocess.Popen:
+    command = [*CLI, *map(str, arguments), *QUICK_OPTIONS]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+    )
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def workers_of(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(each) for text in lists for each in text.read_text().split()]
+    return [each for each in children if b"spawn_main" in _command(each)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def records(out: Path) -> int:
+    return len([*(out / FOLDER).glob("*.json")])
+
+
+@needs_linux
+def test_two_hundred_frames_killed_again_and_again(frames, out):
+    blocked = out / "frame_100_bgModel.xisf"
+    blocked.mkdir(parents=True)
+    arguments = (frames, frames / "missing.xisf", "-o", out, "--workers", 2)
+    kept: dict[str, tuple[int, int]] = {}
+
+    def check_and_keep() -> None:
+        """What was finished before has not been touched since."""
+        now = {name: where for name, where in visible(out).items() if name in finished(out)}
+        assert kept.items() <= now.items()
+        kept.update(now)
+
+    job = batch(*arguments, start_new_session=True)
+    wait_for(lambda: records(out) >= 30)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    check_and_keep()
+    assert 30 <= records(out) < 197
+
+    job = batch(*arguments)
+    wait_for(lambda: records(out) >= 80)
+    orphans = workers_of(job.pid)
+    assert len(orphans) == 2
+    job.kill()
+    job.communicate()
+    wait_for(lambda: not any(_command(pid) for pid in orphans), 10)
+    check_and_keep()
+    assert not unfinished(out)
+    assert records(out) < 197
+
+    job = batch(*arguments)
+    wait_for(lambda: records(out) >= 120)
+    os.kill(workers_of(job.pid)[0], signal.SIGKILL)
+    lines, errors = job.communicate()
+    check_and_keep()
+    assert job.returncode == 2
+    told = errors.splitlines()
+    assert len(told) == 3, errors
+    for name, cause in {
+        "frame_050.xisf": "not an XISF|damaged|truncated",
+        "frame_100_bgModel.xisf": "is a directory",
+        "missing.xisf": "does not exist",
+    }.items():
+        (line,) = (line for line in told if name in line)
+        assert re.search(cause, line), line
+    assert "3 failed" in lines.splitlines()[-1]
+
+    assert not leftovers(out)
+    blocked.rmdir()
+    assert len(visible(out)) == 2 * 197
+    for name in visible(out):
+        assert xisf.read(out / name).shape == (1, *SHAPE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems send no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_batch_leaves_what_is_finished(lights, out, number):
+    # The large one would need minutes.
+    make(lights / "a_slow.xisf", shape=(2000, 3000))
+    job = batch(lights, "-o", out, "-dx", 1, "-B", 100, "--workers", 2, start_new_session=True)
+    wait_for(lambda: records(out) >= 3 and any((out / FOLDER / "begun").glob("a_slow.*")))
+    os.killpg(job.pid, number)
+    lines, errors = job.communicate(timeout=60)
+    assert job.returncode == 128 + number
+    assert errors == "fastbg: stopped; no unfinished file was left behind\n"
+    assert "done, in" in lines.splitlines()[-1]
+    assert visible(out).keys() == finished(out)
+    assert len(visible(out)) == 2 * 3
+    assert not leftovers(out)
+
+
+def test_a_json_report_of_all(lights, out):
+    process_files(lights / "light_0.xisf", output_dir=out, **QUICK)
+    job = batch(lights, lights / "no.xisf", "-o", out, "--json")
+    lines, errors = job.communicate()
+    found = json.loads(lines)
+    assert job.returncode == 2
+    assert [Path(each["input"]).name for each in found["skipped"]] == ["light_0.xisf"]
+    assert len(found["done"]) == 2
+    (failure,) = found["failed"]
+    assert failure["input"] == str(lights / "no.xisf")
+    assert errors == f"fastbg: {failure['error']}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
+def test_live_lines_and_a_table_on_a_terminal(lights, out):
+    (lights / "bad.xisf").write_bytes(b"no image")
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    job = subprocess.Popen(
+        [*CLI, lights, "-o", out, *QUICK_OPTIONS], stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 1 << 16)
+        except OSError:  # Linux tells the end so
+            break
+    os.close(ours)
+    assert job.wait() == 2
+    text = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")
+    assert "/4" in text
+    assert f"\nfastbg: {lights}/bad.xisf is not an XISF, FITS or TIFF" in text
+    table = text[text.rindex("seconds") :].splitlines()
+    rows = [line.split()[0] for line in table if ".xisf" in line]
+    assert rows == ["light_0.xisf", "light_1.xisf", "light_2.xisf", "bad.xisf"]
+    assert re.search(r"^3 done, 1 failed, in [0-9.]+ s", text, re.MULTILINE)
+
+
+def test_quiet_prints_only_errors(lights, out):
+    job = batch(lights, "-o", out, "-q")
+    assert job.communicate() == ("", "")
+    assert job.returncode == 0
