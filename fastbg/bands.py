@@ -23,12 +23,12 @@ SAMPLED_PIXELS = 1 << 21
 State = TypeVar("State")
 
 
-def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = BAND_PIXELS) -> list[slice]:
+def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[slice]:
     """Cut an image (H, W) into bands of whole rows, a multiple of `unit` each but for the last.
 
-    Of about so many pixels.
+    Of about so many pixels; 0 means `BAND_PIXELS`.
     """
-    rows = max(unit, pixels // shape[1] // unit * unit)
+    rows = max(unit, (pixels or BAND_PIXELS) // shape[1] // unit * unit)
     if rows > BLOCK_ROWS and unit == 1:
         rows -= rows % BLOCK_ROWS
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
