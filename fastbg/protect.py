@@ -86,6 +86,8 @@ def protect(
     if how != "off":
         found = weight * _pixel_weight(linear, cells, sky)
         found *= found >= NO_SKY
+        if not found.any():  # no pixel lies where the cells do: they alone have to tell
+            found = weight
     return Sky(
         stretch,
         [each.splines.spline(each.coordinates) for each in path],

@@ -231,7 +231,7 @@ def test_too_little_to_search_in_is_refused():
         find_sky(cells_from(np.ones((2, 3))), AUTO)
 
 
-@pytest.mark.parametrize("shape", [(40, 40), (30, 400), (33, 47), (100, 20)])
+@pytest.mark.parametrize("shape", [(40, 40), (30, 400), (33, 47), (100, 20), (1, 60000)])
 def test_small_images_have_a_sky_too(rng, shape):
     y, x = np.mgrid[: shape[0], : shape[1]] / max(shape)
     image = (0.1 + 0.05 * x + 0.02 * y + rng.normal(0, 0.001, shape)).astype(np.float32)

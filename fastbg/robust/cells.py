@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 ALONG = 40
 """Cells along the shorter side of the image, about."""
+
+MOST = 8192
+"""Cells of an image that is not very long."""
 
 MEDIAN_NOISE = 1.2533
 """Of a median of many, relative to a mean: sqrt(pi / 2)."""
@@ -65,15 +69,16 @@ def cells_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray)
     y, x : ndarray, (h,) and (w,), normalised
         Of rows and columns.
     """
-    side = max(1, round(min(data.shape[:2]) / ALONG))
+    height, width = data.shape[:2]
+    side = max(1, round(min(height, width) / ALONG), math.ceil((height * width / MOST) ** 0.5))
     # One channel at a time: there are a few copies of it.
     measured = [
         _measure(np.where(weight[..., k] > 0, data[..., k], np.float32(np.nan)), side)
         for k in range(data.shape[2])
     ]
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
-    full = (count > LEAST * side**2).all(axis=2)
-    if side > 1:
+    full = (count > LEAST * min(side, height) * min(side, width)).all(axis=2)
+    if side > 2:
         scatter = (high - low)[full] / QUARTILES * MEDIAN_NOISE / side
     else:
         steps = np.abs(np.diff(middle, axis=1))
