@@ -66,8 +66,8 @@ def protect(
     ----------
     linear : ndarray, (h, w, K); NaN = missing
         In the space of `stretch`, which must be a linear one.
-    weight : ndarray, (h, w, K), in [0, 1]
-        What may be used at all.
+    weight : ndarray, (h, w, K), float32, in [0, 1]
+        What may be used at all; becomes how much of it is sky.
     y, x : ndarray, (h,) and (w,), normalised
     how : {"off", "auto", "strong"}
         How much is taken for an object.
@@ -82,16 +82,16 @@ def protect(
     cells = cells_of(linear, weight, y, x)
     path = find_sky(cells, PROTECTIONS[how], watch)
     sky = path[-1]
-    found = weight
     if how != "off":
-        found = weight * _pixel_weight(linear, cells, sky)
-        found *= found >= NO_SKY
-        if not found.any():  # no pixel lies where the cells do: they alone have to tell
-            found = weight
+        pixels = _pixel_weight(linear, cells, sky)
+        pixels[pixels < NO_SKY] = 0
+        # Nowhere sky: the noise was underestimated, and the surface alone has to tell.
+        if pixels.any():
+            weight *= pixels
     return Sky(
         stretch,
         [each.splines.spline(each.coordinates) for each in path],
-        found,
+        weight,
         sky.explained,
         sky.below,
         sky.stiffness,
