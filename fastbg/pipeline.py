@@ -116,7 +116,8 @@ def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
         If the progress callback asks for it.
     """
     name, backend = choose(settings.backend)
-    with stages.stage("fit", settings.epochs * settings.starts) as advance:
+    steps = settings.epochs * settings.starts if settings.control_points else 1
+    with stages.stage("fit", steps) as advance:
         if settings.control_points:
             stretch = prepared.stretch
             best = fit_spline(prepared.problem, settings, backend, advance)
