@@ -365,7 +365,8 @@ def test_a_cluster_whose_workers_are_killed(cluster, lights, out, tmp_path):
 
     summary = run(progress=kill_at_work)
     assert not victims
-    assert {*statuses(summary).values()} == {"done"}
+    # A task whose worker was killed after its file was finished finds it so.
+    assert {*statuses(summary).values()} <= {"done", "skipped"}
     assert len(summary.outcomes) == 15
     assert not leftovers(out)
     before = visible(out)
