@@ -5,7 +5,8 @@ the error, and draws a sheet of what was asked and what was found.
 
 The measure does not see a constant offset, which no method can tell from the sky's own level: the
 deviation of model - truth, relative to that of the truth, over valid sky, mean over the channels.
-0 is perfect, and a flat model scores 1.
+0 is perfect, and a flat model scores 1. Beside it, in the same unit, the uncertainty that the model
+itself reports, without knowing the truth.
 """
 
 from __future__ import annotations
@@ -202,6 +203,12 @@ def error(model: np.ndarray, scene: Scene) -> float:
     return float((difference.std(axis=0) / truth.std(axis=0)).mean())
 
 
+def uncertainty(told: np.ndarray, scene: Scene) -> float:
+    """What a judgement tells, (rows, columns, K) linear, in the unit of `error`."""
+    truth = scene.background[scene.valid].astype(np.float64)
+    return float((np.sqrt((told**2).mean(axis=(0, 1))) / truth.std(axis=0)).mean())
+
+
 def _axes(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """(H, 1) and (W,) float32: y and x from the middle, in units of the longest side."""
     y, x = ((np.arange(n) + 0.5 - n / 2) / max(shape) for n in shape)
@@ -310,7 +317,7 @@ def main(arguments: Sequence[str]) -> int:
     settings = Settings(epochs=20, control_points=9) if options.smoke else Settings()
 
     print(f"{shape[0]} x {shape[1]}, seed {options.seed}, default settings")
-    print(f"{'scene':18} {'error':>7} {'seconds':>8}")
+    print(f"{'scene':18} {'error':>7} {'told':>7} {'seconds':>8}")
     sheet = Sheet(
         f"Simulated skies of {shape[1]} x {shape[0]} pixels, seed {options.seed}",
         f"fastbg with its default settings ({settings.worker_threads} threads)",
@@ -318,10 +325,11 @@ def main(arguments: Sequence[str]) -> int:
     for name in SCENES:
         scene = simulate(name, shape, options.seed)
         start = time.perf_counter()
-        model = remove_background(scene.image, settings=settings).background
-        seconds, off = time.perf_counter() - start, error(model, scene)
-        print(f"{name:18} {off:7.3f} {seconds:8.2f}", flush=True)
-        sheet.add(name, scene, model, off)
+        result = remove_background(scene.image, settings=settings)
+        seconds, off = time.perf_counter() - start, error(result.background, scene)
+        told = uncertainty(result.judgement.uncertainty, scene)
+        print(f"{name:18} {off:7.3f} {told:7.3f} {seconds:8.2f}", flush=True)
+        sheet.add(name, scene, result.background, off)
     if not options.smoke:
         sheet.save(options.output)
         print(options.output)

@@ -119,7 +119,7 @@ def process_file(
             from . import html
 
             with stages.stage("report"):
-                findings = html.examine(drawn, result.model, correction, settings)
+                findings = html.examine(drawn, result, correction, settings)
         with stages.stage("write"):
             if drawn and preview:
                 picture = _draw(path, drawn, settings, result, correction)

@@ -149,10 +149,11 @@ def fit_of_sky(
                 total += len(data) * loss_and_slope(data, weight, model, problem.alpha)[0]
         return total / np.count_nonzero(problem.kept)
 
-    losses = [loss(spline) for spline in sky.path]
-    found = Descent(sky.spline.flatten(), losses[-1], np.array(losses), "chosen")
-    levels = _levels(problem, sky.spline, backend, threads)
-    return Fit(sky.spline, sky.path[0], found, [losses[-1]], levels)
+    path = sky.path
+    losses = [loss(spline) for spline in path]
+    found = Descent(path[-1].flatten(), losses[-1], np.array(losses), "chosen")
+    levels = _levels(problem, path[-1], backend, threads)
+    return Fit(path[-1], path[0], found, [losses[-1]], levels)
 
 
 def _levels(problem: Problem, spline: Spline, backend: Backend, threads: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from .downscale import block_centres, downscale, restretched
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
 from .image import Image
+from .judgement import judge
 from .loss import Problem
 from .model import BackgroundModel
 from .order_statistics import (
@@ -129,7 +130,9 @@ def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     reporting.add_statistics(report, "input", prepared.statistics)
     report["fit"] = reporting.describe_fit(best, name, settings)
     model = BackgroundModel(best.spline, stretch, prepared.image.shape)
-    return Result(model, best, report)
+    judgement = judge(model, prepared.problem, prepared.stretch, prepared.sky)
+    report["judgement"] = reporting.describe_judgement(judgement)
+    return Result(model, best, judgement, report)
 
 
 def plan(
@@ -252,6 +255,7 @@ def remove_background(
     return ArrayResult(
         model=result.model,
         fit=result.fit,
+        judgement=result.judgement,
         report=result.report,
         corrected=np.moveaxis(corrected, 0, 2).reshape(samples.shape),
         background=np.moveaxis(background, 0, 2).reshape(samples.shape),

@@ -28,27 +28,28 @@ class Sky:
     ----------
     stretch : Stretch
         Between linear units and the space of the splines, in which everything is linear too.
-    path : list of Spline
-        Surfaces that may bend more and more; the last one is the sky.
+    cells : Cells
+        Where it was searched for.
+    surfaces : list of Surface
+        They may bend more and more; the last one is the sky.
     weight : ndarray, (h, w, K), float32, in [0, 1]
         How much of each pixel is sky.
-    explained, below : float
-        The parts of the usable frame that lie on that surface, and below it.
-    stiffness : float
-        See `fastbg.robust.basis`.
     """
 
     stretch: Stretch
-    path: list[Spline]
+    cells: Cells
+    surfaces: list[Surface]
     weight: np.ndarray
-    explained: float
-    below: float
-    stiffness: float
 
     @property
-    def spline(self) -> Spline:
+    def surface(self) -> Surface:
         """The sky."""
-        return self.path[-1]
+        return self.surfaces[-1]
+
+    @property
+    def path(self) -> list[Spline]:
+        """The surfaces as splines, to be evaluated anywhere."""
+        return [each.splines.spline(each.coordinates) for each in self.surfaces]
 
 
 def protect(
@@ -80,22 +81,14 @@ def protect(
         If too little of the image may be used.
     """
     cells = cells_of(linear, weight, y, x)
-    path = find_sky(cells, PROTECTIONS[how], watch)
-    sky = path[-1]
+    sky = Sky(stretch, cells, find_sky(cells, PROTECTIONS[how], watch), weight)
     if how != "off":
-        pixels = _pixel_weight(linear, cells, sky)
+        pixels = _pixel_weight(linear, cells, sky.surface)
         pixels[pixels < NO_SKY] = 0
         # Nowhere sky: the noise was underestimated, and the surface alone has to tell.
         if pixels.any():
             weight *= pixels
-    return Sky(
-        stretch,
-        [each.splines.spline(each.coordinates) for each in path],
-        weight,
-        sky.explained,
-        sky.below,
-        sky.stiffness,
-    )
+    return sky
 
 
 def _pixel_weight(linear: np.ndarray, cells: Cells, sky: Surface) -> np.ndarray:

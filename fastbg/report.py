@@ -21,6 +21,12 @@
 ``sky``
     Where it was searched for: the parts of the usable frame that are ``explained`` by the sky and
     ``below`` it, and its ``stiffness``.
+``judgement``
+    Of the model, on some thousand parts of the frame: ``gradient_before`` and ``gradient_after``,
+    the deviation of what is smooth in the sky of each channel, linear; the ``noise`` of such a
+    part; the part of the frame
+    ``below`` the model; how it ``follows`` what was excluded, -1 to 1; the ``median`` and ``max``
+    of its ``uncertainty``, linear. See `fastbg.judgement.Judgement`.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples.
@@ -60,12 +66,17 @@ from .replay import HISTORY_WIDTH, to_history
 
 if TYPE_CHECKING:
     from .image import Image
+    from .judgement import Judgement
     from .model import BackgroundModel
     from .protect import Sky
     from .result import Prepared, Result
 
 LITTLE_SKY = 0.15
-"""Below that, what was found is told to be doubtful."""
+"""The part of the frame below which the sky that was found is told to be doubtful."""
+
+LEFT, BELOW, FOLLOWS, UNCERTAIN = 0.2, 0.1, 0.5, 0.3
+"""From where on a judgement is a warning: the gradient that is left and the uncertainty, of the
+gradient that was there; the part of the frame below the model; the correlation with objects."""
 
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a warning."""
@@ -161,10 +172,26 @@ def _describe_sky(sky: Sky | None) -> dict[str, Any]:
         return {}
     return {
         "sky": {
-            "explained": sky.explained,
-            "below": sky.below,
-            "stiffness": sky.stiffness,
+            "explained": sky.surface.explained,
+            "below": sky.surface.below,
+            "stiffness": sky.surface.stiffness,
         }
+    }
+
+
+def describe_judgement(judgement: Judgement) -> dict[str, Any]:
+    """Its numbers, and the median and maximum of its map."""
+    uncertainty = judgement.uncertainty.reshape(-1, judgement.uncertainty.shape[-1])
+    return {
+        "gradient_before": judgement.before.tolist(),
+        "gradient_after": judgement.after.tolist(),
+        "noise": judgement.noise.tolist(),
+        "below": judgement.below,
+        "follows": judgement.follows,
+        "uncertainty": {
+            "median": np.median(uncertainty, axis=0).tolist(),
+            "max": uncertainty.max(axis=0).tolist(),
+        },
     }
 
 
@@ -226,9 +253,36 @@ def warn(report: dict[str, Any], clipped: bool) -> None:
             f"only {report['sky']['explained']:.0%} of the frame lies on a smooth surface: look at "
             "the model, and mask the objects if it follows them"
         )
+    if "judgement" in report:
+        report["warnings"].extend(_doubts(report["judgement"]))
     if "fit" in report and report["fit"]["ended"] == "diverged":
         report["warnings"].append(
             "the descent diverged and its best step was kept: lower the learning rate"
+        )
+
+
+def _doubts(judgement: Mapping[str, Any]) -> Iterable[str]:
+    before, after = (np.mean(judgement[f"gradient_{when}"]) for when in ("before", "after"))
+    uncertainty, noise = np.mean(judgement["uncertainty"]["median"]), np.mean(judgement["noise"])
+    if after > max(LEFT * before, noise):
+        yield (
+            f"a gradient seems to be left, {after / max(before, after):.0%} of what there was: compare with "
+            "other control points, or with auto"
+        )
+    if judgement["below"] > BELOW:
+        yield (
+            f"{judgement['below']:.0%} of the frame lies below the model: a landscape or dark "
+            "dust may, but from sky too much was taken: mask what is none"
+        )
+    if judgement["follows"] > FOLLOWS:
+        yield (
+            "the model rises where objects were excluded, and may have taken their halos for sky: "
+            "look at it, and mask more around them"
+        )
+    if uncertainty > max(UNCERTAIN * before, noise):
+        yield (
+            f"the model is uncertain by {uncertainty / max(before, uncertainty):.0%} of the gradient: there is "
+            "little sky to tell it by, or many control points"
         )
 
 
@@ -262,7 +316,9 @@ def captions(prepared: Prepared, settings: Settings, result: Result | None) -> l
         f"{settings.downscaling_factor} x {settings.downscaling_factor}), {usable:.4g} % usable"
     ]
     if sky := prepared.sky:
-        lines.append(f"{sky.explained:.0%} of that lies on the smoothest surface that is sky")
+        lines.append(
+            f"{sky.surface.explained:.0%} of that lies on the smoothest surface that is sky"
+        )
     if result:
         fit = result.report["fit"]
         how = f"{fit['control_points']} control points, order {settings.order}, "

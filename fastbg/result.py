@@ -9,6 +9,7 @@ import numpy as np
 
 from .fit import Fit
 from .image import Image
+from .judgement import Judgement
 from .loss import Problem
 from .model import BackgroundModel
 from .protect import Sky
@@ -52,12 +53,15 @@ class Result:
         Renders at any size, evaluates at points, saves to JSON.
     fit : Fit
         The descent behind the model.
+    judgement : Judgement
+        How good the model is, as far as the image tells.
     report : dict
         Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report`.
     """
 
     model: BackgroundModel
     fit: Fit
+    judgement: Judgement
     report: dict[str, Any]
 
     @property

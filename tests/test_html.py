@@ -22,8 +22,10 @@ from fastbg.backends import numpy as reference
 from fastbg.backends.numpy import spline_values
 from fastbg.cli.app import app
 from fastbg.correction import Correction
+from fastbg.descent import Descent
 from fastbg.downscale import block_centres
 from fastbg.errors import Cancelled, OutputError
+from fastbg.fit import Fit
 from fastbg.html import (
     colours,
     histograms,
@@ -38,10 +40,11 @@ from fastbg.html import (
 )
 from fastbg.image import Image
 from fastbg.io import xisf
+from fastbg.judgement import judge
 from fastbg.loss import Problem
 from fastbg.model import BackgroundModel
 from fastbg.progress import Stages
-from fastbg.result import Prepared
+from fastbg.result import Prepared, Result
 from fastbg.sky import simulate_sky
 from fastbg.spline import Spline
 from fastbg.stretch import Stretch
@@ -86,9 +89,12 @@ def stretched(spline: Spline) -> tuple[BackgroundModel, Stretch]:
     return BackgroundModel(spline, stretch, SHAPE), stretch
 
 
-def made(image: Image, problem: Problem, spline: Spline) -> tuple[Prepared, BackgroundModel]:
+def made(image: Image, problem: Problem, spline: Spline) -> tuple[Prepared, Result]:
     model, stretch = stretched(spline)
-    return Prepared(image, np.zeros((1, 3)), 0, stretch, problem), model
+    start = Descent(spline.flatten(), 0.0, np.zeros(1), "converged")
+    fit = Fit(spline, spline, start, [0.0], np.zeros((1, 3)))
+    result = Result(model, fit, judge(model, problem, stretch, None), {})
+    return Prepared(image, np.zeros((1, 3)), 0, stretch, problem), result
 
 
 def folder_of(path: Path) -> dict[str, bytes]:
@@ -105,7 +111,7 @@ def examined(planes: np.ndarray, **options: Any) -> tuple[dict[str, Any], html.F
     result = pipeline.fit(prepared, settings, stages)
     correction = pipeline.plan(image, result.model, result.report, settings, stages)
     pipeline.take_out(correction, result.report, settings, stages, lambda *rows: None)
-    findings = html.examine(prepared, result.model, correction, settings)
+    findings = html.examine(prepared, result, correction, settings)
     report.finish(result.report, stages, source=Path("sky.xisf"))
     return result.report, findings
 
@@ -181,7 +187,7 @@ def test_the_page_refers_to_nothing_outside_itself(job: tuple[Any, html.Findings
 def test_pictures_have_texts_and_labels_have_targets(job: tuple[Any, html.Findings]) -> None:
     found = Page(page.render(*job))
     assert all("alt" in image for image in found.all("img"))
-    assert sum(bool(image["alt"]) for image in found.all("img")) == 4
+    assert sum(bool(image["alt"]) for image in found.all("img")) == 5
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.all("svg"))
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)

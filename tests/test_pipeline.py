@@ -259,6 +259,9 @@ KEYS = {
         *("backend", "detail", "threads", "control_points", "loss", "first_loss"),
         *("iterations", "ended", "history", "losses_of_starts"),
     },
+    "judgement": {
+        *("gradient_before", "gradient_after", "noise", "below", "follows", "uncertainty"),
+    },
     "statistics": {"input", "background", "corrected"},
     "pedestal": None,
     "counts": {"missing", "held", "below_0", "above_1"},

@@ -9,9 +9,9 @@ import numpy as np
 from ..backends.base import choose
 from ..config import Settings
 from ..correction import Correction
-from ..model import BackgroundModel
+from ..judgement import Judgement
 from ..preview.pictures import thinned
-from ..result import Prepared
+from ..result import Prepared, Result
 from . import histograms, noise, residual, views
 
 
@@ -21,12 +21,13 @@ class Findings:
 
     views: views.Views
     residual: residual.Residual
+    judgement: Judgement
     noise: noise.Noise
     histograms: histograms.Histograms
 
 
 def examine(
-    prepared: Prepared, model: BackgroundModel, correction: Correction, settings: Settings
+    prepared: Prepared, result: Result, correction: Correction, settings: Settings
 ) -> Findings:
     """Read the images once more, in bands, and keep what the page shows.
 
@@ -34,8 +35,8 @@ def examine(
     ----------
     prepared : Prepared
         What was fitted.
-    model : BackgroundModel
-        The fit.
+    result : Result
+        Of the fit.
     correction : Correction
     settings : Settings
     """
@@ -48,7 +49,8 @@ def examine(
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
         views.look(correction, settings.worker_threads),
-        residual.measure(problem, model, prepared.stretch, choose(settings.backend)[1]),
+        residual.measure(problem, result.model, prepared.stretch, choose(settings.backend)[1]),
+        result.judgement,
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),
         histograms.measure(before, after, step),
     )

@@ -25,8 +25,6 @@ def figure(fit: Mapping[str, Any]) -> Markup:
     plot = Plot((0, max(1, iterations)), (low - room, high + room), top=12, bottom=HEIGHT - 48)
     best = words.number(fit["loss"], 5)
     starts = [words.number(loss, 5) for loss in fit["losses_of_starts"]]
-    steps = "surface, from stiff to bending" if fit["ended"] == "chosen" else "iteration"
-    advice = "" if fit["ended"] == "chosen" else " A curve that still falls wants more iterations."
     more = f" Lowest loss of each start: {', '.join(starts)}." if len(starts) > 1 else ""
     return element(
         "figure",
@@ -36,10 +34,11 @@ def figure(fit: Mapping[str, Any]) -> Markup:
             f"The loss from {words.number(fit['first_loss'])} to {best} in {iterations} steps",
             plot.y_axis(ticks(*plot.y), lambda value: words.number(value, 6)),
             plot.curve(at, losses, "loss"),
-            plot.x_axis(steps),
+            plot.x_axis("iteration"),
         ),
         element(
             "figcaption",
-            f"From {words.number(fit['first_loss'], 5)} to {best}, lower is better.{advice}{more}",
+            f"From {words.number(fit['first_loss'], 5)} to {best}, lower is better. A curve that "
+            f"still falls wants more iterations.{more}",
         ),
     )

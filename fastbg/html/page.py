@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import histograms, loss, noise, residual, tables, views, words
+from . import histograms, loss, noise, residual, tables, uncertainty, views, words
 from .findings import Findings
 from .markup import Markup, element, joined
 
@@ -45,8 +45,9 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
             element(
                 "div",
                 residual.figure(findings.residual),
+                uncertainty.figure(findings.judgement),
                 noise.figure(findings.noise),
-                loss.figure(report["fit"]),
+                loss.figure(report["fit"]) if report["settings"]["control_points"] else "",
                 histograms.figure(findings.histograms),
                 class_="pairs",
             ),

@@ -27,27 +27,24 @@ ENDED = {
 def cards(report: Report, noise: Noise) -> Markup:
     """The few numbers to read first."""
     fit, fitted, seconds = report["fit"], report["fitted"], report["seconds"]
-    background = report["statistics"]["background"]
-    spans = [
-        (high - low) / middle
-        for low, middle, high in zip(
-            *(background[n] for n in ("min", "median", "max")), strict=True
+    judgement = report["judgement"]
+    before, after, uncertainty = (
+        np.mean(each)
+        for each in (
+            judgement["gradient_before"],
+            judgement["gradient_after"],
+            judgement["uncertainty"]["median"],
         )
-    ]
+    )
     usable = fitted["usable_pixels"] / (fitted["width"] * fitted["height"])
     shown = [
         (
-            words.number(fit["loss"], 5),
-            "loss",
-            "of the sky that was found"
-            if fit["ended"] == "chosen"
-            else f"{words.count(fit['iterations'])} iterations, {ENDED[fit['ended']]}",
+            words.percent(max(0, 1 - after / before) if before else 1),
+            "of the gradient taken out",
+            f"its deviation fell from {words.number(before, 2)} to {words.number(after, 2)}, "
+            f"linear; the model is sure to {words.number(uncertainty, 2)}",
         ),
-        (
-            words.percent(max(spans)),
-            "gradient taken out",
-            "the model from its lowest to its highest, of its median",
-        ),
+        _quality(report),
         (
             words.number(_median(noise.mean), 3),
             "background RMS",
@@ -83,6 +80,15 @@ def cards(report: Report, noise: Noise) -> Markup:
         ),
         class_="cards",
     )
+
+
+def _quality(report: Report) -> tuple[str, str, str]:
+    fit = report["fit"]
+    if fit["ended"] == "chosen":
+        share = words.percent(report["sky"]["explained"])
+        return share, "on a smooth surface", "the part of the frame that is plain sky"
+    steps = f"{words.count(fit['iterations'])} iterations, {ENDED[fit['ended']]}"
+    return words.number(fit["loss"], 5), "loss", steps
 
 
 def warnings(report: Report) -> Markup:

@@ -214,7 +214,7 @@ def _fit(
     around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
     for width in WIDTHS:
         surface = splines.matrix @ splines.solve(cells.values, weight, stiffness)
-        tolerance = width * np.hypot(cells.noise, TOLERANCE * _spread(surface, weight))
+        tolerance = width * np.hypot(cells.noise, TOLERANCE * weighted_deviation(surface, weight))
         off = ((cells.values - surface) / tolerance).mean(axis=1)
         plane = np.clip(off, -6, 6).reshape(cells.shape) * usable
         nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
@@ -225,14 +225,14 @@ def _fit(
         weight = cells.weight * np.maximum(sky, LEAST)
     coordinates = splines.solve(cells.values, weight, stiffness)
     surface = splines.matrix @ coordinates
-    tolerance = np.hypot(3 * cells.noise, EXPLAINED * _spread(surface, weight))
+    tolerance = np.hypot(3 * cells.noise, EXPLAINED * weighted_deviation(surface, weight))
     off = (cells.values - surface) / tolerance
     explained = cells.weight @ (np.abs(off) < 1).all(axis=1) / cells.weight.sum()
     below = cells.weight @ (off < -1).mean(axis=1) / cells.weight.sum()
     return Surface(splines, coordinates, weight, stiffness, float(explained), float(below))
 
 
-def _spread(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weighted_deviation(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(K,): the weighted deviation of a surface, (P, K); never zero."""
     share = weight[:, np.newaxis] / weight.sum()
     variance = (share * (surface - (share * surface).sum(axis=0)) ** 2).sum(axis=0)
@@ -255,7 +255,7 @@ def _lower_side(splines: Splines, cells: Cells) -> np.ndarray:
     weight = cells.weight
     for _ in range(8):
         surface = splines.matrix @ splines.solve(cells.values, weight, CANDIDATES[0][1])
-        above = (cells.values - surface) / _spread(cells.values, cells.weight)
+        above = (cells.values - surface) / weighted_deviation(cells.values, cells.weight)
         weight = cells.weight * np.where(above.mean(axis=1) > 0, 0.05, 0.95)
     return weight
 
