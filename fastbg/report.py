@@ -266,8 +266,8 @@ def _doubts(judgement: Mapping[str, Any]) -> Iterable[str]:
     uncertainty, noise = np.mean(judgement["uncertainty"]["median"]), np.mean(judgement["noise"])
     if after > max(LEFT * before, noise):
         yield (
-            f"a gradient seems to be left, {after / max(before, after):.0%} of what there was: compare with "
-            "other control points, or with auto"
+            f"a gradient seems to be left, {after / max(before, after):.0%} of what there was: "
+            "compare with other control points, or with auto"
         )
     if judgement["below"] > BELOW:
         yield (
@@ -281,8 +281,8 @@ def _doubts(judgement: Mapping[str, Any]) -> Iterable[str]:
         )
     if uncertainty > max(UNCERTAIN * before, noise):
         yield (
-            f"the model is uncertain by {uncertainty / max(before, uncertainty):.0%} of the gradient: there is "
-            "little sky to tell it by, or many control points"
+            f"the model is uncertain by {uncertainty / max(before, uncertainty):.0%} of the "
+            "gradient: there is little sky to tell it by, or many control points"
         )
 
 
