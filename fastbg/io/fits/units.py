@@ -156,11 +156,12 @@ def _records(file: RandomAccessFile, start: int) -> tuple[tuple[str, ...], int]:
         text = block[: file.read_into(place, block)].tobytes().decode("latin-1")
         if not records and not text.startswith(("SIMPLE  =", "XTENSION=")):
             return (), start
-        records += (text[at : at + CARD] for at in range(0, len(text), CARD))
-        if _END in records:
-            return tuple(records[: records.index(_END)]), place + BLOCK
+        cards = [text[at : at + CARD] for at in range(0, len(text), CARD)]
+        if _END in cards:
+            return (*records, *cards[: cards.index(_END)]), place + BLOCK
         if len(text) < BLOCK:
             raise InputError("is truncated inside a header: copy or download it again")
+        records += cards
     raise InputError("has a header without end: copy or save it again")
 
 
