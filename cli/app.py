@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -50,4 +51,8 @@ def _fastbg(
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    for library in ("OPENBLAS", "MKL"):
+        # Before numpy is imported, and for the workers of a batch too. The matrices are small:
+        # threads gain nothing, and where others use the cores they cost several times the work.
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     app(prog_name="fastbg")

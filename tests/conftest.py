@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Before numpy is imported. Its linear algebra is on small matrices, where threads of BLAS only wait
+# for one another: on a busy machine, several times as long as they work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings

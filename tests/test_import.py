@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -65,3 +66,20 @@ def test_every_error_is_a_fastbg_error():
     assert errors < set(fastbg.__all__)
     for name in errors:
         assert issubclass(getattr(fastbg, name), fastbg.FastbgError)
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_the_command_line_gives_linear_algebra_one_thread_before_it_is_loaded(given, used):
+    code = """
+import contextlib, os, sys
+from fastbg.cli import main
+sys.argv[1:] = ["--version"]
+with contextlib.suppress(SystemExit):
+    main()
+print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+"""
+    others = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, env={**others, **given}
+    )
+    assert done.stdout.splitlines()[-1] == f"{used} False"
