@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
-from fastbg.batch import BatchProgress, Summary, capacity, inputs, lock, pool
+from fastbg.batch import BatchProgress, Summary, capacity, inputs, pool
 from fastbg.batch.journal import FOLDER, Journal
 from fastbg.batch.tasks import Task, key_of
 from fastbg.errors import BackendError, Cancelled, SettingsError
-from fastbg.io import atomic, xisf
+from fastbg.io import atomic, lock, xisf
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
@@ -226,14 +226,15 @@ def test_a_batch_can_be_cancelled(lights, out):
 def test_leftovers_are_recognised(tmp_path):
     ours = [".m94_bgModel.xisf.0123abcd.part", ".m94.fits.0123abcd.old"]
     others = [".m94b_bgModel.xisf.0123abcd.part", ".m94_a.part", "m94_a.xisf.0123abcd.part"]
+    others += ["m94.fits"]
     for name in [*ours, *others]:
         (tmp_path / name).touch()
     atomic.remove_leftovers(tmp_path, "m94")
     assert {path.name for path in tmp_path.iterdir()} == {*others}
-    long = "x" * 60
+    long = "x" * 80
     with atomic.staged([tmp_path / f"{long}_bgModel.xisf"]) as (part,):
-        part.touch()
-        shutil.copy(part, part.with_suffix(".old"))
+        part.write_text("x")
+        shutil.copy(part, part.with_name(f"{part.name[:-13]}01234567.part"))
     atomic.remove_leftovers(tmp_path, long)
     assert {path.name for path in tmp_path.iterdir()} == {*others, f"{long}_bgModel.xisf"}
 

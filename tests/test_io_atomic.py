@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastbg.errors import OutputError
-from fastbg.io import atomic
+from fastbg.io import atomic, lock
 
 
 def everything(folder: Path) -> dict[str, bytes | None]:
@@ -161,6 +161,79 @@ def test_two_threads_write_beside_each_other(tmp_path):
     assert len(files) == 41
     assert files["new/a3"] == b"a"
     assert files["new/b3"] == b"b"
+
+
+def leave_behind(target, monkeypatch, *, links=True):
+    """What a process leaves that is killed when its file is about to be moved."""
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_remove", lambda path: None)
+        patch.setattr(atomic, "_restore", lambda backup, target: None)
+        if not links:
+            patch.setattr(os, "link", no_link)
+        replace = os.replace
+        patch.setattr(
+            os, "replace", lambda a, b: replace(a, b) if Path(a).suffix != ".part" else 1 / 0
+        )
+        with pytest.raises(ZeroDivisionError):
+            write_all([target], "half", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["a.xisf", "x" * 80])
+@pytest.mark.parametrize("links", [True, False])
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch, name, links):
+    (tmp_path / name).write_text("old")
+    (tmp_path / ".b.xisf.0123abcd.part").write_text("of another target")
+    before = everything(tmp_path)
+    leave_behind(tmp_path / name, monkeypatch, links=links)
+    assert len(everything(tmp_path)) == len(before) + (2 if links else 1)
+    atomic.check_targets([tmp_path / name], overwrite=True)
+    if links or len(name) < atomic.KEPT:
+        assert everything(tmp_path) == before
+    else:  # its name is in no file any more, so it is only kept
+        assert sorted(everything(tmp_path).values()) == sorted(before.values())
+
+
+@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
+def test_what_a_living_process_writes_is_not_removed(tmp_path):
+    with atomic.staged([tmp_path / "a"]) as [part]:
+        atomic.check_targets([tmp_path / "a"])
+        assert part.exists()
+        with lock.folder(tmp_path):
+            atomic.check_targets([tmp_path / "a"])
+        part.write_text("a")
+    assert everything(tmp_path) == {"a": b"a"}
+
+
+@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
+def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
+    taken, path = lock._taken, tmp_path / "part"
+
+    def removed_meanwhile(descriptor, patience):
+        monkeypatch.setattr(lock, "_taken", taken)
+        lock.remove_unless_held(path)
+        return taken(descriptor, patience)
+
+    monkeypatch.setattr(lock, "_taken", removed_meanwhile)
+    with lock.created(path):
+        lock.remove_unless_held(path)
+        assert path.exists()
+    lock.remove_unless_held(path)
+    assert not path.exists()
+
+
+@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
+def test_files_are_moved_one_process_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "PATIENCE", 30)
+    targets = [tmp_path / name for name in "ab"]
+    with lock.folder(tmp_path) as held:
+        assert held
+        thread = threading.Thread(target=write_all, args=(targets, "x"))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert not any(target.exists() for target in targets)
+    thread.join()
+    assert everything(tmp_path) == {"a": b"x", "b": b"x"}
 
 
 def test_possible_targets_are_accepted_and_nothing_is_left(tmp_path):

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..io import atomic
-from . import lock
+from ..io import atomic, lock
 from .inputs import stem
 
 FOLDER = ".fastbg-batch"

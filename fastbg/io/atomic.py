@@ -11,11 +11,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import OutputError
+from . import lock
 
 PathLike = str | os.PathLike[str]
 
-KEPT = 40
-"""Characters of a target in its temporary name, which must not be too long for a file system."""
+KEPT = 60
+"""Characters of a target in its temporary name: of 4 bytes each, a file system takes no more."""
+
+PATIENCE = 10.0
+"""Seconds to wait for others to move their files into place, which takes them much less."""
 
 
 def check_targets(
@@ -23,7 +27,7 @@ def check_targets(
 ) -> None:
     """Refuse outputs that could not be put in place, before any work is done for them.
 
-    Nothing is left on disk.
+    Nothing is left on disk, and what killed processes left of the same targets is removed.
 
     Raises
     ------
@@ -42,6 +46,7 @@ def check_targets(
                 raise OutputError(f"{path} is also an input: give another name")
             if str(target) in seen or _same_file(target, seen):
                 raise OutputError(f"{path} is asked for twice: give each output its own name")
+            _clear(target.parent, re.escape(_kept(target)))
             _refuse_existing(target, overwrite)
             if target.exists() and not target.is_file():
                 raise OutputError(f"{path} is not a regular file: give another name")
@@ -55,12 +60,15 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
 
     Missing folders are created. When the body raises anything, KeyboardInterrupt included, the
     temporary files and the created folders are removed, and the targets are as they were. The
-    temporary names end in ``.part``: a writer cannot tell the format from them.
+    temporary names end in ``.part``: a writer cannot tell the format from them. Where a process is
+    killed they stay, unlocked, until the same targets are checked or staged again.
+
+    Of two processes with the same targets, all are those of one, where the system has locks.
 
     Yields
     ------
     list of Path
-        In the order of `paths`; the body must write every one of them.
+        In the order of `paths`, empty files; the body must write every one of them in place.
 
     Raises
     ------
@@ -72,41 +80,61 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     targets = [Path(os.path.realpath(path)) for path in paths]
     parts = [_hidden(target, "part") for target in targets]
     backups = [_hidden(target, "old") for target in targets]
-    with ExitStack() as undo:
-        for part in parts:
-            with _reported(part.parent):
-                _make_folder(part.parent, undo)
-            undo.callback(_remove, part)
-        try:
-            yield parts
-        except OSError as error:
-            raise OutputError(
-                f"{targets[0].parent}: cannot write there ({error.strerror or error}): "
-                "free some space or choose another folder"
-            ) from error
-        for part, target in zip(parts, targets, strict=True):
+    with ExitStack() as moving, ExitStack() as undo:
+        with ExitStack() as writing:
+            for part in parts:
+                with _reported(part.parent):
+                    _make_folder(part.parent, undo)
+                    undo.callback(_remove, part)
+                    writing.enter_context(lock.created(part))
+            try:
+                yield parts
+            except OSError as error:
+                raise OutputError(
+                    f"{targets[0].parent}: cannot write there ({error.strerror or error}): "
+                    "free some space or choose another folder"
+                ) from error
+            for part, target in zip(parts, targets, strict=True):
+                with _reported(target):
+                    _flush(part)
+            for folder in sorted({target.parent for target in targets}):
+                with _reported(folder):
+                    moving.enter_context(lock.folder(folder, PATIENCE))
+        for target in targets:
             with _reported(target):
-                _flush(part)
                 _refuse_existing(target, overwrite)
         for part, target, backup in zip(parts, targets, backups, strict=True):
             with _reported(target):
                 _replace(part, target, backup, undo)
         undo.pop_all()
-    for backup in backups:
-        _remove(backup)
+        for backup in backups:
+            _remove(backup)
 
 
 def remove_leftovers(folder: Path, stem: str) -> None:
-    """Remove what a killed process left of targets that are called ``<stem>.*`` or ``<stem>_*``.
+    """Remove what killed processes left of targets that are called ``<stem>.*`` or ``<stem>_*``."""
+    begin = "|".join(re.escape(f"{stem}{end}"[:KEPT]) for end in "._")
+    _clear(folder, f"(?:{begin}).*")
 
-    Only the caller can know that no process still writes them.
-    """
-    begin = "|".join(re.escape(f".{stem}{end}"[: KEPT + 1]) for end in "._")
-    leftover = re.compile(rf"(?:{begin}).*\.[0-9a-f]{{8}}\.(?:part|old)")
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if leftover.fullmatch(path.name):
-                _remove(path)
+
+def _clear(folder: Path, kept: str) -> None:
+    """Remove what nobody writes any more, of the targets whose names are a pattern."""
+    leftover = re.compile(rf"\.({kept})\.[0-9a-f]{{8}}\.(part|old)", re.DOTALL)
+    with suppress(OSError), lock.folder(folder) as alone:
+        for path in folder.iterdir() if alone else ():
+            found = leftover.fullmatch(path.name)
+            if found and found[2] == "part":
+                lock.remove_unless_held(path)
+            elif found and found[2] == "old":
+                _clear_backup(path, path.with_name(found[1]))
+
+
+def _clear_backup(backup: Path, target: Path) -> None:
+    # Without hard links it may be all that there is of its target, whose name may be cut off.
+    if target.exists() or backup.stat().st_nlink > 1:
+        _remove(backup)
+    elif len(target.name) < KEPT:
+        os.replace(backup, target)
 
 
 @contextmanager
@@ -140,8 +168,12 @@ def _probe(folder: Path) -> None:
         pass
 
 
+def _kept(target: Path) -> str:
+    return target.name[:KEPT]
+
+
 def _hidden(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{target.name[:KEPT]}.{secrets.token_hex(4)}.{suffix}")
+    return target.with_name(f".{_kept(target)}.{secrets.token_hex(4)}.{suffix}")
 
 
 def _make_folder(folder: Path, undo: ExitStack) -> None:
@@ -167,6 +199,8 @@ def _remove(path: Path) -> None:
 def _flush(path: Path) -> None:
     # Opened for writing, because Windows flushes no other handle.
     with open(path, "rb+") as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise ValueError("nothing was written")
         os.fsync(file.fileno())
 
 
