@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
-from fastbg.batch import BatchProgress, Summary, capacity, inputs, pool
+from fastbg.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
 from fastbg.batch.journal import FOLDER, Journal
 from fastbg.batch.tasks import Task, key_of
 from fastbg.errors import BackendError, Cancelled, SettingsError
@@ -119,6 +119,34 @@ def test_finished_files_are_known_by_content_and_settings(lights, out):
     assert [name for name in changed if changed[name] == "done"] == ["light_2.xisf"]
     assert {*again(lights, seed=1).values()} == {"done"}
     assert {*again(lights, seed=1, overwrite=True).values()} == {"done"}
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_killed_attempt_counts_until_the_next_record_whatever_the_clock_says(lights, out, days):
+    path, then, settings = lights / "light_0.xisf", time.time() + 86400 * days, Settings(**QUICK)
+    task = Task(path, out, {"settings": settings}, key_of(settings, None))
+    begun = out / FOLDER / "begun"
+
+    def run():
+        with Journal(out).opened():
+            return (tasks.skip(task) or tasks.run(task, lambda _: True)).status
+
+    def be_killed():
+        begun.mkdir(parents=True, exist_ok=True)
+        with Journal(out).attempt(path) as begin:
+            begin()
+            (mark,) = begun.iterdir()
+            os.utime(mark, (then, then))
+            kept = mark.rename(out / "kept")
+        kept.rename(mark)
+
+    be_killed()
+    (out / "light_0_bgModel.xisf").write_text("half of a pair")
+    assert [run(), run(), [*begun.iterdir()]] == ["done", "skipped", []]
+    be_killed()
+    with Journal(out).opened():
+        assert [*begun.iterdir()]
+    assert [run(), run(), [*begun.iterdir()]] == ["done", "skipped", []]
 
 
 def test_skipped_files_have_their_report(lights, out):

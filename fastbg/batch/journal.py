@@ -4,7 +4,8 @@
 all, after its outputs. ``.fastbg-batch/begun/<input>.<token>`` marks an attempt: it is written
 when the outputs were seen not to exist, or may be replaced, and removed when the attempt has ended.
 Where a process was killed the mark stays, and tells that what is found under the names of its
-outputs is its own, and may be half of a pair.
+outputs is its own, and may be half of a pair. It holds the hash of the record of that time: with
+another record, the file was finished since.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class Journal:
     def owns(self, path: Path) -> bool:
         """Whether what is found under the names of the outputs was made from this very file."""
         real = os.path.realpath(path)
-        if any(_read_mark(mark) == real for mark in self._marks(path)):
+        if any(_read_mark(mark)[1] == real for mark in self._marks(path)):
             return True
         record = self._record(path)
         if not record or record["state"]["path"] != real:
@@ -143,7 +144,8 @@ class Journal:
     def attempt(self, path: Path) -> Iterator[Callable[[], object]]:
         """Work on a file; the value is to be called when its outputs may be written."""
         mark = self._begun / f"{path.name}.{secrets.token_hex(4)}"
-        begin = partial(mark.write_text, os.path.realpath(path), **_TEXT)
+        before = content_hash(self._record_file(path))
+        begin = partial(mark.write_text, f"{before}\n{os.path.realpath(path)}", **_TEXT)
         try:
             yield begin
         finally:
@@ -192,8 +194,9 @@ class Journal:
                 atomic.remove_leftovers(self.folder, stem(Path(name)))
                 atomic.remove_leftovers(self._home, name)
                 with suppress(OSError):
-                    record = self._record_file(Path(name))
-                    if record.stat().st_mtime_ns >= mark.stat().st_mtime_ns:
+                    # A time would not tell which is older: clocks may go backwards.
+                    record = content_hash(self._record_file(Path(name)))
+                    if record not in (None, _read_mark(mark)[0]):
                         mark.unlink()
         return True
 
@@ -213,10 +216,12 @@ class Journal:
         return [mark for mark in self._begun.iterdir() if mark.stem == path.name]
 
 
-def _read_mark(mark: Path) -> str | None:
+def _read_mark(mark: Path) -> tuple[str, str]:
+    """The hash of the record there was when the attempt began, and the real path of its input."""
     with suppress(OSError):
-        return mark.read_text(**_TEXT)
-    return None
+        record, _, path = mark.read_text(**_TEXT).partition("\n")
+        return record, path
+    return "", ""
 
 
 def _read_record(file: Path) -> dict[str, Any] | None:
