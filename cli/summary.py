@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..report import to_json
+from ..report import to_json, told_gradient
 
 _LABEL_WIDTH = 15
 
@@ -72,24 +72,9 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         else:
             ended = _ENDED[fit["ended"]]
             yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
-        yield "gradient", _gradient(report["judgement"])
+        yield "gradient", told_gradient(report["judgement"])
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
-
-
-def _gradient(judgement: Mapping[str, Any]) -> str:
-    before, after, uncertainty = (
-        sum(each) / len(each)
-        for each in (
-            judgement["gradient_before"],
-            judgement["gradient_after"],
-            judgement["uncertainty"]["median"],
-        )
-    )
-    return (
-        f"its standard deviation fell from {before:.2g} to about {after:.2g}, where the model is "
-        f"sure to {uncertainty:.2g}"
-    )

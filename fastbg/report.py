@@ -326,7 +326,17 @@ def captions(prepared: Prepared, settings: Settings, result: Result | None) -> l
         if not settings.control_points:
             how, steps = f"stiffness {result.report['sky']['stiffness']:.0e}, ", ""
         lines.append(f"{how}loss {fit['loss']:.4f}{steps}, pedestal {settings.pedestal}")
+        lines.append(f"The gradient: {told_gradient(result.report['judgement'])}, linear")
     return lines
+
+
+def told_gradient(judgement: Mapping[str, Any]) -> str:
+    """What became of the gradient, in the mean over the channels."""
+    before, after = (np.mean(judgement[f"gradient_{when}"]) for when in ("before", "after"))
+    return (
+        f"its standard deviation fell from {before:.2g} to about {after:.2g}, where the model is "
+        f"sure to {np.mean(judgement['uncertainty']['median']):.2g}"
+    )
 
 
 def finish(
