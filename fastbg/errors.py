@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+LONGEST_LINE = 1000
+"""Characters of a message: names and values from a file may be of any length."""
+
+
+def one_line(text: str) -> str:
+    """Text as a terminal can show it, in one line.
+
+    What files hold may have line feeds, and sequences that terminals take for commands.
+    """
+    line = " ".join(part.strip() for part in text.splitlines())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    if len(line) <= LONGEST_LINE:
+        return line
+    end = LONGEST_LINE // 3
+    return f"{line[: LONGEST_LINE - end - 5]} ... {line[-end:]}"
+
 
 class FastbgError(Exception):
     """Base of every error that fastbg raises on purpose; ``str(error)`` is meant for the user."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(FastbgError):

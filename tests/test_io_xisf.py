@@ -252,7 +252,7 @@ def assert_refused(path, cause):
     with pytest.raises(InputError, match=cause) as caught:
         xisf.read(path)
     message = str(caught.value)
-    assert message.startswith(f"{path} ")
+    assert message.startswith(f"{path} ".replace("\0", "\ufffd"))
     assert "\n" not in message
 
 
