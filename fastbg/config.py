@@ -13,6 +13,11 @@ from .errors import SettingsError
 
 MOST_THREADS = 256
 
+MOST_CONTROL_POINTS = 10_000
+"""Where a descent starts is solved for: the time grows with their cube, memory with their square."""
+
+MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL = 10_000, 1 << 16, 1e9
+
 _OF_THE_DESCENT = ("order", "initializer", "epochs", "alpha", "starts", "learning_rate", "seed")
 
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
@@ -105,11 +110,11 @@ class Settings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        _whole("downscaling factor", self.downscaling_factor, 1)
+        _whole("downscaling factor", self.downscaling_factor, 1, LARGEST_FACTOR)
         _one_of("downscaling function", self.downscaling_func, ("median", "mean"))
         if not 0 < _number("quantile", self.quantile) <= 1:
             raise SettingsError(f"the quantile must lie in (0, 1], not {self.quantile:g}")
-        _whole("number of control points", self.control_points, 0)
+        _whole("number of control points", self.control_points, 0, MOST_CONTROL_POINTS)
         _one_of("order", self.order, (1, 2, 3, 4))
         low = _number("lower threshold", self.threshold_min)
         high = _number("upper threshold", self.threshold_max)
@@ -124,12 +129,15 @@ class Settings:
         _whole("number of epochs", self.epochs, 1)
         if not _number("alpha", self.alpha) >= 0:
             raise SettingsError(f"alpha must be at least 0, not {self.alpha:g}")
-        _whole("number of starts", self.starts, 1)
+        _whole("number of starts", self.starts, 1, MOST_STARTS)
         if not _number("learning rate", self.learning_rate) > 0:
             raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")
         _whole("seed", self.seed, 0)
         if not isinstance(self.pedestal, str):
-            _number("pedestal", self.pedestal)
+            if abs(_number("pedestal", self.pedestal)) > LARGEST_PEDESTAL:
+                raise SettingsError(
+                    f"the pedestal must lie within {LARGEST_PEDESTAL:g}, not {self.pedestal:g}"
+                )
         elif self.pedestal not in PEDESTALS:
             raise SettingsError(
                 f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {self.pedestal}"
@@ -141,11 +149,7 @@ class Settings:
                 "the pedestal ancestor belongs to subtraction; choose another to divide"
             )
         _one_of("backend", self.backend, ("auto", *NAMES))
-        _whole("number of threads", self.threads, 0)
-        if self.threads > MOST_THREADS:
-            raise SettingsError(
-                f"the number of threads must be at most {MOST_THREADS}, not {self.threads}"
-            )
+        _whole("number of threads", self.threads, 0, MOST_THREADS)
 
     @property
     def finds_sky(self) -> bool:
@@ -183,9 +187,11 @@ def _number(name: str, value: float) -> float:
     return value
 
 
-def _whole(name: str, value: int, low: int) -> None:
+def _whole(name: str, value: int, low: int, high: float = math.inf) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
         raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
+    if value > high:
+        raise SettingsError(f"the {name} must be at most {high}, not {value}")
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:

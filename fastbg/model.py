@@ -13,14 +13,21 @@ import numpy as np
 from .backends.base import Backend, choose
 from .backends.numpy import spline_values
 from .bands import for_each_band, row_bands
-from .config import Settings
+from .config import MOST_CONTROL_POINTS, Settings
 from .errors import InputError, OutputError
 from .image import Image
+from .io.small_file import read_small
 from .render import background_image
 from .spline import Spline
-from .stretch import Stretch
+from .stretch import LEAST_MIDTONES, Stretch
 
 FORMAT, VERSION = "fastbg background model", 1
+
+LARGEST_FILE = 1 << 22
+"""Bytes of a saved model; one of 1000 control points has some 150 thousand."""
+
+LARGEST_COORDINATE, LARGEST_COEFFICIENT, LARGEST_LEVEL = 1e3, 1e12, 1e30
+"""With larger numbers, sums and levels would leave the range of float32."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,26 @@ class BackgroundModel:
 
         Parameters
         ----------
-        points : array_like, (P, 2), normalised (y, x)
+        points : array_like, (P, 2) or (2,), normalised (y, x)
             The centre of pixel (row, column) is at ((row + 0.5) / H, (column + 0.5) / W).
 
         Returns
         -------
         ndarray, (P, K), float64, linear
+
+        Raises
+        ------
+        InputError
+            If they are no such points, or not finite, or further than 1000 away.
         """
-        values = spline_values(self.spline, np.asarray(points, np.float64).reshape(-1, 2))
+        points = np.asarray(points, np.float64)
+        known = points.ndim in (1, 2) and points.shape[-1] == 2
+        if not known or not (np.abs(points) <= LARGEST_COORDINATE).all():
+            raise InputError(
+                f"points of shape {points.shape} cannot be evaluated: give (y, x) of each, finite "
+                "numbers, where 0 to 1 is the image"
+            )
+        values = spline_values(self.spline, points.reshape(-1, 2))
         linear, _ = self.stretch.invert(values.T)
         return linear.T
 
@@ -159,11 +178,13 @@ class BackgroundModel:
             and order in (1, 2, 3, 4)
             and channels in (1, 3)
             and min(height, width, n) > 0
-            and all(np.isfinite(a).all() for a in (centres, weights, polynomial))
-            and np.isfinite(stretch.pedestal).all()
-            and (stretch.scale > 0).all()
-            and ((stretch.midtones > 0) & (stretch.midtones < 1)).all()
-            and 0 < stretch.target < 1
+            and n <= MOST_CONTROL_POINTS
+            and (np.abs(centres) <= LARGEST_COORDINATE).all()
+            and all((np.abs(a) <= LARGEST_COEFFICIENT).all() for a in (weights, polynomial))
+            and (np.abs(stretch.pedestal) <= LARGEST_LEVEL).all()
+            and ((stretch.scale > 0) & (stretch.scale <= LARGEST_LEVEL)).all()
+            and ((stretch.midtones >= LEAST_MIDTONES) & (stretch.midtones < 1)).all()
+            and 0.01 <= stretch.target <= 0.99
         )
         if not fits:
             raise InputError(
@@ -198,10 +219,10 @@ class BackgroundModel:
             If the file cannot be read or holds no model.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
-        except ValueError as error:
+            content = json.loads(read_small(Path(path), LARGEST_FILE, "give a saved model"))
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not JSON ({error}): give a saved model") from error
         if not isinstance(content, dict):
             raise InputError(f"{path} holds no background model: give a saved one")

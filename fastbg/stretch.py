@@ -16,19 +16,29 @@ from .errors import InputError
 
 TARGET_BACKGROUND = 0.25
 
+LARGEST_SAMPLE = 1e30
+"""Beyond, differences and products would leave the range of float32."""
+
+LEAST_MIDTONES = 1e-30
+"""Smaller ones would become 0 in float32, and the inverse stretch 0 / 0 at 1."""
+
 
 def mtf(x: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
     """Midtones transfer function with ``mtf(0) = 0``, ``mtf(m) = target`` and ``mtf(1) = 1``.
 
-    With r = 1 / target: ``(1 - m) x / ((1 - r m) x + (r - 1) m)``, for x and m in [0, 1].
+    With r = 1 / target: ``(1 - m) x / ((1 - m) x + (r - 1) m (1 - x))``, for x and m in [0, 1].
+    Nothing cancels: however small m or 1 - m is, the result lies in [0, 1].
     """
-    r = 1 / target
-    return (1 - m) * x / ((1 - r * m) * x + (r - 1) * m)
+    return _bent((1 - m) * x, (1 / target - 1) * m * (1 - x))
 
 
 def imtf(y: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
     """Inverse of `mtf` on [0, 1]; outside it has a pole, so callers hold y to [0, 1]."""
-    return mtf(y, 1 - m, 1 - target)
+    return _bent(m * y, (1 / (1 - target) - 1) * (1 - m) * (1 - y))
+
+
+def _bent(part: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    return part / (part + rest)
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,10 @@ class Stretch:
                     f"{name} is empty: every sample is missing (within 1e-8 of zero, or not a "
                     "finite number); give an image with data, or rescale it"
                 )
+            if max(-low, highest) > LARGEST_SAMPLE:
+                raise InputError(
+                    f"{name} has samples from {low:g} to {highest:g}: rescale it to 0 .. 1"
+                )
             if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")
             if not low < middle < high:
@@ -84,6 +98,11 @@ class Stretch:
                     f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
                     f"quantile {quantile:g} ({high:g}) must increase; "
                     "raise the quantile, or check that the image is linear and not clipped"
+                )
+            if middle - low < LEAST_MIDTONES * (high - low):
+                raise InputError(
+                    f"{name} cannot be stretched: its quantile {quantile:g} ({high:g}) is out of "
+                    f"all proportion to its median {middle:g}; lower the quantile"
                 )
         low, middle, high, _ = statistics.T
         return cls(low, high - low, (middle - low) / (high - low))
@@ -114,8 +133,7 @@ class Stretch:
         """
         pedestal, scale, midtones = self._columns(linear.ndim)
         scaled = np.clip((linear - pedestal) / scale, 0, 1)
-        # The quotient may round to 1 + 2^-52 at 1, which the default threshold would exclude.
-        return np.minimum(mtf(scaled, midtones, self.target), 1)
+        return mtf(scaled, midtones, self.target)
 
     def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
         """Bring stretched values back to the linear scale.

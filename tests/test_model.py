@@ -253,9 +253,9 @@ def test_other_files_are_refused_in_one_line(tmp_path, content, cause):
 
 
 def test_files_that_cannot_be_read_or_written(model, tmp_path):
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="is not a file"):
         BackgroundModel.load(tmp_path / "nowhere.json")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="is not a file"):
         BackgroundModel.load(tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
         model.save(tmp_path / "nowhere" / "model.json")

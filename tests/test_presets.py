@@ -79,10 +79,10 @@ def _floats(low: float, high: float, **more: Any) -> st.SearchStrategy[float]:
 
 SETTINGS = st.builds(
     Settings,
-    downscaling_factor=st.integers(1, 10**9),
+    downscaling_factor=st.integers(1, 1 << 16),
     downscaling_func=st.sampled_from(["median", "mean"]),
     quantile=_floats(0, 1, exclude_min=True),
-    control_points=st.integers(1, 10**6),
+    control_points=st.integers(1, 10**4),
     order=st.integers(1, 4),
     threshold_min=_floats(-1e300, 0.4),
     threshold_max=_floats(0.5, 1e300) | st.integers(1, 3),
@@ -93,7 +93,7 @@ SETTINGS = st.builds(
     starts=st.integers(1, 99),
     learning_rate=_floats(0, 1e300, exclude_min=True),
     seed=st.integers(0, 2**128 - 1),
-    pedestal=st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e300, 1e300),
+    pedestal=st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e9, 1e9),
     mode=st.sampled_from(["subtract", "divide"]),
     sample_format=st.sampled_from(["float32", "same"]),
     backend=st.sampled_from(["auto", "c", "cuda", "numpy"]),
@@ -366,9 +366,9 @@ def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Pat
     [
         ("stakc", None, "no preset stakc: the nearest is stack"),
         ("zzzzz", None, f"no preset zzzzz: there are {', '.join(BUILT_IN)}"),
-        ("a.toml", None, "a.toml cannot be read (No such file"),
+        ("a.toml", None, "a.toml: is not a file"),
         ("a.toml", b"\xff\xfe", "a.toml: not TOML"),
-        ("a.json", None, "a.json cannot be read (No such file"),
+        ("a.json", None, "a.json: is not a file"),
         ("a.json", b"{", "a.json: not the report of a job"),
         ("a.json", b"[{}]", "a.json: not the report of a job"),
         ("a.json", b"{}", "a.json: not the report of a job"),

@@ -13,6 +13,10 @@ from ..errors import InputError
 from .random_access import RandomAccessFile
 
 
+MOST_EXPANSION = 1 << 16
+"""More than any codec makes of a byte: deflate up to 1032, LZ4 255, LZW 4096, zstd 32768."""
+
+
 class Block(Protocol):
     """The decompressed bytes of a data block.
 
@@ -39,15 +43,15 @@ class FileBytes:
     held = 0
 
     def __init__(self, file: RandomAccessFile, start: int, size: int) -> None:
-        self._file, self._start = file, start
-        self.size = size
+        self._file = file
+        self.start, self.size = start, size
 
     def read_into(self, start: int, out: np.ndarray) -> None:
-        if self._file.read_into(self._start + start, out) < out.size:
+        if self._file.read_into(self.start + start, out) < out.size:
             raise InputError("was truncated while it was read: copy or download it again")
 
     def write(self, start: int, data: np.ndarray) -> None:
-        self._file.write(self._start + start, data.data)
+        self._file.write(self.start + start, data.data)
 
 
 class HeldBytes:
@@ -68,9 +72,19 @@ class PackedBytes:
     ----------
     stored : int
         Bytes of the compressed block, which are needed beside the others while it is decompressed.
+
+    Raises
+    ------
+    InputError
+        If no codec could make so many bytes of the stored ones.
     """
 
     def __init__(self, size: int, stored: int, unpack: Callable[[], Block]) -> None:
+        if size > stored * MOST_EXPANSION:
+            raise InputError(
+                f"claims {size} bytes in {stored} compressed ones, which cannot be: copy or "
+                "download it again, or save it uncompressed"
+            )
         self.size = self.held = size
         self.stored = stored
         self._unpack, self._once = unpack, Lock()

@@ -32,6 +32,7 @@ STRUCTURAL = frozenset(
 
 def is_structural(name: str) -> bool:
     """Whether a keyword tells of the storage in its file."""
+    name = name.strip().upper()
     return name in STRUCTURAL or (name.startswith("NAXIS") and name[5:].isdigit())
 
 

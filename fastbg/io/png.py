@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from .blocks import HeldBytes
+from .blocks import MOST_EXPANSION, HeldBytes
 from .image_file import ImageFile, PathLike, open_file, reading
 from .keywords import Keyword
 from .samples import StoredSamples
@@ -46,12 +47,18 @@ def open_image(path: PathLike) -> ImageFile:
         If it cannot be read, or is damaged.
     """
     from PIL import Image as pil
+    from PIL.PngImagePlugin import PngImageFile
 
-    with reading(path):
+    with reading(path), open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
         try:
-            picture: pil.Image = pil.open(path, formats=["PNG"])
+            # Opened by its own class: the common one has a limit for all images, and a warning.
+            picture: pil.Image = PngImageFile(file)
+            if picture.width * picture.height > size * MOST_EXPANSION:
+                raise ValueError(f"{picture.width} x {picture.height} pixels in {size} bytes")
             picture.load()
-        except (SyntaxError, ValueError, OSError, pil.DecompressionBombError) as error:
+        # What Pillow raises for damaged chunks is nowhere said.
+        except Exception as error:
             raise InputError(f"is damaged ({error}): save it again") from error
         if picture.has_transparency_data:
             clear = picture.convert("RGBA")

@@ -86,7 +86,7 @@ class ImageTarget:
         if step != 1 or planes.shape != (channels, stop - start, width):
             raise ValueError(f"{rows} of {self.shape} cannot be an array of {planes.shape}")
         if self._encode:
-            planes = self._encode(rows, planes)
+            planes = self._encode(slice(start, stop), planes)
         row = width * self._stored.itemsize
         with writing(self._path):
             if self._interleaved:

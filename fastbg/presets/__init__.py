@@ -18,11 +18,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from reprlib import repr
 from typing import Any
 
 from ..config import Settings
 from ..errors import InputError, SettingsError
 from ..replay import from_history, to_toml, toml_value
+
+LARGEST_FILE = 1 << 22
+"""Bytes of a preset or of a report, which have some thousand."""
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
@@ -123,15 +127,13 @@ def read(path: Path) -> Preset:
         content = {".toml": _toml, ".json": _report}.get(suffix, _image)(path)
         description = content.pop("description", "") if suffix == ".toml" else ""
         if not isinstance(description, str):
-            raise SettingsError(f"the description must be a text, not {description!r}")
+            raise SettingsError(f"the description must be a text, not {repr(description)}")
         options = _checked(content)
         Settings(**options)
     except InputError as error:  # names the file itself
         raise SettingsError(
             f"{error}; or give a preset (.toml) or the report of a job (.json)"
         ) from error
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read ({error.strerror}): check the name") from error
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
     return Preset(path, options, " ".join(description.split()))
@@ -166,11 +168,20 @@ def _in(folder: Path) -> Iterator[Path]:
     return (path for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem))
 
 
+def _text(path: Path) -> str:
+    from ..io.small_file import read_small
+
+    try:
+        return read_small(path, LARGEST_FILE, "give a preset").decode("utf-8")
+    except InputError as error:
+        raise SettingsError(str(error)) from error
+
+
 def _toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_text(path))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"not TOML ({error}): write lines like control-points = 16") from error
 
@@ -179,7 +190,7 @@ def _report(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
+        return dict(json.loads(_text(path))["settings"])
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise SettingsError("not the report of a job: give what --json of one printed") from error
 
@@ -191,7 +202,7 @@ def _image(path: Path) -> dict[str, Any]:
         lines = [line.comment for line in image.header.keywords if line.name == "HISTORY"]
     try:
         options = from_history(lines)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"its HISTORY was changed ({error}): give another file") from error
     if not options:
         raise SettingsError("its HISTORY tells of no job: give an image that fastbg wrote")
@@ -211,7 +222,9 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
         default = _DEFAULTS[name]
         words, kinds = _KINDS[type(default)]
         if type(value) not in (*kinds, *((int, float) if name == "pedestal" else ())):
-            raise SettingsError(f"{key} must be {words} like {toml_value(default)}, not {value!r}")
+            raise SettingsError(
+                f"{key} must be {words} like {toml_value(default)}, not {repr(value)}"
+            )
         options[name] = value
     return options
 

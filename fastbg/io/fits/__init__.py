@@ -7,11 +7,12 @@ compressed in tiles: these then come into memory all at once.
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -134,18 +135,39 @@ def _bytes(file: RandomAccessFile, length: int) -> bytes:
 
 
 def _decompressed(path: PathLike) -> RandomAccessFile:
-    """A temporary file with what the gzip file holds."""
+    """A temporary file with the units that the gzip file holds.
+
+    What comes behind them is left out: a small file may hold any amount of it.
+    """
     plain = RandomAccessFile.temporary()
     try:
         with gzip.open(path) as packed:
-            start = 0
-            while piece := packed.read(_PIECE):
-                plain.write(start, piece)
-                start += len(piece)
+            for _ in units_of(_Growing(plain, packed)):
+                pass
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         plain.close()
         raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
+    except BaseException:
+        plain.close()
+        raise
     return plain
+
+
+class _Growing:
+    """A file that is decompressed as far as it is read."""
+
+    def __init__(self, plain: RandomAccessFile, packed: IO[bytes]) -> None:
+        self._plain, self._packed, self._size = plain, packed, 0
+
+    def size(self) -> float:
+        """Nobody knows before it is read."""
+        return math.inf
+
+    def read_into(self, start: int, out: np.ndarray) -> int:
+        while self._size < start + out.size and (piece := self._packed.read(_PIECE)):
+            self._plain.write(self._size, piece)
+            self._size += len(piece)
+        return self._plain.read_into(start, out)
 
 
 def _scaling(cards: fits.Header) -> Scaling:
@@ -197,11 +219,16 @@ def _image_header(path: PathLike, at: int) -> fits.Header:
     """The header that an image in compressed tiles has once it is decompressed."""
     from astropy.io import fits
 
-    with (
-        ignored_warnings(),
-        fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
-    ):
-        return units[at].header.copy()
+    try:
+        with (
+            ignored_warnings(),
+            fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
+        ):
+            return units[at].header.copy()
+    except Exception as error:  # of any kind, where a keyword is missing
+        raise InputError(
+            f"has a damaged header of a compressed image ({error}): copy or save it again"
+        ) from error
 
 
 def _unpacker(path: PathLike, at: int, scaling: Scaling) -> Callable[[], Block]:

@@ -19,6 +19,8 @@ _COMMENTARY = ("", "COMMENT", "HISTORY")
 
 _HISTORY_WIDTH = CARD - 8
 
+_NAME = re.compile("[A-Z0-9_-]{1,8}")
+
 _VALUE = re.compile(r"('([^']|'')*'|[TF]|[+-]?(\d+\.?\d*|\.\d+)([ED][+-]?\d+)?|)")
 """How a value is spelled: XISF files have strings without quotes, too."""
 
@@ -147,7 +149,7 @@ def _records_of(keyword: Keyword) -> list[str]:
         return [f"{name:<8}{text[at : at + _HISTORY_WIDTH]}".ljust(CARD) for at in starts]
     if not _VALUE.fullmatch(value):
         value = "'" + value.replace("'", "''") + "'"
-    standard = len(name) <= 8 and name.isupper()
+    standard = bool(_NAME.fullmatch(name))
     record = _record(name, value, comment)
     if standard and len(record) == CARD:
         return [record]
@@ -155,7 +157,10 @@ def _records_of(keyword: Keyword) -> list[str]:
         meaning = value[1:-1].replace("''", "'")
     else:
         meaning = fits.Card.fromstring(_record("X", value)).value
-    image = str(fits.Card(name if standard else f"HIERARCH {name}", meaning, comment))
+    try:
+        image = str(fits.Card(name if standard else f"HIERARCH {name}", meaning, comment))
+    except ValueError:  # no card holds such a name, or so long a one
+        return _records_of(Keyword("COMMENT", "", f"{name} = {value} / {comment}"))
     return [image[at : at + CARD] for at in range(0, len(image), CARD)]
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ...errors import InputError
-from ..random_access import RandomAccessFile
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -29,8 +28,10 @@ _filters = Lock()
 
 _END = "END".ljust(CARD)
 
-_LONGEST_HEADER = 10_000
-"""Blocks. Nobody writes 360,000 keywords."""
+_LONGEST_HEADER = 1000
+"""Blocks. Nobody writes 36,000 keywords."""
+
+_MOST_UNITS = 1000
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,17 @@ def padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def units_of(file: RandomAccessFile) -> Iterator[Unit]:
+class Bytes(Protocol):
+    """What units are found in."""
+
+    def size(self) -> float:
+        """In bytes; infinite where only reading tells."""
+
+    def read_into(self, start: int, out: np.ndarray) -> int:
+        """Fill `out`, (n,) uint8, with what begins at byte `start`; the count that is there."""
+
+
+def units_of(file: Bytes) -> Iterator[Unit]:
     """Go through the units of a file.
 
     Raises
@@ -93,7 +104,7 @@ def units_of(file: RandomAccessFile) -> Iterator[Unit]:
     """
     from astropy.io import fits
 
-    start, size = 0, file.size()
+    start, size, found = 0, file.size(), 0
     while start < size:
         records, data = _records(file, start)
         if not records:
@@ -101,6 +112,8 @@ def units_of(file: RandomAccessFile) -> Iterator[Unit]:
         with ignored_warnings():
             header = fits.Header.fromstring("".join(records))
         unit = Unit(header, records, start, data, _data_size(header))
+        if (found := found + 1) > _MOST_UNITS:
+            raise InputError(f"has more than {_MOST_UNITS} units: save the image alone")
         if unit.data + unit.size > size:
             raise InputError("is truncated: copy or download it again")
         yield unit
@@ -147,7 +160,7 @@ def _value(header: fits.Header, name: str, default: object) -> object:
         raise InputError(f"has a {name} that cannot be read: save it again") from error
 
 
-def _records(file: RandomAccessFile, start: int) -> tuple[tuple[str, ...], int]:
+def _records(file: Bytes, start: int) -> tuple[tuple[str, ...], int]:
     """The cards of the header that begins there, none if there is none, and where it ends."""
     records: list[str] = []
     for place in range(start, start + _LONGEST_HEADER * BLOCK, BLOCK):

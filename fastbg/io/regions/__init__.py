@@ -11,6 +11,7 @@ import numpy as np
 from ...bands import row_bands
 from ...errors import InputError
 from ...image import Image
+from ..small_file import read_small
 from . import ds9, geojson
 from .areas import Area
 
@@ -61,26 +62,10 @@ def open_regions(path: str | Path, shape: tuple[int, int]) -> Image:
             raise InputError(
                 f"does not hold regions by its name: end it in {' or '.join(_READERS)}"
             )
-        return _rasterised(_READERS[path.suffix.lower()](_content(path)), shape)
+        content = read_small(path, LARGEST_FILE, "draw simpler regions, or a mask image")
+        return _rasterised(_READERS[path.suffix.lower()](content), shape)
     except InputError as error:
-        # Some causes, in the words of others, have lines.
-        raise InputError(f"{path} {' '.join(str(error).split())}") from error
-
-
-def _content(path: Path) -> bytes:
-    try:
-        # Opening a pipe would wait for ever.
-        if not path.is_file():
-            raise InputError("is not a file: check the name")
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(
-                f"is larger than {LARGEST_FILE >> 20} MB: draw simpler regions, or a mask image"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror}): check its permissions and the disk"
-        ) from error
+        raise InputError(f"{path} {error}") from error
 
 
 def _rasterised(areas: Iterable[tuple[Area, bool]], shape: tuple[int, int]) -> Image:

@@ -22,7 +22,7 @@ from .header import Tag, TiffHeader
 from .write import create as create
 
 if TYPE_CHECKING:
-    from tifffile import TiffPage
+    from tifffile import TiffFile, TiffPage
 
 # Its warnings belong to who asks for them, not on stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -51,51 +51,60 @@ def open_image(path: PathLike) -> ImageFile:
     """
     import tifffile
 
-    with reading(path), ExitStack() as stack, ExitStack() as parsing:
+    with reading(path), ExitStack() as stack:
         file = stack.enter_context(open_file(path))
         try:
-            tiff = parsing.enter_context(tifffile.TiffFile(path))
-            page, count = tiff.pages.first, len(tiff.pages)
-        except (tifffile.TiffFileError, ValueError, IndexError, KeyError) as error:
+            with tifffile.TiffFile(path) as tiff:
+                image = _image(path, file, tiff)
+        except (InputError, OSError):
+            raise
+        # What tifffile raises for damaged files is nowhere said.
+        except Exception as error:
             raise InputError(f"is not a TIFF file, or damaged ({error}): save it again") from error
-        stored = _checked_dtype(page).newbyteorder(tiff.byteorder)
-        planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
-        every = page.samplesperpixel
-        channels = every - len(page.extrasamples)
-        shape = channels, page.imagelength, page.imagewidth
-        size = every * shape[1] * shape[2] * stored.itemsize
-        block: Block
-        if page.is_contiguous and page.compression == 1 and page.predictor == 1:
-            block = FileBytes(file, page.dataoffsets[0], size)
-            if page.dataoffsets[0] + size > file.size():
-                raise InputError("is truncated: copy or download it again")
-        else:
-            block = PackedBytes(size, sum(page.databytecounts), _unpacker(path))
-            stored = stored.newbyteorder("=")
-        interleaved = 0 if planar else every
-        samples = StoredSamples(block, shape, stored, interleaved)
-        extra = None
-        if every > channels:
-            extra = StoredSamples(block, (every, *shape[1:]), stored, interleaved)
-        header = TiffHeader(
-            tuple(_tags(file, page)),
-            tiff.byteorder,
-            tiff.is_bigtiff,
-            stored.newbyteorder("="),
-            planar,
-            tuple(int(kind) for kind in page.extrasamples),
-            extra,
-        )
-        lines = [
-            f"its {name} cannot be carried over"
-            for name in sorted(
-                {_ELSEWHERE[tag.code] for tag in page.tags if tag.code in _ELSEWHERE}
-            )
-        ]
-        if count > 1:
-            lines.append(f"only the first of {count} images is worked on, and carried over")
         stack.pop_all()
-        return ImageFile(None, header, tuple(lines), None, path, file, samples)
+        return image
+
+
+def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
+    import tifffile
+
+    page, count = tiff.pages.first, len(tiff.pages)
+    stored = _checked_dtype(page).newbyteorder(tiff.byteorder)
+    planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    every = page.samplesperpixel
+    channels = every - len(page.extrasamples)
+    shape = channels, page.imagelength, page.imagewidth
+    if min(shape) < 1:
+        raise InputError(f"has an image of {shape[2]} x {shape[1]} pixels: save it again")
+    size = every * shape[1] * shape[2] * stored.itemsize
+    block: Block
+    if page.is_contiguous and page.compression == 1 and page.predictor == 1:
+        block = FileBytes(file, page.dataoffsets[0], size)
+        if page.dataoffsets[0] + size > file.size():
+            raise InputError("is truncated: copy or download it again")
+    else:
+        packed = min(sum(page.databytecounts), file.size())
+        block = PackedBytes(size, packed, _unpacker(path, size))
+        stored = stored.newbyteorder("=")
+    interleaved = 0 if planar else every
+    samples = StoredSamples(block, shape, stored, interleaved)
+    extra = None
+    if every > channels:
+        extra = StoredSamples(block, (every, *shape[1:]), stored, interleaved)
+    header = TiffHeader(
+        tuple(_tags(file, page)),
+        tiff.byteorder,
+        tiff.is_bigtiff,
+        stored.newbyteorder("="),
+        planar,
+        tuple(int(kind) for kind in page.extrasamples),
+        extra,
+    )
+    elsewhere = {_ELSEWHERE[tag.code] for tag in page.tags if tag.code in _ELSEWHERE}
+    lines = [f"its {name} cannot be carried over" for name in sorted(elsewhere)]
+    if count > 1:
+        lines.append(f"only the first of {count} images is worked on, and carried over")
+    return ImageFile(None, header, tuple(lines), None, path, file, samples)
 
 
 def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
@@ -117,20 +126,28 @@ def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
 
 def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:
     """What accompanies the samples, byte for byte."""
+    left = file.size()
     for tag in page.tags:
         if tag.code not in _ABOUT_THE_SAMPLES and tag.code not in _ELSEWHERE:
+            # Several tags may claim the same bytes, but not all of them all of the file.
+            left -= tag.valuebytecount
+            if left < 0:
+                raise InputError("has tags larger than the file: copy or save it again")
             raw = np.empty(tag.valuebytecount, np.uint8)
-            file.read_into(tag.valueoffset, raw)
+            if file.read_into(tag.valueoffset, raw) < raw.size:
+                raise InputError("is truncated inside a tag: copy or download it again")
             yield Tag(tag.code, int(tag.dtype), tag.count, raw.tobytes())
 
 
-def _unpacker(path: PathLike) -> Callable[[], Block]:
+def _unpacker(path: PathLike, size: int) -> Callable[[], Block]:
     def unpack() -> Block:
         import tifffile
 
         try:
             with tifffile.TiffFile(path) as tiff:
                 samples = np.ascontiguousarray(tiff.pages.first.asarray())
+            if samples.nbytes != size:
+                raise ValueError(f"{samples.nbytes} bytes where {size} belong")
         except ValueError as error:
             cure = "copy or save it again"
             if "imagecodecs" in str(error):

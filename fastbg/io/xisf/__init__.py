@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..keywords import cfa_pattern
 from ..random_access import RandomAccessFile
@@ -26,6 +26,10 @@ from .samples import open_samples
 from .write import PREAMBLE, SIGNATURE
 from .write import create as create
 from .write import write as write
+
+
+_LONGEST_HEADER = 1 << 24
+"""Bytes, of text that takes up to some twenty times as much memory once it is a tree."""
 
 
 def open_image(path: PathLike) -> ImageFile:
@@ -42,7 +46,7 @@ def open_image(path: PathLike) -> ImageFile:
     """
     with reading(path), ExitStack() as stack:
         file = stack.enter_context(open_file(path))
-        root = _root(file)
+        root, end = _root(file)
         images = root.findall("Image")
         if not images:
             raise InputError("holds no image: save it again from the program that made it")
@@ -50,10 +54,10 @@ def open_image(path: PathLike) -> ImageFile:
         samples = open_samples(file, image)
         bounds = _bounds(image, samples.dtype)
         warnings = list(_misunderstood(image, len(images)))
-        header = open_header(file, root, warnings)
+        header = open_header(file, root, end, warnings)
         cfa = _cfa(image) or cfa_pattern(header.keywords) if samples.shape[0] == 1 else None
         stack.pop_all()
-        return ImageFile(bounds, header, tuple(warnings), cfa, path, file, samples)
+        return ImageFile(bounds, header, tuple(map(one_line, warnings)), cfa, path, file, samples)
 
 
 def read(path: PathLike) -> ImageFile:
@@ -69,17 +73,21 @@ def read(path: PathLike) -> ImageFile:
         return image.held(image.header.held())
 
 
-def _root(file: RandomAccessFile) -> ET.Element:
-    """The XML header."""
+def _root(file: RandomAccessFile) -> tuple[ET.Element, int]:
+    """The XML header, and where it ends."""
     preamble = _bytes(file, 0, PREAMBLE)
     if not preamble.startswith(SIGNATURE):
         raise InputError("is not an XISF file: give one")
     length = int.from_bytes(preamble[8:12], "little")
     if len(preamble) < PREAMBLE or PREAMBLE + length > file.size():
         raise InputError("is truncated inside its header: copy or download it again")
+    if length > _LONGEST_HEADER:
+        raise InputError(
+            f"has a header of {length >> 20} MB: save its data in blocks behind the header"
+        )
     try:
         # Some programs pad the header with zeros.
-        return parse(_bytes(file, PREAMBLE, length).rstrip(b"\0"))
+        return parse(_bytes(file, PREAMBLE, length).rstrip(b"\0")), PREAMBLE + length
     except (ET.ParseError, ValueError, LookupError) as error:
         raise InputError(f"has a damaged XML header ({error}): copy or save it again") from error
 

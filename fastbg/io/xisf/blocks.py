@@ -25,6 +25,9 @@ _CHECKSUMS = {
 }
 """Names that files use, without hyphens, and those of hashlib."""
 
+_LARGEST_ITEM = 16
+"""Bytes of a sample: complex float64."""
+
 _PIECE = 1 << 18
 """Bytes that are hashed at a time."""
 
@@ -150,7 +153,7 @@ def _compression(attribute: str) -> tuple[str, int, int]:
     try:
         size, *rest = (int(number) for number in numbers)
         item = rest[0] if shuffling else 1
-        if codec not in DECOMPRESS or size < 0 or item < 1:
+        if codec not in DECOMPRESS or size < 0 or not 1 <= item <= _LARGEST_ITEM:
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...errors import InputError
-from ..blocks import Block, HeldBytes, whole
+from ..blocks import Block, FileBytes, HeldBytes, whole
 from ..keywords import Header, Keyword, is_structural
 from ..random_access import RandomAccessFile
 from . import blocks
@@ -20,6 +21,9 @@ from . import blocks
 NAMESPACE = "http://www.pixinsight.com/xisf"
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+
+_DEEPEST = 100
+"""Levels of elements; the format itself has six. Copying and writing a tree recurses."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -81,6 +85,9 @@ def parse(text: bytes) -> ET.Element:
     ------
     ET.ParseError, ValueError, LookupError
     """
+    # Its entities could grow without end, and no XISF file has one.
+    if b"<!DOCTYPE" in text.partition(b"<xisf")[0]:
+        raise ValueError("it has a document type")
     # The encoding is UTF-8 by definition, and files of the xisf package call it "utf8", which the
     # parser takes for a single-byte one.
     builder = ET.TreeBuilder(insert_comments=True, insert_pis=True)
@@ -89,18 +96,32 @@ def parse(text: bytes) -> ET.Element:
     for element in root.iter():
         if isinstance(element.tag, str):  # comments have a function there
             element.tag = element.tag.removeprefix(namespace)
+    level, depth = [root], 0
+    while level:
+        level, depth = [child for element in level for child in element], depth + 1
+        if depth > _DEEPEST:
+            raise ValueError(f"it has more than {_DEEPEST} levels")
     return root
 
 
-def open_header(file: RandomAccessFile, root: ET.Element, warnings: list[str]) -> XisfHeader:
+def open_header(
+    file: RandomAccessFile, root: ET.Element, end: int, warnings: list[str]
+) -> XisfHeader:
     """Find the blocks of a header; what cannot be carried over is removed, and a line appended.
+
+    Parameters
+    ----------
+    end : int
+        Where the header ends in the file.
 
     Raises
     ------
     InputError
-        If a block differs from its checksum.
+        If a block differs from its checksum, or the image lies within the header.
     """
-    image, attached = root.find("Image"), {}
+    image, attached, places = root.find("Image"), {}, [(0, end)]
+    if image is not None and image.get("location", "").startswith("attachment"):
+        _take_place(places, blocks.stored_block(file, image))
     for parent in root.iter():
         for child in [item for item in parent if item is not image]:
             reason = None
@@ -112,6 +133,7 @@ def open_header(file: RandomAccessFile, root: ET.Element, warnings: list[str]) -
             elif location:
                 try:
                     stored = blocks.stored_block(file, child)
+                    _take_place(places, stored)
                 except InputError as error:
                     reason = f"the file {error}"
                 else:
@@ -122,6 +144,20 @@ def open_header(file: RandomAccessFile, root: ET.Element, warnings: list[str]) -
                 parent.remove(child)
                 warnings.append(f"{_name(child)} is not carried over ({reason})")
     return XisfHeader(root, attached)
+
+
+def _take_place(places: list[tuple[int, int]], block: Block) -> None:
+    """Add where a block lies to the places, sorted, of others; InputError if it lies in one.
+
+    Else a small file could ask for any number of copies of a large block.
+    """
+    if not isinstance(block, FileBytes) or not block.size:
+        return
+    start, stop = block.start, block.start + block.size
+    at = bisect(places, (start, stop))
+    if places[at - 1][1] > start or (at < len(places) and places[at][0] < stop):
+        raise InputError("has blocks that overlap: save it again")
+    places.insert(at, (start, stop))
 
 
 def legible(text: str) -> str:
