@@ -67,11 +67,11 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
         floats += pixels * FBG_NODES;
     }
     double *next = malloc(doubles * sizeof *next + floats * sizeof(float));
-    float *next_float = (float *)(next + doubles);
     const lagrange_basis basis = basis_of_nodes();
     *axis = (fbg_axis){.size = size, .blocks = blocks, .coordinates = next};
     if (!next)
         return FBG_NO_MEMORY;
+    float *next_float = (float *)(next + doubles);
     for (int j = 0; j < FBG_NODES; j++)
         for (int degree = 0; degree < FBG_NODES; degree++)
             axis->spectrum[j][degree] =

@@ -31,13 +31,13 @@ static PyObject *count(PyObject *self, PyObject *args)
     return result;
 }
 
-/* Rows of a band and of its blocks; 0 rows, with a ValueError set, for impossible sizes. */
+/* Rows of a band and how many blocks it has; 0 rows, with a ValueError set, for impossible sizes. */
 static size_t rows_of(const Py_buffer *samples, Py_ssize_t columns, Py_ssize_t side, size_t *blocks)
 {
     const size_t rows = columns > 0 ? (size_t)samples->len / sizeof(float) / columns : 0;
-    if (columns < 1 || side < 1 || !fbg_py_holds(samples, rows * columns, sizeof(float), "samples")) {
+    if (rows < 1 || side < 1 || !fbg_py_holds(samples, rows * columns, sizeof(float), "samples")) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "columns and side must be positive");
+            PyErr_SetString(PyExc_ValueError, "rows, columns and side must be positive");
         return 0;
     }
     *blocks = (rows + side - 1) / side * ((columns + side - 1) / side);

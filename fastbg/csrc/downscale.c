@@ -15,7 +15,7 @@ static void medians_of_lanes(const float *samples, size_t rows, size_t columns, 
                              float least, size_t start, float (*keys)[FBG_LANES], float *low,
                              float *high)
 {
-    const size_t n = side * side;
+    const size_t n = rows * smaller(side, columns);
     size_t counts[FBG_LANES] = {0};
     for (size_t lane = 0; lane < FBG_LANES && start + lane * side < columns; lane++) {
         const size_t left = start + lane * side, right = smaller(left + side, columns);
@@ -41,8 +41,11 @@ static void medians_of_lanes(const float *samples, size_t rows, size_t columns, 
 fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
                              float least, float *low, float *high)
 {
+    /* A side beyond the image changes nothing, but its square and its multiples would wrap. */
+    side = smaller(side, rows > columns ? rows : columns);
     const size_t across = (columns + side - 1) / side;
-    float(*keys)[FBG_LANES] = malloc(side * side * sizeof *keys);
+    const size_t room = smaller(side, rows) * smaller(side, columns);
+    float(*keys)[FBG_LANES] = malloc(room * sizeof *keys);
     if (!keys)
         return FBG_NO_MEMORY;
     for (size_t top = 0; top < rows; top += side, low += across, high += across)
@@ -57,11 +60,13 @@ fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, si
                            double pedestal, double scale, double midtones, double target,
                            double *means)
 {
+    const double rest = (1 / target - 1) * midtones;
+    side = smaller(side, rows > columns ? rows : columns);
     const size_t across = (columns + side - 1) / side;
-    const double r = 1 / target;
-    double *sums = malloc(2 * columns * sizeof *sums), *counts = sums + columns;
+    double *sums = malloc(2 * columns * sizeof *sums);
     if (!sums)
         return FBG_NO_MEMORY;
+    double *counts = sums + columns;
     for (size_t top = 0; top < rows; top += side, means += across) {
         /* Whole rows first: those sums run along contiguous memory. */
         for (size_t c = 0; c < columns; c++)
@@ -72,8 +77,8 @@ fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, si
                 const int valid = fbg_is_valid(sample, FBG_MISSING_LEVEL);
                 const double scaled = (sample - pedestal) / scale;
                 const double low = scaled > 0 ? scaled : 0, x = low < 1 ? low : 1;
-                const double y = (1 - midtones) * x / ((1 - r * midtones) * x + (r - 1) * midtones);
-                sums[c] += valid ? (y < 1 ? y : 1) : 0;
+                const double part = (1 - midtones) * x, y = part / (part + rest * (1 - x));
+                sums[c] += valid ? y : 0;
                 counts[c] += valid;
             }
         for (size_t block = 0; block < across; block++) {

@@ -103,6 +103,8 @@ fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int or
 {
     const int tiled = strcmp(method, "auto") == 0 ? rows * columns >= FBG_FEW_PIXELS
                                                   : strcmp(method, "tiled") == 0;
+    if (rows * columns == 0)
+        return FBG_OK;
     uint32_t *index = malloc(n * sizeof *index);
     if (!index)
         return FBG_NO_MEMORY;

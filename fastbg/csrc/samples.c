@@ -6,16 +6,16 @@
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
                      double target)
 {
-    const double r = 1 / (1 - target);
-    const float numerator = (float)midtones, slope = (float)(1 - r * (1 - midtones));
-    const float level = (float)((r - 1) * (1 - midtones));
+    const float slope = (float)midtones, rest = (float)((1 / (1 - target) - 1) * (1 - midtones));
     const float least = (float)pedestal, span = (float)scale;
     size_t held = 0;
     for (size_t i = 0; i < n; i++) {
         const float y = values[i];
         const float low = y > 0 ? y : 0, inside = low < 1 ? low : 1;
         held += inside != y;
-        values[i] = numerator * inside / (slope * inside + level) * span + least;
+        /* Nothing cancels: the quotient lies in [0, 1] however small `midtones` is. */
+        const float part = slope * inside;
+        values[i] = part / (part + rest * (1 - inside)) * span + least;
     }
     return held;
 }
