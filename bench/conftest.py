@@ -21,6 +21,11 @@ Shape = tuple[int, int]
 Measure = Callable[..., None]
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Nothing beside what is timed."""
+    return 0 if config.option.benchmark_enable else None
+
+
 @pytest.fixture(scope="session")
 def smoke(pytestconfig: pytest.Config) -> bool:
     options = pytestconfig.option

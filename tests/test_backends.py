@@ -7,14 +7,13 @@ file again in a process of its own for each of the others.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from golden import make_case, parts
+from instruction_sets import OTHERS, run_again
 from tolerances import (
     FLOAT32_GRADIENT,
     FLOAT32_LOSS,
@@ -272,27 +271,16 @@ def test_unknown_instructions_are_refused(monkeypatch):
 
 
 @needs_c
-def test_the_other_instructions_pass():
-    c = base.load("c")
+def test_the_instruction_set_is_one_of_those_there_are():
     from fastbg import _c
 
-    assert c.detail() in _c.instruction_sets()
+    assert base.load("c").detail() in _c.instruction_sets()
     assert _c.instruction_sets()[-1] in ("baseline", "neon")
-    arguments = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        "agrees or threads or adjoint or zero or set",
-    ]
-    for name in set(_c.instruction_sets()) - {c.detail()}:
-        again = subprocess.run(
-            [sys.executable, "-m", "pytest", __file__, *arguments],
-            env={**os.environ, "FASTBG_ISA": name},
-            capture_output=True,
-            text=True,
-        )
-        assert again.returncode == 0, again.stdout
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_instructions_pass(name):
+    run_again(name, __file__, "agrees or threads or adjoint or zero or set")
 
 
 @needs_c

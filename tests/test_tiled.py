@@ -7,13 +7,11 @@ kinks, and its slopes change by more than that where a small residual changes by
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
@@ -181,15 +179,6 @@ def test_bounds_on_a_large_image(rng):
     assert error <= VALUES * np.ptp(exact) + 2.0**-24 * np.abs(exact).max()
 
 
-def test_the_other_instruction_sets_keep_the_bounds():
-    for name in set(c.instruction_sets()) - {c.detail()}:
-        again = subprocess.run(
-            [
-                *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__),
-                *("-k", "many_centres or noise-dense or noise-outside"),
-            ],
-            env={**os.environ, "FASTBG_ISA": name},
-            capture_output=True,
-            text=True,
-        )
-        assert again.returncode == 0, again.stdout
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_instruction_sets_keep_the_bounds(name):
+    run_again(name, __file__, "many_centres or noise-dense or noise-outside")
