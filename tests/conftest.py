@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 # Before numpy is imported. Its linear algebra is on small matrices, where threads of BLAS only wait
@@ -12,10 +14,42 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from hypothesis import settings
+from trials import Trials, Work, make_work
 
 # Noisy machines make single examples slow; how fast the code is, is for the benchmarks to say.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("trials", "tests of faults and load")
+    group.addoption("--trials", type=int, default=1, help="how often each repeats its trial")
+    group.addoption("--trial-seed", type=int, default=1, help="of what is random in them")
+
+
+@pytest.fixture
+def trials(request: pytest.FixtureRequest) -> Iterator[Trials]:
+    option = request.config.getoption
+    trials = Trials(request.node.name, option("--trials"), option("--trial-seed"))
+    yield trials
+    request.node.user_properties.append(("trials", str(trials)))
+
+
+@pytest.fixture(scope="session")
+def work_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Work]:
+    """Gives the small job of each of the `KINDS`."""
+    return cache(lambda kind: make_work(tmp_path_factory.mktemp(kind), kind))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how trials ended that were asked for."""
+    if terminalreporter.config.getoption("--trials") > 1:
+        terminalreporter.section("trials")
+        reports = [each for kind in terminalreporter.stats.values() for each in kind]
+        for report in reports:
+            if getattr(report, "when", None) == "teardown":
+                for _, ends in report.user_properties:
+                    terminalreporter.line(f"{report.nodeid}: {ends}")
 
 
 @pytest.fixture(scope="session")
