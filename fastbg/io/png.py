@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -46,31 +47,37 @@ def open_image(path: PathLike) -> ImageFile:
     InputError
         If it cannot be read, or is damaged.
     """
-    from PIL import Image as pil
-    from PIL.PngImagePlugin import PngImageFile
-
     with reading(path), open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
         try:
-            # Opened by its own class: the common one has a limit for all images, and a warning.
-            picture: pil.Image = PngImageFile(file)
-            if picture.width * picture.height > size * MOST_EXPANSION:
-                raise ValueError(f"{picture.width} x {picture.height} pixels in {size} bytes")
-            picture.load()
+            pixels = _pixels(file)
         # What Pillow raises for damaged chunks is nowhere said.
         except Exception as error:
             raise InputError(f"is damaged ({error}): save it again") from error
-        if picture.has_transparency_data:
-            clear = picture.convert("RGBA")
-            picture = pil.new("RGB", clear.size)
-            picture.paste(clear, mask=clear.getchannel("A"))
-        mode = _MODES.get(picture.mode, "RGB")
-        pixels = np.asarray(picture if mode == picture.mode else picture.convert(mode))
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-        if pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
-            pixels = np.ascontiguousarray(pixels[..., :1])  # grey, as most programs save it
         height, width, channels = pixels.shape
         block = HeldBytes(pixels.reshape(-1).view(np.uint8))
         shape = channels, height, width
         samples = StoredSamples(block, shape, pixels.dtype, interleaved=channels)
         return ImageFile(None, NoHeader(), (), None, Path(path), open_file(path), samples)
+
+
+def _pixels(file: IO[bytes]) -> np.ndarray:
+    """(H, W, K)."""
+    from PIL import Image as pil
+    from PIL.PngImagePlugin import PngImageFile
+
+    size = os.fstat(file.fileno()).st_size
+    # Opened by its own class: the common one has a limit for all images, and a warning.
+    picture: pil.Image = PngImageFile(file)
+    if picture.width * picture.height > size * MOST_EXPANSION:
+        raise ValueError(f"{picture.width} x {picture.height} pixels in {size} bytes")
+    picture.load()
+    if picture.has_transparency_data:
+        clear = picture.convert("RGBA")
+        picture = pil.new("RGB", clear.size)
+        picture.paste(clear, mask=clear.getchannel("A"))
+    mode = _MODES.get(picture.mode, "RGB")
+    pixels = np.asarray(picture if mode == picture.mode else picture.convert(mode))
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
+        pixels = np.ascontiguousarray(pixels[..., :1])  # grey, as most programs save it
+    return pixels

@@ -1,4 +1,4 @@
-"""Masks that are PNG files. The checksums of the chunks are mended: any damage would be found there."""
+"""Masks that are PNG files. Checksums of chunks are mended: all damage would be found there."""
 
 from __future__ import annotations
 

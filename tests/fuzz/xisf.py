@@ -1,4 +1,4 @@
-"""XISF files. The first byte of an input tells whether the rest is a file, or the XML of its header."""
+"""XISF files. The first byte of an input tells if the rest is a file, or the XML of its header."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -215,15 +215,24 @@ def _bounds(samples: _PhysicalSamples) -> tuple[float, float]:
     return 0.0, next(usual, brightest or 1.0)
 
 
-def _image_header(path: PathLike, at: int) -> fits.Header:
-    """The header that an image in compressed tiles has once it is decompressed."""
+@contextmanager
+def _units_of_astropy(path: PathLike) -> Iterator[fits.HDUList]:
     from astropy.io import fits
 
+    # Given a name, astropy leaves damaged files open.
+    with ExitStack() as stack:
+        file: Any = stack.enter_context(open(path, "rb"))
+        if file.read(len(_GZIP)) == _GZIP:
+            file = stack.enter_context(gzip.open(path))
+        file.seek(0)
+        stack.enter_context(ignored_warnings())
+        yield stack.enter_context(fits.open(file, memmap=False, do_not_scale_image_data=True))
+
+
+def _image_header(path: PathLike, at: int) -> fits.Header:
+    """The header that an image in compressed tiles has once it is decompressed."""
     try:
-        with (
-            ignored_warnings(),
-            fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
-        ):
+        with _units_of_astropy(path) as units:
             return units[at].header.copy()
     except Exception as error:  # of any kind, where a keyword is missing
         raise InputError(
@@ -233,13 +242,8 @@ def _image_header(path: PathLike, at: int) -> fits.Header:
 
 def _unpacker(path: PathLike, at: int, scaling: Scaling) -> Callable[[], Block]:
     def unpack() -> Block:
-        from astropy.io import fits
-
         try:
-            with (
-                ignored_warnings(),
-                fits.open(path, memmap=False, do_not_scale_image_data=True) as units,
-            ):
+            with _units_of_astropy(path) as units:
                 stored = np.ascontiguousarray(units[at].data, scaling.stored)
         except Exception as error:  # the codecs have errors of their own
             raise InputError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,14 +74,14 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
     planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     every = page.samplesperpixel
     channels = every - len(page.extrasamples)
-    shape = channels, page.imagelength, page.imagewidth
+    shape = channels, index(page.imagelength), index(page.imagewidth)
     if min(shape) < 1:
         raise InputError(f"has an image of {shape[2]} x {shape[1]} pixels: save it again")
     size = every * shape[1] * shape[2] * stored.itemsize
     block: Block
     if page.is_contiguous and page.compression == 1 and page.predictor == 1:
-        block = FileBytes(file, page.dataoffsets[0], size)
-        if page.dataoffsets[0] + size > file.size():
+        block = FileBytes(file, index(page.dataoffsets[0]), size)
+        if block.start + size > file.size():
             raise InputError("is truncated: copy or download it again")
     else:
         packed = min(sum(page.databytecounts), file.size())
@@ -97,7 +98,8 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         tiff.is_bigtiff,
         stored.newbyteorder("="),
         planar,
-        tuple(int(kind) for kind in page.extrasamples),
+        # What no standard knows is not specified.
+        tuple(int(kind) if kind in (0, 1, 2) else 0 for kind in page.extrasamples),
         extra,
     )
     elsewhere = {_ELSEWHERE[tag.code] for tag in page.tags if tag.code in _ELSEWHERE}

@@ -1,0 +1,156 @@
+/* Every function of fastbg.h at sizes where loops end early, with numbers that are none, and from
+ * several threads at once: for sanitizers, which tell what goes wrong. Returns 1 if threads differ. */
+#include <float.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastbg.h"
+
+enum { CENTRES = 5, THREADS = 4, CALLERS = 4 };
+
+static const char *const METHODS[] = {"direct", "tiled", "auto"};
+static const size_t SIZES[] = {1, 15, 16, 33, 129};
+static const float ODD[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, FLT_MAX, -FLT_MAX, FLT_TRUE_MIN, 2, -1};
+
+static double uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) / 9007199254740992.0;
+}
+
+/* Memory of exactly that size, so that every byte beyond it is caught. */
+static void *room(size_t count, size_t size)
+{
+    void *memory = malloc(count * size);
+    if (!memory)
+        exit(2);
+    return memory;
+}
+
+static float *samples_of(size_t count, int odd, uint64_t *state)
+{
+    float *samples = room(count, sizeof *samples);
+    for (size_t i = 0; i < count; i++) {
+        const double u = uniform(state);
+        samples[i] = odd && u < 0.5 ? ODD[(size_t)(u * 20)] : (float)u;
+    }
+    return samples;
+}
+
+static double *centres_of(size_t size)
+{
+    double *centres = room(size, sizeof *centres);
+    for (size_t i = 0; i < size; i++)
+        centres[i] = (i + 0.5) / size;
+    return centres;
+}
+
+static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
+{
+    const size_t n = rows * columns;
+    float *samples = samples_of(n, 1, state), *values = samples_of(n, 1, state);
+    float *out = room(n, sizeof *out), *high = room(n, sizeof *high);
+    double *means = room(n, sizeof *means);
+    const size_t sides[] = {1, 2, 7, 64, SIZE_MAX};
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
+        fbg_block_medians(samples, rows, columns, sides[s], FBG_MISSING_LEVEL, out, high);
+        fbg_block_medians(samples, rows, columns, sides[s], -1, out, high);
+        fbg_block_means(samples, rows, columns, sides[s], 0.01, 1e-30, 1e-9, 0.25, means);
+    }
+    const fbg_window windows[] = {{0, 16}, {0xFFFFFFFF, 0}, {0x80000000, 3}};
+    uint64_t below[3] = {0};
+    uint32_t *counts = calloc(3 * FBG_BINS, sizeof *counts);
+    fbg_tally tally = {0, 0, 0, UINT32_MAX, 0};
+    fbg_count(values, samples, n, windows, 3, &tally, below, counts);
+    fbg_subtract(samples, values, n, 0.1, out);
+    fbg_unstretch(values, n, 0, 1, 1e-30, 0.25);
+    free(counts), free(means), free(high), free(out), free(values), free(samples);
+}
+
+typedef struct {
+    const fbg_problem *problem;
+    const double *parameters, *y, *x;
+    size_t rows, columns;
+    int channels, order;
+    const char *method;
+    double loss, *gradient;
+    float *values;
+} call;
+
+static void *evaluate(void *argument)
+{
+    call *c = argument;
+    int below_zero = 0;
+    fbg_loss_and_gradient(c->problem, c->parameters, CENTRES, &c->loss, c->gradient, &below_zero,
+                          THREADS);
+    fbg_evaluate(c->parameters, CENTRES, c->channels, c->order, c->y, c->rows, c->x, c->columns,
+                 c->values, THREADS, c->method);
+    return NULL;
+}
+
+/* One problem, evaluated by several threads at the same time. */
+static int spline(size_t rows, size_t columns, int channels, int order, const char *method, int odd,
+                  uint64_t *state)
+{
+    const size_t n = channels * rows * columns, length = fbg_parameter_count(CENTRES, channels);
+    float *data = samples_of(n, 0, state), *weight = samples_of(n, 0, state);
+    double *y = centres_of(rows), *x = centres_of(columns);
+    double *parameters = room(length, sizeof *parameters);
+    for (size_t i = 0; i < length; i++)
+        parameters[i] = odd && i % 7 == 0 ? ODD[i / 7 % 10] : 2 * uniform(state) - 1;
+    parameters[2] = parameters[0], parameters[3] = parameters[1]; /* two centres in one place */
+    for (size_t i = 1; i < n; i += 3)
+        data[i] = odd ? ODD[i % 10] : NAN, weight[i] = 0;
+    weight[0] = 1;
+
+    fbg_problem *problem;
+    if (fbg_open(&problem, data, weight, y, rows, x, columns, channels, order, 5, method) != FBG_OK)
+        return 1;
+    call calls[CALLERS];
+    pthread_t threads[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        calls[i] = (call){problem, parameters, y, x, rows, columns, channels, order, method, 0,
+                          room(length, sizeof(double)), room(n, sizeof(float))};
+        if (pthread_create(&threads[i], NULL, evaluate, &calls[i]))
+            return 1;
+    }
+    int differ = 0;
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(threads[i], NULL);
+        differ |= memcmp(calls[i].gradient, calls[0].gradient, length * sizeof(double));
+        differ |= memcmp(calls[i].values, calls[0].values, n * sizeof(float));
+    }
+    for (int i = 0; i < CALLERS; i++)
+        free(calls[i].gradient), free(calls[i].values);
+    fbg_close(problem);
+    free(parameters), free(x), free(y), free(weight), free(data);
+    return differ != 0;
+}
+
+int main(void)
+{
+    enum { COUNT = sizeof SIZES / sizeof *SIZES };
+    uint64_t state = 20260101;
+    int wrong = 0, cases = 0;
+    float nothing;
+    double none = 0;
+    for (int i = 0; i < COUNT; i++)
+        for (int j = 0; j < COUNT; j++) {
+            samples_of_a_band(SIZES[i], SIZES[j], &state);
+            /* Orders and channels take turns, so that all meet and none costs a loop. */
+            const int order = 1 + (i + j) % 4, channels = (i + 2 * j) % 3 ? 1 : 3;
+            for (int m = 0; m < 3; m++, cases++)
+                wrong |= spline(SIZES[i], SIZES[j], channels, order, METHODS[m], (i + m) % 2, &state);
+        }
+    for (int m = 0; m < 3; m++)
+        wrong |= fbg_evaluate((double[8]){0}, 1, 1, 2, &none, 0, &none, 1, &nothing, 1, METHODS[m]);
+    fbg_problem *problem;
+    wrong |= fbg_open(&problem, &nothing, (float[1]){0}, &none, 1, &none, 1, 1, 2, 5, "auto") !=
+             FBG_NO_PIXELS;
+    printf("%s: %d splines\n", fbg_instruction_set(), cases);
+    return wrong;
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs tests with the C code built for sanitizers, which end it where it reads or writes memory
+# that is not its own, or does what C leaves undefined:
+#
+#     tests/sanitize.sh                      address and undefined behaviour, all tests
+#     tests/sanitize.sh tests/test_fit.py    the same, some tests (any arguments of pytest)
+#     SANITIZE=thread tests/sanitize.sh      data races between threads
+#
+# In a virtual environment with fastbg[test], installed as usual (not editable); `python` is its own.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+kinds=${SANITIZE:-address,undefined}
+built=${TMPDIR:-/tmp}/fastbg-$kinds-$(id -u)
+trap 'rm -rf "$built"' EXIT
+
+library() { "${CC:-cc}" -print-file-name="$1"; }
+case $kinds in
+*thread*) preload=$(library libtsan.so) ;;
+*) preload=$(library libasan.so):$(library libubsan.so) ;;
+esac
+
+python -m pip install --quiet --no-deps --target "$built/site" "$root" \
+  --config-settings=build-dir="$built/build" --config-settings=cmake.build-type=RelWithDebInfo \
+  --config-settings=cmake.define.FASTBG_SANITIZE="$kinds"
+cd "$root"
+# The interpreter itself keeps memory until it ends; races are sought in fastbg, not in its libraries.
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
+[ $# -gt 0 ] || set -- tests
+LD_PRELOAD=$preload PYTHONPATH=$built/site python -m pytest -p no:cacheprovider "$@"
