@@ -97,6 +97,7 @@ class Bench:
     def ours(self, case: Case, backend: str) -> dict[str, Any]:
         arguments = ["run", str(self.folder / "sky.xisf"), str(self.folder), "--json"]
         arguments += ["--overwrite", "--backend", backend, "--initializer", "grid"]
+        arguments += ["--optimizer", "adam"]
         arguments += ["-N", str(case.control_points), "-dx", str(case.downscaling_factor)]
         if case.masked:
             arguments += ["--mask", str(self.folder / "weight.xisf")]

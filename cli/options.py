@@ -243,6 +243,12 @@ _SETTINGS: dict[str, Any] = {
         metavar="NUMBER",
         help="Of the random points: same seed, same result.",
     ),
+    "optimizer": option(
+        DESCENT,
+        "--optimizer",
+        metavar="NAME",
+        help="How the loss is minimised: lbfgs, or adam as in the ancestor, ten times slower.",
+    ),
     "epochs": _whole(DESCENT, "-e", "--epochs", metavar="COUNT", help="Most iterations."),
     "alpha": _number(
         DESCENT,
@@ -263,7 +269,7 @@ _SETTINGS: dict[str, Any] = {
         "-lr",
         "--learning-rate",
         metavar="RATE",
-        help="Of Adam, before it falls.",
+        help="Of adam, before it falls.",
     ),
     "backend": option(
         RUNNING,

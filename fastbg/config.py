@@ -18,7 +18,16 @@ MOST_CONTROL_POINTS = 10_000
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL = 10_000, 1 << 16, 1e9
 
-_OF_THE_DESCENT = ("order", "initializer", "epochs", "alpha", "starts", "learning_rate", "seed")
+_OF_THE_DESCENT = (
+    "order",
+    "initializer",
+    "optimizer",
+    "epochs",
+    "alpha",
+    "starts",
+    "learning_rate",
+    "seed",
+)
 
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
 
@@ -30,7 +39,7 @@ WITHOUT_EFFECT = frozenset({"threads"})
 class Settings:
     """How to fit and subtract.
 
-    With ``Settings(control_points=32, protect="off")`` these are the ancestor's.
+    With ``Settings(control_points=32, protect="off", optimizer="adam")`` these are the ancestor's.
 
     Attributes
     ----------
@@ -58,6 +67,8 @@ class Settings:
         Whether an undebayered frame, where a file says it is one, is fitted per colour.
     initializer : {"random", "grid"}
         Where the control points start.
+    optimizer : {"lbfgs", "adam"}
+        How the loss is minimised: see `fastbg.quasi_newton` and, the ancestor's, `fastbg.descent`.
     epochs : int
         Most iterations of the descent.
     alpha : float
@@ -65,7 +76,7 @@ class Settings:
     starts : int
         Independent starts, of which the best is kept. Grids after the first are jittered.
     learning_rate : float
-        Of Adam, before it falls.
+        Of Adam, before it falls; without effect on the other.
     seed : int
         Same seed and settings, same result, whatever the number of threads.
     pedestal : {"model-median", "neutral", "none", "ancestor"} or float
@@ -98,6 +109,7 @@ class Settings:
     feather: float = 0.0
     cfa: Literal["auto", "off"] = "auto"
     initializer: Literal["random", "grid"] = "random"
+    optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
     alpha: float = 5.0
     starts: int = 1
@@ -126,6 +138,7 @@ class Settings:
         _one_of("protection", self.protect, ("auto", "off", "strong"))
         _one_of("cfa", self.cfa, ("auto", "off"))
         _one_of("initializer", self.initializer, ("random", "grid"))
+        _one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
         _whole("number of epochs", self.epochs, 1)
         if not _number("alpha", self.alpha) >= 0:
             raise SettingsError(f"alpha must be at least 0, not {self.alpha:g}")
@@ -159,12 +172,15 @@ class Settings:
     @property
     def idle(self) -> list[str]:
         """The names of settings that are not the default, and have no effect beside the others."""
-        if self.control_points:
-            return []
+        unused: tuple[str, ...] = ()
+        if not self.control_points:
+            unused = _OF_THE_DESCENT
+        elif self.optimizer != "adam":
+            unused = ("learning_rate",)
         return [
             field.name
             for field in fields(self)
-            if field.name in _OF_THE_DESCENT and getattr(self, field.name) != field.default
+            if field.name in unused and getattr(self, field.name) != field.default
         ]
 
     @property

@@ -15,6 +15,8 @@ from .descent import Descent, descend
 from .errors import InputError
 from .loss import Problem, loss_and_slope
 from .protect import Sky
+from .quasi_newton import coarse_to_fine
+from .quasi_newton import descend as descend_quasi_newton
 from .spline import Spline, interpolate
 from .stretch import Stretch
 
@@ -100,24 +102,34 @@ def fit_spline(
     """
     fits: list[tuple[Spline, Descent]] = []
     starts = starting_points(problem, settings)
-    objective = backend.open_problem(problem, settings.worker_threads)
+    adam = settings.optimizer == "adam"
+    levels = [
+        (each, backend.open_problem(each, settings.worker_threads).loss_and_gradient)
+        for each in ([problem] if adam else coarse_to_fine(problem))
+    ]
     for number, points in enumerate(starts):
         values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
         start = interpolate(points, values, problem.order)
-        done = number * settings.epochs
-        descent = descend(
-            objective.loss_and_gradient,
-            start.flatten(),
-            iterations=settings.epochs,
-            learning_rate=settings.learning_rate,
-            watch=lambda t, loss, done=done: watch(done + t, loss),  # type: ignore[misc]
-        )
+
+        def told(t: int, loss: float, done: int = number * settings.epochs) -> None:
+            watch(done + t, loss)
+
+        if adam:
+            descent = descend(
+                levels[0][1],
+                start.flatten(),
+                iterations=settings.epochs,
+                learning_rate=settings.learning_rate,
+                watch=told,
+            )
+        else:
+            descent = descend_quasi_newton(levels, start, iterations=settings.epochs, watch=told)
         fits.append((start, descent))
-    del objective  # it may hold a copy of the problem
+    levels.clear()  # they may hold copies of the problem
     start, best = min(fits, key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
-    levels = _levels(problem, spline, backend, settings.worker_threads)
-    return Fit(spline, start, best, [descent.loss for _, descent in fits], levels)
+    seen = _levels(problem, spline, backend, settings.worker_threads)
+    return Fit(spline, start, best, [descent.loss for _, descent in fits], seen)
 
 
 def fit_of_sky(

@@ -245,8 +245,8 @@ def warn(report: dict[str, Any], clipped: bool) -> None:
         )
     if idle := Settings(**report["settings"]).idle:
         report["warnings"].append(
-            f"{', '.join(idle)} belong to the descent and had no effect: give a number of control "
-            "points"
+            f"{', '.join(idle)} had no effect: give a number of control points for a descent, and "
+            "the optimizer adam for a learning rate"
         )
     if report.get("sky", {"explained": 1})["explained"] < LITTLE_SKY:
         report["warnings"].append(

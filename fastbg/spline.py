@@ -77,6 +77,11 @@ def phi_prime(q: np.ndarray, order: int) -> np.ndarray:
             return q * np.log(bounded) + 0.5 * q
 
 
+def affine(points: np.ndarray) -> np.ndarray:
+    """What the polynomial is made of, (P, 3): y, x and 1 at points (P, 2)."""
+    return np.column_stack([points, np.ones(len(points))])
+
+
 def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:
     """The regularised spline through ``values`` at ``centres``: where the descent starts.
 
@@ -92,8 +97,8 @@ def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:
     n, channels = values.shape
     difference = centres[:, np.newaxis] - centres
     kernel = phi((difference**2).sum(axis=-1), order) + INITIAL_REGULARIZATION * np.eye(n)
-    affine = np.column_stack([centres, np.ones(n)])
-    matrix = np.block([[kernel, affine], [affine.T, np.zeros((3, 3))]])
+    along = affine(centres)
+    matrix = np.block([[kernel, along], [along.T, np.zeros((3, 3))]])
     # Least squares, since fewer than three points, or points on one line, leave the affine part
     # open: its smallest solution is then the one wanted.
     solution = lstsq(matrix, np.concatenate([values, np.zeros((3, channels))]))[0]

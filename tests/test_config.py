@@ -27,6 +27,7 @@ IMPOSSIBLE = [
     ({"threshold_max": math.nan}, "threshold"),
     ({"invert_mask": "yes"}, "choice to invert the mask must be False or True, not yes"),
     ({"initializer": "hexagons"}, "initializer must be random or grid"),
+    ({"optimizer": "newton"}, "optimizer must be lbfgs or adam, not newton"),
     ({"epochs": 0}, "number of epochs"),
     ({"epochs": 10.5}, "number of epochs"),
     ({"alpha": -1}, "alpha must be at least 0"),

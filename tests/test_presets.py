@@ -88,6 +88,7 @@ SETTINGS = st.builds(
     threshold_max=_floats(0.5, 1e300) | st.integers(1, 3),
     invert_mask=st.booleans(),
     initializer=st.sampled_from(["random", "grid"]),
+    optimizer=st.sampled_from(["lbfgs", "adam"]),
     epochs=st.integers(1, 10**9),
     alpha=_floats(0, 1e300) | st.sampled_from([np.float32(0.1), np.float64(0.1), np.int64(3)]),
     starts=st.integers(1, 99),
@@ -187,7 +188,7 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
     assert Settings(**found) == Settings(
-        control_points=32, protect="off", pedestal="ancestor", cfa="off"
+        control_points=32, protect="off", optimizer="adam", pedestal="ancestor", cfa="off"
     )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads"}
 

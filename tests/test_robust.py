@@ -221,9 +221,11 @@ def test_settings_of_the_descent_are_told_to_be_idle():
     assert Settings().idle == []
     assert Settings(order=3, epochs=5).idle == ["order", "epochs"]
     assert Settings(control_points=4, order=3).idle == []
+    assert Settings(control_points=4, learning_rate=0.1).idle == ["learning_rate"]
+    assert Settings(control_points=4, learning_rate=0.1, optimizer="adam").idle == []
     scene = skies.simulate("star field", (200, 300), 3)
     report = remove_background(scene.image, initializer="grid").report
-    assert any("initializer belong to the descent" in line for line in report["warnings"])
+    assert any("initializer had no effect" in line for line in report["warnings"])
 
 
 def test_too_little_to_search_in_is_refused():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..loss import Problem, loss_and_slope
-from ..spline import Spline, phi, phi_prime
+from ..spline import Spline, affine, phi, phi_prime
 
 CHUNK = 1 << 20
 """Most elements of a (pixels, centres) matrix formed at a time."""
@@ -40,7 +40,7 @@ def spline_values(spline: Spline, points: np.ndarray) -> np.ndarray:
     for part in _chunks(len(points), len(spline.centres)):
         _, q = _differences(points[part], spline.centres)
         values[part] = phi(q, spline.order) @ spline.weights
-        values[part] += _affine(points[part]) @ spline.polynomial
+        values[part] += affine(points[part]) @ spline.polynomial
     return values
 
 
@@ -53,7 +53,7 @@ def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
         g = slope[part]
         difference, q = _differences(points[part], spline.centres)
         weights += phi(q, spline.order).T @ g
-        polynomial += _affine(points[part]).T @ g
+        polynomial += affine(points[part]).T @ g
         along = (g @ spline.weights.T) * phi_prime(q, spline.order)
         centres -= 2 * np.einsum("pn,pnd->nd", along, difference)
     return Spline(centres, weights, polynomial, spline.order)
@@ -86,7 +86,3 @@ def _differences(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, n
     """p - c, (P, N, 2), and its squared length, (P, N)."""
     difference = points[:, np.newaxis] - centres
     return difference, (difference**2).sum(axis=-1)
-
-
-def _affine(points: np.ndarray) -> np.ndarray:
-    return np.column_stack([points, np.ones(len(points))])
