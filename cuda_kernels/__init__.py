@@ -1,4 +1,9 @@
-"""The CUDA kernels of fastbg, installed as ``fastbg.cuda_kernels``; this version has none yet."""
+"""The CUDA kernels of fastbg, installed as ``fastbg.cuda_kernels``.
+
+``maths`` is their scalar mathematics, ``layout`` how work and memory are cut; ``objective`` (loss
+and gradient), ``adam`` (the step of a descent) and ``render`` are the kernels. ``account`` tells
+how much device memory is taken, before ``device`` takes it and launches.
+"""
 
 if __name__ != "fastbg.cuda_kernels":
     raise ImportError("import this package as fastbg.cuda_kernels")

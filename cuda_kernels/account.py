@@ -1,0 +1,124 @@
+"""The arrays that will be allocated on the device, to the byte, and what fits into a budget.
+
+What the driver takes for itself, some hundred megabytes a process, is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ..errors import BackendError
+from ..memory import format_bytes
+from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
+
+Arrays = dict[str, tuple[tuple[int, ...], type]]
+"""Shapes and types by name."""
+
+
+def size_of(arrays: Arrays) -> int:
+    """Bytes."""
+    return sum(prod(shape) * np.dtype(kind).itemsize for shape, kind in arrays.values())
+
+
+def of_pixels(cut: Cut, channels: int, chunks: int) -> Arrays:
+    """Of so many chunks: coordinates, data and weights."""
+    return {"pixels": ((2 + 2 * channels, min(chunks * cut.chunk, cut.pixels)), np.float32)}
+
+
+def of_sums(cut: Cut, n: int, starts: int) -> Arrays:
+    """For one gradient of each start."""
+    return {
+        "parameters": ((starts, n), np.float32),
+        "partials": ((starts, SETS, n + EXTRAS, cut.chunks), np.float32),
+        "ended": ((starts,), np.int32),
+    }
+
+
+def of_gradient(cut: Cut, n: int) -> Arrays:
+    """For one that is fetched."""
+    return {**of_sums(cut, n, 1), "out": ((1, n + 1), np.float64)}
+
+
+def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
+    """For a descent that stays on the device."""
+    return {
+        **of_sums(cut, n, starts),
+        "vectors": ((starts, VECTORS, n), np.float64),
+        "state": ((2, starts, FIELDS), np.float64),
+        "broken": ((2, starts), np.int32),
+        "steps": ((iterations, 2), np.float64),
+        "losses": ((iterations, starts), np.float64),
+    }
+
+
+def of_band(channels: int, n: int, rows: int, columns: int) -> Arrays:
+    """For rendering some rows."""
+    return {
+        "y": ((rows,), np.float32),
+        "x": ((columns,), np.float32),
+        "parameters": ((n,), np.float32),
+        "out": ((channels, rows, columns), np.float32),
+    }
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a problem the device holds at a time.
+
+    Attributes
+    ----------
+    chunks : int
+        Of the pixels: all, or as many as are streamed at a time.
+    starts : int
+        That descend side by side on the device; 0 where they cannot.
+    """
+
+    chunks: int
+    starts: int
+
+
+def share(
+    cut: Cut, channels: int, n: int, starts: int, iterations: int, budget: int
+) -> Share:
+    """As many starts as fit beside all pixels; one gradient at a time where none does.
+
+    Raises
+    ------
+    BackendError
+        If not even one chunk fits.
+    """
+    room = budget - size_of(of_pixels(cut, channels, cut.chunks))
+    for together in range(starts, 0, -1):
+        if size_of(of_descent(cut, n, together, iterations)) <= room:
+            return Share(cut.chunks, together)
+    room = budget - size_of(of_gradient(cut, n))
+    chunks = room // size_of(of_pixels(cut, channels, 1))
+    if chunks < 1:
+        needed = size_of(of_gradient(cut, n)) + size_of(of_pixels(cut, channels, 1))
+        raise _too_small("this fit", needed, budget)
+    return Share(min(chunks, cut.chunks), 0)
+
+
+def rows_at_once(channels: int, n: int, rows: int, columns: int, budget: int) -> int:
+    """Of a rendering.
+
+    Raises
+    ------
+    BackendError
+        If not even one fits.
+    """
+    one = size_of(of_band(channels, n, 1, columns))
+    another = size_of(of_band(channels, n, 2, columns)) - one
+    if one > budget:
+        raise _too_small("rendering", one, budget)
+    return min(rows, 1 + (budget - one) // another)
+
+
+def _too_small(what: str, needed: int, budget: int) -> BackendError:
+    return BackendError(
+        f"{what} needs {format_bytes(needed)} of the memory of the GPU, and {format_bytes(budget)} "
+        f"are allowed: raise --gpu-memory, or use --backend c"
+    )

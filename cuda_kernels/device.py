@@ -1,0 +1,361 @@
+"""The one place that owns device memory, transfers and launches.
+
+numba is imported here and in the kernels, so whoever imports this wants CUDA.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from ..descent import BETA_1, BETA_2, Descent
+from ..errors import BackendError, FastbgError
+from ..loss import Problem
+from ..spline import Spline
+from . import account, adam, objective, render
+from .layout import (
+    BEST,
+    CONVERGED,
+    CURRENT,
+    DIVERGED,
+    DONE,
+    ENDED,
+    EXTRAS,
+    FIELDS,
+    LOWEST,
+    NEGATIVE,
+    PLATEAU_BEST,
+    RATE,
+    RUNNING,
+    STOP_BEST,
+    THREADS,
+    VECTORS,
+    Cut,
+)
+
+BURST = 32
+"""Iterations between two looks at the losses. While the host looks at one burst, the device is
+busy with the next."""
+
+MOST_ROWS = 65535
+"""Of a grid, by CUDA."""
+
+ENDINGS = {RUNNING: "iterations", CONVERGED: "converged", DIVERGED: "diverged"}
+
+Arrays = dict[str, Any]
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn whatever goes wrong with the device into one line; errors of fastbg pass."""
+    try:
+        yield
+    except FastbgError:
+        raise
+    except Exception as error:
+        words = f"{type(error).__name__} {error}".split()
+        said = " ".join(words)
+        if "OUT_OF_MEMORY" in said:
+            cure = "it has less memory free than was counted on: close other programs that use it"
+        else:
+            cure = "update its driver, or use --backend c"
+        raise BackendError(f"the GPU failed ({said[:160]}): {cure}") from error
+
+
+def free_memory() -> int:
+    """Bytes of the device that are free."""
+    with failures():
+        # The simulator has infinitely much.
+        return int(min(cuda.current_context().get_memory_info().free, 1 << 40))
+
+
+def name() -> str:
+    """Of the device, with its compute capability."""
+    with failures():
+        device = cuda.get_current_device()
+        kind = getattr(device, "name", b"simulated")
+        kind = kind.decode() if isinstance(kind, bytes) else kind
+        return "{}, compute capability {}.{}".format(kind, *device.compute_capability)
+
+
+def allocate(arrays: account.Arrays) -> Arrays:
+    """Uninitialised arrays by name."""
+    return {key: cuda.device_array(shape, np.dtype(kind)) for key, (shape, kind) in arrays.items()}
+
+
+class Objective:
+    """A problem whose pixels lie on the device, or are streamed through it some chunks at a time.
+
+    See `fastbg.backends.base.Objective`.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : int
+        Bytes of device memory that may be taken.
+    threads : int
+        Of a block.
+    """
+
+    def __init__(self, problem: Problem, budget: int, threads: int = THREADS) -> None:
+        self.channels, self.budget, self.threads = problem.channels, budget, threads
+        self.alpha = np.float32(problem.alpha)
+        self.pixels = kept_pixels(problem)
+        self.cut = Cut.of(self.pixels.shape[1], threads)
+        self._passes = objective.passes(problem.order, problem.channels, threads)
+        self._lock = Lock()
+        self._resident: Any = None
+
+    def share(self, n: int, starts: int = 1, iterations: int = 0) -> account.Share:
+        """How much of it the device holds at a time, for starts of n parameters."""
+        return account.share(self.cut, self.channels, n, starts, iterations, self.budget)
+
+    def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss and its gradient; for several threads one after the other."""
+        n = parameters.size
+        with np.errstate(over="ignore"):
+            single = parameters.astype(np.float32)
+        if not np.isfinite(single).all():
+            # The hot kernels may take what is no number for one.
+            return math.nan, np.full(n, math.nan)
+        share = self.share(n)
+        with self._lock, failures():
+            stream = cuda.stream()
+            work = allocate(account.of_gradient(self.cut, n))
+            work["parameters"].copy_to_device(single[np.newaxis], stream=stream)
+            work["ended"].copy_to_device(np.full(1, RUNNING, np.int32), stream=stream)
+            if share.chunks == self.cut.chunks:
+                self.sweep(work, self.resident_pixels(), stream)
+            else:
+                self._stream_through(work, share.chunks, stream)
+            totals = adam.kernels(self.threads)[0][self.columns(n), self.threads, stream]
+            totals(work["partials"], self.cut.pixels, self.channels, self.alpha, work["out"])
+            (out,) = work["out"].copy_to_host(stream=stream)
+            stream.synchronize()
+        return float(out[-1]), out[:-1]
+
+    def descend(
+        self,
+        starts: Sequence[np.ndarray],
+        *,
+        iterations: int,
+        learning_rate: float,
+        watch: Callable[[int, float], None],
+    ) -> list[Descent] | None:
+        """See `fastbg.backends.base.Objective`; None where the pixels must be streamed."""
+        found: list[Descent] = []
+        while len(found) < len(starts):
+            share = self.share(starts[0].size, len(starts) - len(found), iterations)
+            if not share.starts:
+                return None
+            together = np.array(starts[len(found) :][: share.starts])
+            done = len(found) * iterations
+            walk = Walk(self, together, iterations, learning_rate)
+            found += walk.run(lambda each, loss, done=done: watch(done + each, loss))
+        return found
+
+    def resident_pixels(self) -> Any:
+        """All of them on the device, where they stay."""
+        if self._resident is None:
+            self._resident = cuda.to_device(self.pixels)
+        return self._resident
+
+    def sweep(self, work: Arrays, pixels: Any, stream: Any) -> None:
+        """Enqueue the sums over all pixels."""
+        for each in self._passes:
+            self._pass(each, work, pixels, 0, stream)
+
+    def columns(self, n: int, starts: int = 1) -> tuple[int, int]:
+        """The grid of the kernels that add up chunks."""
+        return -(-n // adam.PARAMETERS), starts
+
+    def _stream_through(self, work: Arrays, chunks: int, stream: Any) -> None:
+        pixels = allocate(account.of_pixels(self.cut, self.channels, chunks))["pixels"]
+        for each in self._passes:
+            for first in range(0, self.cut.chunks, chunks):
+                part = self.pixels[:, first * self.cut.chunk :][:, : pixels.shape[1]]
+                for row, values in enumerate(part):
+                    pixels[row, : len(values)].copy_to_device(values, stream=stream)
+                self._pass(each, work, pixels, first, stream)
+            negative = work["partials"].copy_to_host(stream=stream)[0, 0, NEGATIVE - EXTRAS]
+            stream.synchronize()
+            if not negative.any():
+                return
+
+    def _pass(self, kernel: Any, work: Arrays, pixels: Any, first: int, stream: Any) -> None:
+        held = -(-pixels.shape[1] // self.cut.chunk)
+        starts, n = work["parameters"].shape
+        centres = (n - 3 * self.channels) // (2 + self.channels)
+        groups = -(-centres // objective.group_size(centres, self.threads))
+        grid = (min(held, self.cut.chunks - first), groups, starts)
+        kernel[grid, self.threads, stream](
+            pixels,
+            first,
+            self.cut.chunk,
+            self.cut.pixels,
+            work["parameters"],
+            self.alpha,
+            work["ended"],
+            work["partials"],
+        )
+
+
+class Walk:
+    """Descents side by side on the device: see `fastbg.descent.descend`.
+
+    Parameters
+    ----------
+    objective : Objective
+    starts : ndarray, (B, n), float64
+    iterations : int
+    learning_rate : float
+    """
+
+    def __init__(
+        self, objective: Objective, starts: np.ndarray, iterations: int, learning_rate: float
+    ) -> None:
+        together, n = starts.shape
+        self.objective, self.iterations = objective, iterations
+        t = np.arange(1, iterations + 1)
+        state = np.zeros((2, together, FIELDS))
+        state[..., [LOWEST, PLATEAU_BEST, STOP_BEST]] = np.inf
+        state[..., RATE] = learning_rate
+        vectors = np.zeros((together, VECTORS, n))
+        vectors[:, [CURRENT, BEST]] = starts[:, np.newaxis]
+        begin = {
+            "parameters": starts.astype(np.float32),
+            "ended": np.full(together, RUNNING, np.int32),
+            "vectors": vectors,
+            "state": state,
+            "broken": np.zeros((2, together), np.int32),
+            "steps": np.stack([np.sqrt(1 - BETA_2**t), 1 - BETA_1**t], axis=1),
+        }
+        with failures():
+            self.stream = cuda.stream()
+            self.work = allocate(account.of_descent(objective.cut, n, together, iterations))
+            self.losses = cuda.pinned_array((iterations, together), np.float64)
+            self.states = [cuda.pinned_array(state.shape, np.float64) for _ in range(2)]
+            for name, values in begin.items():
+                self.work[name].copy_to_device(values, stream=self.stream)
+            self.adam = adam.kernels(objective.threads)[1][
+                objective.columns(n, together), objective.threads, self.stream
+            ]
+            self.pixels = objective.resident_pixels()
+
+    def run(self, watch: Callable[[int, float], None]) -> list[Descent]:
+        """To the end; ``watch`` gets (iterations done by all, the lowest loss among the last)."""
+        bursts = [
+            range(first, min(first + BURST, self.iterations))
+            for first in range(0, self.iterations, BURST)
+        ]
+        enqueued = self._enqueue(bursts[0], self.states[0])
+        for number, burst in enumerate(bursts):
+            ahead = None
+            if number + 1 < len(bursts):
+                ahead = self._enqueue(bursts[number + 1], self.states[(number + 1) % 2])
+            with failures():
+                enqueued.synchronize()
+            state = self.states[number % 2][burst.stop % 2]
+            together = len(state)
+            for each in burst:
+                walking = state[:, DONE] > each
+                if not walking.any():
+                    break
+                watch((each + 1) * together, float(self.losses[each, walking].min()))
+            if (state[:, ENDED] != RUNNING).all():
+                break
+            enqueued = ahead
+        with failures():
+            vectors = self.work["vectors"].copy_to_host(stream=self.stream)
+            self.stream.synchronize()
+        return [
+            Descent(
+                vectors[start, BEST],
+                float(of_start[LOWEST]),
+                self.losses[: int(of_start[DONE]), start].copy(),
+                ENDINGS[int(of_start[ENDED])],
+            )
+            for start, of_start in enumerate(state)
+        ]
+
+    def _enqueue(self, burst: range, state: np.ndarray) -> Any:
+        work, problem = self.work, self.objective
+        with failures():
+            for each in burst:
+                problem.sweep(work, self.pixels, self.stream)
+                self.adam(
+                    work["partials"],
+                    problem.cut.pixels,
+                    problem.channels,
+                    problem.alpha,
+                    each,
+                    work["steps"],
+                    work["vectors"],
+                    work["parameters"],
+                    work["state"],
+                    work["ended"],
+                    work["broken"],
+                    work["losses"],
+                )
+            part = slice(burst.start, burst.stop)
+            work["losses"][part].copy_to_host(self.losses[part], stream=self.stream)
+            work["state"].copy_to_host(state, stream=self.stream)
+            event = cuda.event()
+            event.record(self.stream)
+        return event
+
+
+def evaluate(
+    spline: Spline,
+    y: np.ndarray,
+    x: np.ndarray,
+    out: np.ndarray,
+    budget: int,
+    threads: int = THREADS,
+) -> None:
+    """Fill ``out``, (K, rows, columns) float32, in bands of rows that fit into the budget.
+
+    Raises
+    ------
+    BackendError
+        If the device fails, or not even a row fits.
+    """
+    channels, rows, columns = out.shape
+    parameters = spline.flatten().astype(np.float32)
+    at_once = account.rows_at_once(channels, parameters.size, rows, columns, budget)
+    with failures():
+        stream = cuda.stream()
+        work = allocate(account.of_band(channels, parameters.size, at_once, columns))
+        work["x"].copy_to_device(x.astype(np.float32), stream=stream)
+        work["parameters"].copy_to_device(parameters, stream=stream)
+        kernel = render.kernel(spline.order, channels, threads)
+        for top in range(0, rows, at_once):
+            band = slice(top, min(top + at_once, rows))
+            height = band.stop - top
+            work["y"][:height].copy_to_device(y[band].astype(np.float32), stream=stream)
+            grid = (-(-columns // (threads * render.PIXELS)), min(height, MOST_ROWS))
+            kernel[grid, threads, stream](
+                work["y"], work["x"], work["parameters"], height, work["out"]
+            )
+            for plane in range(channels):
+                work["out"][plane, :height].copy_to_host(out[plane, band], stream=stream)
+        stream.synchronize()
+
+
+def kept_pixels(problem: Problem) -> np.ndarray:
+    """(2 + 2 K, P), float32: y, x, data (0 without weight) and weight of the kept pixels."""
+    row, column = np.nonzero(problem.kept)
+    channels = problem.channels
+    pixels = np.empty((2 + 2 * channels, row.size), np.float32)
+    pixels[0], pixels[1] = problem.y[row], problem.x[column]
+    for k in range(channels):
+        weight = problem.weight[row, column, k]
+        pixels[2 + channels + k] = weight
+        pixels[2 + k] = np.where(weight != 0, problem.data[row, column, k], 0)
+    return pixels

@@ -1,0 +1,66 @@
+"""Where things lie in the arrays that the kernels share, and how work is cut into pieces.
+
+Nothing here depends on the device: the same problem is cut, and its sums added up, in the same
+order on every card, whether it is streamed or not.
+
+Symbols: P kept pixels, K channels, N control points, n = N (2 + K) + 3 K parameters, B starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+THREADS = 256
+"""Of a block; a multiple of 32."""
+
+PIXELS_A_THREAD = 2
+"""Whose values a thread sums up side by side: each reading of a centre serves both."""
+
+CENTRES_A_THREAD = 2
+"""Whose slopes a thread sums up side by side: each reading of a pixel serves both."""
+
+MOST_CHUNKS = 1024
+"""Into so many the pixels are cut at most. Each has a row of sums of its own, so that no order of
+execution changes the result, and blocks enough for the largest cards."""
+
+LOG, INVERSE, NEGATIVE = 0, 1, 2
+EXTRAS = 3
+"""Columns after those of the parameters: sums of log(argument), of 1 / argument, of |S| - S."""
+
+SETS = 2
+"""Of sums: what a pixel's own loss asks for, and what couples it with the others below zero."""
+
+LOWEST, PLATEAU_BEST, PLATEAU_WAITED, STOP_BEST, STOP_WAITED, RATE, ENDED, DONE = range(8)
+FIELDS = 8
+"""The state of a descent: see `fastbg.descent.descend`. ENDED is one of the following."""
+
+RUNNING, CONVERGED, DIVERGED = 0, 1, 2
+
+CURRENT, BEST, FIRST_MOMENT, SECOND_MOMENT = range(4)
+VECTORS = 4
+"""Of a descent, as long as its parameters."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A problem in chunks of pixels.
+
+    Attributes
+    ----------
+    pixels : int
+        P.
+    chunk : int
+        Pixels of every chunk but the last, which may have fewer.
+    chunks : int
+    """
+
+    pixels: int
+    chunk: int
+    chunks: int
+
+    @classmethod
+    def of(cls, pixels: int, threads: int = THREADS) -> Cut:
+        """At most `MOST_CHUNKS` of a whole number of tiles; what threads take at a time."""
+        tile = threads * PIXELS_A_THREAD
+        chunk = tile * -(-pixels // (tile * MOST_CHUNKS))
+        return cls(pixels, chunk, -(-pixels // chunk))

@@ -1,0 +1,107 @@
+"""The scalar mathematics of the kernels: plain Python, compiled with them and tested without a GPU.
+
+Every constant is float32, since numba takes a bare ``0.5`` for a float64 and promotes what it
+meets. Given float64, these functions compute in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..loss import FLOOR
+from ..spline import EPS
+
+Real = Any
+"""A float32 on the device; any floating-point scalar in tests."""
+
+_ZERO, _HALF, _ONE_AND_A_HALF, _ONE, _TWO = map(np.float32, (0, 0.5, 1.5, 1, 2))
+_EPS, _FLOOR = np.float32(EPS), np.float32(FLOOR)
+_HALF_LN_2, _LN_2 = np.float32(0.5 * math.log(2)), np.float32(math.log(2))
+
+
+# Logarithms of base 2 are one instruction of the device.
+
+
+def phi_1(q: Real) -> Real:
+    """r."""
+    return math.sqrt(max(q, _EPS))
+
+
+def phi_2(q: Real) -> Real:
+    """r^2 log r."""
+    return _HALF_LN_2 * q * math.log2(max(q, _EPS))
+
+
+def phi_3(q: Real) -> Real:
+    """r^3."""
+    bounded = max(q, _EPS)
+    return bounded * math.sqrt(bounded)
+
+
+def phi_4(q: Real) -> Real:
+    """r^4 log r."""
+    return _HALF_LN_2 * q * q * math.log2(max(q, _EPS))
+
+
+def phi_prime_1(q: Real) -> Real:
+    """d phi / d q, as all of these."""
+    return _HALF / math.sqrt(max(q, _EPS))
+
+
+def phi_prime_2(q: Real) -> Real:
+    """d phi / d q."""
+    return _HALF_LN_2 * math.log2(max(q, _EPS)) + _HALF
+
+
+def phi_prime_3(q: Real) -> Real:
+    """d phi / d q."""
+    return _ONE_AND_A_HALF * math.sqrt(max(q, _EPS))
+
+
+def phi_prime_4(q: Real) -> Real:
+    """d phi / d q."""
+    return _LN_2 * q * math.log2(max(q, _EPS)) + _HALF * q
+
+
+PHI: dict[int, Callable[[Real], Real]] = {1: phi_1, 2: phi_2, 3: phi_3, 4: phi_4}
+"""By order; of a squared distance."""
+
+PHI_PRIME: dict[int, Callable[[Real], Real]] = {
+    1: phi_prime_1,
+    2: phi_prime_2,
+    3: phi_prime_3,
+    4: phi_prime_4,
+}
+
+
+def argument_of(residual: np.ndarray, mean: Real, alpha: Real, negative: Real) -> Real:
+    """What the loss takes the logarithm of, for one pixel.
+
+    Parameters
+    ----------
+    residual : array, (K,)
+    mean : float
+        Of the residuals.
+    alpha : float
+    negative : float
+        The mean of |S| - S over all pixels and channels.
+    """
+    total = _ZERO
+    for k in range(len(residual)):
+        r = residual[k]
+        total += abs(r) + (r - mean) * (r - mean) - _TWO * alpha * min(r, _ZERO)
+    return _FLOOR + total / np.float32(len(residual)) + alpha * negative
+
+
+def own_slope(residual: Real, mean: Real, weight: Real, alpha: Real) -> Real:
+    """K times the argument times P times dL/dS of one sample, without what couples the pixels."""
+    slope = -_TWO * (residual - mean)
+    if residual > _ZERO:
+        slope -= _ONE
+    if residual < _ZERO:
+        slope += _ONE + _TWO * alpha
+    return weight * slope
