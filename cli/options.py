@@ -278,6 +278,14 @@ _SETTINGS: dict[str, Any] = {
         help="Evaluator: auto, c, numpy or cuda; see fastbg doctor.",
     ),
     "threads": _whole(RUNNING, "--threads", metavar="COUNT", help="Threads; 0 = all cores."),
+    "gpu_memory": option(
+        RUNNING,
+        "--gpu-memory",
+        metavar="SIZE",
+        parser=_parsed(_bytes, "a size like 350MB or 2GB"),
+        show_default="a quarter of what is free",
+        help="Of the memory of a GPU, the most that the backend cuda may take.",
+    ),
 }
 
 

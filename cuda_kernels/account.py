@@ -5,7 +5,6 @@ What the driver takes for itself, some hundred megabytes a process, is not in it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -64,42 +63,36 @@ def of_band(channels: int, n: int, rows: int, columns: int) -> Arrays:
     }
 
 
-@dataclass(frozen=True)
-class Share:
-    """How much of a problem the device holds at a time.
-
-    Attributes
-    ----------
-    chunks : int
-        Of the pixels: all, or as many as are streamed at a time.
-    starts : int
-        That descend side by side on the device; 0 where they cannot.
-    """
-
-    chunks: int
-    starts: int
-
-
-def share(
-    cut: Cut, channels: int, n: int, starts: int, iterations: int, budget: int
-) -> Share:
-    """As many starts as fit beside all pixels; one gradient at a time where none does.
+def chunks_beside(others: Arrays, cut: Cut, channels: int, budget: int) -> int:
+    """How many chunks of the pixels fit beside other arrays: all, or so many at a time.
 
     Raises
     ------
     BackendError
-        If not even one chunk fits.
+        If not even one fits.
     """
-    room = budget - size_of(of_pixels(cut, channels, cut.chunks))
-    for together in range(starts, 0, -1):
-        if size_of(of_descent(cut, n, together, iterations)) <= room:
-            return Share(cut.chunks, together)
-    room = budget - size_of(of_gradient(cut, n))
-    chunks = room // size_of(of_pixels(cut, channels, 1))
-    if chunks < 1:
-        needed = size_of(of_gradient(cut, n)) + size_of(of_pixels(cut, channels, 1))
-        raise _too_small("this fit", needed, budget)
-    return Share(min(chunks, cut.chunks), 0)
+    room = budget - size_of(others)
+    if size_of(of_pixels(cut, channels, cut.chunks)) <= room:
+        return cut.chunks
+    one = size_of(of_pixels(cut, channels, 1))
+    if one > room:
+        raise _too_small("this fit", size_of(others) + one, budget)
+    return room // one
+
+
+def starts_together(
+    cut: Cut, channels: int, n: int, starts: int, iterations: int, budget: int
+) -> int:
+    """How many descend side by side: as many as fit beside all pixels.
+
+    Where not even one does, as many as leave half of the budget to the pixels that are streamed.
+    """
+    resident = budget - size_of(of_pixels(cut, channels, cut.chunks))
+    for room in (resident, budget // 2):
+        for together in range(starts, 0, -1):
+            if size_of(of_descent(cut, n, together, iterations)) <= room:
+                return together
+    return 1
 
 
 def rows_at_once(channels: int, n: int, rows: int, columns: int, budget: int) -> int:

@@ -25,6 +25,7 @@ from ..descent import (
     STOP_GAIN,
     STOP_PATIENCE,
 )
+from .compilation import device, kernel
 from .layout import (
     BEST,
     CONVERGED,
@@ -46,7 +47,7 @@ from .layout import (
     SECOND_MOMENT,
     STOP_BEST,
     STOP_WAITED,
-    THREADS,
+    USUAL,
 )
 
 ROWS = 8
@@ -57,12 +58,12 @@ PARAMETERS = ROWS - EXTRAS
 
 
 @lru_cache
-def kernels(threads: int = THREADS) -> tuple[Any, Any]:
-    """``totals`` and ``adam``, for a grid of (n / `PARAMETERS`, starts)."""
+def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
+    """``totals`` and ``adam``, for a grid of (n / `PARAMETERS` or more, starts)."""
     lanes = threads // ROWS
 
-    @cuda.jit(device=True, inline="always")
-    def add_up(partials, count, channels, alpha, buffer, found):  # type: ignore[no-untyped-def]
+    @device
+    def add_up(partials, count, channels, alpha, buffer, found):
         """Leave the sums of the extras and the gradient of this block's parameters in ``found``."""
         t, start = cuda.threadIdx.x, cuda.blockIdx.y
         row, lane = t // lanes, t % lanes
@@ -92,9 +93,10 @@ def kernels(threads: int = THREADS) -> tuple[Any, Any]:
             found[row] /= count
         cuda.syncthreads()
 
-    @cuda.jit
-    def totals(partials, count, channels, alpha, out):  # type: ignore[no-untyped-def]
+    def totals(partials, count, channels, alpha, out):
         """The gradients, and behind each its loss, into ``out``, (B, n + 1), float64."""
+        if cuda.blockIdx.x * PARAMETERS >= out.shape[1] - 1:
+            return
         buffer = cuda.shared.array(threads, float64)
         found = cuda.shared.array(ROWS, float64)
         add_up(partials, count, channels, alpha, buffer, found)
@@ -105,9 +107,19 @@ def kernels(threads: int = THREADS) -> tuple[Any, Any]:
         if t == 0 and cuda.blockIdx.x == 0:
             out[start, out.shape[1] - 1] = found[LOG] / count
 
-    @cuda.jit
-    def adam(  # type: ignore[no-untyped-def]
-        partials, count, channels, alpha, t, steps, vectors, parameters, state, ended, broken, losses
+    def adam(
+        partials,
+        count,
+        channels,
+        alpha,
+        t,
+        steps,
+        vectors,
+        parameters,
+        state,
+        ended,
+        broken,
+        losses,
     ):
         """Iteration ``t``, from 0, of `fastbg.descent.descend`, for every start that is running.
 
@@ -121,6 +133,8 @@ def kernels(threads: int = THREADS) -> tuple[Any, Any]:
         ended : (B,), int32
         losses : (iterations, B), float64
         """
+        if cuda.blockIdx.x * PARAMETERS >= parameters.shape[1]:
+            return
         start, thread = cuda.blockIdx.y, cuda.threadIdx.x
         before, after = t % 2, (t + 1) % 2
         teller = cuda.blockIdx.x == 0 and thread == 0
@@ -186,4 +200,4 @@ def kernels(threads: int = THREADS) -> tuple[Any, Any]:
             state[after, start, DONE] = t + 1
             ended[start] = RUNNING if goes_on else end
 
-    return totals, adam
+    return kernel(totals, fastmath=False), kernel(adam, fastmath=False)

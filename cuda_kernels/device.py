@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -26,7 +27,6 @@ from .layout import (
     DIVERGED,
     DONE,
     ENDED,
-    EXTRAS,
     FIELDS,
     LOWEST,
     NEGATIVE,
@@ -34,9 +34,10 @@ from .layout import (
     RATE,
     RUNNING,
     STOP_BEST,
-    THREADS,
+    USUAL,
     VECTORS,
     Cut,
+    Launch,
 )
 
 BURST = 32
@@ -99,22 +100,17 @@ class Objective:
     problem : Problem
     budget : int
         Bytes of device memory that may be taken.
-    threads : int
-        Of a block.
+    launch : Launch
     """
 
-    def __init__(self, problem: Problem, budget: int, threads: int = THREADS) -> None:
-        self.channels, self.budget, self.threads = problem.channels, budget, threads
+    def __init__(self, problem: Problem, budget: int, launch: Launch = USUAL) -> None:
+        self.channels, self.budget, self.launch = problem.channels, budget, launch
         self.alpha = np.float32(problem.alpha)
         self.pixels = kept_pixels(problem)
-        self.cut = Cut.of(self.pixels.shape[1], threads)
-        self._passes = objective.passes(problem.order, problem.channels, threads)
+        self.cut = Cut.of(self.pixels.shape[1], launch.threads)
+        self._passes = objective.passes(problem.order, problem.channels, launch.threads)
         self._lock = Lock()
         self._resident: Any = None
-
-    def share(self, n: int, starts: int = 1, iterations: int = 0) -> account.Share:
-        """How much of it the device holds at a time, for starts of n parameters."""
-        return account.share(self.cut, self.channels, n, starts, iterations, self.budget)
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient; for several threads one after the other."""
@@ -124,18 +120,18 @@ class Objective:
         if not np.isfinite(single).all():
             # The hot kernels may take what is no number for one.
             return math.nan, np.full(n, math.nan)
-        share = self.share(n)
+        arrays = account.of_gradient(self.cut, n)
         with self._lock, failures():
             stream = cuda.stream()
-            work = allocate(account.of_gradient(self.cut, n))
+            pixels = self.pixels_beside(arrays)
+            work = allocate(arrays)
             work["parameters"].copy_to_device(single[np.newaxis], stream=stream)
             work["ended"].copy_to_device(np.full(1, RUNNING, np.int32), stream=stream)
-            if share.chunks == self.cut.chunks:
-                self.sweep(work, self.resident_pixels(), stream)
-            else:
-                self._stream_through(work, share.chunks, stream)
-            totals = adam.kernels(self.threads)[0][self.columns(n), self.threads, stream]
-            totals(work["partials"], self.cut.pixels, self.channels, self.alpha, work["out"])
+            self.sweep(work, pixels, stream)
+            totals = adam.kernels(self.launch.threads)[0]
+            totals[self.columns(n), self.launch.threads, stream](
+                work["partials"], self.cut.pixels, self.channels, self.alpha, work["out"]
+            )
             (out,) = work["out"].copy_to_host(stream=stream)
             stream.synchronize()
         return float(out[-1]), out[:-1]
@@ -147,54 +143,66 @@ class Objective:
         iterations: int,
         learning_rate: float,
         watch: Callable[[int, float], None],
-    ) -> list[Descent] | None:
-        """See `fastbg.backends.base.Objective`; None where the pixels must be streamed."""
+    ) -> list[Descent]:
+        """See `fastbg.backends.base.KeepsDescents`."""
         found: list[Descent] = []
         while len(found) < len(starts):
-            share = self.share(starts[0].size, len(starts) - len(found), iterations)
-            if not share.starts:
-                return None
-            together = np.array(starts[len(found) :][: share.starts])
-            done = len(found) * iterations
-            walk = Walk(self, together, iterations, learning_rate)
-            found += walk.run(lambda each, loss, done=done: watch(done + each, loss))
+            left, done = starts[len(found) :], len(found) * iterations
+            together = account.starts_together(
+                self.cut, self.channels, left[0].size, len(left), iterations, self.budget
+            )
+            with self._lock:
+                walk = Walk(self, np.array(left[:together]), iterations, learning_rate)
+                found += walk.run(partial(_counted, watch, done))
         return found
 
-    def resident_pixels(self) -> Any:
-        """All of them on the device, where they stay."""
-        if self._resident is None:
+    def pixels_beside(self, others: account.Arrays) -> Any:
+        """An array on the device for as many chunks as fit beside others; all of them stay."""
+        chunks = account.chunks_beside(others, self.cut, self.channels, self.budget)
+        if chunks < self.cut.chunks:
+            self._resident = None
+        elif self._resident is None:
             self._resident = cuda.to_device(self.pixels)
-        return self._resident
+        if self._resident is not None:
+            return self._resident
+        return allocate(account.of_pixels(self.cut, self.channels, chunks))["pixels"]
 
     def sweep(self, work: Arrays, pixels: Any, stream: Any) -> None:
-        """Enqueue the sums over all pixels."""
-        for each in self._passes:
-            self._pass(each, work, pixels, 0, stream)
+        """Sum up over all pixels: enqueued, or for pixels that are streamed, done."""
+        first, again = self._passes
+        if pixels is self._resident:
+            self._pass(first, work, pixels, 0, stream)
+            self._pass(again, work, pixels, 0, stream)
+            return
+        self._stream_through(first, work, pixels, stream)
+        starts, n = work["parameters"].shape
+        negative = [
+            work["partials"][start, 0, n + NEGATIVE].copy_to_host(stream=stream)
+            for start in range(starts)
+        ]
+        stream.synchronize()
+        if np.any(negative):
+            self._stream_through(again, work, pixels, stream)
 
     def columns(self, n: int, starts: int = 1) -> tuple[int, int]:
         """The grid of the kernels that add up chunks."""
-        return -(-n // adam.PARAMETERS), starts
+        return max(-(-n // adam.PARAMETERS), self.launch.fewest), starts
 
-    def _stream_through(self, work: Arrays, chunks: int, stream: Any) -> None:
-        pixels = allocate(account.of_pixels(self.cut, self.channels, chunks))["pixels"]
-        for each in self._passes:
-            for first in range(0, self.cut.chunks, chunks):
-                part = self.pixels[:, first * self.cut.chunk :][:, : pixels.shape[1]]
-                for row, values in enumerate(part):
-                    pixels[row, : len(values)].copy_to_device(values, stream=stream)
-                self._pass(each, work, pixels, first, stream)
-            negative = work["partials"].copy_to_host(stream=stream)[0, 0, NEGATIVE - EXTRAS]
-            stream.synchronize()
-            if not negative.any():
-                return
+    def _stream_through(self, kernel: Any, work: Arrays, pixels: Any, stream: Any) -> None:
+        width = pixels.shape[1]
+        for first in range(0, self.cut.chunks, width // self.cut.chunk):
+            part = self.pixels[:, first * self.cut.chunk :][:, :width]
+            for row, values in enumerate(part):
+                pixels[row, : values.size].copy_to_device(values, stream=stream)
+            self._pass(kernel, work, pixels, first, stream)
 
     def _pass(self, kernel: Any, work: Arrays, pixels: Any, first: int, stream: Any) -> None:
         held = -(-pixels.shape[1] // self.cut.chunk)
         starts, n = work["parameters"].shape
         centres = (n - 3 * self.channels) // (2 + self.channels)
-        groups = -(-centres // objective.group_size(centres, self.threads))
-        grid = (min(held, self.cut.chunks - first), groups, starts)
-        kernel[grid, self.threads, stream](
+        groups = -(-centres // objective.group_size(centres, self.launch.threads))
+        grid = (max(min(held, self.cut.chunks - first), self.launch.fewest), groups, starts)
+        kernel[grid, self.launch.threads, stream](
             pixels,
             first,
             self.cut.chunk,
@@ -204,6 +212,10 @@ class Objective:
             work["ended"],
             work["partials"],
         )
+
+
+def _counted(watch: Callable[[int, float], None], before: int, done: int, loss: float) -> None:
+    watch(before + done, loss)
 
 
 class Walk:
@@ -236,17 +248,17 @@ class Walk:
             "broken": np.zeros((2, together), np.int32),
             "steps": np.stack([np.sqrt(1 - BETA_2**t), 1 - BETA_1**t], axis=1),
         }
+        arrays = account.of_descent(objective.cut, n, together, iterations)
         with failures():
             self.stream = cuda.stream()
-            self.work = allocate(account.of_descent(objective.cut, n, together, iterations))
+            self.pixels = objective.pixels_beside(arrays)
+            self.work = allocate(arrays)
             self.losses = cuda.pinned_array((iterations, together), np.float64)
             self.states = [cuda.pinned_array(state.shape, np.float64) for _ in range(2)]
             for name, values in begin.items():
                 self.work[name].copy_to_device(values, stream=self.stream)
-            self.adam = adam.kernels(objective.threads)[1][
-                objective.columns(n, together), objective.threads, self.stream
-            ]
-            self.pixels = objective.resident_pixels()
+            self.adam = adam.kernels(objective.launch.threads)[1]
+            self.grid = objective.columns(n, together), objective.launch.threads, self.stream
 
     def run(self, watch: Callable[[int, float], None]) -> list[Descent]:
         """To the end; ``watch`` gets (iterations done by all, the lowest loss among the last)."""
@@ -289,7 +301,7 @@ class Walk:
         with failures():
             for each in burst:
                 problem.sweep(work, self.pixels, self.stream)
-                self.adam(
+                self.adam[self.grid](
                     work["partials"],
                     problem.cut.pixels,
                     problem.channels,
@@ -317,7 +329,7 @@ def evaluate(
     x: np.ndarray,
     out: np.ndarray,
     budget: int,
-    threads: int = THREADS,
+    launch: Launch = USUAL,
 ) -> None:
     """Fill ``out``, (K, rows, columns) float32, in bands of rows that fit into the budget.
 
@@ -334,13 +346,14 @@ def evaluate(
         work = allocate(account.of_band(channels, parameters.size, at_once, columns))
         work["x"].copy_to_device(x.astype(np.float32), stream=stream)
         work["parameters"].copy_to_device(parameters, stream=stream)
-        kernel = render.kernel(spline.order, channels, threads)
+        kernel = render.renderer(spline.order, channels, launch.threads)
+        across = -(-columns // (launch.threads * render.PIXELS))
         for top in range(0, rows, at_once):
             band = slice(top, min(top + at_once, rows))
             height = band.stop - top
             work["y"][:height].copy_to_device(y[band].astype(np.float32), stream=stream)
-            grid = (-(-columns // (threads * render.PIXELS)), min(height, MOST_ROWS))
-            kernel[grid, threads, stream](
+            grid = across, max(min(height, MOST_ROWS), launch.fewest)
+            kernel[grid, launch.threads, stream](
                 work["y"], work["x"], work["parameters"], height, work["out"]
             )
             for plane in range(channels):

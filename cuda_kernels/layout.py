@@ -10,8 +10,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-THREADS = 256
-"""Of a block; a multiple of 32."""
+
+@dataclass(frozen=True)
+class Launch:
+    """The size of a launch.
+
+    Attributes
+    ----------
+    threads : int
+        Of a block; a multiple of 32. Results depend on it, in their last digits.
+    fewest : int
+        Blocks: those that find nothing to do end at once. Below 128, numba warns.
+    """
+
+    threads: int = 256
+    fewest: int = 128
+
+
+USUAL = Launch()
 
 PIXELS_A_THREAD = 2
 """Whose values a thread sums up side by side: each reading of a centre serves both."""
@@ -59,7 +75,7 @@ class Cut:
     chunks: int
 
     @classmethod
-    def of(cls, pixels: int, threads: int = THREADS) -> Cut:
+    def of(cls, pixels: int, threads: int = USUAL.threads) -> Cut:
         """At most `MOST_CHUNKS` of a whole number of tiles; what threads take at a time."""
         tile = threads * PIXELS_A_THREAD
         chunk = tile * -(-pixels // (tile * MOST_CHUNKS))

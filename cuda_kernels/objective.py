@@ -24,6 +24,7 @@ import numpy as np
 from numba import cuda, float32, int32, uint64
 
 from . import maths
+from .compilation import device, kernel
 from .layout import (
     CENTRES_A_THREAD,
     EXTRAS,
@@ -33,23 +34,18 @@ from .layout import (
     PIXELS_A_THREAD,
     RUNNING,
     SETS,
-    THREADS,
+    USUAL,
 )
 
 ZERO, ONE, TWO, LN_2 = map(np.float32, (0, 1, 2, math.log(2)))
 STEP = np.uint64(1)
 
 
-def device(function: Any) -> Any:
-    """Compile for use within hot kernels."""
-    return cuda.jit(device=True, fastmath=True, inline="always")(function)
-
-
 @lru_cache
-def passes(order: int, channels: int, threads: int = THREADS) -> tuple[Any, Any]:
+def passes(order: int, channels: int, threads: int = USUAL.threads) -> tuple[Any, Any]:
     """The two kernels for an order and K channels.
 
-    Both take a grid of (chunks, groups of centres, starts) and
+    Both take a grid of (chunks or more, groups of centres, starts) and
 
     pixels : (2 + 2 K, L), float32
         y, x, data and weight of some whole chunks.
@@ -64,7 +60,7 @@ def passes(order: int, channels: int, threads: int = THREADS) -> tuple[Any, Any]
     return (_make(order, channels, threads, 1), _make(order, channels, threads, SETS))
 
 
-def group_size(centres: int, threads: int = THREADS) -> int:
+def group_size(centres: int, threads: int = USUAL.threads) -> int:
     """How many centres a block sums up slopes for."""
     return min(centres, threads * CENTRES_A_THREAD)
 
@@ -84,10 +80,10 @@ def _make(order: int, channels: int, threads: int, sets: int) -> Any:
     room = max(PIXELS_A_THREAD * (2 + slopes), sums, extras)
     parts = min(16, threads)
 
-    def sweep(pixels, first, chunk, count, parameters, alpha, ended, partials):  # type: ignore[no-untyped-def]
+    def sweep(pixels, first, chunk, count, parameters, alpha, ended, partials):
         t = cuda.threadIdx.x
         number, start = cuda.blockIdx.x + first, cuda.blockIdx.z
-        if ended[start] != RUNNING:
+        if number * chunk >= min(count, first * chunk + pixels.shape[1]) or ended[start] != RUNNING:
             return
         centre = cuda.shared.array((own, threads), float32)
         shared = cuda.shared.array((room, threads), float32)
@@ -263,4 +259,4 @@ def _make(order: int, channels: int, threads: int, sets: int) -> Any:
                     # Other blocks may still read what the first kernel found below zero.
                     partials[start, 0, parameters.shape[1] + e, number] = total
 
-    return cuda.jit(fastmath=True)(sweep)
+    return kernel(sweep)

@@ -8,15 +8,16 @@ from typing import Any
 from numba import cuda, float32, uint64
 
 from . import maths
-from .layout import THREADS
-from .objective import STEP, device
+from .compilation import device, kernel
+from .layout import USUAL
+from .objective import STEP
 
 PIXELS = 4
 """Of a thread, side by side: each reading of a centre serves all."""
 
 
 @lru_cache
-def kernel(order: int, channels: int, threads: int = THREADS) -> Any:
+def renderer(order: int, channels: int, threads: int = USUAL.threads) -> Any:
     """The kernel for an order and K channels, for a grid of (columns / `PIXELS` threads, rows).
 
     y, x : (height,) and (columns,), float32
@@ -28,7 +29,7 @@ def kernel(order: int, channels: int, threads: int = THREADS) -> Any:
     phi = device(maths.PHI[order])
     own, room = 2 + channels, PIXELS * channels
 
-    def render(y, x, parameters, rows, out):  # type: ignore[no-untyped-def]
+    def render(y, x, parameters, rows, out):
         t = cuda.threadIdx.x
         centre = cuda.shared.array((own, threads), float32)
         values = cuda.local.array(room, float32)
@@ -68,4 +69,4 @@ def kernel(order: int, channels: int, threads: int = THREADS) -> Any:
                     for k in range(channels):
                         out[k, row, left + v * threads] = values[v * channels + k]
 
-    return cuda.jit(fastmath=True)(render)
+    return kernel(render)

@@ -31,7 +31,7 @@ _OF_THE_DESCENT = (
 
 PEDESTALS = ("model-median", "neutral", "none", "ancestor")
 
-WITHOUT_EFFECT = frozenset({"threads"})
+WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change how fast a result comes, and not one bit of it."""
 
 
@@ -90,6 +90,8 @@ class Settings:
         The evaluator.
     threads : int
         0 means all cores.
+    gpu_memory : int
+        Bytes of the memory of a GPU that the backend cuda may take; 0 = a quarter of what is free.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class Settings:
     sample_format: Literal["float32", "same"] = "float32"
     backend: str = "auto"
     threads: int = 0
+    gpu_memory: int = 0
 
     def __post_init__(self) -> None:
         _whole("downscaling factor", self.downscaling_factor, 1, LARGEST_FACTOR)
@@ -163,6 +166,7 @@ class Settings:
             )
         _one_of("backend", self.backend, ("auto", *NAMES))
         _whole("number of threads", self.threads, 0, MOST_THREADS)
+        _whole("memory of the GPU", self.gpu_memory, 0)
 
     @property
     def finds_sky(self) -> bool:

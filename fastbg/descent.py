@@ -6,10 +6,14 @@ EarlyStopping), so that equal settings follow equal paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .backends.base import Objective
 
 BETA_1, BETA_2, ADAM_EPS = 0.9, 0.999, 1e-7
 
@@ -108,3 +112,36 @@ def descend(
             learning_rate = min(learning_rate, max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE))
 
     return Descent(best, float(lowest), np.array(losses), reason)
+
+
+def descend_from_all(
+    objective: Objective,
+    starts: Sequence[np.ndarray],
+    *,
+    iterations: int,
+    learning_rate: float,
+    watch: Callable[[int, float], None] = lambda iteration, loss: None,
+) -> list[Descent]:
+    """Minimise an objective from every start: on its device if it keeps descents there, else here.
+
+    Parameters
+    ----------
+    watch : callable, optional
+        Called with (iterations done over all starts, loss); what it raises ends the descents.
+    """
+    on_device = getattr(objective, "descend", None)
+    if on_device is not None:
+        found: list[Descent] = on_device(
+            starts, iterations=iterations, learning_rate=learning_rate, watch=watch
+        )
+        return found
+    return [
+        descend(
+            objective.loss_and_gradient,
+            start,
+            iterations=iterations,
+            learning_rate=learning_rate,
+            watch=lambda t, loss, done=number * iterations: watch(done + t, loss),  # type: ignore[misc]
+        )
+        for number, start in enumerate(starts)
+    ]

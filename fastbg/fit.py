@@ -11,12 +11,11 @@ from .backends.base import Backend
 from .bands import FEW_PIXELS, row_bands
 from .config import Settings
 from .control_points import grid_points, initial_values, jittered, random_points
-from .descent import Descent, descend
+from .descent import Descent, descend_from_all
 from .errors import InputError
 from .loss import Problem, loss_and_slope
 from .protect import Sky
-from .quasi_newton import coarse_to_fine
-from .quasi_newton import descend as descend_quasi_newton
+from .quasi_newton import coarse_to_fine, descend
 from .spline import Spline, interpolate
 from .stretch import Stretch
 
@@ -100,36 +99,46 @@ def fit_spline(
     InputError
         See `starting_points`.
     """
-    fits: list[tuple[Spline, Descent]] = []
-    starts = starting_points(problem, settings)
-    adam = settings.optimizer == "adam"
-    levels = [
-        (each, backend.open_problem(each, settings.worker_threads).loss_and_gradient)
-        for each in ([problem] if adam else coarse_to_fine(problem))
-    ]
-    for number, points in enumerate(starts):
+    starts = []
+    for points in starting_points(problem, settings):
         values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
-        start = interpolate(points, values, problem.order)
-
-        def told(t: int, loss: float, done: int = number * settings.epochs) -> None:
-            watch(done + t, loss)
-
-        if adam:
-            descent = descend(
-                levels[0][1],
-                start.flatten(),
-                iterations=settings.epochs,
-                learning_rate=settings.learning_rate,
-                watch=told,
-            )
-        else:
-            descent = descend_quasi_newton(levels, start, iterations=settings.epochs, watch=told)
-        fits.append((start, descent))
-    levels.clear()  # they may hold copies of the problem
-    start, best = min(fits, key=lambda fit: fit[1].loss)
+        starts.append(interpolate(points, values, problem.order))
+    descents = _descents(problem, starts, settings, backend, watch)
+    start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
-    seen = _levels(problem, spline, backend, settings.worker_threads)
-    return Fit(spline, start, best, [descent.loss for _, descent in fits], seen)
+    levels = _levels(problem, spline, backend, settings.worker_threads)
+    return Fit(spline, start, best, [descent.loss for descent in descents], levels)
+
+
+def _descents(
+    problem: Problem,
+    starts: list[Spline],
+    settings: Settings,
+    backend: Backend,
+    watch: Callable[[int, float], None],
+) -> list[Descent]:
+    threads, iterations = settings.worker_threads, settings.epochs
+    if settings.optimizer == "adam":
+        return descend_from_all(
+            backend.open_problem(problem, threads),
+            [start.flatten() for start in starts],
+            iterations=iterations,
+            learning_rate=settings.learning_rate,
+            watch=watch,
+        )
+    levels = [
+        (level, backend.open_problem(level, threads).loss_and_gradient)
+        for level in coarse_to_fine(problem)
+    ]
+    return [
+        descend(
+            levels,
+            start,
+            iterations=iterations,
+            watch=lambda t, loss, done=number * iterations: watch(done + t, loss),  # type: ignore[misc]
+        )
+        for number, start in enumerate(starts)
+    ]
 
 
 def fit_of_sky(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import report as reporting
-from .backends.base import choose
+from .backends.base import PASSED_OVER, choose
 from .bands import row_bands
 from .config import Settings
 from .correction import Correction, plan_correction
@@ -116,7 +116,8 @@ def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
     Cancelled
         If the progress callback asks for it.
     """
-    name, backend = choose(settings.backend)
+    report = reporting.describe_preparation(prepared, settings)
+    name, backend = choose(settings.backend, settings.gpu_memory, report["warnings"].append)
     steps = settings.epochs * settings.starts if settings.control_points else 1
     with stages.stage("fit", steps) as advance:
         if settings.control_points:
@@ -126,9 +127,12 @@ def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
             assert prepared.sky is not None
             stretch = prepared.sky.stretch
             best = fit_of_sky(prepared.sky, prepared.problem, prepared.stretch, settings, backend)
-    report = reporting.describe_preparation(prepared, settings)
     reporting.add_statistics(report, "input", prepared.statistics)
+    # A GPU that failed has been replaced meanwhile.
+    name = getattr(backend, "name", name)
     report["fit"] = reporting.describe_fit(best, name, settings)
+    if settings.backend == "auto":
+        report["fit"]["passed_over"] = {k: v for k, v in PASSED_OVER.items() if k != name}
     model = BackgroundModel(best.spline, stretch, prepared.image.shape)
     judgement = judge(model, prepared.problem, prepared.stretch, prepared.sky)
     report["judgement"] = reporting.describe_judgement(judgement)
@@ -150,7 +154,7 @@ def plan(
     """
     threads = settings.worker_threads
     guess = None if levels is None else np.stack([levels] * 2, axis=2)
-    backend = choose(settings.backend)[1]
+    backend = choose(settings.backend, settings.gpu_memory, report["warnings"].append)[1]
     with stages.stage("render", image.shape[0]) as advance:
         found = quantiles(
             stretched_image(backend, model.spline, image.shape),

@@ -17,7 +17,8 @@
     ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the
     best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged, or chosen
     where it is the sky that was found),
-    ``history`` (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``.
+    ``history`` (at most 100 losses, evenly spaced, the last included), ``losses_of_starts``; with
+    the backend auto, the backends that were ``passed_over`` and why.
 ``sky``
     Where it was searched for: the parts of the usable frame that are ``explained`` by the sky and
     ``below`` it, and its ``stiffness``.

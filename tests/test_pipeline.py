@@ -257,7 +257,7 @@ KEYS = {
     "fitted": {"height", "width", "usable_pixels"},
     "fit": {
         *("backend", "detail", "threads", "control_points", "loss", "first_loss"),
-        *("iterations", "ended", "history", "losses_of_starts"),
+        *("iterations", "ended", "history", "losses_of_starts", "passed_over"),
     },
     "judgement": {
         *("gradient_before", "gradient_after", "noise", "below", "follows", "uncertainty"),

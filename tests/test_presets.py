@@ -190,7 +190,7 @@ def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() ->
     assert Settings(**found) == Settings(
         control_points=32, protect="off", optimizer="adam", pedestal="ancestor", cfa="off"
     )
-    assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads"}
+    assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads", "gpu_memory"}
 
 
 # The presets of the user.

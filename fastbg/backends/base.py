@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -10,11 +11,17 @@ from ..errors import BackendError
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..descent import Descent
     from ..loss import Problem
     from ..spline import Spline
 
 NAMES = ("c", "cuda", "numpy")
 """Backends in the order in which ``auto`` prefers them."""
+
+PASSED_OVER = {
+    "cuda": "no measurement on a GPU shows yet that it pays; ask for it with --backend cuda"
+}
+"""Why ``auto`` prefers the others to these."""
 
 
 class Objective(Protocol):
@@ -33,6 +40,22 @@ class Objective(Protocol):
         loss : float
         gradient : ndarray, float64, laid out like ``parameters``
         """
+
+    # An objective may also have a ``descend``, as `KeepsDescents`.
+
+
+class KeepsDescents(Objective, Protocol):
+    """An objective whose descents stay where it evaluates, instead of asking it step by step."""
+
+    def descend(
+        self,
+        starts: Sequence[np.ndarray],
+        *,
+        iterations: int,
+        learning_rate: float,
+        watch: Callable[[int, float], None],
+    ) -> list[Descent]:
+        """What `fastbg.descent.descend_from_all` promises, in the same steps."""
 
 
 class Backend(Protocol):
@@ -64,8 +87,18 @@ def load(name: str) -> Backend:
     return cast(Backend, import_module(f".{name}", __package__))
 
 
-def choose(name: str) -> tuple[str, Backend]:
+def choose(
+    name: str, gpu_memory: int = 0, lost: Callable[[str], None] = lambda line: None
+) -> tuple[str, Backend]:
     """The backend asked for, or with ``auto`` the first that this computer can use.
+
+    Parameters
+    ----------
+    name : str
+    gpu_memory : int
+        Bytes of the memory of a GPU that may be taken; 0 = a quarter of what is free.
+    lost : callable, optional
+        With ``auto``, told in one line if a GPU fails; the next backend then goes on.
 
     Raises
     ------
@@ -73,9 +106,16 @@ def choose(name: str) -> tuple[str, Backend]:
         If it is not available.
     """
     candidates = NAMES if name == "auto" else (name,)
-    for candidate in candidates:
+    for place, candidate in enumerate(candidates):
         backend = load(candidate)
         reason = backend.unavailable()
         if reason is None:
+            if within := getattr(backend, "within", None):
+                backend = within(gpu_memory)
+                if name == "auto":
+                    from .fallback import WithFallback
+
+                    after = NAMES[place + 1]
+                    backend = WithFallback((candidate, backend), (after, load(after)), lost)
             return candidate, backend
     raise BackendError(f"the backend {name} is not available: {reason}; choose another, or auto")

@@ -1,8 +1,132 @@
-"""The place of the CUDA evaluator, which this version does not have."""
+"""The CUDA evaluator: float32, the whole descent on the device, in a stated amount of its memory.
+
+Neither numba nor the driver is touched before somebody asks for it.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BackendError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..loss import Problem
+    from ..spline import Spline
+
+INSTALL = "pip install 'fastbg[cuda]', or 'fastbg[cuda13]' for drivers of CUDA 13"
+
+OLDEST_DRIVER = 12000
+"""As cuDriverGetVersion counts: CUDA 12.0."""
+
+PART_OF_FREE = 4
+"""Of the memory that is free, one part in so many is taken unless somebody says otherwise."""
+
+_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+
+
+def simulated() -> bool:
+    """Whether numba runs kernels on the CPU, for tests."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+
 
 def unavailable() -> str | None:
-    """Why it cannot be used."""
-    return "this version of fastbg has no CUDA kernels yet"
+    """Why it cannot be used, as far as that is known without starting anything on the device."""
+    if find_spec("numba_cuda") is None:
+        return f"numba-cuda is not installed ({INSTALL})"
+    return None if simulated() else driver_lacks(_load_driver(_DRIVERS))
+
+
+def driver_lacks(driver: Any) -> str | None:
+    """What a driver library misses, or None; without any, that."""
+    if driver is None:
+        return "no NVIDIA driver is installed"
+    version, devices = ctypes.c_int(), ctypes.c_int()
+    if driver.cuDriverGetVersion(ctypes.byref(version)) or version.value < OLDEST_DRIVER:
+        return (
+            f"the NVIDIA driver is too old (it knows CUDA {version.value // 1000}."
+            f"{version.value % 1000 // 10}, and 12.0 is needed): update it"
+        )
+    if code := driver.cuInit(0):
+        return f"the NVIDIA driver finds no usable GPU (CUDA error {code})"
+    if driver.cuDeviceGetCount(ctypes.byref(devices)) or not devices.value:
+        return "the NVIDIA driver finds no GPU"
+    return None
+
+
+def detail() -> str:
+    """The device."""
+    return str(_device().name())
+
+
+def open_problem(problem: Problem, threads: int) -> Any:
+    """See `Within.open_problem`, with a quarter of the free memory."""
+    return within(0).open_problem(problem, threads)
+
+
+def evaluate(spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int) -> None:
+    """See `Within.evaluate`, with a quarter of the free memory."""
+    within(0).evaluate(spline, y, x, out, threads)
+
+
+def within(memory: int) -> Within:
+    """This backend, with so many bytes of device memory; 0 = a quarter of what is free."""
+    return Within(memory)
+
+
+@dataclass(frozen=True)
+class Within:
+    """The backend with a budget; see `fastbg.backends.base.Backend`."""
+
+    memory: int
+
+    def unavailable(self) -> str | None:
+        """As of the module."""
+        return unavailable()
+
+    def detail(self) -> str:
+        """As of the module."""
+        return detail()
+
+    def open_problem(self, problem: Problem, threads: int) -> Any:
+        """Gather the kept pixels; they move to the device with the first evaluation.
+
+        Raises
+        ------
+        BackendError
+            If the device fails, also by any method of the objective, or by the budget.
+        """
+        return _device().Objective(problem, self._budget())
+
+    def evaluate(
+        self, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
+    ) -> None:
+        """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
+        _device().evaluate(spline, y, x, out, self._budget())
+
+    def _budget(self) -> int:
+        return self.memory or _device().free_memory() // PART_OF_FREE
+
+
+def _device() -> Any:
+    try:
+        return import_module("fastbg.cuda_kernels.device")
+    except Exception as error:  # numba fails in many ways where its parts do not fit together
+        said = " ".join(str(error).split())[:160]
+        raise BackendError(f"numba-cuda cannot be loaded ({said}): {INSTALL}") from error
+
+
+def _load_driver(names: Iterable[str]) -> Any:
+    for name in names:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
