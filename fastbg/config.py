@@ -14,7 +14,7 @@ from .errors import SettingsError
 MOST_THREADS = 256
 
 MOST_CONTROL_POINTS = 10_000
-"""Where a descent starts is solved for: the time grows with their cube, memory with their square."""
+"""Where a descent starts is solved for: time grows with their cube, memory with their square."""
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL = 10_000, 1 << 16, 1e9
 

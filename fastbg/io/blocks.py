@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import InputError
 from .random_access import RandomAccessFile
 
-
 MOST_EXPANSION = 1 << 16
 """More than any codec makes of a byte: deflate up to 1032, LZ4 255, LZW 4096, zstd 32768."""
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def _decompressed(path: PathLike) -> RandomAccessFile:
 class _Growing:
     """A file that is decompressed as far as it is read."""
 
-    def __init__(self, plain: RandomAccessFile, packed: IO[bytes]) -> None:
+    def __init__(self, plain: RandomAccessFile, packed: gzip.GzipFile) -> None:
         self._plain, self._packed, self._size = plain, packed, 0
 
     def size(self) -> float:

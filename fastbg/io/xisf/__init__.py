@@ -27,7 +27,6 @@ from .write import PREAMBLE, SIGNATURE
 from .write import create as create
 from .write import write as write
 
-
 _LONGEST_HEADER = 1 << 24
 """Bytes, of text that takes up to some twenty times as much memory once it is a tree."""
 
