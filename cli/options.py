@@ -282,7 +282,10 @@ _SETTINGS: dict[str, Any] = {
         RUNNING,
         "--gpu-memory",
         metavar="SIZE",
-        parser=_parsed(_bytes, "a size like 350MB or 2GB"),
+        # Typer parses the default, too.
+        parser=_parsed(
+            lambda size: _bytes(size) if isinstance(size, str) else size, "a size like 350MB or 2GB"
+        ),
         show_default="a quarter of what is free",
         help="Of the memory of a GPU, the most that the backend cuda may take.",
     ),

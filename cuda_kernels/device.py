@@ -234,13 +234,30 @@ class Walk:
     ) -> None:
         together, n = starts.shape
         self.objective, self.iterations = objective, iterations
+        arrays = account.of_descent(objective.cut, n, together, iterations)
+        with failures():
+            self.stream = cuda.stream()
+            self.pixels = objective.pixels_beside(arrays)
+            self.work = allocate(arrays)
+            self.losses = cuda.pinned_array((iterations, together), np.float64)
+            self.states = [cuda.pinned_array(arrays["state"][0], np.float64) for _ in range(2)]
+            begin = self.begin(starts, iterations, learning_rate)
+            for name, values in begin.items():
+                self.work[name].copy_to_device(values, stream=self.stream)
+            self.adam = adam.kernels(objective.launch.threads)[1]
+            self.grid = objective.columns(n, together), objective.launch.threads, self.stream
+
+    @staticmethod
+    def begin(starts: np.ndarray, iterations: int, learning_rate: float) -> dict[str, np.ndarray]:
+        """What the arrays of a descent hold before it, but for those that it only writes."""
+        together, n = starts.shape
         t = np.arange(1, iterations + 1)
         state = np.zeros((2, together, FIELDS))
         state[..., [LOWEST, PLATEAU_BEST, STOP_BEST]] = np.inf
         state[..., RATE] = learning_rate
         vectors = np.zeros((together, VECTORS, n))
         vectors[:, [CURRENT, BEST]] = starts[:, np.newaxis]
-        begin = {
+        return {
             "parameters": starts.astype(np.float32),
             "ended": np.full(together, RUNNING, np.int32),
             "vectors": vectors,
@@ -248,17 +265,6 @@ class Walk:
             "broken": np.zeros((2, together), np.int32),
             "steps": np.stack([np.sqrt(1 - BETA_2**t), 1 - BETA_1**t], axis=1),
         }
-        arrays = account.of_descent(objective.cut, n, together, iterations)
-        with failures():
-            self.stream = cuda.stream()
-            self.pixels = objective.pixels_beside(arrays)
-            self.work = allocate(arrays)
-            self.losses = cuda.pinned_array((iterations, together), np.float64)
-            self.states = [cuda.pinned_array(state.shape, np.float64) for _ in range(2)]
-            for name, values in begin.items():
-                self.work[name].copy_to_device(values, stream=self.stream)
-            self.adam = adam.kernels(objective.launch.threads)[1]
-            self.grid = objective.columns(n, together), objective.launch.threads, self.stream
 
     def run(self, watch: Callable[[int, float], None]) -> list[Descent]:
         """To the end; ``watch`` gets (iterations done by all, the lowest loss among the last)."""
