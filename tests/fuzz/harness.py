@@ -1,4 +1,4 @@
-"""What every reader promises of any bytes, checked for one input at a time; and inputs to begin with.
+"""What every reader promises of any bytes, checked for one input at a time; and first inputs.
 
 A target is a module of this folder with
 
