@@ -37,11 +37,22 @@ PLENTY = 1 << 30
 
 
 @pytest.fixture(scope="module", autouse=True)
-def busy_waiting():
-    """The simulator waits for its threads by asking them all the time."""
+def simulator():
+    """Mend the simulator: it waits by asking all the time, and makes shared arrays twice.
+
+    The latter when one thread interrupts another at the wrong moment.
+    """
+
+    def array(self, shape, dtype):
+        frame = sys._getframe(1)
+        made = np.empty(shape, str(dtype))
+        return self._allocations.setdefault((frame.f_code, frame.f_lineno), made)
+
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("numba.cuda.simulator.kernelapi.FakeCUDAShared.array", array)
+        yield
     sys.setswitchinterval(before)
 
 
@@ -98,9 +109,9 @@ def test_agrees_whatever_the_number_of_pixels(rng, pixels):
     assert_agrees(*make_case(rng, (1, pixels), centres=4))
 
 
-@pytest.mark.parametrize("centres", [1, 2, 3, 9, 16, 37])
+@pytest.mark.parametrize("centres", [1, 2, 9, 37])
 def test_agrees_for_few_and_many_centres(rng, centres):
-    # 9 and 16 do not fit into shared memory at once, 37 take three groups.
+    # 9 do not fit into shared memory at once, 37 take three groups.
     assert_agrees(*make_case(rng, (3, 6), centres=centres, channels=1))
 
 
@@ -214,16 +225,16 @@ def starts(rng):
 
 def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
     problem, points = starts
-    monkeypatch.setattr(device, "BURST", 3)
+    monkeypatch.setattr(device, "BURST", 2)
     seen = []
     objective = opened(problem)
-    options = {"iterations": 7, "learning_rate": 0.01}
+    options = {"iterations": 5, "learning_rate": 0.01}
     found = objective.descend(points, **options, watch=lambda *now: seen.append(now))
     expected = [descend(objective.loss_and_gradient, point, **options) for point in points]
     for each, plain in zip(found, expected, strict=True):
         same(each, plain)
     lowest = np.min([plain.losses for plain in expected], axis=0)
-    assert seen == list(zip(range(2, 15, 2), lowest, strict=True))
+    assert seen == list(zip(range(2, 11, 2), lowest, strict=True))
 
 
 def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts):
@@ -304,8 +315,8 @@ def walk(losses, gradient, rate=1e-3):
 @pytest.mark.parametrize(
     ("losses", "reason"),
     [
-        (np.r_[2.0, 1.0, np.full(110, 1.0)], "converged"),
-        (1 - 6e-5 * (np.arange(190) // 60), "iterations"),
+        (np.r_[2.0, 1.0, np.full(101, 1.0)], "converged"),
+        (1 - 6e-5 * (np.arange(115) // 60), "iterations"),
         ([5.0, 3.0, 4.0, np.nan, 0.0], "diverged"),
         ([5.0, np.inf, 0.0], "diverged"),
         ([np.nan, 1.0], "diverged"),

@@ -1,0 +1,144 @@
+"""Compiles the CUDA kernels without a GPU: ``python compiled_cuda.py [--all]``; prints JSON.
+
+By kernel and compute capability: how often its PTX has float64 and the fast logarithm, and what
+ptxas says of registers, spills and shared memory. Usually the hottest kernels are compiled for
+every architecture, and some others for one; with ``--all`` everything is, for every order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from numba import cuda, float32, float64, int32, int64, types
+
+from fastbg.cuda_kernels import adam, objective, render
+
+ARCHITECTURES = [(6, 1), (7, 5), (8, 6), (9, 0)]
+ONE = [(8, 6)]
+
+
+def array(kind, dimensions):
+    return types.Array(kind, dimensions, "C")
+
+
+PASS = types.void(
+    *(array(float32, 2), int64, int64, int64, array(float32, 2), float32),
+    *(array(int32, 1), array(float32, 4)),
+)
+RENDER = types.void(*[array(float32, 1)] * 3, int64, array(float32, 3))
+TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
+ADAM = types.void(
+    *(array(float32, 4), int64, int64, float32, int64, array(float64, 2), array(float64, 3)),
+    *(array(float32, 2), array(float64, 3), array(int32, 1), array(int32, 2), array(float64, 2)),
+)
+
+
+def hot_kernels(order, channels):
+    first, second = objective.passes(order, channels)
+    name = f"order {order}, K = {channels}"
+    yield f"first pass, {name}", first, PASS
+    yield f"second pass, {name}", second, PASS
+    yield f"render, {name}", render.renderer(order, channels), RENDER
+
+
+def all_kernels(everything):
+    """(name, kernel, signature, whether it is hot, architectures)."""
+    for order, channels in [(o, k) for o in (1, 2, 3, 4) for k in (1, 3)]:
+        for name, kernel, signature in hot_kernels(order, channels):
+            usual, second = (order, channels) == (2, 3), name.startswith("second")
+            if everything or (usual and not second):
+                yield name, kernel, signature, True, ARCHITECTURES
+            elif usual or (channels == 1 and not second and order in (2, 4)):
+                yield name, kernel, signature, True, ONE
+    for name, kernel, signature in zip(
+        ("totals", "adam"), adam.kernels(), (TOTALS, ADAM), strict=True
+    ):
+        yield name, kernel, signature, False, ARCHITECTURES if everything else ONE
+
+
+def ptx_of(kernel, signature, hot, architectures):
+    """PTX by architecture; what a toolkit no longer compiles for is left out."""
+    found = {}
+    try:
+        # Typing takes most of the time, and is the same for all.
+        from numba.cuda.compiler import _compile_pyfunc_with_fixup
+
+        library, _ = _compile_pyfunc_with_fixup(
+            kernel.py_func,
+            signature,
+            debug=None,
+            lineinfo=False,
+            device=False,
+            fastmath=hot,
+            cc=ONE[0],
+            opt=None,
+            abi="numba",
+            abi_info=None,
+            forceinline=False,
+            launch_bounds=None,
+            lto=False,
+        )
+
+        def compiled(cc):
+            return "\n".join(library.get_asm_strs(cc=cc))
+    except (ImportError, TypeError):
+
+        def compiled(cc):
+            return cuda.compile_ptx(kernel.py_func, signature, cc=cc, fastmath=hot)[0]
+
+    for cc in architectures:
+        try:
+            found[cc] = compiled(cc)
+        except Exception as error:
+            if "architecture" not in str(error).lower() and "arch" not in str(error).lower():
+                raise
+    return found
+
+
+def find_ptxas():
+    """That of the wheels, or one on the path."""
+    for package in map(Path, sys.path):
+        for place in ("nvidia/cuda_nvcc/bin/ptxas", "nvidia/cu13/bin/ptxas"):
+            if (package / place).exists():
+                return str(package / place)
+    return shutil.which("ptxas")
+
+
+def assembled(ptx, cc, ptxas):
+    with NamedTemporaryFile("w", suffix=".ptx") as file:
+        file.write(ptx)
+        file.flush()
+        command = [ptxas, "-v", f"-arch=sm_{cc[0]}{cc[1]}", "-o", "/dev/null", file.name]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    numbers = {
+        "registers": r"Used (\d+) registers",
+        "shared": r"(\d+) bytes smem",
+        "stack": r"(\d+) bytes stack frame",
+        "spill_stores": r"(\d+) bytes spill stores",
+        "spill_loads": r"(\d+) bytes spill loads",
+    }
+    return {name: sum(map(int, re.findall(pattern, said))) for name, pattern in numbers.items()}
+
+
+def main(everything):
+    ptxas = find_ptxas()
+    found = {}
+    for name, kernel, signature, hot, architectures in all_kernels(everything):
+        for cc, ptx in ptx_of(kernel, signature, hot, architectures).items():
+            found.setdefault(name, {})["{}.{}".format(*cc)] = {
+                "hot": hot,
+                "f64": len(re.findall(r"\.f64\b", ptx)),
+                "lg2": ptx.count("lg2.approx"),
+                **(assembled(ptx, cc, ptxas) if ptxas else {}),
+            }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main("--all" in sys.argv[1:])

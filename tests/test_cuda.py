@@ -1,0 +1,266 @@
+"""The CUDA backend, as far as it can be tested without a GPU.
+
+`simulated_cuda.py` runs the kernels in numba's simulator, and here they are compiled for devices
+that need not be there. Tests with the marker ``gpu`` need one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import golden
+import numpy as np
+import pytest
+from tolerances import relative_max
+
+from fastbg.backends import base, cuda
+from fastbg.backends import numpy as reference
+from fastbg.backends.fallback import WithFallback
+from fastbg.descent import descend_from_all
+from fastbg.errors import BackendError
+from fastbg.spline import phi, phi_prime
+
+needs_numba = pytest.mark.skipif(
+    find_spec("numba_cuda") is None, reason="numba-cuda is not installed"
+)
+
+MEGAPIXELS = {8: 375_000, 1: 61_000_000}
+"""Of 24 Mpx at a downscaling factor of 8, and of 61 Mpx at 1."""
+
+
+# The mathematics, and the account of memory.
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_scalar_kernels_are_those_of_the_spline(rng, order):
+    from fastbg.cuda_kernels import maths
+
+    q = np.r_[0, 1e-12, 1e-10, rng.uniform(0, 2, 50)]
+    for scalar, vector in ((maths.PHI, phi), (maths.PHI_PRIME, phi_prime)):
+        found = [scalar[order](value) for value in q]
+        # Constants are float32: log 2 / 2, and the smallest distance.
+        assert relative_max(np.array(found), vector(q, order)) < 1e-7
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_scalar_loss_is_that_of_the_formulas(rng, channels):
+    from fastbg.cuda_kernels import maths
+
+    problem, spline = golden.make_case(rng, (1, 1), channels=channels, background="negative")
+    loss, gradient = golden.loss_and_gradient(problem, spline)
+    model = np.array(golden.spline_at(spline, problem.y[0], problem.x[0]))
+    weight, alpha = problem.weight[0, 0], problem.alpha
+    residual = weight * (problem.data[0, 0] - model)
+    negative = -2 * np.minimum(model, 0).mean()
+    argument = maths.argument_of(residual, residual.mean(), alpha, negative)
+    assert np.log(argument) == pytest.approx(loss, rel=1e-7)
+    own = np.array(
+        [maths.own_slope(residual[k], residual.mean(), weight[k], alpha) for k in range(channels)]
+    )
+    slope = (own - 2 * alpha * (model < 0)) / (channels * argument)
+    assert slope == pytest.approx(gradient.polynomial[2], rel=1e-7)
+
+
+@needs_numba
+def test_memory_of_large_images_by_the_account():
+    from fastbg.cuda_kernels import account
+    from fastbg.cuda_kernels.layout import Cut
+
+    small, large = (Cut.of(pixels) for pixels in MEGAPIXELS.values())
+    for centres in (36, 64, 256):
+        n = 5 * centres + 9
+        whole = account.size_of(account.of_pixels(small, 3, small.chunks))
+        whole += account.size_of(account.of_descent(small, n, 1, 1000))
+        assert whole < 64_000_000
+        assert account.starts_together(small, 3, n, 1, 1000, 64_000_000) == 1
+        # All of 61 Mpx, and a part of them where less is allowed.
+        descent = account.of_descent(large, n, 1, 1000)
+        assert account.chunks_beside(descent, large, 3, 2_000_000_000) == large.chunks
+        part = account.chunks_beside(descent, large, 3, 1_000_000_000)
+        assert 0 < part < large.chunks
+        taken = account.size_of(account.of_pixels(large, 3, part)) + account.size_of(descent)
+        assert taken <= 1_000_000_000
+    rows = account.rows_at_once(3, 189, 8165, 12248, 10_000_000)
+    assert account.size_of(account.of_band(3, 189, rows, 12248)) <= 10_000_000
+    assert account.size_of(account.of_band(3, 189, rows + 1, 12248)) > 10_000_000
+    with pytest.raises(BackendError, match=r"rendering needs .* raise --gpu-memory"):
+        account.rows_at_once(3, 189, 10, 12248, 1000)
+
+
+@pytest.mark.parametrize("pixels", [1, 511, 512, 513, 512 * 1024, 512 * 1024 + 1, 10**8])
+def test_chunks_are_whole_tiles_and_hold_every_pixel(pixels):
+    from fastbg.cuda_kernels import layout
+
+    cut = layout.Cut.of(pixels)
+    assert cut.chunk % (layout.USUAL.threads * layout.PIXELS_A_THREAD) == 0
+    assert (cut.chunks - 1) * cut.chunk < pixels <= cut.chunks * cut.chunk
+    assert cut.chunks <= layout.MOST_CHUNKS
+
+
+# What is missing is told.
+
+
+class Driver:
+    """A driver library with these answers."""
+
+    def __init__(self, version=12040, error=0, devices=1):
+        self.version, self.error, self.devices = version, error, devices
+
+    def cuDriverGetVersion(self, out):
+        out._obj.value = self.version
+        return 0
+
+    def cuInit(self, flags):
+        return self.error
+
+    def cuDeviceGetCount(self, out):
+        out._obj.value = self.devices
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "reason"),
+    [
+        (None, "no NVIDIA driver is installed"),
+        (Driver(version=11080), r"too old \(it knows CUDA 11.8, and 12.0 is needed\): update it"),
+        (Driver(error=100), r"no usable GPU \(CUDA error 100\)"),
+        (Driver(devices=0), "finds no GPU"),
+    ],
+)
+def test_what_the_driver_lacks(driver, reason):
+    assert re.search(reason, cuda.driver_lacks(driver))
+
+
+def test_a_driver_with_a_gpu_lacks_nothing():
+    assert cuda.driver_lacks(Driver()) is None
+
+
+def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(cuda, "find_spec", lambda name: None)
+    with pytest.raises(BackendError, match=r"numba-cuda is not installed \(pip install") as e:
+        base.choose("cuda")
+    assert "\n" not in str(e.value)
+
+
+def test_asking_for_it_loads_no_numba():
+    code = "import fastbg.backends.cuda as c, sys; c.unavailable(); print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+class Failing:
+    """A backend that is gone."""
+
+    def evaluate(self, *arguments):
+        raise BackendError("the GPU failed (it is gone): update its driver")
+
+    open_problem = evaluate
+
+
+def test_another_backend_goes_on_and_it_is_told_once(rng):
+    problem, spline = golden.make_case(rng)
+    told = []
+    backend = WithFallback(("cuda", Failing()), ("numpy", reference), told.append)
+    assert backend.name == "cuda"
+    expected, found = np.full((2, 3, 9, 11), 1e30, np.float32)
+    for _ in range(2):
+        backend.evaluate(spline, problem.y, problem.x, found, 1)
+    reference.evaluate(spline, problem.y, problem.x, expected, 1)
+    assert np.array_equal(found, expected)
+    loss, _ = backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    assert loss == reference.open_problem(problem, 1).loss_and_gradient(spline.flatten())[0]
+    assert told == ["the GPU failed (it is gone): update its driver; the backend numpy went on"]
+    assert backend.name == "numpy"
+
+
+def test_what_both_cannot_is_an_error(rng):
+    problem, spline = golden.make_case(rng)
+    backend = WithFallback(("cuda", Failing()), ("numpy", Failing()), lambda line: None)
+    for _ in range(2):
+        with pytest.raises(BackendError, match="it is gone"):
+            backend.evaluate(spline, problem.y, problem.x, np.empty((3, 9, 11), np.float32), 1)
+
+
+# The kernels, simulated and compiled.
+
+
+@needs_numba
+def test_the_kernels_pass_in_the_simulator():
+    script = Path(__file__).with_name("simulated_cuda.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(script)],
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"5[0-9] passed in", done.stdout)
+
+
+ARCHITECTURES = ["6.1", "7.5", "8.6", "9.0"]
+
+REGISTERS = 128
+"""Of a thread, at most: then two blocks of 256 share a multiprocessor."""
+
+SHARED = 48 * 1024
+"""Bytes of a block that every device has."""
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """What `compiled_cuda.py` found, by kernel and compute capability."""
+    script = Path(__file__).with_name("compiled_cuda.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@needs_numba
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_hot_kernels_compile_to_float32_in_registers(compiled, architecture):
+    hot = [
+        (name, each[architecture])
+        for name, each in compiled.items()
+        if architecture in each and each[architecture]["hot"]
+    ]
+    if not hot:
+        pytest.skip(f"this toolkit no longer compiles for {architecture}")
+    assert len(hot) >= 2
+    for name, found in hot:
+        assert found["f64"] == 0, name
+        assert (found["lg2"] > 0) == ("order 2" in name or "order 4" in name or "pass" in name)
+
+
+@needs_numba
+def test_kernels_fit_into_registers_and_shared_memory(compiled):
+    every = [(name, found) for name, each in compiled.items() for found in each.values()]
+    if "registers" not in every[0][1]:
+        pytest.skip("there is no ptxas")
+    for name, found in every:
+        assert found["stack"] == found["spill_stores"] == found["spill_loads"] == 0, name
+        assert 0 < found["registers"] <= REGISTERS, name
+        assert 0 < found["shared"] <= SHARED, name
+
+
+@pytest.mark.gpu
+def test_a_gpu_descends_as_the_c_backend(rng):
+    if (reason := cuda.unavailable()) is not None:
+        pytest.skip(reason)
+    problem, spline = golden.make_case(rng, (200, 300), centres=36)
+    found, expected = (
+        descend_from_all(
+            backend.open_problem(problem, 1),
+            [spline.flatten()] * 2,
+            iterations=100,
+            learning_rate=1e-3,
+        )
+        for backend in (cuda, base.load("c"))
+    )
+    for each, other in zip(found, expected, strict=True):
+        assert each.loss == pytest.approx(other.loss, abs=1e-4)
