@@ -12,6 +12,7 @@ COMMANDS = {
     "inject": "a known gradient added to real images: how much of it is found?",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
+    "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
     "gate": "has this build become slower or larger than a stored one?",
 }
 

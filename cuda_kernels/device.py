@@ -272,11 +272,11 @@ class Walk:
             range(first, min(first + BURST, self.iterations))
             for first in range(0, self.iterations, BURST)
         ]
-        enqueued = self._enqueue(bursts[0], self.states[0])
+        enqueued = self.enqueue(bursts[0], self.states[0])
         for number, burst in enumerate(bursts):
             ahead = None
             if number + 1 < len(bursts):
-                ahead = self._enqueue(bursts[number + 1], self.states[(number + 1) % 2])
+                ahead = self.enqueue(bursts[number + 1], self.states[(number + 1) % 2])
             with failures():
                 enqueued.synchronize()
             state = self.states[number % 2][burst.stop % 2]
@@ -302,7 +302,7 @@ class Walk:
             for start, of_start in enumerate(state)
         ]
 
-    def _enqueue(self, burst: range, state: np.ndarray) -> Any:
+    def enqueue(self, burst: range, state: np.ndarray) -> Any:
         work, problem = self.work, self.objective
         with failures():
             for each in burst:

@@ -16,6 +16,7 @@ import pytest
 from golden import make_case, parts
 from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_l2, relative_max
 
+import gpu
 from fastbg import remove_background
 from fastbg.backends import base, cuda
 from fastbg.backends import numpy as reference
@@ -466,3 +467,10 @@ def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     assert found.losses == pytest.approx(
         fit_spline(problem, replace(TINY, epochs=2), reference).losses, rel=1e-5
     )
+
+
+def test_the_benchmark_checks_before_it_times(small, monkeypatch, capsys):
+    assert gpu.main(["--smoke"]) == 0
+    assert "\nright: " in capsys.readouterr().out
+    monkeypatch.setattr(gpu, "errors_of", lambda *case: (0, 1e-3, 0))
+    assert gpu.main(["--smoke"]) == 1

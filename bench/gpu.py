@@ -1,0 +1,284 @@
+"""The CUDA backend: is it right, how fast is it against what the card could do, and against C?
+
+Checks values, losses and gradients against the golden reference with fresh random inputs first,
+and ends with 1 if one is off. Then times with events, after warming up; medians. Floors follow
+from what the card's data sheet promises: float32 operations of the inner loops as they are
+compiled, and the bytes that must be read or written once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastbg.backends import c, cuda
+from fastbg.backends import numpy as golden
+from fastbg.descent import descend_from_all
+from fastbg.io import xisf
+from fastbg.loss import Problem
+from fastbg.render import pixel_centres
+from fastbg.sky import simulate_sky
+from fastbg.spline import Spline, interpolate
+from measuring import report_of
+
+VALUES, LOSS, GRADIENT = 5e-6, 5e-6, 5e-5
+"""Largest errors allowed, as in the tests: relative to the largest value, the loss, the L2 norm."""
+
+CORES = {(6, 1): 128, (8, 6): 128, (8, 7): 128, (8, 9): 128, (9, 0): 128}
+"""Float32 units of a multiprocessor, where they are not `USUAL_CORES`; later cards have 128."""
+
+USUAL_CORES = 64
+
+FORWARD, BACKWARD = 8, 12
+"""Instructions of a pixel and centre without those of its channels: of these one each, and two."""
+
+SIZES = {8: (500, 750), 2: (2000, 3000), 1: (4000, 6000)}
+"""Of 24 Mpx, by downscaling factor."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python bench gpu", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=20, help="of each timing (%(default)s)")
+    parser.add_argument("--smoke", action="store_true", help="tiny, to see that it works")
+    options = parser.parse_args(arguments)
+    if (reason := cuda.unavailable()) is not None:
+        print(f"no GPU benchmark: {reason}")
+        return 0
+    wrong = check(int.from_bytes(os.urandom(4)), options.smoke)
+    if wrong or cuda.simulated():
+        return wrong
+    card = Card()
+    print(f"\n{cuda.detail()}; {card.text}\n")
+    sizes = {8: (20, 30)} if options.smoke else SIZES
+    time_fits(card, sizes, options.rounds)
+    time_rendering(card, next(reversed(sizes.values())), options.rounds)
+    time_jobs((160, 240) if options.smoke else SIZES[1])
+    return 0
+
+
+# Is it right?
+
+
+def check(seed: int, smoke: bool) -> int:
+    """1 if an evaluation is off."""
+    rng = np.random.default_rng(seed)
+    wrong = 0
+    print(f"seed {seed}\n\n| order | K | N | values | loss | gradient |\n|---|---|---|---|---|---|")
+    for order in (2,) if smoke else (1, 2, 3, 4):
+        for channels in (1, 3):
+            n = int(rng.integers(1, 4 if smoke else 400))
+            shape = tuple(rng.integers(1, 5 if smoke else 300, 2))
+            errors = errors_of(*random_case(rng, shape, n, channels, order))
+            allowed = (VALUES, LOSS, GRADIENT)
+            wrong |= any(e > limit for e, limit in zip(errors, allowed, strict=True))
+            print(f"| {order} | {channels} | {n} | " + " | ".join(f"{e:.1e}" for e in errors), "|")
+    print(f"\n{'WRONG' if wrong else 'right'}: allowed are {VALUES}, {LOSS} and {GRADIENT}")
+    return int(wrong)
+
+
+def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
+    shape = (problem.channels, problem.y.size, problem.x.size)
+    expected, found = np.full((2, *shape), np.inf, np.float32)
+    for backend, out in ((golden, expected), (cuda, found)):
+        backend.evaluate(spline, problem.y, problem.x, out, 1)
+    (loss, gradient), (expected_loss, expected_gradient) = (
+        backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+        for backend in (cuda, golden)
+    )
+    return (
+        float(np.abs(found - expected).max() / np.abs(expected).max()),
+        abs(loss - expected_loss) / max(1, abs(expected_loss)),
+        float(np.linalg.norm(gradient - expected_gradient) / np.linalg.norm(expected_gradient)),
+    )
+
+
+def random_case(
+    rng: np.random.Generator, shape: tuple[int, ...], n: int, channels: int, order: int
+) -> tuple[Problem, Spline]:
+    """A spline partly below zero, and data on both sides of it.
+
+    Nothing lies at a kink of the loss, on whose sides float32 and float64 may differ.
+    """
+    spline = Spline(
+        rng.random((n, 2)),
+        rng.normal(0, 0.4 / n**0.5, (n, channels)),
+        rng.normal(0, 0.1, (3, channels)),
+        order,
+    )
+    y, x = map(pixel_centres, shape)
+    model = np.empty((channels, *shape), np.float32)
+    golden.evaluate(spline, y, x, model, 1)
+    data = model + rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
+    weight = rng.uniform(0.1, 1, model.shape) * (np.abs(model) > 1e-3).all(axis=0)
+    weight[:, 0, 0] = 1  # of a tiny image, something must be left
+    return Problem(np.moveaxis(data, 0, 2), np.moveaxis(weight, 0, 2), y, x, order, 5.0), spline
+
+
+def random_problem(rng: np.random.Generator, shape: tuple[int, int]) -> Problem:
+    """RGB noise, every pixel kept."""
+    y, x = map(pixel_centres, shape)
+    data = np.moveaxis(rng.random((3, *shape), np.float32), 0, 2)
+    return Problem(data, np.ones_like(data), y, x, 2, 5.0)
+
+
+# How fast is it?
+
+
+class Card:
+    """What a card promises: operations and bytes a second."""
+
+    def __init__(self) -> None:
+        from numba import cuda as numba_cuda
+
+        device = numba_cuda.get_current_device()
+        cores = CORES.get(device.compute_capability, USUAL_CORES)
+        if device.compute_capability >= (10, 0):
+            cores = 128
+        units = device.MULTIPROCESSOR_COUNT * cores
+        self.operations = units * 1e3 * device.CLOCK_RATE
+        self.bytes = 2 * 1e3 * device.MEMORY_CLOCK_RATE * device.GLOBAL_MEMORY_BUS_WIDTH / 8
+        self.text = (
+            f"{units} float32 units at {device.CLOCK_RATE / 1e6:.2f} GHz, "
+            f"{self.bytes / 1e9:.0f} GB/s, {free() / 1e9:.1f} GB free"
+        )
+
+    def floor(self, operations: float, moved: float) -> float:
+        """Seconds."""
+        return max(operations / self.operations, moved / self.bytes)
+
+
+def free() -> int:
+    from fastbg.cuda_kernels import device
+
+    return device.free_memory()
+
+
+def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
+    """The median time on the device of what is enqueued, after it was done once."""
+    from numba import cuda as numba_cuda
+
+    taken = []
+    for _ in range(rounds + 1):
+        before, after = numba_cuda.event(), numba_cuda.event()
+        before.record(stream)
+        work()
+        after.record(stream)
+        after.synchronize()
+        taken.append(1e-3 * before.elapsed_time(after))
+    return statistics.median(taken[1:])
+
+
+def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
+    """Iterations against their floor, whole descents, and the memory that they take."""
+    from fastbg.cuda_kernels import device
+
+    print("| dx | N | iteration, ms | floor | 1000 iterations, s | C | device, MB |")
+    print("|---|---|---|---|---|---|---|")
+    rng, burst = np.random.default_rng(1), device.BURST
+    for factor, shape in sizes.items():
+        problem = random_problem(rng, shape)
+        for n in (36, 64, 256):
+            start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
+            before = free()
+            objective = device.Objective(problem, before)
+            walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
+            taken = before - free()
+
+            def iterate(walk: Any = walk) -> None:
+                walk.enqueue(range(burst), walk.states[0])
+
+            iteration = seconds(iterate, walk.stream, rounds) / burst
+            del walk
+            pairs = objective.cut.pixels * n
+            operations = (FORWARD + 3 + BACKWARD + 2 * 3) * pairs
+            floor = card.floor(operations, objective.pixels.nbytes)
+            whole = descent_seconds(cuda, problem, start, 1000)
+            few = 1000 if factor == 8 else 20
+            theirs = descent_seconds(c, problem, start, few) * 1000 / few
+            print(
+                f"| {factor} | {n} | {1e3 * iteration:.3f} | {1e3 * floor:.3f} | {whole:.2f} | "
+                f"{theirs:.2f} | {taken / 1e6:.0f} |",
+                flush=True,
+            )
+
+
+def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iterations: int) -> float:
+    """Of so many iterations, even if it ends before, transfers included."""
+    begin = time.perf_counter()
+    objective = backend.open_problem(problem, os.cpu_count() or 1)
+    found = descend_from_all(objective, [start], iterations=iterations, learning_rate=1e-3)
+    taken = time.perf_counter() - begin
+    return taken * iterations / len(found[0].losses)
+
+
+def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
+    """The kernel against the card's bandwidth, and with the way back to the host."""
+    from numba import cuda as numba_cuda
+
+    from fastbg.cuda_kernels import device, render
+    from fastbg.cuda_kernels.layout import USUAL
+
+    rng = np.random.default_rng(2)
+    y, x = map(pixel_centres, shape)
+    out = np.empty((3, *shape), np.float32)
+    on_device, stream = numba_cuda.device_array(out.shape, np.float32), numba_cuda.stream()
+    back = seconds(lambda: on_device.copy_to_host(out, stream=stream), stream, rounds)
+    there = seconds(lambda: on_device.copy_to_device(out, stream=stream), stream, rounds)
+    print(
+        f"\n{shape[0]} x {shape[1]} x 3 to the device {out.nbytes / there / 1e9:.1f} GB/s, "
+        f"back {out.nbytes / back / 1e9:.1f} GB/s\n"
+    )
+    print("| N | render, ms | floor | of the bandwidth | with the way back, ms |")
+    print("|---|---|---|---|---|")
+    for n in (36, 64, 256):
+        spline = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2)
+        arrays = [numba_cuda.to_device(a.astype(np.float32)) for a in (y, x, spline.flatten())]
+        across = -(-shape[1] // (USUAL.threads * render.PIXELS))
+        kernel = render.renderer(2, 3)[
+            (across, min(shape[0], device.MOST_ROWS)), USUAL.threads, stream
+        ]
+
+        def launch(kernel: Any = kernel, arrays: Any = arrays) -> None:
+            kernel(*arrays, shape[0], on_device)
+
+        taken = seconds(launch, stream, rounds)
+        floor = card.floor((FORWARD - 2 + 3) * n * shape[0] * shape[1], out.nbytes)
+        whole = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            cuda.evaluate(spline, y, x, out, 1)
+            whole.append(time.perf_counter() - begin)
+        print(
+            f"| {n} | {1e3 * taken:.2f} | {1e3 * floor:.2f} | "
+            f"{out.nbytes / taken / card.bytes:.0%} | {1e3 * min(whole):.0f} |"
+        )
+
+
+def time_jobs(size: tuple[int, int]) -> None:
+    """Whole jobs in processes of their own; the first with CUDA may have to compile."""
+    print(
+        "\n| backend | N | fit, s | render, s | job, s | first job, s |\n|---|---|---|---|---|---|"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sky.xisf"
+        xisf.write(path, simulate_sky(size, np.random.default_rng(1)).image)
+        command = ("-P", "-m", "fastbg.cli", "run", str(path), folder, "--json", "--overwrite")
+        for n in (36, 64, 256):
+            for backend in ("cuda", "c"):
+                runs = [
+                    report_of(*command, "-N", str(n), "--backend", backend)["seconds"]
+                    for _ in range(4)
+                ]
+                best = min(runs[1:], key=lambda run: run["total"])
+                print(
+                    f"| {backend} | {n} | {best['fit']:.2f} | {best['render']:.2f} | "
+                    f"{best['total']:.2f} | {runs[0]['total']:.2f} |"
+                )
