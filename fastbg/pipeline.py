@@ -43,6 +43,7 @@ from .progress import ProgressCallback, Stages
 from .protect import FITS, protect
 from .render import stretched_image
 from .result import ArrayResult, Prepared, Result
+from .robust.choice import LEAST_CELLS
 from .stretch import Stretch
 from .weights import feathered, inverted, weight_from_image, weight_from_thresholds
 
@@ -76,6 +77,12 @@ def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stag
         raise SettingsError("there is no mask to invert: give one, or leave inverting out")
     factor, function = settings.downscaling_factor, settings.downscaling_func
     threads = settings.worker_threads
+    h, w = (-(-size // factor) for size in image.shape)
+    if h * w < (settings.control_points or LEAST_CELLS):
+        raise InputError(
+            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for a "
+            "fit: use a smaller one"
+        )
     with stages.stage("prepare"):
         found = quantiles(image, [0, 0.5, settings.quantile, 1], threads)
         statistics = found.values()

@@ -89,7 +89,8 @@ class Stretch:
                 )
             if max(-low, highest) > LARGEST_SAMPLE:
                 raise InputError(
-                    f"{name} has samples from {low:g} to {highest:g}: rescale it to 0 .. 1"
+                    f"{name} has samples from {low:g} to {highest:g}: set what is missing to zero, "
+                    "or rescale it to 0 .. 1"
                 )
             if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")
@@ -99,10 +100,11 @@ class Stretch:
                     f"quantile {quantile:g} ({high:g}) must increase; "
                     "raise the quantile, or check that the image is linear and not clipped"
                 )
-            if middle - low < LEAST_MIDTONES * (high - low):
+            if not LEAST_MIDTONES <= (middle - low) / (high - low) < 1:
                 raise InputError(
-                    f"{name} cannot be stretched: its quantile {quantile:g} ({high:g}) is out of "
-                    f"all proportion to its median {middle:g}; lower the quantile"
+                    f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
+                    f"quantile {quantile:g} ({high:g}) are out of all proportion; set what is no "
+                    "data to zero"
                 )
         low, middle, high, _ = statistics.T
         return cls(low, high - low, (middle - low) / (high - low))

@@ -27,4 +27,4 @@ cd "$root"
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 export TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
 [ $# -gt 0 ] || set -- tests
-LD_PRELOAD=$preload PYTHONPATH=$built/site python -m pytest -p no:cacheprovider "$@"
+LD_PRELOAD=$preload PYTHONPATH=$built/site python -P -m pytest -p no:cacheprovider "$@"
