@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -21,6 +22,9 @@ DEBUG_VARIABLE = "FASTBG_DEBUG"
 
 UNEXPECTED, REFUSED = 1, 2
 """Exit codes; a stop by a signal is 128 + its number, as shells do."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Causes for which stdout cannot be written; the library names the files that it cannot write."""
 
 # Typer exports only the subclass, and the module of this class differs between its releases.
 _UsageError: Any = typer.BadParameter.__base__
@@ -87,20 +91,34 @@ def _exit_code(
         return refuse(str(error), REFUSED)
     except _UsageError as error:
         return refuse(_usage(error), REFUSED)
+    except ImportError as error:
+        if "failed to map segment" not in str(error):
+            return _unexpected(error, refuse)
+        return refuse(f"not enough memory ({error}): close other programs", UNEXPECTED)
     except MemoryError as error:
         cause = f" ({error})" if str(error) else ""
         return refuse(f"not enough memory{cause}: close other programs", UNEXPECTED)
     except BrokenPipeError:
         silence_stdout()
         return UNEXPECTED
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename:
+            return _unexpected(error, refuse)
+        silence_stdout()
+        cause = f"what fastbg prints cannot be written ({error.strerror})"
+        return refuse(f"{cause}: free some space or send it elsewhere", REFUSED)
     except Exception as error:
-        if os.environ.get(DEBUG_VARIABLE):
-            traceback.print_exc()
-        return refuse(
-            f"unexpected {type(error).__name__} ({error}): please report it, with what the same "
-            f"command prints under {DEBUG_VARIABLE}=1",
-            UNEXPECTED,
-        )
+        return _unexpected(error, refuse)
+
+
+def _unexpected(error: Exception, refuse: Callable[[str, int], int]) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+    return refuse(
+        f"unexpected {type(error).__name__} ({error}): please report it, with what the same "
+        f"command prints under {DEBUG_VARIABLE}=1",
+        UNEXPECTED,
+    )
 
 
 def refused(error: FastbgError) -> None:

@@ -41,13 +41,16 @@ def emit(event: str, **content: object) -> None:
     Raises
     ------
     Cancelled
-        If nobody reads it any more.
+        If nobody reads it any more, or it cannot be written.
     """
     try:
         print(to_json({"event": event, **content}, indent=None), flush=True)
     except BrokenPipeError:
         silence_stdout()
         raise Cancelled("stopped, because nobody reads the events any more") from None
+    except OSError as error:
+        silence_stdout()
+        raise Cancelled(f"stopped, because events cannot be written ({error.strerror})") from error
 
 
 class Stream:

@@ -106,7 +106,7 @@ def process_file(
     with ExitStack() as files:
         draws = bool(preview or report_dir)
         job = partial(Job, settings=settings, preview=draws, compress=outputs.hold_images)
-        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
+        source, prepared = _read_and_prepare(path, mask, job, outputs, max_memory, stages, files)
         result = fit_model(prepared, settings, stages)
         # The down-scaled image grows with the file, and the rest needs the memory.
         image, drawn = prepared.image, prepared if draws else None
@@ -157,8 +157,9 @@ def fit_file(
     stages = Stages(progress)
     with ExitStack() as files:
         job = partial(Job, settings=settings)
-        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
+        source, prepared = _read_and_prepare(path, mask, job, outputs, max_memory, stages, files)
         result = fit_model(prepared, settings, stages)
+        source.check_unchanged()
         with stages.stage("write"):
             outputs.stage(files)
             result.model.save(outputs.parts["model"])
@@ -223,7 +224,7 @@ def apply_model(
     stages = Stages(progress)
     with ExitStack() as files:
         job = partial(Job, settings=settings, compress=outputs.hold_images)
-        source = _read(path, None, job, max_memory, stages, files)
+        source = _read(path, None, job, outputs, max_memory, stages, files)
         image = source.image
         channels = len(model.stretch.scale)
         if channels != image.channels:
@@ -281,7 +282,7 @@ def preview_file(
     stages = Stages(progress)
     with ExitStack() as files:
         job = partial(Job, settings=settings, preview=True)
-        source, prepared = _read_and_prepare(path, mask, job, max_memory, stages, files)
+        source, prepared = _read_and_prepare(path, mask, job, outputs, max_memory, stages, files)
         if fit:
             result = fit_model(prepared, settings, stages)
             report = result.report
@@ -316,6 +317,7 @@ def _write(
     store, kind = outputs.create(source.file, history, files, same=same)
     if not source.cfa:
         take_out(correction, report, settings, stages, store, clipped=kind.clips)
+        source.check_unchanged()
         return
     mosaic = MosaicCorrection(
         source.samples,
@@ -329,6 +331,7 @@ def _write(
     # By colour, as those of the input and of the background.
     found = quantiles(correction.corrected(), [0, 0.5, 1], settings.worker_threads)
     reporting.add_statistics(report, "corrected", found.values())
+    source.check_unchanged()
 
 
 def _refuse_early(path: Path, mask: Masks, outputs: Outputs, settings: Settings) -> None:
@@ -341,11 +344,12 @@ def _read_and_prepare(
     path: Path,
     mask: Masks,
     job: partial[Job],
+    outputs: Outputs,
     max_memory: int | None,
     stages: Stages,
     files: ExitStack,
 ) -> tuple[Source, Prepared]:
-    source = _read(path, mask, job, max_memory, stages, files)
+    source = _read(path, mask, job, outputs, max_memory, stages, files)
     try:
         return source, prepare(source.image, source.weight, job.keywords["settings"], stages)
     except InputError as error:
@@ -356,13 +360,15 @@ def _read(
     path: Path,
     mask: Masks,
     job: partial[Job],
+    outputs: Outputs,
     max_memory: int | None,
     stages: Stages,
     files: ExitStack,
 ) -> Source:
     """Open the files, which stay open as long as the bands of their images are read."""
     with stages.stage("read") as advance:
-        source = open_source(path, mask, job.keywords["settings"], files)
+        settings = job.keywords["settings"]
+        source = open_source(path, mask, settings, files)
         planned = job(
             (source.image.channels, *source.samples.shape),
             held=sum(each.held_bytes for each in source.opened),
@@ -371,6 +377,7 @@ def _read(
         )
         advance(0, memory=planned.bytes_needed())
         planned.check(max_memory)
+        outputs.check_room(source.file, same=settings.sample_format == "same")
         for each in source.opened:
             each.load()
     return source

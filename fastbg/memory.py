@@ -19,6 +19,11 @@ SEARCH = 20_000_000
 PAGE = 180_000_000
 """Bytes for drawing a preview or a report and for the library that draws it; measured."""
 
+UNTOUCHED = 250_000_000
+"""Bytes that are in no memory and count where the address space is limited; measured.
+
+Stacks of threads and libraries, most of all. Below it, threads and linear algebra may hang."""
+
 CHUNKS = 256
 """Gradients that the C evaluator keeps before it adds them up: FBG_MAX_CHUNKS."""
 
@@ -80,8 +85,16 @@ class Job:
         return LIBRARIES + self.held + max(phases.values())
 
     def check(self, limit: int | None) -> None:
-        """Raise SettingsError, with what would help, if the job needs more than the limit."""
-        needed = self.bytes_needed()
+        """Raise SettingsError, with what would help, if the job needs more than the limit.
+
+        Or more than the address space that the process may use.
+        """
+        needed, space = self.bytes_needed(), address_space()
+        if space and needed + UNTOUCHED > space:
+            raise SettingsError(
+                f"the job needs about {format_bytes(needed + UNTOUCHED)} of address space, and the "
+                f"system allows this process {format_bytes(space)}: raise that limit (ulimit -v)"
+            )
         if limit is None or needed <= limit:
             return
         settings = self.settings
@@ -101,6 +114,16 @@ class Job:
             f"the job needs about {format_bytes(needed)} of memory, and {format_bytes(limit)} are "
             f"allowed: {cure}"
         )
+
+
+def address_space() -> int | None:
+    """Bytes that this process may use; None where nobody limits them."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def format_bytes(count: int | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +14,7 @@ from .errors import OutputError
 from .io import atomic, formats
 from .io.image_file import ImageFile
 from .io.target import ImageTarget
+from .memory import format_bytes
 from .pipeline import Store
 from .sample_format import SampleFormat
 
@@ -64,6 +67,27 @@ class Outputs:
                 formats.check_name(path, self._compress)
             elif path.suffix.lower() != suffix:
                 raise OutputError(f"{path} will not hold what its name says: end it in {suffix}")
+
+    def check_room(self, source: ImageFile, *, same: bool) -> None:
+        """Raise OutputError now if the images of this source will not fit on their disks.
+
+        A disk may tell more than it has, and how small images become that are compressed is not
+        known: writing may still fail.
+        """
+        needed: dict[int, int] = {}
+        for name, target in self.targets.items():
+            if name in _NO_IMAGES or self._compress or formats.is_packed(target):
+                continue
+            samples = formats.output_format(target, source, same=same and name == "corrected")
+            size = math.prod(source.shape) * samples.dtype.itemsize
+            folder = atomic.existing(target.parent)
+            device, disk = folder.stat().st_dev, shutil.disk_usage(folder)
+            needed[device] = needed.get(device, 0) + size
+            if disk.total and disk.free < needed[device]:
+                raise OutputError(
+                    f"{target.parent} has room for {format_bytes(disk.free)}, and the outputs need "
+                    f"{format_bytes(needed[device])}: free some space or choose another folder"
+                )
 
     def stage(self, files: ExitStack) -> None:
         """Give all outputs temporary files, which get their own names when `files` is closed."""

@@ -51,6 +51,11 @@ class Source:
         """The image and the masks that are images."""
         return (self.file, *self.masks)
 
+    def check_unchanged(self) -> None:
+        """Raise InputError if what was read was not all of the same file."""
+        for each in self.opened:
+            each.check_unchanged()
+
     @property
     def all_float32(self) -> bool:
         """Whether no samples need to be converted."""

@@ -50,7 +50,7 @@ def check_targets(
             _refuse_existing(target, overwrite)
             if target.exists() and not target.is_file():
                 raise OutputError(f"{path} is not a regular file: give another name")
-            _probe(target.parent)
+            _probe(existing(target.parent))
             seen.add(str(target))
 
 
@@ -160,10 +160,16 @@ def _same_file(target: Path, others: Iterable[str]) -> bool:
     )
 
 
-def _probe(folder: Path) -> None:
-    """Create and remove a file in the folder, or in the nearest one above it that exists."""
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    folder = Path(os.path.realpath(folder))
     while not os.path.lexists(folder):
         folder = folder.parent
+    return folder
+
+
+def _probe(folder: Path) -> None:
+    """Create and remove a file in the folder."""
     with tempfile.TemporaryFile(dir=folder):
         pass
 

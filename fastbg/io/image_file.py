@@ -55,6 +55,12 @@ class ImageFile:
         """Close the file."""
         self._file.close()
 
+    def check_unchanged(self) -> None:
+        """Raise InputError if the open file has been written since it was opened."""
+        with reading(self._path):
+            if self._file.has_changed():
+                raise InputError("was written while it was read: run again when it is complete")
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width: K, H, W."""

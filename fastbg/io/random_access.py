@@ -26,6 +26,7 @@ class RandomAccessFile:
     ) -> None:
         self._file: Any = open(path, mode, buffering=0)  # noqa: SIM115
         self._position = Lock()
+        self._opened: tuple[int, int] | None = self._state()
 
     @classmethod
     def temporary(cls, folder: str | os.PathLike[str] | None = None) -> RandomAccessFile:
@@ -36,6 +37,7 @@ class RandomAccessFile:
         new = cls.__new__(cls)
         new._position = Lock()
         new._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
+        new._opened = None  # nobody else can write it
         return new
 
     def __enter__(self) -> RandomAccessFile:
@@ -50,6 +52,10 @@ class RandomAccessFile:
     def size(self) -> int:
         """In bytes, as it is now."""
         return os.fstat(self._file.fileno()).st_size
+
+    def has_changed(self) -> bool:
+        """Whether somebody has written it since it was opened, as far as its time and size tell."""
+        return self._opened not in (None, self._state())
 
     def read_into(self, start: int, out: np.ndarray) -> int:
         """Fill `out`, (n,) uint8, with what begins at byte `start`.
@@ -85,6 +91,10 @@ class RandomAccessFile:
                     raise
         self._file.truncate(size)
         return None
+
+    def _state(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
 
     # Windows has one position for all threads, and needs a lock around it.
 
