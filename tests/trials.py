@@ -36,16 +36,16 @@ class Trials:
     """Repeats a trial, each with random numbers of its own, and counts how they ended."""
 
     def __init__(self, name: str, count: int, seed: int) -> None:
-        self._name, self._count, self._seed = name, count, seed
+        self.count, self._seed = count, [seed, crc32(name.encode())]
         self.ends = Counter[str]()
 
     def __iter__(self) -> Iterator[np.random.Generator]:
-        for number in range(self._count):
-            rng = np.random.default_rng([self._seed, crc32(self._name.encode()), number])
+        for number in range(self.count):
+            rng = np.random.default_rng([*self._seed, number])
             try:
                 yield rng
             except GeneratorExit:
-                print(f"trial {number} of --trial-seed {self._seed}")
+                print(f"trial {number} of --trial-seed {self._seed[0]}")
                 raise
 
     def __str__(self) -> str:
