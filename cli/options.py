@@ -257,6 +257,13 @@ _SETTINGS: dict[str, Any] = {
         metavar="FACTOR",
         help="Weight of the penalties for a model above the data or below zero.",
     ),
+    "stiffness": _number(
+        DESCENT,
+        "--stiffness",
+        metavar="FACTOR",
+        help="Weight of the bending energy in the loss: 0.1 keeps the model out of nebulae, but "
+        "out of steep gradients, too.",
+    ),
     "starts": _whole(
         DESCENT,
         "-B",

@@ -24,6 +24,7 @@ _OF_THE_DESCENT = (
     "optimizer",
     "epochs",
     "alpha",
+    "stiffness",
     "starts",
     "learning_rate",
     "seed",
@@ -73,6 +74,8 @@ class Settings:
         Most iterations of the descent.
     alpha : float
         Weight of the overshoot and negative-background penalties.
+    stiffness : float
+        Weight of the spline's bending energy in the loss, see `fastbg.bending`; 0 is the ancestor.
     starts : int
         Independent starts, of which the best is kept. Grids after the first are jittered.
     learning_rate : float
@@ -114,6 +117,7 @@ class Settings:
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
     alpha: float = 5.0
+    stiffness: float = 0.0
     starts: int = 1
     learning_rate: float = 1e-3
     seed: int = 0
@@ -145,6 +149,8 @@ class Settings:
         _whole("number of epochs", self.epochs, 1)
         if not _number("alpha", self.alpha) >= 0:
             raise SettingsError(f"alpha must be at least 0, not {self.alpha:g}")
+        if not _number("stiffness", self.stiffness) >= 0:
+            raise SettingsError(f"the stiffness must be at least 0, not {self.stiffness:g}")
         _whole("number of starts", self.starts, 1, MOST_STARTS)
         if not _number("learning rate", self.learning_rate) > 0:
             raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backends.base import Backend
+from .backends.base import Backend, Objective
 from .bands import FEW_PIXELS, row_bands
+from .bending import stiffened
 from .config import Settings
 from .control_points import grid_points, initial_values, jittered, random_points
 from .descent import Descent, descend_from_all
@@ -117,19 +118,21 @@ def _descents(
     backend: Backend,
     watch: Callable[[int, float], None],
 ) -> list[Descent]:
-    threads, iterations = settings.worker_threads, settings.epochs
+    iterations = settings.epochs
+
+    def opened(problem: Problem) -> Objective:
+        objective = backend.open_problem(problem, settings.worker_threads)
+        return stiffened(objective, problem, settings.stiffness)
+
     if settings.optimizer == "adam":
         return descend_from_all(
-            backend.open_problem(problem, threads),
+            opened(problem),
             [start.flatten() for start in starts],
             iterations=iterations,
             learning_rate=settings.learning_rate,
             watch=watch,
         )
-    levels = [
-        (level, backend.open_problem(level, threads).loss_and_gradient)
-        for level in coarse_to_fine(problem)
-    ]
+    levels = [(level, opened(level).loss_and_gradient) for level in coarse_to_fine(problem)]
     return [
         descend(
             levels,

@@ -95,6 +95,7 @@ def out(tmp_path: Path) -> Path:
         ("--alpha 0.5", "alpha", 0.5),
         ("-B 2", "starts", 2),
         ("--starts 2", "starts", 2),
+        ("--stiffness 0.1", "stiffness", 0.1),
         ("--optimizer adam", "optimizer", "adam"),
         ("-lr 1e-2", "learning_rate", 0.01),
         ("--learning-rate 0.01", "learning_rate", 0.01),

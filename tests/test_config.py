@@ -33,6 +33,8 @@ IMPOSSIBLE = [
     ({"alpha": -1}, "alpha must be at least 0"),
     ({"alpha": math.nan}, "alpha"),
     ({"alpha": math.inf}, "alpha"),
+    ({"stiffness": -1}, "stiffness must be at least 0"),
+    ({"stiffness": math.nan}, "stiffness"),
     ({"starts": 0}, "number of starts"),
     ({"starts": 1.5}, "number of starts"),
     ({"learning_rate": 0}, "learning rate must be positive"),
@@ -91,6 +93,7 @@ def test_most_defaults_are_the_ancestors():
         "initializer": "random",
         "epochs": 1000,
         "alpha": 5.0,
+        "stiffness": 0.0,
         "starts": 1,
         "learning_rate": 1e-3,
     }

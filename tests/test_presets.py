@@ -91,6 +91,7 @@ SETTINGS = st.builds(
     optimizer=st.sampled_from(["lbfgs", "adam"]),
     epochs=st.integers(1, 10**9),
     alpha=_floats(0, 1e300) | st.sampled_from([np.float32(0.1), np.float64(0.1), np.int64(3)]),
+    stiffness=_floats(0, 1e300),
     starts=st.integers(1, 99),
     learning_rate=_floats(0, 1e300, exclude_min=True),
     seed=st.integers(0, 2**128 - 1),
