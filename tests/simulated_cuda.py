@@ -364,7 +364,13 @@ def test_watch_may_end_the_descent(starts):
 # The backend, and what happens where it fails.
 
 TINY = Settings(
-    control_points=2, downscaling_factor=2, epochs=3, threads=1, protect="off", threshold_min=0
+    optimizer="adam",
+    control_points=2,
+    downscaling_factor=2,
+    epochs=3,
+    threads=1,
+    protect="off",
+    threshold_min=0,
 )
 
 
