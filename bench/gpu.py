@@ -262,6 +262,10 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
         )
 
 
+DEVICE = ("--optimizer", "adam")
+"""The descent that stays on the device."""
+
+
 def time_jobs(size: tuple[int, int]) -> None:
     """Whole jobs in processes of their own; the first with CUDA may have to compile."""
     print(
@@ -274,7 +278,7 @@ def time_jobs(size: tuple[int, int]) -> None:
         for n in (36, 64, 256):
             for backend in ("cuda", "c"):
                 runs = [
-                    report_of(*command, "-N", str(n), "--backend", backend)["seconds"]
+                    report_of(*command, "-N", str(n), "--backend", backend, *DEVICE)["seconds"]
                     for _ in range(4)
                 ]
                 best = min(runs[1:], key=lambda run: run["total"])
