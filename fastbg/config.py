@@ -16,7 +16,7 @@ MOST_THREADS = 256
 MOST_CONTROL_POINTS = 10_000
 """Where a descent starts is solved for: time grows with their cube, memory with their square."""
 
-MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL = 10_000, 1 << 16, 1e9
+MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 
 _OF_THE_DESCENT = (
     "order",
@@ -147,10 +147,12 @@ class Settings:
         _one_of("initializer", self.initializer, ("random", "grid"))
         _one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
         _whole("number of epochs", self.epochs, 1)
-        if not _number("alpha", self.alpha) >= 0:
-            raise SettingsError(f"alpha must be at least 0, not {self.alpha:g}")
-        if not _number("stiffness", self.stiffness) >= 0:
-            raise SettingsError(f"the stiffness must be at least 0, not {self.stiffness:g}")
+        if not 0 <= _number("alpha", self.alpha) <= LARGEST_ALPHA:
+            raise SettingsError(f"alpha must lie in 0 .. {LARGEST_ALPHA:g}, not {self.alpha:g}")
+        if not 0 <= _number("stiffness", self.stiffness) <= LARGEST_ALPHA:
+            raise SettingsError(
+                f"the stiffness must lie in 0 .. {LARGEST_ALPHA:g}, not {self.stiffness:g}"
+            )
         _whole("number of starts", self.starts, 1, MOST_STARTS)
         if not _number("learning rate", self.learning_rate) > 0:
             raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")

@@ -26,9 +26,6 @@ from .backends import c
 from .image import Image, is_valid
 from .order_statistics import quantiles
 
-LARGEST_FACTOR = 1e6
-"""Of a sample, by division: more would make noise of nothing, or leave the range of float32."""
-
 
 @dataclass(frozen=True)
 class Correction:
@@ -145,7 +142,9 @@ def _subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np
 def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
     out[:] = samples
     # Where the model is zero, or all but zero, there is nothing to divide by: those samples stay.
-    least = np.float32(abs(level) / LARGEST_FACTOR)
-    divisible = is_valid(samples) & (np.abs(background) > least)
-    factor = np.divide(np.float32(level), background, where=divisible, out=np.ones_like(background))
-    np.multiply(samples, factor, out=out, where=divisible)
+    divisible = is_valid(samples) & (background != 0)
+    factor = np.ones_like(background)
+    with np.errstate(over="ignore"):
+        np.divide(np.float32(level), background, where=divisible, out=factor)
+        np.multiply(samples, factor, out=out, where=divisible)
+    np.copyto(out, samples, where=~np.isfinite(out))

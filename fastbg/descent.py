@@ -22,6 +22,9 @@ PLATEAU_FACTOR, LOWEST_RATE = 0.5, 1e-4
 
 STOP_PATIENCE, STOP_GAIN = 100, 5e-5
 
+DIVERGED = 1.0
+"""By how much more than the lowest the last loss, a mean of logarithms, tells of a divergence."""
+
 
 @dataclass(frozen=True)
 class Descent:
@@ -37,7 +40,7 @@ class Descent:
         The loss before each update.
     reason : str
         Why it ended: "iterations" (all done), "converged" (the loss no longer fell) or
-        "diverged" (the loss was no longer a number).
+        "diverged" (the loss was no longer a number, or ended far above the lowest).
     """
 
     parameters: np.ndarray
@@ -111,6 +114,8 @@ def descend(
             plateau.waited = 0
             learning_rate = min(learning_rate, max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE))
 
+    if losses[-1] > lowest + DIVERGED:
+        reason = "diverged"
     return Descent(best, float(lowest), np.array(losses), reason)
 
 

@@ -12,6 +12,9 @@ from typing import Any
 HISTORY_WIDTH = 70
 """Characters of a FITS HISTORY card."""
 
+_LONGEST = 1 << 15
+"""Characters of the settings of a job; the time to read them grows with the square of a key."""
+
 _MARK = "fastbg settings: "
 
 
@@ -64,4 +67,7 @@ def from_history(lines: Iterable[str]) -> dict[str, Any]:
     # Between the settings of two jobs stands what the second did.
     jobs = [list(job) for marked, job in groupby(lines, lambda s: s.startswith(_MARK)) if marked]
     words = [word for line in jobs[-1:] for part in line for word in part[len(_MARK) :].split(" ")]
-    return tomllib.loads("\n".join(words))
+    text = "\n".join(words)
+    if len(text) > _LONGEST:
+        raise ValueError(f"more than {_LONGEST} characters")
+    return tomllib.loads(text)

@@ -23,6 +23,8 @@ def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np
     -------
     ndarray, (h, w, K), float32
     """
+    # Stretched values lie in [0, 1], and thresholds may lie beyond float32.
+    low, high = max(low, -1.0), min(high, 2.0)
     return ((stretched >= low) & (stretched <= high)).astype(np.float32)
 
 

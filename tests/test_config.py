@@ -30,7 +30,7 @@ IMPOSSIBLE = [
     ({"optimizer": "newton"}, "optimizer must be lbfgs or adam, not newton"),
     ({"epochs": 0}, "number of epochs"),
     ({"epochs": 10.5}, "number of epochs"),
-    ({"alpha": -1}, "alpha must be at least 0"),
+    ({"alpha": -1}, "alpha must lie in 0"),
     ({"alpha": math.nan}, "alpha"),
     ({"alpha": math.inf}, "alpha"),
     ({"stiffness": -1}, "stiffness must be at least 0"),

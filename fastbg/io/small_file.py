@@ -33,5 +33,5 @@ def read_small(path: Path, largest: int, cure: str) -> bytes:
             f"cannot be read ({error.strerror}): check its permissions and the disk"
         ) from error
     if len(content) > largest:
-        raise InputError(f"is larger than {largest >> 20} MB: {cure}")
+        raise InputError(f"is larger than {largest >> 10} KB: {cure}")
     return content

@@ -25,8 +25,8 @@ from ..config import Settings
 from ..errors import InputError, SettingsError
 from ..replay import from_history, to_toml, toml_value
 
-LARGEST_FILE = 1 << 22
-"""Bytes of a preset or of a report, which have some thousand."""
+LARGEST_PRESET, LARGEST_REPORT = 1 << 15, 1 << 22
+"""Bytes. Some have thousands; and the time of the library for TOML grows with the square of a key."""
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
@@ -168,11 +168,11 @@ def _in(folder: Path) -> Iterator[Path]:
     return (path for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem))
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, largest: int) -> str:
     from ..io.small_file import read_small
 
     try:
-        return read_small(path, LARGEST_FILE, "give a preset").decode("utf-8")
+        return read_small(path, largest, "give a preset").decode("utf-8")
     except InputError as error:
         raise SettingsError(str(error)) from error
 
@@ -181,7 +181,7 @@ def _toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(_text(path))
+        return tomllib.loads(_text(path, LARGEST_PRESET))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"not TOML ({error}): write lines like control-points = 16") from error
 
@@ -190,7 +190,7 @@ def _report(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        return dict(json.loads(_text(path))["settings"])
+        return dict(json.loads(_text(path, LARGEST_REPORT))["settings"])
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise SettingsError("not the report of a job: give what --json of one printed") from error
 
