@@ -33,7 +33,7 @@ IMPOSSIBLE = [
     ({"alpha": -1}, "alpha must lie in 0"),
     ({"alpha": math.nan}, "alpha"),
     ({"alpha": math.inf}, "alpha"),
-    ({"stiffness": -1}, "stiffness must be at least 0"),
+    ({"stiffness": -1}, "stiffness must lie in 0"),
     ({"stiffness": math.nan}, "stiffness"),
     ({"starts": 0}, "number of starts"),
     ({"starts": 1.5}, "number of starts"),

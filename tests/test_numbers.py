@@ -63,7 +63,7 @@ USABLE = {
     "a chessboard": lambda: 0.25 + np.float32(np.indices((32, 40)).sum(axis=0) % 3) / 4,
     "no noise": lambda: np.linspace(0.1, 0.9, 1280, dtype=np.float32).reshape(32, 40),
     "13 decades": lambda: np.exp(np.linspace(-20, 10, 1280, dtype=np.float32)).reshape(32, 40),
-    "three neighbours in float32": lambda: np.float32(0.5) + np.float32(6e-8) * (sky() > 0.12),
+    "two neighbours in float32": lambda: np.float32(0.5) + np.float32(6e-8) * (sky() > 0.12),
 }
 
 
@@ -85,18 +85,15 @@ def jobs():
                 yield pytest.param(name, fit, mode, marks=() if often else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("name", "fit", "mode"), jobs())
+@pytest.mark.parametrize(("name", "fit", "mode"), list(jobs()))
 def test_results_are_finite_or_refused(name, fit, mode):
     image = USABLE[name]()
     options = {"downscaling_factor": 2, "mode": mode, "threads": 1, **FITS[fit]}
-    try:
-        result = fastbg.remove_background(image, **options)
-    except InputError as error:
-        # Chessboards and neighbours have no three values that a stretch needs.
-        assert name in ("a chessboard", "three neighbours in float32")
-        assert "cannot be stretched" in str(error)
+    if name == "two neighbours in float32":  # a stretch needs three values
+        with pytest.raises(InputError, match="cannot be stretched"):
+            fastbg.remove_background(image, **options)
     else:
-        assert_finite(result, image)
+        assert_finite(fastbg.remove_background(image, **options), image)
 
 
 UNUSABLE = {
@@ -275,8 +272,7 @@ def test_any_array_is_worked_on_or_refused(data):
     )
     try:
         result = fastbg.remove_background(image, **options)
-    except FastbgError as error:
-        assert str(error).isprintable()
-    else:
-        assert result.corrected.shape == result.background.shape == image.shape
-        assert_finite(result, image.astype(np.float32))
+    except FastbgError:
+        return
+    assert result.corrected.shape == result.background.shape == image.shape
+    assert_finite(result, image.astype(np.float32))

@@ -26,7 +26,7 @@ from ..errors import InputError, SettingsError
 from ..replay import from_history, to_toml, toml_value
 
 LARGEST_PRESET, LARGEST_REPORT = 1 << 15, 1 << 22
-"""Bytes. Some have thousands; and the time of the library for TOML grows with the square of a key."""
+"""Bytes. Some have thousands; the time to read TOML grows with the square of a key's length."""
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
