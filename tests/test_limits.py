@@ -262,7 +262,7 @@ def test_zeros_behind_a_packed_fits_file_are_not_unpacked(tmp_path):
     whole = cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 4", "NAXIS2  = 4")
     whole += bytes(range(1, 17)).ljust(2880, b"\0")
     path = tmp_path / "a.fits.gz"
-    path.write_bytes(gzip.compress(whole + bytes(1 << 27), 1))
+    path.write_bytes(gzip.compress(whole + bytes(1 << 26), 1))
     with fits.open_image(path) as file:
         assert file.to_array().ravel().tolist() == list(range(1, 17))
         assert file._file.size() < 1 << 22
@@ -314,7 +314,7 @@ def test_models_nest_and_grow_within_bounds(tmp_path, name, content, error):
 @pytest.mark.parametrize(
     ("name", "content", "error"),
     [
-        ("a.toml", "a = " + "[" * 99_999, "not TOML"),
+        ("a.toml", "a = " + "[" * 9999, "not TOML"),
         ("a.toml", "seed" + ".a" * 3000 + " = 1", "seed must be"),
         ("a.toml", "seed = " + "9" * 5000, "not TOML"),
         ("a.toml", "#" * (1 << 23), "larger than 32 KB"),
