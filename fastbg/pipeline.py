@@ -79,9 +79,11 @@ def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stag
     threads = settings.worker_threads
     h, w = (-(-size // factor) for size in image.shape)
     if h * w < (settings.control_points or LEAST_CELLS):
+        points = settings.control_points
+        what, fewer = (f"{points} control points", "fewer points or ") if points else ("a fit", "")
         raise InputError(
-            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for a "
-            "fit: use a smaller one"
+            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
+            f"{what}: use {fewer}a smaller factor"
         )
     with stages.stage("prepare"):
         found = quantiles(image, [0, 0.5, settings.quantile, 1], threads)

@@ -130,7 +130,7 @@ def test_missing_mask(folder: Path) -> None:
         ("-o a.xisf.gz", "end it in .xisf, .fits"),
         ("-c -o a.fits", "end it in .fits.fz"),
         ("--preview-output a.jpg", "end it in .png"),
-        ("-dx 1000", "parts of the image can be used"),
+        ("-dx 1000", "leaves 1 x 1 pixels"),
         ("-dx 0", "downscaling factor"),
         ("-dx 2.5", "2.5 is not a whole number"),
         ("-df mode", "median or mean, not mode"),

@@ -442,7 +442,7 @@ def test_a_preview_is_written_beside(image_file, tmp_path):
 
 def test_errors_of_files_name_the_file(tmp_path):
     path = tmp_path / "flat.xisf"
-    XISF.write(str(path), np.full((20, 20, 1), 0.5, np.float32))
+    XISF.write(str(path), np.full((40, 40, 1), 0.5, np.float32))
     with pytest.raises(InputError, match=r"flat\.xisf: channel 1 of 1 is constant") as e:
         fastbg.process_file(path, output_dir=tmp_path / "out")
     assert "\n" not in str(e.value)
