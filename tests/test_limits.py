@@ -214,6 +214,7 @@ PIXEL = 'geometry="2:1:1" sampleFormat="UInt8" location="inline:hex"'
     ("header", "cause"),
     [
         (LAUGHS + image(PIXEL, "0102", "&b;"), "document type"),
+        (b"<!-- <xisf> -->" + LAUGHS + image(PIXEL, "0102", "&b;"), "document type"),
         (OUTSIDE + image(PIXEL, "0102", "&a;"), "document type"),
         (image(PIXEL, "0102", "<a>" * 200 + "</a>" * 200), "more than 100 levels"),
         (image(PIXEL, "0102", "<a>" * 99_999 + "</a>" * 99_999), "more than 100 levels"),
