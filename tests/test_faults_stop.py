@@ -112,6 +112,7 @@ def workers_of(pid: int) -> list[int]:
     return [int(each) for text in lists for each in text.read_text().split()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watch", [False, True], ids=["batch", "watch"])
 @pytest.mark.parametrize("number", STOPS)
 def test_a_batch(
@@ -155,6 +156,7 @@ def test_a_batch(
             assert not [*(batch.out / FOLDER / "begun").iterdir()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
 def test_a_worker_of_a_batch(
     work_of: Callable[[str], Work], trials: Trials, tmp_path: Path

@@ -53,7 +53,7 @@ def test_jobs_from_eight_threads(
     works = [work_of(kind) for kind in ("descent", "fits", "tiff", "xisf", "compressed", "tiles")]
     image = samples(works[0].source)
     alone = [remove_background(image, seed=seed, **QUICK).corrected for seed in range(THREADS)]
-    count = max(40, trials.count)
+    count = max(16, trials.count)
 
     def job(number: int) -> None:
         if number % 2:
@@ -72,7 +72,7 @@ def test_jobs_from_eight_threads(
 
     sizes = []
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(job, range(24)))  # libraries are loaded, arenas of the allocator are made
+        list(pool.map(job, range(12)))  # libraries are loaded, arenas of the allocator are made
         before = open_files(), tasks()
         for begin in range(0, count, 20):
             list(pool.map(job, range(begin, begin + 20)))
@@ -85,6 +85,7 @@ def test_jobs_from_eight_threads(
     assert not strays(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watch", [False, True], ids=["batch", "watch"])
 def test_a_batch(
     work_of: Callable[[str], Work],

@@ -61,7 +61,7 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     Missing folders are created. When the body raises anything, KeyboardInterrupt included, the
     temporary files and the created folders are removed, and the targets are as they were. The
     temporary names end in ``.part``: a writer cannot tell the format from them. Where a process is
-    killed they stay, unlocked, until the same targets are checked or staged again.
+    killed they stay, unlocked, until the same targets are checked again.
 
     Of two processes with the same targets, all are those of one, where the system has locks.
 

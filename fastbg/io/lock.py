@@ -42,10 +42,11 @@ def alone(path: Path, patience: float = 0) -> Iterator[bool]:
 @contextmanager
 def folder(path: Path, patience: float = 0) -> Iterator[bool]:
     """The same of a folder itself."""
-    if not fcntl:  # Windows opens no folders
-        yield True
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders, and some are to be written and not read
+        yield not fcntl
         return
-    descriptor = os.open(path, os.O_RDONLY)
     try:
         yield _taken(descriptor, patience)
     finally:
@@ -60,7 +61,7 @@ def created(path: Path) -> Iterator[None]:
         try:
             _taken(descriptor, POLL_SECONDS)
             # Else `remove_unless_held` came between the two.
-            if os.fstat(descriptor).st_nlink:
+            if path.exists():
                 yield
                 return
         finally:
