@@ -10,6 +10,7 @@ COMMANDS = {
     "skies": "the default settings on simulated skies with a known background",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
+    "descents": "ways to descend: loss, iterations, time, and the sky",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",

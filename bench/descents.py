@@ -1,0 +1,132 @@
+"""Ways to descend, on simulated skies and real images: loss, iterations, time, and the sky.
+
+``python bench descents [FILE ...]``: every scene, and every file, is fitted with ``-N 36 -i grid``
+once for each way; the first is the ancestor's Adam, to which the others are compared::
+
+    python bench descents --way optimizer=adam --way optimizer=lbfgs --way stiffness=0.1
+
+For each way: the loss; after how many iterations on all pixels it is as low as that of the first
+("-": never), and of how many; how many times as fast as the first the whole fit is; and, on
+simulated skies, the error as `skies.error` has it, at the pixels of the fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCENE_BLOCKS = 8
+"""Pixels that become one of a simulated sky, along each side."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a row for each image."""
+    from fastbg import Settings
+
+    parser = argparse.ArgumentParser(
+        prog="python bench descents",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--way", action="append", metavar="NAME=VALUE,...", help="settings")
+    parser.add_argument("--size", nargs=2, type=int, default=(2000, 3000), metavar=("H", "W"))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[1], metavar="SEED")
+    parser.add_argument("-dx", type=int, default=4, help="of the files (%(default)s)")
+    parser.add_argument("--smoke", action="store_true", help="tiny, two scenes")
+    options = parser.parse_args(arguments)
+    names = options.way or ["optimizer=adam", "optimizer=lbfgs"]
+    common = Settings(control_points=36, initializer="grid")
+    if options.smoke:
+        options.size, common = (120, 180), replace(common, epochs=20, control_points=4)
+    ways = [replace(common, **_settings(name)) for name in names]
+
+    print(f"{'image':24}" + "".join(f"{name:>38}" for name in names))
+    print(f"{'':24}" + f"{'loss':>10}{'as low after':>14}{'times':>7}{'error':>7}" * len(ways))
+    errors = []
+    for name, image, scene in _images(options):
+        found = _fits(image, scene, ways, options.dx)
+        errors.append([error for *_, error in found])
+        cells = (
+            f"{loss:10.4f}{after:>14}{times:7.1f}{error:7.3f}"
+            for loss, after, times, error in found
+        )
+        print(f"{name:24}" + "".join(cells), flush=True)
+    ratios = np.array([each for each in errors if np.isfinite(each).all()])
+    if len(ratios):
+        relative = np.exp(np.log(ratios / ratios[:, :1]).mean(axis=0))
+        print(f"{'error, geometric mean of ratios to the first':24}  ", *relative.round(3))
+    return 0
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """``name=value,name=value`` as settings of the types that they have."""
+    from fastbg import Settings
+
+    pairs = (part.split("=") for part in text.split(","))
+    return {name: type(getattr(Settings(), name))(value) for name, value in pairs}
+
+
+def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]]:
+    from fastbg.image import Image
+    from fastbg.io import formats
+    from skies import SCENES, simulate
+
+    for seed in options.seeds:
+        for name in [*SCENES][: 2 if options.smoke else None]:
+            scene = simulate(name, tuple(options.size), seed)
+            yield f"{name} {seed}", scene.image, scene
+    for path in options.files:
+        with formats.open_image(path) as file:
+            file.load()
+            yield path.name, np.moveaxis(Image.of(file, file.bounds).planes(), 0, 2), None
+
+
+def _fits(
+    image: np.ndarray, scene: Any, ways: Sequence[Any], factor: int
+) -> list[tuple[float, str, float, float]]:
+    from fastbg.backends.base import choose
+    from fastbg.fit import fit_spline
+    from fastbg.image import Image
+    from fastbg.pipeline import prepare
+    from fastbg.progress import Stages
+
+    found: list[tuple[float, str, float, float]] = []
+    for way in ways:
+        settings = replace(way, downscaling_factor=SCENE_BLOCKS if scene else factor)
+        prepared = prepare(Image.from_samples(image), None, settings, Stages(None))
+        backend = choose(settings.backend)[1]
+        started = time.perf_counter()
+        fit = fit_spline(prepared.problem, settings, backend)
+        seconds = time.perf_counter() - started
+        losses = fit.descent.losses
+        if not found:
+            goal, slowest = fit.descent.loss, seconds
+        reached = losses <= goal
+        after = f"{reached.argmax() + 1 if reached.any() else '-'} of {len(losses)}"
+        error = np.nan
+        if scene:
+            values = np.empty(np.moveaxis(prepared.problem.data, 2, 0).shape, np.float32)
+            backend.evaluate(fit.spline, prepared.problem.y, prepared.problem.x, values, 1)
+            error = _error(np.moveaxis(prepared.stretch.invert(values)[0], 0, 2), scene)
+        found.append((fit.descent.loss, after, slowest / seconds, error))
+    return found
+
+
+def _error(model: np.ndarray, scene: Any) -> float:
+    """`skies.error` at the middle of whole blocks."""
+    from skies import Scene, error
+
+    rows, columns = (size // SCENE_BLOCKS for size in scene.valid.shape)
+    middle = slice(SCENE_BLOCKS // 2, None, SCENE_BLOCKS)
+    some = (
+        plane[middle, middle][:rows, :columns]
+        for plane in (scene.image, scene.background, scene.valid)
+    )
+    return error(model[:rows, :columns], Scene(*some))
