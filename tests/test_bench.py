@@ -15,7 +15,8 @@ BENCH = Path(gate.__file__).parent
 
 
 @pytest.mark.parametrize(
-    "command", ["job", "skies", "peers", "inject", "reference", "compare", "gpu", "gate"]
+    "command",
+    ["job", "skies", "peers", "inject", "descents", "reference", "compare", "gpu", "gate"],
 )
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
