@@ -45,8 +45,8 @@ MOVING = 10, 2e-3
 """A fit has settled where so many steps gain less than that. What control points that may move
 still gain after many steps is noise and objects: the loss falls, and the sky becomes worse."""
 
-Pairs = deque[tuple[np.ndarray, np.ndarray]]
-"""Steps, and how much the gradient changed on each."""
+Pairs = deque[tuple[np.ndarray, np.ndarray, float]]
+"""Steps, how much the gradient changed on each, and the product of the two."""
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -121,8 +121,6 @@ def _metric(
     The square of a step is the mean square change of the model, to first order; where control
     points are moving, plus `STILL` times the square of their shift, else they stay.
     """
-    from scipy.linalg import cho_factor, cho_solve
-
     rows, columns = np.nonzero(problem.kept)
     some = np.linspace(0, len(rows) - 1, min(METRIC_PIXELS, len(rows))).astype(int)
     rows, columns = rows[some], columns[some]
@@ -132,13 +130,11 @@ def _metric(
     difference = points[:, np.newaxis] - spline.centres
     q = (difference**2).sum(axis=2)
     basis = weight * np.hstack([phi(q, spline.order), affine(points)])
-    gram = basis.T @ basis
-    gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)  # what no pixel determines
-    linear = cho_factor(gram)
+    linear = _inverse_root(basis.T @ basis)
     n, channels = spline.weights.shape
 
     def standing(gradient: np.ndarray) -> np.ndarray:
-        own = cho_solve(linear, gradient[2 * n :].reshape(-1, channels))
+        own = linear.T @ (linear @ gradient[2 * n :].reshape(-1, channels))
         return np.concatenate([np.zeros(2 * n), own.ravel()])
 
     if not moving:
@@ -150,17 +146,24 @@ def _metric(
     along = -2 * weight * phi_prime(q, spline.order)
     shifts = (along[..., np.newaxis] * difference).reshape(len(points), 2 * n)
     weights = np.repeat(spline.weights, 2, axis=0)
-    mixed = shifts.T @ basis
-    left = shifts.T @ shifts - mixed @ cho_solve(linear, mixed.T)
-    shift = cho_factor(left * (weights @ weights.T) + STILL * np.eye(2 * n))
+    mixed = linear @ (basis.T @ shifts)
+    left = (shifts.T @ shifts - mixed.T @ mixed) * (weights @ weights.T)
+    shift = _inverse_root(left + STILL * np.eye(2 * n))
 
     def all_moving(gradient: np.ndarray) -> np.ndarray:
-        own = cho_solve(linear, gradient[2 * n :].reshape(-1, channels))
-        shifted = cho_solve(shift, gradient[: 2 * n] - (weights * (mixed @ own)).sum(axis=1))
-        own -= cho_solve(linear, mixed.T @ (weights * shifted[:, np.newaxis]))
+        own = linear @ gradient[2 * n :].reshape(-1, channels)
+        shifted = gradient[: 2 * n] - (weights * (mixed.T @ own)).sum(axis=1)
+        shifted = shift.T @ (shift @ shifted)
+        own = linear.T @ (own - mixed @ (weights * shifted[:, np.newaxis]))
         return np.concatenate([shifted, own.ravel()])
 
     return all_moving
+
+
+def _inverse_root(matrix: np.ndarray) -> np.ndarray:
+    """R with R^T R = matrix^-1, finite also for what no pixel determines."""
+    matrix.flat[:: len(matrix) + 1] += 1e-10 * np.trace(matrix) / len(matrix)
+    return np.linalg.inv(np.linalg.cholesky(matrix))
 
 
 class _Search:
@@ -226,21 +229,21 @@ class _Search:
             return False
         parameters, loss, gradient = found
         step, change = parameters - self._at, gradient - self._gradient
-        if step @ change > 0:
-            self._pairs.append((step, change))
+        if (product := float(step @ change)) > 0:
+            self._pairs.append((step, change, product))
         self._at, self._loss, self._gradient = found
         return True
 
     def _two_loops(self, metric: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The gradient times the inverse Hessian that the pairs tell of, beside the metric."""
         direction, parts = self._gradient, []
-        for step, change in reversed(self._pairs):
-            parts.append((step @ direction) / (step @ change))
+        for step, change, product in reversed(self._pairs):
+            parts.append((step @ direction) / product)
             direction = direction - parts[-1] * change
         direction = metric(direction)
         if self._pairs:
-            step, change = self._pairs[-1]
-            direction = direction * ((step @ change) / (change @ metric(change)))
-        for (step, change), part in zip(self._pairs, reversed(parts), strict=True):
-            direction = direction + step * (part - (change @ direction) / (step @ change))
+            _, change, product = self._pairs[-1]
+            direction *= product / (change @ metric(change))
+        for (step, change, product), part in zip(self._pairs, reversed(parts), strict=True):
+            direction = direction + step * (part - (change @ direction) / product)
         return direction
