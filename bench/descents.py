@@ -1,13 +1,14 @@
 """Ways to descend, on simulated skies and real images: loss, iterations, time, and the sky.
 
-``python bench descents [FILE ...]``: every scene, and every file, is fitted with ``-N 36 -i grid``
-once for each way; the first is the ancestor's Adam, to which the others are compared::
+``OPENBLAS_NUM_THREADS=1 python bench descents [FILE ...]``: every scene, and every file, is fitted
+with ``-N 36 -i grid`` once for each way, and compared to the first::
 
     python bench descents --way optimizer=adam --way optimizer=lbfgs --way stiffness=0.1
 
 For each way: the loss; after how many iterations on all pixels it is as low as that of the first
 ("-": never), and of how many; how many times as fast as the first the whole fit is; and, on
-simulated skies, the error as `skies.error` has it, at the pixels of the fit.
+simulated skies, the error as `skies.error` has it, at the pixels of the fit. More threads for the
+small matrices, which the command line does not allow, take longer than the matrices.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         options.size, common = (120, 180), replace(common, epochs=20, control_points=4)
     ways = [replace(common, **_settings(name)) for name in names]
 
-    print(f"{'image':24}" + "".join(f"{name:>38}" for name in names))
-    print(f"{'':24}" + f"{'loss':>10}{'as low after':>14}{'times':>7}{'error':>7}" * len(ways))
+    print(f"{'image':32}" + "".join(f"{name:>38}" for name in names))
+    print(f"{'':32}" + f"{'loss':>10}{'as low after':>14}{'times':>7}{'error':>7}" * len(ways))
     errors = []
     for name, image, scene in _images(options):
         found = _fits(image, scene, ways, options.dx)
@@ -57,11 +58,11 @@ def main(arguments: Sequence[str]) -> int:
             f"{loss:10.4f}{after:>14}{times:7.1f}{error:7.3f}"
             for loss, after, times, error in found
         )
-        print(f"{name:24}" + "".join(cells), flush=True)
+        print(f"{name:32}" + "".join(cells), flush=True)
     ratios = np.array([each for each in errors if np.isfinite(each).all()])
     if len(ratios):
         relative = np.exp(np.log(ratios / ratios[:, :1]).mean(axis=0))
-        print(f"{'error, geometric mean of ratios to the first':24}  ", *relative.round(3))
+        print("error to that of the first, geometric mean", *relative.round(3))
     return 0
 
 
