@@ -13,6 +13,9 @@ from ..errors import BackendError
 from ..memory import format_bytes
 from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
 
+MOST_STARTS = 65535
+"""Side by side: the third dimension of a grid."""
+
 Arrays = dict[str, tuple[tuple[int, ...], type]]
 """Shapes and types by name."""
 
@@ -89,7 +92,7 @@ def starts_together(
     """
     resident = budget - size_of(of_pixels(cut, channels, cut.chunks))
     for room in (resident, budget // 2):
-        for together in range(starts, 0, -1):
+        for together in range(min(starts, MOST_STARTS), 0, -1):
             if size_of(of_descent(cut, n, together, iterations)) <= room:
                 return together
     return 1

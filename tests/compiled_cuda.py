@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from numba import cuda, float32, float64, int32, int64, types
+from numba.cuda.cudadrv.error import CCSupportError
 
 from fastbg.cuda_kernels import adam, objective, render
 
@@ -95,19 +95,15 @@ def ptx_of(kernel, signature, hot, architectures):
     for cc in architectures:
         try:
             found[cc] = compiled(cc)
-        except Exception as error:
-            if "architecture" not in str(error).lower() and "arch" not in str(error).lower():
-                raise
+        except CCSupportError:
+            continue
     return found
 
 
 def find_ptxas():
-    """That of the wheels, or one on the path."""
-    for package in map(Path, sys.path):
-        for place in ("nvidia/cuda_nvcc/bin/ptxas", "nvidia/cu13/bin/ptxas"):
-            if (package / place).exists():
-                return str(package / place)
-    return shutil.which("ptxas")
+    """That of the wheels for CUDA 12; those for 13 have none, and one on the path may be older."""
+    places = (Path(folder) / "nvidia/cuda_nvcc/bin/ptxas" for folder in sys.path)
+    return next((str(place) for place in places if place.exists()), None)
 
 
 def assembled(ptx, cc, ptxas):

@@ -210,7 +210,8 @@ def test_two_inputs_of_one_name_are_refused(tmp_path, out, second):
     assert not out.exists()
 
 
-def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path):
+def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastbg.backends.cuda.unavailable", lambda: "there is no GPU")
     with pytest.raises(InputError, match=r"nomask\.xisf cannot be read"):
         process_files(lights, output_dir=out, mask="nomask.xisf")
     with pytest.raises(SettingsError, match="at least 0"):

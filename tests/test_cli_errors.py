@@ -156,7 +156,8 @@ def test_missing_mask(folder: Path) -> None:
         ("--seed -1", "seed"),
         ("--threads -1", "threads"),
         ("--backend tpu", "auto, c, cuda or numpy, not tpu"),
-        ("--backend cuda", "cuda is not available"),
+        ("--backend cuda", "cuda is not available: there is no GPU"),
+        ("--gpu-memory much", "much is not a size like 350MB or 2GB"),
         ("--pedestal grey", "pedestal"),
         ("--pedestal inf", "finite"),
         ("--mode multiply", "subtract or divide, not multiply"),
@@ -177,7 +178,10 @@ def test_missing_mask(folder: Path) -> None:
         ("-p --preview-output sky.xisf/p.png", "cannot be written"),
     ],
 )
-def test_impossible_options(folder: Path, arguments: str, cause: str) -> None:
+def test_impossible_options(
+    folder: Path, arguments: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastbg.backends.cuda.unavailable", lambda: "there is no GPU")
     assert cause in refused(folder, "run", "sky.xisf", *arguments.split())
 
 

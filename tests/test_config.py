@@ -52,6 +52,7 @@ IMPOSSIBLE = [
     ({"backend": "fortran"}, "backend must be auto, c, cuda or numpy"),
     ({"threads": -1}, "number of threads"),
     ({"threads": 1.5}, "number of threads"),
+    ({"gpu_memory": -1}, "memory of the GPU"),
 ]
 
 
