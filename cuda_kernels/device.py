@@ -6,6 +6,7 @@ numba is imported here and in the kernels, so whoever imports this wants CUDA.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -60,13 +61,13 @@ def failures() -> Iterator[None]:
     except FastbgError:
         raise
     except Exception as error:
-        words = f"{type(error).__name__} {error}".split()
-        said = " ".join(words)
+        said = " ".join(f"{type(error).__name__} {error}".split())
+        code = re.search(r"CUDA_ERROR_\w+", said)
+        cure = "update its driver, or use --backend c"
         if "OUT_OF_MEMORY" in said:
             cure = "it has less memory free than was counted on: close other programs that use it"
-        else:
-            cure = "update its driver, or use --backend c"
-        raise BackendError(f"the GPU failed ({said[:160]}): {cure}") from error
+        reason = code[0] if code else said[:160]
+        raise BackendError(f"the GPU failed ({reason}): {cure}") from error
 
 
 def free_memory() -> int:

@@ -126,7 +126,7 @@ def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
         If the progress callback asks for it.
     """
     report = reporting.describe_preparation(prepared, settings)
-    name, backend = choose(settings.backend, settings.gpu_memory, report["warnings"].append)
+    name, backend = choose(settings.backend, settings.gpu_memory, report["warnings"])
     steps = settings.epochs * settings.starts if settings.control_points else 1
     with stages.stage("fit", steps) as advance:
         if settings.control_points:
@@ -163,7 +163,7 @@ def plan(
     """
     threads = settings.worker_threads
     guess = None if levels is None else np.stack([levels] * 2, axis=2)
-    backend = choose(settings.backend, settings.gpu_memory, report["warnings"].append)[1]
+    backend = choose(settings.backend, settings.gpu_memory, report["warnings"])[1]
     with stages.stage("render", image.shape[0]) as advance:
         found = quantiles(
             stretched_image(backend, model.spline, image.shape),

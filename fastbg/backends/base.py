@@ -88,7 +88,7 @@ def load(name: str) -> Backend:
 
 
 def choose(
-    name: str, gpu_memory: int = 0, lost: Callable[[str], None] = lambda line: None
+    name: str, gpu_memory: int = 0, warnings: list[str] | None = None
 ) -> tuple[str, Backend]:
     """The backend asked for, or with ``auto`` the first that this computer can use.
 
@@ -97,8 +97,8 @@ def choose(
     name : str
     gpu_memory : int
         Bytes of the memory of a GPU that may be taken; 0 = a quarter of what is free.
-    lost : callable, optional
-        With ``auto``, told in one line if a GPU fails; the next backend then goes on.
+    warnings : list of str, optional
+        With ``auto``, gets a line if a GPU fails; the next backend then goes on.
 
     Raises
     ------
@@ -116,6 +116,7 @@ def choose(
                     from .fallback import WithFallback
 
                     after = NAMES[place + 1]
-                    backend = WithFallback((candidate, backend), (after, load(after)), lost)
+                    heard = [] if warnings is None else warnings
+                    backend = WithFallback((candidate, backend), (after, load(after)), heard)
             return candidate, backend
     raise BackendError(f"the backend {name} is not available: {reason}; choose another, or auto")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendError
@@ -86,6 +87,7 @@ class Within:
     """The backend with a budget; see `fastbg.backends.base.Backend`."""
 
     memory: int
+    _rendering: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def unavailable(self) -> str | None:
         """As of the module."""
@@ -108,8 +110,12 @@ class Within:
     def evaluate(
         self, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
     ) -> None:
-        """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
-        _device().evaluate(spline, y, x, out, self._budget())
+        """Fill ``out``, (K, rows, columns) float32, with the spline on a grid.
+
+        For one thread after the other, so that the budget holds for all.
+        """
+        with self._rendering:
+            _device().evaluate(spline, y, x, out, self._budget())
 
     def _budget(self) -> int:
         return self.memory or _device().free_memory() // PART_OF_FREE

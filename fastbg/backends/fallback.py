@@ -29,15 +29,15 @@ class WithFallback:
     ----------
     first, second : (str, Backend)
         With their names.
-    lost : callable
-        Told once, in one line, when the first fails; from any thread.
+    warnings : list of str
+        Gets a line when the first fails, once.
     """
 
     def __init__(
-        self, first: tuple[str, Backend], second: tuple[str, Backend], lost: Callable[[str], None]
+        self, first: tuple[str, Backend], second: tuple[str, Backend], warnings: list[str]
     ) -> None:
         self._in_use, self._second = first, second
-        self._lost, self._lock = lost, Lock()
+        self._warnings, self._lock = warnings, Lock()
 
     @property
     def name(self) -> str:
@@ -64,17 +64,17 @@ class WithFallback:
 
     def attempt(self, work: Callable[[Backend], Value]) -> Value:
         """Do something with the first, or else with the second."""
-        name, backend = self._in_use
+        in_use = self._in_use
         try:
-            return work(backend)
+            return work(in_use[1])
         except BackendError as error:
+            if in_use is self._second:
+                raise
             with self._lock:
-                if self._in_use is self._second:
-                    if name == self.name:
-                        raise
-                else:
-                    self._in_use = self._second
-                    self._lost(f"{error}; the backend {self.name} went on")
+                self._in_use = self._second
+                line = f"{error}; the backend {self.name} went on"
+                if line not in self._warnings:
+                    self._warnings.append(line)
         return work(self._second[1])
 
 
