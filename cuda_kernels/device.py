@@ -83,7 +83,7 @@ def name() -> str:
         device = cuda.get_current_device()
         kind = getattr(device, "name", b"simulated")
         kind = kind.decode() if isinstance(kind, bytes) else kind
-        return "{}, compute capability {}.{}".format(kind, *device.compute_capability)
+        return "{}, compute capability {}.{}".format(kind.rstrip("\0 "), *device.compute_capability)
 
 
 def allocate(arrays: account.Arrays) -> Arrays:

@@ -54,7 +54,7 @@ def all_kernels(everything):
             usual, second = (order, channels) == (2, 3), name.startswith("second")
             if everything or (usual and not second):
                 yield name, kernel, signature, True, ARCHITECTURES
-            elif usual or (channels == 1 and not second and order in (2, 4)):
+            elif usual:
                 yield name, kernel, signature, True, ONE
     for name, kernel, signature in zip(
         ("totals", "adam"), adam.kernels(), (TOTALS, ADAM), strict=True

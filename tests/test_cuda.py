@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -137,8 +138,9 @@ def test_what_the_driver_lacks(driver, reason):
     assert re.search(reason, cuda.driver_lacks(driver))
 
 
-def test_a_driver_with_a_gpu_lacks_nothing():
+def test_a_driver_with_a_gpu_lacks_nothing_but_for_a_newer_cuda():
     assert cuda.driver_lacks(Driver()) is None
+    assert "and 13.0 is needed" in cuda.driver_lacks(Driver(), 13)
 
 
 def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
@@ -201,6 +203,25 @@ def test_the_kernels_pass_in_the_simulator():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"5[0-9] passed in", done.stdout)
+
+
+@needs_numba
+@pytest.mark.skipif(sys.platform != "linux", reason="the driver that is none is made for Linux")
+def test_the_host_does_its_part_with_a_driver_that_is_none(tmp_path):
+    source = Path(__file__).with_name("fake_cuda_driver.c")
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    library = tmp_path / "libcuda.so.1"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(source.with_name("driven_cuda.py"))],
+        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "driven\n", done.stderr
+    assert not done.stderr
 
 
 ARCHITECTURES = ["6.1", "7.5", "8.6", "9.0"]

@@ -9,7 +9,7 @@ import ctypes
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'fastbg[cuda]', or 'fastbg[cuda13]' for drivers of CUDA 13"
 
-OLDEST_DRIVER = 12000
-"""As cuDriverGetVersion counts: CUDA 12.0."""
+OLDEST_CUDA = 12
+"""That a driver must know; it must also know the one that numba's bindings are made for."""
 
 PART_OF_FREE = 4
 """Of the memory that is free, one part in so many is taken unless somebody says otherwise."""
@@ -42,18 +42,18 @@ def unavailable() -> str | None:
     """Why it cannot be used, as far as that is known without starting anything on the device."""
     if find_spec("numba_cuda") is None:
         return f"numba-cuda is not installed ({INSTALL})"
-    return None if simulated() else driver_lacks(_load_driver(_DRIVERS))
+    return None if simulated() else driver_lacks(_load_driver(_DRIVERS), _bindings())
 
 
-def driver_lacks(driver: Any) -> str | None:
-    """What a driver library misses, or None; without any, that."""
+def driver_lacks(driver: Any, major: int = OLDEST_CUDA) -> str | None:
+    """What a driver library misses for a major version of CUDA, or None; without any, that."""
     if driver is None:
         return "no NVIDIA driver is installed"
     version, devices = ctypes.c_int(), ctypes.c_int()
-    if driver.cuDriverGetVersion(ctypes.byref(version)) or version.value < OLDEST_DRIVER:
+    if driver.cuDriverGetVersion(ctypes.byref(version)) or version.value < 1000 * major:
         return (
             f"the NVIDIA driver is too old (it knows CUDA {version.value // 1000}."
-            f"{version.value % 1000 // 10}, and 12.0 is needed): update it"
+            f"{version.value % 1000 // 10}, and {major}.0 is needed): update it"
         )
     if code := driver.cuInit(0):
         return f"the NVIDIA driver finds no usable GPU (CUDA error {code})"
@@ -127,6 +127,14 @@ def _device() -> Any:
     except Exception as error:  # numba fails in many ways where its parts do not fit together
         said = " ".join(str(error).split())[:160]
         raise BackendError(f"numba-cuda cannot be loaded ({said}): {INSTALL}") from error
+
+
+def _bindings() -> int:
+    """The major version of CUDA that numba's bindings are made for."""
+    try:
+        return int(metadata.version("cuda-bindings").partition(".")[0])
+    except (metadata.PackageNotFoundError, ValueError):
+        return OLDEST_CUDA
 
 
 def _load_driver(names: Iterable[str]) -> Any:

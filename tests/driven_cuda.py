@@ -1,0 +1,76 @@
+"""All that the CUDA backend does on the host, with numba and `fake_cuda_driver.c`.
+
+Run by tests/test_cuda.py, with the driver where libraries are looked for and warnings as errors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from golden import make_case
+
+from fastbg.backends import cuda
+from fastbg.errors import BackendError
+
+DRIVER = ctypes.CDLL("libcuda.so.1")
+
+
+def told(name: str) -> int:
+    return ctypes.c_long.in_dll(DRIVER, f"fake_{name}").value
+
+
+def tell(name: str, value: int) -> None:
+    ctypes.c_long.in_dll(DRIVER, f"fake_{name}").value = value
+
+
+def main() -> None:
+    assert cuda.unavailable() is None
+    assert cuda.detail() == "Fake GPU, compute capability 8.6"
+    from fastbg.cuda_kernels import account, device
+
+    problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
+    at = spline.flatten()
+    out = np.empty((1, 60, 70), np.float32)
+    backend = cuda.within(50_000_000)
+    backend.evaluate(spline, problem.y, problem.x, out, 1)
+    objective = backend.open_problem(problem, 1)
+    _, gradient = objective.loss_and_gradient(at)
+    assert gradient.shape == at.shape
+    device.cuda.current_context().deallocations.clear()
+
+    # Descents are as many launches as it takes, of at least so many blocks that numba is content,
+    # in as many bytes as announced.
+    objective = backend.open_problem(problem, 1)
+    base, launches, blocks = told("live"), told("launches"), told("blocks")
+    tell("peak", base)
+    arrays = account.of_descent(objective.cut, at.size, 2, 70)
+    objective.descend([at, at], iterations=70, learning_rate=1e-3, watch=lambda *now: None)
+    assert told("launches") - launches == 3 * 70
+    assert told("blocks") - blocks >= 128 * 3 * 70
+    pixels = account.of_pixels(objective.cut, 1, objective.cut.chunks)
+    assert told("peak") - base == account.size_of(arrays) + account.size_of(pixels)
+
+    # Streamed where they do not fit.
+    little = account.size_of(arrays) + account.size_of(pixels) // 2
+    streamed = cuda.within(little).open_problem(problem, 1)
+    streamed.descend([at, at], iterations=3, learning_rate=1e-3, watch=lambda *now: None)
+    del objective, streamed
+    device.cuda.current_context().deallocations.clear()
+    assert told("live") == 0
+
+    tell("most_allocations", told("allocations") + 2)
+    with pytest.raises(BackendError, match=r"\(CUDA_ERROR_OUT_OF_MEMORY\): it has less memory"):
+        backend.open_problem(problem, 1).loss_and_gradient(at)
+    tell("most_allocations", -1)
+    tell("most_launches", told("launches") + 5)
+    with pytest.raises(BackendError, match=r"\(CUDA_ERROR_LAUNCH_FAILED\): update its driver"):
+        backend.open_problem(problem, 1).descend(
+            [at], iterations=3, learning_rate=1e-3, watch=lambda *now: None
+        )
+    print("driven")
+
+
+if __name__ == "__main__":
+    main()
