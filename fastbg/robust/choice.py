@@ -11,7 +11,7 @@ fits it, and a steep gradient has one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,9 @@ import numpy as np
 from ..errors import InputError
 from .basis import Basis, Splines
 from .cells import Cells
+from .colour import without_objects
 
-SIDE = 10
+SIDE = 14
 """Control points along each side of the frame, at most."""
 
 CELLS_PER_POINT = 4
@@ -41,6 +42,12 @@ one, unless most of the frame is sky."""
 
 LARGE_POLYNOMIALS = 4
 """Candidates that are priced as polynomials."""
+
+FITS = 4 * len(CANDIDATES) + 2
+"""How many fits `find_sky` makes, at most."""
+
+ODDS = 3.0
+"""Times those of a sky of one light that another must have."""
 
 CLEAR = 0.75
 """The part of a frame that is sky where there is little else."""
@@ -124,6 +131,11 @@ class Surface:
         """The logarithm of the part that is not explained."""
         return float(np.log(max(1 - self.explained, 1e-3)))
 
+    @property
+    def odds(self) -> float:
+        """Of what is explained to what is not."""
+        return self.explained / max(1 - self.explained, 1e-3)
+
 
 def find_sky(
     cells: Cells,
@@ -156,48 +168,74 @@ def find_sky(
         )
     side = min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
     basis = Basis(cells.points, side)
-    degrees = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
-    candidates = [each for each in CANDIDATES if each[0] in degrees]
-    smooth = _largest_smooth_part(cells)
-    below = _lower_side(degrees[1], cells)
-    done = 0
-
-    def chain(start: np.ndarray, fresh: bool) -> Iterator[Surface]:
-        nonlocal done
-        weight = start
-        for degree, stiffness in candidates:
-            surface = _fit(
-                degrees[degree], cells, start if fresh else weight, stiffness, protection
-            )
-            weight = surface.weight
-            done += 1
-            watch(done)
-            yield surface
-
-    chains = [list(chain(*how)) for how in ((below, False), (smooth, False), (smooth, True))]
-    costs = [_cheapest(surfaces) for surfaces in chains]
-    best, (last, _) = min(zip(chains, costs, strict=True), key=lambda pair: pair[1][1])
-    return best[: last + 1]
+    frames = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
+    candidates = [each for each in CANDIDATES if each[0] in frames]
+    search = _Search(protection, watch)
+    one_colour = without_objects(cells, frames[max(frames)])
+    chains = search.chains(cells, frames, candidates)
+    if one_colour is None:
+        return _cheapest(chains)
+    clear = _cheapest(search.chains(one_colour, frames, candidates))
+    light = clear[-1]
+    # What bends more than the sky does in one colour is none, unless it is most of the frame.
+    path = _cheapest([chain[: len(clear)] for chain in chains])
+    if light.explained < CLEAR or path[-1].explained >= CLEAR:
+        return _cheapest(chains)
+    lit = light.splines.multiples(light.coordinates)
+    starts = _lower_side(lit, cells), _largest_smooth_part(cells)
+    fits = [search.fit(lit, cells, start, light.stiffness) for start in starts]
+    of_one_light = max(fits, key=lambda surface: surface.explained)
+    return path if path[-1].odds >= ODDS * of_one_light.odds else [of_one_light]
 
 
-FITS = 3 * len(CANDIDATES)
-"""How many fits `find_sky` makes, at most."""
+class _Search:
+    def __init__(self, protection: Protection, watch: Callable[[int], None]) -> None:
+        self._protection, self._watch, self._done = protection, watch, 0
+
+    def chains(
+        self, cells: Cells, frames: dict[int, Splines], candidates: list[tuple[int, float]]
+    ) -> list[list[Surface]]:
+        """From the lower side, each from the one before it; from the largest smooth part, each."""
+        chains: list[list[Surface]] = [[], []]
+        low, smooth = _lower_side(frames[1], cells), _largest_smooth_part(cells)
+        for chain, carried in zip(chains, (True, False), strict=True):
+            for degree, stiffness in candidates:
+                start = smooth if not carried else chain[-1].weight if chain else low
+                chain.append(self.fit(frames[degree], cells, start, stiffness))
+                if _settled(chain):
+                    break
+        return chains
+
+    def fit(self, splines: Splines, cells: Cells, weight: np.ndarray, stiffness: float) -> Surface:
+        surface = _fit(splines, cells, weight, stiffness, self._protection)
+        self._done += 1
+        self._watch(self._done)
+        return surface
 
 
-def _cheapest(surfaces: list[Surface]) -> tuple[int, float]:
-    """The index of the surface of a chain that explains most for its price, and its cost."""
-    prices = np.full(len(surfaces), BENDING_PRICE)
-    prices[:LARGE_POLYNOMIALS] = POLYNOMIAL_PRICE
-    prices[0] = 0
-    costs = [each.unexplained for each in surfaces] + np.cumsum(prices)
-    best = int(np.argmin(costs))
-    cost = float(costs[best])
-    for following in surfaces[best + 1 :]:
-        now = surfaces[best]
+def _settled(chain: list[Surface]) -> bool:
+    """Whether most is sky, and bending more, and still more, has not explained more."""
+    if len(chain) < 3 or chain[-3].explained < CLEAR:
+        return False
+    return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PRICE
+
+
+def _cheapest(chains: list[list[Surface]]) -> list[Surface]:
+    """The chain with the surface that explains most for its price, up to that one."""
+    costs = []
+    for chain in chains:
+        prices = np.full(len(chain), BENDING_PRICE)
+        prices[:LARGE_POLYNOMIALS] = POLYNOMIAL_PRICE
+        prices[0] = 0
+        costs.append([each.unexplained for each in chain] + np.cumsum(prices))
+    least = [cost.min() for cost in costs]
+    chain, best = chains[np.argmin(least)], int(np.argmin(costs[np.argmin(least)]))
+    for following in chain[best + 1 :]:
+        now = chain[best]
         if now.explained < CLEAR or following.unexplained + CLEAR_PRICE >= now.unexplained:
             break
         best += 1
-    return best, cost
+    return chain[: best + 1]
 
 
 def _fit(
