@@ -14,6 +14,7 @@ from fastbg.errors import InputError
 from fastbg.robust.basis import ORDER, Basis
 from fastbg.robust.cells import cells_of
 from fastbg.robust.choice import FITS, PROTECTIONS, find_sky
+from fastbg.robust.colour import without_objects
 from fastbg.spline import phi
 
 AUTO = PROTECTIONS["auto"]
@@ -125,6 +126,43 @@ def test_level_scale_and_direction_do_not_matter(scale, level, turns, mirrored):
     again = again[:, ::-1] if mirrored else again
     again = np.rot90(again, -turns) / scale - level
     np.testing.assert_allclose(again, surface, atol=2e-3)
+
+
+def lit_nebula(rng, second=0.0):
+    """A sky of one light, and of a second one, behind a nebula over most of it."""
+    y, x = np.mgrid[:160, :240] / 240
+    lights = (x + y**2)[..., np.newaxis] * [0.3, 0.2, 0.1]
+    lights = lights + second * (1 - y)[..., np.newaxis] * [0.0, 0.3, 0.0]
+    waves = np.sin(20 * x + 9 * y) + np.sin(31 * y - 7 * x) + np.sin(6 * x + 11 * y)
+    nebula = np.maximum(waves + 1, 0)[..., np.newaxis] * [0.03, 0.04, 0.06]
+    return 1 + lights, 1 + lights + nebula + rng.normal(0, 0.003, (160, 240, 3))
+
+
+def test_a_nebula_cancels_in_a_sum_of_the_channels(rng):
+    truth, data = lit_nebula(rng)
+    cells = cells_from(data)
+    splines = Basis(cells.points, 10).of_degree(3)
+    one = without_objects(cells, splines)
+    light = cells_from(truth).values[:, 0]
+    assert abs(np.corrcoef(one.values[:, 0], light)[0, 1]) > 0.999
+    assert abs(np.corrcoef(cells.values[:, 2], light)[0, 1]) < 0.9
+    scaled = without_objects(cells_from(data * [2.0, 0.5, 30.0] + [0, 1, 2]), splines)
+    assert abs(np.corrcoef(one.values[:, 0], scaled.values[:, 0])[0, 1]) > 1 - 1e-6
+    assert without_objects(cells_from(data[..., :1]), splines) is None
+    assert without_objects(cells_from(lit_nebula(rng, second=1.0)[1]), splines) is None
+    assert without_objects(cells_from(data - truth), splines) is None
+
+
+def test_a_sky_of_one_light_is_found_behind_a_nebula(rng):
+    truth, data = lit_nebula(rng)
+    surface, found, _ = sky_of(data)
+    off = surface - cells_from(truth).values.reshape(surface.shape)
+    assert (off.std(axis=(0, 1)) < 0.1 * truth.std(axis=(0, 1))).all()
+    # All channels are multiples of one shape.
+    assert (
+        np.linalg.matrix_rank(surface.reshape(-1, 3) - surface.reshape(-1, 3).mean(axis=0), 1e-6)
+        == 1
+    )
 
 
 def test_objects_are_no_sky(rng):

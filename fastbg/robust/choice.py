@@ -43,7 +43,7 @@ one, unless most of the frame is sky."""
 LARGE_POLYNOMIALS = 4
 """Candidates that are priced as polynomials."""
 
-FITS = 4 * len(CANDIDATES) + 2
+FITS = 3 * len(CANDIDATES) + 2
 """How many fits `find_sky` makes, at most."""
 
 ODDS = 3.0
@@ -66,6 +66,13 @@ SOFTNESS = 0.5
 
 LEAST = 1e-4
 """The weight of a cell that is off, which keeps every fit determined."""
+
+
+Frames = dict[int, Splines]
+"""By the degree of the polynomials that are free."""
+
+Candidates = list[tuple[int, float]]
+"""See `CANDIDATES`."""
 
 
 @dataclass(frozen=True)
@@ -172,10 +179,10 @@ def find_sky(
     candidates = [each for each in CANDIDATES if each[0] in frames]
     search = _Search(protection, watch)
     one_colour = without_objects(cells, frames[max(frames)])
-    chains = search.chains(cells, frames, candidates)
+    chains = [search.carried(cells, frames, candidates), search.fresh(cells, frames, candidates)]
     if one_colour is None:
         return _cheapest(chains)
-    clear = _cheapest(search.chains(one_colour, frames, candidates))
+    clear = _cheapest([search.fresh(one_colour, frames, candidates)])
     light = clear[-1]
     # What bends more than the sky does in one colour is none, unless it is most of the frame.
     path = _cheapest([chain[: len(clear)] for chain in chains])
@@ -192,19 +199,24 @@ class _Search:
     def __init__(self, protection: Protection, watch: Callable[[int], None]) -> None:
         self._protection, self._watch, self._done = protection, watch, 0
 
-    def chains(
-        self, cells: Cells, frames: dict[int, Splines], candidates: list[tuple[int, float]]
-    ) -> list[list[Surface]]:
-        """From the lower side, each from the one before it; from the largest smooth part, each."""
-        chains: list[list[Surface]] = [[], []]
-        low, smooth = _lower_side(frames[1], cells), _largest_smooth_part(cells)
-        for chain, carried in zip(chains, (True, False), strict=True):
-            for degree, stiffness in candidates:
-                start = smooth if not carried else chain[-1].weight if chain else low
-                chain.append(self.fit(frames[degree], cells, start, stiffness))
-                if _settled(chain):
-                    break
-        return chains
+    def carried(self, cells: Cells, frames: Frames, candidates: Candidates) -> list[Surface]:
+        """A chain from the lower side, each candidate from what was sky to the one before it."""
+        weight, chain = _lower_side(frames[1], cells), []
+        for degree, stiffness in candidates:
+            chain.append(self.fit(frames[degree], cells, weight, stiffness))
+            weight = chain[-1].weight
+            if _settled(chain):
+                break
+        return chain
+
+    def fresh(self, cells: Cells, frames: Frames, candidates: Candidates) -> list[Surface]:
+        """A chain in which each candidate begins with the largest smooth part of the frame."""
+        weight, chain = _largest_smooth_part(cells), []
+        for degree, stiffness in candidates:
+            chain.append(self.fit(frames[degree], cells, weight, stiffness))
+            if _settled(chain):
+                break
+        return chain
 
     def fit(self, splines: Splines, cells: Cells, weight: np.ndarray, stiffness: float) -> Surface:
         surface = _fit(splines, cells, weight, stiffness, self._protection)
