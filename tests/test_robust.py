@@ -155,7 +155,7 @@ def test_a_nebula_cancels_in_a_sum_of_the_channels(rng):
 
 def test_a_sky_of_one_light_is_found_behind_a_nebula(rng):
     truth, data = lit_nebula(rng)
-    surface, found, _ = sky_of(data)
+    surface, _, _ = sky_of(data)
     off = surface - cells_from(truth).values.reshape(surface.shape)
     assert (off.std(axis=(0, 1)) < 0.1 * truth.std(axis=(0, 1))).all()
     # All channels are multiples of one shape.
