@@ -42,7 +42,8 @@ was searched for."""
 class Judgement:
     """What can be said of a model.
 
-    Everything is measured on cells of the image, some thousand of them.
+    Everything is measured on cells of the image, some thousand of them; NaN where too few of them
+    can be used.
 
     Attributes
     ----------
@@ -87,10 +88,15 @@ def judge(model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky |
         The sky that was found, whether the model is it or the end of a descent.
     """
     if sky is not None:
-        cells, weight = _in_linear_units(sky.cells, sky.stretch), sky.surface.weight
+        cells, weight, space = sky.cells, sky.surface.weight, sky.stretch
     else:
-        cells = _in_linear_units(_cells_of(problem), stretch)
-        weight = cells.weight
+        cells = _cells_of(problem)
+        weight, space = cells.weight, stretch
+    if not cells.usable.any():
+        unknown = np.full(len(cells.noise), np.nan)
+        nowhere = np.full((*cells.shape, len(unknown)), np.nan)
+        return Judgement(unknown, unknown, unknown, np.nan, np.nan, nowhere)
+    cells = _in_linear_units(cells, space)
     background = model.evaluate(cells.points)
     residual = cells.values - background
     residual -= np.median(residual[weight > 0.5 * weight.max()], axis=0)
@@ -169,6 +175,7 @@ def _uncertainty(
         if rest.any():
             fit = splines.matrix @ splines.solve(cells.values, rest, stiffness)
             fits.append(fit - (weight @ fit) / weight.sum())
-    count = len(fits)
-    deviation = np.std(fits, axis=0) * (count - 1) ** 0.5
+    if len(fits) < 2:
+        return np.full((*cells.shape, len(cells.noise)), np.nan)
+    deviation = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
     return deviation.reshape(*cells.shape, -1)

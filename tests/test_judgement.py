@@ -134,3 +134,14 @@ def test_doubts_are_told_in_plain_words(rng: np.random.Generator) -> None:
     warnings = "\n".join(result.report["warnings"])
     assert "a gradient seems to be left" in warnings
     assert "of the frame lies below the model" in warnings
+
+
+@pytest.mark.parametrize("every", [3, 200])
+def test_where_hardly_a_pixel_is_used_nothing_is_known(
+    rng: np.random.Generator, every: int
+) -> None:
+    weight = np.zeros((*SHAPE, 1), np.float32)
+    weight[::every, ::every] = 1
+    judgement = judged(tilted(rng), plane(0.3), weight)
+    assert np.isnan(judgement.uncertainty).all()
+    assert np.isnan(judgement.before).all()

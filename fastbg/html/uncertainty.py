@@ -22,7 +22,7 @@ def figure(judgement: Judgement) -> Markup:
     """The map, its scale, and what each channel measures."""
     mean = judgement.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0
-    picture = np.kron(mean, np.ones((ENLARGED, ENLARGED)))
+    picture = np.kron(np.nan_to_num(mean / highest), np.ones((ENLARGED, ENLARGED)))
     end = words.number(highest, 2)
     columns = zip(
         words.channels(len(judgement.before)),
@@ -45,7 +45,7 @@ def figure(judgement: Judgement) -> Markup:
         "figure",
         element("h2", "Uncertainty of the model"),
         drawing(
-            colours(picture / highest, SEQUENTIAL),
+            colours(picture, SEQUENTIAL),
             f"Map of the standard deviation of the model, up to {end}",
             style=f"--aspect:{mean.shape[1] / mean.shape[0]:.4g}",
         ),
