@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from ..descent import BETA_1, BETA_2, Descent
+from ..descent import BETA_1, BETA_2, Descent, ended
 from ..errors import BackendError, FastbgError
 from ..loss import Problem
 from ..spline import Spline
@@ -91,6 +91,13 @@ def allocate(arrays: account.Arrays) -> Arrays:
     return {key: cuda.device_array(shape, np.dtype(kind)) for key, (shape, kind) in arrays.items()}
 
 
+def release() -> None:
+    """Give back what nobody refers to any more, which numba does some time later by itself."""
+    pending = getattr(cuda.current_context(), "deallocations", None)
+    if pending is not None:  # the simulator has none
+        pending.clear()
+
+
 class Objective:
     """A problem whose pixels lie on the device, or are streamed through it some chunks at a time.
 
@@ -111,7 +118,8 @@ class Objective:
         self.cut = Cut.of(self.pixels.shape[1], launch.threads)
         self._passes = objective.passes(problem.order, problem.channels, launch.threads)
         self._lock = Lock()
-        self._resident: Any = None
+        self._on_device: Any = None
+        self._work: Arrays = {}
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient; for several threads one after the other."""
@@ -125,7 +133,10 @@ class Objective:
         with self._lock, failures():
             stream = cuda.stream()
             pixels = self.pixels_beside(arrays)
-            work = allocate(arrays)
+            if not self._work or self._work["out"].shape != arrays["out"][0]:
+                self.forget_gradient()
+                self._work = allocate(arrays)
+            work = self._work
             work["parameters"].copy_to_device(single[np.newaxis], stream=stream)
             work["ended"].copy_to_device(np.full(1, RUNNING, np.int32), stream=stream)
             self.sweep(work, pixels, stream)
@@ -158,20 +169,28 @@ class Objective:
         return found
 
     def pixels_beside(self, others: account.Arrays) -> Any:
-        """An array on the device for as many chunks as fit beside others; all of them stay."""
+        """An array on the device for as many chunks as fit beside others: with all, or to fill."""
         chunks = account.chunks_beside(others, self.cut, self.channels, self.budget)
-        if chunks < self.cut.chunks:
-            self._resident = None
-        elif self._resident is None:
-            self._resident = cuda.to_device(self.pixels)
-        if self._resident is not None:
-            return self._resident
-        return allocate(account.of_pixels(self.cut, self.channels, chunks))["pixels"]
+        arrays = account.of_pixels(self.cut, self.channels, chunks)
+        if self._on_device is None or self._on_device.shape != arrays["pixels"][0]:
+            self._on_device = None
+            release()
+            self._on_device = (
+                cuda.to_device(self.pixels)
+                if chunks == self.cut.chunks
+                else allocate(arrays)["pixels"]
+            )
+        return self._on_device
+
+    def forget_gradient(self) -> None:
+        """Give the memory back that a gradient took, for a descent to take it."""
+        self._work = {}
+        release()
 
     def sweep(self, work: Arrays, pixels: Any, stream: Any) -> None:
         """Sum up over all pixels: enqueued, or for pixels that are streamed, done."""
         first, again = self._passes
-        if pixels is self._resident:
+        if pixels.shape[1] == self.cut.pixels:
             self._pass(first, work, pixels, 0, stream)
             self._pass(again, work, pixels, 0, stream)
             return
@@ -238,6 +257,7 @@ class Walk:
         arrays = account.of_descent(objective.cut, n, together, iterations)
         with failures():
             self.stream = cuda.stream()
+            objective.forget_gradient()
             self.pixels = objective.pixels_beside(arrays)
             self.work = allocate(arrays)
             self.losses = cuda.pinned_array((iterations, together), np.float64)
@@ -294,7 +314,7 @@ class Walk:
             vectors = self.work["vectors"].copy_to_host(stream=self.stream)
             self.stream.synchronize()
         return [
-            Descent(
+            ended(
                 vectors[start, BEST],
                 float(of_start[LOWEST]),
                 self.losses[: int(of_start[DONE]), start].copy(),

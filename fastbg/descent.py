@@ -114,9 +114,13 @@ def descend(
             plateau.waited = 0
             learning_rate = min(learning_rate, max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE))
 
-    if losses[-1] > lowest + DIVERGED:
-        reason = "diverged"
-    return Descent(best, float(lowest), np.array(losses), reason)
+    return ended(best, float(lowest), np.array(losses), reason)
+
+
+def ended(parameters: np.ndarray, loss: float, losses: np.ndarray, reason: str) -> Descent:
+    """A descent that is over; it diverged, too, if its last loss lies far above the lowest."""
+    far = np.any(losses[-1:] > loss + DIVERGED)
+    return Descent(parameters, loss, losses, "diverged" if far else reason)
 
 
 def descend_from_all(
