@@ -7,6 +7,9 @@ Zisserman, Visual Reconstruction, MIT Press 1987). This is done for surfaces tha
 more. The one that is chosen explains the largest part of the frame within a small tolerance, where
 each that bends more has to explain more than the one before it: a nebula has no smooth surface that
 fits it, and a steep gradient has one.
+
+Where objects hide most of a sky of one light, a sum of the channels in which they cancel tells its
+shape, and the channels are multiples of that: one number each instead of a surface.
 """
 
 from __future__ import annotations
