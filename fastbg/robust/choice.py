@@ -37,7 +37,7 @@ CANDIDATES = (
 )
 """Up to which degree polynomials are free, and how stiff the rest is; see `Basis`."""
 
-POLYNOMIAL_PRICE, BENDING_PRICE, CLEAR_PRICE = 0.01, 0.18, 0.03
+POLYNOMIAL_PRICE, BENDING_PRICE, CLEAR_PRICE = 0.01, 0.22, 0.03
 """By what part a candidate must reduce what the one before it leaves unexplained.
 
 The first few are little more than polynomials, which no nebula looks like; the others may follow
