@@ -92,8 +92,9 @@ def allocate(arrays: account.Arrays) -> Arrays:
 
 
 def release() -> None:
-    """Give back what nobody refers to any more, which numba does some time later by itself."""
-    pending = getattr(cuda.current_context(), "deallocations", None)
+    """Give back what nobody refers to any more: numba puts that off, the budget does not."""
+    manager = getattr(cuda.current_context(), "memory_manager", None)
+    pending = getattr(manager, "deallocations", None)
     if pending is not None:  # the simulator has none
         pending.clear()
 
@@ -369,6 +370,7 @@ def evaluate(
     parameters = spline.flatten().astype(np.float32)
     at_once = account.rows_at_once(channels, parameters.size, rows, columns, budget)
     with failures():
+        release()
         stream = cuda.stream()
         work = allocate(account.of_band(channels, parameters.size, at_once, columns))
         work["x"].copy_to_device(x.astype(np.float32), stream=stream)

@@ -41,26 +41,30 @@ def main() -> None:
         assert gradient.shape == at.shape
         tell("most_allocations", told("allocations"))  # the next has all that it needs
     tell("most_allocations", -1)
-    device.cuda.current_context().deallocations.clear()
+    for _ in range(20):
+        backend.evaluate(spline, problem.y, problem.x, out, 1)
+    pixels = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
+    band = account.size_of(account.of_band(1, at.size, 60, 70))
+    assert (
+        told("peak") == pixels + account.size_of(account.of_gradient(objective.cut, at.size)) + band
+    )
 
     # Descents are as many launches as it takes, of at least so many blocks that numba is content,
     # in as many bytes as announced.
-    objective = backend.open_problem(problem, 1)
-    base, launches, blocks = told("live"), told("launches"), told("blocks")
-    tell("peak", base)
-    arrays = account.of_descent(objective.cut, at.size, 2, 70)
+    launches, blocks = told("launches"), told("blocks")
+    device.release()
+    tell("peak", 0)
+    arrays = account.size_of(account.of_descent(objective.cut, at.size, 2, 70))
     objective.descend([at, at], iterations=70, learning_rate=1e-3, watch=lambda *now: None)
     assert told("launches") - launches == 3 * 70
     assert told("blocks") - blocks >= 128 * 3 * 70
-    pixels = account.of_pixels(objective.cut, 1, objective.cut.chunks)
-    assert told("peak") - base == account.size_of(arrays) + account.size_of(pixels)
+    assert told("peak") == arrays + pixels
 
     # Streamed where they do not fit.
-    little = account.size_of(arrays) + account.size_of(pixels) // 2
-    streamed = cuda.within(little).open_problem(problem, 1)
+    streamed = cuda.within(arrays + pixels // 2).open_problem(problem, 1)
     streamed.descend([at, at], iterations=3, learning_rate=1e-3, watch=lambda *now: None)
     del objective, streamed
-    device.cuda.current_context().deallocations.clear()
+    device.release()
     assert told("live") == 0
 
     tell("most_allocations", told("allocations") + 2)
