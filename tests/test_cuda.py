@@ -196,7 +196,7 @@ def test_what_both_cannot_is_an_error(rng):
 def test_the_kernels_pass_in_the_simulator():
     script = Path(__file__).with_name("simulated_cuda.py")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(script)],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(script)],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
@@ -233,40 +233,26 @@ SHARED = 48 * 1024
 """Bytes of a block that every device has."""
 
 
-@pytest.fixture(scope="module")
-def compiled():
-    """What `compiled_cuda.py` found, by kernel and compute capability."""
+@needs_numba
+def test_kernels_compile_to_float32_in_registers():
+    # One test, as those of other workers would compile everything again.
     script = Path(__file__).with_name("compiled_cuda.py")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@needs_numba
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_hot_kernels_compile_to_float32_in_registers(compiled, architecture):
-    hot = [
-        (name, each[architecture])
-        for name, each in compiled.items()
-        if architecture in each and each[architecture]["hot"]
-    ]
-    if not hot:
-        pytest.skip(f"this toolkit no longer compiles for {architecture}")
-    assert len(hot) >= 2
-    for name, found in hot:
-        assert found["f64"] == 0, name
-        assert (found["lg2"] > 0) == ("order 2" in name or "order 4" in name or "pass" in name)
-
-
-@needs_numba
-def test_kernels_fit_into_registers_and_shared_memory(compiled):
-    every = [(name, found) for name, each in compiled.items() for found in each.values()]
-    if "registers" not in every[0][1]:
-        pytest.skip("there is no ptxas")
-    for name, found in every:
-        assert found["stack"] == found["spill_stores"] == found["spill_loads"] == 0, name
-        assert 0 < found["registers"] <= REGISTERS, name
-        assert 0 < found["shared"] <= SHARED, name
+    compiled = json.loads(done.stdout)
+    # Toolkits for CUDA 13 no longer compile for 6.1, and come without ptxas.
+    for name in ("first pass, order 2, K = 3", "render, order 2, K = 3"):
+        assert set(compiled[name]) >= set(ARCHITECTURES) - {"6.1"}
+    for name, found in [
+        (name, found) for name, each in compiled.items() for found in each.values()
+    ]:
+        if found["hot"]:
+            assert found["f64"] == 0, name
+            assert found["lg2"] > 0, name
+        if "registers" in found:
+            assert found["stack"] == found["spill_stores"] == found["spill_loads"] == 0, name
+            assert 0 < found["registers"] <= REGISTERS, name
+            assert 0 < found["shared"] <= SHARED, name
 
 
 @pytest.mark.gpu
