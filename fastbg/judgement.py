@@ -10,7 +10,8 @@ import numpy as np
 from .model import BackgroundModel
 from .robust.basis import Basis, Splines
 from .robust.cells import ALONG, Cells, cells_of
-from .robust.choice import EXPLAINED, LEAST, SIDE, weighted_deviation
+from .robust.choice import EXPLAINED, LEAST, SIDE, Surface, weighted_deviation
+from .small_matrices import one_thread
 
 if TYPE_CHECKING:
     from .loss import Problem
@@ -74,6 +75,7 @@ class Judgement:
     uncertainty: np.ndarray
 
 
+@one_thread()
 def judge(model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky | None) -> Judgement:
     """Judge a model by the image that it was fitted to.
 
@@ -104,10 +106,10 @@ def judge(model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky |
         spread = DEVIATION * np.median(np.abs(residual)[cells.usable], axis=0)
         weight = weight * (np.abs(residual) <= OUTLYING * spread).all(axis=1)
     if sky is not None and model.stretch is sky.stretch:
-        splines, stiffness = sky.surface.splines, sky.surface.stiffness
+        uncertainty = _of_surface(sky.surface, cells, background)
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
-        splines, stiffness = Basis(cells.points, side).of_degree(1), UNBENT
+        uncertainty = _uncertainty(Basis(cells.points, side).of_degree(1), cells, weight, UNBENT)
     tolerance = np.hypot(3 * cells.noise, EXPLAINED * weighted_deviation(background, weight))
     return Judgement(
         _gradient(cells.values, weight, cells),
@@ -115,7 +117,7 @@ def judge(model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky |
         cells.noise,
         float(cells.weight @ (residual < -tolerance).mean(axis=1) / cells.weight.sum()),
         _follows(background, weight, cells),
-        _uncertainty(splines, cells, weight, stiffness),
+        uncertainty.reshape(*cells.shape, -1),
     )
 
 
@@ -163,10 +165,20 @@ def _follows(background: np.ndarray, weight: np.ndarray, cells: Cells) -> float:
     return float((together / deviations[seen]).sum() / len(seen))
 
 
+def _of_surface(surface: Surface, cells: Cells, background: np.ndarray) -> np.ndarray:
+    """(P, K): of a sky that was found, and of the one light that it may be a multiple of."""
+    own = _uncertainty(surface.splines, cells, surface.weight, surface.stiffness)
+    if surface.light is None:
+        return own
+    light_cells, light = surface.light
+    shape = _uncertainty(light.splines, light_cells, light.weight, light.stiffness)
+    return np.hypot(own, shape / light.values.std() * background.std(axis=0))
+
+
 def _uncertainty(
     splines: Splines, cells: Cells, weight: np.ndarray, stiffness: float
 ) -> np.ndarray:
-    """(rows, columns, K): of a spline, fitted without each block of the frame in turn."""
+    """(P, K): of a spline, fitted without each block of the frame in turn."""
     row, column = np.minimum((cells.points * BLOCKS).astype(int), BLOCKS - 1).T
     block = row * BLOCKS + column
     fits = []
@@ -176,6 +188,6 @@ def _uncertainty(
             fit = splines.matrix @ splines.solve(cells.values, rest, stiffness)
             fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
-        return np.full((*cells.shape, len(cells.noise)), np.nan)
-    deviation = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
-    return deviation.reshape(*cells.shape, -1)
+        return np.full(cells.values.shape, np.nan)
+    deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
+    return deviation

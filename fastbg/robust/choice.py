@@ -15,11 +15,12 @@ shape, and the channels are multiples of that: one number each instead of a surf
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
+from ..small_matrices import one_thread
 from .basis import Basis, Splines
 from .cells import Cells
 from .colour import without_objects
@@ -122,6 +123,8 @@ class Surface:
         The part of the usable cells that lies on the surface.
     below : float
         The part that lies below it.
+    light : (Cells, Surface), optional
+        Of what the channels are multiples, and the cells in one colour to which that was fitted.
     """
 
     splines: Splines
@@ -130,6 +133,7 @@ class Surface:
     stiffness: float
     explained: float
     below: float
+    light: tuple[Cells, Surface] | None = None
 
     @property
     def values(self) -> np.ndarray:
@@ -147,6 +151,7 @@ class Surface:
         return self.explained / max(1 - self.explained, 1e-3)
 
 
+@one_thread()
 def find_sky(
     cells: Cells,
     protection: Protection,
@@ -194,7 +199,8 @@ def find_sky(
     lit = light.splines.multiples(light.coordinates)
     starts = _lower_side(lit, cells), _largest_smooth_part(cells)
     fits = [search.fit(lit, cells, start, light.stiffness) for start in starts]
-    of_one_light = max(fits, key=lambda surface: surface.explained)
+    best = max(fits, key=lambda surface: surface.explained)
+    of_one_light = replace(best, light=(one_colour, light))
     return path if path[-1].odds >= ODDS * of_one_light.odds else [of_one_light]
 
 
