@@ -75,7 +75,7 @@ class Judgement:
     uncertainty: np.ndarray
 
 
-@one_thread()
+@one_thread
 def judge(model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky | None) -> Judgement:
     """Judge a model by the image that it was fitted to.
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
 
 
-class _OneThread:
-    """How many threads BLAS has is of the whole process: the last one who leaves restores it."""
+def one_thread(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """A function during which BLAS has one thread.
 
-    def __init__(self) -> None:
-        self._lock, self._users = Lock(), 0
-        self._limits: Any = None
+    With two of them on two cores, the search for the sky takes three times as long. The limit is of
+    the whole process; of several threads that want it, the first one sets and lifts it.
+    """
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
+    @wraps(function)
+    def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
         from threadpoolctl import threadpool_limits
 
-        with self._lock:
-            if self._users == 0:
-                self._limits = threadpool_limits(1, "blas")
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    self._limits.restore_original_limits()
+        with threadpool_limits(1, "blas"):
+            return function(*args, **kwargs)
 
-
-one_thread = _OneThread()
-"""A context, or as ``@one_thread()`` a decorator, within which BLAS has one thread: with two on two
-cores, the search for the sky takes three times as long."""
+    return limited

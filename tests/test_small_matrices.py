@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastbg.small_matrices import one_thread
@@ -12,20 +12,22 @@ def threads_of_blas() -> set[int]:
     return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
 
-def test_blas_has_one_thread_while_anybody_asks_for_it_and_then_as_many_as_before() -> None:
-    meeting = Barrier(3)
+def test_blas_has_one_thread_and_then_as_many_as_before() -> None:
+    @one_thread
+    def failing() -> None:
+        raise KeyError
 
-    def ask(number: int) -> set[int]:
-        with one_thread():
-            meeting.wait()
-            # The first one leaves while the others stay.
-            if number:
-                meeting.wait()
-            return threads_of_blas()
-
-    with threadpool_limits(2, "blas"), ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(ask, number) for number in range(3)]
-        assert asked[0].result() == {1}
-        meeting.wait()
-        assert [each.result() for each in asked[1:]] == [{1}, {1}]
+    alone = one_thread(threads_of_blas)
+    with threadpool_limits(2, "blas"):
+        assert alone() == {1}
         assert threads_of_blas() == {2}
+        with pytest.raises(KeyError):
+            failing()
+        assert threads_of_blas() == {2}
+
+
+def test_any_thread_may_ask_for_it() -> None:
+    before = threads_of_blas()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(one_thread(threads_of_blas)).result() == {1}
+    assert threads_of_blas() == before

@@ -151,7 +151,7 @@ class Surface:
         return self.explained / max(1 - self.explained, 1e-3)
 
 
-@one_thread()
+@one_thread
 def find_sky(
     cells: Cells,
     protection: Protection,
