@@ -196,7 +196,7 @@ def test_what_both_cannot_is_an_error(rng):
 def test_the_kernels_pass_in_the_simulator():
     script = Path(__file__).with_name("simulated_cuda.py")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(script)],
+        [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(script)],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
