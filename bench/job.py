@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
         ours, theirs = [], []
         for _ in range(runs):
             command = ("-P", "-m", "fastbg.cli", "run", str(path), folder, "--json", "--overwrite")
-            ours.append(report_of(*command, "-i", "grid", "-N", "36"))
+            ours.append(report_of(*command, "-i", "grid", "-N", "36", "--optimizer", "adam"))
             if with_sep:
                 theirs.append(report_of("-P", "-c", SEP, str(array)))
         report = min(ours, key=lambda each: each["seconds"]["total"])

@@ -148,10 +148,17 @@ def _signals_raise() -> Iterator[None]:
         _stops.append(_Stopped(number))
         raise_if_stopped()
 
+    def unraisable(what: Any) -> None:
+        # Of a stop that a callback swallowed nothing is said: `raise_if_stopped` raises it again.
+        if not isinstance(what.exc_value, _Stopped):
+            show(what)
+
     before = [signal.signal(number, stop) for number in numbers]
+    show, sys.unraisablehook = sys.unraisablehook, unraisable
     try:
         yield
     finally:
         _stops.clear()
+        sys.unraisablehook = show
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

@@ -289,16 +289,26 @@ def test_a_stopped_fit_leaves_nothing(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems send no such signals")
-def test_a_stop_that_is_swallowed_comes_back_with_the_next_step() -> None:
-    code = """
-import contextlib, os, signal
+@pytest.mark.parametrize(
+    "stop",
+    [
+        "with contextlib.suppress(BaseException): kill()",
+        # As the locks of modules that are being imported have callbacks.
+        "thing = type('Any', (), {})(); ref = weakref.ref(thing, lambda _: kill()); del thing",
+    ],
+)
+def test_a_stop_that_is_swallowed_comes_back_with_the_next_step(stop: str) -> None:
+    code = f"""
+import contextlib, os, signal, weakref
 from fastbg.cli.errors import _exit_code
 from fastbg.cli.progress import display
 from fastbg.progress import Progress
 
+def kill():
+    os.kill(os.getpid(), signal.SIGTERM)
+
 def command():
-    with contextlib.suppress(BaseException):
-        os.kill(os.getpid(), signal.SIGTERM)
+    {stop}
     with display(quiet=True) as progress:
         progress(Progress("fit", 1, 10))
 

@@ -61,7 +61,9 @@ def test_a_job(work_of: Callable[[str], Work], trials: Trials, number: signal.Si
             else:
                 assert not strays(work.folder)
                 assert new in (0, 2)
-                if job.returncode == -number and not begun:
+                if job.returncode == -number and (new == 2 or not begun):
+                    end = f"ended while Python {'ended' if new else 'started'}"
+                elif not begun and errors.startswith("Fatal Python error: init_import_site"):
                     end = "ended while Python started"
                 else:
                     assert (job.returncode, errors) == (128 + number, STOPPED)
