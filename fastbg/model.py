@@ -75,6 +75,8 @@ class BackgroundModel:
         ------
         BackendError
             If the backend is not available.
+        InputError
+            If so many rows do not fit into memory.
         ValueError
             For an empty shape, or rows that are not consecutive.
         """
@@ -83,8 +85,15 @@ class BackgroundModel:
         first, last, step = rows.indices(shape[0])
         if min(shape) < 1 or step != 1:
             raise ValueError("render needs a shape of at least 1 x 1 and consecutive rows")
+        size = (self.spline.weights.shape[1], max(0, last - first), shape[1])
+        try:
+            planes = np.empty(size, np.float32)
+        except (MemoryError, ValueError) as error:  # the latter where 64 bits do not count it
+            raise InputError(
+                f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render fewer "
+                "rows at a time, or a smaller shape"
+            ) from error
         image = self.image(choose(settings.backend)[1], shape)
-        planes = np.empty((image.channels, max(0, last - first), shape[1]), np.float32)
 
         def work(band: slice, _: None) -> None:
             planes[:, band] = image.rows(slice(first + band.start, first + band.stop))

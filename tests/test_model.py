@@ -104,6 +104,15 @@ def test_empty_shapes_are_refused(model, shape):
         model.render(shape)
 
 
+@pytest.mark.parametrize("shape", [(1 << 40, 1 << 20), (1 << 62, 1 << 62)])
+def test_shapes_beyond_memory_are_refused(model, shape):
+    """As a file may have them."""
+    content = {**model.to_dict(), "shape": list(shape)}
+    with pytest.raises(InputError, match="do not fit into memory: render fewer") as e:
+        BackgroundModel.from_dict(content).render()
+    assert "\n" not in str(e.value)
+
+
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_images_are_rendered_where_they_are_read(model, backend):
     name, evaluator = choose(backend)
