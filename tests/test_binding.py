@@ -41,6 +41,12 @@ def test_blocks_of_any_size(samples, columns, side, value, low, high, means):
     called(_c.block_means, samples, columns, side, value, value, value, value, means)
 
 
+def test_a_block_may_be_wider_than_anything():
+    low, high = np.zeros((2, 1), np.float32)
+    _c.block_medians(np.arange(6, dtype=np.float32), 6, sys.maxsize, -1.0, low, high)
+    assert (low[0], high[0]) == (2, 3)
+
+
 @given(floats, number, number)
 def test_bands_of_any_numbers(values, one, other):
     called(_c.unstretch, values.copy(), one, other, one, other)

@@ -231,7 +231,8 @@ def test_quiet_prints_nothing(image: Path, out: Path) -> None:
 
 
 def test_lines_when_piped(image: Path, out: Path) -> None:
-    result = fastbg("run", image, out, "-e", "200", "-N", "32", "--preview-output", out / "p.png")
+    fit = ("-e", "200", "-N", "32", "--optimizer", "adam")
+    result = fastbg("run", image, out, *fit, "--preview-output", out / "p.png")
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     assert re.fullmatch(r"memory needed: about \d+ MB", lines.pop(1))

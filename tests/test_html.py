@@ -660,6 +660,8 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
             *(f"--disable-{what}" for what in quiet),
             *(f"--user-data-dir={profile}", "--window-size=520,900", "--dump-dom", path.as_uri()),
         ],
+        # It is not the browser that `sanitize.sh` looks at.
+        env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -40,7 +40,7 @@ static size_t rows_of(const Py_buffer *samples, Py_ssize_t columns, Py_ssize_t s
             PyErr_SetString(PyExc_ValueError, "rows, columns and side must be positive");
         return 0;
     }
-    *blocks = (rows + side - 1) / side * ((columns + side - 1) / side);
+    *blocks = ((rows - 1) / side + 1) * ((size_t)(columns - 1) / side + 1);
     return rows;
 }
 
