@@ -10,7 +10,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 kinds=${SANITIZE:-address,undefined}
-built=${TMPDIR:-/tmp}/fastbg-$kinds-$(id -u)
+built=${TMPDIR:-/tmp}/fastbg-${kinds//,/-}-$(id -u)
 trap 'cat "$built"/report.* 2>/dev/null || true; rm -rf "$built"' EXIT
 
 library() { "${CC:-cc}" -print-file-name="$1"; }
@@ -28,7 +28,8 @@ cd "$root"
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:log_path=$built/report
 export UBSAN_OPTIONS=print_stacktrace=1:log_path=$built/report
 export TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66:log_path=$built/report
-# Of all tests, those are left out that measure memory, of which sanitizers take most.
-[ $# -gt 0 ] || set -- tests --deselect tests/test_memory.py \
-  --deselect tests/test_faults_input.py::test_memory_that_ends
-LD_PRELOAD=$preload PYTHONPATH=$built/site python -P -m pytest -p no:cacheprovider "$@"
+[ $# -gt 0 ] || set -- tests
+# Left out are tests that measure memory, of which sanitizers take most.
+LD_PRELOAD=$preload PYTHONPATH=$built/site python -P -m pytest -p no:cacheprovider \
+  --deselect tests/test_memory.py \
+  --deselect tests/test_faults_input.py::test_memory_that_ends "$@"
