@@ -47,14 +47,20 @@ one, unless most of the frame is sky."""
 LARGE_POLYNOMIALS = 4
 """Candidates that are priced as polynomials."""
 
+FRESH_PRICE = 0.1
+"""By what part a chain that forgets what was sky before must leave less unexplained."""
+
 FITS = 3 * len(CANDIDATES) + 2
 """How many fits `find_sky` makes, at most."""
 
 ODDS = 3.0
 """Times those of a sky of one light that another must have."""
 
-CLEAR = 0.75
-"""The part of a frame that is sky where there is little else."""
+CLEAR, HALF = 0.75, 0.5
+"""The part of a frame that is sky where there is little else, and where sky is most of it."""
+
+BELOW = 0.1
+"""More than such a part lies below the sky of one light only where there are several lights."""
 
 WIDTHS = (8, 5, 3, 2, 1.4, 1, 1, 1)
 """The tolerance of one fit after another."""
@@ -188,20 +194,23 @@ def find_sky(
     search = _Search(protection, watch)
     one_colour = without_objects(cells, frames[max(frames)])
     chains = [search.carried(cells, frames, candidates), search.fresh(cells, frames, candidates)]
+    path = _cheapest(chains)
     if one_colour is None:
-        return _cheapest(chains)
+        return path
     clear = _cheapest([search.fresh(one_colour, frames, candidates)])
     light = clear[-1]
-    # What bends more than the sky does in one colour is none, unless it is most of the frame.
-    path = _cheapest([chain[: len(clear)] for chain in chains])
-    if light.explained < CLEAR or path[-1].explained >= CLEAR:
-        return _cheapest(chains)
+    stiffer = _cheapest([chain[: len(clear)] for chain in chains])
+    if light.explained < CLEAR or stiffer[-1].explained >= CLEAR:
+        return path
+    if stiffer[-1].explained >= HALF:
+        # What bends more than the sky does in one colour is none.
+        path = stiffer
     lit = light.splines.multiples(light.coordinates)
     starts = _lower_side(lit, cells), _largest_smooth_part(cells)
     fits = [search.fit(lit, cells, start, light.stiffness) for start in starts]
     best = max(fits, key=lambda surface: surface.explained)
-    of_one_light = replace(best, light=(one_colour, light))
-    return path if path[-1].odds >= ODDS * of_one_light.odds else [of_one_light]
+    several = path[-1].odds >= ODDS * best.odds or best.below > path[-1].below + BELOW
+    return path if several else [replace(best, light=(one_colour, light))]
 
 
 class _Search:
@@ -242,12 +251,12 @@ def _settled(chain: list[Surface]) -> bool:
 
 
 def _cheapest(chains: list[list[Surface]]) -> list[Surface]:
-    """The chain with the surface that explains most for its price, up to that one."""
+    """The chain, carried or fresh, with the surface that explains most for its price, up to it."""
     costs = []
-    for chain in chains:
+    for price, chain in zip((0, FRESH_PRICE), chains, strict=False):
         prices = np.full(len(chain), BENDING_PRICE)
         prices[:LARGE_POLYNOMIALS] = POLYNOMIAL_PRICE
-        prices[0] = 0
+        prices[0] = price
         costs.append([each.unexplained for each in chain] + np.cumsum(prices))
     least = [cost.min() for cost in costs]
     chain, best = chains[np.argmin(least)], int(np.argmin(costs[np.argmin(least)]))
