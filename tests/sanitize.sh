@@ -27,7 +27,7 @@ cd "$root"
 # Reports go to files, since what a test writes is lost with its process.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:log_path=$built/report
 export UBSAN_OPTIONS=print_stacktrace=1:log_path=$built/report
-export TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66:log_path=$built/report
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66:allocator_may_return_null=1:log_path=$built/report
 [ $# -gt 0 ] || set -- tests
 # Left out are tests that measure memory, of which sanitizers take most.
 LD_PRELOAD=$preload PYTHONPATH=$built/site python -P -m pytest -p no:cacheprovider \
