@@ -10,7 +10,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 kinds=${SANITIZE:-address,undefined}
-built=${TMPDIR:-/tmp}/fastbg-${kinds//,/-}-$(id -u)
+built=$(mktemp -d)
 trap 'cat "$built"/report.* 2>/dev/null || true; rm -rf "$built"' EXIT
 
 library() { "${CC:-cc}" -print-file-name="$1"; }
