@@ -2,7 +2,8 @@
 
 ``maths`` is their scalar mathematics, ``layout`` how work and memory are cut; ``objective`` (loss
 and gradient), ``adam`` (the step of a descent) and ``render`` are the kernels. ``account`` tells
-how much device memory is taken, before ``device`` takes it and launches.
+how much device memory is taken, before ``device`` takes it and launches; ``graph`` makes one launch
+of many.
 """
 
 if __name__ != "fastbg.cuda_kernels":

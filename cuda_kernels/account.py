@@ -51,6 +51,7 @@ def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
         "vectors": ((starts, VECTORS, n), np.float64),
         "state": ((2, starts, FIELDS), np.float64),
         "broken": ((2, starts), np.int32),
+        "first": ((1,), np.int32),
         "steps": ((iterations, 2), np.float64),
         "losses": ((iterations, starts), np.float64),
     }

@@ -112,7 +112,8 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
         count,
         channels,
         alpha,
-        t,
+        first,
+        each,
         steps,
         vectors,
         parameters,
@@ -121,8 +122,12 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
         broken,
         losses,
     ):
-        """Iteration ``t``, from 0, of `fastbg.descent.descend`, for every start that is running.
+        """Iteration t = ``first[0] + each``, from 0, of `fastbg.descent.descend`, for every start.
 
+        Those that have ended are left out.
+
+        first : (1,), int32
+            On the device, since launches are captured once for many bursts of iterations.
         steps : (iterations, 2), float64
             sqrt(1 - beta_2^t) and 1 - beta_1^t of the plain loop.
         vectors : (B, 4, n), float64
@@ -136,6 +141,7 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
         if cuda.blockIdx.x * PARAMETERS >= parameters.shape[1]:
             return
         start, thread = cuda.blockIdx.y, cuda.threadIdx.x
+        t = first[0] + each
         before, after = t % 2, (t + 1) % 2
         teller = cuda.blockIdx.x == 0 and thread == 0
         if state[before, start, ENDED] != RUNNING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -21,6 +21,7 @@ from ..errors import BackendError, FastbgError
 from ..loss import Problem
 from ..spline import Spline
 from . import account, adam, objective, render
+from .graph import Graph
 from .layout import (
     BEST,
     CONVERGED,
@@ -268,6 +269,7 @@ class Walk:
                 self.work[name].copy_to_device(values, stream=self.stream)
             self.adam = adam.kernels(objective.launch.threads)[1]
             self.grid = objective.columns(n, together), objective.launch.threads, self.stream
+        self._graph: Graph | None = None
 
     @staticmethod
     def begin(starts: np.ndarray, iterations: int, learning_rate: float) -> dict[str, np.ndarray]:
@@ -285,6 +287,7 @@ class Walk:
             "vectors": vectors,
             "state": state,
             "broken": np.zeros((2, together), np.int32),
+            "first": np.zeros(1, np.int32),
             "steps": np.stack([np.sqrt(1 - BETA_2**t), 1 - BETA_1**t], axis=1),
         }
 
@@ -295,6 +298,8 @@ class Walk:
             for first in range(0, self.iterations, BURST)
         ]
         enqueued = self.enqueue(bursts[0], self.states[0])
+        if len(bursts) > 2:
+            self.capture()
         for number, burst in enumerate(bursts):
             ahead = None
             if number + 1 < len(bursts):
@@ -324,31 +329,50 @@ class Walk:
             for start, of_start in enumerate(state)
         ]
 
+    def capture(self) -> None:
+        """Make one launch of each burst from now on, where that is possible.
+
+        Kernels must have been launched before. Pixels that are streamed need the host.
+        """
+        if self.pixels.shape[1] == self.objective.cut.pixels:
+            with suppress(Exception):
+                self._graph = Graph(partial(self._iterate, BURST), self.stream)
+
     def enqueue(self, burst: range, state: np.ndarray) -> Any:
-        work, problem = self.work, self.objective
+        """Launch some iterations, and what fetches their losses; an event tells their end."""
+        work = self.work
         with failures():
-            for each in burst:
-                problem.sweep(work, self.pixels, self.stream)
-                self.adam[self.grid](
-                    work["partials"],
-                    problem.cut.pixels,
-                    problem.channels,
-                    problem.alpha,
-                    each,
-                    work["steps"],
-                    work["vectors"],
-                    work["parameters"],
-                    work["state"],
-                    work["ended"],
-                    work["broken"],
-                    work["losses"],
-                )
+            work["first"].copy_to_device(np.array([burst.start], np.int32), stream=self.stream)
+            if self._graph is not None and len(burst) == BURST:
+                self._graph.launch()
+            else:
+                self._iterate(len(burst))
             part = slice(burst.start, burst.stop)
             work["losses"][part].copy_to_host(self.losses[part], stream=self.stream)
             work["state"].copy_to_host(state, stream=self.stream)
             event = cuda.event()
             event.record(self.stream)
         return event
+
+    def _iterate(self, times: int) -> None:
+        work, problem = self.work, self.objective
+        for each in range(times):
+            problem.sweep(work, self.pixels, self.stream)
+            self.adam[self.grid](
+                work["partials"],
+                problem.cut.pixels,
+                problem.channels,
+                problem.alpha,
+                work["first"],
+                each,
+                work["steps"],
+                work["vectors"],
+                work["parameters"],
+                work["state"],
+                work["ended"],
+                work["broken"],
+                work["losses"],
+            )
 
 
 def evaluate(

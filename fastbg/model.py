@@ -90,8 +90,8 @@ class BackgroundModel:
             planes = np.empty(size, np.float32)
         except (MemoryError, ValueError) as error:  # the latter where 64 bits do not count it
             raise InputError(
-                f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render fewer "
-                "rows at a time, or a smaller shape"
+                f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render "
+                "fewer rows at a time, or a smaller shape"
             ) from error
         image = self.image(choose(settings.backend)[1], shape)
 

@@ -34,8 +34,9 @@ PASS = types.void(
 RENDER = types.void(*[array(float32, 1)] * 3, int64, array(float32, 3))
 TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
 ADAM = types.void(
-    *(array(float32, 4), int64, int64, float32, int64, array(float64, 2), array(float64, 3)),
-    *(array(float32, 2), array(float64, 3), array(int32, 1), array(int32, 2), array(float64, 2)),
+    *(array(float32, 4), int64, int64, float32, array(int32, 1), int64, array(float64, 2)),
+    *(array(float64, 3), array(float32, 2), array(float64, 3), array(int32, 1), array(int32, 2)),
+    array(float64, 2),
 )
 
 

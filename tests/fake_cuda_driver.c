@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum { OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719, CAPTURE_INVALIDATED = 901 };
 
 /* What tests read and set. */
-long fake_live, fake_peak, fake_allocations, fake_launches, fake_blocks;
+long fake_live, fake_peak, fake_allocations;
+long fake_launches, fake_graphs; /* calls of the host */
+long fake_kernels, fake_blocks;  /* what they did */
+long fake_live_graphs, fake_captures_fail;
 long fake_most_allocations = -1, fake_most_launches = -1;
 
 typedef unsigned long long Address;
@@ -117,10 +120,56 @@ int cuLibraryGetModule(void **out, void *library) { return handle(out); }
 int cuLibraryGetGlobal(Address *out, size_t *size, void *library, const char *name) { return NOT_FOUND; }
 int cuKernelGetFunction(void **out, void *kernel) { *out = kernel; return 0; }
 
+typedef struct { long kernels, blocks; } Graph;
+static Graph *captured; /* while a stream is */
+
 static int launch(long x, long y, long z) {
+    if (captured) {
+        captured->kernels++;
+        captured->blocks += x * y * z;
+        return 0;
+    }
     if (fake_most_launches >= 0 && fake_launches >= fake_most_launches) return LAUNCH_FAILED;
     fake_launches++;
+    fake_kernels++;
     fake_blocks += x * y * z;
+    return 0;
+}
+
+int cuStreamBeginCapture_v2(void *stream, int mode) {
+    captured = calloc(1, sizeof *captured);
+    fake_live_graphs++;
+    return 0;
+}
+
+int cuGraphDestroy(Graph *graph) {
+    free(graph);
+    fake_live_graphs--;
+    return 0;
+}
+
+int cuStreamEndCapture(void *stream, Graph **out) {
+    *out = captured;
+    captured = NULL;
+    if (!fake_captures_fail) return 0;
+    cuGraphDestroy(*out);
+    *out = NULL;
+    return CAPTURE_INVALIDATED;
+}
+
+int cuGraphInstantiateWithFlags(Graph **out, Graph *graph, unsigned long long flags) {
+    *out = malloc(sizeof **out);
+    **out = *graph;
+    fake_live_graphs++;
+    return 0;
+}
+
+int cuGraphExecDestroy(Graph *graph) { return cuGraphDestroy(graph); }
+
+int cuGraphLaunch(Graph *graph, void *stream) {
+    fake_graphs++;
+    fake_kernels += graph->kernels;
+    fake_blocks += graph->blocks;
     return 0;
 }
 

@@ -302,7 +302,10 @@ def walk(losses, gradient, rate=1e-3):
         partials[0, 0, n + layout.LOG] = loss
         sums = device.cuda.to_device(partials)
         step = adam.kernels(SMALL.threads)[1]
-        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), t, *(work[name] for name in names))
+        # Bursts of 10.
+        first = device.cuda.to_device(np.array([t - t % 10], np.int32))
+        arrays = [work[name] for name in names]
+        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), first, t % 10, *arrays)
     state = work["state"].copy_to_host()[iterations % 2, 0]
     best = work["vectors"].copy_to_host()[0, layout.BEST]
     count = int(state[layout.DONE])

@@ -234,7 +234,7 @@ def test_the_model_grows_by_what_is_added(name, white):
 
 
 def test_stars_and_objects_are_protected_from_a_descent():
-    scene = skies.simulate("large nebula", (600, 900), 3)
+    scene = skies.simulate("large nebula", (600, 900), 2)
     options = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 300}
     errors = {
         how: skies.error(remove_background(scene.image, protect=how, **options).background, scene)

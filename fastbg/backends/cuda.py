@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -42,7 +41,7 @@ def unavailable() -> str | None:
     """Why it cannot be used, as far as that is known without starting anything on the device."""
     if find_spec("numba_cuda") is None:
         return f"numba-cuda is not installed ({INSTALL})"
-    return None if simulated() else driver_lacks(_load_driver(_DRIVERS), _bindings())
+    return None if simulated() else driver_lacks(load_driver(), _bindings())
 
 
 def driver_lacks(driver: Any, major: int = OLDEST_CUDA) -> str | None:
@@ -137,8 +136,9 @@ def _bindings() -> int:
         return OLDEST_CUDA
 
 
-def _load_driver(names: Iterable[str]) -> Any:
-    for name in names:
+def load_driver() -> Any:
+    """The library of the driver, or None."""
+    for name in _DRIVERS:
         try:
             return ctypes.CDLL(name)
         except OSError:

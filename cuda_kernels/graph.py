@@ -1,0 +1,58 @@
+"""Launches that are captured once, to be launched again together by one call: a CUDA graph.
+
+With numba a launch takes the host tens of microseconds, which is more than a small card takes for
+the kernel. numba has no graphs, so the driver is asked itself: its functions have kept their names
+since CUDA 11.4.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from ctypes import byref, c_ulonglong, c_void_p
+from typing import Any
+
+from ..backends.cuda import load_driver
+
+RELAXED = 2
+"""Mode of a capture: what other threads do meanwhile may be anything."""
+
+
+class Graph:
+    """What ``launches`` launches on a stream, captured, not done.
+
+    Parameters
+    ----------
+    launches : callable
+        Kernels that have been launched before: none may be loaded while this goes on.
+    stream : numba.cuda.cudadrv.driver.Stream
+
+    Raises
+    ------
+    Exception
+        Of any kind, where that is not possible.
+    """
+
+    def __init__(self, launches: Callable[[], None], stream: Any) -> None:
+        driver = load_driver()
+        self._stream, self._driver = c_void_p(int(stream)), driver
+        graph, self._executable = c_void_p(), c_void_p()
+        _succeeded(driver.cuStreamBeginCapture_v2(self._stream, RELAXED))
+        try:
+            launches()
+        finally:
+            code = driver.cuStreamEndCapture(self._stream, byref(graph))
+        _succeeded(code)
+        code = driver.cuGraphInstantiateWithFlags(byref(self._executable), graph, c_ulonglong(0))
+        driver.cuGraphDestroy(graph)
+        _succeeded(code)
+        weakref.finalize(self, driver.cuGraphExecDestroy, self._executable)
+
+    def launch(self) -> None:
+        """All of it, on the stream."""
+        _succeeded(self._driver.cuGraphLaunch(self._executable, self._stream))
+
+
+def _succeeded(code: int) -> None:
+    if code:
+        raise RuntimeError(f"CUDA error {code} of a graph")
