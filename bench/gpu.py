@@ -9,11 +9,13 @@ compiled, and the bytes that must be read or written once.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,8 +227,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     """The kernel against the card's bandwidth, and with the way back to the host."""
     from numba import cuda as numba_cuda
 
-    from fastbg.cuda_kernels import device, render
-    from fastbg.cuda_kernels.layout import USUAL
+    from fastbg.cuda_kernels import device
 
     rng = np.random.default_rng(2)
     y, x = map(pixel_centres, shape)
@@ -238,29 +239,27 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
         f"\n{shape[0]} x {shape[1]} x 3 to the device {out.nbytes / there / 1e9:.1f} GB/s, "
         f"back {out.nbytes / back / 1e9:.1f} GB/s\n"
     )
-    print("| N | render, ms | floor | of the bandwidth | with the way back, ms |")
-    print("|---|---|---|---|---|")
+    print("| N | in tiles, ms | directly, ms | floor | of the bandwidth | with the way back, ms |")
+    print("|---|---|---|---|---|---|")
     for n in (36, 64, 256):
         spline = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2)
-        arrays = [numba_cuda.to_device(a.astype(np.float32)) for a in (y, x, spline.flatten())]
-        across = -(-shape[1] // (USUAL.threads * render.PIXELS))
-        kernel = render.renderer(2, 3)[
-            (across, min(shape[0], device.MOST_ROWS)), USUAL.threads, stream
-        ]
-
-        def launch(kernel: Any = kernel, arrays: Any = arrays) -> None:
-            kernel(*arrays, shape[0], on_device)
-
-        taken = seconds(launch, stream, rounds)
-        floor = card.floor((FORWARD - 2 + 3) * n * shape[0] * shape[1], out.nbytes)
+        taken = []
+        for far_from in (device.FAR, math.inf):
+            rendering = device.Rendering(spline, x, y.size, free() // 2, far_from=far_from)
+            rows = rendering.at_once
+            rendering.send_rows(y[:rows])
+            enqueue = partial(rendering.enqueue, rows)
+            taken.append(seconds(enqueue, rendering.stream, rounds) * y.size / rows)
+            del rendering, enqueue
         whole = []
         for _ in range(3):
             begin = time.perf_counter()
             cuda.evaluate(spline, y, x, out, 1)
             whole.append(time.perf_counter() - begin)
         print(
-            f"| {n} | {1e3 * taken:.2f} | {1e3 * floor:.2f} | "
-            f"{out.nbytes / taken / card.bytes:.0%} | {1e3 * min(whole):.0f} |"
+            f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "
+            f"{1e3 * out.nbytes / card.bytes:.2f} | {out.nbytes / taken[0] / card.bytes:.0%} | "
+            f"{1e3 * min(whole):.0f} |"
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import BackendError
 from ..memory import format_bytes
 from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
+from .tiles import NODES
 
 MOST_STARTS = 65535
 """Side by side: the third dimension of a grid."""
@@ -57,14 +58,17 @@ def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
     }
 
 
-def of_band(channels: int, n: int, rows: int, columns: int) -> Arrays:
-    """For rendering some rows."""
-    return {
-        "y": ((rows,), np.float32),
-        "x": ((columns,), np.float32),
+def of_band(channels: int, n: int, rows: int, columns: int, tile: tuple[int, int]) -> Arrays:
+    """For rendering some rows, in tiles of some rows and columns."""
+    arrays: Arrays = {
         "parameters": ((n,), np.float32),
         "out": ((channels, rows, columns), np.float32),
     }
+    for axis, length, size in zip("yx", (rows, columns), tile, strict=True):
+        arrays[axis] = ((length,), np.float32)
+        arrays[f"{axis}_tiles"] = ((-(-length // size), NODES + 2), np.float32)
+        arrays[f"{axis}_weights"] = ((length, NODES), np.float32)
+    return arrays
 
 
 def chunks_beside(others: Arrays, cut: Cut, channels: int, budget: int) -> int:
@@ -99,19 +103,24 @@ def starts_together(
     return 1
 
 
-def rows_at_once(channels: int, n: int, rows: int, columns: int, budget: int) -> int:
-    """Of a rendering.
+def rows_at_once(
+    channels: int, n: int, rows: int, columns: int, tile: tuple[int, int], budget: int
+) -> int:
+    """Of a rendering: all, or a whole number of tiles.
 
     Raises
     ------
     BackendError
-        If not even one fits.
+        If not even one row of tiles fits.
     """
-    one = size_of(of_band(channels, n, 1, columns))
-    another = size_of(of_band(channels, n, 2, columns)) - one
+    height = tile[0]
+    if size_of(of_band(channels, n, rows, columns, tile)) <= budget:
+        return rows
+    one = size_of(of_band(channels, n, height, columns, tile))
+    another = size_of(of_band(channels, n, 2 * height, columns, tile)) - one
     if one > budget:
         raise _too_small("rendering", one, budget)
-    return min(rows, 1 + (budget - one) // another)
+    return height * (1 + (budget - one) // another)
 
 
 def _too_small(what: str, needed: int, budget: int) -> BackendError:

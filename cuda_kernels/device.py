@@ -41,13 +41,11 @@ from .layout import (
     Cut,
     Launch,
 )
+from .tiles import FAR, Axis
 
 BURST = 32
 """Iterations between two looks at the losses. While the host looks at one burst, the device is
 busy with the next."""
-
-MOST_ROWS = 65535
-"""Of a grid, by CUDA."""
 
 ENDINGS = {RUNNING: "iterations", CONVERGED: "converged", DIVERGED: "diverged"}
 
@@ -375,6 +373,79 @@ class Walk:
             )
 
 
+class Rendering:
+    """A spline on the device, and room for some rows of its values.
+
+    Parameters
+    ----------
+    spline : Spline
+    x : ndarray, (columns,)
+    rows : int
+        Of all that is to be rendered.
+    budget : int
+        Bytes of device memory that may be taken.
+    launch : Launch
+    far_from : float
+        See `fastbg.cuda_kernels.render.renderer`.
+
+    Attributes
+    ----------
+    at_once : int
+        Rows that there is room for.
+    out : device array, (K, at_once, columns), float32
+
+    Raises
+    ------
+    BackendError
+        If the device fails, or not even a row of tiles fits.
+    """
+
+    def __init__(
+        self,
+        spline: Spline,
+        x: np.ndarray,
+        rows: int,
+        budget: int,
+        launch: Launch = USUAL,
+        far_from: float = FAR,
+    ) -> None:
+        parameters, channels = spline.flatten().astype(np.float32), spline.weights.shape[1]
+        tile = render.tile_shape(launch.threads)
+        self._launch, self._tile, self._columns = launch, tile, x.size
+        self.at_once = account.rows_at_once(channels, parameters.size, rows, x.size, tile, budget)
+        with failures():
+            release()
+            self.stream = cuda.stream()
+            self._work = allocate(
+                account.of_band(channels, parameters.size, self.at_once, x.size, tile)
+            )
+            self.out = self._work["out"]
+            self._kernel = render.renderer(spline.order, channels, launch.threads, far_from)
+            self._send("parameters", parameters)
+            self._send_axis("x", x, tile[1])
+
+    def send_rows(self, y: np.ndarray) -> None:
+        """Where the rows of a band are."""
+        self._send_axis("y", y, self._tile[0])
+
+    def enqueue(self, rows: int) -> None:
+        """Render the band that was sent."""
+        blocks = -(-rows // self._tile[0]) * -(-self._columns // self._tile[1])
+        self._kernel[max(blocks, self._launch.fewest), self._launch.threads, self.stream](
+            *(self._work[name] for name in render.ARRAYS), rows, self.out
+        )
+
+    def _send(self, name: str, values: np.ndarray) -> None:
+        there = self._work[name][: len(values)]
+        there.copy_to_device(values.astype(np.float32), stream=self.stream)
+
+    def _send_axis(self, name: str, positions: np.ndarray, size: int) -> None:
+        axis = Axis.of(positions, size)
+        self._send(name, positions)
+        self._send(f"{name}_tiles", axis.tiles)
+        self._send(f"{name}_weights", axis.weights)
+
+
 def evaluate(
     spline: Spline,
     y: np.ndarray,
@@ -388,30 +459,18 @@ def evaluate(
     Raises
     ------
     BackendError
-        If the device fails, or not even a row fits.
+        If the device fails, or not even a row of tiles fits.
     """
-    channels, rows, columns = out.shape
-    parameters = spline.flatten().astype(np.float32)
-    at_once = account.rows_at_once(channels, parameters.size, rows, columns, budget)
+    rendering = Rendering(spline, x, y.size, budget, launch)
     with failures():
-        release()
-        stream = cuda.stream()
-        work = allocate(account.of_band(channels, parameters.size, at_once, columns))
-        work["x"].copy_to_device(x.astype(np.float32), stream=stream)
-        work["parameters"].copy_to_device(parameters, stream=stream)
-        kernel = render.renderer(spline.order, channels, launch.threads)
-        across = -(-columns // (launch.threads * render.PIXELS))
-        for top in range(0, rows, at_once):
-            band = slice(top, min(top + at_once, rows))
-            height = band.stop - top
-            work["y"][:height].copy_to_device(y[band].astype(np.float32), stream=stream)
-            grid = across, max(min(height, MOST_ROWS), launch.fewest)
-            kernel[grid, launch.threads, stream](
-                work["y"], work["x"], work["parameters"], height, work["out"]
-            )
-            for plane in range(channels):
-                work["out"][plane, :height].copy_to_host(out[plane, band], stream=stream)
-        stream.synchronize()
+        for top in range(0, y.size, rendering.at_once):
+            band = slice(top, top + rendering.at_once)
+            height = y[band].size
+            rendering.send_rows(y[band])
+            rendering.enqueue(height)
+            for plane, values in enumerate(out[:, band]):
+                rendering.out[plane, :height].copy_to_host(values, stream=rendering.stream)
+        rendering.stream.synchronize()
 
 
 def kept_pixels(problem: Problem) -> np.ndarray:

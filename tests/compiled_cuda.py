@@ -31,7 +31,10 @@ PASS = types.void(
     *(array(float32, 2), int64, int64, int64, array(float32, 2), float32),
     *(array(int32, 1), array(float32, 4)),
 )
-RENDER = types.void(*[array(float32, 1)] * 3, int64, array(float32, 3))
+RENDER = types.void(
+    *([array(float32, 1)] * 2 + [array(float32, 2)] * 4 + [array(float32, 1)]),
+    *(int64, array(float32, 3)),
+)
 TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
 ADAM = types.void(
     *(array(float32, 4), int64, int64, float32, array(int32, 1), int64, array(float64, 2)),

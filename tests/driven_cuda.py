@@ -28,7 +28,7 @@ def tell(name: str, value: int) -> None:
 def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.detail() == "Fake GPU, compute capability 8.6"
-    from fastbg.cuda_kernels import account, device
+    from fastbg.cuda_kernels import account, device, render
 
     problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
     at = spline.flatten()
@@ -44,7 +44,7 @@ def main() -> None:
     for _ in range(20):
         backend.evaluate(spline, problem.y, problem.x, out, 1)
     pixels = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
-    band = account.size_of(account.of_band(1, at.size, 60, 70))
+    band = account.size_of(account.of_band(1, at.size, 60, 70, render.tile_shape()))
     assert (
         told("peak") == pixels + account.size_of(account.of_gradient(objective.cut, at.size)) + band
     )

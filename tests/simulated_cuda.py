@@ -30,7 +30,7 @@ from fastbg.spline import Spline
 if not cuda.simulated():
     pytest.skip("NUMBA_ENABLE_CUDASIM is not set", allow_module_level=True)
 
-from fastbg.cuda_kernels import account, adam, device, layout
+from fastbg.cuda_kernels import account, adam, device, layout, render, tiles
 
 SMALL = layout.Launch(threads=8, fewest=1)
 TILE = SMALL.threads * layout.PIXELS_A_THREAD
@@ -181,26 +181,53 @@ def test_adjoint_of_evaluation(rng):
     assert abs(forward - backward) < FLOAT32_GRADIENT * scale
 
 
+TILE_ROWS, TILE_COLUMNS = render.tile_shape(SMALL.threads)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_rendering_agrees(rng, order, channels):
-    columns = SMALL.threads * 4 + 1
-    _, spline = make_case(rng, (3, columns), centres=9, channels=channels, order=order)
-    y, x = np.sort(rng.random(3)), np.sort(rng.random(columns))
-    expected = np.empty((channels, 3, columns), np.float32)
+    shape = (TILE_ROWS + 1, 2 * TILE_COLUMNS + 1)
+    _, spline = make_case(rng, shape, centres=9, channels=channels, order=order)
+    # Uneven positions in the middle of the frame; some centres are near a tile, others far.
+    y, x = (np.sort(rng.uniform(0.4, 0.5, size)) for size in shape)
+    expected = np.empty((channels, *shape), np.float32)
     reference.evaluate(spline, y, x, expected, 1)
     found = evaluated(spline, y, x)
     assert relative_max(found, expected) < FLOAT32_VALUES
-    # In bands that fit into a budget, the last one smaller.
-    arrays = account.of_band(channels, spline.flatten().size, 2, columns)
+    # In bands of whole tiles that fit into a budget, the last one smaller.
+    tile = (TILE_ROWS, TILE_COLUMNS)
+    arrays = account.of_band(channels, spline.flatten().size, TILE_ROWS, shape[1], tile)
     assert np.array_equal(evaluated(spline, y, x, account.size_of(arrays)), found)
 
 
-def test_a_grid_has_fewer_rows_than_the_image(rng, monkeypatch):
-    monkeypatch.setattr(device, "MOST_ROWS", 2)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_what_is_far_is_interpolated_as_if_it_were_evaluated(rng, order):
+    """Every centre is as near as it may be for that, in all directions."""
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    y, x = 0.5 + 0.01 * np.linspace(-1, 1, TILE_ROWS), 0.5 + 0.01 * np.linspace(-1, 1, TILE_COLUMNS)
+    centres = 0.5 + 0.01 * 1.001 * tiles.FAR * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    spline = Spline(centres, rng.normal(size=(12, 1)), np.zeros((3, 1)), order)
+    expected = np.empty((1, y.size, x.size), np.float32)
+    reference.evaluate(spline, y, x, expected, 1)
+    assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
+
+
+def test_all_of_it_may_be_evaluated_directly(rng):
+    _, spline = make_case(rng, (5, 7), centres=9, channels=1)
+    y, x = rng.random(5), rng.random(7)
+    expected = np.empty((1, 5, 7), np.float32)
+    reference.evaluate(spline, y, x, expected, 1)
+    rendering = device.Rendering(spline, x, 5, PLENTY, SMALL, math.inf)
+    rendering.send_rows(y)
+    rendering.enqueue(5)
+    assert relative_max(rendering.out.copy_to_host(), expected) < FLOAT32_VALUES
+
+
+def test_positions_in_any_order(rng):
     _, spline = make_case(rng, (5, 3), centres=2, channels=1)
-    y, x = rng.random(5), rng.random(3)
-    expected = np.empty((1, 5, 3), np.float32)
+    y, x = rng.random(3 * TILE_ROWS), rng.random(3)
+    expected = np.empty((1, y.size, 3), np.float32)
     reference.evaluate(spline, y, x, expected, 1)
     assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
 
@@ -286,7 +313,7 @@ def test_what_is_allocated_is_what_was_announced(starts, monkeypatch):
     taken.clear()
     spline = Spline.unflatten(points[0], 1, 2)
     evaluated(spline, problem.y, problem.x)
-    assert sum(taken) == account.size_of(account.of_band(1, n, 3, 11))
+    assert sum(taken) == account.size_of(account.of_band(1, n, 3, 11, (TILE_ROWS, TILE_COLUMNS)))
 
 
 def walk(losses, gradient, rate=1e-3):
