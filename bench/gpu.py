@@ -198,8 +198,9 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                 walk.enqueue(range(burst), walk.states[0])
 
             launched = seconds(iterate, walk.stream, rounds) / burst
-            walk.capture()
-            captured = seconds(iterate, walk.stream, rounds) / burst
+            captured = "-"
+            if walk.capture():
+                captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
             del iterate, walk
             pairs = objective.cut.pixels * n
             operations = (FORWARD + 3 + BACKWARD + 2 * 3) * pairs
@@ -208,7 +209,7 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
             few = 1000 if factor == 8 else 20
             theirs = descent_seconds(c, problem, start, few) * 1000 / few
             print(
-                f"| {factor} | {n} | {1e3 * launched:.3f} | {1e3 * captured:.3f} | "
+                f"| {factor} | {n} | {1e3 * launched:.3f} | {captured} | "
                 f"{1e3 * floor:.3f} | {whole:.2f} | {theirs:.2f} | {taken / 1e6:.0f} |",
                 flush=True,
             )

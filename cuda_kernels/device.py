@@ -261,6 +261,8 @@ class Walk:
             self.pixels = objective.pixels_beside(arrays)
             self.work = allocate(arrays)
             self.losses = cuda.pinned_array((iterations, together), np.float64)
+            self.firsts = cuda.pinned_array(-(-iterations // BURST), np.int32)
+            self.firsts[:] = range(0, iterations, BURST)
             self.states = [cuda.pinned_array(arrays["state"][0], np.float64) for _ in range(2)]
             begin = self.begin(starts, iterations, learning_rate)
             for name, values in begin.items():
@@ -327,20 +329,22 @@ class Walk:
             for start, of_start in enumerate(state)
         ]
 
-    def capture(self) -> None:
-        """Make one launch of each burst from now on, where that is possible.
+    def capture(self) -> bool:
+        """Make one launch of each burst from now on, where that is possible; whether it is.
 
         Kernels must have been launched before. Pixels that are streamed need the host.
         """
         if self.pixels.shape[1] == self.objective.cut.pixels:
             with suppress(Exception):
                 self._graph = Graph(partial(self._iterate, BURST), self.stream)
+        return self._graph is not None
 
     def enqueue(self, burst: range, state: np.ndarray) -> Any:
         """Launch some iterations, and what fetches their losses; an event tells their end."""
         work = self.work
         with failures():
-            work["first"].copy_to_device(np.array([burst.start], np.int32), stream=self.stream)
+            first = self.firsts[burst.start // BURST :][:1]
+            work["first"].copy_to_device(first, stream=self.stream)
             if self._graph is not None and len(burst) == BURST:
                 self._graph.launch()
             else:

@@ -39,13 +39,15 @@ class Graph:
         graph, self._executable = c_void_p(), c_void_p()
         _succeeded(driver.cuStreamBeginCapture_v2(self._stream, RELAXED))
         try:
-            launches()
+            try:
+                launches()
+            finally:
+                _succeeded(driver.cuStreamEndCapture(self._stream, byref(graph)))
+            options = c_ulonglong(0)
+            _succeeded(driver.cuGraphInstantiateWithFlags(byref(self._executable), graph, options))
         finally:
-            code = driver.cuStreamEndCapture(self._stream, byref(graph))
-        _succeeded(code)
-        code = driver.cuGraphInstantiateWithFlags(byref(self._executable), graph, c_ulonglong(0))
-        driver.cuGraphDestroy(graph)
-        _succeeded(code)
+            if graph:
+                driver.cuGraphDestroy(graph)
         weakref.finalize(self, driver.cuGraphExecDestroy, self._executable)
 
     def launch(self) -> None:

@@ -29,6 +29,7 @@ def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.detail() == "Fake GPU, compute capability 8.6"
     from fastbg.cuda_kernels import account, device, render
+    from fastbg.cuda_kernels.graph import Graph
 
     problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
     at = spline.flatten()
@@ -68,6 +69,9 @@ def main() -> None:
         # In as many bytes as announced.
         assert told("peak") == arrays + pixels
     tell("captures_fail", False)
+    with pytest.raises(ZeroDivisionError):
+        Graph(lambda: 1 / 0, device.cuda.stream())
+    assert told("live_graphs") == 0
 
     # Streamed where they do not fit.
     streamed = cuda.within(arrays + pixels // 2).open_problem(problem, 1)
