@@ -39,9 +39,6 @@ CORES = {(6, 1): 128, (8, 6): 128, (8, 7): 128, (8, 9): 128, (9, 0): 128}
 
 USUAL_CORES = 64
 
-FORWARD, BACKWARD = 8, 12
-"""Instructions of a pixel and centre without those of its channels: of these one each, and two."""
-
 SIZES = {8: (500, 750), 2: (2000, 3000), 1: (4000, 6000)}
 """Of 24 Mpx, by downscaling factor."""
 
@@ -87,18 +84,24 @@ def check(seed: int, smoke: bool) -> int:
 
 
 def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
+    """Of values, loss and gradient; the worse of both ways to hold the pixels."""
+    from fastbg.cuda_kernels import device, pixels
+
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
     for backend, out in ((golden, expected), (cuda, found)):
         backend.evaluate(spline, problem.y, problem.x, out, 1)
-    (loss, gradient), (expected_loss, expected_gradient) = (
-        backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
-        for backend in (cuda, golden)
-    )
+    at = spline.flatten()
+    expected_loss, expected_gradient = golden.open_problem(problem, 1).loss_and_gradient(at)
+    of_loss, of_gradient = [], []
+    for arranged in (pixels.one_by_one, pixels.in_tiles):
+        loss, gradient = device.Objective(problem, free(), arranged=arranged).loss_and_gradient(at)
+        of_loss.append(abs(loss - expected_loss) / max(1, abs(expected_loss)))
+        of_gradient.append(np.linalg.norm(gradient - expected_gradient))
     return (
         float(np.abs(found - expected).max() / np.abs(expected).max()),
-        abs(loss - expected_loss) / max(1, abs(expected_loss)),
-        float(np.linalg.norm(gradient - expected_gradient) / np.linalg.norm(expected_gradient)),
+        max(of_loss),
+        float(max(of_gradient) / np.linalg.norm(expected_gradient)),
     )
 
 
@@ -180,39 +183,40 @@ def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
 
 def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
     """Iterations against their floor, whole descents, and the memory that they take."""
-    from fastbg.cuda_kernels import device
+    from fastbg.cuda_kernels import device, pixels
 
-    print("| dx | N | iteration, ms | as a graph | floor | 1000 iterations, s | C | device, MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| dx | N | pixels | iteration, ms | as a graph | floor | 1000 iterations, s | C | MB |")
+    print("|---|---|---|---|---|---|---|---|---|")
     rng, burst = np.random.default_rng(1), device.BURST
     for factor, shape in sizes.items():
         problem = random_problem(rng, shape)
         for n in (36, 64, 256):
             start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
-            before = free()
-            objective = device.Objective(problem, before)
-            walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
-            taken = before - free()
+            for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
+                before = free()
+                objective = device.Objective(problem, before, arranged=arranged)
+                walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
+                taken = before - free()
 
-            def iterate(walk: Any = walk) -> None:
-                walk.enqueue(range(burst), walk.states[0])
+                def iterate(walk: Any = walk) -> None:
+                    walk.enqueue(range(burst), walk.states[0])
 
-            launched = seconds(iterate, walk.stream, rounds) / burst
-            captured = "-"
-            if walk.capture():
-                captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
-            del iterate, walk
-            pairs = objective.cut.pixels * n
-            operations = (FORWARD + 3 + BACKWARD + 2 * 3) * pairs
-            floor = card.floor(operations, objective.pixels.nbytes)
+                launched = seconds(iterate, walk.stream, rounds) / burst
+                captured = "-"
+                if walk.capture():
+                    captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
+                operations = objective.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
+                floor = card.floor(operations, objective.pixels.values.nbytes)
+                print(
+                    f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | {captured} | "
+                    f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
+                )
+                del iterate, walk, objective
             whole = descent_seconds(cuda, problem, start, 1000)
             few = 1000 if factor == 8 else 20
             theirs = descent_seconds(c, problem, start, few) * 1000 / few
-            print(
-                f"| {factor} | {n} | {1e3 * launched:.3f} | {captured} | "
-                f"{1e3 * floor:.3f} | {whole:.2f} | {theirs:.2f} | {taken / 1e6:.0f} |",
-                flush=True,
-            )
+            chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
+            print(f"| {factor} | {n} | {chosen} | | | | {whole:.2f} | {theirs:.2f} | |", flush=True)
 
 
 def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iterations: int) -> float:

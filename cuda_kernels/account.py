@@ -27,8 +27,20 @@ def size_of(arrays: Arrays) -> int:
 
 
 def of_pixels(cut: Cut, channels: int, chunks: int) -> Arrays:
-    """Of so many chunks: coordinates, data and weights."""
-    return {"pixels": ((2 + 2 * channels, min(chunks * cut.chunk, cut.pixels)), np.float32)}
+    """Of so many chunks: data and weights, and where the pixels lie."""
+    rows = 2 * channels if cut.axes else 2 + 2 * channels
+    pixels = (rows, min(chunks * cut.chunk, cut.pixels))
+    return {"pixels": (pixels, np.float32), **of_axes(cut.axes)}
+
+
+def of_axes(axes: tuple[tuple[int, int], ...]) -> Arrays:
+    """Of a grid in tiles: for y and x their positions, and how many of them make a tile."""
+    arrays: Arrays = {}
+    for name, (length, size) in zip("yx", axes, strict=False):
+        arrays[name] = ((length,), np.float32)
+        arrays[f"{name}_tiles"] = ((-(-length // size), NODES + 2), np.float32)
+        arrays[f"{name}_weights"] = ((length, NODES), np.float32)
+    return arrays
 
 
 def of_sums(cut: Cut, n: int, starts: int) -> Arrays:
@@ -60,15 +72,11 @@ def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
 
 def of_band(channels: int, n: int, rows: int, columns: int, tile: tuple[int, int]) -> Arrays:
     """For rendering some rows, in tiles of some rows and columns."""
-    arrays: Arrays = {
+    return {
         "parameters": ((n,), np.float32),
         "out": ((channels, rows, columns), np.float32),
+        **of_axes(((rows, tile[0]), (columns, tile[1]))),
     }
-    for axis, length, size in zip("yx", (rows, columns), tile, strict=True):
-        arrays[axis] = ((length,), np.float32)
-        arrays[f"{axis}_tiles"] = ((-(-length // size), NODES + 2), np.float32)
-        arrays[f"{axis}_weights"] = ((length, NODES), np.float32)
-    return arrays
 
 
 def chunks_beside(others: Arrays, cut: Cut, channels: int, budget: int) -> int:
@@ -82,10 +90,10 @@ def chunks_beside(others: Arrays, cut: Cut, channels: int, budget: int) -> int:
     room = budget - size_of(others)
     if size_of(of_pixels(cut, channels, cut.chunks)) <= room:
         return cut.chunks
-    one = size_of(of_pixels(cut, channels, 1))
+    one, two = (size_of(of_pixels(cut, channels, chunks)) for chunks in (1, 2))
     if one > room:
         raise _too_small("this fit", size_of(others) + one, budget)
-    return room // one
+    return 1 + (room - one) // (two - one)
 
 
 def starts_together(

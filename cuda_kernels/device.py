@@ -20,7 +20,7 @@ from ..descent import BETA_1, BETA_2, Descent, ended
 from ..errors import BackendError, FastbgError
 from ..loss import Problem
 from ..spline import Spline
-from . import account, adam, objective, render
+from . import account, adam, objective, render, tiled
 from .graph import Graph
 from .layout import (
     BEST,
@@ -38,10 +38,10 @@ from .layout import (
     STOP_BEST,
     USUAL,
     VECTORS,
-    Cut,
     Launch,
 )
-from .tiles import FAR, Axis
+from .pixels import Pixels, arrange, one_by_one
+from .tiles import FAR, axis_arrays
 
 BURST = 32
 """Iterations between two looks at the losses. While the host looks at one burst, the device is
@@ -109,17 +109,37 @@ class Objective:
     budget : int
         Bytes of device memory that may be taken.
     launch : Launch
+    arranged : callable, optional
+        See `fastbg.cuda_kernels.pixels.arrange`, which is the default.
     """
 
-    def __init__(self, problem: Problem, budget: int, launch: Launch = USUAL) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        budget: int,
+        launch: Launch = USUAL,
+        arranged: Callable[[Problem, int], Pixels] | None = None,
+    ) -> None:
         self.channels, self.budget, self.launch = problem.channels, budget, launch
-        self.alpha = np.float32(problem.alpha)
-        self.pixels = kept_pixels(problem)
-        self.cut = Cut.of(self.pixels.shape[1], launch.threads)
-        self._passes = objective.passes(problem.order, problem.channels, launch.threads)
+        self.alpha, self._problem = np.float32(problem.alpha), problem
         self._lock = Lock()
-        self._on_device: Any = None
+        self._on_device: Arrays = {}
         self._work: Arrays = {}
+        self._take((arranged or arrange)(problem, launch.threads))
+
+    def _take(self, pixels: Pixels) -> None:
+        self.pixels, self.cut, self.kept = pixels, pixels.cut, pixels.kept
+        kernels = tiled if pixels.axes else objective
+        self._passes = kernels.passes(self._problem.order, self.channels, self.launch.threads)
+
+    def _suit(self, n: int) -> None:
+        """In tiles a block holds all centres at once."""
+        if self.cut.axes and self._centres(n) > self.launch.threads:
+            self._on_device = {}
+            self._take(one_by_one(self._problem, self.launch.threads))
+
+    def _centres(self, n: int) -> int:
+        return (n - 3 * self.channels) // (2 + self.channels)
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient; for several threads one after the other."""
@@ -129,8 +149,9 @@ class Objective:
         if not np.isfinite(single).all():
             # The hot kernels may take what is no number for one.
             return math.nan, np.full(n, math.nan)
-        arrays = account.of_gradient(self.cut, n)
         with self._lock, failures():
+            self._suit(n)
+            arrays = account.of_gradient(self.cut, n)
             stream = cuda.stream()
             pixels = self.pixels_beside(arrays)
             if not self._work or self._work["out"].shape != arrays["out"][0]:
@@ -142,7 +163,7 @@ class Objective:
             self.sweep(work, pixels, stream)
             totals = adam.kernels(self.launch.threads)[0]
             totals[self.columns(n), self.launch.threads, stream](
-                work["partials"], self.cut.pixels, self.channels, self.alpha, work["out"]
+                work["partials"], self.kept, self.channels, self.alpha, work["out"]
             )
             (out,) = work["out"].copy_to_host(stream=stream)
             stream.synchronize()
@@ -158,6 +179,8 @@ class Objective:
     ) -> list[Descent]:
         """See `fastbg.backends.base.KeepsDescents`."""
         found: list[Descent] = []
+        with self._lock:
+            self._suit(starts[0].size)
         while len(found) < len(starts):
             left, done = starts[len(found) :], len(found) * iterations
             together = account.starts_together(
@@ -168,31 +191,37 @@ class Objective:
                 found += walk.run(partial(_counted, watch, done))
         return found
 
-    def pixels_beside(self, others: account.Arrays) -> Any:
-        """An array on the device for as many chunks as fit beside others: with all, or to fill."""
+    def pixels_beside(self, others: account.Arrays) -> Arrays:
+        """Pixels on the device, as many chunks as fit beside others: with all, or to fill."""
         chunks = account.chunks_beside(others, self.cut, self.channels, self.budget)
         arrays = account.of_pixels(self.cut, self.channels, chunks)
-        if self._on_device is None or self._on_device.shape != arrays["pixels"][0]:
-            self._on_device = None
+        held = self._on_device
+        if not held or held["pixels"].shape != arrays["pixels"][0]:
+            self._on_device = {}
             release()
-            self._on_device = (
-                cuda.to_device(self.pixels)
-                if chunks == self.cut.chunks
-                else allocate(arrays)["pixels"]
-            )
-        return self._on_device
+            held = allocate(arrays)
+            for name, values in self.pixels.axes.items():
+                held[name].copy_to_device(values)
+            if chunks == self.cut.chunks:
+                held["pixels"].copy_to_device(self.pixels.values)
+            self._on_device = held
+        return held
 
     def forget_gradient(self) -> None:
         """Give the memory back that a gradient took, for a descent to take it."""
         self._work = {}
         release()
 
-    def sweep(self, work: Arrays, pixels: Any, stream: Any) -> None:
+    def holds_all(self, pixels: Arrays) -> bool:
+        """Whether these are all pixels, and not as many as are streamed at a time."""
+        return bool(pixels["pixels"].shape[1] == self.cut.pixels)
+
+    def sweep(self, work: Arrays, pixels: Arrays, stream: Any) -> None:
         """Sum up over all pixels: enqueued, or for pixels that are streamed, done."""
-        first, again = self._passes
-        if pixels.shape[1] == self.cut.pixels:
-            self._pass(first, work, pixels, 0, stream)
-            self._pass(again, work, pixels, 0, stream)
+        first, *again = self._passes
+        if self.holds_all(pixels):
+            for kernel in self._passes:
+                self._pass(kernel, work, pixels, 0, stream)
             return
         self._stream_through(first, work, pixels, stream)
         starts, n = work["parameters"].shape
@@ -202,31 +231,37 @@ class Objective:
         ]
         stream.synchronize()
         if np.any(negative):
-            self._stream_through(again, work, pixels, stream)
+            for kernel in again:
+                self._stream_through(kernel, work, pixels, stream)
 
     def columns(self, n: int, starts: int = 1) -> tuple[int, int]:
         """The grid of the kernels that add up chunks."""
         return max(-(-n // adam.PARAMETERS), self.launch.fewest), starts
 
-    def _stream_through(self, kernel: Any, work: Arrays, pixels: Any, stream: Any) -> None:
-        width = pixels.shape[1]
+    def _stream_through(self, kernel: Any, work: Arrays, pixels: Arrays, stream: Any) -> None:
+        there = pixels["pixels"]
+        width = there.shape[1]
         for first in range(0, self.cut.chunks, width // self.cut.chunk):
-            part = self.pixels[:, first * self.cut.chunk :][:, :width]
+            part = self.pixels.values[:, first * self.cut.chunk :][:, :width]
             for row, values in enumerate(part):
-                pixels[row, : values.size].copy_to_device(values, stream=stream)
+                there[row, : values.size].copy_to_device(values, stream=stream)
             self._pass(kernel, work, pixels, first, stream)
 
-    def _pass(self, kernel: Any, work: Arrays, pixels: Any, first: int, stream: Any) -> None:
-        held = -(-pixels.shape[1] // self.cut.chunk)
+    def _pass(self, kernel: Any, work: Arrays, pixels: Arrays, first: int, stream: Any) -> None:
+        held = -(-pixels["pixels"].shape[1] // self.cut.chunk)
         starts, n = work["parameters"].shape
-        centres = (n - 3 * self.channels) // (2 + self.channels)
-        groups = -(-centres // objective.group_size(centres, self.launch.threads))
+        if self.cut.axes:
+            groups, where = 1, [self.kept, *(pixels[name] for name in tiled.ARRAYS)]
+        else:
+            centres, where = self._centres(n), []
+            groups = -(-centres // objective.group_size(centres, self.launch.threads))
         grid = (max(min(held, self.cut.chunks - first), self.launch.fewest), groups, starts)
         kernel[grid, self.launch.threads, stream](
-            pixels,
+            pixels["pixels"],
             first,
             self.cut.chunk,
             self.cut.pixels,
+            *where,
             work["parameters"],
             self.alpha,
             work["ended"],
@@ -334,7 +369,7 @@ class Walk:
 
         Kernels must have been launched before. Pixels that are streamed need the host.
         """
-        if self.pixels.shape[1] == self.objective.cut.pixels:
+        if self.objective.holds_all(self.pixels):
             with suppress(Exception):
                 self._graph = Graph(partial(self._iterate, BURST), self.stream)
         return self._graph is not None
@@ -362,7 +397,7 @@ class Walk:
             problem.sweep(work, self.pixels, self.stream)
             self.adam[self.grid](
                 work["partials"],
-                problem.cut.pixels,
+                problem.kept,
                 problem.channels,
                 problem.alpha,
                 work["first"],
@@ -425,12 +460,11 @@ class Rendering:
             )
             self.out = self._work["out"]
             self._kernel = render.renderer(spline.order, channels, launch.threads, far_from)
-            self._send("parameters", parameters)
-            self._send_axis("x", x, tile[1])
+            self._send({"parameters": parameters, **axis_arrays("x", x, tile[1])})
 
     def send_rows(self, y: np.ndarray) -> None:
         """Where the rows of a band are."""
-        self._send_axis("y", y, self._tile[0])
+        self._send(axis_arrays("y", y, self._tile[0]))
 
     def enqueue(self, rows: int) -> None:
         """Render the band that was sent."""
@@ -439,15 +473,9 @@ class Rendering:
             *(self._work[name] for name in render.ARRAYS), rows, self.out
         )
 
-    def _send(self, name: str, values: np.ndarray) -> None:
-        there = self._work[name][: len(values)]
-        there.copy_to_device(values.astype(np.float32), stream=self.stream)
-
-    def _send_axis(self, name: str, positions: np.ndarray, size: int) -> None:
-        axis = Axis.of(positions, size)
-        self._send(name, positions)
-        self._send(f"{name}_tiles", axis.tiles)
-        self._send(f"{name}_weights", axis.weights)
+    def _send(self, arrays: dict[str, np.ndarray]) -> None:
+        for name, values in arrays.items():
+            self._work[name][: len(values)].copy_to_device(values, stream=self.stream)
 
 
 def evaluate(
@@ -475,16 +503,3 @@ def evaluate(
             for plane, values in enumerate(out[:, band]):
                 rendering.out[plane, :height].copy_to_host(values, stream=rendering.stream)
         rendering.stream.synchronize()
-
-
-def kept_pixels(problem: Problem) -> np.ndarray:
-    """(2 + 2 K, P), float32: y, x, data (0 without weight) and weight of the kept pixels."""
-    row, column = np.nonzero(problem.kept)
-    channels = problem.channels
-    pixels = np.empty((2 + 2 * channels, row.size), np.float32)
-    pixels[0], pixels[1] = problem.y[row], problem.x[column]
-    for k in range(channels):
-        weight = problem.weight[row, column, k]
-        pixels[2 + channels + k] = weight
-        pixels[2 + k] = np.where(weight != 0, problem.data[row, column, k], 0)
-    return pixels

@@ -9,6 +9,7 @@ Symbols: P kept pixels, K channels, N control points, n = N (2 + K) + 3 K parame
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,29 @@ class Cut:
     chunk : int
         Pixels of every chunk but the last, which may have fewer.
     chunks : int
+    axes : tuple of pairs
+        For y and x their positions, and how many of them make a tile; empty where pixels do not
+        lie in tiles. In tiles, every place counts as a pixel.
     """
 
     pixels: int
     chunk: int
     chunks: int
+    axes: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, pixels: int, threads: int = USUAL.threads) -> Cut:
-        """At most `MOST_CHUNKS` of a whole number of tiles; what threads take at a time."""
-        tile = threads * PIXELS_A_THREAD
-        chunk = tile * -(-pixels // (tile * MOST_CHUNKS))
-        return cls(pixels, chunk, -(-pixels // chunk))
+        """At most `MOST_CHUNKS` of a whole number of what the threads of a block take at a time."""
+        return cls._in_wholes(pixels, threads * PIXELS_A_THREAD)
+
+    @classmethod
+    def in_tiles(cls, shape: tuple[int, int], tile: tuple[int, int]) -> Cut:
+        """Of an image in tiles, with places beyond its edges."""
+        axes = tuple(zip(shape, tile, strict=True))
+        tiles = prod(-(-length // size) for length, size in axes)
+        return cls._in_wholes(tiles * prod(tile), prod(tile), axes)
+
+    @classmethod
+    def _in_wholes(cls, pixels: int, whole: int, axes: tuple[tuple[int, int], ...] = ()) -> Cut:
+        chunk = whole * -(-pixels // (whole * MOST_CHUNKS))
+        return cls(pixels, chunk, -(-pixels // chunk), axes)

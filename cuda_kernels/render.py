@@ -51,7 +51,7 @@ def renderer(order: int, channels: int, threads: int = USUAL.threads, far_from: 
     y, x : (height,) and (columns,), float32
     y_tiles, x_tiles : (T, NODES + 2), float32
     y_weights, x_weights : (height or columns, NODES), float32
-        See `fastbg.cuda_kernels.tiles.Axis`.
+        See `fastbg.cuda_kernels.tiles.axis_arrays`.
     parameters : (n,), float32
     rows : int
         How many of the height.

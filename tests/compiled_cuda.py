@@ -17,7 +17,7 @@ from tempfile import NamedTemporaryFile
 from numba import cuda, float32, float64, int32, int64, types
 from numba.cuda.cudadrv.error import CCSupportError
 
-from fastbg.cuda_kernels import adam, objective, render
+from fastbg.cuda_kernels import adam, objective, render, tiled
 
 ARCHITECTURES = [(6, 1), (7, 5), (8, 6), (9, 0)]
 ONE = [(8, 6)]
@@ -31,10 +31,12 @@ PASS = types.void(
     *(array(float32, 2), int64, int64, int64, array(float32, 2), float32),
     *(array(int32, 1), array(float32, 4)),
 )
-RENDER = types.void(
-    *([array(float32, 1)] * 2 + [array(float32, 2)] * 4 + [array(float32, 1)]),
-    *(int64, array(float32, 3)),
+AXES = [array(float32, 1)] * 2 + [array(float32, 2)] * 4
+TILES = types.void(
+    *(array(float32, 2), int64, int64, int64, int64, *AXES, array(float32, 2), float32),
+    *(array(int32, 1), array(float32, 4)),
 )
+RENDER = types.void(*AXES, array(float32, 1), int64, array(float32, 3))
 TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
 ADAM = types.void(
     *(array(float32, 4), int64, int64, float32, array(int32, 1), int64, array(float64, 2)),
@@ -44,10 +46,10 @@ ADAM = types.void(
 
 
 def hot_kernels(order, channels):
-    first, second = objective.passes(order, channels)
     name = f"order {order}, K = {channels}"
-    yield f"first pass, {name}", first, PASS
-    yield f"second pass, {name}", second, PASS
+    for kind, kernels, signature in (("", objective, PASS), (" in tiles", tiled, TILES)):
+        for number, kernel in enumerate(kernels.passes(order, channels), 1):
+            yield f"pass {number}{kind}, {name}", kernel, signature
     yield f"render, {name}", render.renderer(order, channels), RENDER
 
 
@@ -55,7 +57,7 @@ def all_kernels(everything):
     """(name, kernel, signature, whether it is hot, architectures)."""
     for order, channels in [(o, k) for o in (1, 2, 3, 4) for k in (1, 3)]:
         for name, kernel, signature in hot_kernels(order, channels):
-            usual, second = (order, channels) == (2, 3), name.startswith("second")
+            usual, second = (order, channels) == (2, 3), not name.startswith(("pass 1", "render"))
             if everything or (usual and not second):
                 yield name, kernel, signature, True, ARCHITECTURES
             elif usual:
@@ -114,7 +116,8 @@ def assembled(ptx, cc, ptxas):
     with NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(ptx)
         file.flush()
-        command = [ptxas, "-v", f"-arch=sm_{cc[0]}{cc[1]}", "-o", "/dev/null", file.name]
+        options = [f"-arch=sm_{cc[0]}{cc[1]}"]
+        command = [ptxas, "-v", *options, "-o", "/dev/null", file.name]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     numbers = {
         "registers": r"Used (\d+) registers",

@@ -30,10 +30,11 @@ from fastbg.spline import Spline
 if not cuda.simulated():
     pytest.skip("NUMBA_ENABLE_CUDASIM is not set", allow_module_level=True)
 
-from fastbg.cuda_kernels import account, adam, device, layout, render, tiles
+from fastbg.cuda_kernels import account, adam, device, layout, pixels, render, tiles
 
 SMALL = layout.Launch(threads=8, fewest=1)
 TILE = SMALL.threads * layout.PIXELS_A_THREAD
+TILE_ROWS, TILE_COLUMNS = render.tile_shape(SMALL.threads)
 PLENTY = 1 << 30
 
 
@@ -94,6 +95,12 @@ def assert_agrees(problem, spline):
         assert relative_l2(gradient[name], part) < FLOAT32_GRADIENT, name
 
 
+@pytest.fixture
+def in_tiles(monkeypatch):
+    """Problems in tiles, however small they are."""
+    monkeypatch.setattr(device, "arrange", pixels.in_tiles)
+
+
 # Five centres: one lies on a pixel, and two on each other.
 
 
@@ -124,6 +131,23 @@ def test_agrees_below_zero(rng, alpha):
 def test_agrees_where_chunks_have_several_tiles(rng, monkeypatch):
     monkeypatch.setattr(layout, "MOST_CHUNKS", 2)
     assert_agrees(*make_case(rng, (9, 9), centres=3, channels=1, background="mixed"))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_agrees_in_tiles(rng, in_tiles, order, channels):
+    background = "mixed" if order == 2 else "positive"
+    shape = (TILE_ROWS + 3, 2 * TILE_COLUMNS + 1)
+    problem, spline = make_case(
+        rng, shape, centres=5, order=order, channels=channels, background=background
+    )
+    # The same residuals in a part of the frame that most centres are far from.
+    y, x = (0.45 + 0.1 * axis for axis in (problem.y, problem.x))
+    before, after = np.empty((2, channels, *shape), np.float32)
+    reference.evaluate(spline, problem.y, problem.x, before, 1)
+    reference.evaluate(spline, y, x, after, 1)
+    data = problem.data + np.moveaxis(after.astype(float) - before, 0, 2)
+    assert_agrees(replace(problem, data=data, y=y, x=x), spline)
 
 
 def test_agrees_without_seeing_what_has_no_weight(rng):
@@ -179,9 +203,6 @@ def test_adjoint_of_evaluation(rng):
     backward = (theta.weights * back.weights).sum() + (theta.polynomial * back.polynomial).sum()
     scale = np.linalg.norm(values(theta)) * np.linalg.norm(g)
     assert abs(forward - backward) < FLOAT32_GRADIENT * scale
-
-
-TILE_ROWS, TILE_COLUMNS = render.tile_shape(SMALL.threads)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -265,20 +286,24 @@ def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
     assert seen == list(zip(range(2, 11, 2), lowest, strict=True))
 
 
-def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts):
+@pytest.mark.parametrize("arrange", [pixels.one_by_one, pixels.in_tiles])
+def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatch, arrange):
+    monkeypatch.setattr(device, "arrange", arrange)
     problem, points = starts
-    options = {"iterations": 3, "learning_rate": 0.01, "watch": lambda *now: None}
+    options = {"iterations": 2, "learning_rate": 0.01, "watch": lambda *now: None}
     whole = opened(problem)
     expected, n = whole.descend(points, **options), points[0].size
-    pixels = account.size_of(account.of_pixels(whole.cut, 1, whole.cut.chunks))
-    one = account.size_of(account.of_descent(whole.cut, n, 1, 3))
+    every, some = (
+        account.size_of(account.of_pixels(whole.cut, 1, chunks)) for chunks in (whole.cut.chunks, 1)
+    )
+    one = account.size_of(account.of_descent(whole.cut, n, 1, 2))
     # Room for a descent beside all pixels; and for one beside a chunk of them.
-    for budget in (pixels + one, 2 * one):
+    for budget in (every + one, some + one):
         objective = opened(problem, budget)
         for each, plain in zip(objective.descend(points, **options), expected, strict=True):
             same(each, plain)
-    assert objective.pixels_beside({}).nbytes == pixels
-    streamed = opened(problem, account.size_of(account.of_gradient(whole.cut, n)) + pixels - 1)
+    assert objective.holds_all(objective.pixels_beside({}))
+    streamed = opened(problem, account.size_of(account.of_gradient(whole.cut, n)) + every - 1)
     loss, gradient = streamed.loss_and_gradient(points[0])
     expected_loss, expected_gradient = whole.loss_and_gradient(points[0])
     assert loss == expected_loss
@@ -304,9 +329,9 @@ def test_what_is_allocated_is_what_was_announced(starts, monkeypatch):
     for name in ("device_array", "to_device"):
         monkeypatch.setattr(device.cuda, name, counting(getattr(device.cuda, name)))
     objective, n = opened(problem), points[0].size
-    pixels = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
+    every = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
     objective.descend(points, iterations=2, learning_rate=0.01, watch=lambda *now: None)
-    assert sum(taken) == pixels + account.size_of(account.of_descent(objective.cut, n, 2, 2))
+    assert sum(taken) == every + account.size_of(account.of_descent(objective.cut, n, 2, 2))
     taken.clear()
     objective.loss_and_gradient(points[0])
     assert sum(taken) == account.size_of(account.of_gradient(objective.cut, n))
@@ -376,6 +401,22 @@ def test_a_step_to_what_is_no_number_is_seen():
     assert np.isnan(losses[1])
     assert len(losses) == 2
     assert best.tolist() == [1, 1]
+
+
+def test_more_centres_than_a_block_holds_are_not_taken_in_tiles(rng, in_tiles):
+    problem, spline = make_case(rng, (4, 5), centres=SMALL.threads + 1, channels=1)
+    objective = opened(problem)
+    assert objective.cut.axes
+    objective.loss_and_gradient(spline.flatten())
+    assert not objective.cut.axes
+    assert_agrees(problem, spline)
+
+
+def test_tiles_without_a_kept_pixel_are_left_out(rng, in_tiles):
+    problem, spline = make_case(rng, (5, 3 * TILE_COLUMNS), centres=3, channels=1)
+    weight = problem.weight.copy()
+    weight[:, TILE_COLUMNS : 2 * TILE_COLUMNS] = 0
+    assert_agrees(replace(problem, weight=weight), spline)
 
 
 def test_watch_may_end_the_descent(starts):
