@@ -40,6 +40,10 @@ def tasks() -> int:
     return len([*(PROC / "task").iterdir()])
 
 
+REPORT = 15e3
+"""Bytes of the report of a file, which the summary of a batch keeps (by tracemalloc)."""
+
+
 def growth_of(sizes: list[int], jobs: int) -> float:
     """Bytes a job, by the medians of thirds: single sizes depend on which threads met."""
     third = len(sizes) // 3 or 1
@@ -81,7 +85,7 @@ def test_jobs_from_eight_threads(
     growth = growth_of(sizes, count)
     trials.ends[f"same as alone; {growth / 1e3:+.1f} kB of memory each, no file, no thread"] = count
     if count >= 300:
-        assert growth < 10e3
+        assert growth < 10e3 + REPORT
     assert not strays(tmp_path)
 
 
@@ -129,4 +133,4 @@ def test_a_batch(
     growth = growth_of(sizes, count)
     trials.ends[f"same as alone; {growth / 1e3:+.1f} kB of memory each, no file"] = count
     if count >= 300:
-        assert growth < 10e3
+        assert growth < 10e3 + REPORT
