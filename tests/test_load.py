@@ -85,7 +85,7 @@ def test_jobs_from_eight_threads(
     growth = growth_of(sizes, count)
     trials.ends[f"same as alone; {growth / 1e3:+.1f} kB of memory each, no file, no thread"] = count
     if count >= 300:
-        assert growth < 10e3 + REPORT
+        assert growth < 10e3
     assert not strays(tmp_path)
 
 
