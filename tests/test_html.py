@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from images import filling, image_of, recorded
+from jinja2 import DictLoader, UndefinedError
 from typer.testing import CliRunner
 
 import fastbg
@@ -36,11 +37,11 @@ from fastbg.report.html import (
     colours,
     histograms,
     loss,
-    markup,
     means,
     noise,
     page,
     residual,
+    template,
     views,
     words,
 )
@@ -52,6 +53,9 @@ from fastbg.spline.spline import Spline
 
 SHAPE = (60, 90)
 QUICK = {"downscaling_factor": 4, "epochs": 12, "control_points": 9, "initializer": "grid"}
+VOID = {"img", "input", "link", "meta"}
+"""Elements that have no end tag."""
+
 HOSTILE = """<script>alert("x")</script> & <b>'"""
 
 
@@ -70,7 +74,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"{tag} has an attribute twice"
         self.elements.append((tag, dict(attrs)))
-        if tag not in markup.VOID:
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -593,14 +597,25 @@ def test_means_of_blocks(
 # Small parts
 
 
-def test_markup_is_escaped_once() -> None:
-    inner = markup.element("b", HOSTILE, title=HOSTILE)
-    assert markup.element("p", inner, "&") == f"<p>{inner}&amp;</p>"
-    assert markup.element("input", checked=True, value=None, class_="a", aria_label=1) == (
-        '<input checked class="a" aria-label="1">'
+def test_what_a_template_is_given_is_escaped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {
+        "inner": '<b title="{{ text }}">{{ text }}</b>',
+        "outer": "<p>{{ inner }}{{ more }}</p>",
+    }
+    environment = template._environment()
+    monkeypatch.setattr(
+        template, "_environment", lambda: environment.overlay(loader=DictLoader(texts))
     )
+    inner = template.fill("inner", text=HOSTILE)
+    assert template.fill("outer", inner=inner, more="&") == f"<p>{inner}&amp;</p>"
     (found,) = Page(inner).elements
     assert found == ("b", {"title": HOSTILE})
+    assert Page(inner).texts == [HOSTILE]
+
+
+def test_a_template_does_not_go_without_a_value() -> None:
+    with pytest.raises(UndefinedError, match="'black' is undefined"):
+        template.fill("views.html.j2", pictures=[])
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import words
-from .markup import Markup, element
 from .noise import robust_sigma
-from .plot import RIGHT, WIDTH, Plot, chart
+from .plot import Plot
+from .template import fill
 
 BINS = 140
 BELOW, ABOVE = 8, 14
 """Where the axis ends, in robust deviations from the medians, unless the samples end before."""
 
-PANEL, GAP, FOOT = 128, 30, 48
+HEAD, PANEL, GAP, FOOT = 22, 128, 30, 48
 
 
 @dataclass(frozen=True)
@@ -62,41 +62,29 @@ def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
     return Histograms(edges, counts, medians, step)
 
 
-def figure(histograms: Histograms) -> Markup:
+def figure(histograms: Histograms) -> str:
     """Two charts above one axis."""
     edges = histograms.edges
-    middles = (edges[1:] + edges[:-1]) / 2
     highest = max(int(counts.max()) for counts in histograms.counts.values())
     top = np.log10(1 + max(10, highest)) * 1.06
-    decades = [float(10**n) for n in range(int(top) + 1)]
-    parts: list[Markup] = []
-    start = 22.0
-    for name, counts in histograms.counts.items():
-        plot = Plot((edges[0], edges[-1]), (0, top), start, start + PANEL)
-        rules = [float(np.log10(1 + n)) for n in decades]
-        parts.append(plot.y_axis(rules, lambda level: words.count(round(10**level - 1))))
-        names = words.channels(len(counts))
-        for channel, count in zip(names, np.log10(1 + counts), strict=True):
-            parts.append(plot.area(middles, count, channel.lower()))
-            parts.append(plot.curve(middles, count, channel.lower()))
-        for channel, median in zip(names, histograms.medians[name], strict=True):
-            if edges[0] <= median <= edges[-1]:
-                parts.append(plot.mark(median, channel.lower()))
-        parts.append(element("text", name, x=WIDTH - RIGHT, y=start - 7, class_="panel-name"))
-        start += PANEL + GAP
-    parts.append(plot.x_axis("linear value (0 = black, 1 = white)"))
-    of = f" One of {histograms.step}² pixels is counted." if histograms.step > 1 else ""
-    return element(
-        "figure",
-        element("h2", "Histograms"),
-        chart(
-            start - GAP + FOOT,
-            "Histograms of the linear values of each channel, before and after",
-            *parts,
-        ),
-        element(
-            "figcaption",
-            "Samples on a logarithmic scale; the dashed lines are the medians. A gradient makes "
-            f"the peak of the sky wide, so After should be narrower.{of}",
-        ),
+    panels = []
+    for i, (name, counts) in enumerate(histograms.counts.items()):
+        start = HEAD + i * (PANEL + GAP)
+        classes = [channel.lower() for channel in words.channels(len(counts))]
+        medians = zip(classes, histograms.medians[name], strict=True)
+        panels.append(
+            {
+                "name": name,
+                "plot": Plot((edges[0], edges[-1]), (0, top), start, start + PANEL),
+                "curves": list(zip(classes, np.log10(1 + counts), strict=True)),
+                "medians": [each for each in medians if edges[0] <= each[1] <= edges[-1]],
+            }
+        )
+    return fill(
+        "histograms.html.j2",
+        panels=panels,
+        middles=(edges[1:] + edges[:-1]) / 2,
+        rules=[(np.log10(1 + 10**n), words.count(10**n)) for n in range(int(top) + 1)],
+        height=start + PANEL + FOOT,
+        step=histograms.step,
     )

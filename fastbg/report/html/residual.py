@@ -13,11 +13,9 @@ from ...model.model import BackgroundModel
 from ...spline.loss import Problem
 from ..preview.page import size_in
 from ..preview.pictures import resample, thinned
-from . import words
-from .colours import DIVERGING, colours, gradient
-from .images import drawing
-from .markup import Markup, element
+from .colours import DIVERGING, colours
 from .noise import robust_sigma
+from .template import fill
 
 BOX = (220, 280)
 """Greatest height and width of the map: so coarse that noise averages out, and gradients show."""
@@ -120,60 +118,12 @@ def to_rgb(residual: Residual) -> np.ndarray:
     return rgb
 
 
-def figure(residual: Residual) -> Markup:
+def figure(residual: Residual) -> str:
     """The map, its scale, and what each channel measures."""
-    ends = [words.number(sign * residual.limit, 2) for sign in (-1, 1)]
-    excluded = (np.isnan(residual.values) & ~residual.missing).mean()
-    key = []
-    if excluded:
-        key.append(element("span", element("i", class_="swatch excluded"), "not used by the fit"))
-    if residual.missing.any():
-        key.append(element("span", element("i", class_="swatch missing"), "no data"))
-    rows = [
-        element(
-            "tr",
-            element("th", name, scope="row", class_=f"channel {name.lower()}"),
-            element("td", words.number(median, 2)),
-            element("td", words.number(sigma, 3)),
-            element("td", words.percent(above)),
-        )
-        for name, median, sigma, above in zip(
-            words.channels(len(residual.median)),
-            residual.median,
-            residual.sigma,
-            residual.above,
-            strict=True,
-        )
-    ]
-    heads = ("", "median", "deviation", "model above data")
-    return element(
-        "figure",
-        element("h2", "Residual"),
-        drawing(
-            to_rgb(residual),
-            f"Map of data minus model less its median: blue to {ends[0]}, orange to {ends[1]}, "
-            f"{words.percent(excluded)} not used by the fit",
-            style=f"--aspect:{residual.values.shape[1] / residual.values.shape[0]:.4g}",
-        ),
-        element(
-            "div",
-            element("span", ends[0]),
-            element("i", style=gradient(DIVERGING)),
-            element("span", ends[1]),
-            class_="scale",
-        ),
-        element("p", *key, class_="key") if key else "",
-        element(
-            "figcaption",
-            "Data minus model in the stretched space of the fit (0 to 1)"
-            f"{words.mean_of(len(residual.median))}, less its median of "
-            f"{words.number(residual.level, 2)}: the loss wants the model below the data. Orange "
-            "is brighter than the model, as stars and objects are, blue is darker. A large smooth "
-            "patch of either is gradient that is left.",
-        ),
-        element(
-            "table",
-            element("thead", element("tr", *(element("th", h, scope="col") for h in heads))),
-            element("tbody", *rows),
-        ),
+    return fill(
+        "residual.html.j2",
+        residual=residual,
+        rgb=to_rgb(residual),
+        excluded=(np.isnan(residual.values) & ~residual.missing).mean(),
+        anchors=DIVERGING,
     )

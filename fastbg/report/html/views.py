@@ -10,9 +10,9 @@ from ...image.image import Image
 from ...image.stretch import Stretch
 from ...model.correction import Correction
 from ..preview.pictures import display_stretch, to_rgb
-from .images import photograph, reduced
-from .markup import Markup, element
+from .images import reduced
 from .means import block_means
+from .template import fill
 
 BOX = (1080, 1440)
 """Greatest height and width of a picture, in pixels: more than a page shows, since whole blocks of
@@ -21,7 +21,8 @@ pixels become one, which leaves up to half of it."""
 STRIP = 64
 """Rows that are brought to the screen at a time."""
 
-BUTTON_WIDTH = 240
+BUTTON = 240
+"""Width of the small pictures that choose."""
 
 
 @dataclass(frozen=True)
@@ -73,56 +74,15 @@ def _together(correction: Correction) -> Image:
     return Image(3 * channels, correction.image.shape, read)
 
 
-def figure(views: Views, name: str) -> Markup:
-    """The pictures in one place, and what switches them.
-
-    Radio buttons choose, so that it works without a script; the script adds the keys and the
-    blinking.
-    """
-    pictures = {"before": views.before, "model": views.model, "after": views.after}
-    alts = {
-        "before": f"{name} as it came",
-        "model": "The fitted background",
-        "after": f"{name} without its background",
+def figure(views: Views, name: str) -> str:
+    """The pictures in one place, and what switches them."""
+    pictures = {
+        "before": (views.before, f"{name} as it came"),
+        "model": (views.model, "The fitted background"),
+        "after": (views.after, f"{name} without its background"),
     }
-    radios = [
-        element(
-            "input", type="radio", name="view", id=f"view-{key}", value=key, checked=key == "after"
-        )
-        for key in pictures
-    ]
-    shown = [photograph(rgb, alts[key], class_=key) for key, rgb in pictures.items()]
-    labels = [
-        element(
-            "label",
-            photograph(reduced(rgb, BUTTON_WIDTH), ""),
-            element("span", key.capitalize(), " ", element("kbd", str(position))),
-            for_=f"view-{key}",
-        )
-        for position, (key, rgb) in enumerate(pictures.items(), 1)
-    ]
-    blink = element(
-        "button",
-        element("span", "Blink ", element("kbd", "B")),
-        element("small", "before and after, in turn"),
-        id="blink",
-        type="button",
-        aria_pressed="false",
-    )
-    return element(
-        "section",
-        element("h2", "Before, model, after"),
-        element(
-            "div",
-            *radios,
-            element("div", *shown, class_="screen", title="Click: before / after"),
-            element("div", *labels, blink, class_="choice"),
-            class_="views",
-        ),
-        element(
-            "p",
-            f"One stretch for all three pictures{views.black}. Click the picture to switch between "
-            "before and after. The model should show the gradient and nothing of the object.",
-            class_="note",
-        ),
+    return fill(
+        "views.html.j2",
+        pictures=[(key, rgb, reduced(rgb, BUTTON), alt) for key, (rgb, alt) in pictures.items()],
+        black=views.black,
     )
