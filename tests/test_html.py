@@ -338,20 +338,23 @@ def test_missing_samples_and_a_corner_without_sky_have_a_page(sky: np.ndarray) -
     assert words.NONE in seen
 
 
-def test_the_image_is_read_in_bands() -> None:
-    shape, settings = (3000, 1000), Settings(control_points=9, initializer="grid")
+def test_the_image_is_read_once_and_in_bands() -> None:
+    shape, settings = (3001, 1000), Settings(control_points=9, initializer="grid")
     rng = np.random.default_rng(2)
     image, reads = recorded(image_of(rng.uniform(0.05, 0.1, (1, *shape)).astype(np.float32)))
     flat = image_of(np.full((1, *shape), 0.07, np.float32))
-    data = np.full((375, 125, 1), 0.5, np.float32)
+    data = np.full((376, 125, 1), 0.5, np.float32)
     problem = Problem(
-        data, np.ones_like(data), block_centres(3000, 8), block_centres(1000, 8), 2, 5.0
+        data, np.ones_like(data), block_centres(3001, 8), block_centres(1000, 8), 2, 5.0
     )
     centres = rng.uniform(size=(9, 2))
     spline = Spline(centres, np.zeros((9, 1)), np.array([[0.0], [0.0], [0.4]]), 2)
     correction = Correction(image, flat, "subtract", np.array([0.07]))
     html.examine(*made(image, problem, spline), correction, settings)
     assert max(rows.stop - rows.start for rows in reads) <= 300
+    reads.sort(key=lambda rows: rows.start)
+    assert [rows.start for rows in reads] == [0, *(rows.stop for rows in reads[:-1])]
+    assert reads[-1].stop == shape[0]
 
 
 # The residual
@@ -566,7 +569,8 @@ def test_the_pictures_share_one_stretch(rng: np.random.Generator) -> None:
     image = image_of(planes)
     half = np.full((3, 90, 118), 0.02, np.float32)
     half[:, :, 59:] = 0.03
-    seen = views.look(Correction(image, image_of(half), "subtract", np.full(3, 0.02)), 2)
+    correction = Correction(image, image_of(half), "subtract", np.full(3, 0.02))
+    seen = views.look(views.together(correction), 2)
     middle = seen.before.shape[1] // 2
     assert np.array_equal(seen.before[:, : middle - 20], seen.after[:, : middle - 20])
     right = np.s_[:, middle + 20 :]

@@ -307,6 +307,24 @@ def test_thinning_out_takes_valid_samples_of_some_rows_and_columns(monkeypatch):
         assert np.array_equal(found, plane[np.isfinite(plane) & (plane != 0)])
 
 
+@pytest.mark.parametrize("shape", [(90, 120), (1, 7), (41, 300)])
+@pytest.mark.parametrize("rows", [1, 2, 5, 64])
+def test_an_image_that_is_read_in_bands_leaves_its_thinned_samples(monkeypatch, shape, rows):
+    planes = sky_image(shape, 3).planes().copy()
+    planes[1, ::2], planes[2, 0, 0] = 0, np.nan
+    image = filling(image_of(planes))
+    for most in (10**6, 1200, 300):
+        monkeypatch.setattr(pictures, "STATISTICS_SAMPLES", most)
+        step, expected = pictures.thinned(image)
+        watched, samples = pictures.thinning(image)
+        assert step == pictures.thinning_step(shape)
+        assert np.isnan(samples).all()
+        for top in range(0, shape[0], rows):
+            some = slice(top, min(top + rows, shape[0]))
+            assert np.array_equal(watched.rows(some), planes[:, some], equal_nan=True)
+        assert np.array_equal(samples, expected, equal_nan=True)
+
+
 def test_a_page_of_an_image_in_bands_is_the_same(monkeypatch):
     shape = (300, 450)
     whole = draw(shape)

@@ -11,7 +11,7 @@ from ...diagnostics import Judgement
 from ...model.correction import Correction
 from ...result import Prepared, Result
 from ...settings.settings import Settings
-from ..preview.pictures import thinned
+from ..preview.pictures import thinning, thinning_step
 from . import histograms, noise, residual, views
 
 
@@ -41,14 +41,16 @@ def examine(
     settings : Settings
     """
     shape, factor = correction.image.shape, settings.downscaling_factor
-    step, before = thinned(correction.image)
-    _, after = thinned(correction.corrected())
-    # Of the blocks of pixels that the fit has weighed.
+    together, samples = thinning(views.together(correction))
+    seen = views.look(together, settings.worker_threads)
+    before, _, after = np.split(samples, 3)
+    # The noise of the sky is that of the pixels which the fit uses.
+    step = thinning_step(shape)
     y, x = (np.arange(0, size, step) // factor for size in shape)
     problem = prepared.problem
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
-        views.look(correction, settings.worker_threads),
+        seen,
         residual.measure(problem, result.model, prepared.stretch, choose(settings.backend)[1]),
         result.judgement,
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),

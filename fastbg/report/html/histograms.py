@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
 from . import words
 from .noise import robust_sigma
@@ -62,7 +63,7 @@ def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
     return Histograms(edges, counts, medians, step)
 
 
-def figure(histograms: Histograms) -> str:
+def figure(histograms: Histograms) -> Markup:
     """Two charts above one axis."""
     edges = histograms.edges
     highest = max(int(counts.max()) for counts in histograms.counts.values())

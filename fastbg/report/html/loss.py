@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from ..preview.histogram import ticks
 from . import words
@@ -15,7 +16,7 @@ from .template import fill
 HEIGHT = 300
 
 
-def figure(fit: Mapping[str, Any]) -> str:
+def figure(fit: Mapping[str, Any]) -> Markup:
     """The curve of the best start, from the ``fit`` of a report (see `fastbg.report`)."""
     losses, iterations = np.array(fit["history"]), fit["iterations"]
     # The report keeps them evenly spaced, from the first to the last.

@@ -14,6 +14,8 @@ CHANNELS = 3
 def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
     """Means of blocks of pixels over their valid samples; what is left at the far edges is cut.
 
+    Every row of the image is read once.
+
     Parameters
     ----------
     image : Image, of any K
@@ -41,12 +43,14 @@ def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
 
     def work(rows: slice, _: None) -> None:
         band = image.rows(rows)
+        band = band[:, : band.shape[1] // fy * fy]
         good = is_valid(band)
         count = sums(good.astype(np.float32))
         total = sums(np.where(good, band, np.float32(0)))
         out = means[:, rows.start // fy : rows.stop // fy]
         np.divide(total, count, out=out, where=2 * count >= fy * fx)
 
-    bands = row_bands((h * fy, image.shape[1] * -(-image.channels // CHANNELS)), fy)
+    height, width = image.shape
+    bands = row_bands((height, width * -(-image.channels // CHANNELS)), fy)
     for_each_band(bands, threads, lambda: None, work)
     return means

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
 from .colours import SEQUENTIAL, colours, css
 from .template import fill
@@ -112,7 +113,7 @@ class Box(NamedTuple):
     bright: bool
 
 
-def figure(noise: Noise) -> str:
+def figure(noise: Noise) -> Markup:
     """The boxes with their numbers, a scale, and what each channel measures."""
     if not np.isfinite(noise.mean).any():
         return fill("noise.html.j2", boxes=[])

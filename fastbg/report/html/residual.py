@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
 from ...backends.protocol import Backend
 from ...image.image import Image
@@ -12,7 +13,7 @@ from ...image.stretch import Stretch
 from ...model.model import BackgroundModel
 from ...spline.loss import Problem
 from ..preview.page import size_in
-from ..preview.pictures import resample, thinned
+from ..preview.pictures import resample, thinning
 from .colours import DIVERGING, colours
 from .noise import robust_sigma
 from .template import fill
@@ -84,7 +85,7 @@ def measure(
     problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
 ) -> Residual:
     """Draw and measure the residual of a fit."""
-    image = residual_image(problem, model, stretch, backend)
+    image, samples = thinning(residual_image(problem, model, stretch, backend))
     size = size_in(BOX, image.shape)
     planes = resample(image, size, np.isfinite)
     used = np.isfinite(planes)
@@ -92,7 +93,7 @@ def measure(
     mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     level = float(np.median(mean[count > 0])) if count.any() else 0.0
     data = resample(Image.from_samples(problem.data), size, np.isfinite)
-    channels = [plane[np.isfinite(plane)] for plane in thinned(image)[1]]
+    channels = [plane[np.isfinite(plane)] for plane in samples]
     return Residual(
         mean - np.float32(level),
         level,
@@ -118,7 +119,7 @@ def to_rgb(residual: Residual) -> np.ndarray:
     return rgb
 
 
-def figure(residual: Residual) -> str:
+def figure(residual: Residual) -> Markup:
     """The map, its scale, and what each channel measures."""
     return fill(
         "residual.html.j2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from markupsafe import Markup
 
 from ...diagnostics import Judgement
 from .colours import SEQUENTIAL, colours
@@ -16,7 +17,7 @@ BRIGHTEST = 0.98
 far."""
 
 
-def figure(judgement: Judgement) -> str:
+def figure(judgement: Judgement) -> Markup:
     """The map, its scale, and what each channel measures."""
     mean = judgement.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0

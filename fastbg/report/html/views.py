@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
 from ...image.image import Image
 from ...image.stretch import Stretch
@@ -42,27 +43,8 @@ class Views:
     black: str
 
 
-def look(correction: Correction, threads: int) -> Views:
-    """Draw an image, its background and the corrected image, read once in bands."""
-    height, width = correction.image.shape
-    factor = -(-max(height * BOX[1], width * BOX[0]) // (BOX[0] * BOX[1]))
-    planes = np.split(block_means(_together(correction), factor, threads), 3)
-    stretch = display_stretch(*planes)
-    before, model, after = (_on_screen(each, stretch) for each in planes)
-    black = ""
-    if correction.image.channels > 1:
-        linked = np.ptp(stretch.pedestal) == 0
-        black = ", one black for all channels" if linked else ", the sky of Before drawn grey"
-    return Views(before, model, after, black)
-
-
-def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
-    tops = range(0, planes.shape[1], STRIP)
-    return np.concatenate([to_rgb(stretch.apply(planes[:, top : top + STRIP])) for top in tops])
-
-
-def _together(correction: Correction) -> Image:
-    """The channels of all three, one image after the other, read and rendered once."""
+def together(correction: Correction) -> Image:
+    """The channels of an image, its background and the corrected image as those of one image."""
     channels = correction.image.channels
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
@@ -74,7 +56,26 @@ def _together(correction: Correction) -> Image:
     return Image(3 * channels, correction.image.shape, read)
 
 
-def figure(views: Views, name: str) -> str:
+def look(image: Image, threads: int) -> Views:
+    """Draw what is `together` in an image, read once in bands."""
+    height, width = image.shape
+    factor = -(-max(height * BOX[1], width * BOX[0]) // (BOX[0] * BOX[1]))
+    planes = np.split(block_means(image, factor, threads), 3)
+    stretch = display_stretch(*planes)
+    before, model, after = (_on_screen(each, stretch) for each in planes)
+    black = ""
+    if image.channels > 3:
+        linked = np.ptp(stretch.pedestal) == 0
+        black = ", one black for all channels" if linked else ", the sky of Before drawn grey"
+    return Views(before, model, after, black)
+
+
+def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
+    tops = range(0, planes.shape[1], STRIP)
+    return np.concatenate([to_rgb(stretch.apply(planes[:, top : top + STRIP])) for top in tops])
+
+
+def figure(views: Views, name: str) -> Markup:
     """The pictures in one place, and what switches them."""
     pictures = {
         "before": (views.before, f"{name} as it came"),

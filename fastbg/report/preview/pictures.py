@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -168,12 +169,37 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def thinned(image: Image) -> tuple[int, np.ndarray]:
     """Every nth row and column, (K, h, w), float32, NaN where missing; with n before them."""
-    step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
+    step = thinning_step(image.shape)
     tops = range(0, image.shape[0], step)
     # A copy of what is kept, or it would hold the memory of the whole row.
     rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
     planes = np.stack(rows, axis=1)
     return step, np.where(is_valid(planes), planes, np.float32(np.nan))
+
+
+def thinning(image: Image) -> tuple[Image, np.ndarray]:
+    """The same image, and its `thinned` samples, which are filled in while the image is read.
+
+    For images that are computed where they are read: a row alone takes many times as long as in a
+    band.
+    """
+    step = thinning_step(image.shape)
+    height, width = (-(-size // step) for size in image.shape)
+    samples = np.full((image.channels, height, width), np.nan, np.float32)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = image.read(rows, out)
+        top = -(-rows.start // step)
+        some = band[:, top * step - rows.start :: step, ::step]
+        np.copyto(samples[:, top : top + some.shape[1]], some, where=is_valid(some))
+        return band
+
+    return replace(image, read=read), samples
+
+
+def thinning_step(shape: tuple[int, int]) -> int:
+    """The n of every nth row and column that statistics on the page look at."""
+    return max(1, round((shape[0] * shape[1] / STATISTICS_SAMPLES) ** 0.5))
 
 
 def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
