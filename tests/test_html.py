@@ -618,7 +618,7 @@ def test_what_a_template_is_given_is_escaped_once(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_template_does_not_go_without_a_value() -> None:
-    with pytest.raises(UndefinedError, match="'black' is undefined"):
+    with pytest.raises(UndefinedError, match="'stretch' is undefined"):
         template.fill("views.html.j2", pictures=[])
 
 
@@ -627,8 +627,8 @@ def test_a_template_does_not_go_without_a_value() -> None:
     [
         (0.0, "0"),
         (-2.5, f"{words.MINUS}2.5"),
-        (3.0518e-7, f"3.052 {words.TIMES} 10⁻⁷"),
-        (1.5e6, f"1.5 {words.TIMES} 10⁶"),
+        (3.0518e-7, f"3.052\N{NO-BREAK SPACE}{words.TIMES}\N{NO-BREAK SPACE}10⁻⁷"),
+        (1.5e6, f"1.5\N{NO-BREAK SPACE}{words.TIMES}\N{NO-BREAK SPACE}10⁶"),
         (float("nan"), words.NONE),
         (float("-inf"), words.NONE),
         (None, words.NONE),

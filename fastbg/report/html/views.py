@@ -1,4 +1,4 @@
-"""Before, model and after under one stretch, to be switched in place."""
+"""Before, model and after under one stretch, one of which is shown at a time."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from markupsafe import Markup
 from ...image.image import Image
 from ...image.stretch import Stretch
 from ...model.correction import Correction
-from ..preview.pictures import display_stretch, to_rgb
+from ..preview.pictures import describe, display_stretch, to_rgb
 from .images import reduced
 from .means import block_means
 from .template import fill
 
 BOX = (1080, 1440)
-"""Greatest height and width of a picture, in pixels: more than a page shows, since whole blocks of
-pixels become one, which leaves up to half of it."""
+"""Largest height and width of a picture, in pixels. This is more than a page shows, because images
+are reduced by whole factors, which leaves as little as half of it."""
 
 STRIP = 64
-"""Rows that are brought to the screen at a time."""
+"""Rows that are stretched at a time, which bounds the temporary copies."""
 
 BUTTON = 240
-"""Width of the small pictures that choose."""
+"""Width of the small pictures on the buttons, in pixels."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures on one scale.
+    """The input, the background and the corrected image under one display stretch.
 
     Attributes
     ----------
     before, model, after : ndarray, (h, w, 3), uint8
-    black : str
-        Whether the channels share one; empty for a mono image.
+    stretch : str
+        A description of the stretch for people.
     """
 
     before: np.ndarray
     model: np.ndarray
     after: np.ndarray
-    black: str
+    stretch: str
 
 
 def together(correction: Correction) -> Image:
-    """The channels of an image, its background and the corrected image as those of one image."""
+    """The input, its background and the corrected image as one image of 3 K channels, linear."""
     channels = correction.image.channels
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
@@ -57,17 +57,13 @@ def together(correction: Correction) -> Image:
 
 
 def look(image: Image, threads: int) -> Views:
-    """Draw what is `together` in an image, read once in bands."""
+    """Draw the three images that `together` joined, which are read once, in bands."""
     height, width = image.shape
     factor = -(-max(height * BOX[1], width * BOX[0]) // (BOX[0] * BOX[1]))
     planes = np.split(block_means(image, factor, threads), 3)
     stretch = display_stretch(*planes)
     before, model, after = (_on_screen(each, stretch) for each in planes)
-    black = ""
-    if image.channels > 3:
-        linked = np.ptp(stretch.pedestal) == 0
-        black = ", one black for all channels" if linked else ", the sky of Before drawn grey"
-    return Views(before, model, after, black)
+    return Views(before, model, after, describe(stretch))
 
 
 def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
@@ -76,14 +72,14 @@ def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
 
 
 def figure(views: Views, name: str) -> Markup:
-    """The pictures in one place, and what switches them."""
+    """The pictures on top of each other, and the buttons that switch them."""
     pictures = {
-        "before": (views.before, f"{name} as it came"),
+        "before": (views.before, f"{name} before the correction"),
         "model": (views.model, "The fitted background"),
-        "after": (views.after, f"{name} without its background"),
+        "after": (views.after, f"{name} after the correction"),
     }
     return fill(
         "views.html.j2",
         pictures=[(key, rgb, reduced(rgb, BUTTON), alt) for key, (rgb, alt) in pictures.items()],
-        black=views.black,
+        stretch=views.stretch,
     )

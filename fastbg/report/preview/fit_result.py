@@ -9,7 +9,7 @@ import numpy as np
 
 from ...image.image import Image
 from .page import CHANNELS, CONTENT, GAP, MARGIN, MUTED, NARROWEST_COLUMN, Page, is_wide, size_in
-from .pictures import display_stretch, resample, to_rgb
+from .pictures import describe, display_stretch, resample, to_rgb
 
 HEIGHT = 900
 """Greatest height of each picture."""
@@ -59,9 +59,7 @@ def draw(page: Page, before: Image, fitted: Fitted) -> None:
             x += room + GAP
     page.y += -3 * GAP if stacked else size[0]
     page.y += GAP + 12
-    linked = np.ptp(stretch.pedestal) == 0 and before.channels > 1
-    black = "one black for all channels" if linked else "the sky of Before drawn grey"
-    page.text((MARGIN, page.y), f"One stretch for all three pictures, {black}.", 15, MUTED)
+    page.text((MARGIN, page.y), describe(stretch), 15, MUTED)
 
 
 def _draw_medians(page: Page, right: float, medians: Sequence[float]) -> None:

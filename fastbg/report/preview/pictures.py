@@ -120,6 +120,16 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     )
 
 
+def describe(stretch: Stretch) -> str:
+    """What three pictures under a display stretch have in common, for people."""
+    text = "All three pictures have the same stretch."
+    if len(stretch.pedestal) == 1:
+        return text
+    if np.ptp(stretch.pedestal) == 0:
+        return f"{text} All channels have the same black point."
+    return f"{text} Each channel has its own black point, so that the sky of Before is grey."
+
+
 def _valid_values(plane: np.ndarray) -> np.ndarray:
     """The samples that are not NaN, float64; a single 0 where none is left."""
     values: np.ndarray = plane[np.isfinite(plane)].astype(np.float64)
