@@ -1,4 +1,4 @@
-"""What the page shows beyond the report: measured on the images while they can still be read."""
+"""The pictures and measurements that the page shows beside the numbers of the report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import histograms, noise, residual, views
 
 @dataclass(frozen=True)
 class Findings:
-    """Pictures and measurements of a finished fit; none is larger than a screen."""
+    """Pictures and measurements of a finished fit, none of them larger than a screen."""
 
     views: views.Views
     residual: residual.Residual
@@ -29,17 +29,7 @@ class Findings:
 def examine(
     prepared: Prepared, result: Result, correction: Correction, settings: Settings
 ) -> Findings:
-    """Read the images once more, in bands, and keep what the page shows.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        What was fitted.
-    result : Result
-        Of the fit.
-    correction : Correction
-    settings : Settings
-    """
+    """Read the input and the corrected image once, in bands, and measure what the page shows."""
     shape, factor = correction.image.shape, settings.downscaling_factor
     together, samples = thinning(views.together(correction))
     seen = views.look(together, settings.worker_threads)

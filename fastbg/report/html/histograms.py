@@ -1,4 +1,4 @@
-"""How often each linear value occurs, before and after."""
+"""Histograms of the linear values, before and after the correction."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from ..robust import robust_sigma
 from . import words
-from .noise import robust_sigma
 from .plot import Plot
 from .template import fill
 
 BINS = 140
 BELOW, ABOVE = 8, 14
-"""Where the axis ends, in robust deviations from the medians, unless the samples end before."""
+"""How far the axis reaches below the lowest and above the highest median, in robust standard
+deviations, unless the samples end before."""
 
 HEAD, PANEL, GAP, FOOT = 22, 128, 30, 48
 
 
 @dataclass(frozen=True)
 class Histograms:
-    """Counts of linear values.
+    """Counts of linear values per bin.
 
     Attributes
     ----------
     edges : ndarray, (bins + 1,), linear
     counts : mapping of {"Before", "After"} to ndarray, (K, bins)
-    medians : mapping, likewise, (K,), linear
+    medians : mapping of {"Before", "After"} to ndarray, (K,), linear
     step : int
-        One of each step x step pixels is counted.
+        Every step-th row and column is counted.
     """
 
     edges: np.ndarray
@@ -39,7 +40,7 @@ class Histograms:
 
 
 def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
-    """Count the samples of both, (K, h, w), linear, NaN where missing, on one axis."""
+    """Count the samples of two images, (K, h, w), linear, NaN where missing, in the same bins."""
     lows, highs, medians = [], [], {}
     values = {
         name: [plane[np.isfinite(plane)] for plane in planes]
@@ -64,7 +65,7 @@ def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
 
 
 def figure(histograms: Histograms) -> Markup:
-    """Two charts above one axis."""
+    """The histograms before and after, one above the other, with a common x axis."""
     edges = histograms.edges
     highest = max(int(counts.max()) for counts in histograms.counts.values())
     top = np.log10(1 + max(10, highest)) * 1.06

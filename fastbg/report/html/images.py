@@ -1,4 +1,4 @@
-"""Pictures inside the page: as data: URIs."""
+"""Pictures as ``data:`` URIs, so that the page needs no other file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from io import BytesIO
 import numpy as np
 
 QUALITY = 90
-"""Of JPEG: noise is not smoothed, and a picture takes a tenth of what PNG makes of it."""
+"""The quality of JPEG files. Noise is still not smoothed, and a picture takes a tenth of a PNG."""
 
 
 def jpeg(rgb: np.ndarray) -> str:
-    """A photograph, (h, w, 3) uint8."""
+    """A photograph, (h, w, 3) uint8, as a JPEG file."""
     return _uri(rgb, "jpeg", quality=QUALITY, subsampling=0)
 
 
 def png(rgb: np.ndarray) -> str:
-    """A drawing, (h, w, 3) uint8, exactly."""
+    """A drawing, (h, w, 3) uint8, as a PNG file, which is lossless."""
     return _uri(rgb, "png", optimize=True)
 
 

@@ -1,4 +1,4 @@
-"""The loss over the iterations."""
+"""The chart of the loss over the iterations."""
 
 from __future__ import annotations
 

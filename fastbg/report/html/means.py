@@ -1,4 +1,4 @@
-"""Images reduced by a whole factor, in bands and in little memory."""
+"""Reduces an image by a whole factor, band by band."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from ...image.bands import for_each_band, row_bands
 from ...image.image import Image, is_valid
 
 CHANNELS = 3
-"""Bands are as large as for an image of so many, though more are reduced at once."""
+"""Bands hold as many pixels as they would for an image of so many channels, however many it has."""
 
 
 def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
-    """Means of blocks of pixels over their valid samples; what is left at the far edges is cut.
+    """Means of blocks of pixels over their valid samples.
 
-    Every row of the image is read once.
+    Incomplete blocks at the far edges are cut. Every row of the image is read once.
 
     Parameters
     ----------
     image : Image, of any K
     factor : int
-        Side of the blocks; no longer than that of the image.
+        Side of the blocks in pixels; the image is one block along a side that is shorter.
     threads : int
 
     Returns

@@ -1,7 +1,6 @@
-"""The background RMS: how much the samples of the corrected image scatter, box by box.
+"""The background RMS: the robust standard deviation of the corrected image in a grid of boxes.
 
-A sky without gradient or object has the same noise everywhere; where a box has more, something is
-in it.
+A plain sky has the same noise everywhere; a box with more noise holds light that is not sky.
 """
 
 from __future__ import annotations
@@ -13,37 +12,37 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from ..robust import robust_sigma
 from .colours import SEQUENTIAL, colours, css
 from .template import fill
 
 BOXES = 12
-"""Along the longer side of the image."""
+"""The number of boxes along the longer side of the image."""
 
 LEAST_SHARE = 0.25
-"""Of a box that must be sky for it to be measured."""
-
-MAD_TO_SIGMA = 1.4826
-"""From the median absolute deviation of Gaussian noise to its standard deviation."""
+"""The least part of a box that must be sky for the box to be measured."""
 
 NARROWEST = 1.25
-"""The colours reach at least this far around the median, so that even noise looks even."""
+"""The colour scale spans at least the median divided and multiplied by this, so that even noise
+looks even."""
 
 UNKNOWN = "#262b34"
 """The colour of a box that has too little sky."""
 
 BRIGHT = 0.55
-"""From this level of its colour on, a box has dark digits."""
+"""Above this level of the colour scale, in [0, 1], a box has dark digits."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Robust standard deviations of boxes of the corrected image.
+    """The noise of the corrected image in a grid of boxes.
 
     Attributes
     ----------
-    sigma : ndarray, (K, rows, columns), linear; NaN where too little is sky
+    sigma : ndarray, (K, rows, columns), linear
+        The robust standard deviation in each box; NaN where too little of it is sky.
     box : (height, width)
-        Of a box, in pixels of the image.
+        The size of a box in pixels of the image.
     """
 
     sigma: np.ndarray
@@ -61,31 +60,20 @@ class Noise:
         return float(np.median(seen)) if seen.size else math.nan
 
     def quantiles(self, channel: int) -> np.ndarray:
-        """Lowest, median and highest box of a channel."""
+        """(3,): the lowest, median and highest box of a channel; NaN where no box is known."""
         seen = self.sigma[channel][np.isfinite(self.sigma[channel])]
         return np.quantile(seen, [0, 0.5, 1]) if seen.size else np.full(3, math.nan)
 
 
-def robust_sigma(values: np.ndarray) -> float:
-    """1.4826 times the median absolute deviation from the median; NaN counts in nothing.
-
-    Consistent for Gaussian noise: Rousseeuw and Croux, J. Am. Stat. Assoc. 88, 1273 (1993).
-    """
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return math.nan
-    return MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
-
-
 def measure(planes: np.ndarray, shape: tuple[int, int]) -> Noise:
-    """Measure each box.
+    """Measure the noise in each box.
 
     Parameters
     ----------
     planes : ndarray, (K, h, w), linear
-        Samples of the corrected image, evenly spread over it; NaN where they are not sky.
+        Every nth row and column of the corrected image; NaN where it is not sky.
     shape : (H, W)
-        Of the whole image.
+        The shape of the whole image.
     """
     channels, *size = planes.shape
     side = max(shape) / BOXES
@@ -104,7 +92,7 @@ def measure(planes: np.ndarray, shape: tuple[int, int]) -> Noise:
 
 
 class Box(NamedTuple):
-    """A box of the map; without a value where too little of it is sky."""
+    """A box of the map; its value, in units of a power of ten, is None where too little is sky."""
 
     row: int
     column: int
@@ -114,7 +102,7 @@ class Box(NamedTuple):
 
 
 def figure(noise: Noise) -> Markup:
-    """The boxes with their numbers, a scale, and what each channel measures."""
+    """The map of the boxes with its scale, and a table of the channels."""
     if not np.isfinite(noise.mean).any():
         return fill("noise.html.j2", boxes=[])
     middle, seen = noise.median, noise.mean[np.isfinite(noise.mean)]

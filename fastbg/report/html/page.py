@@ -1,4 +1,4 @@
-"""The page: its parts in their order."""
+"""The whole page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
     Parameters
     ----------
     report : mapping
-        Of a fit on a file, finished: see `fastbg.report`.
+        The finished report of a job on a file: see `fastbg.report.report`.
     findings : Findings
     """
     name = Path(report["input"]).name

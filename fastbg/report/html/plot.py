@@ -1,4 +1,4 @@
-"""Where values lie in a small chart."""
+"""The coordinates of a small chart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Plot:
     x, y : (low, high)
         Values at the ends of the axes.
     top, bottom : float
-        Of the axes in the drawing, from above.
+        Where the y axis ends in the drawing, counted from above.
     """
 
     x: tuple[float, float]
@@ -47,9 +47,9 @@ class Plot:
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
     def points(self, x: Iterable[float], y: Iterable[float]) -> str:
-        """A line through points, as SVG has it."""
+        """The points of an SVG line."""
         return " ".join(f"{self.across(a):.1f},{self.up(b):.1f}" for a, b in zip(x, y, strict=True))
 
     def area(self, x: np.ndarray, y: np.ndarray) -> str:
-        """What is below a line through points, down to the x axis."""
+        """The corners of an SVG polygon that fills the area between a line and the x axis."""
         return self.points([x[0], *x, x[-1]], [self.y[0], *y, self.y[0]])

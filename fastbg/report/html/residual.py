@@ -1,4 +1,4 @@
-"""What the fit left: data minus model, as the fit sees them."""
+"""The residual of the fit, data minus model, in the stretched space."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from ...model.model import BackgroundModel
 from ...spline.loss import Problem
 from ..preview.page import size_in
 from ..preview.pictures import resample, thinning
+from ..robust import robust_sigma
 from .colours import DIVERGING, colours
-from .noise import robust_sigma
 from .template import fill
 
 BOX = (220, 280)
-"""Greatest height and width of the map: so coarse that noise averages out, and gradients show."""
+"""Largest height and width of the map, in cells: coarse enough for noise to average out, so that
+gradients show."""
 
 ENLARGED = 2
-"""Pixels of the picture, per side, for one of the map."""
+"""Pixels of the picture along each side of a cell of the map."""
 
 REACH = 3.0
-"""Robust deviations of the map at which its colours end."""
+"""The colour scale reaches this many robust standard deviations of the map."""
 
 EXCLUDED, HATCHED, MISSING = (58, 65, 77), (92, 101, 115), (30, 35, 43)
 
@@ -37,14 +38,14 @@ class Residual:
     Attributes
     ----------
     values : ndarray, (h, w), float32
-        Mean over the channels, less its `level`; NaN where the fit uses nothing.
+        The mean over the channels minus `level`; NaN where the fit uses no pixel.
     level : float
-        The median: the loss wants the model below the data, so that it is positive.
+        The median of that mean. It is positive where a loss keeps the model below the data.
     missing : ndarray, (h, w), bool
-        Where there is no data.
+        True where there are no data.
     median, sigma, above : ndarray, (K,)
-        Of each channel over the pixels of the fit that are used: the median, the robust standard
-        deviation, and the share where the model lies above the data.
+        The median, the robust standard deviation, and the share of pixels where the model lies
+        above the data, over the pixels that the fit uses.
     """
 
     values: np.ndarray
@@ -56,7 +57,7 @@ class Residual:
 
     @property
     def limit(self) -> float:
-        """Where the colours end, on both sides of zero."""
+        """The colour scale goes from minus this to plus this."""
         return REACH * float(robust_sigma(self.values)) or 1.0
 
 
@@ -65,7 +66,7 @@ def residual_image(
 ) -> Image:
     """Data minus model at the pixels of the fit, (K, h, w), stretched, computed where it is read.
 
-    NaN where a pixel has no weight. `stretch` is that of the problem.
+    It is NaN where a pixel has no weight. `stretch` is the one of the problem.
     """
     own = model.stretch
 
@@ -84,7 +85,7 @@ def residual_image(
 def measure(
     problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
 ) -> Residual:
-    """Draw and measure the residual of a fit."""
+    """Reduce the residual of a fit to a map, and measure it."""
     image, samples = thinning(residual_image(problem, model, stretch, backend))
     size = size_in(BOX, image.shape)
     planes = resample(image, size, np.isfinite)
@@ -105,7 +106,7 @@ def measure(
 
 
 def to_rgb(residual: Residual) -> np.ndarray:
-    """The map in colours, enlarged: (2 h, 2 w, 3), uint8; excluded hatched, missing flat."""
+    """The map in colours, (2 h, 2 w, 3) uint8; excluded parts are hatched, missing ones grey."""
     values, missing = (
         a.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
         for a in (residual.values, residual.missing)
@@ -120,7 +121,7 @@ def to_rgb(residual: Residual) -> np.ndarray:
 
 
 def figure(residual: Residual) -> Markup:
-    """The map, its scale, and what each channel measures."""
+    """The map with its scale, and a table of the channels."""
     return fill(
         "residual.html.j2",
         residual=residual,

@@ -1,4 +1,4 @@
-"""Fills the templates of the page: whatever is not itself a filled template is escaped."""
+"""Fills the templates of the page; only what was filled here is inserted without escaping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure the model is, and what gradient there was and is left."""
+"""The uncertainty of the model, and the gradient before and after."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .colours import SEQUENTIAL, colours
 from .template import fill
 
 ENLARGED = 10
-"""Pixels of the picture, per side, for one cell."""
+"""Pixels of the picture along each side of a cell."""
 
 BRIGHTEST = 0.98
-"""Quantile of the map at which its colours end: corners, beyond which there is no sky, stand out
-far."""
+"""The colour scale ends at this quantile of the map, because a corner without sky can have many
+times the uncertainty of the rest."""
 
 
 def figure(judgement: Judgement) -> Markup:
-    """The map, its scale, and what each channel measures."""
+    """The map with its scale, and a table of the channels."""
     mean = judgement.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0
     picture = np.kron(np.nan_to_num(mean / highest), np.ones((ENLARGED, ENLARGED)))

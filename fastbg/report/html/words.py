@@ -1,4 +1,4 @@
-"""Numbers, and names of channels, for people."""
+"""Numbers and names of channels as the page writes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def significant(value: float | None) -> str:
 
 
 def power(exponent: int) -> str:
-    """``× 10ⁿ``, to be written after a number."""
+    """Times a power of ten, to be written after a number."""
     return f"{TIMES}{SPACE}10{str(exponent).translate(_RAISED)}"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...image.image import Image, is_valid
 from ...image.stretch import Stretch
+from ..robust import robust_sigma
 from .page import Colour
 
 MISSING: Colour = (38, 43, 52)
@@ -100,10 +101,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     """
     channels = [_valid_values(plane) for plane in first]
     medians = np.array([np.median(values) for values in channels])
-    deviations = [
-        1.4826 * np.median(np.abs(values - median))
-        for values, median in zip(channels, medians, strict=True)
-    ]
+    deviations = [robust_sigma(values) for values in channels]
     lowest = np.array([values.min() for values in channels])
     spread = SHADOWS_CLIPPING * float(np.mean(deviations))
     # A flat image has no deviation, one of few levels has none below its lowest.
