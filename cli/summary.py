@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..report.report import to_json, told_gradient
+from ..report.gradient import Gradient
+from ..report.report import to_json
 
 _LABEL_WIDTH = 15
 
@@ -72,7 +73,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         else:
             ended = _ENDED[fit["ended"]]
             yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
-        yield "gradient", told_gradient(report["judgement"])
+        yield "gradient", str(Gradient.of(report["judgement"]))
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"

@@ -40,8 +40,8 @@ def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options)
         weight = np.ones_like(stretched)
     model = image_of(np.full((channels, *shape), 0.075, np.float32))
     result = fitted(model, image, GRID + 0.4) if fit else None
-    options = {"quantile": 0.95, "thresholds": (0.001, 0.9), "title": "a title"} | options
-    return preview.draw(image, stretch, stretched, weight, GRID, fitted=result, **options)
+    shown = preview.FitInput(image, stretch, stretched, weight, GRID, 0.95, (0.001, 0.9))
+    return preview.draw(shown, result, **{"title": "a title"} | options)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -77,10 +77,8 @@ def test_a_spline_that_left_the_frame_or_diverged_is_drawn():
     image = sky_image((30, 40), 1)
     stretched = stretched_like_the_fit(WHOLE, image)
     centres = np.array([[np.nan, 0.5], [1e9, -1e9], [0.5, 0.5], [-0.2, 1.3]])
-    preview.draw(
-        image, WHOLE, stretched, np.ones_like(stretched), GRID,
-        quantile=0.95, fitted=fitted(image, image, centres), title="t",
-    )  # fmt: skip
+    shown = preview.FitInput(image, WHOLE, stretched, np.ones_like(stretched), GRID, 0.95)
+    preview.draw(shown, fitted(image, image, centres), title="t")
 
 
 def test_a_constant_and_an_empty_image_are_drawn():
@@ -88,10 +86,8 @@ def test_a_constant_and_an_empty_image_are_drawn():
         image = image_of(np.full((3, 20, 30), value, np.float32))
         stretch = Stretch(*(np.repeat(v, 3) for v in (0.4, 0.1, 0.3)))
         stretched = np.full((20, 30, 3), np.nan if value != 0.5 else 0.5, np.float32)
-        preview.draw(
-            image, stretch, stretched, np.zeros_like(stretched), GRID,
-            quantile=0.9, fitted=fitted(image, image, GRID), title="t",
-        )  # fmt: skip
+        shown = preview.FitInput(image, stretch, stretched, np.zeros_like(stretched), GRID, 0.9)
+        preview.draw(shown, fitted(image, image, GRID), title="t")
 
 
 def test_one_dead_pixel_does_not_squeeze_the_histogram():
@@ -190,10 +186,9 @@ def test_one_linear_value_has_one_colour_in_all_three_panels():
     # On the page itself: the same image three times gives the same panel three times.
     image = sky_image((90, 60), 3)
     stretched = np.full((90, 60, 3), 0.3)
-    picture = preview.draw(
-        image, Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3))), stretched,
-        np.ones_like(stretched), GRID, quantile=0.9, fitted=fitted(image, image, GRID), title="t",
-    )  # fmt: skip
+    stretch = Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3)))
+    shown = preview.FitInput(image, stretch, stretched, np.ones_like(stretched), GRID, 0.9)
+    picture = preview.draw(shown, fitted(image, image, GRID), title="t")
     pixels = np.asarray(picture)
     room = (page.CONTENT - 2 * page.GAP) // 3
     _, width = page.size_in((fit_result.HEIGHT, room), (90, 60))

@@ -415,15 +415,14 @@ def _draw(
     else:
         points = starting_points(prepared.problem, settings)[0] if settings.control_points else none
         fitted = None
-    return preview.draw(
+    shown = preview.FitInput(
         prepared.image,
         prepared.stretch,
         prepared.problem.data,
         prepared.problem.weight,
         points,
-        quantile=settings.quantile,
-        thresholds=(settings.threshold_min, settings.threshold_max),
-        fitted=fitted,
-        title=path.name,
-        captions=reporting.captions(prepared, settings, result),
+        settings.quantile,
+        (settings.threshold_min, settings.threshold_max),
     )
+    captions = preview.captions(prepared, settings, result)
+    return preview.draw(shown, fitted, title=path.name, captions=captions)

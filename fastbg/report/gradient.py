@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,14 @@ class Gradient:
 
     @property
     def removed(self) -> float:
-        """The share of the gradient that was taken out, in [0, 1]; NaN where there was none."""
-        return max(1 - self.after / self.before, 0.0) if self.before else nan
+        """The share of the gradient that was taken out, in [0, 1]; NaN where none was measured."""
+        return max(1 - self.after / self.before, 0.0) if self.before > 0 else nan
 
     def __str__(self) -> str:
+        if isnan(self.removed):
+            return "no gradient could be measured"
         return (
-            f"{100 * self.removed:.3g} % taken out: its standard deviation fell from "
-            f"{self.before:.2g} to {self.after:.2g}, and the model is uncertain by "
+            f"{100 * self.removed:.3g} % was taken out; its standard deviation fell from "
+            f"{self.before:.2g} to {self.after:.2g} (linear). The model is uncertain by "
             f"{self.uncertainty:.2g}"
         )

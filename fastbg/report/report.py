@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from ..diagnostics import Judgement
     from ..image.image import Image
     from ..model.model import BackgroundModel
-    from ..result import Prepared, Result
+    from ..result import Prepared
     from ..sky.detection import Sky
 
 LITTLE_SKY = 0.15
@@ -305,39 +305,6 @@ def history(report: Mapping[str, Any]) -> list[str]:
         settings = {name: settings[name] for name in APPLIED if name in settings}
     text = f"fastbg {report['fastbg']}: background removed, {what}"
     return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(settings)]
-
-
-def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:
-    """Lines below the title of a preview."""
-    height, width = prepared.image.shape
-    h, w, _ = prepared.problem.data.shape
-    usable = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
-    lines = [
-        f"{width} x {height} pixels, fitted at {w} x {h} ({settings.downscaling_func} of "
-        f"{settings.downscaling_factor} x {settings.downscaling_factor}), {usable:.4g} % usable"
-    ]
-    if sky := prepared.sky:
-        lines.append(
-            f"{sky.surface.explained:.0%} of that lies on the smoothest surface that is sky"
-        )
-    if result:
-        fit = result.report["fit"]
-        how = f"{fit['control_points']} control points, order {settings.order}, "
-        steps = f" after {fit['iterations']} iterations"
-        if not settings.control_points:
-            how, steps = f"stiffness {result.report['sky']['stiffness']:.0e}, ", ""
-        lines.append(f"{how}loss {fit['loss']:.4f}{steps}, pedestal {settings.pedestal}")
-        lines.append(f"The gradient: {told_gradient(result.report['judgement'])}, linear")
-    return lines
-
-
-def told_gradient(judgement: Mapping[str, Any]) -> str:
-    """What became of the gradient, in the mean over the channels."""
-    before, after = (np.mean(judgement[f"gradient_{when}"]) for when in ("before", "after"))
-    return (
-        f"its standard deviation fell from {before:.2g} to about {after:.2g}, where the model is "
-        f"sure to {np.mean(judgement['uncertainty']['median']):.2g}"
-    )
 
 
 def finish(
