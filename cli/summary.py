@@ -73,7 +73,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         else:
             ended = _ENDED[fit["ended"]]
             yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
-        yield "gradient", str(Gradient.of(report["judgement"]))
+        yield "gradient", str(Gradient.of(report["diagnostics"]))
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
+from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Gradient:
             diagnostics["gradient_after"],
             diagnostics["uncertainty"]["median"],
         )
-        return cls(*(float(np.mean(each)) for each in values))
+        return cls(*map(fmean, values))
 
     @property
     def removed(self) -> float:

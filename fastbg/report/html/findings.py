@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...backends.protocol import choose
-from ...diagnostics import Judgement
-from ...model.correction import Correction
-from ...result import Prepared, Result
-from ...settings.settings import Settings
+from ...diagnostics import Diagnostics
+from ...result import Fitted, Plan, Prepared
 from ..preview.pictures import thinning, thinning_step
 from . import histograms, noise, residual, views
+
+if TYPE_CHECKING:
+    from ...pipeline import Job
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,17 @@ class Findings:
 
     views: views.Views
     residual: residual.Residual
-    judgement: Judgement
+    diagnostics: Diagnostics
     noise: noise.Noise
     histograms: histograms.Histograms
 
 
-def examine(
-    prepared: Prepared, result: Result, correction: Correction, settings: Settings
-) -> Findings:
+def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Findings:
     """Read the input and the corrected image once, in bands, and measure what the page shows."""
-    shape, factor = correction.image.shape, settings.downscaling_factor
+    correction, factor = plan.correction, job.settings.downscaling_factor
+    shape = correction.image.shape
     together, samples = thinning(views.together(correction))
-    seen = views.look(together, settings.worker_threads)
+    seen = views.look(together, job.threads)
     before, _, after = np.split(samples, 3)
     # The noise of the sky is that of the pixels which the fit uses.
     step = thinning_step(shape)
@@ -41,8 +41,8 @@ def examine(
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
         seen,
-        residual.measure(problem, result.model, prepared.stretch, choose(settings.backend)[1]),
-        result.judgement,
+        residual.measure(problem, fitted.model, prepared.stretch, job.backend),
+        fitted.diagnostics,
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),
         histograms.measure(before, after, step),
     )

@@ -26,7 +26,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
     name = Path(report["input"]).name
     figures = [
         residual.figure(findings.residual),
-        uncertainty.figure(findings.judgement),
+        uncertainty.figure(findings.diagnostics),
         noise.figure(findings.noise),
         histograms.figure(findings.histograms),
     ]
@@ -36,7 +36,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
         "page.html.j2",
         report=report,
         name=name,
-        gradient=Gradient.of(report["judgement"]),
+        gradient=Gradient.of(report["diagnostics"]),
         rms=findings.noise.median,
         views=views.figure(findings.views, name),
         figures=figures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from ...diagnostics import Judgement
+from ...diagnostics import Diagnostics
 from .colours import SEQUENTIAL, colours
 from .template import fill
 
@@ -17,9 +17,9 @@ BRIGHTEST = 0.98
 times the uncertainty of the rest."""
 
 
-def figure(judgement: Judgement) -> Markup:
+def figure(diagnostics: Diagnostics) -> Markup:
     """The map with its scale, and a table of the channels."""
-    mean = judgement.uncertainty.mean(axis=2)
+    mean = diagnostics.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0
     picture = np.kron(np.nan_to_num(mean / highest), np.ones((ENLARGED, ENLARGED)))
     return fill(
@@ -27,8 +27,8 @@ def figure(judgement: Judgement) -> Markup:
         rgb=colours(picture, SEQUENTIAL),
         highest=highest,
         anchors=SEQUENTIAL,
-        before=judgement.before,
-        after=judgement.after,
-        median=np.median(judgement.uncertainty, axis=(0, 1)),
-        largest=judgement.uncertainty.max(axis=(0, 1)),
+        before=diagnostics.gradient_before,
+        after=diagnostics.gradient_after,
+        median=np.median(diagnostics.uncertainty, axis=(0, 1)),
+        largest=diagnostics.uncertainty.max(axis=(0, 1)),
     )

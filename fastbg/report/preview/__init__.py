@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import fit_input, fit_result, histogram
-from .captions import captions as captions
 from .fit_input import FitInput as FitInput
 from .fit_result import Fitted as Fitted
 from .page import GAP, MARGIN, NARROWEST_COLUMN, WIDTH, Page, is_wide

@@ -9,17 +9,17 @@ import numpy as np
 from ..gradient import Gradient
 
 if TYPE_CHECKING:
-    from ...result import Prepared, Result
+    from ...result import Fitted, Prepared
     from ...settings.settings import Settings
 
 
-def captions(prepared: Prepared, settings: Settings, result: Result | None) -> list[str]:
-    """Sentences about the fit, if there is a result, and about what it works on."""
-    lines = _of_result(result, settings) if result else []
+def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:
+    """Sentences about the fit, if there is one, and about the image that it works on."""
+    lines = _of_fit(fitted, prepared, settings) if fitted else []
     if prepared.sky:
         explained = prepared.sky.surface.explained
         lines.append(f"Sky: {100 * explained:.3g} % of the usable frame lies on the fitted sky.")
-    height, width = prepared.image.shape
+    height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
     factor = settings.downscaling_factor
@@ -30,14 +30,15 @@ def captions(prepared: Prepared, settings: Settings, result: Result | None) -> l
     return lines
 
 
-def _of_result(result: Result, settings: Settings) -> list[str]:
-    fit = result.report["fit"]
+def _of_fit(fitted: Fitted, prepared: Prepared, settings: Settings) -> list[str]:
+    fit = fitted.fit
     if settings.control_points:
-        how = f"{fit['control_points']} control points, order {settings.order}"
-        steps = f" after {fit['iterations']} iterations"
+        how = f"{len(fit.spline.centres)} control points, order {settings.order}"
+        steps = f" after {len(fit.descent.losses)} iterations"
     else:
-        how, steps = f"stiffness {result.report['sky']['stiffness']:.0e}", ""
+        assert prepared.sky is not None
+        how, steps = f"stiffness {prepared.sky.surface.stiffness:.0e}", ""
     return [
-        f"Gradient: {Gradient.of(result.report['judgement'])}.",
-        f"Fit: {how}, loss {fit['loss']:.4f}{steps}, pedestal {settings.pedestal}.",
+        f"Gradient: {Gradient(*fitted.diagnostics.gradient())}.",
+        f"Fit: {how}, loss {fit.descent.loss:.4f}{steps}, pedestal {settings.pedestal}.",
     ]
