@@ -23,8 +23,9 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
     factor = settings.downscaling_factor
+    unit = "superpixels" if prepared.frame.pattern else "pixels"
     lines.append(
-        f"Image: {width} x {height} pixels, reduced to {w} x {h} ({settings.downscaling_func} of "
+        f"Image: {width} x {height} {unit}, reduced to {w} x {h} ({settings.downscaling_func} of "
         f"{factor} x {factor}), of which the fit uses {used:.3g} %."
     )
     return lines
