@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def version() -> str:
-    """The version that is installed, or "unknown" where none is."""
+    """The version that is installed, or "(not installed)"."""
     from importlib import metadata
 
     try:
         return metadata.version("fastbg")
     except metadata.PackageNotFoundError:
-        return "unknown"
+        return "(not installed)"
