@@ -49,6 +49,27 @@ def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjec
     return CObjective(problem, threads, method)
 
 
+def plan(spline: Spline, shape: tuple[int, int], method: str = "auto") -> CRendering:
+    """Prepare a spline for the pixels of an image.
+
+    Parameters
+    ----------
+    spline : Spline
+        Copied.
+    shape : (H, W)
+        Of the whole image. Pixel (i, j) is at ((i + 0.5) / H, (j + 0.5) / W).
+    method : {"auto", "direct", "tiled"}, optional
+        As for `open_problem`; "auto" goes by the size of the whole image.
+
+    Raises
+    ------
+    ValueError
+        If the shape is empty or the method unknown.
+    """
+    y, x = ((np.arange(size) + 0.5) / size for size in shape)
+    return CRendering(spline, y, x, method)
+
+
 def evaluate(
     spline: Spline,
     y: np.ndarray,
@@ -57,10 +78,8 @@ def evaluate(
     threads: int,
     method: str = "auto",
 ) -> None:
-    """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
-    channels = spline.weights.shape[1]
-    y, x = _contiguous(y), _contiguous(x)
-    _c.evaluate(spline.flatten(), channels, spline.order, y, x, out, threads, method)
+    """Fill ``out``, (K, rows, columns) float32, with the spline on any grid: a plan for one use."""
+    CRendering(spline, y, x, method, threads).rows(slice(0, len(y)), out)
 
 
 def count(
@@ -155,6 +174,59 @@ class CObjective:
             self._problem, parameters, gradient, self._below_zero, self._threads
         )
         return loss, gradient
+
+
+class CRendering:
+    """A spline planned for an image: `fastbg.backends.base.Rendering`.
+
+    Parameters
+    ----------
+    spline : Spline
+    y, x : ndarray, (H,) and (W,), normalised
+        The coordinates of all rows and columns of the image.
+    method : {"auto", "direct", "tiled"}
+    threads : int, optional
+        How many threads a call of `rows` may use.
+    """
+
+    def __init__(
+        self, spline: Spline, y: np.ndarray, x: np.ndarray, method: str, threads: int = 1
+    ) -> None:
+        channels = spline.weights.shape[1]
+        self._threads = threads
+        self._plan = _c.make_plan(
+            spline.flatten(), channels, spline.order, _contiguous(y), _contiguous(x), method
+        )
+
+    def rows(self, rows: slice, out: np.ndarray) -> None:
+        """Fill ``out`` with some rows of the image. Any number of threads may call it.
+
+        A row gets the same bits in whichever call it is rendered.
+
+        Parameters
+        ----------
+        rows : slice
+            Consecutive rows of the image: 0 <= start <= stop <= H.
+        out : ndarray, (K, stop - start, W), float32, C-contiguous
+            Overwritten; in the space of the spline (stretched).
+
+        Raises
+        ------
+        ValueError
+            If the rows are not in the image, `out` does not fit them, or the rendering is closed.
+        TypeError
+            If `out` is not float32.
+        """
+        plan = self._plan
+        if plan is None:
+            raise ValueError("this rendering is closed: make another plan")
+        if rows.step not in (None, 1) or rows.stop - rows.start != out.shape[1]:
+            raise ValueError(f"out has {out.shape[1]} rows, which {rows} are not")
+        _c.render_rows(plan, rows.start, out, self._threads)
+
+    def close(self) -> None:
+        """Give its memory back, once calls of `rows` that still run have ended."""
+        self._plan = None
 
 
 def _planes(image: np.ndarray) -> np.ndarray:
