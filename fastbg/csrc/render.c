@@ -151,16 +151,22 @@ static int store_block(void *context, size_t block_y, size_t block_x, const floa
                        float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK])
 {
     const rows_wanted *wanted = context;
+    const int channels = wanted->plan->spline.channels;
     const size_t top = block_y * FBG_SIDE, left = block_x * FBG_SIDE;
     const size_t end = wanted->first + wanted->count, columns = wanted->plan->x.size;
     const size_t first = top > wanted->first ? top : wanted->first;
     const size_t last = top + FBG_SIDE < end ? top + FBG_SIDE : end;
     const size_t width = columns - left < FBG_SIDE ? columns - left : FBG_SIDE;
     (void)slope;
-    for (int k = 0; k < wanted->plan->spline.channels; k++)
-        for (size_t row = first; row < last; row++)
-            memcpy(place(wanted, k, row, left), values + k * FBG_BLOCK + (row - top) * FBG_SIDE,
-                   width * sizeof *values);
+    for (int k = 0; k < channels; k++) {
+        float *out = place(wanted, k, first, left);
+        const float *in = values + k * FBG_BLOCK + (first - top) * FBG_SIDE;
+        for (size_t row = first; row < last; row++, out += columns, in += FBG_SIDE)
+            if (width == FBG_SIDE)
+                memcpy(out, in, FBG_SIDE * sizeof *in); /* a constant size: no call */
+            else
+                memcpy(out, in, width * sizeof *in);
+    }
     return FBG_NONE;
 }
 
