@@ -40,14 +40,14 @@ Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fastbg() -> Model:
-    from fastbg.pipeline import remove_background
+    from fastbg.jobs.array import remove_background
 
     return lambda image, missing: remove_background(image).background
 
 
 def ancestor() -> Model:
     from fastbg import load_preset
-    from fastbg.pipeline import remove_background
+    from fastbg.jobs.array import remove_background
 
     settings = load_preset("ancestor")
     return lambda image, missing: remove_background(image, settings=settings).background
@@ -152,7 +152,7 @@ def unavailable(name: str) -> str | None:
 
 
 def peak_memory_bytes() -> int:
-    """As `fastbg.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
+    """As `fastbg.report.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 

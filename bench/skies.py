@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastbg.sky import (
+from fastbg.simulate import (
     CITY_GLOW,
     ELECTRONS,
     EMISSION,
@@ -58,7 +58,7 @@ class Scene(Sky):
     Attributes
     ----------
     image, background : ndarray, (H, W, K), float32, linear
-        As of `fastbg.sky.Sky`: samples that are exactly 0 are missing, and only those.
+        As of `fastbg.simulate.Sky`: samples that are exactly 0 are missing, and only those.
     valid : ndarray, (H, W), bool
         Where the sky is seen, alone or behind objects: not missing, no landscape, no dead pixel.
     """
@@ -204,7 +204,7 @@ def error(model: np.ndarray, scene: Scene) -> float:
 
 
 def uncertainty(told: np.ndarray, scene: Scene) -> float:
-    """What a judgement tells, (rows, columns, K) linear, in the unit of `error`."""
+    """What a diagnostics tells, (rows, columns, K) linear, in the unit of `error`."""
     truth = scene.background[scene.valid].astype(np.float64)
     return float((np.sqrt((told**2).mean(axis=(0, 1))) / truth.std(axis=0)).mean())
 
@@ -327,7 +327,7 @@ def main(arguments: Sequence[str]) -> int:
         start = time.perf_counter()
         result = remove_background(scene.image, settings=settings)
         seconds, off = time.perf_counter() - start, error(result.background, scene)
-        told = uncertainty(result.judgement.uncertainty, scene)
+        told = uncertainty(result.diagnostics.uncertainty, scene)
         print(f"{name:18} {off:7.3f} {told:7.3f} {seconds:8.2f}", flush=True)
         sheet.add(name, scene, result.background, off)
     if not options.smoke:

@@ -8,28 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .batch import process_files as process_files
-    from .config import Settings as Settings
     from .errors import BackendError as BackendError
     from .errors import Cancelled as Cancelled
     from .errors import FastbgError as FastbgError
     from .errors import InputError as InputError
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
-    from .files import apply_model as apply_model
-    from .files import fit_file as fit_file
-    from .files import preview_file as preview_file
-    from .files import process_file as process_file
-    from .model import BackgroundModel as BackgroundModel
-    from .pipeline import remove_background as remove_background
-    from .presets import load_preset as load_preset
+    from .jobs.apply import apply_model as apply_model
+    from .jobs.array import remove_background as remove_background
+    from .jobs.batch import process_files as process_files
+    from .jobs.fit import fit_file as fit_file
+    from .jobs.preview import preview_file as preview_file
+    from .jobs.run import process_file as process_file
+    from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
     from .result import ArrayResult as ArrayResult
     from .result import Result as Result
+    from .settings.presets import load_preset as load_preset
+    from .settings.settings import Settings as Settings
 
 _HOMES = {
-    "batch": ["process_files"],
-    "config": ["Settings"],
+    "jobs.batch": ["process_files"],
+    "settings.settings": ["Settings"],
     "errors": [
         "BackendError",
         "Cancelled",
@@ -38,16 +38,39 @@ _HOMES = {
         "OutputError",
         "SettingsError",
     ],
-    "files": ["apply_model", "fit_file", "preview_file", "process_file"],
-    "model": ["BackgroundModel"],
-    "pipeline": ["remove_background"],
-    "presets": ["load_preset"],
+    "jobs.apply": ["apply_model"],
+    "jobs.fit": ["fit_file"],
+    "jobs.preview": ["preview_file"],
+    "jobs.run": ["process_file"],
+    "model.model": ["BackgroundModel"],
+    "jobs.array": ["remove_background"],
+    "settings.presets": ["load_preset"],
     "progress": ["Progress"],
     "result": ["ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
+
+
+def _refuse_source_tree() -> None:
+    """Raise ImportError, with the cure, for a source tree without its compiled module.
+
+    Python finds such a tree before the installed package when it is started in the folder of a
+    clone. Without this, the job would run on the slow reference, or fail far from the cause.
+    """
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    folder = Path(__file__).parent
+    if (folder / "csrc").is_dir() and find_spec(f"{__name__}._c") is None:
+        raise ImportError(
+            f"{folder} is the source of fastbg without its compiled module: run "
+            "pip install -e . there, or start Python in another folder"
+        )
+
+
+_refuse_source_tree()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,101 @@
+"""Work on an image in bands of rows, on several threads, in a bounded amount of memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeVar
+
+BAND_PIXELS = 1 << 18
+"""The pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
+
+FEW_PIXELS = 1 << 14
+"""The pixels of a band where each pixel becomes many numbers of 64 bits."""
+
+BLOCK_ROWS = 16
+"""The tiled evaluator works on blocks of this many rows."""
+
+SAMPLED_PIXELS = 1 << 21
+"""No sample is taken of images with fewer pixels."""
+
+State = TypeVar("State")
+
+
+def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[slice]:
+    """Cut an image (H, W) into bands of whole rows.
+
+    A band has about `pixels` pixels, or `BAND_PIXELS` if that is 0. All but the last have a
+    multiple of `unit` rows.
+    """
+    rows = max(unit, (pixels or BAND_PIXELS) // shape[1] // unit * unit)
+    if rows > BLOCK_ROWS and unit == 1:
+        rows -= rows % BLOCK_ROWS
+    return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
+
+
+def sampled_bands(shape: tuple[int, int]) -> list[slice]:
+    """An eighth of the rows of an image (H, W), evenly spread; none of a small one."""
+    if shape[0] * shape[1] < SAMPLED_PIXELS:
+        return []
+    return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], 64)]
+
+
+def unwatched(rows: int) -> None:
+    """Tell nobody how far the work is."""
+
+
+def for_each_band(
+    bands: Sequence[slice],
+    threads: int,
+    start: Callable[[], State],
+    work: Callable[[slice, State], None],
+    advance: Callable[[int], None] = unwatched,
+) -> list[State]:
+    """Call ``work(rows, state)`` for every band, each thread with a state of its own.
+
+    Parameters
+    ----------
+    bands : sequence of slice
+    threads : int
+    start : callable
+        Makes the state of one thread: buffers, counts.
+    work : callable
+        It runs on any thread, and must not depend on which, nor on the order of the bands.
+    advance : callable, optional
+        Called from this thread, in order, with the end of each band that is done; what it raises
+        ends the work.
+
+    Returns
+    -------
+    list of states
+    """
+    states = [start() for _ in range(max(1, min(threads, len(bands))))]
+    if len(states) == 1:
+        for rows in bands:
+            work(rows, states[0])
+            advance(rows.stop)
+        return states
+
+    free: SimpleQueue[State] = SimpleQueue()
+    for state in states:
+        free.put(state)
+
+    def run(rows: slice) -> int:
+        state = free.get()
+        try:
+            work(rows, state)
+        finally:
+            free.put(state)
+        return rows.stop
+
+    with ThreadPoolExecutor(len(states)) as pool:
+        pending: deque[Future[int]] = deque(pool.submit(run, rows) for rows in bands)
+        try:
+            while pending:
+                advance(pending.popleft().result())
+        finally:
+            for future in pending:
+                future.cancel()
+    return states

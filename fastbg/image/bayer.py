@@ -1,0 +1,74 @@
+"""Bayer mosaics: undebayered frames, which are fitted as RGB images of half the size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import InputError
+from ..settings.settings import BAYER_PATTERNS
+from .image import Image, is_valid
+
+_CURE = "debayer it first, or turn the filter array off to have it treated as mono"
+
+
+def check_pattern(pattern: str, channels: int = 1) -> None:
+    """Raise InputError unless a pattern is one of `BAYER_PATTERNS`, of an image of one channel."""
+    if pattern not in BAYER_PATTERNS:
+        raise InputError(f"has a colour filter array of the pattern {pattern}: {_CURE}")
+    if channels != 1:
+        raise InputError(f"has {channels} channels and a colour filter array: {_CURE}")
+
+
+def superpixels(mosaic: Image, pattern: str) -> Image:
+    """The mosaic as an RGB image of half the size: one pixel of each 2 x 2, green their mean.
+
+    Parameters
+    ----------
+    mosaic : Image of 1 channel, linear
+        The last row and column of an odd size are left out.
+    pattern : str
+        One of `BAYER_PATTERNS`.
+    """
+    height, width = (size // 2 for size in mosaic.shape)
+    if not height or not width:
+        raise InputError(f"is too small for a colour filter array: {_CURE}")
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = mosaic.rows(slice(2 * rows.start, 2 * rows.stop))[0, :, : 2 * width]
+        out = out[:, : rows.stop - rows.start]
+        greens = []
+        for y, x, colour in places(pattern):
+            plane = band[y::2, x::2]
+            if colour == 1:
+                greens.append(plane)
+            else:
+                out[colour] = plane
+        first, second = greens
+        # A missing green leaves the other.
+        np.copyto(out[1], np.where(is_valid(first), first, second))
+        both = is_valid(first) & is_valid(second)
+        np.add(first, second, out=out[1], where=both)
+        np.multiply(out[1], np.float32(0.5), out=out[1], where=both)
+        return out
+
+    return Image(3, (height, width), read)
+
+
+def halved(weight: Image) -> Image:
+    """A weight image for superpixels: the mean of each 2 x 2."""
+    height, width = (size // 2 for size in weight.shape)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = weight.rows(slice(2 * rows.start, 2 * rows.stop))[:, :, : 2 * width]
+        blocks = band.reshape(weight.channels, -1, 2, width, 2)
+        return np.mean(blocks, axis=(2, 4), out=out[:, : rows.stop - rows.start])
+
+    return Image(weight.channels, (height, width), read)
+
+
+def places(pattern: str) -> Iterator[tuple[int, int, int]]:
+    """Row, column and colour, 0 to 2, of the pixels of a pattern."""
+    for place, letter in enumerate(pattern):
+        yield place // 2, place % 2, "RGB".index(letter)

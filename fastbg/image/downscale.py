@@ -1,0 +1,127 @@
+"""The small copy of the image on which the spline is fitted: one value per block of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .bands import FEW_PIXELS, for_each_band, row_bands
+from .image import MISSING_LEVEL, Image
+from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
+from .stretch import Stretch
+
+ZEROS_COUNT = -1.0
+"""A weight image has this instead of `MISSING_LEVEL`: its zeros are values like any other."""
+
+Reduction = Callable[[np.ndarray], np.ndarray]
+"""Reduces a band, (K, rows, W), to its blocks, (K, h, w)."""
+
+
+def block_centres(size: int, factor: int) -> np.ndarray:
+    """Normalised pixel-centre coordinates of the blocks along one axis.
+
+    A block that covers pixels a..b has its centre at ``((a + b + 1) / 2) / size``; the last one
+    may be partial.
+
+    Returns
+    -------
+    ndarray, (ceil(size / factor),), float64, in (0, 1)
+    """
+    start = np.arange(0, size, factor)
+    return (start + np.minimum(start + factor, size)) / (2 * size)
+
+
+def downscale(
+    image: Image,
+    stretch: Stretch,
+    factor: int,
+    function: str,
+    threads: int = 1,
+    kernels: Kernels = FASTEST,
+) -> np.ndarray:
+    """Stretch and reduce an image block by block, ignoring missing samples.
+
+    Parameters
+    ----------
+    image : Image, linear
+    stretch : Stretch
+    factor : int
+        Block size in pixels; partial blocks at the far edges use the pixels that exist.
+    function : {"median", "mean"}
+        The median of an even count is the mean of the two middle values after the stretch. The
+        stretch is monotone, so only those two are stretched.
+    threads : int, optional
+    kernels : Kernels, optional
+
+    Returns
+    -------
+    ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample
+    """
+    reduction = _medians if function == "median" else _means
+    return _reduced(image, factor, threads, lambda band: reduction(band, stretch, factor, kernels))
+
+
+def restretched(
+    small: np.ndarray, old: Stretch, new: Stretch, kernels: Kernels = FASTEST
+) -> np.ndarray:
+    """A down-scaled image, (h, w, K) float32, from one stretch to another; NaN stays."""
+    planes = np.moveaxis(small, 2, 0)
+    out = np.empty(planes.shape, np.float32)
+    for rows in row_bands(planes.shape[1:], pixels=FEW_PIXELS):
+        out[:, rows] = new.apply(old.invert(planes[:, rows], kernels)[0])
+    return np.moveaxis(out, 0, 2)
+
+
+def downscale_weight(
+    weight: Image,
+    factor: int,
+    function: str,
+    threads: int = 1,
+    kernels: Kernels = FASTEST,
+) -> np.ndarray:
+    """Reduce a weight image, in [0, 1], by the same block function: (h, w, K), float32."""
+
+    def medians(band: np.ndarray) -> np.ndarray:
+        low, high = _middle_values(band, factor, ZEROS_COUNT, kernels)
+        return (low.astype(np.float64) + high) / 2
+
+    def means(band: np.ndarray) -> np.ndarray:
+        return np.stack([mean_of_blocks(blocks(plane, factor)) for plane in band])
+
+    return _reduced(weight, factor, threads, medians if function == "median" else means)
+
+
+def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> np.ndarray:
+    height, width = image.shape
+    h, w = -(-height // factor), -(-width // factor)
+    out = np.empty((image.channels, h, w), np.float32)
+    bands = row_bands(image.shape, factor)
+    room = (image.channels, bands[0].stop, width)
+
+    def work(rows: slice, buffer: np.ndarray) -> None:
+        top = rows.start // factor
+        blocks = reduction(image.read(rows, buffer))
+        out[:, top : top + blocks.shape[1]] = blocks
+
+    for_each_band(bands, threads, lambda: np.empty(room, np.float32), work)
+    return np.moveaxis(out, 0, 2)
+
+
+def _medians(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
+    low, high = _middle_values(band, factor, MISSING_LEVEL, kernels)
+    return (stretch.apply(low) + stretch.apply(high)) / 2
+
+
+def _means(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
+    own = zip(band, stretch.pedestal, stretch.scale, stretch.midtones, strict=True)
+    return np.stack([kernels.stretched_means(*each, stretch.target, factor) for each in own])
+
+
+def _middle_values(
+    band: np.ndarray, factor: int, least: float, kernels: Kernels
+) -> tuple[np.ndarray, np.ndarray]:
+    """The two middle samples of each block, (K, h, w) each; NaN where none exceeds `least`."""
+    planes = [kernels.middle_values(plane, factor, least) for plane in band]
+    low, high = np.stack(planes, axis=1)
+    return low, high

@@ -1,0 +1,159 @@
+"""The input of a job on files: an image, its masks, and the reading of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..image.frame import Frame
+from ..image.image import Image
+from ..image.weights import product
+from ..io import formats, png, regions
+from ..io.image_file import ImageFile
+from ..settings.settings import Settings
+from .memory import MemoryNeeds
+
+if TYPE_CHECKING:
+    from ..pipeline import Job
+    from ..result import Prepared
+    from .outputs import Outputs
+
+Masks = str | Path | Sequence[str | Path] | None
+"""The masks of a job: one file, several, or none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An opened image with its masks.
+
+    Attributes
+    ----------
+    path : Path
+    file : ImageFile
+    frame : Frame
+        The image as stored, and as fitted.
+    weight : Image or None
+        The product of all masks, in the shape of ``frame.image``.
+    masks : tuple of ImageFile
+        The masks that are images.
+    """
+
+    path: Path
+    file: ImageFile
+    frame: Frame
+    weight: Image | None
+    masks: tuple[ImageFile, ...]
+
+    @property
+    def opened(self) -> tuple[ImageFile, ...]:
+        """The image and the masks that are images."""
+        return (self.file, *self.masks)
+
+    def check_unchanged(self) -> None:
+        """Raise InputError if a file has been written while it was read."""
+        for each in self.opened:
+            each.check_unchanged()
+
+    def memory_needs(
+        self, settings: Settings, *, draws: bool = False, compress: bool = False
+    ) -> MemoryNeeds:
+        """The memory that a job on this source needs."""
+        return MemoryNeeds(
+            (self.frame.image.channels, *self.frame.samples.shape),
+            held=sum(each.held_bytes for each in self.opened),
+            packed=max(each.packed_bytes for each in self.opened),
+            float32=all(each.dtype == np.float32 for each in self.opened),
+            settings=settings,
+            draws=draws,
+            compress=compress,
+        )
+
+
+def read(
+    job: Job,
+    path: Path,
+    masks: Masks,
+    outputs: Outputs,
+    files: ExitStack,
+    *,
+    max_memory: int | None = None,
+    draws: bool = False,
+) -> Source:
+    """Open the files of a job, and refuse now what would otherwise fail after minutes of work.
+
+    Parameters
+    ----------
+    files : ExitStack
+        The files stay open until it is closed, for their images are read in bands.
+    max_memory : int, optional
+        Bytes that the job may take.
+    draws : bool, optional
+        Whether the job draws pictures.
+    """
+    outputs.check([path, *paths_of(masks)])
+    with job.stages.stage("read") as advance:
+        source = open_source(path, masks, job.settings, files)
+        needs = source.memory_needs(job.settings, draws=draws, compress=outputs.hold_images)
+        advance(0, memory=needs.bytes_needed())
+        needs.check(max_memory)
+        outputs.check_room(source.file, same=job.settings.sample_format == "same")
+        for each in source.opened:
+            each.load()
+    return source
+
+
+def prepare(job: Job, source: Source) -> Prepared:
+    """`Job.prepare`, with the name of the file in its errors."""
+    try:
+        return job.prepare(source.frame, source.weight)
+    except InputError as error:
+        raise InputError(f"{source.path}: {error}") from error
+
+
+def paths_of(masks: Masks) -> list[Path]:
+    """The files, as a list."""
+    if not masks:
+        return []
+    return [Path(masks)] if isinstance(masks, str | Path) else [Path(mask) for mask in masks]
+
+
+def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) -> Source:
+    """Open an image and its masks, which stay open as long as `files`.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used.
+    """
+    file = files.enter_context(formats.open_image(path))
+    samples = _image(path, file)
+    try:
+        frame = Frame(samples, settings.pattern(file.cfa))
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
+    weights, opened = [], []
+    for mask in paths_of(masks):
+        if regions.is_regions(mask):
+            weights.append(regions.open_regions(mask, samples.shape))
+        else:
+            opened.append(files.enter_context(_open_mask(mask)))
+            weights.append(_image(mask, opened[-1]))
+    weight = frame.weight(product(weights)) if weights else None
+    return Source(path, file, frame, weight, tuple(opened))
+
+
+def _open_mask(path: Path) -> ImageFile:
+    return png.open_image(path) if png.is_png(path) else formats.open_image(path)
+
+
+def _image(path: Path, file: ImageFile) -> Image:
+    try:
+        return Image.of(file, file.bounds)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

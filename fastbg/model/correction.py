@@ -1,0 +1,183 @@
+"""The correction of an image: its background is taken out, and a level is put back.
+
+Pedestal policies, per channel:
+
+``model-median``
+    The level is the median of the model: the sky keeps its level and its colour.
+``neutral``
+    The level of every channel is the mean of those medians: the sky becomes grey.
+``none``
+    Nothing is put back: the sky goes to zero (and noise below it).
+a number
+    The level, linear.
+``bgoptimizer``
+    The rule of bgoptimizer: the smallest difference becomes the input's median, and if the
+    brightest sample then exceeds 1, all are divided by it. ``ancestor`` is another name for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import local
+
+import numpy as np
+
+from ..image.bayer import places
+from ..image.image import Image, is_valid
+from ..image.kernels import FASTEST, Kernels
+from ..image.order_statistics import quantiles
+
+
+@dataclass(frozen=True)
+class Correction:
+    """An image, its background, and how to take the one out of the other.
+
+    Attributes
+    ----------
+    image, background : Image, linear
+    mode : {"subtract", "divide"}
+        ``I - (model - level)`` or ``I * (level / model)``: a model that is the level everywhere
+        changes nothing, bit for bit.
+    levels : ndarray, (K,), float64, linear
+        The pedestal of each channel.
+    divisor : float
+        Everything is divided by it in the end.
+    kernels : Kernels
+        The kernels that subtract.
+    """
+
+    image: Image
+    background: Image
+    mode: str
+    levels: np.ndarray
+    divisor: float = 1.0
+    kernels: Kernels = FASTEST
+
+    def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some rows of the image, of the background and of the corrected image.
+
+        Missing samples stay as they are, and nothing is clipped.
+
+        Parameters
+        ----------
+        rows : slice
+        buffers : ndarray, (3, K, at least n, W), float32
+            Room for the three, which are (K, n, W).
+        """
+        samples = self.image.read(rows, buffers[0])
+        background = self.background.read(rows, buffers[1])
+        corrected = buffers[2][:, : rows.stop - rows.start]
+        for plane, *others in zip(samples, background, self.levels, corrected, strict=True):
+            self._take_out(plane, *others)
+        return samples, background, corrected
+
+    def _take_out(
+        self, samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
+    ) -> None:
+        """Fill `out` with what is left of a plane, or of some of its pixels."""
+        if self.mode == "divide":
+            _divide(samples, background, level, out)
+        else:
+            self.kernels.subtract(samples, background, level, out)
+        if self.divisor != 1:
+            np.divide(out, np.float32(self.divisor), out=out, where=is_valid(samples))
+
+    def corrected(self) -> Image:
+        """The corrected image, computed where it is read."""
+        # Kept from band to band: the first touch of new memory takes longer than the rest.
+        kept = local()
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            if not hasattr(kept, "buffers") or kept.buffers.shape[1:] != out.shape:
+                kept.buffers = np.empty((3, *out.shape), np.float32)
+            corrected = self.read(rows, kept.buffers)[2]
+            out = out[:, : corrected.shape[1]]
+            out[:] = corrected
+            return out
+
+        return replace(self.image, read=read)
+
+    def of_mosaic(self, mosaic: Image, background: Image, pattern: str) -> MosaicCorrection:
+        """The same for the pixels of a Bayer mosaic; both images have its size."""
+        return MosaicCorrection(
+            mosaic, background, self.mode, self.levels, self.divisor, self.kernels, pattern
+        )
+
+
+@dataclass(frozen=True)
+class MosaicCorrection(Correction):
+    """Takes a background of three colours out of a mosaic of one channel.
+
+    Attributes
+    ----------
+    background : Image of 3 channels, linear
+        It has the size of the mosaic.
+    levels : ndarray, (3,)
+    pattern : str
+        A pattern of `fastbg.settings.settings.BAYER_PATTERNS`.
+    """
+
+    pattern: str = "RGGB"
+
+    def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        samples = self.image.read(rows, buffers[0])
+        colours = self.background.rows(rows)
+        background, corrected = (part[:, : samples.shape[1]] for part in buffers[1:])
+        for y, x, colour in places(self.pattern):
+            own = (slice((y - rows.start) % 2, None, 2), slice(x, None, 2))
+            plane = colours[colour][own]
+            background[0][own] = plane
+            self._take_out(samples[0][own], plane, self.levels[colour], corrected[0][own])
+        return samples, background, corrected
+
+
+def with_pedestal(
+    correction: Correction,
+    pedestal: str | float,
+    image_medians: np.ndarray,
+    background_medians: np.ndarray,
+    threads: int = 1,
+) -> Correction:
+    """The correction with the levels that a policy asks for.
+
+    Parameters
+    ----------
+    correction : Correction
+        Its levels do not count.
+    pedestal : str or float
+        A policy of those above.
+    image_medians, background_medians : ndarray, (K,), linear
+        The medians over valid samples.
+    threads : int, optional
+    """
+    medians, divisor = background_medians, 1.0
+    if pedestal == "bgoptimizer":
+        plain = replace(correction, levels=np.zeros_like(medians))
+        found = quantiles(
+            plain.corrected(), [0, 1], threads, correction.image, kernels=correction.kernels
+        )
+        low, high = found.values().T
+        levels = image_medians - low
+        brightest = high.astype(np.float32) + levels.astype(np.float32)
+        divisor = max(divisor, float(np.nanmax(brightest)))
+    elif pedestal == "none":
+        levels = np.full_like(medians, 0 if correction.mode == "subtract" else 1)
+    elif pedestal == "neutral":
+        levels = np.full_like(medians, np.nanmean(medians))
+    elif pedestal == "model-median":
+        levels = medians
+    else:
+        levels = np.full_like(medians, pedestal)
+    # A channel without a valid sample has no median, and stays as it is whatever the level.
+    return replace(correction, levels=np.nan_to_num(levels), divisor=divisor)
+
+
+def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
+    out[:] = samples
+    # Where the model is zero or nearly so, the sample stays: the quotient would not be finite.
+    divisible = is_valid(samples) & (background != 0)
+    factor = np.ones_like(background)
+    with np.errstate(over="ignore"):
+        np.divide(np.float32(level), background, where=divisible, out=factor)
+        np.multiply(samples, factor, out=out, where=divisible)
+    np.copyto(out, samples, where=~np.isfinite(out))

@@ -1,0 +1,269 @@
+"""What a job tells about itself: one dict of plain numbers, strings, lists and dicts.
+
+It is described once, when the job is done; nothing is computed from it.
+
+``fastbg``
+    Version.
+``input``, ``outputs``
+    Paths, for jobs on files.
+``settings``
+    As in `fastbg.Settings`.
+``image``
+    ``height``, ``width``, ``channels`` of the image that is fitted; of a Bayer mosaic those of its
+    superpixels, one of each 2 x 2, and its ``cfa``, the pattern.
+``stretch``
+    ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
+``fitted``
+    ``height`` and ``width`` of the down-scaled image, its ``usable_pixels``.
+``fit``
+    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the
+    best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged, or chosen
+    where the model is the sky that was found), ``history`` (at most 100 losses, evenly spaced, the
+    last included), ``losses_of_starts``; with the backend auto, the backends that were
+    ``passed_over`` and why.
+``sky``
+    The parts of the usable frame that are ``explained`` by the sky that was found, and that lie
+    ``below`` it, and the ``stiffness`` of its surface.
+``diagnostics``
+    Of the model, on some thousand parts of the frame: ``gradient_before`` and ``gradient_after``,
+    the standard deviation of the smooth part of the sky in each channel, linear; the ``noise`` of
+    one part; the share of the frame ``below`` the model; the correlation of the model with what was
+    excluded, ``follows``, -1 to 1; the ``median`` and ``max`` of its ``uncertainty``, linear. See
+    `fastbg.diagnostics.Diagnostics`.
+``statistics``
+    ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
+    linear, over valid samples.
+``pedestal``
+    The level that was added back, per channel, linear.
+``model``
+    Instead of ``stretch``, ``fitted`` and ``fit``, where a model is applied: its ``file``,
+    ``height``, ``width``, ``control_points``, and by what its channels were scaled, ``scale``.
+``counts``
+    Samples of the fitted image that are ``missing``, and samples of the model that were ``clamped``
+    to the range of the stretch; stored samples of the corrected image that are ``below_0`` and
+    ``above_1``. Only what the job has counted is there.
+``seconds``
+    By stage, and ``total``; with a report for a browser, without putting the outputs in place.
+``peak_memory_bytes``
+    The largest resident size of the process so far; null where the system does not tell.
+``warnings``
+    Lines for the user.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backends.registry import passed_over
+from ..result import Applied
+from ..settings.settings import WITHOUT_EFFECT, Settings
+from ..settings.text import HISTORY_WIDTH, to_history
+from .process import peak_memory_bytes, version
+from .warnings import warnings_of
+
+if TYPE_CHECKING:
+    from ..diagnostics import Diagnostics
+    from ..fit import Fit
+    from ..image.frame import Frame
+    from ..pipeline import Job
+    from ..result import Corrected, Fitted, Measured, Preparation
+
+Report = dict[str, Any]
+
+MOST_LOSSES = 100
+"""Losses in the ``history``."""
+
+APPLIED = ("pedestal", "mode", "sample_format", "cfa", "backend", "threads")
+"""The settings that count where a model is applied."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a job.
+
+    Attributes
+    ----------
+    source : Path
+    outputs : mapping of str to Path
+    warnings : sequence of str
+        What reading the source has to warn of.
+    """
+
+    source: Path
+    outputs: Mapping[str, Path]
+    warnings: Sequence[str] = ()
+
+
+def describe(
+    job: Job,
+    frame: Frame,
+    begun: Preparation | Applied,
+    fitted: Fitted | None = None,
+    corrected: Corrected | None = None,
+    files: Files | None = None,
+) -> Report:
+    """The report of a job.
+
+    Parameters
+    ----------
+    job : Job
+    frame : Frame
+    begun : Preparation or Applied
+        The problem that was prepared, or the model that is applied.
+    fitted : Fitted, optional
+    corrected : Corrected, optional
+    files : Files, optional
+        For jobs on files.
+    """
+    report: Report = {"fastbg": version()}
+    if files:
+        report["input"] = str(files.source)
+        report["outputs"] = {name: str(path) for name, path in files.outputs.items()}
+    report["settings"] = job.settings.to_dict()
+    report["image"] = _describe_frame(frame)
+    report |= _describe_model(begun) if isinstance(begun, Applied) else _describe_problem(begun)
+    counts = {"missing": begun.measured.missing}
+    statistics = {"input": begun.measured}
+    if fitted:
+        report["fit"] = _describe_fit(fitted.fit, job)
+        report["diagnostics"] = _describe_diagnostics(fitted.diagnostics)
+    if corrected:
+        plan = corrected.plan
+        statistics |= {"background": plan.background, "corrected": corrected.measured}
+        report["pedestal"] = plan.correction.levels.tolist()
+        counts["clamped"] = plan.clamped
+        counts |= {"below_0": corrected.below_0, "above_1": corrected.above_1}
+    report["statistics"] = {name: _describe_levels(each) for name, each in statistics.items()}
+    report["counts"] = counts
+    report["warnings"] = [
+        *(files.warnings if files else ()),
+        *warnings_of(job, frame, begun, fitted, corrected),
+    ]
+    report["seconds"] = {**job.stages.seconds, "total": sum(job.stages.seconds.values())}
+    report["peak_memory_bytes"] = peak_memory_bytes()
+    return report
+
+
+def _describe_frame(frame: Frame) -> dict[str, Any]:
+    height, width = frame.image.shape
+    image = {"height": height, "width": width, "channels": frame.image.channels}
+    return image | ({"cfa": frame.pattern} if frame.pattern else {})
+
+
+def _describe_problem(preparation: Preparation) -> dict[str, Any]:
+    stretch, sky = preparation.stretch, preparation.sky
+    height, width = preparation.shape
+    described: dict[str, Any] = {
+        "stretch": {
+            "pedestal": stretch.pedestal.tolist(),
+            "scale": stretch.scale.tolist(),
+            "midtones": stretch.midtones.tolist(),
+        },
+        "fitted": {
+            "height": height,
+            "width": width,
+            "usable_pixels": preparation.usable_pixels,
+        },
+    }
+    if sky:
+        described["sky"] = {
+            "explained": sky.explained,
+            "below": sky.below,
+            "stiffness": sky.stiffness,
+        }
+    return described
+
+
+def _describe_model(applied: Applied) -> dict[str, Any]:
+    height, width = applied.model.shape
+    return {
+        "model": {
+            "file": applied.file,
+            "height": height,
+            "width": width,
+            "control_points": len(applied.model.spline.centres),
+            "scale": applied.scale.tolist(),
+        }
+    }
+
+
+def _describe_diagnostics(diagnostics: Diagnostics) -> dict[str, Any]:
+    uncertainty = diagnostics.uncertainty.reshape(-1, diagnostics.uncertainty.shape[-1])
+    return {
+        "gradient_before": diagnostics.gradient_before.tolist(),
+        "gradient_after": diagnostics.gradient_after.tolist(),
+        "noise": diagnostics.noise.tolist(),
+        "below": diagnostics.below,
+        "follows": diagnostics.follows,
+        "uncertainty": {
+            "median": np.median(uncertainty, axis=0).tolist(),
+            "max": uncertainty.max(axis=0).tolist(),
+        },
+    }
+
+
+def _describe_fit(fit: Fit, job: Job) -> dict[str, Any]:
+    losses = fit.descent.losses
+    losses = losses[np.isfinite(losses)]
+    shown = np.unique(np.linspace(0, len(losses) - 1, MOST_LOSSES).round().astype(int))
+    backend = job.backend
+    described = {
+        "backend": backend.name,
+        "detail": backend.detail(),
+        "threads": job.threads,
+        "control_points": len(fit.spline.centres),
+        "loss": fit.descent.loss,
+        "first_loss": float(losses[0]) if len(losses) else math.nan,
+        "iterations": len(fit.descent.losses),
+        "ended": fit.descent.reason,
+        "history": losses[shown].tolist() if len(losses) else [],
+        "losses_of_starts": fit.losses,
+    }
+    if job.settings.backend == "auto":
+        described["passed_over"] = passed_over(backend.name)
+    return described
+
+
+def _describe_levels(measured: Measured) -> dict[str, list[float]]:
+    return {
+        "min": measured.minimum.tolist(),
+        "median": measured.median.tolist(),
+        "max": measured.maximum.tolist(),
+    }
+
+
+def history(settings: Settings, made_by: Fit | Applied) -> list[str]:
+    """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
+    told = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
+    if isinstance(made_by, Applied):
+        scale = " ".join(f"{factor:.4g}" for factor in made_by.scale)
+        what = f"of the model {made_by.file or 'given'}, scaled by {scale}"
+        told = {name: told[name] for name in APPLIED if name in told}
+    else:
+        points, loss = len(made_by.spline.centres), made_by.descent.loss
+        what = f"{points} control points, loss {loss:.4f}"
+    text = f"fastbg {version()}: background removed, {what}"
+    return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(told)]
+
+
+def to_json(report: Mapping[str, Any] | Sequence[Any], indent: int | None = 2) -> str:
+    """Strict JSON: numbers that are not finite become null."""
+    return json.dumps(_plain(report), allow_nan=False, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,288 @@
+"""The settings of a job, checked once and then taken as they are."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from ..errors import SettingsError
+
+BACKENDS = ("c", "cuda", "numpy")
+"""The evaluators, in the order in which the backend "auto" prefers them."""
+
+MOST_THREADS = 256
+
+MOST_CONTROL_POINTS = 10_000
+"""The start of a descent is solved for, in a time that grows with the cube of their number."""
+
+MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
+
+_OF_THE_DESCENT = (
+    "order",
+    "initializer",
+    "optimizer",
+    "epochs",
+    "alpha",
+    "stiffness",
+    "starts",
+    "learning_rate",
+    "seed",
+)
+
+PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
+
+BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
+"""The colours of 2 x 2 pixels, row by row."""
+
+WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
+"""Settings that change the time to a result, and not one bit of it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit and subtract.
+
+    ``Settings(control_points=32, protect="off", optimizer="adam")`` are those of bgoptimizer.
+
+    Attributes
+    ----------
+    downscaling_factor : int
+        Pixels per side of the blocks that become one pixel of the fit.
+    downscaling_func : {"median", "mean"}
+        The value of a block: the median or the mean of its pixels.
+    quantile : float
+        Quantile of the linear image that the stretch maps to 1; lower stretches more.
+    control_points : int
+        The number N for a descent; a grid takes the nearest square number. With 0, the default,
+        the data decide, see `fastbg.sky.selection`; what belongs to the descent has then no effect.
+    order : int
+        The order of the polyharmonic spline, 1 to 4; 2 is the thin plate.
+    threshold_min, threshold_max : float
+        Stretched values outside are masked. Not used when a weight image is given.
+    invert_mask : bool
+        Take the weight image as 1 - weight.
+    protect : {"auto", "off", "strong"}
+        Whether what is no sky is found in the image and excluded: "auto" where the number of
+        control points is chosen, too.
+    feather : float
+        Pixels of the image over which the weight rises from what is ignored.
+    cfa : {"auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"}
+        Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
+        pattern, "off" never, and a pattern whatever a file declares.
+    initializer : {"random", "grid"}
+        Where the control points start.
+    optimizer : {"lbfgs", "adam"}
+        How the loss is minimised, see `fastbg.spline.lbfgs` and `fastbg.spline.adam`.
+    epochs : int
+        The largest number of iterations of the descent.
+    alpha : float
+        Weight of the overshoot and negative-background penalties.
+    stiffness : float
+        Weight of the spline's bending energy in the loss, see `fastbg.spline.bending`.
+    starts : int
+        Independent starts, of which the best is kept. Grids after the first are jittered.
+    learning_rate : float
+        The learning rate of Adam before it falls; L-BFGS has none.
+    seed : int
+        Same seed and settings, same result, whatever the number of threads.
+    pedestal : {"model-median", "neutral", "none", "bgoptimizer"} or float
+        The level that is added after the subtraction; see `fastbg.model.correction`.
+    mode : {"subtract", "divide"}
+        ``I - model + pedestal`` or ``I / model * pedestal``.
+    sample_format : {"float32", "same"}
+        The samples of a corrected image in a file: float32, or as in the input, with integers
+        rounded and clipped to their range. Arrays are always float32.
+    backend : {"auto", "c", "cuda", "numpy"}
+        The evaluator.
+    threads : int
+        0 means all cores.
+    gpu_memory : int
+        Bytes of the memory of a GPU that the backend cuda may take; 0 = a quarter of what is free.
+
+    Raises
+    ------
+    SettingsError
+        If a value is impossible.
+    """
+
+    downscaling_factor: int = 8
+    downscaling_func: Literal["median", "mean"] = "median"
+    quantile: float = 0.95
+    control_points: int = 0
+    order: int = 2
+    threshold_min: float = 0.001
+    threshold_max: float = 1.0
+    invert_mask: bool = False
+    protect: Literal["auto", "off", "strong"] = "auto"
+    feather: float = 0.0
+    cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
+    initializer: Literal["random", "grid"] = "random"
+    optimizer: Literal["lbfgs", "adam"] = "lbfgs"
+    epochs: int = 1000
+    alpha: float = 5.0
+    stiffness: float = 0.0
+    starts: int = 1
+    learning_rate: float = 1e-3
+    seed: int = 0
+    pedestal: str | float = "model-median"
+    mode: Literal["subtract", "divide"] = "subtract"
+    sample_format: Literal["float32", "same"] = "float32"
+    backend: str = "auto"
+    threads: int = 0
+    gpu_memory: int = 0
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name)))
+        low, high = self.threshold_min, self.threshold_max
+        if not low < high:
+            raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
+        if self.mode == "divide" and self.pedestal == "bgoptimizer":
+            raise SettingsError(
+                "the pedestal bgoptimizer belongs to subtraction; choose another to divide"
+            )
+
+    @property
+    def finds_sky(self) -> bool:
+        """Whether the sky is searched for, to fit it or to protect what is none."""
+        return self.control_points == 0 or self.protect == "strong"
+
+    @property
+    def idle(self) -> list[str]:
+        """The names of settings that are not the default, and have no effect beside the others."""
+        unused: tuple[str, ...] = ()
+        if not self.control_points:
+            unused = _OF_THE_DESCENT
+        elif self.optimizer != "adam":
+            unused = ("learning_rate",)
+        return [
+            field.name
+            for field in fields(self)
+            if field.name in unused and getattr(self, field.name) != field.default
+        ]
+
+    def pattern(self, declared: str | None) -> str | None:
+        """The Bayer pattern to fit by, where a file declares one, or None to treat it as mono."""
+        return {"auto": declared, "off": None}.get(self.cfa, self.cfa)
+
+    @property
+    def worker_threads(self) -> int:
+        """The number of threads to use, with 0 resolved."""
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings by name."""
+        return asdict(self)
+
+
+Check = Callable[[Any], Any]
+"""Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
+
+
+def _number(
+    name: str, possible: Callable[[float], bool] = lambda value: True, must: str = ""
+) -> Check:
+    def check(value: Any) -> float:
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            raise SettingsError(f"the {name} must be a finite number, not {value}")
+        number = int(value) if isinstance(value, Integral) else float(value)
+        if not possible(number):
+            raise SettingsError(f"the {name} must {must}, not {number:g}")
+        return number
+
+    return check
+
+
+def _within(name: str, low: float, high: float) -> Check:
+    return _number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
+
+
+def _whole(name: str, low: int, high: float = math.inf) -> Check:
+    def check(value: Any) -> int:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or int(value) < low:
+            raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
+        if int(value) > high:
+            raise SettingsError(f"the {name} must be at most {high}, not {value}")
+        return int(value)
+
+    return check
+
+
+def _one_of(name: str, *choices: str | int | bool) -> Check:
+    *most, last = map(str, choices)
+
+    def check(value: Any) -> str | int | bool:
+        for choice in choices:
+            if value == choice and _same_kind(value, choice):
+                return choice
+        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
+
+    return check
+
+
+def _same_kind(value: Any, choice: str | int | bool) -> bool:
+    """Whether two equal values are of one kind: True is not 1, nor is 2.0 the whole number 2."""
+    if isinstance(choice, bool):
+        return type(value).__name__ in ("bool", "bool_")
+    if isinstance(choice, int):
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _pattern(value: Any) -> Any:
+    known = isinstance(value, str) and value.upper() in BAYER_PATTERNS
+    return value.upper() if known else _one_of("cfa", "auto", "off", *BAYER_PATTERNS)(value)
+
+
+def _pedestal(value: Any) -> Any:
+    if not isinstance(value, str):
+        return _number(
+            "pedestal",
+            lambda level: abs(level) <= LARGEST_PEDESTAL,
+            f"lie within {LARGEST_PEDESTAL:g}",
+        )(value)
+    value = _ALIASES.get(value, value)
+    if value not in PEDESTALS:
+        raise SettingsError(f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}")
+    return value
+
+
+_ALIASES = {"ancestor": "bgoptimizer"}
+
+_CHECKS: dict[str, Check] = {
+    "downscaling_factor": _whole("downscaling factor", 1, LARGEST_FACTOR),
+    "downscaling_func": _one_of("downscaling function", "median", "mean"),
+    "quantile": _number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
+    "control_points": _whole("number of control points", 0, MOST_CONTROL_POINTS),
+    "order": _one_of("order", 1, 2, 3, 4),
+    "threshold_min": _number("lower threshold"),
+    "threshold_max": _number("upper threshold"),
+    "invert_mask": _one_of("choice to invert the mask", False, True),
+    "feather": _number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "protect": _one_of("protection", "auto", "off", "strong"),
+    "cfa": _pattern,
+    "initializer": _one_of("initializer", "random", "grid"),
+    "optimizer": _one_of("optimizer", "lbfgs", "adam"),
+    "epochs": _whole("number of epochs", 1),
+    "alpha": _within("alpha", 0, LARGEST_ALPHA),
+    "stiffness": _within("stiffness", 0, LARGEST_ALPHA),
+    "starts": _whole("number of starts", 1, MOST_STARTS),
+    "learning_rate": _number("learning rate", lambda value: value > 0, "be positive"),
+    "seed": _whole("seed", 0),
+    "pedestal": _pedestal,
+    "mode": _one_of("mode", "subtract", "divide"),
+    "sample_format": _one_of("sample_format", "float32", "same"),
+    "backend": _one_of("backend", "auto", *BACKENDS),
+    "threads": _whole("number of threads", 0, MOST_THREADS),
+    "gpu_memory": _whole("memory of the GPU", 0),
+}
+"""How each setting is checked, by its name."""

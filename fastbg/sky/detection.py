@@ -1,0 +1,123 @@
+"""The sky of an image, and how much of each pixel is sky: found in the image itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..image.stretch import Stretch
+from ..spline.spline import Spline
+from .mesh import Mesh, mesh_of
+from .selection import select_surfaces
+from .surface import PROTECTIONS, Surface
+
+EXCLUDED_BELOW = 0.01
+"""Pixels whose weight would be less than this get none."""
+
+OBJECT_SIGMA = 3.0
+"""Standard deviations of the noise above the sky at which a pixel loses half its weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sky:
+    """The sky that was found in an image.
+
+    Attributes
+    ----------
+    stretch : Stretch
+        It leads between linear units and the space of the splines, and is linear too.
+    mesh : Mesh
+        The cells in which the sky was searched for.
+    surfaces : list of Surface
+        The surfaces from stiff to flexible; the last one is the sky.
+    weight : ndarray, (h, w, K), float32, in [0, 1]
+        How much of each pixel is sky.
+    """
+
+    stretch: Stretch
+    mesh: Mesh
+    surfaces: list[Surface]
+    weight: np.ndarray
+
+    @property
+    def surface(self) -> Surface:
+        """The surface that is the sky."""
+        return self.surfaces[-1]
+
+    @property
+    def path(self) -> list[Spline]:
+        """The surfaces as splines, which can be evaluated anywhere."""
+        return [each.splines.spline(each.coordinates) for each in self.surfaces]
+
+
+def detect_sky(
+    linear: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    stretch: Stretch,
+    protection: str,
+    watch: Callable[[int], None] = lambda done: None,
+) -> Sky:
+    """Find the sky of a down-scaled image.
+
+    Parameters
+    ----------
+    linear : ndarray, (h, w, K); NaN = missing
+        The image in the space of `stretch`, which must be a linear one.
+    weight : ndarray, (h, w, K), float32, in [0, 1]
+        How much of each pixel may be used; overwritten with how much of it is sky.
+    y, x : ndarray, (h,) and (w,), normalised
+    stretch : Stretch
+    protection : {"off", "auto", "strong"}
+        How readily something is taken for an object.
+    watch : callable, optional
+        Called with the number of fits that are done, of at most
+        `fastbg.sky.selection.MOST_FITS`; what it raises ends the search.
+
+    Raises
+    ------
+    InputError
+        If too little of the image may be used.
+    """
+    mesh = mesh_of(linear, weight, y, x)
+    sky = Sky(stretch, mesh, select_surfaces(mesh, PROTECTIONS[protection], watch), weight)
+    if protection != "off":
+        pixels = _pixel_weight(linear, mesh, sky.surface)
+        pixels[pixels < EXCLUDED_BELOW] = 0
+        # If no pixel is sky, the noise was underestimated, and the surface alone has to do.
+        if pixels.any():
+            weight *= pixels
+    return sky
+
+
+def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
+    """(h, w, 1), float32: the weight of the cells, and less for smaller objects, like stars."""
+    height, width, channels = linear.shape
+    noise = np.maximum(mesh.noise * mesh.side, np.finfo(np.float32).tiny)
+    off = np.zeros((height, width), np.float32)
+    for channel, scale in enumerate(noise):  # one at a time: these may be large
+        surface = _enlarged(sky.values[:, channel], mesh, (height, width))
+        off += (linear[..., channel] - surface) / np.float32(channels * scale)
+    np.nan_to_num(off, copy=False)
+    np.clip(2 * (np.abs(off, out=off) - OBJECT_SIGMA), -30, 30, out=off)
+    weight = _enlarged(sky.weight, mesh, (height, width))
+    return (np.clip(weight, 0, 1, out=weight) / (1 + np.exp(off, out=off)))[..., np.newaxis]
+
+
+def _enlarged(values: np.ndarray, mesh: Mesh, shape: tuple[int, int]) -> np.ndarray:
+    """(P,) of cells to (h, w), float32, linear between their centres."""
+    plane = values.reshape(mesh.shape).astype(np.float32)
+    for axis, size in enumerate(shape):
+        last = plane.shape[axis] - 1
+        place = np.clip((np.arange(size) + 0.5) / mesh.side - 0.5, 0, last)
+        low = np.minimum(place.astype(int), max(last - 1, 0))
+        part = np.expand_dims((place - low).astype(np.float32), 1 - axis)
+        high = np.take(plane, np.minimum(low + 1, last), axis)
+        high -= (low_values := np.take(plane, low, axis))
+        high *= part
+        plane = high
+        plane += low_values
+    return plane

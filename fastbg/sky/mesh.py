@@ -1,0 +1,122 @@
+"""The mesh: medians of some thousand cells of an image, in which a smooth sky is searched for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..image.kernels import blocks
+
+ALONG = 40
+"""The number of cells along the shorter side of the image, about."""
+
+MOST = 8192
+"""The largest number of cells, but for images that are very long."""
+
+MEDIAN_NOISE = 1.2533
+"""The noise of a median of many samples relative to that of their mean: sqrt(pi / 2)."""
+
+QUIET = 20
+"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too."""
+
+QUARTILES = 1.349
+"""The distance between the quartiles of Gaussian noise, in standard deviations."""
+
+LEAST_USABLE = 0.5
+"""The share of a cell's samples that must be usable."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """The medians of the cells of a down-scaled image.
+
+    Attributes
+    ----------
+    side : int
+        The number of pixels along each side of a cell.
+    shape : (int, int)
+        The numbers of rows and columns of cells.
+    points : ndarray, (P, 2), normalised (y, x)
+        The centres of all cells, row by row.
+    values : ndarray, (P, K), linear
+        Their medians; 0 where a cell cannot be used.
+    weight : ndarray, (P,), in [0, 1]
+        How much of each cell may be used.
+    noise : ndarray, (K,), linear
+        The standard deviation of the median of a cell that holds nothing but sky.
+    """
+
+    side: int
+    shape: tuple[int, int]
+    points: np.ndarray
+    values: np.ndarray
+    weight: np.ndarray
+    noise: np.ndarray
+
+    @property
+    def usable(self) -> np.ndarray:
+        """(P,) bool: whether a cell may be used at all."""
+        return self.weight > 0
+
+
+def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) -> Mesh:
+    """The mesh of a down-scaled image.
+
+    Parameters
+    ----------
+    data : ndarray, (h, w, K), linear; NaN = missing
+    weight : ndarray, (h, w, K), in [0, 1]; 0 where missing
+    y, x : ndarray, (h,) and (w,), normalised
+        The coordinates of rows and columns.
+    """
+    height, width = data.shape[:2]
+    side = max(1, round(min(height, width) / ALONG), math.ceil((height * width / MOST) ** 0.5))
+    # One channel at a time: there are a few copies of it.
+    measured = [
+        _measure(np.where(weight[..., k] > 0, data[..., k], np.float32(np.nan)), side)
+        for k in range(data.shape[2])
+    ]
+    low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
+    full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
+    if side > 2:
+        scatter = (high - low)[full] / QUARTILES * MEDIAN_NOISE / side
+    else:
+        steps = np.abs(np.diff(middle, axis=1))
+        scatter = steps[full[:, 1:] & full[:, :-1]] / (QUARTILES / 2) / np.sqrt(2)
+    noise = np.percentile(scatter, QUIET, axis=0) if len(scatter) else np.zeros(data.shape[2])
+    channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
+    share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
+    centres = np.meshgrid(_centres(y, side), _centres(x, side), indexing="ij")
+    return Mesh(
+        side,
+        full.shape,
+        np.stack(centres, axis=-1).reshape(-1, 2),
+        np.where(full[..., np.newaxis], middle, 0).reshape(full.size, -1).astype(np.float64),
+        np.where(full, share, 0).ravel(),
+        noise,
+    )
+
+
+def _measure(data: np.ndarray, side: int) -> list[np.ndarray]:
+    """The quartiles of each cell and how many values it has, (rows, columns) each."""
+    ordered = np.sort(blocks(data, side), axis=2)  # NaN last
+    count = np.count_nonzero(~np.isnan(ordered), axis=2)
+    return [*(_quantile(ordered, count, part) for part in (0.25, 0.5, 0.75)), count]
+
+
+def _quantile(ordered: np.ndarray, count: np.ndarray, part: float) -> np.ndarray:
+    """A quantile of the values before NaN; only the median is interpolated between two values."""
+    place = part * np.maximum(count - 1, 0)[..., np.newaxis]
+    pair = [
+        np.take_along_axis(ordered, to_whole(place).astype(int), axis=2)[..., 0]
+        for to_whole in (np.floor, np.ceil)
+    ]
+    mean: np.ndarray = (pair[0] + pair[1]) / 2
+    return mean
+
+
+def _centres(coordinates: np.ndarray, side: int) -> np.ndarray:
+    starts = range(0, len(coordinates), side)
+    return np.array([coordinates[start : start + side].mean() for start in starts])

@@ -1,0 +1,210 @@
+"""The selection of the smooth surface that is the sky, among candidates from stiff to flexible.
+
+Each candidate is a surface that may bend as far as its stiffness allows, fitted as
+`fastbg.sky.surface` describes. The stiffest candidate that explains the frame is selected: one that
+bends more is taken only if it leaves so much less unexplained that this outweighs its penalty. A
+nebula has no smooth surface that fits it; a steep gradient has one.
+
+Where objects hide most of a sky whose colour is the same everywhere, a sum of the channels in which
+the objects cancel shows its shape (`fastbg.sky.colour`). The channels are then multiples of that
+shape: one number each instead of a surface.
+
+docs/sky.md describes the whole method and how each constant was chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import InputError
+from .blas import one_thread
+from .colour import joint_channel
+from .mesh import Mesh
+from .smoothing_spline import Basis, Splines
+from .surface import Protection, Surface, fit_surface, largest_smooth_region, lower_envelope
+
+SIDE = 14
+"""The largest number of control points along each side of the frame."""
+
+CELLS_PER_POINT = 4
+"""The least number of usable cells for each control point."""
+
+LEAST_CELLS = 12
+"""A search needs at least this number of usable cells."""
+
+CANDIDATES = (
+    *((1, 1e-3), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
+    *((3, 1e-3), (3, 1e-4), (3, 1e-5), (3, 1e-6), (3, 1e-7), (3, 1e-8)),
+)
+"""The degree of the polynomials that cost nothing, and the stiffness of the rest; see `Basis`."""
+
+POLYNOMIAL_CANDIDATES = 4
+"""The number of candidates at the beginning that are little more than polynomials."""
+
+POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22
+"""The penalty of each candidate after the first, added to the logarithm of what is unexplained.
+
+A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
+little, for no nebula looks like one; surfaces that bend may follow a nebula."""
+
+CLEAR_PENALTY = 0.03
+"""The penalty instead of those in a frame that is `CLEAR`."""
+
+COLD_START_PENALTY = 0.1
+"""The penalty of a chain of cold starts against the chain of warm starts."""
+
+MOST_FITS = 3 * len(CANDIDATES) + 2
+"""The largest number of fits that `select_surfaces` makes."""
+
+ODDS = 3.0
+"""Independent channels are preferred to multiples of one shape only if their odds (explained :
+unexplained) are at least this many times as large."""
+
+CLEAR, MAJORITY = 0.75, 0.5
+"""The explained share of a frame that holds little but sky, and of one that is sky for the most
+part."""
+
+BELOW = 0.1
+"""Multiples of one shape are refused if this much more of the frame lies below them than below
+independent channels."""
+
+Bases = dict[int, Splines]
+"""The basis for each degree of the polynomials that cost nothing."""
+
+Chain = list[Surface]
+"""The fits of the first candidates, from stiff to flexible."""
+
+Watch = Callable[[int], None]
+"""Is told how many fits are done; what it raises ends the search."""
+
+
+@one_thread
+def select_surfaces(
+    mesh: Mesh, protection: Protection, watch: Watch = lambda done: None
+) -> list[Surface]:
+    """The smooth surface that is most likely the sky, behind the stiffer ones that led to it.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    protection : Protection
+    watch : callable, optional
+        Called with the number of fits that are done, of at most `MOST_FITS`; what it raises ends
+        the search.
+
+    Raises
+    ------
+    InputError
+        If fewer than `LEAST_CELLS` cells can be used.
+    """
+    usable = _checked(mesh)
+    side = min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
+    basis = Basis(mesh.points, side)
+    bases = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
+    search = _Search(protection, bases, watch)
+    joint_mesh = joint_channel(mesh, bases[max(bases)])
+    chains = [search.warm_chain(mesh), search.cold_chain(mesh)]
+    selected = _selected(chains)
+    if joint_mesh is None:
+        return selected
+
+    joint_chain = _selected([search.cold_chain(joint_mesh)])
+    joint = joint_chain[-1]
+    stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
+    if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
+        return selected
+    if stiffer[-1].explained >= MAJORITY:
+        # A surface that bends more than the joint one has followed objects.
+        selected = stiffer
+    multiples = joint.splines.multiples(joint.coordinates)
+    starts = lower_envelope(multiples, mesh), largest_smooth_region(mesh)
+    fits = [search.fit(multiples, mesh, start, joint.stiffness) for start in starts]
+    best = max(fits, key=lambda surface: surface.explained)
+    independent = selected[-1]
+    if independent.odds >= ODDS * best.odds or best.below > independent.below + BELOW:
+        return selected
+    return [replace(best, joint=(joint_mesh, joint))]
+
+
+def _checked(mesh: Mesh) -> int:
+    """The number of usable cells; raises InputError if they are too few."""
+    usable = np.count_nonzero(mesh.usable)
+    if usable == 0:
+        raise InputError(
+            "every pixel is masked or missing: widen the thresholds, or invert the mask"
+        )
+    if usable < LEAST_CELLS:
+        raise InputError(
+            f"only {usable} of {mesh.usable.size} parts of the image can be used: widen the "
+            "thresholds or the mask, or use a smaller downscaling factor"
+        )
+    return int(usable)
+
+
+class _Search:
+    """Makes fits, and counts them."""
+
+    def __init__(self, protection: Protection, bases: Bases, watch: Watch) -> None:
+        self._protection, self._bases, self._watch = protection, bases, watch
+        self._candidates = [each for each in CANDIDATES if each[0] in bases]
+        self._done = 0
+
+    def warm_chain(self, mesh: Mesh) -> Chain:
+        """Each candidate starts from the weights of the one before it, the first from below."""
+        weight = lower_envelope(self._bases[1], mesh)
+        chain: Chain = []
+        for degree, stiffness in self._candidates:
+            chain.append(self.fit(self._bases[degree], mesh, weight, stiffness))
+            weight = chain[-1].weight
+            if _converged(chain):
+                break
+        return chain
+
+    def cold_chain(self, mesh: Mesh) -> Chain:
+        """Each candidate starts from the largest smooth region of the frame."""
+        weight = largest_smooth_region(mesh)
+        chain: Chain = []
+        for degree, stiffness in self._candidates:
+            chain.append(self.fit(self._bases[degree], mesh, weight, stiffness))
+            if _converged(chain):
+                break
+        return chain
+
+    def fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
+        surface = fit_surface(splines, mesh, weight, stiffness, self._protection)
+        self._done += 1
+        self._watch(self._done)
+        return surface
+
+
+def _converged(chain: Chain) -> bool:
+    """Whether the frame is clear and its last two candidates have not explained more."""
+    if len(chain) < 3 or chain[-3].explained < CLEAR:
+        return False
+    return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PENALTY
+
+
+def _selected(chains: list[Chain]) -> Chain:
+    """The chain, warm or cold, with the least cost, up to its selected surface.
+
+    The cost of a surface is the logarithm of its unexplained share, plus the penalties of all
+    candidates up to it. In a frame that is clear, the smaller `CLEAR_PENALTY` then decides how much
+    further the chain is followed.
+    """
+    costs = []
+    for start_penalty, chain in zip((0, COLD_START_PENALTY), chains, strict=False):
+        penalties = np.full(len(chain), BENDING_PENALTY)
+        penalties[:POLYNOMIAL_CANDIDATES] = POLYNOMIAL_PENALTY
+        penalties[0] = start_penalty
+        costs.append([each.unexplained for each in chain] + np.cumsum(penalties))
+    cheapest = np.argmin([cost.min() for cost in costs])
+    chain, best = chains[cheapest], int(np.argmin(costs[cheapest]))
+    for following in chain[best + 1 :]:
+        now = chain[best]
+        if now.explained < CLEAR or following.unexplained + CLEAR_PENALTY >= now.unexplained:
+            break
+        best += 1
+    return chain[: best + 1]
