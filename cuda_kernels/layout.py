@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
+
+from .tiles import Array
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,28 @@ RUNNING, CONVERGED, DIVERGED = 0, 1, 2
 CURRENT, BEST, FIRST_MOMENT, SECOND_MOMENT = range(4)
 VECTORS = 4
 """Of a descent, as long as its parameters."""
+
+
+class Chunks(NamedTuple):
+    """Some whole chunks of the pixels, on the device.
+
+    Attributes
+    ----------
+    pixels : (R, L), float32
+        See `fastbg.cuda_kernels.pixels.Pixels`.
+    first : int
+        The first of these chunks.
+    chunk, count : int
+        Places in a chunk, and in all chunks.
+    kept : int
+        P.
+    """
+
+    pixels: Array
+    first: int
+    chunk: int
+    count: int
+    kept: int
 
 
 @dataclass(frozen=True)

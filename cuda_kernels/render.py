@@ -16,7 +16,9 @@ from numba import cuda, float32, int32, uint64
 from . import maths
 from .compilation import device, kernel
 from .layout import USUAL
-from .objective import STEP, ZERO
+from .pixel_loss import ZERO
+from .reduction import STEP
+from .tile_work import *
 from .tiles import FAR, HALF_WIDTH, MIDDLE, NODES
 
 PIXELS = 8

@@ -7,11 +7,28 @@ has a kink: L. N. Trefethen, Approximation Theory and Approximation Practice, SI
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 
+Array = Any
+"""An array on the device, or while it is simulated one of numpy."""
+
 NODES = 8
 """Of a tile along an axis."""
+
+
+class Axes(NamedTuple):
+    """A grid of pixels in tiles, on the device; see `axis_arrays`."""
+
+    y: Array
+    x: Array
+    y_tiles: Array
+    x_tiles: Array
+    y_weights: Array
+    x_weights: Array
+
 
 FAR = 4.0
 """Half-widths of a tile from its middle to centres whose kernel is smooth on it: the error is at
