@@ -113,11 +113,10 @@ def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
         sums[1] += along * dx
 
     @device
-    def from_nodes(place, n, memory, slopes_at, gathered):
+    def from_nodes(place, n, shares, memory, slopes_at, gathered):
         """Add the slopes at the nodes: thread u takes share u // n of them for centre u % n."""
-        axes, mine = place.axes, place.thread % n
+        axes, mine, share = place.axes, place.thread % n, place.thread // n
         slopes = cuda.local.array(channels, float32)
-        share, shares = place.thread // n, threads // n
         if share < shares and memory.flag[mine] == 0:
             s, stop, step = uint64(share), uint64(GRID), uint64(shares)
             while s < stop:
@@ -129,11 +128,11 @@ def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
                 s += step
 
     @device
-    def from_pixels(u, px, near_count, memory, values, gathered):
+    def from_pixels(u, near_count, memory, values, gathered):
         """Add the slopes in ``values`` to each near centre, in the thread that keeps it."""
         here = cuda.local.array(own, float32)
         slopes = cuda.local.array(channels, float32)
-        line = uint64(u // columns)
+        line, px = uint64(u // columns), memory.column_x[uint64(u % columns)]
         for q in range(near_count):
             i = memory.near[q]
             for e in range(own):

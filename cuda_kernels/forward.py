@@ -46,6 +46,7 @@ def loaders(work: TileWork) -> tuple[Any, Any]:
         for e in range(u, NODES * rows, threads):
             r = min(first + e % rows, axes.y.shape[0] - 1)
             memory.down_weights[e // rows, e % rows] = axes.y_weights[r, e // rows]
+        memory.column_x[uint64(u % columns)] = axes.x[column]
         for b in range(NODES):
             memory.right_weights[b, uint64(u % columns)] = axes.x_weights[column, b]
 
@@ -84,9 +85,9 @@ def near_field(order: int, work: TileWork, far_from: float = FAR) -> tuple[Any, 
         return near_count
 
     @device
-    def add_near(u, px, near_count, memory, values):
+    def add_near(u, near_count, memory, values):
         """Add the near centres to the values at a thread's pixels."""
-        line = uint64(u // columns)
+        line, px = uint64(u // columns), memory.column_x[uint64(u % columns)]
         q, stop = uint64(0), uint64(near_count)
         while q < stop:
             s = uint64(memory.near[q])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..spline.loss import Problem
 from .layout import MOST_CHUNKS, USUAL, Cut
-from .render import tile_shape
+from .tile_work import tile_shape
 from .tiles import axis_arrays
 
 FIXED, EACH = (150, 470), (29, 1.8)

@@ -123,8 +123,8 @@ class TileMemory(NamedTuple):
         Sums that threads hand over to each other; of the first K `at_nodes`, those at the nodes.
     across : (K, NODES, columns)
         The far field at the nodes' rows and the pixels' columns.
-    row_y : (rows,)
-        y of the pixels.
+    row_y, column_x : (rows,) and (columns,)
+        y and x of the pixels.
     down_weights, right_weights : (NODES, rows) and (NODES, columns)
         Weights of the nodes' rows and columns in the value at each pixel.
     """
@@ -135,5 +135,6 @@ class TileMemory(NamedTuple):
     sums: Array
     across: Array
     row_y: Array
+    column_x: Array
     down_weights: Array
     right_weights: Array

@@ -1,4 +1,4 @@
-"""The loss and its gradient in tiles of pixels, for large problems: see `objective` for small ones.
+"""The loss and its gradient in tiles of pixels, for large problems: see `direct` for small ones.
 
 A block goes over a chunk of whole tiles. For each it evaluates the spline (see `forward`), has the
 loss and the slopes dL/dS from there (see `pixel_loss`), and gathers the slopes at the centres (see
@@ -76,6 +76,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             cuda.shared.array(sums_room, float32),
             cuda.shared.array((channels, NODES, columns), float32),
             cuda.shared.array(rows, float32),
+            cuda.shared.array(columns, float32),
             cuda.shared.array((NODES, rows), float32),
             cuda.shared.array((NODES, columns), float32),
         )
@@ -88,6 +89,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
         gathered = cuda.local.array(own, float32)
         polynomial = cuda.local.array(polynomial_room, float32)
         n = (parameters.shape[1] - 3 * channels) // own
+        shares = threads // n
         negative = ZERO
         if again:
             negative = mean_below_zero(t, start, chunks.kept, partials, memory.sums)
@@ -112,7 +114,6 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             if not cuda.syncthreads_or(int32(valid)):
                 continue
             place = Place(axes, tile // axes.x_tiles.shape[0], tile % axes.x_tiles.shape[0], u)
-            px = axes.x[min(place.right * columns + u % columns, axes.x.shape[0] - 1)]
             near_count = find_near(place, n, memory)
             load_axes(place, memory)
             for e in range(far_room):
@@ -122,15 +123,15 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             for e in range(room):
                 values[e] = ZERO
             far_to_pixels(u, memory, values)
-            add_near(u, px, near_count, memory, values)
+            add_near(u, near_count, memory, values)
             to_slopes(chunks.pixels, slot, valid, alpha, negative, values, extra, u)
             slopes_to_nodes(u, memory, part_sums, slopes_at, values)
             add_polynomial(place, slopes_at, polynomial)
-            from_nodes(place, n, memory, slopes_at, gathered)
-            from_pixels(u, px, near_count, memory, values, gathered)
+            from_nodes(place, n, shares, memory, slopes_at, gathered)
+            from_pixels(u, near_count, memory, values, gathered)
 
         store_polynomial(t, number, start, n, polynomial, partials)
-        store_centres(t, number, start, n, gathered, memory.sums, partials)
+        store_centres(t, number, start, n, shares, gathered, memory.sums, partials)
         if set_ == 0:
             cuda.syncthreads()
             store_extras(t, number, start, extra, partials)
@@ -197,9 +198,8 @@ def _stores(work: TileWork, set_: int, again: bool) -> tuple[Any, Any, Any]:
                 partials[start, set_, column, number] = polynomial[r]
 
     @device
-    def store_centres(t, number, start, n, gathered, sums, partials):
+    def store_centres(t, number, start, n, shares, gathered, sums, partials):
         """Add up the shares of each centre and write them."""
-        shares = threads // n
         for e in range(own):
             cuda.syncthreads()
             sums[t] = gathered[e]

@@ -17,7 +17,7 @@ from tempfile import NamedTemporaryFile
 from numba import cuda, float32, float64, int32, int64, types
 from numba.cuda.cudadrv.error import CCSupportError
 
-from fastbg.cuda_kernels import adam, objective, render, tiled
+from fastbg.cuda_kernels import adam, direct, render, tiled
 from fastbg.cuda_kernels.layout import Chunks
 from fastbg.cuda_kernels.tiles import Axes
 
@@ -36,16 +36,19 @@ PASS = types.void(CHUNKS, *SUMS)
 TILES = types.void(CHUNKS, AXES, *SUMS)
 RENDER = types.void(AXES, array(float32, 2), int64, int64, array(float32, 3))
 TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
-ADAM = types.void(
-    *(array(float32, 4), int64, int64, float32, array(int32, 1), int64, array(float64, 2)),
-    *(array(float64, 3), array(float32, 2), array(float64, 3), array(int32, 1), array(int32, 2)),
-    array(float64, 2),
+DESCENDING = types.NamedTuple(
+    [
+        *(array(int32, 1), array(float64, 2), array(float64, 3), array(float32, 2)),
+        *(array(float64, 3), array(int32, 2), array(int32, 1), array(float64, 2)),
+    ],
+    adam.Descending,
 )
+ADAM = types.void(array(float32, 4), int64, int64, float32, int64, DESCENDING)
 
 
 def hot_kernels(order, channels):
     name = f"order {order}, K = {channels}"
-    for kind, kernels, signature in (("", objective, PASS), (" in tiles", tiled, TILES)):
+    for kind, kernels, signature in (("", direct, PASS), (" in tiles", tiled, TILES)):
         for number, kernel in enumerate(kernels.passes(order, channels), 1):
             yield f"pass {number}{kind}, {name}", kernel, signature
     yield f"render, {name}", render.renderer(order, channels), RENDER

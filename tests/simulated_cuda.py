@@ -18,7 +18,8 @@ from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_
 
 import gpu
 from fastbg import remove_background
-from fastbg.backends import base, cuda
+from fastbg.backends import cuda
+from fastbg.backends import protocol as base
 from fastbg.backends import numpy as reference
 from fastbg.errors import BackendError
 from fastbg.fit import fit_spline
@@ -30,11 +31,23 @@ from fastbg.spline.spline import Spline
 if not cuda.simulated():
     pytest.skip("NUMBA_ENABLE_CUDASIM is not set", allow_module_level=True)
 
-from fastbg.cuda_kernels import account, adam, device, layout, pixels, render, tiles
+from fastbg.cuda_kernels import (
+    account,
+    adam,
+    descents,
+    device,
+    layout,
+    memory,
+    pixels,
+    tile_work,
+    tiles,
+)
+from fastbg.cuda_kernels import objective as opening
+from fastbg.cuda_kernels import rendering as planning
 
 SMALL = layout.Launch(threads=8, fewest=1)
 TILE = SMALL.threads * layout.PIXELS_A_THREAD
-TILE_ROWS, TILE_COLUMNS = render.tile_shape(SMALL.threads)
+TILE_ROWS, TILE_COLUMNS = tile_work.tile_shape(SMALL.threads)
 PLENTY = 1 << 30
 
 
@@ -61,8 +74,8 @@ def simulator():
 @pytest.fixture
 def small(monkeypatch):
     """The backend with small launches."""
-    monkeypatch.setattr(device, "Objective", partial(device.Objective, launch=SMALL))
-    monkeypatch.setattr(device, "evaluate", partial(device.evaluate, launch=SMALL))
+    for module, name in ((opening, "CudaObjective"), (planning, "CudaRendering")):
+        monkeypatch.setattr(module, name, partial(getattr(module, name), launch=SMALL))
 
 
 @pytest.fixture
@@ -72,13 +85,17 @@ def without_c(monkeypatch, small):
 
 
 def opened(problem, budget=PLENTY):
-    return device.Objective(problem, budget, SMALL)
+    return opening.CudaObjective(problem, memory.DeviceMemory(budget), SMALL)
+
+
+def planned(spline, y, x, budget=PLENTY, **options):
+    return planning.CudaRendering(spline, y, x, memory.DeviceMemory(budget), SMALL, **options)
 
 
 def evaluated(spline, y, x, budget=PLENTY):
     # What is not written shows: nothing of a background is near 1e30.
     out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
-    device.evaluate(spline, y, x, out, budget, SMALL)
+    planned(spline, y, x, budget).rows(slice(0, y.size), out)
     return out
 
 
@@ -98,7 +115,7 @@ def assert_agrees(problem, spline):
 @pytest.fixture
 def in_tiles(monkeypatch):
     """Problems in tiles, however small they are."""
-    monkeypatch.setattr(device, "arrange", pixels.in_tiles)
+    monkeypatch.setattr(opening, "arrange", pixels.in_tiles)
 
 
 # Five centres: one lies on a pixel, and two on each other.
@@ -217,8 +234,8 @@ def test_rendering_agrees(rng, order, channels):
     found = evaluated(spline, y, x)
     assert relative_max(found, expected) < FLOAT32_VALUES
     # In bands of whole tiles that fit into a budget, the last one smaller.
-    tile = (TILE_ROWS, TILE_COLUMNS)
-    arrays = account.of_band(channels, spline.flatten().size, TILE_ROWS, shape[1], tile)
+    axes = ((shape[0], TILE_ROWS), (shape[1], TILE_COLUMNS))
+    arrays = account.of_rendering(channels, spline.flatten().size, axes, TILE_ROWS)
     assert np.array_equal(evaluated(spline, y, x, account.size_of(arrays)), found)
 
 
@@ -239,10 +256,9 @@ def test_all_of_it_may_be_evaluated_directly(rng):
     y, x = rng.random(5), rng.random(7)
     expected = np.empty((1, 5, 7), np.float32)
     reference.evaluate(spline, y, x, expected, 1)
-    rendering = device.Rendering(spline, x, 5, PLENTY, SMALL, math.inf)
-    rendering.send_rows(y)
-    rendering.enqueue(5)
-    assert relative_max(rendering.out.copy_to_host(), expected) < FLOAT32_VALUES
+    found = np.empty_like(expected)
+    planned(spline, y, x, far_from=math.inf).rows(slice(0, 5), found)
+    assert relative_max(found, expected) < FLOAT32_VALUES
 
 
 def test_positions_in_any_order(rng):
@@ -274,7 +290,7 @@ def starts(rng):
 
 def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
     problem, points = starts
-    monkeypatch.setattr(device, "BURST", 2)
+    monkeypatch.setattr(descents, "BURST", 2)
     seen = []
     objective = opened(problem)
     options = {"iterations": 5, "learning_rate": 0.01}
@@ -288,7 +304,7 @@ def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
 
 @pytest.mark.parametrize("arrange", [pixels.one_by_one, pixels.in_tiles])
 def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatch, arrange):
-    monkeypatch.setattr(device, "arrange", arrange)
+    monkeypatch.setattr(opening, "arrange", arrange)
     problem, points = starts
     options = {"iterations": 2, "learning_rate": 0.01, "watch": lambda *now: None}
     whole = opened(problem)
@@ -302,7 +318,8 @@ def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatc
         objective = opened(problem, budget)
         for each, plain in zip(objective.descend(points, **options), expected, strict=True):
             same(each, plain)
-    assert objective.holds_all(objective.pixels_beside({}))
+    with objective.in_use(n):
+        assert objective.holds_all(objective.hold({})[0])
     streamed = opened(problem, account.size_of(account.of_gradient(whole.cut, n)) + every - 1)
     loss, gradient = streamed.loss_and_gradient(points[0])
     expected_loss, expected_gradient = whole.loss_and_gradient(points[0])
@@ -337,34 +354,38 @@ def test_what_is_allocated_is_what_was_announced(starts, monkeypatch):
     assert sum(taken) == account.size_of(account.of_gradient(objective.cut, n))
     taken.clear()
     spline = Spline.unflatten(points[0], 1, 2)
-    evaluated(spline, problem.y, problem.x)
-    assert sum(taken) == account.size_of(account.of_band(1, n, 3, 11, (TILE_ROWS, TILE_COLUMNS)))
+    rendering = planned(spline, problem.y, problem.x)
+    axes = ((3, TILE_ROWS), (11, TILE_COLUMNS))
+    assert sum(taken) == account.size_of(account.of_rendering(1, n, axes, 3))
+    taken.clear()
+    for _ in range(3):
+        rendering.rows(slice(0, 3), np.empty((1, 3, 11), np.float32))
+    assert not taken
 
 
 def walk(losses, gradient, rate=1e-3):
     """The kernel of Adam alone, for losses that are given."""
     n, iterations = 2, len(losses)
-    begin = device.Walk.begin(np.ones((1, n)), iterations, rate)
+    begin = descents.Descents.begin(np.ones((1, n)), iterations, rate)
     work = {name: device.cuda.to_device(values) for name, values in begin.items()}
     work["losses"] = device.cuda.to_device(np.full((iterations, 1), np.nan))
     partials = np.zeros((1, 2, n + layout.EXTRAS, 1), np.float32)
     partials[0, 0, :n, 0] = gradient
-    names = ("steps", "vectors", "parameters", "state", "ended", "broken", "losses")
     for t, loss in enumerate(losses):
         partials[0, 0, n + layout.LOG] = loss
         sums = device.cuda.to_device(partials)
         step = adam.kernels(SMALL.threads)[1]
         # Bursts of 10.
-        first = device.cuda.to_device(np.array([t - t % 10], np.int32))
-        arrays = [work[name] for name in names]
-        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), first, t % 10, *arrays)
+        work["first"] = device.cuda.to_device(np.array([t - t % 10], np.int32))
+        arrays = adam.Descending(*(work[name] for name in adam.Descending._fields))
+        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), t % 10, arrays)
     state = work["state"].copy_to_host()[iterations % 2, 0]
     best = work["vectors"].copy_to_host()[0, layout.BEST]
     count = int(state[layout.DONE])
     return (
         best,
         work["losses"].copy_to_host()[:count, 0],
-        device.ENDINGS[int(state[layout.ENDED])],
+        descents.ENDINGS[int(state[layout.ENDED])],
     )
 
 
@@ -471,24 +492,19 @@ class Gone(Exception):
 
 
 FAULTS = [
-    ("allocate", NoMemory, "less memory free than was counted on"),
-    ("allocate", Gone, "CUDA_ERROR_LAUNCH_FAILED"),
-    ("free_memory", BackendError, "the GPU is gone"),
+    ("memory.allocate", NoMemory, "less memory free than was counted on"),
+    ("memory.allocate", Gone, "CUDA_ERROR_LAUNCH_FAILED"),
+    ("device.free_memory", BackendError, "the GPU is gone"),
 ]
 
 
-def failing(monkeypatch, name, kind, after=0):
-    """Let a function of the device fail when it was called so many times."""
-    works = getattr(device, name)
-    calls = []
+def failing(monkeypatch, name, kind):
+    """Let a function of the kernels fail."""
 
     def fail(*arguments, **options):
-        calls.append(1)
-        if len(calls) > after:
-            raise kind("the GPU is gone")
-        return works(*arguments, **options)
+        raise kind("the GPU is gone")
 
-    monkeypatch.setattr(device, name, fail)
+    monkeypatch.setattr(f"fastbg.cuda_kernels.{name}", fail)
 
 
 @pytest.mark.parametrize(("name", "kind", "said"), FAULTS)
@@ -517,15 +533,15 @@ def test_a_gpu_that_vanishes_while_it_descends_loses_nothing(rng, without_c, mon
     problem, _ = make_case(rng, (4, 5), channels=1)
     settings = replace(TINY, epochs=6)
     lost, seen = [], []
-    monkeypatch.setattr(device, "BURST", 2)
-    works = device.Objective.func._pass
+    monkeypatch.setattr(descents, "BURST", 2)
+    works = opening.CudaObjective.func._pass
 
     def vanishing(self, *arguments):
         if len(seen) == 2:
             raise Gone
         works(self, *arguments)
 
-    monkeypatch.setattr(device.Objective.func, "_pass", vanishing)
+    monkeypatch.setattr(opening.CudaObjective.func, "_pass", vanishing)
     backend = base.choose("auto", PLENTY, lost)[1]
     found = fit_spline(problem, settings, backend, lambda *now: seen.append(now))
     expected = fit_spline(problem, settings, reference)

@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 from tolerances import relative_max
 
-from fastbg.backends import base, cuda
+from fastbg.backends import cuda
+from fastbg.backends import protocol as base
 from fastbg.backends import numpy as reference
 from fastbg.backends.fallback import WithFallback
 from fastbg.errors import BackendError
