@@ -1,4 +1,4 @@
-"""The loss and its gradient, each pixel with each centre: for small problems, see `tiled` for large.
+"""The loss and its gradient, each pixel with each centre: `tiled` is for large problems.
 
 A block takes a chunk of pixels and a group of centres, and goes over the chunk in batches:
 

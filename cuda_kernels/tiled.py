@@ -160,9 +160,7 @@ def _slopes(work: TileWork, set_: int) -> tuple[Any, Any]:
         for v in range(PIXELS):
             if valid >> v & 1:
                 j = slot + v * threads
-                mean, below = residuals_at(
-                    pixels, 0, j, v, values, extra[NEGATIVE, u], residual
-                )
+                mean, below = residuals_at(pixels, 0, j, v, values, extra[NEGATIVE, u], residual)
                 extra[NEGATIVE, u] = below
                 argument = argument_of(residual, mean, alpha, negative)
                 inverse = ONE / argument

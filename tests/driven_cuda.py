@@ -28,7 +28,7 @@ def tell(name: str, value: int) -> None:
 def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.detail() == "Fake GPU, compute capability 8.6"
-    from fastbg.cuda_kernels import account, descents, memory, tile_work
+    from fastbg.cuda_kernels import account, descents, tile_work
     from fastbg.cuda_kernels.graph import Graph
 
     problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)

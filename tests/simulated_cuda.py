@@ -7,23 +7,26 @@ NUMBA_ENABLE_CUDASIM=1. Blocks are tiny there, since every thread is one of Pyth
 from __future__ import annotations
 
 import math
-import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from golden import make_case, parts
+from simulation import simulator  # noqa: F401
 from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_l2, relative_max
 
 import gpu
 from fastbg import remove_background
 from fastbg.backends import cuda
-from fastbg.backends import protocol as base
 from fastbg.backends import numpy as reference
+from fastbg.backends import protocol as base
 from fastbg.errors import BackendError
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
+from fastbg.spline import lbfgs
 from fastbg.spline.adam import descend
 from fastbg.spline.loss import loss_and_slope
 from fastbg.spline.spline import Spline
@@ -50,25 +53,15 @@ TILE = SMALL.threads * layout.PIXELS_A_THREAD
 TILE_ROWS, TILE_COLUMNS = tile_work.tile_shape(SMALL.threads)
 PLENTY = 1 << 30
 
-
-@pytest.fixture(scope="module", autouse=True)
-def simulator():
-    """Mend the simulator: it waits by asking all the time, and makes shared arrays twice.
-
-    The latter when one thread interrupts another at the wrong moment.
-    """
-
-    def array(self, shape, dtype):
-        frame = sys._getframe(1)
-        made = np.empty(shape, str(dtype))
-        return self._allocations.setdefault((frame.f_code, frame.f_lineno), made)
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("numba.cuda.simulator.kernelapi.FakeCUDAShared.array", array)
-        yield
-    sys.setswitchinterval(before)
+TINY = Settings(
+    optimizer="adam",
+    control_points=2,
+    downscaling_factor=2,
+    epochs=3,
+    threads=1,
+    protect="off",
+    threshold_min=0,
+)
 
 
 @pytest.fixture
@@ -85,11 +78,13 @@ def without_c(monkeypatch, small):
 
 
 def opened(problem, budget=PLENTY):
-    return opening.CudaObjective(problem, memory.DeviceMemory(budget), SMALL)
+    return opening.CudaObjective(problem, memory.DeviceMemory(budget), launch=SMALL)
 
 
 def planned(spline, y, x, budget=PLENTY, **options):
-    return planning.CudaRendering(spline, y, x, memory.DeviceMemory(budget), SMALL, **options)
+    return planning.CudaRendering(
+        spline, y, x, memory.DeviceMemory(budget), launch=SMALL, **options
+    )
 
 
 def evaluated(spline, y, x, budget=PLENTY):
@@ -453,17 +448,138 @@ def test_watch_may_end_the_descent(starts):
         opened(problem).descend(points[:1], iterations=2, learning_rate=0.01, watch=stop)
 
 
-# The backend, and what happens where it fails.
+# The budget.
 
-TINY = Settings(
-    optimizer="adam",
-    control_points=2,
-    downscaling_factor=2,
-    epochs=3,
-    threads=1,
-    protect="off",
-    threshold_min=0,
-)
+
+@pytest.fixture
+def alive(monkeypatch):
+    """Device arrays that are alive: ``bytes`` now, ``peak`` at most so far."""
+
+    class Alive:
+        bytes = peak = 0
+
+        def add(self, change):
+            self.bytes += change
+            self.peak = max(self.peak, self.bytes)
+
+    count, works = Alive(), memory.cuda.device_array
+
+    def device_array(*arguments, **options):
+        array = works(*arguments, **options)
+        count.add(array.nbytes)
+        weakref.finalize(array, count.add, -array.nbytes)
+        return array
+
+    monkeypatch.setattr(memory.cuda, "device_array", device_array)
+    return count
+
+
+def gradient_size(problem, n, chunks=None):
+    """Bytes for the loss and its gradient, with all chunks or some."""
+    cut = layout.Cut.of(int(np.count_nonzero(problem.kept)), SMALL.threads)
+    pixels = account.of_pixels(cut, problem.channels, chunks or cut.chunks)
+    return account.size_of(pixels) + account.size_of(account.of_gradient(cut, n))
+
+
+def rendering_size(problem, n, rows):
+    axes = ((problem.y.size, TILE_ROWS), (problem.x.size, TILE_COLUMNS))
+    return account.size_of(account.of_rendering(problem.channels, n, axes, rows))
+
+
+def test_whatever_is_open_together_takes_no_more_than_the_budget(rng, small, alive):
+    problem, spline = make_case(rng, (2 * TILE_ROWS, 5), channels=1, centres=2)
+    at, shape = spline.flatten(), problem.data.shape[:2]
+    budget = max(gradient_size(problem, at.size), rendering_size(problem, at.size, TILE_ROWS))
+    expected = opened(problem).loss_and_gradient(at)
+    image = evaluated(spline, problem.y, problem.x)
+    assert alive.bytes == 0
+    alive.peak = 0
+    backend = cuda.CudaBackend(budget)
+    problems = [backend.open_problem(problem, 1) for _ in range(3)]
+    plans = [backend.plan(spline, problem.y, problem.x) for _ in range(2)]
+    for turn in rng.permutation(np.repeat(np.arange(5), 3)):
+        if turn < 3:
+            loss, gradient = problems[turn].loss_and_gradient(at)
+            assert loss == expected[0]
+            assert np.array_equal(gradient, expected[1])
+        else:
+            out = np.full((1, *shape), np.nan, np.float32)
+            plans[turn - 3].rows(slice(0, shape[0]), out)
+            assert np.array_equal(out, image)
+        assert 0 < alive.bytes <= budget
+    assert alive.peak == budget
+    held = alive.bytes
+    for each in problems + plans:
+        for _ in range(2):
+            each.close()
+        assert alive.bytes <= held
+        held = alive.bytes
+    assert alive.bytes == 0
+
+
+def test_what_is_closed_cannot_be_used(rng, small, alive):
+    problem, spline = make_case(rng, (2, 3), channels=1, centres=2)
+    backend = cuda.CudaBackend(PLENTY)
+    objective, plan = backend.open_problem(problem, 1), backend.plan(spline, problem.y, problem.x)
+    objective.loss_and_gradient(spline.flatten())
+    objective.close()
+    assert alive.bytes == rendering_size(problem, spline.flatten().size, 2)
+    plan.close()
+    assert alive.bytes == 0
+    with pytest.raises(ValueError, match="closed"):
+        objective.loss_and_gradient(spline.flatten())
+    with pytest.raises(ValueError, match="closed"):
+        plan.rows(slice(0, 1), np.empty((1, 1, 3), np.float32))
+
+
+def test_what_nobody_refers_to_gives_its_memory_back(rng, small, alive):
+    problem, spline = make_case(rng, (2, 3), channels=1, centres=2)
+    backend = cuda.CudaBackend(PLENTY)
+    backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    assert alive.bytes == 0
+    assert backend._device_memory().taken == 0
+
+
+def test_quasi_newton_fits_hold_the_budget(rng, small, alive, monkeypatch):
+    """Levels are open one after the other, or together: all of them share one budget."""
+    monkeypatch.setattr(lbfgs, "FEW_PIXELS", 1)
+    problem, _ = make_case(rng, (16, 18), channels=1)
+    assert len(lbfgs.coarse_to_fine(problem)) == 3
+    settings = replace(TINY, optimizer="lbfgs", epochs=2)
+    expected = fit_spline(problem, settings, cuda.CudaBackend(PLENTY))
+    n = expected.spline.flatten().size
+    # Room for a part of the pixels of the last level only.
+    least = gradient_size(problem, n, chunks=1)
+    for budget in (least, gradient_size(problem, n)):
+        alive.peak = 0
+        found = fit_spline(problem, settings, cuda.CudaBackend(budget))
+        assert found.descent.losses.tobytes() == expected.descent.losses.tobytes()
+        assert least <= alive.peak <= budget
+        assert alive.bytes == 0
+    with pytest.raises(BackendError, match=r"are allowed: raise --gpu-memory"):
+        fit_spline(problem, settings, cuda.CudaBackend(least - 1))
+
+
+def test_threads_take_turns_with_one_plan(rng, small, alive):
+    problem, spline = make_case(rng, (3 * TILE_ROWS, 3), channels=1, centres=2)
+    expected = evaluated(spline, problem.y, problem.x)
+    plan = cuda.CudaBackend(PLENTY).plan(spline, problem.y, problem.x)
+    out = np.full_like(expected, np.nan)
+    bands = [slice(top, top + 4) for top in range(0, 3 * TILE_ROWS, 4)]
+
+    def render(rows):
+        band = np.empty((1, 4, 3), np.float32)
+        plan.rows(rows, band)
+        out[:, rows] = band
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(render, bands))
+    # Bands of half a tile and more, and yet the same bits.
+    assert np.array_equal(out, expected)
+    assert alive.bytes == rendering_size(problem, spline.flatten().size, 3 * TILE_ROWS)
+
+
+# The backend, and what happens where it fails.
 
 
 def tiny_image(rng):
