@@ -159,7 +159,7 @@ def _make(work: Work) -> Any:
         t = cuda.threadIdx.x
         number, start = cuda.blockIdx.x + chunks.first, cuda.blockIdx.z
         offset = chunks.first * chunks.chunk
-        held = min(chunks.count, offset + chunks.pixels.shape[1])
+        held = min(chunks.places, offset + chunks.pixels.shape[1])
         if number * chunks.chunk >= held or ended[start] != RUNNING:
             return
         centre = cuda.shared.array((own, threads), float32)
@@ -186,7 +186,7 @@ def _make(work: Work) -> Any:
             cuda.local.array(PIXELS_A_THREAD, float32),
             cuda.local.array(values_room, float32),
         )
-        end = min((number + 1) * chunks.chunk, chunks.count) - offset
+        end = min((number + 1) * chunks.chunk, chunks.places) - offset
         for begin in range(number * chunks.chunk - offset, end, batch):
             load_pixels(t, begin, end, chunks.pixels, parameters, start, mine)
             evaluate(t, centres.n, parameters, start, centre, mine)

@@ -183,7 +183,7 @@ class CudaObjective:
 
     def _pass(self, kernel: Any, work: Arrays, pixels: Arrays, first: int, stream: Any) -> None:
         cut, there = self.cut, pixels["pixels"]
-        chunks = [Chunks(there, first, cut.chunk, cut.pixels, self.kept)]
+        chunks: list[Any] = [Chunks(there, first, cut.chunk, cut.pixels, self.kept)]
         starts, n = work["parameters"].shape
         groups = 1
         if cut.axes:

@@ -66,7 +66,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
     def sweep(chunks, axes, parameters, alpha, ended, partials):
         t = cuda.threadIdx.x
         number, start = cuda.blockIdx.x + chunks.first, cuda.blockIdx.z
-        held = min(chunks.count, chunks.first * chunks.chunk + chunks.pixels.shape[1])
+        held = min(chunks.places, chunks.first * chunks.chunk + chunks.pixels.shape[1])
         if number * chunks.chunk >= held or ended[start] != RUNNING:
             return
         memory = TileMemory(
@@ -105,7 +105,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             extra[e, t] = ZERO
         index[t] = t
         first_tile, end = number * chunks.chunk // area, (number + 1) * chunks.chunk
-        for tile in range(first_tile, min(end, chunks.count) // area):
+        for tile in range(first_tile, min(end, chunks.places) // area):
             # The index is read again, as all that follows from it would be kept in registers from
             # tile to tile.
             u = index[t]
