@@ -162,7 +162,7 @@ def fit_file(
         source.check_unchanged()
         with stages.stage("write"):
             outputs.stage(files)
-            result.model.save(outputs.parts["model"])
+            outputs.parts["model"].write_text(result.model.to_json(), encoding="utf-8")
             files.close()
     result.report["counts"] |= {"held": 0, "below_0": 0, "above_1": 0}
     _finish(result.report, stages, path, source, outputs)

@@ -20,7 +20,7 @@ from fastbg.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
 from fastbg.batch.journal import FOLDER, Journal
 from fastbg.batch.tasks import Task, key_of
 from fastbg.errors import BackendError, Cancelled, SettingsError
-from fastbg.io import atomic, lock, xisf
+from fastbg.io import atomic, xisf
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
@@ -227,14 +227,6 @@ def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path, monkeypatch
 def test_one_batch_at_a_time(lights, out):
     with Journal(out).opened(), pytest.raises(OutputError, match="another batch"):
         process_files(lights, output_dir=out)
-
-
-def test_a_lock_waits_and_gives_up(tmp_path):
-    path = tmp_path / "lock"
-    with lock.shared(path), lock.shared(path), lock.alone(path, 0.1) as held:
-        assert held == (lock.fcntl is None)
-    with lock.alone(path) as held:
-        assert held
 
 
 def test_a_batch_can_be_cancelled(lights, out):
