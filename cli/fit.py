@@ -49,13 +49,14 @@ def fit(
 ) -> None:
     """Fit the background and write the model, for fastbg apply."""
     from ..files import fit_file
+    from ..io.names import default_name
     from .progress import display
     from .summary import tell
 
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = fit_file(
             input,
-            output or Path(f"{input.stem}_model.json"),
+            output or default_name(input, ".", "model", ".json"),
             mask=mask,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -52,13 +52,14 @@ def preview(
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
     from ..files import preview_file
+    from ..io.names import default_name
     from .progress import display
     from .summary import tell
 
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
-            output or Path(f"{input.stem}_preview.png"),
+            output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             fit=fit,
             overwrite=overwrite,

@@ -94,6 +94,7 @@ def run(
 ) -> None:
     """Fit the background, subtract it, write image and model."""
     from ..files import preview_file, process_file
+    from ..io.names import default_name
     from .progress import display
     from .summary import tell
 
@@ -106,7 +107,7 @@ def run(
         if preview:
             told = preview_file(
                 input,
-                preview_output or output_dir / f"{input.stem}_preview.png",
+                preview_output or default_name(input, output_dir, "preview", ".png"),
                 mask=mask,
                 overwrite=overwrite,
                 max_memory=max_memory,

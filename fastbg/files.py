@@ -22,12 +22,12 @@ from .config import Settings
 from .correction import Correction
 from .errors import InputError
 from .fit import starting_points
-from .io import formats
+from .io.names import default_name
 from .level import match_level
 from .memory import Job
 from .model import BackgroundModel
 from .order_statistics import VALID, quantiles
-from .outputs import Outputs, default_name
+from .outputs import Outputs
 from .pipeline import Report, plan, prepare, take_out
 from .pipeline import fit as fit_model
 from .progress import ProgressCallback, Stages
@@ -97,8 +97,8 @@ def process_file(
     if preview:
         targets["preview"] = preview
     if report_dir:
-        stem = Path(report_dir) / formats.split_suffix(path)[0]
-        targets |= {"report": f"{stem}_report.html", "report_json": f"{stem}_report.json"}
+        targets["report"] = default_name(path, report_dir, "report", ".html")
+        targets["report_json"] = default_name(path, report_dir, "report", ".json")
     outputs = Outputs(targets, overwrite=overwrite, compress=compress)
     _refuse_early(path, mask, outputs, settings)
 

@@ -36,10 +36,11 @@ def test_extra_samples_of_an_unknown_kind_are_kept_as_unspecified(alpha, tmp_pat
         content[tag.offset + 8] = 255
 
     output = tmp_path / "output.tif"
-    with tiff.open_image(alpha(338, unknown)) as source:
-        kind = formats.output_format(output, source, same=False)
-        with formats.create(output, output, source, kind, []) as target:
-            target.write_rows(slice(None), np.ones((1, 4, 5), np.float32))
+    with (
+        tiff.open_image(alpha(338, unknown)) as source,
+        formats.Output(output, source).create(output, []) as target,
+    ):
+        target.write_rows(slice(None), np.ones((1, 4, 5), np.float32))
     with tiff.open_image(output) as file:
         assert file.header.extra_kinds == (0,)
 

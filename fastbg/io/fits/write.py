@@ -8,12 +8,13 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..blocks import Block, FileBytes
 from ..keywords import Header
+from ..names import Packing
 from ..random_access import RandomAccessFile
 from ..target import HeldSink, ImageTarget, PathLike, writing
 from . import checksum
@@ -27,8 +28,6 @@ from .header import (
 )
 from .scaling import Scaling
 from .units import ignored_warnings, padded
-
-Packing = Literal["none", "gzip", "tiles"]
 
 _PIECE = 1 << 20
 """Bytes that are copied or summed at a time; a multiple of 4."""
