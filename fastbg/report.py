@@ -99,15 +99,18 @@ def version() -> str:
 def peak_memory_bytes() -> int | None:
     """The largest resident size of this process so far."""
     try:
-        # Not getrusage: that counts the size of the process which started this one, too.
+        # Neither psutil, which tells no peak on Linux, nor getrusage, which counts the size of the
+        # process that started this one, too.
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     except (OSError, LookupError, ValueError):
         pass
     try:
         import resource
-    except ImportError:  # Windows
-        return None
+    except ImportError:
+        import psutil
+
+        return getattr(psutil.Process().memory_info(), "peak_wset", None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
