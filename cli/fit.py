@@ -8,6 +8,7 @@ from typing import Annotated
 from ..config import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -25,7 +26,7 @@ from .options import (
 )
 
 
-@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def fit(
     input: Input,
     *,

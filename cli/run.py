@@ -11,6 +11,7 @@ from ..config import Settings
 from ..errors import SettingsError
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -29,7 +30,7 @@ from .options import (
 )
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def run(
     input: Input,
     output_dir: Annotated[

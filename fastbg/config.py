@@ -17,6 +17,7 @@ MOST_CONTROL_POINTS = 10_000
 """Where a descent starts is solved for: time grows with their cube, memory with their square."""
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
+LARGEST_WHITE = 1e30
 
 _OF_THE_DESCENT = (
     "order",
@@ -64,6 +65,10 @@ class Settings:
         control points is chosen, too.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
+    white : float
+        The number of the input that becomes 1, in files of other formats than FITS, and in
+        thresholds and levels that are given. 0: as the file declares, or its integers' type, or
+        as its samples tell, see `fastbg.io.white`. Arrays are always taken as they are.
     cfa : {"auto", "off"}
         Whether an undebayered frame, where a file says it is one, is fitted per colour.
     initializer : {"random", "grid"}
@@ -112,6 +117,7 @@ class Settings:
     invert_mask: bool = False
     protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
+    white: float = 0.0
     cfa: Literal["auto", "off"] = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -143,6 +149,8 @@ class Settings:
         if not _number("feathering", self.feather) >= 0:
             raise SettingsError(f"the feathering must be at least 0 pixels, not {self.feather:g}")
         _one_of("protection", self.protect, ("auto", "off", "strong"))
+        if not 0 <= _number("white", self.white) <= LARGEST_WHITE:
+            raise SettingsError(f"white must lie in 0 .. {LARGEST_WHITE:g}, not {self.white:g}")
         _one_of("cfa", self.cfa, ("auto", "off"))
         _one_of("initializer", self.initializer, ("random", "grid"))
         _one_of("optimizer", self.optimizer, ("lbfgs", "adam"))

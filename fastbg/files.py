@@ -313,7 +313,7 @@ def _write(
     files: ExitStack,
 ) -> None:
     """Write the corrected image, and the background if it is asked for."""
-    same, history = settings.sample_format == "same", reporting.history(report)
+    same, history = settings.sample_format == "same", reporting.history(report, source.file.white)
     store, kind = outputs.create(source.file, history, files, same=same)
     if not source.cfa:
         take_out(correction, report, settings, stages, store, clipped=kind.clips)
@@ -378,14 +378,13 @@ def _read(
         advance(0, memory=planned.bytes_needed())
         planned.check(max_memory)
         outputs.check_room(source.file, same=settings.sample_format == "same")
-        for each in source.opened:
-            each.load()
-    return source
+        return source.loaded(settings.white)
 
 
 def _finish(report: Report, stages: Stages, path: Path, source: Source, outputs: Outputs) -> None:
     if source.cfa:
         report["image"]["cfa"] = source.cfa
+    reporting.describe_white(report, source.file.white)
     reporting.finish(
         report, stages, source=path, outputs=outputs.targets, warnings=source.file.warnings
     )

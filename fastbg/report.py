@@ -8,7 +8,9 @@
     As in `fastbg.Settings`.
 ``image``
     ``height``, ``width``, ``channels``; of an undebayered frame those of its superpixels, one of
-    each 2 x 2, and its ``cfa``, the pattern.
+    each 2 x 2, and its ``cfa``, the pattern. Of a file also ``white``: the ``value`` that became 1,
+    and ``how`` it was found: "declared" by the file, by the "type" of unsigned integers, "guessed"
+    from all samples, or "given"; see `fastbg.io.white`.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -67,6 +69,7 @@ from .replay import HISTORY_WIDTH, to_history
 
 if TYPE_CHECKING:
     from .image import Image
+    from .io.image_file import White
     from .judgement import Judgement
     from .model import BackgroundModel
     from .protect import Sky
@@ -82,7 +85,7 @@ gradient that was there; the part of the frame below the model; the correlation 
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a warning."""
 
-APPLIED = ("pedestal", "mode", "sample_format", "backend", "threads")
+APPLIED = ("white", "pedestal", "mode", "sample_format", "backend", "threads")
 """The settings that count where a model is applied."""
 
 
@@ -294,7 +297,19 @@ def _share(count: int, samples: int) -> str:
     return f"{count} samples ({100 * count / samples:.3g} %)"
 
 
-def history(report: Mapping[str, Any]) -> list[str]:
+def describe_white(report: dict[str, Any], white: White | None) -> None:
+    """Add the white of the image, and a warning where its unit is unknown."""
+    if not white:
+        return
+    report["image"]["white"] = {"value": white.value, "how": white.how}
+    if white.how == "guessed" and white.value not in (1, 65535):
+        report["warnings"].append(
+            f"the file does not tell its white, and its samples are neither in [0, 1] nor counts "
+            f"of 16 bits: {white.value:g} was taken, set white if another is right"
+        )
+
+
+def history(report: Mapping[str, Any], white: White | None = None) -> list[str]:
     """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
     settings = {
         name: value for name, value in report["settings"].items() if name not in WITHOUT_EFFECT
@@ -306,6 +321,8 @@ def history(report: Mapping[str, Any]) -> list[str]:
         scale = " ".join(f"{factor:.4g}" for factor in model["scale"])
         what = f"of the model {model['file'] or 'given'}, scaled by {scale}"
         settings = {name: settings[name] for name in APPLIED if name in settings}
+    if white and white.how in ("guessed", "given"):
+        what += f", white {white.value:.17g} ({white.how})"
     text = f"fastbg {report['fastbg']}: background removed, {what}"
     return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(settings)]
 

@@ -15,6 +15,7 @@ from .errors import InputError
 from .image import Image
 from .io import formats, png, regions
 from .io.image_file import ImageFile
+from .io.white import with_white
 from .weights import product
 
 Masks = str | Path | Sequence[str | Path] | None
@@ -37,6 +38,8 @@ class Source:
     cfa : str or None
         The pattern of an undebayered frame that is fitted as one.
     masks : tuple of ImageFile
+    areas : tuple of Image
+        The weights of the masks that are no images.
     """
 
     file: ImageFile
@@ -45,11 +48,31 @@ class Source:
     weight: Image | None
     cfa: str | None
     masks: tuple[ImageFile, ...]
+    areas: tuple[Image, ...]
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
         """The image and the masks that are images."""
         return (self.file, *self.masks)
+
+    def loaded(self, white: float) -> Source:
+        """The same, with compressed samples in memory, and on the scale of its white.
+
+        ``white``: that of the image, or 0 to find it; see `fastbg.io.white`.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged.
+        """
+        for each in self.opened:
+            each.load()
+        masks = [with_white(mask) for mask in self.masks]
+        try:
+            file = with_white(self.file, white)
+        except InputError as error:
+            raise InputError(f"{self.file.path} {error}") from error
+        return _source(file, self.cfa, masks, self.areas)
 
     def check_unchanged(self) -> None:
         """Raise InputError if what was read was not all of the same file."""
@@ -69,8 +92,10 @@ def paths_of(masks: Masks) -> list[Path]:
     return [Path(masks)] if isinstance(masks, str | Path) else [Path(mask) for mask in masks]
 
 
-def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) -> Source:
+def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) -> Source:
     """Open an image and its masks, which stay open as long as `files`.
+
+    Their rows can be read once the source is `loaded`.
 
     Raises
     ------
@@ -78,33 +103,46 @@ def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) 
         If one of them cannot be used.
     """
     file = files.enter_context(formats.open_image(path))
-    samples = image = _image(path, file)
     cfa = file.cfa if settings.cfa == "auto" else None
     if cfa:
         try:
             check_pattern(cfa)
-            image = superpixels(samples, cfa)
         except InputError as error:
             raise InputError(f"{path} {error}") from error
-    weights, opened = [], []
-    for mask in paths_of(masks):
+    masks: list[ImageFile] = []
+    areas: list[Image] = []
+    for mask in paths_of(given):
         if regions.is_regions(mask):
-            weights.append(regions.open_regions(mask, samples.shape))
+            areas.append(regions.open_regions(mask, file.shape[1:]))
         else:
-            opened.append(files.enter_context(_open_mask(mask)))
-            weights.append(_image(mask, opened[-1]))
+            masks.append(files.enter_context(_open_mask(mask)))
+    return _source(file, cfa, masks, areas)
+
+
+def _source(
+    file: ImageFile, cfa: str | None, masks: Sequence[ImageFile], areas: Sequence[Image]
+) -> Source:
+    samples = image = _image(file)
+    if cfa:
+        try:
+            image = superpixels(samples, cfa)
+        except InputError as error:
+            raise InputError(f"{file.path} {error}") from error
+    weights = [*areas, *map(_image, masks)]
     weight = product(weights) if weights else None
     if weight and cfa and weight.shape == samples.shape:
         weight = halved(weight)
-    return Source(file, samples, image, weight, cfa, tuple(opened))
+    return Source(file, samples, image, weight, cfa, tuple(masks), tuple(areas))
 
 
 def _open_mask(path: Path) -> ImageFile:
     return png.open_image(path) if png.is_png(path) else formats.open_image(path)
 
 
-def _image(path: Path, file: ImageFile) -> Image:
+def _image(file: ImageFile) -> Image:
+    # Signed integers have no range of their own: 0 and 1 stand in until white is decided.
+    bounds = (0.0, 1.0) if file.bounds is None and file.dtype.kind == "i" else file.bounds
     try:
-        return Image.of(file, file.bounds)
+        return Image.of(file, bounds)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{file.path}: {error}") from error

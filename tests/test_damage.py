@@ -59,8 +59,8 @@ def test_compressed_tiles_without_a_keyword_are_refused(tmp_path, missing):
     tiles = astropy_fits.CompImageHDU(np.ones((4, 6), np.int16), tile_shape=(2, 6))
     tiles.writeto(path)
     path.write_bytes(path.read_bytes().replace(missing.ljust(8).encode(), b"COMMENT ", 1))
-    with pytest.raises(InputError, match=r"a\.fits "):
-        fits.open_image(path).load()
+    with pytest.raises(InputError, match=r"a\.fits "), fits.open_image(path) as file:
+        file.load()
 
 
 def chunk(name, data):

@@ -35,9 +35,6 @@ _GZIP = b"\x1f\x8b"
 _PIECE = 1 << 20
 """Bytes that are decompressed at a time."""
 
-_SAMPLED_EVERY = 64
-"""Rows, to find how bright an image is that does not tell its white."""
-
 
 def open_image(path: PathLike) -> ImageFile:
     """Open the first image of a FITS file.
@@ -93,7 +90,7 @@ def open_image(path: PathLike) -> ImageFile:
             else None,
         )
         cfa = cfa_pattern(header.keywords) if shape[0] == 1 else None
-        bounds = None if unit.is_compressed and scaling.dtype.kind == "f" else _bounds(samples)
+        bounds = (0.0, float(np.iinfo(scaling.dtype).max)) if scaling.dtype.kind == "u" else None
         stack.pop_all()
         return ImageFile(bounds, header, tuple(lines), cfa, path, file, samples)
 
@@ -195,24 +192,6 @@ def _shape(axes: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _size(axes: tuple[int, ...], scaling: Scaling) -> int:
     return int(np.prod(axes, dtype=object)) * scaling.stored.itemsize
-
-
-def _bounds(samples: _PhysicalSamples) -> tuple[float, float]:
-    """What becomes 0 and 1: nothing but the type of unsigned integers tells it.
-
-    Other numbers are taken for [0, 1] where they hardly exceed that, and for counts of 16 bits
-    where they hardly exceed those; white is else the brightest.
-    """
-    if samples.dtype.kind == "u":
-        return 0.0, float(np.iinfo(samples.dtype).max)
-    channels, height, width = samples.shape
-    row, brightest = np.empty((channels, 1, width), samples.dtype), 0.0
-    for start in range(0, height, _SAMPLED_EVERY):
-        samples.read_into(start, row)
-        size = np.abs(row.astype(np.float64))
-        brightest = max(brightest, float(size.max(initial=0, where=np.isfinite(size))))
-    usual = (white for white in (1.0, 65535.0) if white / 1000 <= brightest <= 2 * white)
-    return 0.0, next(usual, brightest or 1.0)
 
 
 @contextmanager
