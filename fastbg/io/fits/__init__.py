@@ -1,7 +1,7 @@
 """FITS files (https://fits.gsfc.nasa.gov/fits_standard.html), also compressed: .fz and .gz.
 
-Headers are astropy's; pixels stay in the file until their rows are asked for, unless it is
-compressed in tiles: these then come into memory all at once.
+Pixels stay in the file until their rows are asked for, unless it is compressed in tiles: these,
+by astropy, then come into memory all at once.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..keywords import cfa_pattern
 from ..random_access import RandomAccessFile
 from ..samples import Samples, StoredSamples
-from .header import FitsHeader, records_of
+from .cards import first_values
+from .header import FitsHeader
 from .scaling import Scaling
-from .units import ignored_warnings, number, units_of
+from .tiles import image_records, unpack
+from .units import number, units_of
 from .write import create as create
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 _GZIP = b"\x1f\x8b"
 
@@ -56,25 +56,28 @@ def open_image(path: PathLike) -> ImageFile:
         units = list(units_of(file))
         if not units:
             raise InputError("is not a FITS file: give one")
-        images = [(at, unit) for at, unit in enumerate(units) if unit.holds_image]
+        images = [unit for unit in units if unit.holds_image]
         if not images:
             raise InputError("holds no image: save it again from the program that made it")
-        at, unit = images[0]
+        unit = images[0]
         lines = []
         if len(images) > 1:
             lines.append(
                 f"only the first of {len(images)} images is worked on; the others are copied"
             )
-        records, values = unit.records, unit.header
+        records, values = unit.records, unit.values
         if unit.is_compressed:
-            values = _image_header(path, at)
-            records = records_of(values)
+            records = image_records(unit)
+            values = first_values(records)
         scaling = _scaling(values)
         shape = _shape(unit.shape)
         block: Block
         if unit.is_compressed:
-            unpack = _unpacker(path, at, scaling)
-            block = PackedBytes(_size(unit.shape, scaling), unit.size, unpack)
+            block = PackedBytes(
+                _size(unit.shape, scaling),
+                unit.size,
+                partial(unpack, file, unit, scaling.stored),
+            )
             stored = scaling.stored
         else:
             block = FileBytes(file, unit.data, unit.size)
@@ -167,10 +170,10 @@ class _Growing:
         return self._plain.read_into(start, out)
 
 
-def _scaling(cards: fits.Header) -> Scaling:
-    bitpix = number(cards, "BITPIX", 0)
-    zero, scale = number(cards, "BZERO", 0), number(cards, "BSCALE", 1)
-    blank = int(number(cards, "BLANK", 0)) if "BLANK" in cards else None
+def _scaling(values: Mapping[str, str]) -> Scaling:
+    bitpix = number(values, "BITPIX", 0)
+    zero, scale = number(values, "BZERO", 0), number(values, "BSCALE", 1)
+    blank = int(number(values, "BLANK", 0)) if "BLANK" in values else None
     try:
         if not scale:
             raise KeyError
@@ -192,42 +195,3 @@ def _shape(axes: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _size(axes: tuple[int, ...], scaling: Scaling) -> int:
     return int(np.prod(axes, dtype=object)) * scaling.stored.itemsize
-
-
-@contextmanager
-def _units_of_astropy(path: PathLike) -> Iterator[fits.HDUList]:
-    from astropy.io import fits
-
-    # Given a name, astropy leaves damaged files open.
-    with ExitStack() as stack:
-        file: Any = stack.enter_context(open(path, "rb"))
-        if file.read(len(_GZIP)) == _GZIP:
-            file = stack.enter_context(gzip.open(path))
-        file.seek(0)
-        stack.enter_context(ignored_warnings())
-        yield stack.enter_context(fits.open(file, memmap=False, do_not_scale_image_data=True))
-
-
-def _image_header(path: PathLike, at: int) -> fits.Header:
-    """The header that an image in compressed tiles has once it is decompressed."""
-    try:
-        with _units_of_astropy(path) as units:
-            return units[at].header.copy()
-    except Exception as error:  # of any kind, where a keyword is missing
-        raise InputError(
-            f"has a damaged header of a compressed image ({error}): copy or save it again"
-        ) from error
-
-
-def _unpacker(path: PathLike, at: int, scaling: Scaling) -> Callable[[], Block]:
-    def unpack() -> Block:
-        try:
-            with _units_of_astropy(path) as units:
-                stored = np.ascontiguousarray(units[at].data, scaling.stored)
-        except Exception as error:  # the codecs have errors of their own
-            raise InputError(
-                f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
-            ) from error
-        return HeldBytes(stored.reshape(-1).view(np.uint8))
-
-    return unpack
