@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 
 import numpy as np
@@ -226,6 +227,18 @@ def test_filter_arrays_are_recognised(tmp_path, keywords, pattern):
     save(tmp_path / "rgb.fits", "uint16", (3, 20, 30), keywords)
     with fits.open_image(tmp_path / "rgb.fits") as image:
         assert image.cfa is None
+
+
+def test_a_full_disk_for_the_decompressed_file_is_told(tmp_path, monkeypatch):
+    save(tmp_path / "a.fits", "float32")
+    (tmp_path / "a.fits.gz").write_bytes(gzip.compress((tmp_path / "a.fits").read_bytes()))
+
+    def full(self, start, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastbg.io.random_access.RandomAccessFile.write", full)
+    with pytest.raises(InputError, match=r"is full.*TMPDIR"):
+        fits.open_image(tmp_path / "a.fits.gz")
 
 
 def damaged(change):

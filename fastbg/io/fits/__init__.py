@@ -6,8 +6,10 @@ by astropy, then come into memory all at once.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
+import tempfile
 import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -147,6 +149,14 @@ def _decompressed(path: PathLike) -> RandomAccessFile:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         plain.close()
         raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
+    except OSError as error:
+        plain.close()
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"cannot be decompressed ({tempfile.gettempdir()} is full): free some space there, or "
+            "set TMPDIR to another folder"
+        ) from error
     except BaseException:
         plain.close()
         raise
