@@ -69,22 +69,13 @@ def _instruction_sets() -> list[str]:
 
 def _memory() -> dict[str, int | None]:
     """Total and free bytes, None where the system does not tell."""
-    import os
+    import psutil
 
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            sizes = {key: 1024 * int(rest.split()[0]) for key, rest in (s.split(":") for s in file)}
-        return {"total_bytes": sizes["MemTotal"], "free_bytes": sizes["MemAvailable"]}
-    except (OSError, LookupError, ValueError):
-        pass
-
-    def pages(name: str) -> int | None:
-        try:
-            return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-
-    return {"total_bytes": pages("SC_PHYS_PAGES"), "free_bytes": pages("SC_AVPHYS_PAGES")}
+        memory = psutil.virtual_memory()
+    except (OSError, RuntimeError):  # Linux without /proc
+        return {"total_bytes": None, "free_bytes": None}
+    return {"total_bytes": memory.total, "free_bytes": memory.available}
 
 
 def _gpus() -> list[dict[str, str]]:

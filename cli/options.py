@@ -15,13 +15,14 @@ import typer
 from ..errors import SettingsError
 from ..settings.settings import PEDESTALS, Settings
 
+INPUT = "Input"
 OUTPUT = "Output"
 STRETCH = "Stretch and downscaling"
 MASK = "Mask"
 SPLINE = "Spline"
 DESCENT = "Descent"
 RUNNING = "Running"
-_PANELS = (None, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+_PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 """In the order of --help; arguments have none."""
 
 
@@ -136,6 +137,13 @@ Quiet = Annotated[bool, option(RUNNING, "-q", "--quiet", help="Print nothing but
 _ANCESTORS_QUANTILE = "--delinearization-quantile"
 
 _SETTINGS: dict[str, Any] = {
+    "white": _number(
+        INPUT,
+        "--white",
+        metavar="VALUE",
+        show_default="as the file or its samples tell",
+        help="The number in the file that is white, and becomes 1 in XISF: 1, 65535 or another.",
+    ),
     "pedestal": option(
         OUTPUT,
         "--pedestal",
