@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,7 @@ import gate
 BENCH = Path(gate.__file__).parent
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["job", "skies", "peers", "inject", "descents", "reference", "compare", "gpu", "gate"],
-)
+@pytest.mark.parametrize("command", runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"])
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
         [sys.executable, str(BENCH), command, "--smoke"],
