@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastbg.backends import c
-from fastbg.descent import descend
+from fastbg.spline.adam import descend
 
 
 @pytest.mark.benchmark(group="ten iterations")

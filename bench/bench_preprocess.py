@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fastbg.downscale import downscale
-from fastbg.image import Image
+from fastbg.image.downscale import downscale
+from fastbg.image.image import Image
+from fastbg.image.order_statistics import quantiles
+from fastbg.image.stretch import Stretch
 from fastbg.io import xisf
-from fastbg.order_statistics import quantiles
-from fastbg.stretch import Stretch
 
 PARTS = [0, 0.5, 0.95, 1]
 

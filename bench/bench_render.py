@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fastbg.backends import c
-from fastbg.correction import Correction
-from fastbg.image import Image
-from fastbg.order_statistics import quantiles
-from fastbg.render import background_image, pixel_centres
-from fastbg.stretch import Stretch
+from fastbg.image.image import Image
+from fastbg.image.order_statistics import quantiles
+from fastbg.image.stretch import Stretch
+from fastbg.model.correction import Correction
+from fastbg.model.render import background_image, pixel_centres
 
 
 @pytest.mark.benchmark(group="render")

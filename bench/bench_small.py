@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fastbg.backends import c
-from fastbg.loss import Problem
-from fastbg.render import pixel_centres
-from fastbg.spline import interpolate
+from fastbg.model.render import pixel_centres
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import interpolate
 
 
 @pytest.mark.benchmark(group="small")

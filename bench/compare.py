@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 import reference
-from fastbg.backends.base import load
+from fastbg.backends.protocol import load
 from fastbg.io import xisf
-from fastbg.sky import fractal_noise, simulate_sky
+from fastbg.simulate import fractal_noise, simulate_sky
 from measuring import report_of
 
 REFERENCE = str(reference.HERE / "run.py")

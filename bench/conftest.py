@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fastbg.loss import Problem
-from fastbg.render import pixel_centres
-from fastbg.sky import simulate_sky
-from fastbg.spline import Spline, interpolate
+from fastbg.model.render import pixel_centres
+from fastbg.simulate import simulate_sky
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline, interpolate
 from measuring import memory_added
 
 Shape = tuple[int, int]

@@ -75,7 +75,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 
 def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]]:
-    from fastbg.image import Image
+    from fastbg.image.image import Image
     from fastbg.io import formats
     from skies import SCENES, simulate
 
@@ -92,9 +92,9 @@ def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]
 def _fits(
     image: np.ndarray, scene: Any, ways: Sequence[Any], factor: int
 ) -> list[tuple[float, str, float, float]]:
-    from fastbg.backends.base import choose
+    from fastbg.backends.protocol import choose
     from fastbg.fit import fit_spline
-    from fastbg.image import Image
+    from fastbg.image.image import Image
     from fastbg.pipeline import prepare
     from fastbg.progress import Stages
 

@@ -26,7 +26,7 @@ import numpy as np
 from scipy import stats
 
 from fastbg.io import xisf
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 from measuring import report_of
 
 WORKLOADS = str(Path(__file__).with_name("workloads.py"))

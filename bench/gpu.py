@@ -23,12 +23,12 @@ import numpy as np
 
 from fastbg.backends import c, cuda
 from fastbg.backends import numpy as golden
-from fastbg.descent import descend_from_all
 from fastbg.io import xisf
-from fastbg.loss import Problem
-from fastbg.render import pixel_centres
-from fastbg.sky import simulate_sky
-from fastbg.spline import Spline, interpolate
+from fastbg.model.render import pixel_centres
+from fastbg.simulate import simulate_sky
+from fastbg.spline.adam import descend_from_all
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline, interpolate
 from measuring import report_of
 
 VALUES, LOSS, GRADIENT = 5e-6, 5e-6, 5e-5

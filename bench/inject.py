@@ -27,9 +27,9 @@ def glow(shape: tuple[int, int], level: float) -> np.ndarray:
 def main(arguments: Sequence[str]) -> int:
     """Print a row for each image."""
     from fastbg import Settings, load_preset, remove_background
-    from fastbg.image import Image, is_valid
+    from fastbg.image.image import Image, is_valid
     from fastbg.io import formats
-    from fastbg.sky import simulate_sky
+    from fastbg.simulate import simulate_sky
 
     parser = argparse.ArgumentParser(prog="python bench inject", description=main.__doc__)
     parser.add_argument("files", nargs="*", type=Path)

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from fastbg.io import xisf
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 from measuring import report_of
 
 SEP = """
 import json, sys, time
 import numpy as np, sep
-from fastbg.report import peak_memory_bytes
+from fastbg.report.report import peak_memory_bytes
 planes = np.load(sys.argv[1])
 before = time.perf_counter()
 for plane in planes:

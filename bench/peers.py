@@ -152,7 +152,7 @@ def unavailable(name: str) -> str | None:
 
 
 def peak_memory_bytes() -> int:
-    """As `fastbg.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
+    """As `fastbg.report.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image as pil
 
-from fastbg.image import Image
-from fastbg.preview.page import CONTENT, GAP, MARGIN, Page, size_in
-from fastbg.preview.pictures import MISSING, display_stretch, resample, to_rgb
+from fastbg.image.image import Image
+from fastbg.report.preview.page import CONTENT, GAP, MARGIN, Page, size_in
+from fastbg.report.preview.pictures import MISSING, display_stretch, resample, to_rgb
 from skies import Scene
 
 TALLEST = 320

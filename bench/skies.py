@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastbg.sky import (
+from fastbg.simulate import (
     CITY_GLOW,
     ELECTRONS,
     EMISSION,
@@ -58,7 +58,7 @@ class Scene(Sky):
     Attributes
     ----------
     image, background : ndarray, (H, W, K), float32, linear
-        As of `fastbg.sky.Sky`: samples that are exactly 0 are missing, and only those.
+        As of `fastbg.simulate.Sky`: samples that are exactly 0 are missing, and only those.
     valid : ndarray, (H, W), bool
         Where the sky is seen, alone or behind objects: not missing, no landscape, no dead pixel.
     """

@@ -19,15 +19,15 @@ import numpy as np
 
 from fastbg import remove_background
 from fastbg.backends import c
-from fastbg.correction import Correction
-from fastbg.downscale import downscale
-from fastbg.image import Image
-from fastbg.loss import Problem
-from fastbg.order_statistics import quantiles
-from fastbg.render import background_image, pixel_centres
-from fastbg.sky import simulate_sky
-from fastbg.spline import Spline, interpolate
-from fastbg.stretch import Stretch
+from fastbg.image.downscale import downscale
+from fastbg.image.image import Image
+from fastbg.image.order_statistics import quantiles
+from fastbg.image.stretch import Stretch
+from fastbg.model.correction import Correction
+from fastbg.model.render import background_image, pixel_centres
+from fastbg.simulate import simulate_sky
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline, interpolate
 
 Call = Callable[[], object]
 

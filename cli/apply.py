@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..config import Settings
 from ..errors import Cancelled, FastbgError
+from ..settings.settings import Settings
 from .options import (
     OUTPUT,
     RUNNING,
@@ -63,8 +63,8 @@ def apply(
     quiet: Quiet = False,
 ) -> None:
     """Take a fitted background out of files. What fails is told, and the rest is done."""
-    from ..files import apply_model
-    from ..model import BackgroundModel
+    from ..jobs.files import apply_model
+    from ..model.model import BackgroundModel
     from .errors import REFUSED, refused
     from .events import emit
     from .progress import display

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import Settings
+from ..settings.settings import Settings
 from .options import (
     DESCENT,
     MASK,
@@ -78,7 +78,7 @@ def batch(
 
     A file that fails is told, and the rest is done.
     """
-    from ..batch import process_files
+    from ..jobs.batch import process_files
     from .batch_display import BatchDisplay
 
     if dask:

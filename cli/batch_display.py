@@ -30,7 +30,7 @@ from .errors import raise_if_stopped, refused
 from .summary import print_json
 
 if TYPE_CHECKING:
-    from ..batch import BatchProgress, Outcome
+    from ..jobs.batch import BatchProgress, Outcome
     from ..progress import Progress as Stage
 
 NAME_WIDTH = 36

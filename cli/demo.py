@@ -23,10 +23,10 @@ def demo(
     """Make a sky with a known gradient and take it out."""
     import numpy as np
 
-    from ..files import process_file
     from ..io import atomic, xisf
+    from ..jobs.files import process_file
     from ..progress import Progress
-    from ..sky import simulate_sky
+    from ..simulate import simulate_sky
     from .progress import display
     from .summary import print_rows
 

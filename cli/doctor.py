@@ -29,7 +29,7 @@ def _examine() -> dict[str, Any]:
     from importlib.metadata import version
 
     from .. import __version__
-    from ..config import Settings
+    from ..settings.settings import Settings
 
     return {
         "fastbg": __version__,
@@ -45,7 +45,7 @@ def _examine() -> dict[str, Any]:
 
 
 def _backends() -> dict[str, dict[str, Any]]:
-    from ..backends.base import NAMES, load
+    from ..backends.protocol import NAMES, load
 
     found = {}
     for name in NAMES:
@@ -107,7 +107,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..memory import format_bytes
+    from ..jobs.memory import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"

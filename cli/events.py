@@ -28,7 +28,7 @@ from time import monotonic
 
 from ..errors import Cancelled
 from ..progress import Progress
-from ..report import to_json
+from ..report.report import to_json
 from .errors import silence_stdout
 
 PERIOD = 0.1

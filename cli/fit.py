@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from ..config import Settings
+from ..settings.settings import Settings
 from .options import (
     DESCENT,
     MASK,
@@ -48,7 +48,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background and write the model, for fastbg apply."""
-    from ..files import fit_file
+    from ..jobs.files import fit_file
     from .progress import display
     from .summary import tell
 

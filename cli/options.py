@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..config import PEDESTALS, Settings
 from ..errors import SettingsError
+from ..settings.settings import PEDESTALS, Settings
 
 OUTPUT = "Output"
 STRETCH = "Stretch and downscaling"
@@ -351,7 +351,7 @@ def with_settings(
 
 
 def _of_preset(preset: str) -> dict[str, Any]:
-    from ..presets import find, read
+    from ..settings.presets import find, read
 
     return read(find(preset)).options
 

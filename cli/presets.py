@@ -54,7 +54,7 @@ def _list() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..presets import built_in_folder, named, read, user_folder
+    from ..settings.presets import built_in_folder, named, read, user_folder
 
     table = Table("preset", "from", "what it is for", box=None, header_style="dim")
     for name, path in named().items():
@@ -75,8 +75,8 @@ def _list() -> None:
 
 
 def _print(preset: str) -> None:
-    from ..presets import find, read
-    from ..replay import to_toml
+    from ..settings.presets import find, read
+    from ..settings.text import to_toml
 
     path = find(preset)
     options = read(path).options
@@ -85,7 +85,7 @@ def _print(preset: str) -> None:
 
 
 def _save(name: str, options: dict[str, Any], description: str, overwrite: bool) -> None:
-    from ..presets import built_in_folder, save
+    from ..settings.presets import built_in_folder, save
     from .summary import print_rows
 
     path = save(name, options, description=description, overwrite=overwrite)

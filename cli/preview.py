@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from ..config import Settings
+from ..settings.settings import Settings
 from .options import (
     DESCENT,
     MASK,
@@ -51,7 +51,7 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
-    from ..files import preview_file
+    from ..jobs.files import preview_file
     from .progress import display
     from .summary import tell
 

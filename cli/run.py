@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..config import Settings
 from ..errors import SettingsError
+from ..settings.settings import Settings
 from .options import (
     DESCENT,
     MASK,
@@ -93,7 +93,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background, subtract it, write image and model."""
-    from ..files import preview_file, process_file
+    from ..jobs.files import preview_file, process_file
     from .progress import display
     from .summary import tell
 

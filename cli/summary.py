@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..report import to_json, told_gradient
+from ..report.report import to_json, told_gradient
 
 _LABEL_WIDTH = 15
 
@@ -53,7 +53,7 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..memory import format_bytes
+    from ..jobs.memory import format_bytes
 
     yield from report["outputs"].items()
     seconds = report["seconds"]

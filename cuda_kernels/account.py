@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from ..errors import BackendError
-from ..memory import format_bytes
+from ..jobs.memory import format_bytes
 from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
 from .tiles import NODES
 

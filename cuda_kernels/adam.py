@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import cuda, float64
 
-from ..descent import (
+from ..spline.adam import (
     ADAM_EPS,
     BETA_1,
     BETA_2,
@@ -122,7 +122,7 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
         broken,
         losses,
     ):
-        """Iteration t = ``first[0] + each``, from 0, of `fastbg.descent.descend`, for every start.
+        """Iteration t = ``first[0] + each``, from 0, of `fastbg.spline.adam`, for every start.
 
         Those that have ended are left out.
 

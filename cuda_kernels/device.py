@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from ..descent import BETA_1, BETA_2, Descent, ended
 from ..errors import BackendError, FastbgError
-from ..loss import Problem
-from ..spline import Spline
+from ..spline.adam import BETA_1, BETA_2, Descent, ended
+from ..spline.loss import Problem
+from ..spline.spline import Spline
 from . import account, adam, objective, render, tiled
 from .graph import Graph
 from .layout import (
@@ -101,7 +101,7 @@ def release() -> None:
 class Objective:
     """A problem whose pixels lie on the device, or are streamed through it some chunks at a time.
 
-    See `fastbg.backends.base.Objective`.
+    See `fastbg.backends.protocol.Objective`.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class Objective:
         learning_rate: float,
         watch: Callable[[int, float], None],
     ) -> list[Descent]:
-        """See `fastbg.backends.base.KeepsDescents`."""
+        """See `fastbg.backends.protocol.KeepsDescents`."""
         found: list[Descent] = []
         with self._lock:
             self._suit(starts[0].size)
@@ -274,7 +274,7 @@ def _counted(watch: Callable[[int, float], None], before: int, done: int, loss: 
 
 
 class Walk:
-    """Descents side by side on the device: see `fastbg.descent.descend`.
+    """Descents side by side on the device: see `fastbg.spline.adam.descend`.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ SETS = 2
 
 LOWEST, PLATEAU_BEST, PLATEAU_WAITED, STOP_BEST, STOP_WAITED, RATE, ENDED, DONE = range(8)
 FIELDS = 8
-"""The state of a descent: see `fastbg.descent.descend`. ENDED is one of the following."""
+"""The state of a descent: see `fastbg.spline.adam.descend`. ENDED is one of the following."""
 
 RUNNING, CONVERGED, DIVERGED = 0, 1, 2
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..loss import FLOOR
-from ..spline import EPS
+from ..spline.loss import FLOOR
+from ..spline.spline import EPS
 
 Real = Any
 """A float32 on the device; any floating-point scalar in tests."""

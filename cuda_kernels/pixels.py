@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from ..loss import Problem
+from ..spline.loss import Problem
 from .layout import MOST_CHUNKS, USUAL, Cut
 from .render import tile_shape
 from .tiles import axis_arrays

@@ -19,15 +19,7 @@ from numba import cuda, float32, int32, uint64
 
 from . import maths
 from .compilation import device, kernel
-from .layout import (
-    EXTRAS,
-    INVERSE,
-    LOG,
-    NEGATIVE,
-    RUNNING,
-    SETS,
-    USUAL,
-)
+from .layout import EXTRAS, INVERSE, LOG, NEGATIVE, RUNNING, SETS, USUAL
 from .objective import LN_2, ONE, STEP, TWO, ZERO
 from .render import GRID, NODES_A_THREAD, PIXELS, tile_shape
 from .tiles import FAR, HALF_WIDTH, MIDDLE, NODES

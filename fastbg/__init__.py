@@ -8,28 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .batch import process_files as process_files
-    from .config import Settings as Settings
     from .errors import BackendError as BackendError
     from .errors import Cancelled as Cancelled
     from .errors import FastbgError as FastbgError
     from .errors import InputError as InputError
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
-    from .files import apply_model as apply_model
-    from .files import fit_file as fit_file
-    from .files import preview_file as preview_file
-    from .files import process_file as process_file
-    from .model import BackgroundModel as BackgroundModel
+    from .jobs.batch import process_files as process_files
+    from .jobs.files import apply_model as apply_model
+    from .jobs.files import fit_file as fit_file
+    from .jobs.files import preview_file as preview_file
+    from .jobs.files import process_file as process_file
+    from .model.model import BackgroundModel as BackgroundModel
     from .pipeline import remove_background as remove_background
-    from .presets import load_preset as load_preset
     from .progress import Progress as Progress
     from .result import ArrayResult as ArrayResult
     from .result import Result as Result
+    from .settings.presets import load_preset as load_preset
+    from .settings.settings import Settings as Settings
 
 _HOMES = {
-    "batch": ["process_files"],
-    "config": ["Settings"],
+    "jobs.batch": ["process_files"],
+    "settings.settings": ["Settings"],
     "errors": [
         "BackendError",
         "Cancelled",
@@ -38,10 +38,10 @@ _HOMES = {
         "OutputError",
         "SettingsError",
     ],
-    "files": ["apply_model", "fit_file", "preview_file", "process_file"],
-    "model": ["BackgroundModel"],
+    "jobs.files": ["apply_model", "fit_file", "preview_file", "process_file"],
+    "model.model": ["BackgroundModel"],
     "pipeline": ["remove_background"],
-    "presets": ["load_preset"],
+    "settings.presets": ["load_preset"],
     "progress": ["Progress"],
     "result": ["ArrayResult", "Result"],
 }

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backends.base import Backend, Objective
-from .bands import FEW_PIXELS, row_bands
-from .bending import stiffened
-from .config import Settings
-from .control_points import grid_points, initial_values, jittered, random_points
-from .descent import Descent, descend_from_all
+from .backends.protocol import Backend, Objective
 from .errors import InputError
-from .loss import Problem, loss_and_slope
-from .protect import Sky
-from .quasi_newton import coarse_to_fine, descend
-from .spline import Spline, interpolate
-from .stretch import Stretch
+from .image.bands import FEW_PIXELS, row_bands
+from .image.stretch import Stretch
+from .settings.settings import Settings
+from .sky.detection import Sky
+from .spline.adam import Descent, descend_from_all
+from .spline.bending import stiffened
+from .spline.control_points import grid_points, initial_values, jittered, random_points
+from .spline.lbfgs import coarse_to_fine, descend
+from .spline.loss import Problem, loss_and_slope
+from .spline.spline import Spline, interpolate
 
 LEVELS_PIXELS = 1 << 16
 """About how many pixels `Fit.levels` looks at."""

@@ -3,9 +3,9 @@
     read -> stretch -> downscale -> weigh -> protect -> fit -> render -> correct -> write
 
 `prepare` goes as far as the weights, `fit` makes the model, `plan` measures it and `take_out`
-takes it out of the image. `remove_background` is all of them for an array; `fastbg.files` has the
+takes it out of the image. `remove_background` is all of them for an array; `fastbg.jobs.files` has the
 jobs on files. The image is never held whole: all but the descent
-go over it in bands of rows (`fastbg.bands`).
+go over it in bands of rows (`fastbg.image.bands`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import report as reporting
-from .backends.base import PASSED_OVER, choose
-from .bands import row_bands
-from .config import Settings
-from .correction import Correction, plan_correction
-from .downscale import block_centres, downscale, restretched
+from .backends.protocol import PASSED_OVER, choose
+from .diagnostics import judge
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
-from .image import Image
-from .judgement import judge
-from .loss import Problem
-from .model import BackgroundModel
-from .order_statistics import (
+from .image.bands import row_bands
+from .image.downscale import block_centres, downscale, restretched
+from .image.image import Image
+from .image.order_statistics import (
     ABOVE_1,
     NEGATIVE,
     VALID,
@@ -39,13 +34,18 @@ from .order_statistics import (
     quantiles,
     search,
 )
+from .image.stretch import Stretch
+from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
+from .model.correction import Correction, plan_correction
+from .model.model import BackgroundModel
+from .model.render import stretched_image
 from .progress import ProgressCallback, Stages
-from .protect import FITS, protect
-from .render import stretched_image
+from .report import report as reporting
 from .result import ArrayResult, Prepared, Result
-from .robust.choice import LEAST_CELLS
-from .stretch import Stretch
-from .weights import feathered, inverted, weight_from_image, weight_from_thresholds
+from .settings.settings import Settings
+from .sky.detection import FITS, protect
+from .sky.selection import LEAST_CELLS
+from .spline.loss import Problem
 
 if TYPE_CHECKING:
     pass

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .diagnostics import Judgement
 from .fit import Fit
-from .image import Image
-from .judgement import Judgement
-from .loss import Problem
-from .model import BackgroundModel
-from .protect import Sky
-from .spline import Spline
-from .stretch import Stretch
+from .image.image import Image
+from .image.stretch import Stretch
+from .model.model import BackgroundModel
+from .sky.detection import Sky
+from .spline.loss import Problem
+from .spline.spline import Spline
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Result:
     judgement : Judgement
         How good the model is, as far as the image tells.
     report : dict
-        Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report`.
+        Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report.report`.
     """
 
     model: BackgroundModel

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from fastbg.backends.numpy import spline_values
-from fastbg.loss import Problem
-from fastbg.spline import Spline
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline
 
 EPS = 1e-10
 

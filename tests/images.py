@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastbg.image import Image
+from fastbg.image.image import Image
 
 
 def image_of(planes: np.ndarray) -> Image:

@@ -20,12 +20,12 @@ import gpu
 from fastbg import remove_background
 from fastbg.backends import base, cuda
 from fastbg.backends import numpy as reference
-from fastbg.config import Settings
-from fastbg.descent import descend
 from fastbg.errors import BackendError
 from fastbg.fit import fit_spline
-from fastbg.loss import loss_and_slope
-from fastbg.spline import Spline
+from fastbg.settings.settings import Settings
+from fastbg.spline.adam import descend
+from fastbg.spline.loss import loss_and_slope
+from fastbg.spline.spline import Spline
 
 if not cuda.simulated():
     pytest.skip("NUMBA_ENABLE_CUDASIM is not set", allow_module_level=True)

@@ -13,10 +13,10 @@ from fastbg import BackgroundModel, apply_model, fit_file, process_file
 from fastbg.backends import c
 from fastbg.cli.app import app
 from fastbg.errors import InputError, OutputError
-from fastbg.image import Image
+from fastbg.image.image import Image
 from fastbg.io import xisf
-from fastbg.level import match_level
-from fastbg.sky import simulate_sky
+from fastbg.model.rescale import match_level
+from fastbg.simulate import simulate_sky
 
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 100}
 SHAPE = (160, 240)

@@ -25,8 +25,8 @@ from tolerances import (
 from fastbg.backends import base
 from fastbg.backends import numpy as reference
 from fastbg.errors import BackendError
-from fastbg.loss import loss_and_slope
-from fastbg.spline import Spline
+from fastbg.spline.loss import loss_and_slope
+from fastbg.spline.spline import Spline
 
 UNAVAILABLE = {name: base.load(name).unavailable() for name in base.NAMES}
 AVAILABLE = [name for name, reason in UNAVAILABLE.items() if reason is None]

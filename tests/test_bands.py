@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastbg.bands import (
+from fastbg.image.bands import (
     BAND_PIXELS,
     BLOCK_ROWS,
     SAMPLED_PIXELS,

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
-from fastbg.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
-from fastbg.batch.journal import FOLDER, Journal
-from fastbg.batch.tasks import Task, key_of
 from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, lock, xisf
+from fastbg.jobs.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
+from fastbg.jobs.batch.journal import FOLDER, Journal
+from fastbg.jobs.batch.tasks import Task, key_of
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
@@ -342,7 +342,7 @@ def test_available_memory_is_the_least_that_somebody_tells(tmp_path):
 
 
 def test_watching_takes_new_and_changed_files_when_they_are_complete(lights, out, monkeypatch):
-    monkeypatch.setattr("fastbg.batch.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("fastbg.jobs.batch.LOOK_SECONDS", 0.02)
     bad, whole = lights / "bad.xisf", (lights / "light_0.xisf").read_bytes()
     bad.write_bytes(whole[:5000])
     ended: list[tuple[str, str]] = []
@@ -409,7 +409,7 @@ def test_a_cluster_whose_workers_are_killed(cluster, lights, out, tmp_path):
 
 def test_a_cluster_that_does_not_answer_is_told(lights, out, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("fastbg.batch.cluster.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("fastbg.jobs.batch.cluster.ANSWER_SECONDS", 0.3)
     with pytest.raises(BackendError, match="no Dask scheduler answers at tcp://127"):
         process_files(lights, output_dir=out, dask="tcp://127.0.0.1:1")
     with pytest.raises(BackendError, match="no Dask scheduler answers at nonsense"):

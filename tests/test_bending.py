@@ -10,10 +10,10 @@ from tolerances import DERIVATIVE
 from fastbg.backends import base
 from fastbg.backends import numpy as reference
 from fastbg.backends.numpy import spline_values
-from fastbg.bending import energy_and_gradient, stiffened
-from fastbg.config import Settings
 from fastbg.fit import fit_spline
-from fastbg.spline import Spline
+from fastbg.settings.settings import Settings
+from fastbg.spline.bending import energy_and_gradient, stiffened
+from fastbg.spline.spline import Spline
 
 ORDERS = pytest.mark.parametrize("order", [1, 2, 3, 4])
 

@@ -8,9 +8,9 @@ from astropy.io import fits as astropy_fits
 from PIL import Image as pil
 
 from fastbg import apply_model, fit_file, process_file
-from fastbg.cfa import MosaicCorrection, halved, superpixels
 from fastbg.errors import InputError
-from fastbg.image import Image
+from fastbg.image.bayer import MosaicCorrection, halved, superpixels
+from fastbg.image.image import Image
 from fastbg.io import formats, xisf
 
 PATTERNS = ["RGGB", "BGGR", "GRBG", "GBRG"]

@@ -21,12 +21,12 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from fastbg import Settings
-from fastbg.backends.base import load
+from fastbg.backends.protocol import load
 from fastbg.cli.app import app
 from fastbg.cli.run import run as run_command
 from fastbg.cli.summary import print_json
 from fastbg.io import xisf
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
 QUICK = ("-e", "3")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from fastbg.cli.app import app
 from fastbg.io import xisf
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
 
@@ -227,7 +227,7 @@ def test_unexpected_errors_are_one_line(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr("fastbg.files.process_file", fail)
+    monkeypatch.setattr("fastbg.jobs.files.process_file", fail)
     monkeypatch.delenv("FASTBG_DEBUG", raising=False)
     result = fastbg("run", "sky.xisf")
     assert result.exit_code == 1

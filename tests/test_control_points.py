@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.control_points import (
+from fastbg.spline.control_points import (
     grid_points,
     grid_size,
     initial_values,

@@ -5,11 +5,11 @@ import pytest
 from images import filling, image_of, recorded
 from tolerances import FLOAT32_SAMPLES
 
-from fastbg import bands as bands_module
 from fastbg.backends import c
-from fastbg.correction import Correction, plan_correction
-from fastbg.image import is_valid
-from fastbg.order_statistics import quantiles
+from fastbg.image import bands as bands_module
+from fastbg.image.image import is_valid
+from fastbg.image.order_statistics import quantiles
+from fastbg.model.correction import Correction, plan_correction
 
 MODES = ["subtract", "divide"]
 

@@ -24,9 +24,9 @@ from tolerances import relative_max
 from fastbg.backends import base, cuda
 from fastbg.backends import numpy as reference
 from fastbg.backends.fallback import WithFallback
-from fastbg.descent import descend_from_all
 from fastbg.errors import BackendError
-from fastbg.spline import phi, phi_prime
+from fastbg.spline.adam import descend_from_all
+from fastbg.spline.spline import phi, phi_prime
 
 needs_numba = pytest.mark.skipif(
     find_spec("numba_cuda") is None, reason="numba-cuda is not installed"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.descent import LOWEST_RATE, descend
+from fastbg.spline.adam import LOWEST_RATE, descend
 
 
 def quadratic(parameters):

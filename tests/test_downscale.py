@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from images import filling, image_of
 
-from fastbg import bands as bands_module
-from fastbg import downscale as module
 from fastbg.backends import c
-from fastbg.downscale import (
+from fastbg.image import bands as bands_module
+from fastbg.image import downscale as module
+from fastbg.image.downscale import (
     LARGEST_SORTED,
     ZEROS_COUNT,
     block_centres,
@@ -17,8 +17,8 @@ from fastbg.downscale import (
     downscale_weight,
     numpy_middle_values,
 )
-from fastbg.image import MISSING_LEVEL, is_valid
-from fastbg.stretch import Stretch
+from fastbg.image.image import MISSING_LEVEL, is_valid
+from fastbg.image.stretch import Stretch
 
 STRETCH = Stretch(
     np.array([0.05, 0.06, 0.04]), np.array([0.2, 0.25, 0.3]), np.array([0.1, 0.2, 0.3])

@@ -18,7 +18,7 @@ from fastbg.cli import events
 from fastbg.cli.app import app
 from fastbg.io import xisf
 from fastbg.progress import Progress
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
 QUICK = ("-e", "5", "-N", "32", "--events")
@@ -146,7 +146,7 @@ def test_a_defect_is_an_event_too(folder: Path, monkeypatch: pytest.MonkeyPatch)
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("of all\nthings")
 
-    monkeypatch.setattr("fastbg.files.process_file", broken)
+    monkeypatch.setattr("fastbg.jobs.files.process_file", broken)
     said, code, _ = told("run", "sky.xisf", "--events")
     assert (code, said[-1]["exit_code"]) == (1, 1)
     assert "RuntimeError (of all things)" in said[-1]["message"]

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from trials import CLI, KINDS, QUICK_OPTIONS, STAGES, Trials, Work, start, strays, untouched
 
-from fastbg.batch.journal import FOLDER, Journal
+from fastbg.jobs.batch.journal import FOLDER, Journal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="other systems have no such signals")
 

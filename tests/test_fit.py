@@ -9,10 +9,10 @@ from tolerances import FIRST_STEPS, PATHS, SOLVED_SYSTEM
 from fastbg.backends import base
 from fastbg.backends import numpy as reference
 from fastbg.backends.numpy import spline_values
-from fastbg.config import Settings
 from fastbg.errors import Cancelled, InputError
 from fastbg.fit import fit_spline, starting_points
-from fastbg.loss import Problem
+from fastbg.settings.settings import Settings
+from fastbg.spline.loss import Problem
 
 QUICK = Settings(control_points=9, initializer="grid", epochs=40, threads=1)
 

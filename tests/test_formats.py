@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from fastbg import Settings, apply_model, fit_file, load_preset, process_file
 from fastbg.cli.app import app
 from fastbg.errors import InputError, OutputError
+from fastbg.image.stretch import Stretch
 from fastbg.io import formats, xisf
-from fastbg.model import BackgroundModel
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.model.model import BackgroundModel
+from fastbg.spline.spline import Spline
 
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 30}
 REAL = sorted(

@@ -17,16 +17,22 @@ from images import filling, image_of, recorded
 from typer.testing import CliRunner
 
 import fastbg
-from fastbg import Settings, html
+from fastbg import Settings
 from fastbg.backends import numpy as reference
 from fastbg.backends.numpy import spline_values
 from fastbg.cli.app import app
-from fastbg.correction import Correction
-from fastbg.descent import Descent
-from fastbg.downscale import block_centres
+from fastbg.diagnostics import judge
 from fastbg.errors import Cancelled, OutputError
 from fastbg.fit import Fit
-from fastbg.html import (
+from fastbg.image.downscale import block_centres
+from fastbg.image.image import Image
+from fastbg.image.stretch import Stretch
+from fastbg.io import xisf
+from fastbg.model.correction import Correction
+from fastbg.model.model import BackgroundModel
+from fastbg.progress import Stages
+from fastbg.report import html
+from fastbg.report.html import (
     colours,
     histograms,
     loss,
@@ -38,16 +44,11 @@ from fastbg.html import (
     views,
     words,
 )
-from fastbg.image import Image
-from fastbg.io import xisf
-from fastbg.judgement import judge
-from fastbg.loss import Problem
-from fastbg.model import BackgroundModel
-from fastbg.progress import Stages
 from fastbg.result import Prepared, Result
-from fastbg.sky import simulate_sky
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.simulate import simulate_sky
+from fastbg.spline.adam import Descent
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline
 
 SHAPE = (60, 90)
 QUICK = {"downscaling_factor": 4, "epochs": 12, "control_points": 9, "initializer": "grid"}
@@ -103,7 +104,8 @@ def folder_of(path: Path) -> dict[str, bytes]:
 
 def examined(planes: np.ndarray, **options: Any) -> tuple[dict[str, Any], html.Findings]:
     """The finished report of an array job, and what the page needs beside it."""
-    from fastbg import pipeline, report
+    from fastbg import pipeline
+    from fastbg.report import report
 
     settings, stages = Settings(**{**QUICK, **options}), Stages(None)
     image = filling(image_of(planes))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastbg.errors import InputError
-from fastbg.image import Image, is_valid
+from fastbg.image.image import Image, is_valid
 
 SHAPES = [(1, 1), (5, 7), (5, 7, 1), (1, 9, 3), (8, 3, 3)]
 

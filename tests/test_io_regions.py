@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastbg import bands
 from fastbg.errors import InputError
+from fastbg.image import bands
 from fastbg.io import regions as regions_module
 from fastbg.io.regions import areas as areas_module
 from fastbg.io.regions import is_regions, open_regions

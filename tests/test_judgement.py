@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fastbg import remove_background
-from fastbg.judgement import Judgement, judge
-from fastbg.loss import Problem
-from fastbg.model import BackgroundModel
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.diagnostics import Judgement, judge
+from fastbg.image.stretch import Stretch
+from fastbg.model.model import BackgroundModel
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline
 
 SHAPE = (160, 240)
 Y, X = ((np.arange(size) + 0.5) / size for size in SHAPE)

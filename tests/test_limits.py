@@ -16,9 +16,9 @@ import pytest
 import fastbg
 from fastbg import BackgroundModel, InputError, SettingsError
 from fastbg.errors import LONGEST_LINE
+from fastbg.image.stretch import Stretch
 from fastbg.io import fits, formats, png, regions, tiff, xisf
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.spline.spline import Spline
 
 HUGE = 100_000_000_000
 

@@ -18,8 +18,8 @@ import pytest
 from trials import QUICK, Trials, Work, samples, strays
 
 from fastbg import process_file, process_files, remove_background
-from fastbg.batch import BatchProgress
 from fastbg.errors import Cancelled
+from fastbg.jobs.batch import BatchProgress
 
 THREADS = 8
 
@@ -99,7 +99,7 @@ def test_a_batch(
     watch: bool,
 ) -> None:
     """A batch of many files; a watch is given ten at a time."""
-    monkeypatch.setattr("fastbg.batch.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("fastbg.jobs.batch.LOOK_SECONDS", 0.05)
     work, out, frames = work_of("descent"), tmp_path / "out", tmp_path / "frames"
     count, sizes, files, ended = max(10, trials.count), list[int](), set[int](), list[Path]()
     frames.mkdir()

@@ -12,8 +12,8 @@ from golden import make_case, parts
 from tolerances import DERIVATIVE, FLOAT64, relative_l2
 
 from fastbg.backends import numpy as backend
-from fastbg.loss import FLOOR, Problem, loss_and_slope
-from fastbg.spline import Spline
+from fastbg.spline.loss import FLOOR, Problem, loss_and_slope
+from fastbg.spline.spline import Spline
 
 TENSORFLOW = Path(__file__).parent / "data" / "tensorflow_loss.npz"
 

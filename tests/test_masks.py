@@ -15,10 +15,10 @@ from PIL import Image as pil
 
 from fastbg import preview_file, process_file
 from fastbg.errors import InputError
-from fastbg.image import Image
+from fastbg.image.image import Image
+from fastbg.image.weights import feathered, product
 from fastbg.io import png, xisf
-from fastbg.sky import simulate_sky
-from fastbg.weights import feathered, product
+from fastbg.simulate import simulate_sky
 
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 30}
 SHAPE = (120, 160)

@@ -14,10 +14,10 @@ from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
-from fastbg.downscale import block_centres
-from fastbg.loss import Problem
-from fastbg.render import pixel_centres
-from fastbg.spline import Spline, interpolate
+from fastbg.image.downscale import block_centres
+from fastbg.model.render import pixel_centres
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline, interpolate
 
 pytestmark = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
 

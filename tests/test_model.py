@@ -8,12 +8,12 @@ from images import image_of
 from tolerances import FLOAT32_SAMPLES, FLOAT32_VALUES, relative_max
 
 from fastbg import BackendError, BackgroundModel, InputError, OutputError
-from fastbg import bands as bands_module
-from fastbg.backends.base import NAMES, choose, load
-from fastbg.order_statistics import ABOVE_1, NEGATIVE, quantiles
-from fastbg.render import background_image, stretched_image
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.backends.protocol import NAMES, choose, load
+from fastbg.image import bands as bands_module
+from fastbg.image.order_statistics import ABOVE_1, NEGATIVE, quantiles
+from fastbg.image.stretch import Stretch
+from fastbg.model.render import background_image, stretched_image
+from fastbg.spline.spline import Spline
 
 SHAPE = (37, 53)
 

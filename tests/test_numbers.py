@@ -11,11 +11,11 @@ import fastbg
 from fastbg import FastbgError, InputError
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
-from fastbg.descent import descend
 from fastbg.fit import fit_spline
-from fastbg.loss import Problem
-from fastbg.spline import interpolate
-from fastbg.stretch import Stretch, imtf, mtf
+from fastbg.image.stretch import Stretch, imtf, mtf
+from fastbg.spline.adam import descend
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import interpolate
 
 FITS = {
     "found": {},

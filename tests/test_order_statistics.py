@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from images import filling, image_of, recorded
 
-from fastbg import bands as bands_module
 from fastbg.backends import c
 from fastbg.errors import InputError
-from fastbg.image import Image
-from fastbg.order_statistics import (
+from fastbg.image import bands as bands_module
+from fastbg.image.image import Image
+from fastbg.image.order_statistics import (
     ABOVE_1,
     BINS,
     EVERYTHING,

@@ -10,7 +10,7 @@ from xisf import XISF
 
 import fastbg
 from fastbg import Cancelled, InputError, OutputError, Settings, SettingsError, remove_background
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 QUICK = Settings(
     downscaling_factor=4, control_points=9, initializer="grid", epochs=60, threads=2, seed=1
@@ -155,7 +155,7 @@ def test_held_values_are_counted_over_all_bands(rng, monkeypatch):
     settings = replace(QUICK, quantile=0.6, epochs=20, alpha=0)
     whole = remove_background(image, settings=settings).report["counts"]["held"]
     assert whole > 0
-    monkeypatch.setattr(fastbg.bands, "BAND_PIXELS", 7 * image.shape[1])
+    monkeypatch.setattr(fastbg.image.bands, "BAND_PIXELS", 7 * image.shape[1])
     result = remove_background(image, settings=settings)
     assert result.report["counts"]["held"] == whole
     assert any("held at its ends" in line for line in result.report["warnings"])
@@ -282,7 +282,7 @@ def test_the_report_is_strict_json_with_its_documented_keys(rng, channels):
     for key, parts in KEYS.items():
         if parts:
             assert set(report[key]) == parts, key
-        assert f"``{key}``" in fastbg.report.__doc__
+        assert f"``{key}``" in fastbg.report.report.__doc__
 
     assert report["image"] == {"height": 96, "width": 128, "channels": channels}
     assert report["fitted"]["height"] == 24

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-import fastbg.presets as presets
+import fastbg.settings.presets as presets
 from fastbg import Settings, SettingsError, fit_file, load_preset, process_file
 from fastbg.cli.app import app
-from fastbg.files import apply_model
 from fastbg.io import xisf
-from fastbg.replay import HISTORY_WIDTH, from_history, to_history, to_toml
-from fastbg.sky import simulate_sky
+from fastbg.jobs.files import apply_model
+from fastbg.settings.text import HISTORY_WIDTH, from_history, to_history, to_toml
+from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
 BUILT_IN = sorted(path.stem for path in presets.built_in_folder().glob("*.toml"))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from images import filling, image_of, recorded
 
-from fastbg import preview
-from fastbg.preview import fit_input, fit_result, histogram, marks, page, pictures
-from fastbg.stretch import Stretch
+from fastbg.image.stretch import Stretch
+from fastbg.report import preview
+from fastbg.report.preview import fit_input, fit_result, histogram, marks, page, pictures
 
 RNG_SEED = 5
 GRID = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), -1).reshape(-1, 2)

@@ -10,12 +10,12 @@ from tolerances import PATHS
 from fastbg.backends import base
 from fastbg.backends import numpy as reference
 from fastbg.backends.numpy import adjoint, spline_values
-from fastbg.config import Settings
-from fastbg.control_points import grid_points, initial_values
 from fastbg.errors import Cancelled
 from fastbg.fit import fit_spline
-from fastbg.quasi_newton import STILL, _metric, coarse_to_fine, descend
-from fastbg.spline import Spline, interpolate
+from fastbg.settings.settings import Settings
+from fastbg.spline.control_points import grid_points, initial_values
+from fastbg.spline.lbfgs import STILL, _metric, coarse_to_fine, descend
+from fastbg.spline.spline import Spline, interpolate
 
 LARGE = (260, 270)
 """Enough pixels for a coarse level."""

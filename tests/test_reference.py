@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import reference
-from fastbg.control_points import grid_points, initial_values
-from fastbg.downscale import block_centres, downscale
-from fastbg.image import Image
-from fastbg.order_statistics import quantiles
+from fastbg.image.downscale import block_centres, downscale
+from fastbg.image.image import Image
+from fastbg.image.order_statistics import quantiles
+from fastbg.image.stretch import Stretch
 from fastbg.pipeline import remove_background
-from fastbg.sky import simulate_sky
-from fastbg.stretch import Stretch
+from fastbg.simulate import simulate_sky
+from fastbg.spline.control_points import grid_points, initial_values
 
 
 @pytest.fixture(scope="module")

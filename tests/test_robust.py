@@ -11,11 +11,11 @@ import skies
 from fastbg import Settings, remove_background
 from fastbg.backends.numpy import spline_values
 from fastbg.errors import InputError
-from fastbg.robust.basis import ORDER, Basis
-from fastbg.robust.cells import cells_of
-from fastbg.robust.choice import FITS, PROTECTIONS, find_sky
-from fastbg.robust.colour import without_objects
-from fastbg.spline import phi
+from fastbg.sky.colour import without_objects
+from fastbg.sky.mesh import cells_of
+from fastbg.sky.selection import FITS, PROTECTIONS, find_sky
+from fastbg.sky.smoothing_spline import ORDER, Basis
+from fastbg.spline.spline import phi
 
 AUTO = PROTECTIONS["auto"]
 

@@ -7,11 +7,11 @@ import pytest
 from test_io_xisf import save
 from xisf_structure import difference
 
-from fastbg import files
-from fastbg.correction import Correction
-from fastbg.image import Image
+from fastbg.image.image import Image
 from fastbg.io import xisf
-from fastbg.sample_format import SampleFormat
+from fastbg.io.sample_format import SampleFormat
+from fastbg.jobs import files
+from fastbg.model.correction import Correction
 
 FORMATS = {
     "UInt8": np.uint8,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastbg.errors import SettingsError
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 
 def sky(shape=(240, 360), seed=3, channels=3, border=0.0):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastbg.small_matrices import one_thread
+from fastbg.sky.blas import one_thread
 
 
 def threads_of_blas() -> set[int]:

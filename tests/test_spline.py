@@ -7,7 +7,7 @@ from scipy.interpolate import RBFInterpolator
 from tolerances import FLOAT64, SOLVED_SYSTEM, relative_max
 
 from fastbg.backends.numpy import adjoint, spline_values
-from fastbg.spline import Spline, interpolate, phi, phi_prime
+from fastbg.spline.spline import Spline, interpolate, phi, phi_prime
 
 ORDERS = [1, 2, 3, 4]
 

@@ -8,9 +8,9 @@ from tolerances import FLOAT32_SAMPLES
 
 from fastbg.backends import c
 from fastbg.errors import InputError
-from fastbg.image import Image, is_valid
-from fastbg.order_statistics import quantiles
-from fastbg.stretch import Stretch, imtf, mtf
+from fastbg.image.image import Image, is_valid
+from fastbg.image.order_statistics import quantiles
+from fastbg.image.stretch import Stretch, imtf, mtf
 
 balances = st.floats(1e-4, 1 - 1e-4)
 targets = st.floats(0.05, 0.95)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from images import filling, image_of, recorded
 
-from fastbg import bands as bands_module
 from fastbg.backends import c
-from fastbg.downscale import downscale_weight
 from fastbg.errors import InputError
-from fastbg.image import Image
-from fastbg.weights import inverted, weight_from_image, weight_from_thresholds
+from fastbg.image import bands as bands_module
+from fastbg.image.downscale import downscale_weight
+from fastbg.image.image import Image
+from fastbg.image.weights import inverted, weight_from_image, weight_from_thresholds
 
 
 def weight_image(samples):

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastbg import process_file
 from fastbg.io import formats, xisf
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 SHAPE = (96, 128)
 

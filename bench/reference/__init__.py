@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from fastbg.backends import numpy as golden
-from fastbg.loss import Problem
-from fastbg.render import pixel_centres
-from fastbg.spline import interpolate
+from fastbg.model.render import pixel_centres
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import interpolate
 from measuring import report_of
 
 HERE = Path(__file__).parent

@@ -1,6 +1,6 @@
 """The fit as a Keras model: a polyharmonic spline whose every parameter is trained.
 
-Formulas: `fastbg.spline`, `fastbg.loss` and `fastbg.descent` document them.
+Formulas: `fastbg.spline.spline`, `fastbg.spline.loss` and `fastbg.spline.adam` document them.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from ..loss import Problem
-from ..spline import Spline
+from ..spline.loss import Problem
+from ..spline.spline import Spline
 
 try:
     from .. import _c
@@ -127,7 +127,7 @@ def subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.
 
 
 class CObjective:
-    """An opened problem; see `fastbg.backends.base.Objective`."""
+    """An opened problem; see `fastbg.backends.protocol.Objective`."""
 
     def __init__(self, problem: Problem, threads: int, method: str) -> None:
         self._threads = threads

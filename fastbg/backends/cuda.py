@@ -18,8 +18,8 @@ from ..errors import BackendError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..loss import Problem
-    from ..spline import Spline
+    from ..spline.loss import Problem
+    from ..spline.spline import Spline
 
 INSTALL = "pip install 'fastbg[cuda]', or 'fastbg[cuda13]' for drivers of CUDA 13"
 
@@ -83,7 +83,7 @@ def within(memory: int) -> Within:
 
 @dataclass(frozen=True)
 class Within:
-    """The backend with a budget; see `fastbg.backends.base.Backend`."""
+    """The backend with a budget; see `fastbg.backends.protocol.Backend`."""
 
     memory: int
     _rendering: Lock = field(default_factory=Lock, repr=False, compare=False)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from ..descent import Descent, descend_from_all
 from ..errors import BackendError
+from ..spline.adam import Descent, descend_from_all
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..loss import Problem
-    from ..spline import Spline
-    from .base import Backend, Objective
+    from ..spline.loss import Problem
+    from ..spline.spline import Spline
+    from .protocol import Backend, Objective
 
 Value = TypeVar("Value")
 
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 class WithFallback:
     """What fails with the first backend is done again with the second, as is all that follows.
 
-    See `fastbg.backends.base.Backend`.
+    See `fastbg.backends.protocol.Backend`.
 
     Parameters
     ----------

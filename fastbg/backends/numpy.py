@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..loss import Problem, loss_and_slope
-from ..spline import Spline, affine, phi, phi_prime
+from ..spline.loss import Problem, loss_and_slope
+from ..spline.spline import Spline, affine, phi, phi_prime
 
 CHUNK = 1 << 20
 """Most elements of a (pixels, centres) matrix formed at a time."""
@@ -60,7 +60,7 @@ def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
 
 
 class NumpyObjective:
-    """An opened problem; see `fastbg.backends.base.Objective`."""
+    """An opened problem; see `fastbg.backends.protocol.Objective`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

@@ -7,7 +7,7 @@
  *     S_k(p) = sum_i w_ik phi(q) + v_0k y + v_1k x + v_2k
  *     phi(q) = sqrt(b), q log(b) / 2, b^1.5, q^2 log(b) / 2        for orders 1, 2, 3, 4
  *
- * The loss is the one of fastbg/loss.py. The values of S are summed in float64, loss and slopes of
+ * The loss is the one of fastbg/spline/loss.py. The values of S are summed in float64, loss and slopes of
  * pixels are float32; sums over pixels are float32 within a block of FBG_BLOCK pixels and float64
  * beyond.
  *
@@ -101,7 +101,7 @@ void fbg_close(fbg_problem *problem);
 /* Samples this close to zero are missing, as are infinities and NaN. */
 #define FBG_MISSING_LEVEL 1e-8f
 
-/* The inverse stretch of fastbg/stretch.py, in place. Returns how many values lay outside [0, 1]. */
+/* The inverse stretch of fastbg/image/stretch.py, in place. Returns how many values lay outside [0, 1]. */
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
                      double target);
 
@@ -133,7 +133,7 @@ void fbg_count(const float *values, const float *samples, size_t n, const fbg_wi
 fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
                              float least, float *low, float *high);
 
-/* The stretch of fastbg/stretch.py, and the mean of what counts in each block. */
+/* The stretch of fastbg/image/stretch.py, and the mean of what counts in each block. */
 fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, size_t side,
                            double pedestal, double scale, double midtones, double target,
                            double *means);

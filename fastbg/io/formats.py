@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, OutputError
-from ..sample_format import FLOAT32, SampleFormat
 from . import fits, tiff, xisf
 from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
+from .sample_format import FLOAT32, SampleFormat
 from .target import ImageTarget
 from .xisf.samples import SAMPLE_FORMATS
 from .xisf.write import SIGNATURE

@@ -30,7 +30,7 @@ from typing import Protocol
 import numpy as np
 
 from fastbg.errors import LONGEST_LINE, FastbgError
-from fastbg.image import Image
+from fastbg.image.image import Image
 from fastbg.io import formats
 from fastbg.io.image_file import ImageFile
 

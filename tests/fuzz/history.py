@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import fastbg
 from fastbg.io import xisf
-from fastbg.replay import to_history
+from fastbg.settings.text import to_history
 
 from .preset import TOKENS as _TOKENS
 from .xisf import SAMPLES

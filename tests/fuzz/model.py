@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fastbg import BackgroundModel
-from fastbg.spline import Spline
-from fastbg.stretch import Stretch
+from fastbg.image.stretch import Stretch
+from fastbg.spline.spline import Spline
 
 from .ds9 import content as content
 

@@ -17,14 +17,7 @@ from ..keywords import Header
 from ..random_access import RandomAccessFile
 from ..target import HeldSink, ImageTarget, PathLike, writing
 from . import checksum
-from .header import (
-    FitsHeader,
-    add_history,
-    new_records,
-    records_of,
-    restored_records,
-    set_text,
-)
+from .header import FitsHeader, add_history, new_records, records_of, restored_records, set_text
 from .scaling import Scaling
 from .units import ignored_warnings, padded
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...bands import row_bands
 from ...errors import InputError
-from ...image import Image
+from ...image.bands import row_bands
+from ...image.image import Image
 from ..small_file import read_small
 from . import ds9, geojson
 from .areas import Area

@@ -1,0 +1,1 @@
+"""Pixels: images that are read in bands of rows, their statistics, the stretch, the small copy."""

@@ -1,0 +1,179 @@
+"""The image as fastbg works on it: float32 planes that are read in bands of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import InputError
+
+MISSING_LEVEL = 1e-8
+"""Samples this close to zero hold no light: registration borders, dead areas, empty channels."""
+
+
+def is_valid(samples: np.ndarray) -> np.ndarray:
+    """False where a sample is missing: |v| <= 1e-8, NaN or infinite; shaped as the samples."""
+    size = np.abs(samples)
+    valid: np.ndarray = (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
+    return valid
+
+
+class Samples(Protocol):
+    """Where samples come from: a file, or memory."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, H, W)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples."""
+
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """Some rows, (K, n, W): in ``out[:, :n]`` if that is given and of use."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linear image, mono or RGB, of which a band of rows is in memory at a time.
+
+    Attributes
+    ----------
+    channels : int
+        K, 1 or 3.
+    shape : (H, W)
+    read : callable
+        ``read(rows, out)`` gives some consecutive rows, (K, n, W) float32 with contiguous planes,
+        in linear units. It may fill ``out``, (K, at least n, W) float32, and is then valid until
+        that is used again, or lend memory of its own, which must not be changed. Safe from several
+        threads.
+    """
+
+    channels: int
+    shape: tuple[int, int]
+    read: Callable[[slice, np.ndarray], np.ndarray]
+
+    @classmethod
+    def from_samples(cls, samples: np.ndarray, bounds: tuple[float, float] | None = None) -> Image:
+        """Take an array as users give it; its memory is shared.
+
+        Parameters
+        ----------
+        samples : array_like, (H, W) or (H, W, K), integer or float
+        bounds : (low, high), optional
+            As for `of`.
+
+        Raises
+        ------
+        InputError
+            For other shapes, channel counts or sample types.
+        """
+        samples = np.asarray(samples)
+        if samples.ndim == 2:
+            samples = samples[..., np.newaxis]
+        if samples.ndim != 3 or samples.size == 0:
+            raise InputError(
+                f"an image of shape {samples.shape} cannot be used: give (height, width) or "
+                "(height, width, channels)"
+            )
+        return cls.of(_Array(np.moveaxis(samples, 2, 0)), bounds)
+
+    @classmethod
+    def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
+        """Take samples as files give them.
+
+        Parameters
+        ----------
+        source : Samples
+            Unsigned integers are scaled to [0, 1] by their type's maximum, as in XISF files;
+            floats keep their scale, and signed integers need bounds.
+        bounds : (low, high), optional
+            The values that a file declares as black and white; they become 0 and 1.
+
+        Raises
+        ------
+        InputError
+            For other channel counts or sample types.
+        """
+        channels, height, width = source.shape
+        if channels not in (1, 3):
+            raise InputError(
+                f"an image of {channels} channels cannot be used: "
+                "give a mono (1) or RGB (3) image, without alpha channel"
+            )
+        if source.dtype.kind == "u":
+            bounds = bounds or (0, np.iinfo(source.dtype).max)
+        elif source.dtype.kind != "f" and not (source.dtype.kind == "i" and bounds):
+            raise InputError(
+                f"samples of type {source.dtype} cannot be used: "
+                "give unsigned integers or real floats"
+            )
+        convert = _conversion(source.dtype, bounds)
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            as_it_is = convert is None and source.dtype == np.float32
+            band = source.read_rows(rows, out if as_it_is else None)
+            flags = band[0].flags
+            if as_it_is and band.dtype.isnative and flags.c_contiguous and flags.aligned:
+                return band
+            out = out[:, : band.shape[1]]
+            # Beyond float32 is infinite, and a NaN of any kind is one: both are missing.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if convert:
+                    convert(band, out)
+                else:
+                    out[:] = band
+            return out
+
+        return cls(channels, (height, width), read)
+
+    def rows(self, rows: slice) -> np.ndarray:
+        """Some rows in memory of their own or of the source: (K, n, W) float32, linear."""
+        count = rows.stop - rows.start
+        return self.read(rows, np.empty((self.channels, count, self.shape[1]), np.float32))
+
+    def planes(self) -> np.ndarray:
+        """The whole image, (K, H, W) float32, linear."""
+        return self.rows(slice(0, self.shape[0]))
+
+
+@dataclass(frozen=True)
+class _Array:
+    """Samples in memory."""
+
+    planar: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.planar.shape
+        return channels, height, width
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.planar.dtype
+
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        return self.planar[:, rows]
+
+
+def _conversion(
+    dtype: np.dtype[Any], bounds: tuple[float, float] | None
+) -> Callable[[np.ndarray, np.ndarray], None] | None:
+    """A function (band, out) that maps the bounds to 0 and 1; None where they are."""
+    if bounds in (None, (0, 1)):
+        return None
+    low, high = bounds
+
+    def scale(band: np.ndarray, out: np.ndarray) -> None:
+        # float64 keeps 32-bit integers exact.
+        out[:] = (band.astype(np.float64) - low) / (high - low)
+
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return scale
+    every = np.arange(np.iinfo(dtype).max + 1)
+    table = np.empty(every.size, np.float32)
+    scale(every, table)
+    return lambda band, out: np.copyto(out, table[band])

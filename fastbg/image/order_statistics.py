@@ -1,0 +1,331 @@
+"""Exact quantiles of images that are read in bands.
+
+A pass over the bands counts the samples in windows of 65536 bins (see `fastbg.backends.c.count`).
+The first windows lie around a guess, mostly with a bin for each float: if the wanted order
+statistics are in them, one pass is enough. A bin of several floats takes another pass, over that
+bin; a wrong guess takes two, the first with a window over all floats. Guesses come from a sample
+of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends import c
+from ..errors import InputError
+from .bands import for_each_band, row_bands, sampled_bands, unwatched
+from .image import Image, is_valid
+
+BINS = 1 << 16
+STANDARD_ERRORS = 3
+"""How far from a wanted probability the sample is asked, in standard errors."""
+
+MOST_PASSES = 5
+"""More than any image takes that is the same whenever it is read."""
+
+EVERYTHING = (0, 16)
+"""The window over all floats: first key, and the logarithm of the number of keys in a bin."""
+
+VALID, NEGATIVE, ABOVE_1, LOW, HIGH = range(5)
+"""Fields of a tally: numbers of values, smallest and largest key."""
+
+NO_KEY, NEGATIVE_ZERO, ONE = 0xFFFFFFFF, 0x7FFFFFFF, 0xBF800000
+
+
+def key_of(values: np.ndarray) -> np.ndarray:
+    """Unsigned integers that compare as the float32 values do; -0.0 lies below 0.0."""
+    bits = np.asarray(values, np.float32).view(np.uint32)
+    return np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+
+
+def value_of(keys: np.ndarray) -> np.ndarray:
+    """The inverse of `key_of`, as float64."""
+    keys = np.asarray(keys, np.uint32)
+    bits = np.where(keys >> 31, keys ^ np.uint32(0x80000000), ~keys)
+    return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one thread has counted in one channel during one pass."""
+
+    windows: np.ndarray
+    """(n, 2) uint32: first key and shift of each window."""
+    tally: np.ndarray
+    """(5,) uint64."""
+    below: np.ndarray
+    """(n,) uint64: values below each window."""
+    counts: np.ndarray
+    """(n, BINS) uint32."""
+
+    @classmethod
+    def of(cls, windows: np.ndarray) -> Counts:
+        """Nothing counted yet."""
+        n = len(windows)
+        tally = np.array([0, 0, 0, NO_KEY, 0], np.uint64)
+        return cls(windows, tally, np.zeros(n, np.uint64), np.zeros((n, BINS), np.uint32))
+
+    def count(self, values: np.ndarray, samples: np.ndarray) -> None:
+        """Add the values, float32, whose sample is not missing."""
+        add = numpy_count if c.unavailable() else c.count
+        add(values, samples, self.windows, self.tally, self.below, self.counts)
+
+
+def numpy_count(
+    values: np.ndarray,
+    samples: np.ndarray,
+    windows: np.ndarray,
+    tally: np.ndarray,
+    below: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """The golden reference of `fastbg.backends.c.count`."""
+    keys = key_of(values[is_valid(samples)]).astype(np.int64)
+    if not keys.size:
+        return
+    tally[VALID] += np.uint64(keys.size)
+    tally[NEGATIVE] += np.uint64(np.count_nonzero(keys < NEGATIVE_ZERO))
+    tally[ABOVE_1] += np.uint64(np.count_nonzero(keys > ONE))
+    tally[LOW] = min(tally[LOW], keys.min())
+    tally[HIGH] = max(tally[HIGH], keys.max())
+    for w, (first, shift) in enumerate(windows.tolist()):
+        below[w] += np.uint64(np.count_nonzero(keys < first))
+        bins = (keys - first) >> shift
+        inside = bins[(bins >= 0) & (bins < BINS)]
+        counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
+
+
+def _window(low: int, high: int) -> tuple[int, int]:
+    """The finest window around the keys from one to another."""
+    shift = ((high - low) // BINS).bit_length()
+    return max(0, (low + high) // 2 - (BINS << shift) // 2), shift
+
+
+class _Channel:
+    """The search for the order statistics of one channel."""
+
+    def __init__(self, probabilities: np.ndarray, guess: np.ndarray | None) -> None:
+        self.probabilities = probabilities
+        self.tally: np.ndarray | None = None
+        self.ranks = np.empty((0, 2), np.int64)
+        self.keys: dict[int, int] = {}
+        # The first and the last are known from the tally.
+        inside = (probabilities > 0) & (probabilities < 1)
+        windows = {EVERYTHING} if inside.any() else set()
+        if guess is not None and np.isfinite(guess[inside]).all():
+            windows = {_window(*keys) for keys in key_of(guess[inside]).tolist()}
+        self._set_windows(windows)
+
+    def _set_windows(self, windows: set[tuple[int, int]]) -> None:
+        self.windows = np.array(sorted(windows), np.uint32).reshape(-1, 2)
+
+    @property
+    def known(self) -> bool:
+        return self.tally is not None and not len(self.windows)
+
+    def finish_pass(self, parts: list[Counts]) -> None:
+        below = np.sum([part.below for part in parts], axis=0)
+        counts = np.sum([part.counts for part in parts], axis=0, dtype=np.int64)
+        if self.tally is None:
+            self._take_tally(np.array([part.tally for part in parts]))
+        upto = np.cumsum(counts, axis=1)
+        windows = set()
+        for rank in {int(r) for r in np.ravel(self.ranks)} - self.keys.keys():
+            places = rank - below.astype(np.int64)
+            within = np.flatnonzero((places >= 0) & (places < upto[:, -1]))
+            if not within.size:
+                windows.add(EVERYTHING)
+                continue
+            w = within[0]
+            first, shift = self.windows[w].tolist()
+            key = first + (int(np.searchsorted(upto[w], places[w], side="right")) << shift)
+            if shift == 0:
+                self.keys[rank] = key
+            else:
+                windows.add((key, 0))
+        self._set_windows(windows)
+
+    def _take_tally(self, tallies: np.ndarray) -> None:
+        self.tally = tallies.sum(axis=0)
+        self.tally[LOW], self.tally[HIGH] = tallies[:, LOW].min(), tallies[:, HIGH].max()
+        last = int(self.tally[VALID]) - 1
+        if last < 0:
+            return
+        position = self.probabilities * last
+        self.ranks = np.stack([np.floor(position), np.ceil(position)], axis=1).astype(np.int64)
+        self.keys = {0: int(self.tally[LOW]), last: int(self.tally[HIGH])}
+
+    def total(self, field: int) -> int:
+        return 0 if self.tally is None else int(self.tally[field])
+
+    def neighbours(self) -> np.ndarray:
+        """The order statistics below and above each quantile, (P, 2) float64; NaN if none."""
+        if not len(self.ranks):
+            return np.full((self.probabilities.size, 2), np.nan)
+        return value_of(np.array([[self.keys[int(r)] for r in pair] for pair in self.ranks]))
+
+
+class Quantiles:
+    """Exact quantiles of each channel, in as many passes over the bands as it takes.
+
+    For every pass, each thread takes `start_counting`, counts bands, and `finish_pass` gets what
+    all have counted, until `known`.
+
+    Parameters
+    ----------
+    channels : int
+    probabilities : sequence of float in [0, 1]
+    guess : ndarray, (channels, P, 2), optional
+        Between which values the quantiles are likely to be; without it, two passes are needed.
+    """
+
+    def __init__(
+        self, channels: int, probabilities: Sequence[float], guess: np.ndarray | None = None
+    ) -> None:
+        self.probabilities = np.array(probabilities, np.float64)
+        self._channels = [
+            _Channel(self.probabilities, None if guess is None else guess[k])
+            for k in range(channels)
+        ]
+
+    @property
+    def known(self) -> bool:
+        """Whether no further pass is needed."""
+        return all(channel.known for channel in self._channels)
+
+    def start_counting(self) -> list[Counts]:
+        """Empty counts of every channel for this pass."""
+        return [Counts.of(channel.windows) for channel in self._channels]
+
+    def finish_pass(self, counted: list[list[Counts]]) -> None:
+        """Take what all threads have counted, one list per thread."""
+        for channel, *parts in zip(self._channels, *counted, strict=True):
+            channel.finish_pass(parts)
+
+    def total(self, field: int) -> int:
+        """VALID, NEGATIVE (below 0) or ABOVE_1: how many values; known after one pass."""
+        return sum(channel.total(field) for channel in self._channels)
+
+    def values(
+        self, convert: Callable[[np.ndarray], np.ndarray] = lambda neighbours: neighbours
+    ) -> np.ndarray:
+        """The quantiles with linear interpolation (`numpy.quantile`'s default), (K, P) float64.
+
+        NaN where no value counts. The two order statistics around each quantile are exact, and
+        ``convert``, a monotone map of (K, P, 2), is applied to them instead of to every sample.
+        """
+        neighbours = convert(np.stack([channel.neighbours() for channel in self._channels]))
+        low, high = neighbours[..., 0], neighbours[..., 1]
+        last = [max(0, channel.total(VALID) - 1) for channel in self._channels]
+        position = self.probabilities * np.array(last)[:, np.newaxis]
+        return low + (position - np.floor(position)) * (high - low)
+
+
+Read = Callable[[slice, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From rows and buffers to values and the samples that decide which of them count, (K, n, W)."""
+
+
+def quantiles(
+    image: Image,
+    probabilities: Sequence[float],
+    threads: int,
+    samples: Image | None = None,
+    guess: np.ndarray | None = None,
+    advance: Callable[[int], None] = unwatched,
+) -> Quantiles:
+    """Exact quantiles of an image over the valid samples of itself or of another one.
+
+    Parameters
+    ----------
+    image : Image
+    probabilities : sequence of float in [0, 1]
+    threads : int
+    samples : Image, optional
+        Decides which values count: those whose sample is not missing.
+    guess : ndarray, (K, P, 2), optional
+        Between which values they are likely to be; by default, from a sample of the image.
+    advance : callable, optional
+        Called with the rows done in the first pass over the whole image.
+    """
+    if guess is None:
+        guess = guess_quantiles(image, probabilities, threads, samples)
+    found = Quantiles(image.channels, probabilities, guess)
+    search(found, image, row_bands(image.shape), threads, samples, advance)
+    return found
+
+
+def guess_quantiles(
+    image: Image, probabilities: Sequence[float], threads: int, samples: Image | None = None
+) -> np.ndarray | None:
+    """Between which values quantiles of a large image are likely to be, (K, P, 2), by a sample.
+
+    None for a small image, or where a first pass finds them without a guess.
+    """
+    wanted = np.array(probabilities)
+    bands = sampled_bands(image.shape)
+    if not bands or not ((wanted > 0) & (wanted < 1)).any():
+        return None
+    sampled = image.shape[1] * sum(rows.stop - rows.start for rows in bands)
+    margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
+    around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
+    found = Quantiles(image.channels, around.ravel().tolist())
+    search(found, image, bands, threads, samples)
+    return found.values().reshape(image.channels, -1, 2)
+
+
+def search(
+    found: Quantiles,
+    image: Image,
+    bands: Sequence[slice],
+    threads: int,
+    samples: Image | None = None,
+    advance: Callable[[int], None] = unwatched,
+) -> None:
+    """Go over the bands until the quantiles are known."""
+
+    def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = image.read(rows, buffers[0])
+        return values, samples.read(rows, buffers[1]) if samples else values
+
+    for _ in range(MOST_PASSES):
+        if found.known:
+            return
+        count_pass(found, image, bands, threads, read, 2, advance)
+        advance = unwatched
+    raise InputError("the image has changed while it was read: leave it alone, and try again")
+
+
+def count_pass(
+    found: Quantiles,
+    image: Image,
+    bands: Sequence[slice],
+    threads: int,
+    read: Read,
+    planes: int,
+    advance: Callable[[int], None] = unwatched,
+) -> None:
+    """One pass over the bands.
+
+    Parameters
+    ----------
+    image : Image
+        Of the size of what is counted.
+    read : callable
+        Gets rows and buffers, (planes, K, at least n, W) float32.
+    """
+    tallest = max(band.stop - band.start for band in bands)
+    room = (planes, image.channels, tallest, image.shape[1])
+
+    def start() -> tuple[np.ndarray, list[Counts]]:
+        return np.empty(room, np.float32), found.start_counting()
+
+    def work(rows: slice, state: tuple[np.ndarray, list[Counts]]) -> None:
+        buffers, counts = state
+        for channel, values, samples in zip(counts, *read(rows, buffers), strict=True):
+            channel.count(values, samples)
+
+    states = for_each_band(bands, threads, start, work, advance)
+    found.finish_pass([counts for _, counts in states])

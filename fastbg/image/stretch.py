@@ -1,0 +1,173 @@
+"""The stretch between linear samples and the space in which the spline is fitted.
+
+``linear -> J = clip((I - pedestal) / scale, 0, 1) -> MTF(J)``, per channel. The midtones transfer
+function (MTF) is the one of the XISF specification, with the midtones balance chosen so that the
+median of J becomes the target background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends import c
+from ..errors import InputError
+
+TARGET_BACKGROUND = 0.25
+
+LARGEST_SAMPLE = 1e30
+"""Beyond, differences and products would leave the range of float32."""
+
+LEAST_MIDTONES = 1e-30
+"""Smaller ones would become 0 in float32, and the inverse stretch 0 / 0 at 1."""
+
+
+def mtf(x: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
+    """Midtones transfer function with ``mtf(0) = 0``, ``mtf(m) = target`` and ``mtf(1) = 1``.
+
+    With r = 1 / target: ``(1 - m) x / ((1 - m) x + (r - 1) m (1 - x))``, for x and m in [0, 1].
+    Nothing cancels: however small m or 1 - m is, the result lies in [0, 1].
+    """
+    return _bent((1 - m) * x, (1 / target - 1) * m * (1 - x))
+
+
+def imtf(y: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
+    """Inverse of `mtf` on [0, 1]; outside it has a pole, so callers hold y to [0, 1]."""
+    return _bent(m * y, (1 / (1 - target) - 1) * (1 - m) * (1 - y))
+
+
+def _bent(part: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    return part / (part + rest)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The stretch of one image: order statistics of its valid samples.
+
+    Attributes
+    ----------
+    pedestal : ndarray, (K,), float64, linear
+        Smallest valid sample of each channel.
+    scale : ndarray, (K,), float64, linear
+        Distance from the pedestal to the quantile that is mapped to 1.
+    midtones : ndarray, (K,), float64
+        Median of the scaled samples J, in (0, 1).
+    target : float
+        Stretched value of that median.
+    """
+
+    pedestal: np.ndarray
+    scale: np.ndarray
+    midtones: np.ndarray
+    target: float = TARGET_BACKGROUND
+
+    @classmethod
+    def of(cls, statistics: np.ndarray, quantile: float) -> Stretch:
+        """Make the stretch of an image from its order statistics.
+
+        Parameters
+        ----------
+        statistics : ndarray, (K, 4), linear
+            Minimum, median, quantile and maximum of the valid samples of each channel; NaN where
+            there are none.
+        quantile : float
+            In (0, 1]; the one that becomes 1.
+
+        Raises
+        ------
+        InputError
+            If a channel has no valid sample, or no spread between its minimum, its median and
+            the quantile.
+        """
+        for k, (low, middle, high, highest) in enumerate(statistics):
+            name = f"channel {k + 1} of {len(statistics)}"
+            if np.isnan(low):
+                raise InputError(
+                    f"{name} is empty: every sample is missing (within 1e-8 of zero, or not a "
+                    "finite number); give an image with data, or rescale it"
+                )
+            if max(-low, highest) > LARGEST_SAMPLE:
+                raise InputError(
+                    f"{name} has samples from {low:g} to {highest:g}: set what is missing to zero, "
+                    "or rescale it to 0 .. 1"
+                )
+            if low == highest:
+                raise InputError(f"{name} is constant ({low:g}): there is no background to model")
+            if not low < middle < high:
+                raise InputError(
+                    f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
+                    f"quantile {quantile:g} ({high:g}) must increase; "
+                    "raise the quantile, or check that the image is linear and not clipped"
+                )
+            if not LEAST_MIDTONES <= (middle - low) / (high - low) < 1:
+                raise InputError(
+                    f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
+                    f"quantile {quantile:g} ({high:g}) are out of all proportion; set what is no "
+                    "data to zero"
+                )
+        low, middle, high, _ = statistics.T
+        return cls(low, high - low, (middle - low) / (high - low))
+
+    @classmethod
+    def linear(cls, statistics: np.ndarray) -> Stretch:
+        """The one from [minimum, maximum] to [0, 1] that keeps everything in proportion.
+
+        Parameters
+        ----------
+        statistics : ndarray, (K, 4), linear
+            As for `of`, which must not have refused them.
+        """
+        low, _, _, high = statistics.T
+        half = np.full(len(statistics), 0.5)
+        return cls(low, high - low, half, 0.5)
+
+    def apply(self, linear: np.ndarray) -> np.ndarray:
+        """Stretch linear values.
+
+        Parameters
+        ----------
+        linear : ndarray, (K, ...), linear
+
+        Returns
+        -------
+        ndarray, (K, ...), float64, stretched, in [0, 1]; NaN stays NaN
+        """
+        pedestal, scale, midtones = self._columns(linear.ndim)
+        scaled = np.clip((linear - pedestal) / scale, 0, 1)
+        return mtf(scaled, midtones, self.target)
+
+    def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
+        """Bring stretched values back to the linear scale.
+
+        The stretch maps onto [0, 1], so values outside are held at its ends: beyond them the
+        inverse has no data behind it, and a pole.
+
+        Parameters
+        ----------
+        stretched : ndarray, (K, ...), float32 or float64
+
+        Returns
+        -------
+        linear : ndarray, (K, ...), of the same type
+        held : int
+            How many values lay outside [0, 1].
+        """
+        linear = np.array(stretched, order="C")
+        return linear, self.invert_in_place(linear)
+
+    def invert_in_place(self, planes: np.ndarray) -> int:
+        """`invert` on (K, ...) with contiguous planes; returns how many values were held."""
+        if planes.dtype == np.float32 and not c.unavailable():
+            own = zip(planes, self.pedestal, self.scale, self.midtones, strict=True)
+            return sum(c.unstretch(*plane_and_values, self.target) for plane_and_values in own)
+        columns = self._columns(planes.ndim)
+        pedestal, scale, midtones = (column.astype(planes.dtype) for column in columns)
+        held = int(np.count_nonzero((planes < 0) | (planes > 1)))
+        planes[...] = imtf(np.clip(planes, 0, 1), midtones, self.target) * scale + pedestal
+        return held
+
+    def _columns(self, ndim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pedestal, scale and midtones, shaped to broadcast over planes."""
+        shape = (-1,) + (1,) * (ndim - 1)
+        return self.pedestal.reshape(shape), self.scale.reshape(shape), self.midtones.reshape(shape)

@@ -1,0 +1,159 @@
+"""Which down-scaled pixels the fit uses: thresholds or a weight image, and never a missing one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import InputError
+from .downscale import downscale_weight
+from .image import Image
+
+
+def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np.ndarray:
+    """1 where ``low <= value <= high``, else 0.
+
+    Parameters
+    ----------
+    stretched : ndarray, (h, w, K), stretched; NaN = missing, gets 0
+
+    Returns
+    -------
+    ndarray, (h, w, K), float32
+    """
+    # Stretched values lie in [0, 1], and thresholds may lie beyond float32.
+    low, high = max(low, -1.0), min(high, 2.0)
+    return ((stretched >= low) & (stretched <= high)).astype(np.float32)
+
+
+def weight_from_image(
+    weight: Image,
+    shape: tuple[int, int],
+    stretched: np.ndarray,
+    factor: int,
+    function: str,
+    threads: int = 1,
+) -> np.ndarray:
+    """Reduce a full-resolution weight image to the grid of the fit.
+
+    Parameters
+    ----------
+    weight : Image, of 1 or K channels, in [0, 1]; 1 = used
+    shape : (H, W) of the image that it belongs to
+    stretched : ndarray, (h, w, K); NaN = missing, gets 0
+
+    Returns
+    -------
+    ndarray, (h, w, K), float32
+
+    Raises
+    ------
+    InputError
+        If its size or channel count does not fit the image, or a value lies outside [0, 1].
+    """
+    if weight.shape != shape:
+        raise InputError(
+            f"the mask has {_size(weight.shape)} pixels and the image {_size(shape)}: "
+            "make the mask from the image itself"
+        )
+    if weight.channels not in (1, stretched.shape[2]):
+        raise InputError(
+            f"the mask has {weight.channels} channels and the image {stretched.shape[2]}: "
+            "give a mask of one channel, or of as many as the image"
+        )
+    reduced = downscale_weight(_checked(weight), factor, function, threads)
+    return np.where(np.isnan(stretched), np.float32(0), reduced)
+
+
+def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
+    """Let the weight rise from 0 beside what is ignored to what it is so many pixels away.
+
+    Parameters
+    ----------
+    weight : ndarray, (h, w, K)
+    pixels : float
+        Of the grid of the fit; 0 changes nothing.
+
+    Returns
+    -------
+    ndarray, (h, w, K), float32
+        Nowhere larger: what is ignored stays so.
+    """
+    if not pixels:
+        return weight
+    from scipy.ndimage import distance_transform_edt
+
+    planes = [
+        plane
+        * np.minimum(
+            distance_transform_edt(np.pad(plane > 0, 1, mode="edge"))[1:-1, 1:-1] / pixels, 1
+        )
+        if not plane.all()
+        else plane
+        for plane in np.moveaxis(weight, 2, 0)
+    ]
+    return np.stack(planes, axis=2).astype(np.float32)
+
+
+def product(weights: Sequence[Image]) -> Image:
+    """What all weight images leave, of one size and of 1 or K channels each.
+
+    Raises
+    ------
+    InputError
+        If their sizes or channel counts do not fit together.
+    """
+    first, *others = weights
+    for other in others:
+        first = _times(first, other)
+    return first
+
+
+def _times(one: Image, other: Image) -> Image:
+    if one.shape != other.shape:
+        raise InputError(
+            f"one mask has {_size(one.shape)} pixels and another {_size(other.shape)}: "
+            "make all masks from the image itself"
+        )
+    if len({one.channels, other.channels} - {1}) > 1:
+        raise InputError(
+            f"one mask has {one.channels} channels and another {other.channels}: "
+            "give masks of one channel, or of as many as the image"
+        )
+    channels = max(one.channels, other.channels)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        product = out[:, : rows.stop - rows.start]
+        return np.multiply(one.rows(rows), other.rows(rows), out=product)
+
+    return Image(channels, one.shape, read)
+
+
+def inverted(weight: Image) -> Image:
+    """1 - weight."""
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        return np.subtract(1, weight.read(rows, out), out=out[:, : rows.stop - rows.start])
+
+    return replace(weight, read=read)
+
+
+def _checked(weight: Image) -> Image:
+    """The same, refusing values that are no weights where they are read."""
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = weight.read(rows, out)
+        if not (band.min() >= 0 and band.max() <= 1):
+            raise InputError(
+                f"the mask has values from {band.min():g} to {band.max():g}: "
+                "rescale it to 0 (ignored) .. 1 (used)"
+            )
+        return band
+
+    return replace(weight, read=read)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"

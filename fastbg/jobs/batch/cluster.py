@@ -1,0 +1,100 @@
+"""The tasks of a batch on an existing Dask scheduler, whose workers share the file system.
+
+Dask itself gives the tasks of a worker that is killed to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ...errors import BackendError
+from ...report.report import version
+from .pool import POLL_SECONDS, Event
+from .tasks import Outcome, Task, failed
+from .tasks import run as run_task
+
+ANSWER_SECONDS = 10
+"""In which a scheduler must answer."""
+
+
+def run(work: Sequence[Task], address: str) -> Generator[Event]:
+    """Work on files on a cluster; closing the iterator cancels what is not finished.
+
+    Raises
+    ------
+    BackendError
+        If Dask is not installed, no scheduler answers, or it is lost.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise BackendError(
+            f"Dask is not usable ({error}): install it with pip install 'fastbg[dask]'"
+        ) from error
+    try:
+        client = distributed.Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise BackendError(
+            f"no Dask scheduler answers at {address}: check the address, like tcp://host:8786"
+        ) from error
+    with client:
+        futures = client.map(run_here, [_for_cluster(task) for task in work], pure=False)
+        task_of = dict(zip(futures, work, strict=True))
+        ended: SimpleQueue[Any] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
+        try:
+            while task_of:
+                try:
+                    future = ended.get(timeout=POLL_SECONDS)
+                except Empty:
+                    yield None
+                    continue
+                if future.cancelled():
+                    raise BackendError(
+                        f"the Dask scheduler at {address} was lost: start it and run again, which "
+                        "goes on where this ended"
+                    )
+                task = task_of.pop(future)
+                yield task.path, _outcome(task, future)
+        finally:
+            client.cancel(list(task_of))
+
+
+def run_here(task: Task) -> Outcome:
+    """Work on a file as a task of Dask; ends when that is cancelled, or the client has gone."""
+    from distributed.worker import get_worker, thread_state
+
+    worker, key = get_worker(), thread_state.key
+
+    def wanted(_: object) -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state != "cancelled"
+
+    if version() != task.key["fastbg"]:
+        text = f"{task.path}: the Dask worker has fastbg {version()} and not {task.key['fastbg']}"
+        return failed(task.path, f"{text}: install the same version there")
+    return run_task(task, wanted)
+
+
+def _for_cluster(task: Task) -> Task:
+    # Dask counts the threads of its workers as places for tasks, so one task has one of them.
+    settings = task.keywords["settings"]
+    keywords = {**task.keywords, "settings": replace(settings, threads=settings.threads or 1)}
+    return replace(task.absolute(), keywords=keywords)
+
+
+def _outcome(task: Task, future: Any) -> Outcome:
+    from distributed import KilledWorker
+
+    try:
+        return replace(future.result(), path=task.path)
+    except KilledWorker:
+        text = f"{task.path} ended several workers: if memory was short give them more of it, "
+        return failed(task.path, f"{text}else please report it")
+    except Exception as error:
+        text = f"{task.path}: the cluster gave it up ({type(error).__name__}: {error}): "
+        return failed(task.path, f"{text}check that its workers can import fastbg, and try again")

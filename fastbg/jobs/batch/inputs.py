@@ -1,0 +1,109 @@
+"""The files of a batch: what names, folders and patterns stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from glob import glob
+from pathlib import Path
+
+from ...errors import InputError
+
+SUFFIXES = (".xisf", ".fits", ".fit", ".fts", ".tif", ".tiff")
+"""Of what is taken from folders and patterns, in lower case; what is named is taken as it is."""
+
+MAGIC = "*?["
+"""What makes a name a pattern, unless there is a file of that name."""
+
+PACKED = (".fz", ".gz")
+"""Suffixes that come after that of the format."""
+
+OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
+"""Of the stems of what `fastbg.process_file` writes."""
+
+
+def stem(path: Path) -> str:
+    """What the names of the outputs of a file begin with."""
+    return Path(path.stem).stem if path.suffix.lower() in PACKED else path.stem
+
+
+def find(
+    inputs: Iterable[str | Path],
+    folder: Path,
+    known_outputs: Callable[[], set[str]],
+    *,
+    wait: bool = False,
+) -> list[Path]:
+    """All files that the inputs stand for, each once, in the order of their names.
+
+    Parameters
+    ----------
+    inputs : iterable of path or str
+        Files, folders, and patterns of `glob`, where ``**`` is any number of folders.
+    folder : Path
+        Of the outputs. What lies in it and was written by fastbg is left out: what is called like
+        an output of another input, and the ``known_outputs`` (real paths), which are many to read.
+    wait : bool
+        Whether a folder or a pattern may be empty, and a file missing, for now.
+
+    Raises
+    ------
+    InputError
+        If a pattern matches no image, or nothing is left.
+    """
+    given = [str(each) for each in inputs]
+    found: dict[str, Path] = {}
+    for each in given:
+        paths = sorted(_matches(each))
+        if not paths and not wait:
+            raise InputError(f"{each} matches no image ({', '.join(SUFFIXES)}): check the name")
+        for path in paths:
+            found.setdefault(os.path.realpath(path), path)
+    kept = _without_outputs(found, folder, cache(known_outputs))
+    if not kept and not wait:
+        raise InputError(
+            f"all of {' '.join(given)} are outputs of fastbg in {folder}: choose another folder "
+            "for the outputs"
+            if found
+            else "there are no files to work on: name some"
+        )
+    return kept
+
+
+def clashes(paths: Iterable[Path], taken: dict[str, Path]) -> Iterator[tuple[Path, Path]]:
+    """Pairs of files whose outputs would have the same name; ``taken`` gets the name of each."""
+    for path in paths:
+        first = taken.setdefault(os.path.normcase(stem(path)), path)
+        if first != path:
+            yield first, path
+
+
+def _without_outputs(
+    found: dict[str, Path], folder: Path, known_outputs: Callable[[], set[str]]
+) -> list[Path]:
+    home = os.path.realpath(folder)
+    stems = {stem(path) for path in found.values()}
+
+    def is_output(real: str, path: Path) -> bool:
+        if os.path.dirname(real) != home:
+            return False
+        sources = {stem(path).removesuffix(ending) for ending in OUTPUT_ENDINGS} - {stem(path)}
+        return bool(sources & stems) or real in known_outputs()
+
+    return [path for real, path in found.items() if not is_output(real, path)]
+
+
+def _matches(name: str) -> Iterator[Path]:
+    if os.path.isdir(name):
+        return (path for path in Path(name).iterdir() if _is_image(path))
+    if set(name) & set(MAGIC) and not os.path.lexists(name):
+        return (path for path in map(Path, glob(name, recursive=True)) if _is_image(path))
+    return iter([Path(name)])
+
+
+def _is_image(path: Path) -> bool:
+    name = path.name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(SUFFIXES) and not name.startswith(".") and path.is_file()

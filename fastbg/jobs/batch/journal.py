@@ -1,0 +1,233 @@
+"""What is finished in an output folder: one small JSON file for each input, beside its outputs.
+
+``.fastbg-batch/<input>.json`` is the record of a finished file; it appears complete, or not at
+all, after its outputs. ``.fastbg-batch/begun/<input>.<token>`` marks an attempt: it is written
+when the outputs were seen not to exist, or may be replaced, and removed when the attempt has ended.
+Where a process was killed the mark stays, and tells that what is found under the names of its
+outputs is its own, and may be half of a pair. It holds the hash of the record of that time: with
+another record, the file was finished since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import OutputError
+from ...io import atomic, lock
+from .inputs import stem
+
+FOLDER = ".fastbg-batch"
+
+FORMAT = 1
+"""Of the records."""
+
+_TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}
+"""How names are written that are no text."""
+
+PATIENCE = 30.0
+"""Seconds to wait for the workers of a batch that was killed."""
+
+
+@dataclass(frozen=True)
+class State:
+    """An input file as it was seen: ``path`` (real), ``size``, ``mtime_ns``."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> State | None:
+        """The state of a regular file; None where there is none."""
+        with suppress(OSError):
+            if path.is_file():
+                found = path.stat()
+                return cls(os.path.realpath(path), found.st_size, found.st_mtime_ns)
+        return None
+
+
+def content_hash(path: Path) -> str | None:
+    """The BLAKE2b of a regular file; None where it cannot be read."""
+    with suppress(OSError):
+        if path.is_file():
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "blake2b").hexdigest()
+    return None
+
+
+class Journal:
+    """The journal of an output folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._home = folder / FOLDER
+        self._begun = self._home / "begun"
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keep other batches out, and clean up after those that were killed.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written, or another batch works in it.
+        """
+        try:
+            self._begun.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder} cannot be written ({error.strerror}): choose another folder"
+            ) from error
+        with lock.alone(self._home / "lock") as held:
+            if not held:
+                raise OutputError(
+                    f"another batch writes into {self.folder}: wait for it, or choose another "
+                    "folder"
+                )
+            if not self._clean(PATIENCE):
+                raise OutputError(
+                    f"workers of an earlier batch still write into {self.folder}: wait for them, "
+                    "or choose another folder"
+                )
+            try:
+                yield
+            finally:
+                self._clean(0)
+
+    def working(self) -> Any:
+        """Tell, as long as it is entered, that a process writes into the folder."""
+        return lock.shared(self._home / "working")
+
+    def finished(
+        self, path: Path, key: Mapping[str, Any], state: State | None, content: str | None = None
+    ) -> dict[str, Any] | None:
+        """The report of a finished file; None if it is to be done.
+
+        Finished means: done with the same ``key``, from the same content, and the outputs exist
+        with the size that they had. Where ``content`` is not given, it is taken to be the same if
+        the state is.
+        """
+        record = self._record(path)
+        if not record or not state or record["key"] != key or self._marks(path):
+            return None
+        if any(size != then for size, then in self._sizes(record)):
+            return None
+        if content is None and State(**record["state"]) != state:
+            return None
+        if content not in (None, record["content"]):
+            return None
+        outputs = {
+            name: str(self.folder / file["path"]) for name, file in record["outputs"].items()
+        }
+        return {**record["report"], "input": str(path), "outputs": outputs}
+
+    def owns(self, path: Path) -> bool:
+        """Whether what is found under the names of the outputs was made from this very file."""
+        real = os.path.realpath(path)
+        if any(_read_mark(mark)[1] == real for mark in self._marks(path)):
+            return True
+        record = self._record(path)
+        if not record or record["state"]["path"] != real:
+            return False
+        return all(size in (None, then) for size, then in self._sizes(record))
+
+    @contextmanager
+    def attempt(self, path: Path) -> Iterator[Callable[[], object]]:
+        """Work on a file; the value is to be called when its outputs may be written."""
+        mark = self._begun / f"{path.name}.{secrets.token_hex(4)}"
+        before = content_hash(self._record_file(path))
+        begin = partial(mark.write_text, f"{before}\n{os.path.realpath(path)}", **_TEXT)
+        try:
+            yield begin
+        finally:
+            mark.unlink(missing_ok=True)
+
+    def write(
+        self,
+        path: Path,
+        key: Mapping[str, Any],
+        state: State,
+        content: str | None,
+        report: Mapping[str, Any],
+    ) -> None:
+        """Record a finished file, of which the report names the outputs."""
+        outputs = {
+            name: {"path": os.path.relpath(file, self.folder), "size": os.path.getsize(file)}
+            for name, file in report["outputs"].items()
+        }
+        record = {
+            "format": FORMAT,
+            "key": key,
+            "state": vars(state),
+            "content": content,
+            "outputs": outputs,
+            "report": report,
+        }
+        with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
+            part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+    def outputs(self) -> set[str]:
+        """The real paths of all outputs in the journal."""
+        found = set()
+        for file in self._home.glob("*.json"):
+            record = _read_record(file)
+            for output in record["outputs"].values() if record else ():
+                found.add(os.path.realpath(self.folder / output["path"]))
+        return found
+
+    def _clean(self, patience: float) -> bool:
+        """Remove what killed attempts left, as soon as no process works in the folder."""
+        with lock.alone(self._home / "working", patience) as nobody_works:
+            if not nobody_works:
+                return False
+            for mark in self._begun.iterdir():
+                name = mark.stem
+                atomic.remove_leftovers(self.folder, stem(Path(name)))
+                atomic.remove_leftovers(self._home, name)
+                with suppress(OSError):
+                    # A time would not tell which is older: clocks may go backwards.
+                    record = content_hash(self._record_file(Path(name)))
+                    if record not in (None, _read_mark(mark)[0]):
+                        mark.unlink()
+        return True
+
+    def _sizes(self, record: Mapping[str, Any]) -> Iterator[tuple[int | None, int]]:
+        """The size of each output, None where it is gone, and the size it had."""
+        for file in record["outputs"].values():
+            state = State.of(self.folder / file["path"])
+            yield (state.size if state else None), file["size"]
+
+    def _record(self, path: Path) -> dict[str, Any] | None:
+        return _read_record(self._record_file(path))
+
+    def _record_file(self, path: Path) -> Path:
+        return self._home / f"{path.name}.json"
+
+    def _marks(self, path: Path) -> list[Path]:
+        return [mark for mark in self._begun.iterdir() if mark.stem == path.name]
+
+
+def _read_mark(mark: Path) -> tuple[str, str]:
+    """The hash of the record there was when the attempt began, and the real path of its input."""
+    with suppress(OSError):
+        record, _, path = mark.read_text(**_TEXT).partition("\n")
+        return record, path
+    return "", ""
+
+
+def _read_record(file: Path) -> dict[str, Any] | None:
+    # What is no record, or one of another version of fastbg, finishes nothing.
+    with suppress(OSError, ValueError):
+        record = json.loads(file.read_bytes())
+        if isinstance(record, dict) and record.get("format") == FORMAT:
+            return record
+    return None

@@ -1,0 +1,203 @@
+"""Worker processes of which each may die without harm to the rest.
+
+The pool of the standard library gives up all its work with the first worker that is killed. Here
+that costs at most the file it worked on. A worker whose parent has gone notices that its connection
+is closed, cancels its job, which cleans up, and ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from ...errors import BackendError, Cancelled
+from ...progress import Progress
+from .tasks import Outcome, Task, failed
+from .tasks import run as run_task
+
+Event = tuple[Path, Progress | Outcome] | None
+"""Where the job on a file is, or how it ended; None where nothing has happened for a while."""
+
+POLL_SECONDS = 0.5
+
+TELL_SECONDS = 0.1
+"""Between two messages of a worker about the same stage."""
+
+PATIENCE = 20.0
+"""Seconds for workers to clean up; a large file needs some to be flushed."""
+
+_STOPS = {signal.SIGINT, signal.SIGTERM}
+
+
+def run(work: Sequence[Task], workers: int) -> Generator[Event]:
+    """Work on files in processes; closing the iterator stops them, and they clean up.
+
+    A file whose worker was killed is tried once more, alone, after all others.
+
+    Raises
+    ------
+    BackendError
+        If no worker can start.
+    """
+    waiting, again = deque(work), deque[Task]()
+    tried: set[Path] = set()
+    team: list[_Worker] = []
+    starts = workers + 2 * len(work)
+    # On a thread of its own: workers inherit its signal mask, and a stop that is raised on this
+    # one meanwhile cannot leave half a worker.
+    starter = ThreadPoolExecutor(1)
+    try:
+        while waiting or again or any(worker.task for worker in team):
+            if len(team) < (workers if waiting else bool(again)):
+                starter.submit(lambda: team.append(_Worker())).result()
+                starts -= 1
+            for worker in team:
+                if worker.ready and not worker.task:
+                    if waiting:
+                        worker.give(waiting.popleft())
+                    elif again and not any(each.task for each in team):
+                        worker.give(again.popleft())
+            # Without a pause where more workers are to be started.
+            pause = 0 if waiting and len(team) < workers else POLL_SECONDS
+            told = wait([worker.connection for worker in team], pause)
+            for worker in [each for each in team if each.connection in told]:
+                task = worker.task
+                try:
+                    message = worker.receive()
+                except (EOFError, OSError):
+                    team.remove(worker)
+                    cause = worker.end()
+                    if not worker.ready and (starts <= 0 or not cause.startswith("SIG")):
+                        raise BackendError(
+                            f"a worker process could not start ({cause}): where a script calls "
+                            'this, let it do so under if __name__ == "__main__"'
+                        ) from None
+                    if task and task.path in tried:
+                        yield task.path, _killed(task, cause)
+                    elif task:
+                        tried.add(task.path)
+                        again.append(task)
+                else:
+                    if message and task:
+                        yield task.path, message
+            if not told:
+                yield None
+    finally:
+        starter.shutdown()
+        for worker in team:
+            worker.connection.close()
+        deadline = time.monotonic() + PATIENCE
+        for worker in team:
+            worker.end(max(0, deadline - time.monotonic()))
+
+
+def serve(connection: Connection) -> None:
+    """Be a worker: take tasks until the connection is closed."""
+    todo: SimpleQueue[Task | None] = SimpleQueue()
+    stop = threading.Event()
+
+    def stop_soon(*_: object) -> None:
+        stop.set()
+        todo.put(None)
+
+    def listen() -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                todo.put(connection.recv())
+        stop_soon()
+
+    # Ctrl-C reaches the whole process group, and stays blocked: the parent decides what ends.
+    signal.signal(signal.SIGTERM, stop_soon)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=listen, daemon=True).start()
+    teller = _Teller(connection, stop)
+    with suppress(OSError, Cancelled):
+        connection.send(None)
+        while (task := todo.get()) and not stop.is_set():
+            connection.send(run_task(task, teller))
+
+
+class _Teller:
+    """The progress callback of a worker."""
+
+    def __init__(self, connection: Connection, stop: threading.Event) -> None:
+        self._connection, self._stop = connection, stop
+        self._stage, self._next = "", 0.0
+
+    def __call__(self, progress: Progress) -> bool:
+        now = time.monotonic()
+        if progress.stage != self._stage or now >= self._next:
+            self._stage, self._next = progress.stage, now + TELL_SECONDS
+            try:
+                self._connection.send(progress)
+            except OSError:  # nobody listens any more
+                self._stop.set()
+        return not self._stop.is_set()
+
+
+class _Worker:
+    """A process, this end of its connection, and what it works on."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.ready = False
+        self.task: Task | None = None
+        with theirs:
+            self._process = context.Process(target=serve, args=(theirs,), daemon=True)
+            _block_stops()
+            self._process.start()
+
+    def give(self, task: Task) -> None:
+        self.task = task
+        with suppress(OSError):  # it has died, which the next reading tells
+            self.connection.send(task)
+
+    def receive(self) -> Any:
+        """The next message; None when the worker has started."""
+        message = self.connection.recv()
+        self.ready = True
+        if isinstance(message, Outcome):
+            self.task = None
+        return message
+
+    def end(self, patience: float = PATIENCE) -> str:
+        """Wait for the process, end it if it does not, and tell how it ended."""
+        self._process.join(patience)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        code = self._process.exitcode or 0
+        self._process.close()
+        self.connection.close()
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def _block_stops() -> None:
+    """Block them in this thread, and so in the processes that it starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # which starts with the first process, and unblocks them
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+
+
+def _killed(task: Task, cause: str) -> Outcome:
+    return failed(
+        task.path,
+        f"{task.path} ended its worker twice ({cause}): if memory was short use fewer workers, "
+        "else please report it",
+    )

@@ -1,0 +1,153 @@
+"""The files that a job writes: what they are called, and how they are filled."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import OutputError
+from ..io import atomic, formats
+from ..io.image_file import ImageFile
+from ..io.sample_format import SampleFormat
+from ..io.target import ImageTarget
+from ..pipeline import Store
+from .memory import format_bytes
+
+_NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}
+"""Outputs that are no images, and how they end."""
+
+
+def default_name(path: Path, folder: str | Path, what: str) -> Path:
+    """``<stem>_<what>`` in a folder, in the format of an input."""
+    stem, suffix = formats.split_suffix(path)
+    return Path(folder) / f"{stem}_{what}{suffix}"
+
+
+class Outputs:
+    """All that a job writes: complete, or not at all.
+
+    Parameters
+    ----------
+    targets : mapping of str to path
+        ``corrected`` and ``background``, which are images, ``preview``, ``model``, ``report`` and
+        ``report_json``.
+    overwrite : bool
+    compress : bool, optional
+        Compress the images, where their names do not tell.
+
+    Attributes
+    ----------
+    targets, parts : dict of str to Path
+        By name; parts are temporary, and there once `stage` is called.
+    """
+
+    def __init__(
+        self, targets: Mapping[str, str | Path], *, overwrite: bool, compress: bool = False
+    ) -> None:
+        self.targets = {name: Path(path) for name, path in targets.items()}
+        self.parts: dict[str, Path] = {}
+        self._overwrite, self._compress = overwrite, compress
+
+    @property
+    def hold_images(self) -> bool:
+        """Whether images are in memory until they are compressed."""
+        return self._compress or any(formats.is_packed(path) for path in self.targets.values())
+
+    def check(self, inputs: Iterable[Path]) -> None:
+        """Raise OutputError now for what would otherwise fail after minutes of work."""
+        atomic.check_targets(self.targets.values(), overwrite=self._overwrite, inputs=inputs)
+        for name, path in self.targets.items():
+            suffix = _NO_IMAGES.get(name)
+            if suffix is None:
+                formats.check_name(path, self._compress)
+            elif path.suffix.lower() != suffix:
+                raise OutputError(f"{path} will not hold what its name says: end it in {suffix}")
+
+    def check_room(self, source: ImageFile, *, same: bool) -> None:
+        """Raise OutputError now if the images of this source will not fit on their disks.
+
+        A disk may tell more than it has, and how small images become that are compressed is not
+        known: writing may still fail.
+        """
+        needed: dict[int, int] = {}
+        for name, target in self.targets.items():
+            if name in _NO_IMAGES or self._compress or formats.is_packed(target):
+                continue
+            samples = formats.output_format(target, source, same=same and name == "corrected")
+            size = math.prod(source.shape) * samples.dtype.itemsize
+            folder = atomic.existing(target.parent)
+            device, disk = folder.stat().st_dev, shutil.disk_usage(folder)
+            needed[device] = needed.get(device, 0) + size
+            if disk.total and disk.free < needed[device]:
+                raise OutputError(
+                    f"{target.parent} has room for {format_bytes(disk.free)}, and the outputs need "
+                    f"{format_bytes(needed[device])}: free some space or choose another folder"
+                )
+
+    def stage(self, files: ExitStack) -> None:
+        """Give all outputs temporary files, which get their own names when `files` is closed."""
+        paths = [*self.targets.values()]
+        parts = files.enter_context(atomic.staged(paths, overwrite=self._overwrite))
+        self.parts = dict(zip(self.targets, parts, strict=True))
+
+    def create(
+        self,
+        source: ImageFile,
+        history: Sequence[str],
+        files: ExitStack,
+        *,
+        same: bool,
+    ) -> tuple[Store, SampleFormat]:
+        """Create the images, after `stage`.
+
+        Parameters
+        ----------
+        source : ImageFile
+            What they are made of, and get everything but the pixels from.
+        history : sequence of str
+            Lines that tell what was done.
+        files : ExitStack
+            The images are complete when it is closed.
+        same : bool
+            Whether the corrected image is stored as the source is.
+
+        Returns
+        -------
+        Store
+            Takes the rows.
+        SampleFormat
+            Of the corrected image.
+        """
+
+        def create(name: str, same: bool) -> tuple[SampleFormat, ImageTarget]:
+            target = self.targets[name]
+            samples = formats.output_format(target, source, same=same)
+            image = formats.create(
+                self.parts[name],
+                target,
+                source,
+                samples,
+                history,
+                same=same,
+                compress=self._compress,
+            )
+            return samples, files.enter_context(image)
+
+        kind, corrected = create("corrected", same)
+        background = create("background", False) if "background" in self.targets else None
+        # Float32 in [0, 1] is what rows come as; anything else begins with what is stored.
+        restores = same or kind.bounds not in (None, (0, 1))
+
+        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
+            if restores:
+                after = kind.restore(source.read_rows(rows), before, after)
+            corrected.write_rows(rows, after)
+            if background:
+                background[1].write_rows(rows, background[0].physical(model))
+
+        return store, kind

@@ -1,0 +1,1 @@
+"""The fitted background: rendered at any size, taken out of an image, rescaled to another."""

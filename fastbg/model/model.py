@@ -1,0 +1,238 @@
+"""The fitted background: a spline, and the stretch that brings it back to the linear scale."""
+
+from __future__ import annotations
+
+import json
+import operator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backends.numpy import spline_values
+from ..backends.protocol import Backend, choose
+from ..errors import InputError, OutputError
+from ..image.bands import for_each_band, row_bands
+from ..image.image import Image
+from ..image.stretch import LEAST_MIDTONES, Stretch
+from ..io.small_file import read_small
+from ..settings.settings import MOST_CONTROL_POINTS, Settings
+from ..spline.spline import Spline
+from .render import background_image
+
+FORMAT, VERSION = "fastbg background model", 1
+
+LARGEST_FILE = 1 << 22
+"""Bytes of a saved model; one of 1000 control points has some 150 thousand."""
+
+LARGEST_COORDINATE, LARGEST_COEFFICIENT, LARGEST_LEVEL = 1e3, 1e12, 1e30
+"""With larger numbers, sums and levels would leave the range of float32."""
+
+
+@dataclass(frozen=True)
+class BackgroundModel:
+    """A background that can be rendered at any size.
+
+    Attributes
+    ----------
+    spline : Spline
+        In the stretched space.
+    stretch : Stretch
+        Between that space and linear units.
+    shape : (H, W)
+        Of the image that it was fitted to.
+    """
+
+    spline: Spline
+    stretch: Stretch
+    shape: tuple[int, int]
+
+    def render(
+        self,
+        shape: tuple[int, int] | None = None,
+        rows: slice = slice(None),
+        *,
+        backend: str = "auto",
+        threads: int = 0,
+    ) -> np.ndarray:
+        """The background as an image.
+
+        Parameters
+        ----------
+        shape : (H, W), optional
+            Size of the whole image; that of the fit by default.
+        rows : slice, optional
+            The rows wanted of it.
+        backend, threads
+            As in `Settings`.
+
+        Returns
+        -------
+        ndarray, (rows, W, K), float32, linear
+
+        Raises
+        ------
+        BackendError
+            If the backend is not available.
+        InputError
+            If so many rows do not fit into memory.
+        ValueError
+            For an empty shape, or rows that are not consecutive.
+        """
+        settings = Settings(backend=backend, threads=threads)
+        shape = shape or self.shape
+        first, last, step = rows.indices(shape[0])
+        if min(shape) < 1 or step != 1:
+            raise ValueError("render needs a shape of at least 1 x 1 and consecutive rows")
+        size = (self.spline.weights.shape[1], max(0, last - first), shape[1])
+        try:
+            planes = np.empty(size, np.float32)
+        except (MemoryError, ValueError) as error:  # the latter where 64 bits do not count it
+            raise InputError(
+                f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render "
+                "fewer rows at a time, or a smaller shape"
+            ) from error
+        image = self.image(choose(settings.backend)[1], shape)
+
+        def work(band: slice, _: None) -> None:
+            planes[:, band] = image.rows(slice(first + band.start, first + band.stop))
+
+        bands = row_bands((planes.shape[1], shape[1]))
+        for_each_band(bands, settings.worker_threads, lambda: None, work)
+        return np.moveaxis(planes, 0, 2)
+
+    def image(self, backend: Backend, shape: tuple[int, int]) -> Image:
+        """The background at a shape (H, W), linear, rendered where it is read."""
+        return background_image(backend, self.spline, self.stretch, shape)
+
+    def evaluate(self, points: np.ndarray) -> np.ndarray:
+        """The background at single points.
+
+        Parameters
+        ----------
+        points : array_like, (P, 2) or (2,), normalised (y, x)
+            The centre of pixel (row, column) is at ((row + 0.5) / H, (column + 0.5) / W).
+
+        Returns
+        -------
+        ndarray, (P, K), float64, linear
+
+        Raises
+        ------
+        InputError
+            If they are no such points, or not finite, or further than 1000 away.
+        """
+        points = np.asarray(points, np.float64)
+        known = points.ndim in (1, 2) and points.shape[-1] == 2
+        if not known or not (np.abs(points) <= LARGEST_COORDINATE).all():
+            raise InputError(
+                f"points of shape {points.shape} cannot be evaluated: give (y, x) of each, finite "
+                "numbers, where 0 to 1 is the image"
+            )
+        values = spline_values(self.spline, points.reshape(-1, 2))
+        linear, _ = self.stretch.invert(values.T)
+        return linear.T
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as plain numbers and lists; `save` documents the keys."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "shape": list(self.shape),
+            "order": self.spline.order,
+            "centres": self.spline.centres.tolist(),
+            "weights": self.spline.weights.tolist(),
+            "polynomial": self.spline.polynomial.tolist(),
+            "stretch": {
+                "pedestal": self.stretch.pedestal.tolist(),
+                "scale": self.stretch.scale.tolist(),
+                "midtones": self.stretch.midtones.tolist(),
+                "target": self.stretch.target,
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> BackgroundModel:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        InputError
+            If it is not a model, is of a newer version, or does not fit together.
+        """
+        if content.get("format") != FORMAT or content.get("version") != VERSION:
+            raise InputError(
+                f"not a {FORMAT} of version {VERSION}: save it again with this version of fastbg"
+            )
+        try:
+            centres, weights, polynomial = (
+                np.array(content[key], np.float64) for key in ("centres", "weights", "polynomial")
+            )
+            saved = content["stretch"]
+            pedestal, scale, midtones = (
+                np.array(saved[key], np.float64) for key in ("pedestal", "scale", "midtones")
+            )
+            stretch = Stretch(pedestal, scale, midtones, float(saved["target"]))
+            height, width = (operator.index(size) for size in content["shape"])
+            order = operator.index(content["order"])
+            n, channels = weights.shape
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"the background model is damaged ({error}): fit it again") from error
+        fits = (
+            centres.shape == (n, 2)
+            and polynomial.shape == (3, channels)
+            and stretch.pedestal.shape == stretch.scale.shape == (channels,)
+            and stretch.midtones.shape == (channels,)
+            and order in (1, 2, 3, 4)
+            and channels in (1, 3)
+            and min(height, width, n) > 0
+            and n <= MOST_CONTROL_POINTS
+            and (np.abs(centres) <= LARGEST_COORDINATE).all()
+            and all((np.abs(a) <= LARGEST_COEFFICIENT).all() for a in (weights, polynomial))
+            and (np.abs(stretch.pedestal) <= LARGEST_LEVEL).all()
+            and ((stretch.scale > 0) & (stretch.scale <= LARGEST_LEVEL)).all()
+            and ((stretch.midtones >= LEAST_MIDTONES) & (stretch.midtones < 1)).all()
+            and 0.01 <= stretch.target <= 0.99
+        )
+        if not fits:
+            raise InputError(
+                "the background model is damaged (its numbers do not fit together): fit it again"
+            )
+        return cls(Spline(centres, weights, polynomial, order), stretch, (height, width))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as JSON; numbers keep every bit.
+
+        Keys: ``format``, ``version``; ``shape`` [H, W]; ``order``; ``centres`` N x [y, x],
+        normalised; ``weights`` N x K; ``polynomial`` 3 x K for y, x and 1; ``stretch`` with
+        ``pedestal``, ``scale`` (linear units) and ``midtones``, K each, and ``target``.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        try:
+            Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> BackgroundModel:
+        """Read a model written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or holds no model.
+        """
+        try:
+            content = json.loads(read_small(Path(path), LARGEST_FILE, "give a saved model"))
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} is not JSON ({error}): give a saved model") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path} holds no background model: give a saved one")
+        return cls.from_dict(content)

@@ -1,0 +1,72 @@
+"""What the fit did: before, model and after, under one stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...image.image import Image
+from .page import CHANNELS, CONTENT, GAP, MARGIN, MUTED, NARROWEST_COLUMN, Page, is_wide, size_in
+from .pictures import display_stretch, resample, to_rgb
+
+HEIGHT = 900
+"""Greatest height of each picture."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gave.
+
+    Attributes
+    ----------
+    background, corrected : Image, linear, of the size of the input
+    centres : ndarray, (N, 2)
+        Fitted control points, normalised (y, x).
+    medians : mapping
+        Of each channel of "input", "background" and "corrected", linear.
+    """
+
+    background: Image
+    corrected: Image
+    centres: np.ndarray
+    medians: Mapping[str, Sequence[float]]
+
+
+def draw(page: Page, before: Image, fitted: Fitted) -> None:
+    """Draw before, model and after below `page.y` under the display stretch of the first."""
+    from PIL import Image as pil
+
+    images = {
+        "Before": (before, fitted.medians["input"]),
+        "Model": (fitted.background, fitted.medians["background"]),
+        "After": (fitted.corrected, fitted.medians["corrected"]),
+    }
+    stacked = is_wide(before)
+    room = CONTENT if stacked else (CONTENT - (len(images) - 1) * GAP) // len(images)
+    size = size_in((HEIGHT, room), before.shape)
+    panels = [resample(image, size) for image, _ in images.values()]
+    stretch = display_stretch(*panels)
+    x = MARGIN
+    for (name, (_, medians)), planes in zip(images.items(), panels, strict=True):
+        page.label(x, page.y, room, name)
+        _draw_medians(page, x + max(size[1], NARROWEST_COLUMN), medians)
+        page.picture.paste(pil.fromarray(to_rgb(stretch.apply(planes))), (x, page.y))
+        if stacked:
+            page.y += size[0] + 3 * GAP
+        else:
+            x += room + GAP
+    page.y += -3 * GAP if stacked else size[0]
+    page.y += GAP + 12
+    linked = np.ptp(stretch.pedestal) == 0 and before.channels > 1
+    black = "one black for all channels" if linked else "the sky of Before drawn grey"
+    page.text((MARGIN, page.y), f"One stretch for all three pictures, {black}.", 15, MUTED)
+
+
+def _draw_medians(page: Page, right: float, medians: Sequence[float]) -> None:
+    """Write the median of each channel just above `page.y`, ending at the right."""
+    named = zip(CHANNELS[len(medians)], medians, strict=True)
+    for (_, colour), median in reversed(list(named)):
+        right -= 16 + page.text((right, page.y - 12), f"{median:.4g}", 15, colour, "rs")
+    page.text((right, page.y - 12), "median", 15, MUTED, "rs")

@@ -1,1 +1,0 @@
-"""A smooth surface through the sky of an image, robust against all that is no sky."""

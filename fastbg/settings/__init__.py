@@ -1,0 +1,1 @@
+"""What a job can be told: settings as objects, as text, and by name."""
