@@ -21,13 +21,22 @@ COMMANDS = {
 
 def main(arguments: list[str]) -> int:
     """Hand the options to the module of the command."""
+    name = None
+    if arguments[:1] == ["--save"]:
+        name, arguments = arguments[1], arguments[2:]
     if not arguments or arguments[0] not in COMMANDS:
-        print("usage: python bench COMMAND [OPTIONS]   (-h after a command lists its options)\n")
-        for name, purpose in COMMANDS.items():
-            print(f"  {name:10} {purpose}")
+        print("usage: python bench [--save NAME] COMMAND [OPTIONS]\n")
+        print("-h after a command lists its options; --save keeps what it prints: see results.py\n")
+        for command, purpose in COMMANDS.items():
+            print(f"  {command:10} {purpose}")
         return 0 if arguments in (["-h"], ["--help"]) else 2
-    status: int = import_module(arguments[0]).main(arguments[1:])
-    return status
+    run = import_module(arguments[0]).main
+    if name is None:
+        return int(run(arguments[1:]))
+    from results import saved
+
+    with saved(name, arguments):
+        return int(run(arguments[1:]))
 
 
 if __name__ == "__main__":
