@@ -10,6 +10,7 @@ COMMANDS = {
     "skies": "the default settings on simulated skies with a known background",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
+    "sweep": "what each constant of the search for the sky does to the errors",
     "descents": "ways to descend: loss, iterations, time, and the sky",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",

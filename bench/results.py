@@ -43,14 +43,18 @@ class Copied(StringIO):
 
 @contextmanager
 def saved(name: str, command: Sequence[str], folder: Path = RESULTS) -> Iterator[None]:
-    """Write a file when the block ends; an exception leaves the old one as it is."""
+    """Write a file when the block ends; an exception leaves the old one as it is.
+
+    Tables that are not in Markdown are kept as they are printed.
+    """
     with redirect_stdout(Copied()) as printed:
         yield
     text = printed.getvalue().strip("\n")
     folder.mkdir(exist_ok=True)
     header = f"    python bench --save {name} {shlex.join(command)}\n\n"
     header += f"{date()}; {versions()}; {machine()}\n\n"
-    (folder / f"{name}.md").write_text(f"{header}```text\n{text}\n```\n", encoding="utf-8")
+    body = text if "|---|" in text else f"```text\n{text}\n```"
+    (folder / f"{name}.md").write_text(f"{header}{body}\n", encoding="utf-8")
 
 
 def date() -> str:

@@ -91,7 +91,7 @@ def _simulate(path: Path) -> None:
     import numpy as np
     import tifffile
 
-    from skies import simulate
+    from scenes import simulate
 
     image = np.ascontiguousarray(simulate("star field", SHAPE, 1).image)
     tifffile.imwrite(path, image, photometric="rgb")
