@@ -1,8 +1,8 @@
 """What each constant of the search for the sky does to the errors on simulated skies.
 
 ``python bench sweep NAME ...`` fits every kind of sky with the values of a constant in turn, and
-with the one that is in use, which is printed in bold; ``--all`` takes every constant of `SWEPT`.
-All other constants and settings keep their values. For each value:
+with the one that is in use, which is printed in bold. NAME is a constant or a group of `SWEPT`, and
+``--all`` takes every constant. All others keep their values. For each value:
 
 median, mean, worst
     Over the kinds of sky: the error of a kind is the mean over its seeds of std(model - truth) /
@@ -60,52 +60,62 @@ class Swept:
     def title(self) -> str:
         return f"fastbg.{self.module}.{self.name}"
 
+    @property
+    def short(self) -> str:
+        return f"{self.module.rpartition('.')[2]}.{self.name}"
+
 
 DESCENT = {"control_points": 36, "initializer": "grid"}
 """Weights of pixels decide where there is a descent."""
 
 INFINITE = float("inf")
 
-SWEPT = (
-    # The mesh.
-    Swept("sky.mesh", "ALONG", (20, 30, 60, 80)),
-    Swept("sky.mesh", "QUIET", (5, 10, 35, 50)),
-    Swept("sky.mesh", "LEAST", (0.1, 0.25, 0.75, 0.9)),
-    # The splines.
-    Swept("sky.selection", "SIDE", (6, 10, 12, 16)),
-    Swept("sky.selection", "CELLS_PER_POINT", (2, 8, 16, 32)),
-    Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
-    # One fit.
-    Swept("sky.selection", "WIDTHS", ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1))),
-    Swept("sky.selection", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
-    Swept("sky.selection", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
-    Swept("sky.selection", "LEAST", (1e-6, 1e-5, 1e-3, 1e-2)),
-    Swept("sky.selection", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
-    Swept("sky.selection", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),
-    Swept("sky.selection", "PROTECTIONS.auto.around", (0.8, 1.1, 2.5, INFINITE)),
-    Swept("sky.selection", "PROTECTIONS.auto.reach", (0.75, 1.0, 2.0, 3.0)),
-    # The choice.
-    Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
-    Swept("sky.selection", "POLYNOMIAL_PRICE", (0.0, 0.003, 0.03, 0.1)),
-    Swept("sky.selection", "BENDING_PRICE", (0.05, 0.1, 0.4, 0.8)),
-    Swept("sky.selection", "CLEAR_PRICE", (0.0, 0.01, 0.1, 0.2)),
-    Swept("sky.selection", "FRESH_PRICE", (0.0, 0.05, 0.2, 0.4)),
-    Swept("sky.selection", "LARGE_POLYNOMIALS", (1, 2, 6, 8)),
-    Swept("sky.selection", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
-    Swept("sky.selection", "CLEAR", (0.5, 0.65, 0.85, 0.95)),
-    # One light.
-    Swept("sky.selection", "ODDS", (1.0, 2.0, 5.0, 10.0)),
-    Swept("sky.selection", "HALF", (0.3, 0.4, 0.6, 0.7)),
-    Swept("sky.selection", "BELOW", (0.02, 0.05, 0.2, 1.0)),
-    Swept("sky.colour", "SMOOTH", (3.0, 5.0, 15.0, 30.0)),
-    Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),
-    Swept("sky.colour", "BENDING", (1e-8, 1e-7, 1e-5, 1e-4)),
-    # The weights of pixels.
-    Swept("sky.detection", "OBJECT", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
-    Swept("sky.detection", "NO_SKY", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
-    # The uncertainty.
-    Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),
-)
+SWEPT = {
+    "mesh": (
+        Swept("sky.mesh", "ALONG", (20, 30, 60, 80)),
+        Swept("sky.mesh", "QUIET", (5, 10, 35, 50)),
+        Swept("sky.mesh", "LEAST", (0.1, 0.25, 0.75, 0.9)),
+    ),
+    "splines": (
+        Swept("sky.selection", "SIDE", (6, 10, 12, 16)),
+        Swept("sky.selection", "CELLS_PER_POINT", (2, 8, 16, 32)),
+        Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
+    ),
+    "fit": (
+        Swept("sky.selection", "WIDTHS", ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1))),
+        Swept("sky.selection", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
+        Swept("sky.selection", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
+        Swept("sky.selection", "LEAST", (1e-6, 1e-5, 1e-3, 1e-2)),
+        Swept("sky.selection", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
+        Swept("sky.selection", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),
+        Swept("sky.selection", "PROTECTIONS.auto.around", (0.8, 1.1, 2.5, INFINITE)),
+        Swept("sky.selection", "PROTECTIONS.auto.reach", (0.75, 1.0, 2.0, 3.0)),
+    ),
+    "choice": (
+        Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
+        Swept("sky.selection", "POLYNOMIAL_PRICE", (0.0, 0.003, 0.03, 0.1)),
+        Swept("sky.selection", "BENDING_PRICE", (0.05, 0.1, 0.4, 0.8)),
+        Swept("sky.selection", "CLEAR_PRICE", (0.0, 0.01, 0.1, 0.2)),
+        Swept("sky.selection", "FRESH_PRICE", (0.0, 0.05, 0.2, 0.4)),
+        Swept("sky.selection", "LARGE_POLYNOMIALS", (1, 2, 6, 8)),
+        Swept("sky.selection", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
+        Swept("sky.selection", "CLEAR", (0.5, 0.65, 0.85, 0.95)),
+    ),
+    "colour": (
+        Swept("sky.selection", "ODDS", (1.0, 2.0, 5.0, 10.0)),
+        Swept("sky.selection", "HALF", (0.3, 0.4, 0.6, 0.7)),
+        Swept("sky.selection", "BELOW", (0.02, 0.05, 0.2, 1.0)),
+        Swept("sky.colour", "SMOOTH", (3.0, 5.0, 15.0, 30.0)),
+        Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),
+        Swept("sky.colour", "BENDING", (1e-8, 1e-7, 1e-5, 1e-4)),
+    ),
+    "pixels": (
+        Swept("sky.detection", "OBJECT", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
+        Swept("sky.detection", "NO_SKY", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
+    ),
+    "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
+}
+"""By the part of the search that they belong to."""
 
 
 class Constant:
@@ -219,25 +229,29 @@ def _text(value: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    names = {f"{each.module.rpartition('.')[2]}.{each.name}": each for each in SWEPT}
     parser = argparse.ArgumentParser(
         prog="python bench sweep",
         description=__doc__,
-        epilog="constants: " + ", ".join(names),
+        epilog="\n".join(
+            f"{group}: " + ", ".join(each.short for each in members)
+            for group, members in SWEPT.items()
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("constants", nargs="*", metavar="NAME", help="as listed below, or its end")
+    parser.add_argument("constants", nargs="*", metavar="NAME", help="as listed below")
     parser.add_argument("--all", action="store_true", help="every constant")
-    parser.add_argument("--size", nargs=2, type=int, default=(1000, 1500), metavar=("H", "W"))
+    parser.add_argument("--size", nargs=2, type=int, default=(600, 900), metavar=("H", "W"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12], metavar="SEED")
     parser.add_argument("--smoke", action="store_true", help="one constant, two tiny skies")
     options = parser.parse_args(arguments)
     if options.smoke:
         options.constants, options.size, options.seeds = ["SIDE"], (120, 180), [1]
     kinds = [*SCENES][:2] if options.smoke else [*SCENES]
-    wanted = options.constants
     chosen = [
-        each for name, each in names.items() if options.all or any(map(name.endswith, wanted))
+        each
+        for group, members in SWEPT.items()
+        for each in members
+        if options.all or {group, each.short, each.name} & {*options.constants}
     ]
     if not chosen:
         parser.error("name a constant, or --all; -h lists them")
