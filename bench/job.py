@@ -22,7 +22,7 @@ from measuring import report_of
 SEP = """
 import json, sys, time
 import numpy as np, sep
-from fastbg.report.report import peak_memory_bytes
+from fastbg.report.process import peak_memory_bytes
 planes = np.load(sys.argv[1])
 before = time.perf_counter()
 for plane in planes:

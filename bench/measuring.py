@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastbg.report.report import peak_memory_bytes
+from fastbg.report.process import peak_memory_bytes
 
 
 def report_of(*arguments: str, python: str = sys.executable, **options: Any) -> dict[str, Any]:

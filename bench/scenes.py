@@ -198,7 +198,7 @@ def error(model: np.ndarray, scene: Scene) -> float:
 
 
 def uncertainty(told: np.ndarray, scene: Scene) -> float:
-    """What a judgement tells, (rows, columns, K) linear, in the unit of `error`."""
+    """The uncertainty that a model reports, (rows, columns, K) linear, in the unit of `error`."""
     truth = scene.background[scene.valid].astype(np.float64)
     return float((np.sqrt((told**2).mean(axis=(0, 1))) / truth.std(axis=0)).mean())
 

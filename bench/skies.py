@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         start = time.perf_counter()
         result = remove_background(scene.image, settings=settings)
         seconds, off = time.perf_counter() - start, error(result.background, scene)
-        told = uncertainty(result.judgement.uncertainty, scene)
+        told = uncertainty(result.diagnostics.uncertainty, scene)
         print(f"{name:18} {off:7.3f} {told:7.3f} {seconds:8.2f}", flush=True)
         sheet.add(name, scene, result.background, off)
     if not options.smoke:

@@ -74,7 +74,7 @@ SWEPT = {
     "mesh": (
         Swept("sky.mesh", "ALONG", (20, 30, 60, 80)),
         Swept("sky.mesh", "QUIET", (5, 10, 35, 50)),
-        Swept("sky.mesh", "LEAST", (0.1, 0.25, 0.75, 0.9)),
+        Swept("sky.mesh", "LEAST_USABLE", (0.1, 0.25, 0.75, 0.9)),
     ),
     "splines": (
         Swept("sky.selection", "SIDE", (6, 10, 12, 16)),
@@ -82,36 +82,37 @@ SWEPT = {
         Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
     ),
     "fit": (
-        Swept("sky.selection", "WIDTHS", ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1))),
-        Swept("sky.selection", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
-        Swept("sky.selection", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
-        Swept("sky.selection", "LEAST", (1e-6, 1e-5, 1e-3, 1e-2)),
-        Swept("sky.selection", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
-        Swept("sky.selection", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),
-        Swept("sky.selection", "PROTECTIONS.auto.around", (0.8, 1.1, 2.5, INFINITE)),
-        Swept("sky.selection", "PROTECTIONS.auto.reach", (0.75, 1.0, 2.0, 3.0)),
+        Swept("sky.surface", "TOLERANCE_FACTORS", ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1))),
+        Swept("sky.surface", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
+        Swept("sky.surface", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
+        Swept("sky.surface", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
+        Swept("sky.surface", "ENVELOPE_STIFFNESS", (1e-5, 1e-4, 1e-2, 1e-1)),
+        Swept("sky.surface", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
+        Swept("sky.surface", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),
+        Swept("sky.surface", "PROTECTIONS.auto.around", (0.8, 1.1, 2.5, INFINITE)),
+        Swept("sky.surface", "PROTECTIONS.auto.reach", (0.75, 1.0, 2.0, 3.0)),
     ),
     "choice": (
         Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
-        Swept("sky.selection", "POLYNOMIAL_PRICE", (0.0, 0.003, 0.03, 0.1)),
-        Swept("sky.selection", "BENDING_PRICE", (0.05, 0.1, 0.4, 0.8)),
-        Swept("sky.selection", "CLEAR_PRICE", (0.0, 0.01, 0.1, 0.2)),
-        Swept("sky.selection", "FRESH_PRICE", (0.0, 0.05, 0.2, 0.4)),
-        Swept("sky.selection", "LARGE_POLYNOMIALS", (1, 2, 6, 8)),
-        Swept("sky.selection", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
+        Swept("sky.selection", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1)),
+        Swept("sky.selection", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8)),
+        Swept("sky.selection", "CLEAR_PENALTY", (0.0, 0.01, 0.1, 0.2)),
+        Swept("sky.selection", "COLD_START_PENALTY", (0.0, 0.05, 0.2, 0.4)),
+        Swept("sky.selection", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),
+        Swept("sky.surface", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
         Swept("sky.selection", "CLEAR", (0.5, 0.65, 0.85, 0.95)),
     ),
     "colour": (
         Swept("sky.selection", "ODDS", (1.0, 2.0, 5.0, 10.0)),
-        Swept("sky.selection", "HALF", (0.3, 0.4, 0.6, 0.7)),
+        Swept("sky.selection", "MAJORITY", (0.3, 0.4, 0.6, 0.7)),
         Swept("sky.selection", "BELOW", (0.02, 0.05, 0.2, 1.0)),
         Swept("sky.colour", "SMOOTH", (3.0, 5.0, 15.0, 30.0)),
         Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),
-        Swept("sky.colour", "BENDING", (1e-8, 1e-7, 1e-5, 1e-4)),
+        Swept("sky.colour", "FLEXIBLE", (1e-8, 1e-7, 1e-5, 1e-4)),
     ),
     "pixels": (
-        Swept("sky.detection", "OBJECT", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
-        Swept("sky.detection", "NO_SKY", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
+        Swept("sky.detection", "OBJECT_SIGMA", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
+        Swept("sky.detection", "EXCLUDED_BELOW", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
     ),
     "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
 }
@@ -184,7 +185,7 @@ class Skies:
             scene = self._scenes[place[0]][place[1]]
             result = remove_background(scene.image, settings=fit)
             errors[place] = error(result.background, scene)
-            told[place] = uncertainty(result.judgement.uncertainty, scene)
+            told[place] = uncertainty(result.diagnostics.uncertainty, scene)
         return errors, told
 
     def in_use(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -63,7 +63,7 @@ def apply(
     quiet: Quiet = False,
 ) -> None:
     """Take a fitted background out of files. What fails is told, and the rest is done."""
-    from ..jobs.files import apply_model
+    from ..jobs.apply import apply_model
     from ..model.model import BackgroundModel
     from .errors import REFUSED, refused
     from .events import emit

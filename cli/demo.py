@@ -24,7 +24,7 @@ def demo(
     import numpy as np
 
     from ..io import atomic, xisf
-    from ..jobs.files import process_file
+    from ..jobs.run import process_file
     from ..progress import Progress
     from ..simulate import simulate_sky
     from .progress import display

@@ -48,7 +48,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background and write the model, for fastbg apply."""
-    from ..jobs.files import fit_file
+    from ..jobs.fit import fit_file
     from .progress import display
     from .summary import tell
 

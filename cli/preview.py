@@ -51,7 +51,7 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
-    from ..jobs.files import preview_file
+    from ..jobs.preview import preview_file
     from .progress import display
     from .summary import tell
 

@@ -93,7 +93,8 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background, subtract it, write image and model."""
-    from ..jobs.files import preview_file, process_file
+    from ..jobs.preview import preview_file
+    from ..jobs.run import process_file
     from .progress import display
     from .summary import tell
 

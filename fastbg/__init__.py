@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
+    from .jobs.apply import apply_model as apply_model
     from .jobs.batch import process_files as process_files
-    from .jobs.files import apply_model as apply_model
-    from .jobs.files import fit_file as fit_file
-    from .jobs.files import preview_file as preview_file
-    from .jobs.files import process_file as process_file
+    from .jobs.fit import fit_file as fit_file
+    from .jobs.preview import preview_file as preview_file
+    from .jobs.run import process_file as process_file
     from .model.model import BackgroundModel as BackgroundModel
     from .pipeline import remove_background as remove_background
     from .progress import Progress as Progress
@@ -38,7 +38,10 @@ _HOMES = {
         "OutputError",
         "SettingsError",
     ],
-    "jobs.files": ["apply_model", "fit_file", "preview_file", "process_file"],
+    "jobs.apply": ["apply_model"],
+    "jobs.fit": ["fit_file"],
+    "jobs.preview": ["preview_file"],
+    "jobs.run": ["process_file"],
     "model.model": ["BackgroundModel"],
     "pipeline": ["remove_background"],
     "settings.presets": ["load_preset"],
@@ -48,6 +51,26 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
+
+
+def _refuse_source_tree() -> None:
+    """Raise ImportError, with the cure, for a source tree without its compiled module.
+
+    Python finds such a tree before the installed package when it is started in the folder of a
+    clone. Without this, the job would run on the slow reference, or fail far from the cause.
+    """
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    folder = Path(__file__).parent
+    if (folder / "csrc").is_dir() and find_spec(f"{__name__}._c") is None:
+        raise ImportError(
+            f"{folder} is the source of fastbg without its compiled module: run "
+            "pip install -e . there, or start Python in another folder"
+        )
+
+
+_refuse_source_tree()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
-from .backends.protocol import Backend, Objective
+from .backends.protocol import Backend
 from .errors import InputError
 from .image.bands import FEW_PIXELS, row_bands
 from .image.stretch import Stretch
+from .model.render import Rendered
 from .settings.settings import Settings
 from .sky.detection import Sky
-from .spline.adam import Descent, descend_from_all
 from .spline.bending import stiffened
 from .spline.control_points import grid_points, initial_values, jittered, random_points
+from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
 from .spline.loss import Problem, loss_and_slope
+from .spline.objective import Objective, Watch, after
 from .spline.spline import Spline, interpolate
 
 LEVELS_PIXELS = 1 << 16
 """About how many pixels `Fit.levels` looks at."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """The best of the starts.
 
@@ -85,7 +87,7 @@ def fit_spline(
     problem: Problem,
     settings: Settings,
     backend: Backend,
-    watch: Callable[[int, float], None] = lambda iteration, loss: None,
+    watch: Watch = lambda iteration, loss: None,
 ) -> Fit:
     """Descend from every start and keep the best.
 
@@ -107,7 +109,7 @@ def fit_spline(
     descents = _descents(problem, starts, settings, backend, watch)
     start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
-    levels = _levels(problem, spline, backend, settings.worker_threads)
+    levels = _levels(problem, spline, backend)
     return Fit(spline, start, best, [descent.loss for descent in descents], levels)
 
 
@@ -116,7 +118,7 @@ def _descents(
     starts: list[Spline],
     settings: Settings,
     backend: Backend,
-    watch: Callable[[int, float], None],
+    watch: Watch,
 ) -> list[Descent]:
     iterations = settings.epochs
 
@@ -125,28 +127,21 @@ def _descents(
         return stiffened(objective, problem, settings.stiffness)
 
     if settings.optimizer == "adam":
-        return descend_from_all(
-            opened(problem),
-            [start.flatten() for start in starts],
-            iterations=iterations,
-            learning_rate=settings.learning_rate,
-            watch=watch,
-        )
-    levels = [(level, opened(level).loss_and_gradient) for level in coarse_to_fine(problem)]
+        with closing(opened(problem)) as objective:
+            return objective.descend(
+                [start.flatten() for start in starts],
+                iterations=iterations,
+                learning_rate=settings.learning_rate,
+                watch=watch,
+            )
+    levels = coarse_to_fine(problem)
     return [
-        descend(
-            levels,
-            start,
-            iterations=iterations,
-            watch=lambda t, loss, done=number * iterations: watch(done + t, loss),  # type: ignore[misc]
-        )
-        for number, start in enumerate(starts)
+        descend(levels, opened, start, iterations=iterations, watch=after(n * iterations, watch))
+        for n, start in enumerate(starts)
     ]
 
 
-def fit_of_sky(
-    sky: Sky, problem: Problem, stretch: Stretch, settings: Settings, backend: Backend
-) -> Fit:
+def fit_of_sky(sky: Sky, problem: Problem, stretch: Stretch, backend: Backend) -> Fit:
     """The sky that was found as the end of a descent: its steps are those that led to it.
 
     Parameters
@@ -155,36 +150,39 @@ def fit_of_sky(
     problem : Problem
         For the losses, which are those of a descent in the same stretched space.
     stretch : Stretch
-        That of the problem.
+        The stretch of the problem.
+    backend : Backend
     """
-    threads = settings.worker_threads
+    path = sky.path
+    losses = [_loss_of(spline, sky.stretch, problem, stretch, backend) for spline in path]
+    found = Descent(path[-1].flatten(), losses[-1], np.array(losses), "chosen")
+    return Fit(path[-1], path[0], found, [losses[-1]], _levels(problem, path[-1], backend))
 
-    def loss(spline: Spline) -> float:
-        total = 0.0
+
+def _loss_of(
+    spline: Spline, own: Stretch, problem: Problem, stretch: Stretch, backend: Backend
+) -> float:
+    """The loss of a spline in the space ``own``, brought to the stretched space of the problem."""
+    total = 0.0
+    with closing(Rendered(backend, spline, own, problem.y, problem.x)) as rendered:
         for rows in row_bands(problem.data.shape[:2], pixels=FEW_PIXELS):
             kept = np.any(problem.weight[rows], axis=2)
-            planes = np.empty((problem.channels, *kept.shape), np.float32)
-            backend.evaluate(spline, problem.y[rows], problem.x, planes, threads)
             # Stretched values are never negative: their mean over all pixels, which the loss has
             # in every pixel, is zero.
-            model = np.moveaxis(stretch.apply(sky.stretch.invert(planes)[0]), 0, 2)[kept]
+            model = np.moveaxis(stretch.apply(rendered.linear.rows(rows)), 0, 2)[kept]
             data, weight = problem.data[rows][kept], problem.weight[rows][kept]
             if len(data):
                 total += len(data) * loss_and_slope(data, weight, model, problem.alpha)[0]
-        return total / np.count_nonzero(problem.kept)
-
-    path = sky.path
-    losses = [loss(spline) for spline in path]
-    found = Descent(path[-1].flatten(), losses[-1], np.array(losses), "chosen")
-    levels = _levels(problem, path[-1], backend, threads)
-    return Fit(path[-1], path[0], found, [losses[-1]], levels)
+    return total / np.count_nonzero(problem.kept)
 
 
-def _levels(problem: Problem, spline: Spline, backend: Backend, threads: int) -> np.ndarray:
+def _levels(problem: Problem, spline: Spline, backend: Backend) -> np.ndarray:
+    """`Fit.levels`."""
     step = max(1, round((problem.data[..., 0].size / LEVELS_PIXELS) ** 0.5))
     data = np.moveaxis(problem.data[::step, ::step], 2, 0)
     values = np.empty(data.shape, np.float32)
-    backend.evaluate(spline, problem.y[::step], problem.x[::step], values, threads)
+    with closing(backend.plan(spline, problem.y[::step], problem.x[::step])) as rendering:
+        rendering.rows(slice(0, data.shape[1]), values)
     levels = []
     for plane, missing in zip(values, np.isnan(data), strict=True):
         seen = plane if missing.all() else plane[~missing]

@@ -2,223 +2,247 @@
 
     read -> stretch -> downscale -> weigh -> protect -> fit -> render -> correct -> write
 
-`prepare` goes as far as the weights, `fit` makes the model, `plan` measures it and `take_out`
-takes it out of the image. `remove_background` is all of them for an array; `fastbg.jobs.files` has the
-jobs on files. The image is never held whole: all but the descent
-go over it in bands of rows (`fastbg.image.bands`).
+A `Job` carries it: `Job.prepare` goes as far as the weights and the sky, `Job.fit` makes the model,
+`Job.plan` measures it and finds the level that is put back, and `Job.correct` takes it out of the
+image. `remove_background` is all of them for an array; `fastbg.jobs` has the jobs on files. The
+image is never held whole: all but the fit go over it in bands of rows (`fastbg.image.bands`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .backends.protocol import PASSED_OVER, choose
-from .diagnostics import judge
+from .backends.registry import choose
+from .diagnostics import diagnose
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
 from .image.bands import row_bands
 from .image.downscale import block_centres, downscale, restretched
+from .image.frame import Frame
 from .image.image import Image
-from .image.order_statistics import (
-    ABOVE_1,
-    NEGATIVE,
-    VALID,
-    Quantiles,
-    count_pass,
-    guess_quantiles,
-    quantiles,
-    search,
-)
+from .image.kernels import ABOVE_1, NEGATIVE, VALID
+from .image.order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
 from .image.stretch import Stretch
 from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
-from .model.correction import Correction, plan_correction
+from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
-from .model.render import stretched_image
+from .model.render import Rendered
 from .progress import ProgressCallback, Stages
-from .report import report as reporting
-from .result import ArrayResult, Prepared, Result
+from .report.report import describe
+from .result import ArrayResult, Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
-from .sky.detection import FITS, protect
-from .sky.selection import LEAST_CELLS
+from .sky.detection import detect_sky
+from .sky.selection import LEAST_CELLS, MOST_FITS
 from .spline.loss import Problem
-
-if TYPE_CHECKING:
-    pass
-
-
-Report = dict[str, Any]
 
 Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
 """Takes some rows of the image, of the background and of the corrected image, on any thread."""
 
+LEVELS = (0, 0.5, 1)
+"""Minimum, median and maximum as quantiles."""
 
-def prepare(image: Image, weight: Image | None, settings: Settings, stages: Stages) -> Prepared:
-    """Stretch, downscale and weigh an image: everything before the descent.
+
+class Job:
+    """One job: its settings, how far it is, its evaluator, and what it warns of.
+
+    A context manager: it closes what its evaluator holds.
 
     Parameters
     ----------
-    image : Image, linear
-    weight : Image, of 1 or K channels, in [0, 1], optional
-        1 = used. Without it, the thresholds of the settings decide.
+    settings : Settings
+    progress : callable, optional
+        Called with a `Progress`; returning False cancels the job.
 
     Raises
     ------
-    InputError
-        If the image cannot be stretched, or the weight image does not fit it.
-    SettingsError
-        If a weight image is to be inverted and there is none.
-    """
-    if weight is None and settings.invert_mask:
-        raise SettingsError("there is no mask to invert: give one, or leave inverting out")
-    factor, function = settings.downscaling_factor, settings.downscaling_func
-    threads = settings.worker_threads
-    h, w = (-(-size // factor) for size in image.shape)
-    if h * w < (settings.control_points or LEAST_CELLS):
-        points = settings.control_points
-        what, fewer = (f"{points} control points", "fewer points or ") if points else ("a fit", "")
-        raise InputError(
-            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
-            f"{what}: use {fewer}a smaller factor"
-        )
-    with stages.stage("prepare"):
-        found = quantiles(image, [0, 0.5, settings.quantile, 1], threads)
-        statistics = found.values()
-        stretch = Stretch.of(statistics, settings.quantile)
-        own = Stretch.linear(statistics) if settings.finds_sky else stretch
-        stretched = small = downscale(image, own, factor, function, threads)
-        if settings.finds_sky:
-            stretched = restretched(small, own, stretch)
-        if weight is None:
-            low, high = settings.threshold_min, settings.threshold_max
-            used = weight_from_thresholds(stretched, low, high)
-        else:
-            weight = inverted(weight) if settings.invert_mask else weight
-            used = weight_from_image(weight, image.shape, stretched, factor, function, threads)
-        used = feathered(used, settings.feather / factor)
-        y, x = (block_centres(size, factor) for size in image.shape)
-    sky = None
-    if settings.finds_sky:
-        with stages.stage("protect", FITS) as advance:
-            sky = protect(small, used, y, x, own, settings.protect, advance)
-            used = sky.weight
-    problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
-    missing = image.channels * math.prod(image.shape) - found.total(VALID)
-    return Prepared(image, statistics[:, [0, 1, 3]], missing, stretch, problem, sky)
-
-
-def fit(prepared: Prepared, settings: Settings, stages: Stages) -> Result:
-    """Fit: from the prepared problem to the model.
-
-    It is the sky that was found, or where a descent ends that begins with so many control points.
-
-    Raises
-    ------
-    InputError
-        If too few pixels are usable.
     BackendError
-        If the backend is not available.
-    Cancelled
-        If the progress callback asks for it.
+        If the evaluator is not available.
     """
-    report = reporting.describe_preparation(prepared, settings)
-    name, backend = choose(settings.backend, settings.gpu_memory, report["warnings"])
-    steps = settings.epochs * settings.starts if settings.control_points else 1
-    with stages.stage("fit", steps) as advance:
-        if settings.control_points:
-            stretch = prepared.stretch
-            best = fit_spline(prepared.problem, settings, backend, advance)
-        else:
-            assert prepared.sky is not None
-            stretch = prepared.sky.stretch
-            best = fit_of_sky(prepared.sky, prepared.problem, prepared.stretch, settings, backend)
-    reporting.add_statistics(report, "input", prepared.statistics)
-    # A GPU that failed has been replaced meanwhile.
-    name = getattr(backend, "name", name)
-    report["fit"] = reporting.describe_fit(best, name, settings)
-    if settings.backend == "auto":
-        report["fit"]["passed_over"] = {k: v for k, v in PASSED_OVER.items() if k != name}
-    model = BackgroundModel(best.spline, stretch, prepared.image.shape)
-    judgement = judge(model, prepared.problem, prepared.stretch, prepared.sky)
-    report["judgement"] = reporting.describe_judgement(judgement)
-    return Result(model, best, judgement, report)
 
+    def __init__(self, settings: Settings, progress: ProgressCallback | None = None) -> None:
+        self.settings = settings
+        self.stages = Stages(progress)
+        self.warnings: list[str] = []
+        self.backend = choose(settings.backend, settings.gpu_memory, self.warnings)
+        self._opened = ExitStack()
 
-def plan(
-    image: Image,
-    model: BackgroundModel,
-    report: Report,
-    settings: Settings,
-    stages: Stages,
-    levels: np.ndarray | None = None,
-) -> Correction:
-    """Render the model once for its statistics, and find the level that is put back.
+    def __enter__(self) -> Job:
+        return self
 
-    The report, which has the statistics of the input, gets those of the background. ``levels`` are
-    a guess at them: see `Fit.levels`.
-    """
-    threads = settings.worker_threads
-    guess = None if levels is None else np.stack([levels] * 2, axis=2)
-    backend = choose(settings.backend, settings.gpu_memory, report["warnings"])[1]
-    with stages.stage("render", image.shape[0]) as advance:
-        found = quantiles(
-            stretched_image(backend, model.spline, image.shape),
-            [0, 0.5, 1],
-            threads,
-            samples=image,
-            guess=guess,
-            advance=advance,
-        )
-        # The inverse stretch is monotone: order statistics may pass it instead of every sample.
-        statistics = found.values(lambda neighbours: model.stretch.invert(neighbours)[0])
-        reporting.add_statistics(report, "background", statistics)
-        report["counts"]["held"] = found.total(NEGATIVE) + found.total(ABOVE_1)
-        return plan_correction(
-            image,
-            model.image(backend, image.shape),
-            np.array(report["statistics"]["input"]["median"]),
-            statistics[:, 1],
-            settings.mode,
-            settings.pedestal,
-            threads,
-        )
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
+    @property
+    def threads(self) -> int:
+        """The number of threads that go over bands of rows."""
+        return self.settings.worker_threads
 
-def take_out(
-    correction: Correction,
-    report: Report,
-    settings: Settings,
-    stages: Stages,
-    store: Store,
-    clipped: bool = False,
-) -> None:
-    """Take the background out, band by band.
+    def prepare(self, frame: Frame, weight: Image | None = None) -> Prepared:
+        """Stretch, downscale and weigh an image, and search for its sky if the settings ask so.
 
-    The report gets the statistics of the corrected image; ``store`` gets every row once,
-    (K, n, W) each. ``clipped`` tells whether it clips them to [0, 1].
-    """
-    image, corrected = correction.image, correction.corrected()
-    threads, parts = settings.worker_threads, [0, 0.5, 1]
+        Parameters
+        ----------
+        frame : Frame
+        weight : Image, of 1 or K channels, in [0, 1], optional
+            1 = used. Without it, the thresholds of the settings decide.
 
-    def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        samples, background, after = correction.read(rows, buffers)
-        store(rows, samples, background, after)
-        return after, samples
+        Raises
+        ------
+        InputError
+            If the image cannot be stretched, or the weight image does not fit it.
+        SettingsError
+            If a weight image is to be inverted and there is none.
+        """
+        settings, image = self.settings, frame.image
+        if weight is None and settings.invert_mask:
+            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+        _check_size(image.shape, settings)
+        factor, function = settings.downscaling_factor, settings.downscaling_func
+        over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
+        with self.stages.stage("prepare"):
+            found = quantiles(image, [0, 0.5, settings.quantile, 1], **over_pixels)
+            statistics = found.values()
+            stretch = Stretch.of(statistics, settings.quantile)
+            own = Stretch.linear(statistics) if settings.finds_sky else stretch
+            stretched = small = downscale(image, own, factor, function, **over_pixels)
+            if settings.finds_sky:
+                stretched = restretched(small, own, stretch, self.backend.kernels)
+            if weight is None:
+                low, high = settings.threshold_min, settings.threshold_max
+                used = weight_from_thresholds(stretched, low, high)
+            else:
+                weight = inverted(weight) if settings.invert_mask else weight
+                used = weight_from_image(
+                    weight, image.shape, stretched, factor, function, **over_pixels
+                )
+            used = feathered(used, settings.feather / factor)
+            y, x = (block_centres(size, factor) for size in image.shape)
+        sky = None
+        if settings.finds_sky:
+            with self.stages.stage("protect", MOST_FITS) as advance:
+                sky = detect_sky(small, used, y, x, own, settings.protect, advance)
+                used = sky.weight
+        problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
+        measured = _measured(image, statistics[:, [0, 1, 3]], found)
+        return Prepared(frame, measured, stretch, problem, sky)
 
-    with stages.stage("correct", image.shape[0]) as advance:
-        guess = guess_quantiles(corrected, parts, threads, samples=image)
-        found, bands = Quantiles(image.channels, parts, guess), row_bands(image.shape)
-        count_pass(found, image, bands, threads, read_and_store, planes=3, advance=advance)
-        search(found, corrected, bands, threads, samples=image)
-    reporting.add_statistics(report, "corrected", found.values())
-    report["counts"]["below_0"] = found.total(NEGATIVE)
-    report["counts"]["above_1"] = found.total(ABOVE_1)
-    report["pedestal"] = correction.levels.tolist()
-    reporting.warn(report, clipped)
+    def fit(self, prepared: Prepared) -> Fitted:
+        """Fit: from the prepared problem to the model.
+
+        The model is the sky that was found or, with a number of control points, the end of a
+        descent.
+
+        Raises
+        ------
+        InputError
+            If too few pixels are usable.
+        BackendError
+            If the evaluator fails.
+        Cancelled
+            If the progress callback asks for it.
+        """
+        settings, problem = self.settings, prepared.problem
+        steps = settings.epochs * settings.starts if settings.control_points else 1
+        with self.stages.stage("fit", steps) as advance:
+            if settings.control_points:
+                stretch = prepared.stretch
+                best = fit_spline(problem, settings, self.backend, advance)
+            else:
+                assert prepared.sky is not None
+                stretch = prepared.sky.stretch
+                best = fit_of_sky(prepared.sky, problem, prepared.stretch, self.backend)
+        model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
+        diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
+        return Fitted(model, best, diagnostics)
+
+    def measure(self, image: Image) -> Measured:
+        """Order statistics of an image."""
+        found = quantiles(image, LEVELS, self.threads, kernels=self.backend.kernels)
+        return _measured(image, found.values(), found)
+
+    def plan(
+        self,
+        frame: Frame,
+        model: BackgroundModel,
+        measured: Measured,
+        levels: np.ndarray | None = None,
+    ) -> Plan:
+        """Render the model once for its statistics, and find the level that is put back.
+
+        Parameters
+        ----------
+        frame : Frame
+        model : BackgroundModel
+        measured : Measured
+            Statistics of ``frame.image``.
+        levels : ndarray, (K, 3), optional
+            A guess at minimum, median and maximum of the spline: see `fastbg.fit.Fit.levels`.
+        """
+        settings, image, kernels = self.settings, frame.image, self.backend.kernels
+        guess = None if levels is None else np.stack([levels] * 2, axis=2)
+        with self.stages.stage("render", image.shape[0]) as advance:
+            rendered = self._rendered(model, image.shape)
+            found = quantiles(
+                rendered.stretched, LEVELS, self.threads, image, guess, advance, kernels
+            )
+            # The inverse stretch is monotone: order statistics may pass it instead of all samples.
+            statistics = found.values(lambda pairs: model.stretch.invert(pairs, kernels)[0])
+            background = _measured(image, statistics, found)
+            plain = Correction(
+                image, rendered.linear, settings.mode, background.median, kernels=kernels
+            )
+            correction = with_pedestal(
+                plain, settings.pedestal, measured.median, background.median, self.threads
+            )
+        stored = correction
+        if frame.pattern:
+            fine = self._rendered(model, frame.samples.shape)
+            stored = correction.of_mosaic(frame.samples, fine.linear, frame.pattern)
+        clamped = found.total(NEGATIVE) + found.total(ABOVE_1)
+        return Plan(correction, stored, background, clamped)
+
+    def correct(self, plan: Plan, store: Store, clipped: bool = False) -> Corrected:
+        """Take the background out, band by band.
+
+        Parameters
+        ----------
+        plan : Plan
+        store : callable
+            Gets every row once, (K, n, W) each.
+        clipped : bool, optional
+            Whether what `store` writes is clipped to [0, 1].
+        """
+        correction, kernels = plan.stored, self.backend.kernels
+        image, corrected = correction.image, correction.corrected()
+
+        def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            samples, background, after = correction.read(rows, buffers)
+            store(rows, samples, background, after)
+            return after, samples
+
+        with self.stages.stage("correct", image.shape[0]) as advance:
+            guess = guess_quantiles(corrected, LEVELS, self.threads, image, kernels)
+            found = Quantiles(image.channels, LEVELS, guess, kernels)
+            bands = row_bands(image.shape)
+            count_pass(found, image, bands, self.threads, read_and_store, 3, advance)
+            search(found, corrected, bands, self.threads, image)
+            if correction is plan.correction:
+                measured = _measured(image, found.values(), found)
+            else:
+                # By colour, as the statistics of the input and of the background are.
+                measured = self.measure(plan.correction.corrected())
+        return Corrected(plan, measured, found.total(NEGATIVE), found.total(ABOVE_1), clipped)
+
+    def _rendered(self, model: BackgroundModel, shape: tuple[int, int]) -> Rendered:
+        rendered = model.rendered(self.backend, shape)
+        self._opened.callback(rendered.close)
+        return rendered
 
 
 def remove_background(
@@ -235,7 +259,8 @@ def remove_background(
     ----------
     image : array_like, (H, W), (H, W, 1) or (H, W, 3), linear
         Floats keep their scale; unsigned integers are scaled to [0, 1] by their type's maximum.
-        Samples that are zero, NaN or infinite are missing. Not changed.
+        Samples that are zero, NaN or infinite are missing. The array is not changed. An
+        undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
     weight : array_like, (H, W) or (H, W, K), in [0, 1], optional
         1 = sky to fit, 0 = ignored. Without it, the thresholds of the settings decide.
     settings : Settings, optional
@@ -252,27 +277,48 @@ def remove_background(
         If ``progress`` returned False.
     """
     settings = replace(settings or Settings(), **options)
-    samples, stages = np.asarray(image), Stages(progress)
+    samples = np.asarray(image)
     source = Image.from_samples(samples)
-    prepared = prepare(source, _weight_image(weight), settings, stages)
-    result = fit(prepared, settings, stages)
-    corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
+    try:
+        frame = Frame(source, settings.pattern(None))
+    except InputError as error:
+        raise InputError(f"the image {error}") from error
+    with Job(settings, progress) as job:
+        prepared = job.prepare(frame, frame.weight(_weight_image(weight)))
+        fitted = job.fit(prepared)
+        plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
+        corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
 
-    def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-        background[:, rows], corrected[:, rows] = model, after
+        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
+            background[:, rows], corrected[:, rows] = model, after
 
-    model, report = result.model, result.report
-    correction = plan(source, model, report, settings, stages, result.fit.levels)
-    take_out(correction, report, settings, stages, store)
-    reporting.finish(result.report, stages)
+        done = job.correct(plan, store)
     return ArrayResult(
-        model=result.model,
-        fit=result.fit,
-        judgement=result.judgement,
-        report=result.report,
+        model=fitted.model,
+        fit=fitted.fit,
+        diagnostics=fitted.diagnostics,
+        report=describe(job, frame, prepared.preparation(), fitted, done),
         corrected=np.moveaxis(corrected, 0, 2).reshape(samples.shape),
         background=np.moveaxis(background, 0, 2).reshape(samples.shape),
     )
+
+
+def _check_size(shape: tuple[int, int], settings: Settings) -> None:
+    """Raise InputError if the down-scaled image has too few pixels for a fit."""
+    factor, points = settings.downscaling_factor, settings.control_points
+    h, w = (-(-size // factor) for size in shape)
+    if h * w < (points or LEAST_CELLS):
+        what, fewer = (f"{points} control points", "fewer points or ") if points else ("a fit", "")
+        raise InputError(
+            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
+            f"{what}: use {fewer}a smaller factor"
+        )
+
+
+def _measured(image: Image, statistics: np.ndarray, found: Quantiles) -> Measured:
+    low, middle, high = statistics.T
+    samples = image.channels * math.prod(image.shape)
+    return Measured(low, middle, high, samples - found.total(VALID))
 
 
 def _weight_image(weight: np.ndarray | None) -> Image | None:

@@ -1,4 +1,4 @@
-"""What the two halves of a job hand on: the prepared problem, and the finished result."""
+"""The results of a job's stages, in the order in which they are made."""
 
 from __future__ import annotations
 
@@ -7,27 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from .diagnostics import Judgement
+from .diagnostics import Diagnostics
 from .fit import Fit
-from .image.image import Image
+from .image.frame import Frame
 from .image.stretch import Stretch
+from .model.correction import Correction
 from .model.model import BackgroundModel
 from .sky.detection import Sky
 from .spline.loss import Problem
 from .spline.spline import Spline
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What the descent works on, and what it came from.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Order statistics of an image over its valid samples.
 
     Attributes
     ----------
-    image : Image, linear
-    statistics : ndarray, (K, 3), linear
-        Minimum, median and maximum of the valid samples of each channel.
+    minimum, median, maximum : ndarray, (K,), linear
+        NaN where a channel has no valid sample.
     missing : int
-        Samples that are not valid.
+        The number of samples that are not valid.
+    """
+
+    minimum: np.ndarray
+    median: np.ndarray
+    maximum: np.ndarray
+    missing: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The problem that a spline is fitted to, and the image that it comes from.
+
+    Attributes
+    ----------
+    frame : Frame
+    measured : Measured
+        Statistics of the fitted image, ``frame.image``.
     stretch : Stretch
     problem : Problem
         The down-scaled, stretched image with its weights and coordinates.
@@ -35,38 +52,80 @@ class Prepared:
         The sky that was found, if it was searched for.
     """
 
-    image: Image
-    statistics: np.ndarray
-    missing: int
+    frame: Frame
+    measured: Measured
     stretch: Stretch
     problem: Problem
     sky: Sky | None = None
 
+    def preparation(self) -> Preparation:
+        """The same without the pixels, whose memory may be wanted."""
+        height, width = self.problem.data.shape[:2]
+        sky = None
+        if self.sky:
+            surface = self.sky.surface
+            sky = SkySummary(surface.explained, surface.below, surface.stiffness)
+        return Preparation(
+            self.measured,
+            self.stretch,
+            (height, width),
+            int(np.count_nonzero(self.problem.kept)),
+            sky,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What is known of a prepared problem without its pixels.
+
+    Attributes
+    ----------
+    measured : Measured
+    stretch : Stretch
+    shape : (h, w)
+        The shape of the down-scaled image.
+    usable_pixels : int
+        The number of its pixels that have weight in some channel.
+    sky : SkySummary or None
+    """
+
+    measured: Measured
+    stretch: Stretch
+    shape: tuple[int, int]
+    usable_pixels: int
+    sky: SkySummary | None
+
 
 @dataclass(frozen=True)
-class Result:
-    """A finished job.
+class SkySummary:
+    """The sky that was found, in numbers: see `fastbg.sky.selection.Surface`."""
+
+    explained: float
+    below: float
+    stiffness: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted background.
 
     Attributes
     ----------
     model : BackgroundModel
-        Renders at any size, evaluates at points, saves to JSON.
+        It renders at any size, evaluates at points, and saves to JSON.
     fit : Fit
         The descent behind the model.
-    judgement : Judgement
+    diagnostics : Diagnostics
         How good the model is, as far as the image tells.
-    report : dict
-        Settings, statistics, counts, seconds per stage, warnings: see `fastbg.report.report`.
     """
 
     model: BackgroundModel
     fit: Fit
-    judgement: Judgement
-    report: dict[str, Any]
+    diagnostics: Diagnostics
 
     @property
     def spline(self) -> Spline:
-        """The fitted spline, in the stretched space."""
+        """The fitted spline, in the space of the model's stretch."""
         return self.model.spline
 
     @property
@@ -75,7 +134,65 @@ class Result:
         return self.fit.descent.losses
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a background is taken out of a frame.
+
+    Attributes
+    ----------
+    correction : Correction
+        For the fitted image, ``frame.image``; pictures are drawn of it.
+    stored : Correction
+        For the samples as they are stored: of a Bayer mosaic, pixel by pixel.
+    background : Measured
+        Statistics of the model over the valid samples of the fitted image.
+    clamped : int
+        The number of samples of the model that lay outside the range of the stretch.
+    """
+
+    correction: Correction
+    stored: Correction
+    background: Measured
+    clamped: int
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """What is known of a frame whose background has been taken out.
+
+    Attributes
+    ----------
+    plan : Plan
+    measured : Measured
+        Statistics of the corrected image, by colour.
+    below_0, above_1 : int
+        The numbers of stored samples outside [0, 1].
+    clipped : bool
+        Whether the format of the output clips those.
+    """
+
+    plan: Plan
+    measured: Measured
+    below_0: int
+    above_1: int
+    clipped: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Result(Fitted):
+    """A finished job.
+
+    Attributes
+    ----------
+    report : dict
+        Settings, statistics, counts, seconds for each stage, warnings: see
+        `fastbg.report.report`.
+    """
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class ArrayResult(Result):
     """A finished job on an array.
 
@@ -84,7 +201,7 @@ class ArrayResult(Result):
     corrected : ndarray, shaped as the input, float32, linear
         The image without its background; missing samples as they came; nothing clipped.
     background : ndarray, shaped as the input, float32, linear
-        The rendered model.
+        The rendered model; of a Bayer mosaic, at each pixel that of its colour.
     """
 
     corrected: np.ndarray

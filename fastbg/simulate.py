@@ -40,7 +40,7 @@ WAVELENGTHS = np.array([620.0, 540.0, 460.0])
 
 
 @dataclass(frozen=True)
-class Sky:
+class SimulatedSky:
     """A simulated image and the background in it.
 
     Attributes
@@ -61,7 +61,7 @@ def simulate_sky(
     channels: int = 3,
     *,
     border: float = 0.0,
-) -> Sky:
+) -> SimulatedSky:
     """Simulate a registered and averaged stack of a nebula under a light-polluted sky.
 
     City glow rises to one side of the frame, moonlight of another colour to a second one, and
@@ -105,7 +105,7 @@ def simulate_sky(
         np.clip(band, FLOOR, 1, out=band)
     if border:
         image[:, ragged_border(shape, border, rng)] = 0
-    return Sky(np.moveaxis(image, 0, 2), np.moveaxis(background, 0, 2))
+    return SimulatedSky(np.moveaxis(image, 0, 2), np.moveaxis(background, 0, 2))
 
 
 def _colours(rgb: np.ndarray, channels: int) -> np.ndarray:

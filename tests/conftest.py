@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+
+# ruff: noqa: E402
+# ``python -m pytest`` puts the folder of the clone in front, where the source tree would hide the
+# installed package; an editable installation finds the tree by itself.
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 
 # Before numpy is imported. Its linear algebra is on small matrices, where threads of BLAS only wait
 # for one another: on a busy machine, several times as long as they work.

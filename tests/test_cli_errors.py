@@ -227,7 +227,7 @@ def test_unexpected_errors_are_one_line(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr("fastbg.jobs.files.process_file", fail)
+    monkeypatch.setattr("fastbg.jobs.run.process_file", fail)
     monkeypatch.delenv("FASTBG_DEBUG", raising=False)
     result = fastbg("run", "sky.xisf")
     assert result.exit_code == 1

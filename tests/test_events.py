@@ -146,7 +146,7 @@ def test_a_defect_is_an_event_too(folder: Path, monkeypatch: pytest.MonkeyPatch)
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("of all\nthings")
 
-    monkeypatch.setattr("fastbg.jobs.files.process_file", broken)
+    monkeypatch.setattr("fastbg.jobs.run.process_file", broken)
     said, code, _ = told("run", "sky.xisf", "--events")
     assert (code, said[-1]["exit_code"]) == (1, 1)
     assert "RuntimeError (of all things)" in said[-1]["message"]

@@ -259,7 +259,7 @@ KEYS = {
         *("backend", "detail", "threads", "control_points", "loss", "first_loss"),
         *("iterations", "ended", "history", "losses_of_starts", "passed_over"),
     },
-    "judgement": {
+    "diagnostics": {
         *("gradient_before", "gradient_after", "noise", "below", "follows", "uncertainty"),
     },
     "statistics": {"input", "background", "corrected"},

@@ -20,7 +20,7 @@ import fastbg.settings.presets as presets
 from fastbg import Settings, SettingsError, fit_file, load_preset, process_file
 from fastbg.cli.app import app
 from fastbg.io import xisf
-from fastbg.jobs.files import apply_model
+from fastbg.jobs.apply import apply_model
 from fastbg.settings.text import HISTORY_WIDTH, from_history, to_history, to_toml
 from fastbg.simulate import simulate_sky
 

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendError
+from ..image.kernels import FASTEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,17 +67,7 @@ def detail() -> str:
     return str(_device().name())
 
 
-def open_problem(problem: Problem, threads: int) -> Any:
-    """See `Within.open_problem`, with a quarter of the free memory."""
-    return within(0).open_problem(problem, threads)
-
-
-def evaluate(spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int) -> None:
-    """See `Within.evaluate`, with a quarter of the free memory."""
-    within(0).evaluate(spline, y, x, out, threads)
-
-
-def within(memory: int) -> Within:
+def backend(memory: int) -> Within:
     """This backend, with so many bytes of device memory; 0 = a quarter of what is free."""
     return Within(memory)
 
@@ -86,6 +77,8 @@ class Within:
     """The backend with a budget; see `fastbg.backends.protocol.Backend`."""
 
     memory: int
+    name = "cuda"
+    kernels = FASTEST
     _rendering: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def unavailable(self) -> str | None:
@@ -106,6 +99,9 @@ class Within:
         """
         return _device().Objective(problem, self._budget())
 
+    def plan(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> _Rendering:
+        return _Rendering(self, spline, y, x)
+
     def evaluate(
         self, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
     ) -> None:
@@ -118,6 +114,17 @@ class Within:
 
     def _budget(self) -> int:
         return self.memory or _device().free_memory() // PART_OF_FREE
+
+
+class _Rendering:
+    def __init__(self, backend: Within, spline: Spline, y: np.ndarray, x: np.ndarray) -> None:
+        self._backend, self._spline, self._y, self._x = backend, spline, y, x
+
+    def rows(self, rows: slice, out: np.ndarray) -> None:
+        self._backend.evaluate(self._spline, self._y[rows], self._x, out, 1)
+
+    def close(self) -> None:
+        pass
 
 
 def _device() -> Any:

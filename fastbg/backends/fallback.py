@@ -1,94 +1,91 @@
-"""A backend that may fail, as a GPU may, with another behind it that goes on."""
+"""An evaluator that may fail, as a GPU may, with another behind it that goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ..errors import BackendError
-from ..spline.adam import Descent, descend_from_all
+from ..spline.descent import Descent
+from ..spline.objective import Objective, Watch
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..image.kernels import Kernels
     from ..spline.loss import Problem
     from ..spline.spline import Spline
-    from .protocol import Backend, Objective
+    from .protocol import Backend, Rendering
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
 
 Value = TypeVar("Value")
+Kind = TypeVar("Kind", bound=_Closable)
 
 
 class WithFallback:
-    """What fails with the first backend is done again with the second, as is all that follows.
+    """An evaluator; whatever fails with the first is done with the second, and so is the rest.
 
     See `fastbg.backends.protocol.Backend`.
 
     Parameters
     ----------
-    first, second : (str, Backend)
-        With their names.
+    first, second : Backend
     warnings : list of str
         Gets a line when the first fails, once.
     """
 
-    def __init__(
-        self, first: tuple[str, Backend], second: tuple[str, Backend], warnings: list[str]
-    ) -> None:
-        self._in_use, self._second = first, second
-        self._warnings, self._lock = warnings, Lock()
+    def __init__(self, first: Backend, second: Backend, warnings: list[str]) -> None:
+        self.in_use = first
+        self._second, self._warnings, self._lock = second, warnings, Lock()
 
     @property
     def name(self) -> str:
-        """Of the backend in use now."""
-        return self._in_use[0]
+        return self.in_use.name
 
-    def unavailable(self) -> str | None:
-        """It is there: one of the two always is."""
-        return None
+    @property
+    def kernels(self) -> Kernels:
+        return self.in_use.kernels
 
     def detail(self) -> str:
-        """Of what is in use now."""
         return self.attempt(lambda backend: backend.detail())
 
     def open_problem(self, problem: Problem, threads: int) -> Objective:
-        """Opened with the second only when it is needed."""
         return _Objective(self, problem, threads)
 
-    def evaluate(
-        self, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
-    ) -> None:
-        """Fill ``out``, all of it, with one of the two."""
-        self.attempt(lambda backend: backend.evaluate(spline, y, x, out, threads))
+    def plan(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> Rendering:
+        return _Rendering(self, spline, y, x)
 
     def attempt(self, work: Callable[[Backend], Value]) -> Value:
-        """Do something with the first, or else with the second."""
-        in_use = self._in_use
+        """Do something with the evaluator in use, or else with the second."""
+        in_use = self.in_use
         try:
-            return work(in_use[1])
+            return work(in_use)
         except BackendError as error:
             if in_use is self._second:
                 raise
             with self._lock:
-                self._in_use = self._second
+                self.in_use = self._second
                 line = f"{error}; the backend {self.name} went on"
                 if line not in self._warnings:
                     self._warnings.append(line)
-        return work(self._second[1])
+        return work(self._second)
 
 
-@dataclass
-class _Objective:
-    backend: WithFallback
-    problem: Problem
-    threads: int
-
-    def __post_init__(self) -> None:
-        self._opened: dict[int, Objective] = {}
+class _Objective(Objective):
+    def __init__(self, backend: WithFallback, problem: Problem, threads: int) -> None:
+        self._backend = backend
+        self._opened = _Opened(lambda each: each.open_problem(problem, threads))
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        return self.backend.attempt(lambda b: self._of(b).loss_and_gradient(parameters))
+        return self._backend.attempt(
+            lambda backend: self._opened.by(backend).loss_and_gradient(parameters)
+        )
 
     def descend(
         self,
@@ -96,19 +93,46 @@ class _Objective:
         *,
         iterations: int,
         learning_rate: float,
-        watch: Callable[[int, float], None],
+        watch: Watch = lambda iteration, loss: None,
     ) -> list[Descent]:
-        return self.backend.attempt(
-            lambda backend: descend_from_all(
-                self._of(backend),
-                starts,
-                iterations=iterations,
-                learning_rate=learning_rate,
-                watch=watch,
+        return self._backend.attempt(
+            lambda backend: self._opened.by(backend).descend(
+                starts, iterations=iterations, learning_rate=learning_rate, watch=watch
             )
         )
 
-    def _of(self, backend: Backend) -> Objective:
-        if id(backend) not in self._opened:
-            self._opened = {id(backend): backend.open_problem(self.problem, self.threads)}
-        return self._opened[id(backend)]
+    def close(self) -> None:
+        self._opened.close()
+
+
+class _Rendering:
+    def __init__(self, backend: WithFallback, spline: Spline, y: np.ndarray, x: np.ndarray) -> None:
+        self._backend = backend
+        self._opened = _Opened(lambda each: each.plan(spline, y, x))
+
+    def rows(self, rows: slice, out: np.ndarray) -> None:
+        self._backend.attempt(lambda backend: self._opened.by(backend).rows(rows, out))
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class _Opened(Generic[Kind]):
+    """What each of the evaluators has opened, made when it is first needed."""
+
+    def __init__(self, make: Callable[[Backend], Kind]) -> None:
+        self._make, self._lock = make, Lock()
+        self._made: dict[Backend, Kind] = {}
+
+    def by(self, backend: Backend) -> Kind:
+        with self._lock:
+            if backend not in self._made:
+                self._made[backend] = self._make(backend)
+            return self._made[backend]
+
+    def close(self) -> None:
+        # Only now, for another thread may still be using what the first evaluator has opened.
+        for opened in self._made.values():
+            with suppress(BackendError):
+                opened.close()
+        self._made = {}

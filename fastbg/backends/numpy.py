@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.kernels import NUMPY
 from ..spline.loss import Problem, loss_and_slope
-from ..spline.spline import Spline, affine, phi, phi_prime
-
-CHUNK = 1 << 20
-"""Most elements of a (pixels, centres) matrix formed at a time."""
+from ..spline.objective import Objective
+from ..spline.spline import (
+    Spline,
+    affine,
+    chunks,
+    differences,
+    phi,
+    phi_prime,
+    spline_values,
+)
 
 
 def unavailable() -> str | None:
@@ -18,30 +25,43 @@ def unavailable() -> str | None:
     return None
 
 
-def detail() -> str:
-    """The numpy release."""
-    return f"numpy {np.__version__}, float64"
+def backend(gpu_memory: int = 0) -> NumpyBackend:
+    """The evaluator; it takes no memory of a GPU."""
+    return NumpyBackend()
 
 
-def open_problem(problem: Problem, threads: int) -> NumpyObjective:
-    """Gather the kept pixels; numpy's own threads are left as they are."""
-    return NumpyObjective(problem)
+class NumpyBackend:
+    """See `fastbg.backends.protocol.Backend`."""
+
+    name = "numpy"
+    kernels = NUMPY
+
+    def detail(self) -> str:
+        return f"numpy {np.__version__}, float64"
+
+    def open_problem(self, problem: Problem, threads: int) -> NumpyObjective:
+        """Gather the kept pixels; numpy's own threads are left as they are."""
+        return NumpyObjective(problem)
+
+    def plan(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> NumpyRendering:
+        return NumpyRendering(spline, y, x)
 
 
-def evaluate(spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int) -> None:
-    """Fill ``out``, (K, rows, columns), with the spline on a grid."""
-    points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
-    out[:] = spline_values(spline, points).T.reshape(out.shape)
+@dataclass(frozen=True)
+class NumpyRendering:
+    """See `fastbg.backends.protocol.Rendering`."""
 
+    spline: Spline
+    y: np.ndarray
+    x: np.ndarray
 
-def spline_values(spline: Spline, points: np.ndarray) -> np.ndarray:
-    """The spline at P points (P, 2): (P, K), float64."""
-    values = np.empty((len(points), spline.weights.shape[1]))
-    for part in _chunks(len(points), len(spline.centres)):
-        _, q = _differences(points[part], spline.centres)
-        values[part] = phi(q, spline.order) @ spline.weights
-        values[part] += affine(points[part]) @ spline.polynomial
-    return values
+    def rows(self, rows: slice, out: np.ndarray) -> None:
+        for row, y in enumerate(self.y[rows]):
+            points = np.column_stack([np.full(len(self.x), y), self.x])
+            out[:, row] = spline_values(self.spline, points).T
+
+    def close(self) -> None:
+        pass
 
 
 def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
@@ -49,9 +69,9 @@ def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
     centres = np.zeros_like(spline.centres)
     weights = np.zeros_like(spline.weights)
     polynomial = np.zeros_like(spline.polynomial)
-    for part in _chunks(len(points), len(spline.centres)):
+    for part in chunks(len(points), len(spline.centres)):
         g = slope[part]
-        difference, q = _differences(points[part], spline.centres)
+        difference, q = differences(points[part], spline.centres)
         weights += phi(q, spline.order).T @ g
         polynomial += affine(points[part]).T @ g
         along = (g @ spline.weights.T) * phi_prime(q, spline.order)
@@ -59,8 +79,8 @@ def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
     return Spline(centres, weights, polynomial, spline.order)
 
 
-class NumpyObjective:
-    """An opened problem; see `fastbg.backends.protocol.Objective`."""
+class NumpyObjective(Objective):
+    """See `fastbg.spline.objective.Objective`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -75,14 +95,3 @@ class NumpyObjective:
             model = spline_values(spline, self.points)
             loss, slope = loss_and_slope(self.data, self.weight, model, self.problem.alpha)
             return loss, adjoint(spline, self.points, slope).flatten()
-
-
-def _chunks(pixels: int, centres: int) -> Iterator[slice]:
-    step = max(1, CHUNK // centres)
-    return (slice(start, start + step) for start in range(0, pixels, step))
-
-
-def _differences(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """p - c, (P, N, 2), and its squared length, (P, N)."""
-    difference = points[:, np.newaxis] - centres
-    return difference, (difference**2).sum(axis=-1)

@@ -1,122 +1,64 @@
-"""What every evaluator offers, and the one place where one is chosen."""
+"""What every evaluator offers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
-
-from ..errors import BackendError
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..spline.adam import Descent
+    from ..image.kernels import Kernels
     from ..spline.loss import Problem
+    from ..spline.objective import Objective
     from ..spline.spline import Spline
 
-NAMES = ("c", "cuda", "numpy")
-"""Backends in the order in which ``auto`` prefers them."""
 
-PASSED_OVER = {
-    "cuda": "no measurement on a GPU shows yet that it pays; ask for it with --backend cuda"
-}
-"""Why ``auto`` prefers the others to these."""
+class Rendering(Protocol):
+    """A spline on the pixels of an image, planned once and evaluated in bands of rows.
 
+    Several threads may call `rows` at the same time.
+    """
 
-class Objective(Protocol):
-    """An opened problem: the image and weights as the backend wants them, kept pixels only."""
+    def rows(self, rows: slice, out: np.ndarray) -> None:
+        """Fill ``out`` with some rows of the image.
 
-    def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss (see `fastbg.spline.loss`) and its analytic gradient.
+        A row has the same bits in whichever band it is evaluated.
 
         Parameters
         ----------
-        parameters : ndarray, (N (2 + K) + 3 K,), float64
-            As `Spline.flatten` lays them out.
-
-        Returns
-        -------
-        loss : float
-        gradient : ndarray, float64, laid out like ``parameters``
+        rows : slice
+            Consecutive rows.
+        out : ndarray, (K, n, W), float32, C-contiguous
+            Overwritten with the spline, in the space of the spline.
         """
 
-    # An objective may also have a ``descend``, as `KeepsDescents`.
-
-
-class KeepsDescents(Objective, Protocol):
-    """An objective whose descents stay where it evaluates, instead of asking it step by step."""
-
-    def descend(
-        self,
-        starts: Sequence[np.ndarray],
-        *,
-        iterations: int,
-        learning_rate: float,
-        watch: Callable[[int, float], None],
-    ) -> list[Descent]:
-        """What `fastbg.spline.adam.descend_from_all` promises, in the same steps."""
+    def close(self) -> None:
+        """Give back what the plan holds; closing it again does nothing."""
 
 
 class Backend(Protocol):
-    """A module of this package. Its functions are safe to call from several threads."""
+    """An evaluator with its budget. Its methods are safe to call from several threads."""
 
-    def unavailable(self) -> str | None:
-        """Why it cannot be used on this computer, or None."""
+    @property
+    def name(self) -> str:
+        """The name by which it is chosen."""
+
+    @property
+    def kernels(self) -> Kernels:
+        """The loops over pixels that a job with this evaluator uses."""
 
     def detail(self) -> str:
-        """What it runs on, for reports; only asked if it is available."""
+        """What it runs on, for reports."""
 
     def open_problem(self, problem: Problem, threads: int) -> Objective:
         """Prepare a problem for many evaluations."""
 
-    def evaluate(
-        self, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray, threads: int
-    ) -> None:
-        """Fill ``out`` with the spline on a grid.
+    def plan(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> Rendering:
+        """Plan the rendering of a spline.
 
         Parameters
         ----------
-        y, x : ndarray, (rows,) and (columns,), float64, normalised
-        out : ndarray, (K, rows, columns), float32, C-contiguous; overwritten, stretched space
+        spline : Spline
+        y, x : ndarray, (H,) and (W,), float64, normalised
+            The coordinates of all rows and of all columns of the image.
         """
-
-
-def load(name: str) -> Backend:
-    """The module of a backend, available or not."""
-    return cast(Backend, import_module(f".{name}", __package__))
-
-
-def choose(
-    name: str, gpu_memory: int = 0, warnings: list[str] | None = None
-) -> tuple[str, Backend]:
-    """The backend asked for, or with ``auto`` the first that this computer can use.
-
-    Parameters
-    ----------
-    name : str
-    gpu_memory : int
-        Bytes of the memory of a GPU that may be taken; 0 = a quarter of what is free.
-    warnings : list of str, optional
-        With ``auto``, gets a line if a GPU fails; the next backend then goes on.
-
-    Raises
-    ------
-    BackendError
-        If it is not available.
-    """
-    candidates = NAMES if name == "auto" else (name,)
-    for place, candidate in enumerate(candidates):
-        backend = load(candidate)
-        reason = backend.unavailable()
-        if reason is None:
-            if within := getattr(backend, "within", None):
-                backend = within(gpu_memory)
-                if name == "auto":
-                    from .fallback import WithFallback
-
-                    after = NAMES[place + 1]
-                    heard = [] if warnings is None else warnings
-                    backend = WithFallback((candidate, backend), (after, load(after)), heard)
-            return candidate, backend
-    raise BackendError(f"the backend {name} is not available: {reason}; choose another, or auto")

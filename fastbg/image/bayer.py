@@ -1,23 +1,24 @@
-"""Undebayered frames: their gradient is fitted per colour, and taken out where each pixel is."""
+"""Bayer mosaics: undebayered frames, which are fitted as RGB images of half the size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
-from ..model.correction import Correction
+from ..settings.settings import BAYER_PATTERNS
 from .image import Image, is_valid
 
 _CURE = "debayer it first, or turn the filter array off to have it treated as mono"
 
 
-def check_pattern(pattern: str) -> None:
-    """Raise InputError unless a pattern is a 2 x 2 Bayer pattern, like RGGB."""
-    if pattern not in ("RGGB", "BGGR", "GRBG", "GBRG"):
+def check_pattern(pattern: str, channels: int = 1) -> None:
+    """Raise InputError unless a pattern is one of `BAYER_PATTERNS`, of an image of one channel."""
+    if pattern not in BAYER_PATTERNS:
         raise InputError(f"has a colour filter array of the pattern {pattern}: {_CURE}")
+    if channels != 1:
+        raise InputError(f"has {channels} channels and a colour filter array: {_CURE}")
 
 
 def superpixels(mosaic: Image, pattern: str) -> Image:
@@ -28,7 +29,7 @@ def superpixels(mosaic: Image, pattern: str) -> Image:
     mosaic : Image of 1 channel, linear
         The last row and column of an odd size are left out.
     pattern : str
-        Of `check_pattern`.
+        One of `BAYER_PATTERNS`.
     """
     height, width = (size // 2 for size in mosaic.shape)
     if not height or not width:
@@ -38,7 +39,7 @@ def superpixels(mosaic: Image, pattern: str) -> Image:
         band = mosaic.rows(slice(2 * rows.start, 2 * rows.stop))[0, :, : 2 * width]
         out = out[:, : rows.stop - rows.start]
         greens = []
-        for y, x, colour in _places(pattern):
+        for y, x, colour in places(pattern):
             plane = band[y::2, x::2]
             if colour == 1:
                 greens.append(plane)
@@ -67,34 +68,7 @@ def halved(weight: Image) -> Image:
     return Image(weight.channels, (height, width), read)
 
 
-@dataclass(frozen=True)
-class MosaicCorrection(Correction):
-    """Takes a background of three colours out of a mosaic of one channel.
-
-    Attributes
-    ----------
-    background : Image of 3 channels, linear
-        At the size of the mosaic.
-    levels : ndarray, (3,)
-    pattern : str
-        Of `check_pattern`.
-    """
-
-    pattern: str = "RGGB"
-
-    def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        samples = self.image.read(rows, buffers[0])
-        colours = self.background.rows(rows)
-        background, corrected = (part[:, : samples.shape[1]] for part in buffers[1:])
-        for y, x, colour in _places(self.pattern):
-            own = (slice((y - rows.start) % 2, None, 2), slice(x, None, 2))
-            plane = colours[colour][own]
-            background[0][own] = plane
-            self._take_out(samples[0][own], plane, self.levels[colour], corrected[0][own])
-        return samples, background, corrected
-
-
-def _places(pattern: str) -> Iterator[tuple[int, int, int]]:
+def places(pattern: str) -> Iterator[tuple[int, int, int]]:
     """Row, column and colour, 0 to 2, of the pixels of a pattern."""
     for place, letter in enumerate(pattern):
         yield place // 2, place % 2, "RGB".index(letter)

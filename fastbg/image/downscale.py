@@ -6,13 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..backends import c
 from .bands import FEW_PIXELS, for_each_band, row_bands
-from .image import MISSING_LEVEL, Image, is_valid
+from .image import MISSING_LEVEL, Image
+from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
 from .stretch import Stretch
-
-LARGEST_SORTED = 64
-"""Largest blocks that the C evaluator sorts; its scratch memory grows with their area."""
 
 ZEROS_COUNT = -1.0
 """In the place of `MISSING_LEVEL`, where zeros are values like any other."""
@@ -36,7 +33,12 @@ def block_centres(size: int, factor: int) -> np.ndarray:
 
 
 def downscale(
-    image: Image, stretch: Stretch, factor: int, function: str, threads: int = 1
+    image: Image,
+    stretch: Stretch,
+    factor: int,
+    function: str,
+    threads: int = 1,
+    kernels: Kernels = FASTEST,
 ) -> np.ndarray:
     """Stretch and reduce an image block by block, ignoring missing samples.
 
@@ -50,34 +52,42 @@ def downscale(
         The median of an even count is the mean of the two middle values after the stretch. The
         stretch is monotone, so only those two are stretched.
     threads : int, optional
+    kernels : Kernels, optional
 
     Returns
     -------
     ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample
     """
-    if function == "median":
-        return _reduced(image, factor, threads, lambda band: _medians(band, stretch, factor))
-    return _reduced(image, factor, threads, lambda band: _means(band, stretch, factor))
+    reduction = _medians if function == "median" else _means
+    return _reduced(image, factor, threads, lambda band: reduction(band, stretch, factor, kernels))
 
 
-def restretched(small: np.ndarray, old: Stretch, new: Stretch) -> np.ndarray:
+def restretched(
+    small: np.ndarray, old: Stretch, new: Stretch, kernels: Kernels = FASTEST
+) -> np.ndarray:
     """A down-scaled image, (h, w, K) float32, from one stretch to another; NaN stays."""
     planes = np.moveaxis(small, 2, 0)
     out = np.empty(planes.shape, np.float32)
     for rows in row_bands(planes.shape[1:], pixels=FEW_PIXELS):
-        out[:, rows] = new.apply(old.invert(planes[:, rows])[0])
+        out[:, rows] = new.apply(old.invert(planes[:, rows], kernels)[0])
     return np.moveaxis(out, 0, 2)
 
 
-def downscale_weight(weight: Image, factor: int, function: str, threads: int = 1) -> np.ndarray:
+def downscale_weight(
+    weight: Image,
+    factor: int,
+    function: str,
+    threads: int = 1,
+    kernels: Kernels = FASTEST,
+) -> np.ndarray:
     """Reduce a weight image, in [0, 1], by the same block function: (h, w, K), float32."""
 
     def medians(band: np.ndarray) -> np.ndarray:
-        low, high = _middle_values(band, factor, ZEROS_COUNT)
+        low, high = _middle_values(band, factor, ZEROS_COUNT, kernels)
         return (low.astype(np.float64) + high) / 2
 
     def means(band: np.ndarray) -> np.ndarray:
-        return _mean(_blocks(band, factor))
+        return np.stack([mean_of_blocks(blocks(plane, factor)) for plane in band])
 
     return _reduced(weight, factor, threads, medians if function == "median" else means)
 
@@ -98,50 +108,20 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
     return np.moveaxis(out, 0, 2)
 
 
-def _medians(band: np.ndarray, stretch: Stretch, factor: int) -> np.ndarray:
-    low, high = _middle_values(band, factor, MISSING_LEVEL)
+def _medians(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
+    low, high = _middle_values(band, factor, MISSING_LEVEL, kernels)
     return (stretch.apply(low) + stretch.apply(high)) / 2
 
 
-def _means(band: np.ndarray, stretch: Stretch, factor: int) -> np.ndarray:
-    if c.unavailable():
-        return _mean(_blocks(stretch.apply(np.where(is_valid(band), band, np.nan)), factor))
+def _means(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
     own = zip(band, stretch.pedestal, stretch.scale, stretch.midtones, strict=True)
-    return np.stack([c.block_means(*values, stretch.target, factor) for values in own])
+    return np.stack([kernels.stretched_means(*each, stretch.target, factor) for each in own])
 
 
-def _middle_values(band: np.ndarray, factor: int, least: float) -> tuple[np.ndarray, np.ndarray]:
+def _middle_values(
+    band: np.ndarray, factor: int, least: float, kernels: Kernels
+) -> tuple[np.ndarray, np.ndarray]:
     """The two middle samples of each block, (K, h, w) each; NaN where none exceeds `least`."""
-    if factor <= LARGEST_SORTED and not c.unavailable():
-        low, high = np.stack([c.block_medians(plane, factor, least) for plane in band], axis=1)
-        return low, high
-    size = np.abs(band)
-    counts = (size > np.float32(least)) & (size < np.inf)
-    return numpy_middle_values(_blocks(np.where(counts, band, np.nan), factor))
-
-
-def numpy_middle_values(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two middle order statistics of the last axis (equal for odd counts), NaN ignored."""
-    ordered = np.sort(blocks, axis=-1)
-    count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
-    # NaN sorts last, and -1, the index for a block of nothing but NaN, finds one.
-    low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)
-    high = np.take_along_axis(ordered, count // 2, axis=-1)
-    return low[..., 0], high[..., 0]
-
-
-def _blocks(band: np.ndarray, factor: int) -> np.ndarray:
-    """(K, rows, W) to (K, h, w, pixels of a block), NaN where a partial block has no pixel."""
-    channels, rows, width = band.shape
-    block_rows, block_columns = min(factor, rows), min(factor, width)
-    padding = ((0, 0), (0, -rows % block_rows), (0, -width % block_columns))
-    padded = np.pad(band, padding, constant_values=np.nan)
-    h, w = padded.shape[1] // block_rows, padded.shape[2] // block_columns
-    grid = padded.reshape(channels, h, block_rows, w, block_columns)
-    return grid.swapaxes(2, 3).reshape(channels, h, w, block_rows * block_columns)
-
-
-def _mean(blocks: np.ndarray) -> np.ndarray:
-    count = np.count_nonzero(~np.isnan(blocks), axis=-1)
-    total = np.nansum(blocks, axis=-1, dtype=np.float64)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    planes = [kernels.middle_values(plane, factor, least) for plane in band]
+    low, high = np.stack(planes, axis=1)
+    return low, high

@@ -1,6 +1,6 @@
 """Exact quantiles of images that are read in bands.
 
-A pass over the bands counts the samples in windows of 65536 bins (see `fastbg.backends.c.count`).
+A pass over the bands counts the samples in windows of 65536 bins (see `fastbg.image.kernels`).
 The first windows lie around a guess, mostly with a bin for each float: if the wanted order
 statistics are in them, one pass is enough. A bin of several floats takes another pass, over that
 bin; a wrong guess takes two, the first with a window over all floats. Guesses come from a sample
@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends import c
 from ..errors import InputError
 from .bands import for_each_band, row_bands, sampled_bands, unwatched
-from .image import Image, is_valid
+from .image import Image
+from .kernels import BINS, FASTEST, HIGH, LOW, VALID, Kernels, key_of, value_of
 
-BINS = 1 << 16
+MAD_TO_SIGMA = 1.4826
+"""The standard deviation of Gaussian noise relative to its median absolute deviation."""
+
 STANDARD_ERRORS = 3
 """How far from a wanted probability the sample is asked, in standard errors."""
 
@@ -29,23 +31,8 @@ MOST_PASSES = 5
 EVERYTHING = (0, 16)
 """The window over all floats: first key, and the logarithm of the number of keys in a bin."""
 
-VALID, NEGATIVE, ABOVE_1, LOW, HIGH = range(5)
-"""Fields of a tally: numbers of values, smallest and largest key."""
-
-NO_KEY, NEGATIVE_ZERO, ONE = 0xFFFFFFFF, 0x7FFFFFFF, 0xBF800000
-
-
-def key_of(values: np.ndarray) -> np.ndarray:
-    """Unsigned integers that compare as the float32 values do; -0.0 lies below 0.0."""
-    bits = np.asarray(values, np.float32).view(np.uint32)
-    return np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
-
-
-def value_of(keys: np.ndarray) -> np.ndarray:
-    """The inverse of `key_of`, as float64."""
-    keys = np.asarray(keys, np.uint32)
-    bits = np.where(keys >> 31, keys ^ np.uint32(0x80000000), ~keys)
-    return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+NO_KEY = 0xFFFFFFFF
+"""The smallest key of nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,34 +55,9 @@ class Counts:
         tally = np.array([0, 0, 0, NO_KEY, 0], np.uint64)
         return cls(windows, tally, np.zeros(n, np.uint64), np.zeros((n, BINS), np.uint32))
 
-    def count(self, values: np.ndarray, samples: np.ndarray) -> None:
+    def add(self, kernels: Kernels, values: np.ndarray, samples: np.ndarray) -> None:
         """Add the values, float32, whose sample is not missing."""
-        add = numpy_count if c.unavailable() else c.count
-        add(values, samples, self.windows, self.tally, self.below, self.counts)
-
-
-def numpy_count(
-    values: np.ndarray,
-    samples: np.ndarray,
-    windows: np.ndarray,
-    tally: np.ndarray,
-    below: np.ndarray,
-    counts: np.ndarray,
-) -> None:
-    """The golden reference of `fastbg.backends.c.count`."""
-    keys = key_of(values[is_valid(samples)]).astype(np.int64)
-    if not keys.size:
-        return
-    tally[VALID] += np.uint64(keys.size)
-    tally[NEGATIVE] += np.uint64(np.count_nonzero(keys < NEGATIVE_ZERO))
-    tally[ABOVE_1] += np.uint64(np.count_nonzero(keys > ONE))
-    tally[LOW] = min(tally[LOW], keys.min())
-    tally[HIGH] = max(tally[HIGH], keys.max())
-    for w, (first, shift) in enumerate(windows.tolist()):
-        below[w] += np.uint64(np.count_nonzero(keys < first))
-        bins = (keys - first) >> shift
-        inside = bins[(bins >= 0) & (bins < BINS)]
-        counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
+        kernels.count(values, samples, self.windows, self.tally, self.below, self.counts)
 
 
 def _window(low: int, high: int) -> tuple[int, int]:
@@ -180,12 +142,19 @@ class Quantiles:
     probabilities : sequence of float in [0, 1]
     guess : ndarray, (channels, P, 2), optional
         Between which values the quantiles are likely to be; without it, two passes are needed.
+    kernels : Kernels, optional
+        They count.
     """
 
     def __init__(
-        self, channels: int, probabilities: Sequence[float], guess: np.ndarray | None = None
+        self,
+        channels: int,
+        probabilities: Sequence[float],
+        guess: np.ndarray | None = None,
+        kernels: Kernels = FASTEST,
     ) -> None:
         self.probabilities = np.array(probabilities, np.float64)
+        self.kernels = kernels
         self._channels = [
             _Channel(self.probabilities, None if guess is None else guess[k])
             for k in range(channels)
@@ -235,6 +204,7 @@ def quantiles(
     samples: Image | None = None,
     guess: np.ndarray | None = None,
     advance: Callable[[int], None] = unwatched,
+    kernels: Kernels = FASTEST,
 ) -> Quantiles:
     """Exact quantiles of an image over the valid samples of itself or of another one.
 
@@ -249,16 +219,21 @@ def quantiles(
         Between which values they are likely to be; by default, from a sample of the image.
     advance : callable, optional
         Called with the rows done in the first pass over the whole image.
+    kernels : Kernels, optional
     """
     if guess is None:
-        guess = guess_quantiles(image, probabilities, threads, samples)
-    found = Quantiles(image.channels, probabilities, guess)
+        guess = guess_quantiles(image, probabilities, threads, samples, kernels)
+    found = Quantiles(image.channels, probabilities, guess, kernels)
     search(found, image, row_bands(image.shape), threads, samples, advance)
     return found
 
 
 def guess_quantiles(
-    image: Image, probabilities: Sequence[float], threads: int, samples: Image | None = None
+    image: Image,
+    probabilities: Sequence[float],
+    threads: int,
+    samples: Image | None = None,
+    kernels: Kernels = FASTEST,
 ) -> np.ndarray | None:
     """Between which values quantiles of a large image are likely to be, (K, P, 2), by a sample.
 
@@ -271,7 +246,7 @@ def guess_quantiles(
     sampled = image.shape[1] * sum(rows.stop - rows.start for rows in bands)
     margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
     around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
-    found = Quantiles(image.channels, around.ravel().tolist())
+    found = Quantiles(image.channels, around.ravel().tolist(), kernels=kernels)
     search(found, image, bands, threads, samples)
     return found.values().reshape(image.channels, -1, 2)
 
@@ -325,7 +300,7 @@ def count_pass(
     def work(rows: slice, state: tuple[np.ndarray, list[Counts]]) -> None:
         buffers, counts = state
         for channel, values, samples in zip(counts, *read(rows, buffers), strict=True):
-            channel.count(values, samples)
+            channel.add(found.kernels, values, samples)
 
     states = for_each_band(bands, threads, start, work, advance)
     found.finish_pass([counts for _, counts in states])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends import c
 from ..errors import InputError
+from .kernels import FASTEST, Kernels
+from .mtf import mtf
 
 TARGET_BACKGROUND = 0.25
 
@@ -21,24 +22,6 @@ LARGEST_SAMPLE = 1e30
 
 LEAST_MIDTONES = 1e-30
 """Smaller ones would become 0 in float32, and the inverse stretch 0 / 0 at 1."""
-
-
-def mtf(x: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
-    """Midtones transfer function with ``mtf(0) = 0``, ``mtf(m) = target`` and ``mtf(1) = 1``.
-
-    With r = 1 / target: ``(1 - m) x / ((1 - m) x + (r - 1) m (1 - x))``, for x and m in [0, 1].
-    Nothing cancels: however small m or 1 - m is, the result lies in [0, 1].
-    """
-    return _bent((1 - m) * x, (1 / target - 1) * m * (1 - x))
-
-
-def imtf(y: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
-    """Inverse of `mtf` on [0, 1]; outside it has a pole, so callers hold y to [0, 1]."""
-    return _bent(m * y, (1 / (1 - target) - 1) * (1 - m) * (1 - y))
-
-
-def _bent(part: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    return part / (part + rest)
 
 
 @dataclass(frozen=True)
@@ -137,35 +120,31 @@ class Stretch:
         scaled = np.clip((linear - pedestal) / scale, 0, 1)
         return mtf(scaled, midtones, self.target)
 
-    def invert(self, stretched: np.ndarray) -> tuple[np.ndarray, int]:
+    def invert(self, stretched: np.ndarray, kernels: Kernels = FASTEST) -> tuple[np.ndarray, int]:
         """Bring stretched values back to the linear scale.
 
-        The stretch maps onto [0, 1], so values outside are held at its ends: beyond them the
-        inverse has no data behind it, and a pole.
+        The stretch maps onto [0, 1], so values outside are clamped: the inverse has a pole there,
+        and no data support it.
 
         Parameters
         ----------
         stretched : ndarray, (K, ...), float32 or float64
+        kernels : Kernels, optional
 
         Returns
         -------
         linear : ndarray, (K, ...), of the same type
-        held : int
+        clamped : int
             How many values lay outside [0, 1].
         """
         linear = np.array(stretched, order="C")
-        return linear, self.invert_in_place(linear)
+        return linear, self.invert_in_place(linear, kernels)
 
-    def invert_in_place(self, planes: np.ndarray) -> int:
-        """`invert` on (K, ...) with contiguous planes; returns how many values were held."""
-        if planes.dtype == np.float32 and not c.unavailable():
-            own = zip(planes, self.pedestal, self.scale, self.midtones, strict=True)
-            return sum(c.unstretch(*plane_and_values, self.target) for plane_and_values in own)
-        columns = self._columns(planes.ndim)
-        pedestal, scale, midtones = (column.astype(planes.dtype) for column in columns)
-        held = int(np.count_nonzero((planes < 0) | (planes > 1)))
-        planes[...] = imtf(np.clip(planes, 0, 1), midtones, self.target) * scale + pedestal
-        return held
+    def invert_in_place(self, planes: np.ndarray, kernels: Kernels = FASTEST) -> int:
+        """`invert` (K, ...) with contiguous planes in place; returns how many were clamped."""
+        planes = planes if planes.ndim > 1 else planes[:, np.newaxis]
+        own = zip(planes, self.pedestal, self.scale, self.midtones, strict=True)
+        return sum(kernels.unstretch(*plane_and_values, self.target) for plane_and_values in own)
 
     def _columns(self, ndim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pedestal, scale and midtones, shaped to broadcast over planes."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .downscale import downscale_weight
 from .image import Image
+from .kernels import FASTEST, Kernels
 
 
 def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -35,6 +36,7 @@ def weight_from_image(
     factor: int,
     function: str,
     threads: int = 1,
+    kernels: Kernels = FASTEST,
 ) -> np.ndarray:
     """Reduce a full-resolution weight image to the grid of the fit.
 
@@ -63,7 +65,7 @@ def weight_from_image(
             f"the mask has {weight.channels} channels and the image {stretched.shape[2]}: "
             "give a mask of one channel, or of as many as the image"
         )
-    reduced = downscale_weight(_checked(weight), factor, function, threads)
+    reduced = downscale_weight(_checked(weight), factor, function, threads, kernels)
     return np.where(np.isnan(stretched), np.float32(0), reduced)
 
 

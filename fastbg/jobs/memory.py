@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..image.bands import row_bands
-from ..image.order_statistics import BINS
+from ..image.kernels import BINS
 from ..settings.settings import Settings
 from ..sky.selection import SIDE
 
@@ -29,7 +29,7 @@ CHUNKS = 256
 
 
 @dataclass(frozen=True)
-class Job:
+class MemoryNeeds:
     """What the memory of a job depends on.
 
     Attributes
@@ -41,7 +41,7 @@ class Job:
     float32 : bool
         Whether the samples need no conversion.
     settings : Settings
-    preview, compress : bool
+    draws, compress : bool
         Whether a preview or a report is drawn; whether outputs are compressed.
     """
 
@@ -50,7 +50,7 @@ class Job:
     packed: int
     float32: bool
     settings: Settings
-    preview: bool = False
+    draws: bool = False
     compress: bool = False
 
     def bytes_needed(self) -> int:
@@ -71,7 +71,7 @@ class Job:
         parameters = points * (2 + channels) + 3 * channels
         planes = 4 * channels * height * width
         fitted = 2 * small
-        kept = fitted if self.preview else 0
+        kept = fitted if self.draws else 0
         phases = {
             "load": self.packed,
             "measure": threads * (2 * band + 2 * window + conversion),
@@ -80,7 +80,7 @@ class Job:
             "fit": fitted + 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2,
             "correct": kept + threads * (3 * band + window + conversion + restoring),
             "write": kept + (4 * planes if self.compress else 0),
-            "draw": kept + PAGE if self.preview else 0,
+            "draw": kept + PAGE if self.draws else 0,
         }
         return LIBRARIES + self.held + max(phases.values())
 
@@ -101,7 +101,7 @@ class Job:
         coarser = replace(settings, downscaling_factor=2 * settings.downscaling_factor)
         cures = {
             "leave compressing out": replace(self, compress=False),
-            "leave the preview and the report out": replace(self, preview=False),
+            "leave the preview and the report out": replace(self, draws=False),
             "use 1 thread": replace(self, settings=replace(settings, threads=1)),
             f"use a downscaling factor of {coarser.downscaling_factor}": replace(
                 self, settings=coarser

@@ -1,4 +1,4 @@
-"""The input of a job on files: an image, what is fitted of it, and its masks."""
+"""The input of a job on files: an image, its masks, and the reading of both."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InputError
-from ..image.bayer import check_pattern, halved, superpixels
+from ..image.frame import Frame
 from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
 from ..settings.settings import Settings
+from .memory import MemoryNeeds
+
+if TYPE_CHECKING:
+    from ..pipeline import Job
+    from ..result import Prepared
+    from .outputs import Outputs
 
 Masks = str | Path | Sequence[str | Path] | None
 """One file, several, or none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """An opened image with its masks.
 
     Attributes
     ----------
+    path : Path
     file : ImageFile
-    samples : Image, linear
-        As stored.
-    image : Image, linear
-        What is fitted: the samples, or of an undebayered frame its superpixels.
+    frame : Frame
+        The image as stored, and as fitted.
     weight : Image or None
-        Of the shape of `image`: the product of all masks.
-    cfa : str or None
-        The pattern of an undebayered frame that is fitted as one.
+        Of the shape of ``frame.image``: the product of all masks.
     masks : tuple of ImageFile
+        The masks that are images.
     """
 
+    path: Path
     file: ImageFile
-    samples: Image
-    image: Image
+    frame: Frame
     weight: Image | None
-    cfa: str | None
     masks: tuple[ImageFile, ...]
 
     @property
@@ -52,14 +56,64 @@ class Source:
         return (self.file, *self.masks)
 
     def check_unchanged(self) -> None:
-        """Raise InputError if what was read was not all of the same file."""
+        """Raise InputError if a file has been written while it was read."""
         for each in self.opened:
             each.check_unchanged()
 
-    @property
-    def all_float32(self) -> bool:
-        """Whether no samples need to be converted."""
-        return all(each.dtype == np.float32 for each in self.opened)
+    def memory_needs(
+        self, settings: Settings, *, draws: bool = False, compress: bool = False
+    ) -> MemoryNeeds:
+        """What the memory of a job on this source depends on."""
+        return MemoryNeeds(
+            (self.frame.image.channels, *self.frame.samples.shape),
+            held=sum(each.held_bytes for each in self.opened),
+            packed=max(each.packed_bytes for each in self.opened),
+            float32=all(each.dtype == np.float32 for each in self.opened),
+            settings=settings,
+            draws=draws,
+            compress=compress,
+        )
+
+
+def read(
+    job: Job,
+    path: Path,
+    masks: Masks,
+    outputs: Outputs,
+    files: ExitStack,
+    *,
+    max_memory: int | None = None,
+    draws: bool = False,
+) -> Source:
+    """Open the files of a job, and refuse now what would otherwise fail after minutes of work.
+
+    Parameters
+    ----------
+    files : ExitStack
+        The files stay open until it is closed, for their images are read in bands.
+    max_memory : int, optional
+        Bytes that the job may take.
+    draws : bool, optional
+        Whether the job draws pictures.
+    """
+    outputs.check([path, *paths_of(masks)])
+    with job.stages.stage("read") as advance:
+        source = open_source(path, masks, job.settings, files)
+        needs = source.memory_needs(job.settings, draws=draws, compress=outputs.hold_images)
+        advance(0, memory=needs.bytes_needed())
+        needs.check(max_memory)
+        outputs.check_room(source.file, same=job.settings.sample_format == "same")
+        for each in source.opened:
+            each.load()
+    return source
+
+
+def prepare(job: Job, source: Source) -> Prepared:
+    """`Job.prepare`, with the name of the file in its errors."""
+    try:
+        return job.prepare(source.frame, source.weight)
+    except InputError as error:
+        raise InputError(f"{source.path}: {error}") from error
 
 
 def paths_of(masks: Masks) -> list[Path]:
@@ -78,14 +132,11 @@ def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) 
         If one of them cannot be used.
     """
     file = files.enter_context(formats.open_image(path))
-    samples = image = _image(path, file)
-    cfa = file.cfa if settings.cfa == "auto" else None
-    if cfa:
-        try:
-            check_pattern(cfa)
-            image = superpixels(samples, cfa)
-        except InputError as error:
-            raise InputError(f"{path} {error}") from error
+    samples = _image(path, file)
+    try:
+        frame = Frame(samples, settings.pattern(file.cfa))
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
     weights, opened = [], []
     for mask in paths_of(masks):
         if regions.is_regions(mask):
@@ -93,10 +144,8 @@ def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) 
         else:
             opened.append(files.enter_context(_open_mask(mask)))
             weights.append(_image(mask, opened[-1]))
-    weight = product(weights) if weights else None
-    if weight and cfa and weight.shape == samples.shape:
-        weight = halved(weight)
-    return Source(file, samples, image, weight, cfa, tuple(opened))
+    weight = frame.weight(product(weights)) if weights else None
+    return Source(path, file, frame, weight, tuple(opened))
 
 
 def _open_mask(path: Path) -> ImageFile:

@@ -10,9 +10,9 @@ Pedestal policies, per channel:
     Nothing: the sky goes to zero (and noise below it).
 a number
     That level.
-``ancestor``
-    What the ancestor does: the smallest difference becomes the input's median, and if the
-    brightest sample then exceeds 1, all are divided by it.
+``bgoptimizer``
+    The rule of bgoptimizer: the smallest difference becomes the input's median, and if the
+    brightest sample then exceeds 1, all are divided by it. ``ancestor`` is another name for it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from threading import local
 
 import numpy as np
 
-from ..backends import c
+from ..image.bayer import places
 from ..image.image import Image, is_valid
+from ..image.kernels import FASTEST, Kernels
 from ..image.order_statistics import quantiles
 
 
@@ -41,6 +42,8 @@ class Correction:
         The pedestal of each channel.
     divisor : float
         What everything is divided by in the end.
+    kernels : Kernels
+        They subtract.
     """
 
     image: Image
@@ -48,6 +51,7 @@ class Correction:
     mode: str
     levels: np.ndarray
     divisor: float = 1.0
+    kernels: Kernels = FASTEST
 
     def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some rows of the image, of the background and of the corrected image.
@@ -73,10 +77,8 @@ class Correction:
         """Fill `out` with what is left of a plane, or of some of its pixels."""
         if self.mode == "divide":
             _divide(samples, background, level, out)
-        elif c.unavailable() or not out.flags.c_contiguous:
-            _subtract(samples, background, level, out)
         else:
-            c.subtract(samples, background, level, out)
+            self.kernels.subtract(samples, background, level, out)
         if self.divisor != 1:
             np.divide(out, np.float32(self.divisor), out=out, where=is_valid(samples))
 
@@ -95,48 +97,79 @@ class Correction:
 
         return replace(self.image, read=read)
 
+    def of_mosaic(self, mosaic: Image, background: Image, pattern: str) -> MosaicCorrection:
+        """The same for the pixels of a Bayer mosaic; both images have its size."""
+        return MosaicCorrection(
+            mosaic, background, self.mode, self.levels, self.divisor, self.kernels, pattern
+        )
 
-def plan_correction(
-    image: Image,
-    background: Image,
-    image_medians: np.ndarray,
-    medians: np.ndarray,
-    mode: str,
+
+@dataclass(frozen=True)
+class MosaicCorrection(Correction):
+    """Takes a background of three colours out of a mosaic of one channel.
+
+    Attributes
+    ----------
+    background : Image of 3 channels, linear
+        At the size of the mosaic.
+    levels : ndarray, (3,)
+    pattern : str
+        One of `fastbg.settings.settings.BAYER_PATTERNS`.
+    """
+
+    pattern: str = "RGGB"
+
+    def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        samples = self.image.read(rows, buffers[0])
+        colours = self.background.rows(rows)
+        background, corrected = (part[:, : samples.shape[1]] for part in buffers[1:])
+        for y, x, colour in places(self.pattern):
+            own = (slice((y - rows.start) % 2, None, 2), slice(x, None, 2))
+            plane = colours[colour][own]
+            background[0][own] = plane
+            self._take_out(samples[0][own], plane, self.levels[colour], corrected[0][own])
+        return samples, background, corrected
+
+
+def with_pedestal(
+    correction: Correction,
     pedestal: str | float,
+    image_medians: np.ndarray,
+    background_medians: np.ndarray,
     threads: int = 1,
 ) -> Correction:
-    """Find the levels that a policy asks for.
+    """The correction with the levels that a policy asks for.
 
     Parameters
     ----------
-    image, background : Image, linear
-    image_medians, medians : ndarray, (K,), linear
-        Of the two, over valid samples.
-    mode : {"subtract", "divide"}
+    correction : Correction
+        Its levels do not count.
     pedestal : str or float
         One of the policies above.
+    image_medians, background_medians : ndarray, (K,), linear
+        The medians over valid samples.
     threads : int, optional
     """
-    divisor = 1.0
-    if pedestal == "ancestor":
-        plain = Correction(image, background, mode, np.zeros_like(medians))
-        low, high = quantiles(plain.corrected(), [0, 1], threads, samples=image).values().T
+    medians, divisor = background_medians, 1.0
+    if pedestal == "bgoptimizer":
+        plain = replace(correction, levels=np.zeros_like(medians))
+        found = quantiles(
+            plain.corrected(), [0, 1], threads, correction.image, kernels=correction.kernels
+        )
+        low, high = found.values().T
         levels = image_medians - low
         brightest = high.astype(np.float32) + levels.astype(np.float32)
-        divisor = max(divisor, float(brightest.max()))
+        divisor = max(divisor, float(np.nanmax(brightest)))
     elif pedestal == "none":
-        levels = np.full_like(medians, 0 if mode == "subtract" else 1)
+        levels = np.full_like(medians, 0 if correction.mode == "subtract" else 1)
     elif pedestal == "neutral":
-        levels = np.full_like(medians, medians.mean())
+        levels = np.full_like(medians, np.nanmean(medians))
     elif pedestal == "model-median":
         levels = medians
     else:
         levels = np.full_like(medians, pedestal)
-    return Correction(image, background, mode, levels, divisor)
-
-
-def _subtract(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
-    out[:] = np.where(is_valid(samples), samples - (background - np.float32(level)), samples)
+    # A channel without a valid sample has no median, and stays as it is whatever the level.
+    return replace(correction, levels=np.nan_to_num(levels), divisor=divisor)
 
 
 def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:

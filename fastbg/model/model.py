@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import operator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..backends.numpy import spline_values
-from ..backends.protocol import Backend, choose
+from ..backends.protocol import Backend
+from ..backends.registry import choose
 from ..errors import InputError, OutputError
 from ..image.bands import for_each_band, row_bands
-from ..image.image import Image
 from ..image.stretch import LEAST_MIDTONES, Stretch
 from ..io.small_file import read_small
 from ..settings.settings import MOST_CONTROL_POINTS, Settings
-from ..spline.spline import Spline
-from .render import background_image
+from ..spline.spline import Spline, spline_values
+from .render import Rendered, pixel_centres
 
 FORMAT, VERSION = "fastbg background model", 1
 
@@ -93,18 +93,20 @@ class BackgroundModel:
                 f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render "
                 "fewer rows at a time, or a smaller shape"
             ) from error
-        image = self.image(choose(settings.backend)[1], shape)
+        with closing(self.rendered(choose(settings.backend), shape)) as rendered:
 
-        def work(band: slice, _: None) -> None:
-            planes[:, band] = image.rows(slice(first + band.start, first + band.stop))
+            def work(band: slice, _: None) -> None:
+                wanted = slice(first + band.start, first + band.stop)
+                planes[:, band] = rendered.linear.rows(wanted)
 
-        bands = row_bands((planes.shape[1], shape[1]))
-        for_each_band(bands, settings.worker_threads, lambda: None, work)
+            bands = row_bands((planes.shape[1], shape[1]))
+            for_each_band(bands, settings.worker_threads, lambda: None, work)
         return np.moveaxis(planes, 0, 2)
 
-    def image(self, backend: Backend, shape: tuple[int, int]) -> Image:
-        """The background at a shape (H, W), linear, rendered where it is read."""
-        return background_image(backend, self.spline, self.stretch, shape)
+    def rendered(self, backend: Backend, shape: tuple[int, int]) -> Rendered:
+        """The background planned for the pixels of an image (H, W); close it after use."""
+        y, x = map(pixel_centres, shape)
+        return Rendered(backend, self.spline, self.stretch, y, x)
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """The background at single points.

@@ -1,4 +1,4 @@
-"""The spline at full resolution, in row bands."""
+"""The model at full resolution, evaluated where it is read, in bands of rows."""
 
 from __future__ import annotations
 
@@ -15,32 +15,48 @@ def pixel_centres(size: int) -> np.ndarray:
     return (np.arange(size) + 0.5) / size
 
 
-def stretched_image(backend: Backend, spline: Spline, shape: tuple[int, int]) -> Image:
-    """The spline at a shape (H, W), stretched: rendered where it is read."""
-    y, x = map(pixel_centres, shape)
+class Rendered:
+    """A background on the pixels of an image, planned once and evaluated where it is read.
 
-    def read(rows: slice, out: np.ndarray) -> np.ndarray:
-        # A band of its own where `out` has more rows: planes are filled as one piece of memory.
-        band = out if out.shape[1] == rows.stop - rows.start else _like(out, rows)
-        backend.evaluate(spline, y[rows], x, band, 1)
+    Parameters
+    ----------
+    backend : Backend
+    spline : Spline
+    stretch : Stretch
+        It leads from the space of the spline back to linear units.
+    y, x : ndarray, (H,) and (W,), normalised
+        The coordinates of all rows and columns.
+
+    Attributes
+    ----------
+    stretched : Image, (K, H, W)
+        The spline in its own space.
+    linear : Image, (K, H, W)
+        The background in linear units.
+    """
+
+    def __init__(
+        self, backend: Backend, spline: Spline, stretch: Stretch, y: np.ndarray, x: np.ndarray
+    ) -> None:
+        self._rendering = backend.plan(spline, y, x)
+        self._stretch, self._kernels = stretch, backend.kernels
+        channels, shape = spline.weights.shape[1], (len(y), len(x))
+        self.stretched = Image(channels, shape, self._read_stretched)
+        self.linear = Image(channels, shape, self._read_linear)
+
+    def close(self) -> None:
+        """Give back what the evaluator holds; the images can no longer be read."""
+        self._rendering.close()
+
+    def _read_stretched(self, rows: slice, out: np.ndarray) -> np.ndarray:
+        count = rows.stop - rows.start
+        # A rendering fills planes that are one piece of memory.
+        whole = out.shape[1] == count
+        band = out if whole else np.empty((len(out), count, out.shape[2]), np.float32)
+        self._rendering.rows(rows, band)
         return band
 
-    return Image(spline.weights.shape[1], shape, read)
-
-
-def background_image(
-    backend: Backend, spline: Spline, stretch: Stretch, shape: tuple[int, int]
-) -> Image:
-    """The background at a shape (H, W), linear: rendered where it is read."""
-    stretched = stretched_image(backend, spline, shape)
-
-    def read(rows: slice, out: np.ndarray) -> np.ndarray:
-        band = stretched.read(rows, out)
-        stretch.invert_in_place(band)
+    def _read_linear(self, rows: slice, out: np.ndarray) -> np.ndarray:
+        band = self._read_stretched(rows, out)
+        self._stretch.invert_in_place(band, self._kernels)
         return band
-
-    return Image(stretched.channels, shape, read)
-
-
-def _like(out: np.ndarray, rows: slice) -> np.ndarray:
-    return np.empty((out.shape[0], rows.stop - rows.start, out.shape[2]), np.float32)

@@ -28,6 +28,9 @@ from .text import from_history, to_toml, toml_value
 LARGEST_PRESET, LARGEST_REPORT = 1 << 15, 1 << 22
 """Bytes. Some have thousands; the time to read TOML grows with the square of a key's length."""
 
+_ALIASES = {"ancestor": "bgoptimizer"}
+"""Other names of presets that come with fastbg."""
+
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 _KINDS: dict[type, tuple[str, Collection[type]]] = {
@@ -86,6 +89,8 @@ def find(preset: str | Path) -> Path:
     if not isinstance(preset, str) or not _NAME.fullmatch(preset):
         return Path(preset)
     known = named()
+    if preset not in known:
+        preset = _ALIASES.get(preset, preset)
     if preset not in known:
         raise SettingsError(f"there is no preset {preset}: {_nearest(preset, known)}")
     return known[preset]

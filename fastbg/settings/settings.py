@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal
 
-from ..backends.protocol import NAMES
 from ..errors import SettingsError
+
+BACKENDS = ("c", "cuda", "numpy")
+"""The evaluators, in the order in which the backend "auto" prefers them."""
 
 MOST_THREADS = 256
 
@@ -30,7 +33,10 @@ _OF_THE_DESCENT = (
     "seed",
 )
 
-PEDESTALS = ("model-median", "neutral", "none", "ancestor")
+PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
+
+BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
+"""The colours of 2 x 2 pixels, row by row."""
 
 WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change how fast a result comes, and not one bit of it."""
@@ -40,7 +46,7 @@ WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 class Settings:
     """How to fit and subtract.
 
-    With ``Settings(control_points=32, protect="off", optimizer="adam")`` these are the ancestor's.
+    ``Settings(control_points=32, protect="off", optimizer="adam")`` are those of bgoptimizer.
 
     Attributes
     ----------
@@ -64,8 +70,9 @@ class Settings:
         control points is chosen, too.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
-    cfa : {"auto", "off"}
-        Whether an undebayered frame, where a file says it is one, is fitted per colour.
+    cfa : {"auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"}
+        Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
+        pattern, "off" never, and a pattern whatever a file declares.
     initializer : {"random", "grid"}
         Where the control points start.
     optimizer : {"lbfgs", "adam"}
@@ -82,7 +89,7 @@ class Settings:
         Of Adam, before it falls; without effect on the other.
     seed : int
         Same seed and settings, same result, whatever the number of threads.
-    pedestal : {"model-median", "neutral", "none", "ancestor"} or float
+    pedestal : {"model-median", "neutral", "none", "bgoptimizer"} or float
         What is added after the subtraction; see `fastbg.model.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
@@ -112,7 +119,7 @@ class Settings:
     invert_mask: bool = False
     protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
-    cfa: Literal["auto", "off"] = "auto"
+    cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
@@ -129,52 +136,15 @@ class Settings:
     gpu_memory: int = 0
 
     def __post_init__(self) -> None:
-        _whole("downscaling factor", self.downscaling_factor, 1, LARGEST_FACTOR)
-        _one_of("downscaling function", self.downscaling_func, ("median", "mean"))
-        if not 0 < _number("quantile", self.quantile) <= 1:
-            raise SettingsError(f"the quantile must lie in (0, 1], not {self.quantile:g}")
-        _whole("number of control points", self.control_points, 0, MOST_CONTROL_POINTS)
-        _one_of("order", self.order, (1, 2, 3, 4))
-        low = _number("lower threshold", self.threshold_min)
-        high = _number("upper threshold", self.threshold_max)
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name)))
+        low, high = self.threshold_min, self.threshold_max
         if not low < high:
             raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
-        _one_of("choice to invert the mask", self.invert_mask, (False, True))
-        if not _number("feathering", self.feather) >= 0:
-            raise SettingsError(f"the feathering must be at least 0 pixels, not {self.feather:g}")
-        _one_of("protection", self.protect, ("auto", "off", "strong"))
-        _one_of("cfa", self.cfa, ("auto", "off"))
-        _one_of("initializer", self.initializer, ("random", "grid"))
-        _one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
-        _whole("number of epochs", self.epochs, 1)
-        if not 0 <= _number("alpha", self.alpha) <= LARGEST_ALPHA:
-            raise SettingsError(f"alpha must lie in 0 .. {LARGEST_ALPHA:g}, not {self.alpha:g}")
-        if not 0 <= _number("stiffness", self.stiffness) <= LARGEST_ALPHA:
+        if self.mode == "divide" and self.pedestal == "bgoptimizer":
             raise SettingsError(
-                f"the stiffness must lie in 0 .. {LARGEST_ALPHA:g}, not {self.stiffness:g}"
+                "the pedestal bgoptimizer belongs to subtraction; choose another to divide"
             )
-        _whole("number of starts", self.starts, 1, MOST_STARTS)
-        if not _number("learning rate", self.learning_rate) > 0:
-            raise SettingsError(f"the learning rate must be positive, not {self.learning_rate:g}")
-        _whole("seed", self.seed, 0)
-        if not isinstance(self.pedestal, str):
-            if abs(_number("pedestal", self.pedestal)) > LARGEST_PEDESTAL:
-                raise SettingsError(
-                    f"the pedestal must lie within {LARGEST_PEDESTAL:g}, not {self.pedestal:g}"
-                )
-        elif self.pedestal not in PEDESTALS:
-            raise SettingsError(
-                f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {self.pedestal}"
-            )
-        _one_of("mode", self.mode, ("subtract", "divide"))
-        _one_of("sample_format", self.sample_format, ("float32", "same"))
-        if self.mode == "divide" and self.pedestal == "ancestor":
-            raise SettingsError(
-                "the pedestal ancestor belongs to subtraction; choose another to divide"
-            )
-        _one_of("backend", self.backend, ("auto", *NAMES))
-        _whole("number of threads", self.threads, 0, MOST_THREADS)
-        _whole("memory of the GPU", self.gpu_memory, 0)
 
     @property
     def finds_sky(self) -> bool:
@@ -195,6 +165,10 @@ class Settings:
             if field.name in unused and getattr(self, field.name) != field.default
         ]
 
+    def pattern(self, declared: str | None) -> str | None:
+        """The Bayer pattern to fit by, where a file declares one, or None to treat it as mono."""
+        return {"auto": declared, "off": None}.get(self.cfa, self.cfa)
+
     @property
     def worker_threads(self) -> int:
         """The number of threads to use, with 0 resolved."""
@@ -209,20 +183,106 @@ class Settings:
         return asdict(self)
 
 
-def _number(name: str, value: float) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
-        raise SettingsError(f"the {name} must be a finite number, not {value}")
+Check = Callable[[Any], Any]
+"""From a value to the same as a plain number, bool or text of Python; raises SettingsError."""
+
+
+def _number(
+    name: str, possible: Callable[[float], bool] = lambda value: True, must: str = ""
+) -> Check:
+    def check(value: Any) -> float:
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            raise SettingsError(f"the {name} must be a finite number, not {value}")
+        number = int(value) if isinstance(value, Integral) else float(value)
+        if not possible(number):
+            raise SettingsError(f"the {name} must {must}, not {number:g}")
+        return number
+
+    return check
+
+
+def _within(name: str, low: float, high: float) -> Check:
+    return _number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
+
+
+def _whole(name: str, low: int, high: float = math.inf) -> Check:
+    def check(value: Any) -> int:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or int(value) < low:
+            raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
+        if int(value) > high:
+            raise SettingsError(f"the {name} must be at most {high}, not {value}")
+        return int(value)
+
+    return check
+
+
+def _one_of(name: str, *choices: str | int | bool) -> Check:
+    *most, last = map(str, choices)
+
+    def check(value: Any) -> str | int | bool:
+        for choice in choices:
+            if value == choice and _same_kind(value, choice):
+                return choice
+        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
+
+    return check
+
+
+def _same_kind(value: Any, choice: str | int | bool) -> bool:
+    """Whether two equal values are of one kind: True is not 1, nor is 2.0 the whole number 2."""
+    if isinstance(choice, bool):
+        return type(value).__name__ in ("bool", "bool_")
+    if isinstance(choice, int):
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _pattern(value: Any) -> Any:
+    known = isinstance(value, str) and value.upper() in BAYER_PATTERNS
+    return value.upper() if known else _one_of("cfa", "auto", "off", *BAYER_PATTERNS)(value)
+
+
+def _pedestal(value: Any) -> Any:
+    if not isinstance(value, str):
+        return _number(
+            "pedestal",
+            lambda level: abs(level) <= LARGEST_PEDESTAL,
+            f"lie within {LARGEST_PEDESTAL:g}",
+        )(value)
+    value = _ALIASES.get(value, value)
+    if value not in PEDESTALS:
+        raise SettingsError(f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}")
     return value
 
 
-def _whole(name: str, value: int, low: int, high: float = math.inf) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
-        raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
-    if value > high:
-        raise SettingsError(f"the {name} must be at most {high}, not {value}")
+_ALIASES = {"ancestor": "bgoptimizer"}
 
-
-def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        *most, last = map(str, choices)
-        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
+_CHECKS: dict[str, Check] = {
+    "downscaling_factor": _whole("downscaling factor", 1, LARGEST_FACTOR),
+    "downscaling_func": _one_of("downscaling function", "median", "mean"),
+    "quantile": _number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
+    "control_points": _whole("number of control points", 0, MOST_CONTROL_POINTS),
+    "order": _one_of("order", 1, 2, 3, 4),
+    "threshold_min": _number("lower threshold"),
+    "threshold_max": _number("upper threshold"),
+    "invert_mask": _one_of("choice to invert the mask", False, True),
+    "feather": _number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "protect": _one_of("protection", "auto", "off", "strong"),
+    "cfa": _pattern,
+    "initializer": _one_of("initializer", "random", "grid"),
+    "optimizer": _one_of("optimizer", "lbfgs", "adam"),
+    "epochs": _whole("number of epochs", 1),
+    "alpha": _within("alpha", 0, LARGEST_ALPHA),
+    "stiffness": _within("stiffness", 0, LARGEST_ALPHA),
+    "starts": _whole("number of starts", 1, MOST_STARTS),
+    "learning_rate": _number("learning rate", lambda value: value > 0, "be positive"),
+    "seed": _whole("seed", 0),
+    "pedestal": _pedestal,
+    "mode": _one_of("mode", "subtract", "divide"),
+    "sample_format": _one_of("sample_format", "float32", "same"),
+    "backend": _one_of("backend", "auto", *BACKENDS),
+    "threads": _whole("number of threads", 0, MOST_THREADS),
+    "gpu_memory": _whole("memory of the GPU", 0),
+}
+"""How each setting is checked, by its name."""

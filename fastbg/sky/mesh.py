@@ -1,4 +1,4 @@
-"""The image in some thousand cells: what is smooth over cells may be sky."""
+"""The mesh: medians of some thousand cells of an image, in which a smooth sky is searched for."""
 
 from __future__ import annotations
 
@@ -7,43 +7,45 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.kernels import blocks
+
 ALONG = 40
-"""Cells along the shorter side of the image, about."""
+"""The number of cells along the shorter side of the image, about."""
 
 MOST = 8192
-"""Cells of an image that is not very long."""
+"""The largest number of cells, but for images that are very long."""
 
 MEDIAN_NOISE = 1.2533
-"""Of a median of many, relative to a mean: sqrt(pi / 2)."""
+"""The noise of a median of many samples relative to that of their mean: sqrt(pi / 2)."""
 
 QUIET = 20
-"""Percentile of the cells whose scatter is taken for noise: others hold objects as well."""
+"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too."""
 
 QUARTILES = 1.349
-"""Distance of the quartiles of a normal distribution, in deviations."""
+"""The distance between the quartiles of Gaussian noise, in standard deviations."""
 
-LEAST = 0.5
-"""Of a cell's samples that must be usable."""
+LEAST_USABLE = 0.5
+"""The share of a cell's samples that must be usable."""
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Medians of blocks of pixels of the down-scaled image.
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """The medians of the cells of a down-scaled image.
 
     Attributes
     ----------
     side : int
-        Pixels along each side of a cell.
+        The number of pixels along each side of a cell.
     shape : (int, int)
-        Rows and columns of cells.
+        The numbers of rows and columns of cells.
     points : ndarray, (P, 2), normalised (y, x)
         The centres of all cells, row by row.
     values : ndarray, (P, K), linear
-        0 where a cell cannot be used.
+        Their medians; 0 where a cell cannot be used.
     weight : ndarray, (P,), in [0, 1]
         How much of each cell may be used.
     noise : ndarray, (K,), linear
-        Deviation of the value of a cell that holds nothing but sky.
+        The standard deviation of the median of a cell that holds nothing but sky.
     """
 
     side: int
@@ -55,19 +57,19 @@ class Cells:
 
     @property
     def usable(self) -> np.ndarray:
-        """(P,) bool."""
+        """(P,) bool: whether a cell may be used at all."""
         return self.weight > 0
 
 
-def cells_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) -> Cells:
-    """Cut the down-scaled image into cells.
+def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) -> Mesh:
+    """The mesh of a down-scaled image.
 
     Parameters
     ----------
     data : ndarray, (h, w, K), linear; NaN = missing
     weight : ndarray, (h, w, K), in [0, 1]; 0 where missing
     y, x : ndarray, (h,) and (w,), normalised
-        Of rows and columns.
+        The coordinates of rows and columns.
     """
     height, width = data.shape[:2]
     side = max(1, round(min(height, width) / ALONG), math.ceil((height * width / MOST) ** 0.5))
@@ -77,17 +79,17 @@ def cells_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray)
         for k in range(data.shape[2])
     ]
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
-    full = (count > LEAST * min(side, height) * min(side, width)).all(axis=2)
+    full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
     if side > 2:
         scatter = (high - low)[full] / QUARTILES * MEDIAN_NOISE / side
     else:
         steps = np.abs(np.diff(middle, axis=1))
         scatter = steps[full[:, 1:] & full[:, :-1]] / (QUARTILES / 2) / np.sqrt(2)
     noise = np.percentile(scatter, QUIET, axis=0) if len(scatter) else np.zeros(data.shape[2])
-    channels = (_blocks(weight[..., k], side) for k in range(data.shape[2]))
+    channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
     share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
     centres = np.meshgrid(_centres(y, side), _centres(x, side), indexing="ij")
-    return Cells(
+    return Mesh(
         side,
         full.shape,
         np.stack(centres, axis=-1).reshape(-1, 2),
@@ -99,23 +101,13 @@ def cells_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray)
 
 def _measure(data: np.ndarray, side: int) -> list[np.ndarray]:
     """The quartiles of each cell and how many values it has, (rows, columns) each."""
-    blocks = _blocks(data, side)
-    blocks.sort(axis=2)  # NaN last
-    count = np.count_nonzero(~np.isnan(blocks), axis=2)
-    return [*(_quantile(blocks, count, part) for part in (0.25, 0.5, 0.75)), count]
-
-
-def _blocks(plane: np.ndarray, side: int) -> np.ndarray:
-    """(h, w) to (rows, columns, samples of a cell), NaN beyond the edges; a copy."""
-    height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % side), (0, -width % side)), constant_values=np.nan)
-    rows, columns = padded.shape[0] // side, padded.shape[1] // side
-    grid = padded.reshape(rows, side, columns, side).swapaxes(1, 2)
-    return grid.reshape(rows, columns, side * side)
+    ordered = np.sort(blocks(data, side), axis=2)  # NaN last
+    count = np.count_nonzero(~np.isnan(ordered), axis=2)
+    return [*(_quantile(ordered, count, part) for part in (0.25, 0.5, 0.75)), count]
 
 
 def _quantile(ordered: np.ndarray, count: np.ndarray, part: float) -> np.ndarray:
-    """Of the numbers that come before NaN, without interpolation but for the median's."""
+    """A quantile of the values before NaN; only the median is interpolated between two values."""
     place = part * np.maximum(count - 1, 0)[..., np.newaxis]
     pair = [
         np.take_along_axis(ordered, to_whole(place).astype(int), axis=2)[..., 0]

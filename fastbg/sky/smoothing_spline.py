@@ -1,4 +1,7 @@
-"""A grid of control points as modes, from stiff to bending: stiffness is then one number."""
+"""Smoothing splines on a grid of control points, whose flexibility is one number.
+
+The splines are expressed in modes that bend more and more (the Demmler-Reinsch basis).
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,27 @@ import numpy as np
 from ..spline.spline import Spline, phi
 
 ORDER = 2
-"""The thin plate: its bending energy is what a stiffness is set against."""
+"""The polyharmonic order, whose bending energy a stiffness multiplies: 2 is the thin plate."""
 
 _FREE = {
     1: [],
     2: [(2, 0), (1, 1), (0, 2)],
     3: [(2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3)],
 }
-"""Powers of y and x that cost no energy, beside the affine ones, by the degree."""
+"""The powers of y and x beside the affine ones that cost no energy, for each degree."""
 
 UNSEEN = 0.03
-"""Modes whose coordinates a fit would shrink to less than this part are left out of it."""
+"""A fit leaves out the modes whose coordinates it would shrink to less than this part."""
 
 
 class Basis:
-    """Splines on a grid of control points, at points where they are fitted.
+    """Splines on a grid of control points, evaluated at the points where they are fitted.
 
     Parameters
     ----------
     points : ndarray, (P, 2), normalised (y, x)
     side : int
-        Control points along each side of the grid.
+        The number of control points along each side of the grid.
     """
 
     def __init__(self, points: np.ndarray, side: int) -> None:
@@ -43,10 +46,10 @@ class Basis:
         )
 
     def of_degree(self, degree: int) -> Splines:
-        """With polynomials up to a degree, 1 to 3, free of energy."""
+        """The basis in which polynomials up to a degree, 1 to 3, cost no energy."""
         affine = np.vstack([np.zeros((len(self._centres), 3)), np.eye(3)])
         y, x = (self._centres - 0.5).T
-        # Polynomials as the splines through their values at the centres.
+        # A polynomial is represented by the spline through its values at the centres.
         columns = np.stack([y**i * x**j for i, j in [*_FREE[degree], (0, 0)]], axis=1)
         polynomials = np.linalg.lstsq(self._at_centres, columns, rcond=None)[0][:-3, :-1]
         count = polynomials.shape[1]
@@ -54,7 +57,7 @@ class Basis:
         matrix = np.hstack([self._matrix[:, :-3] @ rotation, self._matrix[:, -3:]])
         coefficients = np.vstack([self._weights @ rotation, np.zeros((3, len(rotation)))])
         coefficients = np.hstack([coefficients, affine])
-        # What is seen of the bending modes beside those that are free, from much to little.
+        # The bending modes beside the free ones, from those that matter most at the points on.
         bends = np.r_[count : len(rotation)]
         free = np.r_[:count, len(rotation) : matrix.shape[1]]
         beside = np.linalg.lstsq(matrix[:, free], matrix[:, bends], rcond=None)[0]
@@ -71,7 +74,7 @@ class Basis:
 
 
 class Splines:
-    """Splines by coordinates: first those of modes that bend, then those of shapes that are free.
+    """A basis: first the modes that bend, then the functions that cost no energy.
 
     With ``w`` the weights of the spline, ``B^T w = 0`` for B = [y x 1], the bending energy of the
     thin plate is ``w^T Phi w``. In the coordinates a that are used here, ``S = matrix a`` and the
@@ -93,7 +96,7 @@ class Splines:
 
     @property
     def free(self) -> int:
-        """Coordinates at the end that cost no energy."""
+        """The number of coordinates at the end that cost no energy."""
         return self.matrix.shape[1] - len(self._seen)
 
     def solve(self, data: np.ndarray, weight: np.ndarray, stiffness: float) -> np.ndarray:
@@ -121,14 +124,14 @@ class Splines:
         normal = weighted.T @ weighted
         penalised = np.arange(bending)
         normal[penalised, penalised] += stiffness
-        # Keeps what no weight determines finite.
+        # A trace of regularisation keeps coordinates finite that no weight determines.
         normal.flat[:: len(normal) + 1] += 1e-12 * np.trace(normal) / len(normal)
         solution = np.zeros((self.matrix.shape[1], data.shape[1]))
         solution[used] = cho_solve(cho_factor(normal), weighted.T @ (root * data))
         return solution
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
-        """Those of the spline of some coordinates, (M, 1), with constants: nothing bends."""
+        """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends."""
         shape = coordinates / (self.matrix @ coordinates).std()
         columns = np.hstack([shape, np.eye(len(shape))[:, -1:]])
         return Splines(
@@ -136,7 +139,7 @@ class Splines:
         )
 
     def spline(self, coordinates: np.ndarray) -> Spline:
-        """The spline of some coordinates, (M, K)."""
+        """The spline with coordinates (M, K)."""
         coefficients = self._coefficients @ coordinates
         polynomial = coefficients[-3:]
         polynomial[2] -= 0.5 * (polynomial[0] + polynomial[1])
@@ -144,7 +147,7 @@ class Splines:
 
 
 def _grid(side: int) -> np.ndarray:
-    """(side^2, 2): denser towards the edges, as Chebyshev's extrema: behind them lie the lights."""
+    """(side^2, 2): Chebyshev extrema, denser towards the edges, where gradients are steepest."""
     axis = (1 - np.cos(np.pi * np.arange(side) / (side - 1))) / 2
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
 

@@ -1,19 +1,16 @@
 """Adam with a falling learning rate and early stopping, for any function with a gradient.
 
-The rules are those of the ancestor's TensorFlow callbacks (Adam, ReduceLROnPlateau,
+The rules are those of bgoptimizer's TensorFlow callbacks (Adam, ReduceLROnPlateau,
 EarlyStopping), so that equal settings follow equal paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..backends.protocol import Objective
+from .descent import Descent, ended
 
 BETA_1, BETA_2, ADAM_EPS = 0.9, 0.999, 1e-7
 
@@ -21,32 +18,6 @@ PLATEAU_PATIENCE, PLATEAU_GAIN = 50, 1e-4
 PLATEAU_FACTOR, LOWEST_RATE = 0.5, 1e-4
 
 STOP_PATIENCE, STOP_GAIN = 100, 5e-5
-
-DIVERGED = 1.0
-"""By how much more than the lowest the last loss, a mean of logarithms, tells of a divergence."""
-
-
-@dataclass(frozen=True)
-class Descent:
-    """Where a descent ended.
-
-    Attributes
-    ----------
-    parameters : ndarray
-        The best seen, not the last.
-    loss : float
-        Their loss.
-    losses : ndarray, (iterations,)
-        The loss before each update.
-    reason : str
-        Why it ended: "iterations" (all done), "converged" (the loss no longer fell) or
-        "diverged" (the loss was no longer a number, or ended far above the lowest).
-    """
-
-    parameters: np.ndarray
-    loss: float
-    losses: np.ndarray
-    reason: str
 
 
 class _Patience:
@@ -115,42 +86,3 @@ def descend(
             learning_rate = min(learning_rate, max(learning_rate * PLATEAU_FACTOR, LOWEST_RATE))
 
     return ended(best, float(lowest), np.array(losses), reason)
-
-
-def ended(parameters: np.ndarray, loss: float, losses: np.ndarray, reason: str) -> Descent:
-    """A descent that is over; it diverged, too, if its last loss lies far above the lowest."""
-    far = np.any(losses[-1:] > loss + DIVERGED)
-    return Descent(parameters, loss, losses, "diverged" if far else reason)
-
-
-def descend_from_all(
-    objective: Objective,
-    starts: Sequence[np.ndarray],
-    *,
-    iterations: int,
-    learning_rate: float,
-    watch: Callable[[int, float], None] = lambda iteration, loss: None,
-) -> list[Descent]:
-    """Minimise an objective from every start: on its device if it keeps descents there, else here.
-
-    Parameters
-    ----------
-    watch : callable, optional
-        Called with (iterations done over all starts, loss); what it raises ends the descents.
-    """
-    on_device = getattr(objective, "descend", None)
-    if on_device is not None:
-        found: list[Descent] = on_device(
-            starts, iterations=iterations, learning_rate=learning_rate, watch=watch
-        )
-        return found
-    return [
-        descend(
-            objective.loss_and_gradient,
-            start,
-            iterations=iterations,
-            learning_rate=learning_rate,
-            watch=lambda t, loss, done=number * iterations: watch(done + t, loss),  # type: ignore[misc]
-        )
-        for number, start in enumerate(starts)
-    ]

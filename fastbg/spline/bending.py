@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends.protocol import Objective
 from .loss import Problem
+from .objective import Objective
 from .spline import Spline, phi, phi_prime
 
 _SIGN = {1: -1, 2: 1, 3: 1, 4: -1}
@@ -52,18 +52,20 @@ def stiffened(objective: Objective, problem: Problem, stiffness: float) -> Objec
 
 
 @dataclass(frozen=True)
-class _Stiffened:
+class _Stiffened(Objective):
     objective: Objective
     problem: Problem
     stiffness: float
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        """See `fastbg.backends.protocol.Objective`."""
         loss, gradient = self.objective.loss_and_gradient(parameters)
         spline = Spline.unflatten(parameters, self.problem.channels, self.problem.order)
         with np.errstate(all="ignore"):  # a descent that diverges is told by its loss
             energy, slope = energy_and_gradient(spline)
             return loss + self.stiffness * energy, gradient + self.stiffness * slope
+
+    def close(self) -> None:
+        self.objective.close()
 
 
 def _polynomials(centres: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:

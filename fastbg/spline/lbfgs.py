@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 
-from .adam import Descent
+from .descent import Descent
 from .loss import Problem
+from .objective import Objective, Watch
 from .spline import Spline, affine, phi, phi_prime
 
 COARSE_STEPS = (64, 16, 4)
@@ -48,8 +50,6 @@ still gain after many steps is noise and objects: the loss falls, and the sky be
 Pairs = deque[tuple[np.ndarray, np.ndarray, float]]
 """Steps, how much the gradient changed on each, and the product of the two."""
 
-Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
-
 
 def coarse_to_fine(problem: Problem) -> list[Problem]:
     """The problem, behind those of fewer of its pixels that come first."""
@@ -70,18 +70,21 @@ def coarse_to_fine(problem: Problem) -> list[Problem]:
 
 
 def descend(
-    levels: Sequence[tuple[Problem, Function]],
+    levels: Sequence[Problem],
+    open_problem: Callable[[Problem], Objective],
     start: Spline,
     *,
     iterations: int,
-    watch: Callable[[int, float], None] = lambda iteration, loss: None,
+    watch: Watch = lambda iteration, loss: None,
 ) -> Descent:
     """Minimise the loss of a spline.
 
     Parameters
     ----------
-    levels : sequence of (Problem, callable)
-        Those of `coarse_to_fine`, and parameters to loss and gradient of each.
+    levels : sequence of Problem
+        As `coarse_to_fine` makes them.
+    open_problem : callable
+        Opens a problem. One is open at a time, so that each may use all memory of a device.
     start : Spline
     iterations : int
         Most evaluations to make on each level, at least 1.
@@ -90,22 +93,24 @@ def descend(
         iteration before; what it raises ends the descent.
     """
     parameters, pairs = start.flatten(), Pairs(maxlen=PAIRS)
-    *coarse, (problem, function) = levels
+    *coarse, problem = levels
 
     def spline() -> Spline:
         return Spline.unflatten(parameters, start.weights.shape[1], start.order)
 
-    for level, coarse_function in coarse:
-        search = _Search(
-            coarse_function, parameters, iterations, lambda _, loss: watch(0, loss), pairs
-        )
-        search.settle(_metric(level, spline(), moving=False), *STANDING)
+    for level in coarse:
+        with closing(open_problem(level)) as objective:
+            search = _Search(
+                objective, parameters, iterations, lambda _, loss: watch(0, loss), pairs
+            )
+            search.settle(_metric(level, spline(), moving=False), *STANDING)
         parameters = search.best
-    search = _Search(function, parameters, iterations, watch, pairs)
-    settled = search.settle(_metric(problem, spline(), moving=False), *STANDING)
-    if settled:
-        parameters = search.best
-        settled = search.settle(_metric(problem, spline(), moving=True), *MOVING)
+    with closing(open_problem(problem)) as objective:
+        search = _Search(objective, parameters, iterations, watch, pairs)
+        settled = search.settle(_metric(problem, spline(), moving=False), *STANDING)
+        if settled:
+            parameters = search.best
+            settled = search.settle(_metric(problem, spline(), moving=True), *MOVING)
     if not np.isfinite(search.losses[0]):
         reason = "diverged"
     else:
@@ -167,17 +172,17 @@ def _inverse_root(matrix: np.ndarray) -> np.ndarray:
 
 
 class _Search:
-    """L-BFGS on one function, in a metric that may change on the way."""
+    """L-BFGS on one objective, in a metric that may change on the way."""
 
     def __init__(
         self,
-        function: Function,
+        objective: Objective,
         start: np.ndarray,
         iterations: int,
-        watch: Callable[[int, float], None],
+        watch: Watch,
         pairs: Pairs,
     ) -> None:
-        self._function, self._iterations, self._watch = function, iterations, watch
+        self._objective, self._iterations, self._watch = objective, iterations, watch
         self._pairs = pairs
         self.losses: list[float] = []
         self.best, self.lowest = start, np.inf
@@ -201,7 +206,7 @@ class _Search:
         return False
 
     def _evaluate(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = self._function(parameters)
+        loss, gradient = self._objective.loss_and_gradient(parameters)
         self.losses.append(loss)
         self._watch(len(self.losses), loss)
         if loss < self.lowest:

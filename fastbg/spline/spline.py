@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ EPS = 1e-10
 """Smallest squared distance that the kernels see."""
 
 INITIAL_REGULARIZATION = 0.1
+
+CHUNK = 1 << 20
+"""Most elements of a (pixels, centres) matrix formed at a time."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,28 @@ def phi_prime(q: np.ndarray, order: int) -> np.ndarray:
 def affine(points: np.ndarray) -> np.ndarray:
     """What the polynomial is made of, (P, 3): y, x and 1 at points (P, 2)."""
     return np.column_stack([points, np.ones(len(points))])
+
+
+def spline_values(spline: Spline, points: np.ndarray) -> np.ndarray:
+    """The spline at P points (P, 2): (P, K), float64."""
+    values = np.empty((len(points), spline.weights.shape[1]))
+    for part in chunks(len(points), len(spline.centres)):
+        _, q = differences(points[part], spline.centres)
+        values[part] = phi(q, spline.order) @ spline.weights
+        values[part] += affine(points[part]) @ spline.polynomial
+    return values
+
+
+def chunks(pixels: int, centres: int) -> Iterator[slice]:
+    """Slices of pixels whose (pixels, centres) matrix has at most `CHUNK` elements."""
+    step = max(1, CHUNK // centres)
+    return (slice(start, start + step) for start in range(0, pixels, step))
+
+
+def differences(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p - c, (P, N, 2), and its squared length, (P, N)."""
+    difference = points[:, np.newaxis] - centres
+    return difference, (difference**2).sum(axis=-1)
 
 
 def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...backends.protocol import choose
+from ...backends.registry import choose
 from ...errors import Cancelled, InputError, SettingsError
 from ...progress import Progress
 from ...settings.settings import Settings

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import BackendError, FastbgError
-from ...progress import Progress
+from ...errors import FastbgError
+from ...io import formats
 from ...settings.settings import Settings
+from ..outputs import default_name
+from ..source import open_source
 
 SHARE = 0.9
 """Of the available memory: the rest is for this process and for what others will want."""
@@ -50,35 +53,15 @@ def workers_for(
 
 
 def bytes_needed(path: Path, keywords: Mapping[str, Any], settings: Settings) -> int:
-    """What a job on a file is estimated to need; 0 where it will fail.
-
-    Raises
-    ------
-    BackendError
-        If the evaluator is not available.
-    """
-    from ..files import process_file
-
-    found = 0
-
-    def stop_when_told(progress: Progress) -> bool:
-        nonlocal found
-        found = progress.memory or 0
-        return not found
-
+    """The memory that a job on a file is estimated to need, in bytes; 0 where it will fail."""
+    output = default_name(path, keywords["output_dir"], "bgSubtracted")
+    compress = keywords.get("compress", False) or formats.is_packed(output)
     try:
-        process_file(
-            path,
-            overwrite=True,
-            progress=stop_when_told,
-            settings=settings,
-            **keywords,
-        )
-    except BackendError:
-        raise
+        with ExitStack() as files:
+            source = open_source(path, keywords.get("mask"), settings, files)
+            return source.memory_needs(settings, compress=compress).bytes_needed()
     except FastbgError:
-        pass
-    return found
+        return 0
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:

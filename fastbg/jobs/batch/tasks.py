@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ...errors import Cancelled, FastbgError
 from ...progress import Progress, ProgressCallback
-from ...report.report import version
+from ...report.process import version
 from ...settings.settings import WITHOUT_EFFECT, Settings
 from ..source import paths_of
 from .journal import Journal, State, content_hash
@@ -115,7 +115,7 @@ def failed(path: Path, error: str) -> Outcome:
 
 
 def _run(task: Task, progress: ProgressCallback) -> Outcome:
-    from ..files import process_file
+    from ..run import process_file
 
     path, journal = task.path, Journal(task.folder)
     state = State.of(path)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...backends.protocol import choose
-from ...diagnostics import Judgement
-from ...model.correction import Correction
-from ...result import Prepared, Result
-from ...settings.settings import Settings
+from ...diagnostics import Diagnostics
+from ...result import Fitted, Plan, Prepared
 from ..preview.pictures import thinned
 from . import histograms, noise, residual, views
+
+if TYPE_CHECKING:
+    from ...pipeline import Job
 
 
 @dataclass(frozen=True)
@@ -21,36 +22,34 @@ class Findings:
 
     views: views.Views
     residual: residual.Residual
-    judgement: Judgement
+    diagnostics: Diagnostics
     noise: noise.Noise
     histograms: histograms.Histograms
 
 
-def examine(
-    prepared: Prepared, result: Result, correction: Correction, settings: Settings
-) -> Findings:
+def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Findings:
     """Read the images once more, in bands, and keep what the page shows.
 
     Parameters
     ----------
     prepared : Prepared
-        What was fitted.
-    result : Result
-        Of the fit.
-    correction : Correction
-    settings : Settings
+        The problem that was fitted.
+    fitted : Fitted
+    plan : Plan
+    job : Job
     """
+    correction, settings = plan.correction, job.settings
     shape, factor = correction.image.shape, settings.downscaling_factor
     step, before = thinned(correction.image)
     _, after = thinned(correction.corrected())
-    # Of the blocks of pixels that the fit has weighed.
+    # The weights of the blocks of pixels that the fit has seen.
     y, x = (np.arange(0, size, step) // factor for size in shape)
     problem = prepared.problem
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
-        views.look(correction, settings.worker_threads),
-        residual.measure(problem, result.model, prepared.stretch, choose(settings.backend)[1]),
-        result.judgement,
+        views.look(correction, job.threads),
+        residual.measure(problem, fitted.model, prepared.stretch, job.backend),
+        fitted.diagnostics,
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),
         histograms.measure(before, after, step),
     )

@@ -45,7 +45,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
             element(
                 "div",
                 residual.figure(findings.residual),
-                uncertainty.figure(findings.judgement),
+                uncertainty.figure(findings.diagnostics),
                 noise.figure(findings.noise),
                 loss.figure(report["fit"]) if report["settings"]["control_points"] else "",
                 histograms.figure(findings.histograms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from ...backends.protocol import Backend
 from ...image.image import Image
 from ...image.stretch import Stretch
 from ...model.model import BackgroundModel
+from ...model.render import Rendered
 from ...spline.loss import Problem
 from ..preview.page import size_in
 from ..preview.pictures import resample, thinned
@@ -61,20 +63,18 @@ class Residual:
         return REACH * float(robust_sigma(self.values)) or 1.0
 
 
-def residual_image(
-    problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
-) -> Image:
+def residual_image(problem: Problem, rendered: Rendered, stretch: Stretch | None) -> Image:
     """Data minus model at the pixels of the fit, (K, h, w), stretched, computed where it is read.
 
-    NaN where a pixel has no weight. `stretch` is that of the problem.
+    NaN where a pixel has no weight. ``rendered`` is the model at those pixels, and `stretch` that
+    of the problem if the model has another one.
     """
-    own = model.stretch
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
-        band = np.empty((problem.channels, rows.stop - rows.start, len(problem.x)), np.float32)
-        backend.evaluate(model.spline, problem.y[rows], problem.x, band, 1)
-        if own is not stretch:
-            band = stretch.apply(own.invert(band)[0]).astype(np.float32)
+        if stretch is None:
+            band = rendered.stretched.rows(rows)
+        else:
+            band = stretch.apply(rendered.linear.rows(rows)).astype(np.float32)
         data, weight = (np.moveaxis(a[rows], 2, 0) for a in (problem.data, problem.weight))
         return np.where(weight > 0, data - band, np.float32(np.nan))
 
@@ -86,15 +86,19 @@ def measure(
     problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
 ) -> Residual:
     """Draw and measure the residual of a fit."""
-    image = residual_image(problem, model, stretch, backend)
-    size = size_in(BOX, image.shape)
-    planes = resample(image, size, np.isfinite)
+    other = None if model.stretch is stretch else stretch
+    rendered = Rendered(backend, model.spline, model.stretch, problem.y, problem.x)
+    with closing(rendered):
+        image = residual_image(problem, rendered, other)
+        size = size_in(BOX, image.shape)
+        planes = resample(image, size, np.isfinite)
+        sampled = thinned(image)[1]
     used = np.isfinite(planes)
     total, count = np.where(used, planes, 0).sum(axis=0), used.sum(axis=0)
     mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     level = float(np.median(mean[count > 0])) if count.any() else 0.0
     data = resample(Image.from_samples(problem.data), size, np.isfinite)
-    channels = [plane[np.isfinite(plane)] for plane in thinned(image)[1]]
+    channels = [plane[np.isfinite(plane)] for plane in sampled]
     return Residual(
         mean - np.float32(level),
         level,

@@ -27,13 +27,13 @@ ENDED = {
 def cards(report: Report, noise: Noise) -> Markup:
     """The few numbers to read first."""
     fit, fitted, seconds = report["fit"], report["fitted"], report["seconds"]
-    judgement = report["judgement"]
+    diagnostics = report["diagnostics"]
     before, after, uncertainty = (
         np.mean(each)
         for each in (
-            judgement["gradient_before"],
-            judgement["gradient_after"],
-            judgement["uncertainty"]["median"],
+            diagnostics["gradient_before"],
+            diagnostics["gradient_after"],
+            diagnostics["uncertainty"]["median"],
         )
     )
     usable = fitted["usable_pixels"] / (fitted["width"] * fitted["height"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...diagnostics import Judgement
+from ...diagnostics import Diagnostics
 from . import words
 from .colours import SEQUENTIAL, colours, gradient
 from .images import drawing
@@ -18,17 +18,17 @@ BRIGHTEST = 0.98
 far."""
 
 
-def figure(judgement: Judgement) -> Markup:
+def figure(diagnostics: Diagnostics) -> Markup:
     """The map, its scale, and what each channel measures."""
-    mean = judgement.uncertainty.mean(axis=2)
+    mean = diagnostics.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0
     picture = np.kron(np.nan_to_num(mean / highest), np.ones((ENLARGED, ENLARGED)))
     end = words.number(highest, 2)
     columns = zip(
-        words.channels(len(judgement.before)),
-        judgement.before,
-        judgement.after,
-        np.moveaxis(judgement.uncertainty, 2, 0),
+        words.channels(len(diagnostics.gradient_before)),
+        diagnostics.gradient_before,
+        diagnostics.gradient_after,
+        np.moveaxis(diagnostics.uncertainty, 2, 0),
         strict=True,
     )
     rows = [
@@ -59,7 +59,7 @@ def figure(judgement: Judgement) -> Markup:
         element(
             "figcaption",
             "By how much the model changes when parts of the frame are left out of the fit: its "
-            f"standard deviation, linear{words.mean_of(len(judgement.before))}. Bright where no "
+            f"standard deviation, linear{words.mean_of(len(diagnostics.noise))}. Bright where no "
             "sky is near. A nebula that fills the whole frame cannot be seen here. Gradients are "
             "the standard deviations of what is smooth in the sky.",
         ),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastbg import remove_background
-from fastbg.diagnostics import Judgement, judge
+from fastbg.diagnostics import Diagnostics, diagnose
 from fastbg.image.stretch import Stretch
 from fastbg.model.model import BackgroundModel
 from fastbg.spline.loss import Problem
@@ -31,28 +31,28 @@ def tilted(rng: np.random.Generator, channels: int = 1) -> np.ndarray:
     return (sky + rng.normal(0, NOISE, (*SHAPE, channels))).astype(np.float32)
 
 
-def judged(data: np.ndarray, spline: Spline, weight: np.ndarray | None = None) -> Judgement:
+def judged(data: np.ndarray, spline: Spline, weight: np.ndarray | None = None) -> Diagnostics:
     """Of a descent, in a space that is linear."""
     channels = data.shape[2]
     weight = np.ones_like(data) if weight is None else weight
     stretch = Stretch(np.zeros(channels), np.ones(channels), np.full(channels, 0.5), 0.5)
     problem = Problem(data, weight, Y, X, 2, 5.0)
-    return judge(BackgroundModel(spline, stretch, SHAPE), problem, stretch, None)
+    return diagnose(BackgroundModel(spline, stretch, SHAPE), problem, stretch, None)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_right_model_leaves_no_gradient(rng: np.random.Generator, channels: int) -> None:
-    judgement = judged(tilted(rng, channels), plane(0.3, channels=channels))
-    assert judgement.before == pytest.approx(np.full(channels, TILT), rel=0.1)
-    assert (judgement.after < 0.01 * TILT).all()
-    assert judgement.below < 0.01
-    assert judgement.follows == 0
+    diagnostics = judged(tilted(rng, channels), plane(0.3, channels=channels))
+    assert diagnostics.gradient_before == pytest.approx(np.full(channels, TILT), rel=0.1)
+    assert (diagnostics.gradient_after < 0.01 * TILT).all()
+    assert diagnostics.below < 0.01
+    assert diagnostics.follows == 0
 
 
 @pytest.mark.parametrize("rise", [-0.1, 0.0, 0.15, 0.6])
 def test_what_a_wrong_model_leaves_is_measured(rng: np.random.Generator, rise: float) -> None:
-    judgement = judged(tilted(rng), plane(rise))
-    assert judgement.after == pytest.approx([abs(0.3 - rise) / np.sqrt(12)], rel=0.1)
+    diagnostics = judged(tilted(rng), plane(rise))
+    assert diagnostics.gradient_after == pytest.approx([abs(0.3 - rise) / np.sqrt(12)], rel=0.1)
 
 
 def test_its_level_does_not_matter(rng: np.random.Generator) -> None:
@@ -64,8 +64,8 @@ def test_its_level_does_not_matter(rng: np.random.Generator) -> None:
 
 def test_noise_is_no_gradient(rng: np.random.Generator) -> None:
     flat = np.full((*SHAPE, 1), 0.4) + rng.normal(0, NOISE, (*SHAPE, 1))
-    judgement = judged(flat.astype(np.float32), plane(0))
-    assert (judgement.before < 0.5 * judgement.noise).all()
+    diagnostics = judged(flat.astype(np.float32), plane(0))
+    assert (diagnostics.gradient_before < 0.5 * diagnostics.noise).all()
 
 
 def test_what_lies_below_the_model_is_counted(rng: np.random.Generator) -> None:
@@ -88,10 +88,10 @@ def test_a_model_with_the_excluded_object_in_it_follows_it(
 def test_the_model_is_least_certain_where_no_sky_is(rng: np.random.Generator) -> None:
     weight = np.ones((*SHAPE, 1), np.float32)
     weight[:80, :120] = 0
-    judgement = judged(tilted(rng), plane(0.3), weight)
-    rows, columns, _ = judgement.uncertainty.shape
-    hidden = judgement.uncertainty[: rows // 4, : columns // 4].mean()
-    assert hidden > 3 * judgement.uncertainty[rows // 2 :, columns // 2 :].mean()
+    diagnostics = judged(tilted(rng), plane(0.3), weight)
+    rows, columns, _ = diagnostics.uncertainty.shape
+    hidden = diagnostics.uncertainty[: rows // 4, : columns // 4].mean()
+    assert hidden > 3 * diagnostics.uncertainty[rows // 2 :, columns // 2 :].mean()
 
 
 def test_the_uncertainty_is_that_of_the_fit() -> None:
@@ -104,7 +104,7 @@ def test_the_uncertainty_is_that_of_the_fit() -> None:
     ]
     models = np.stack([result.background - result.background.mean() for result in results])
     scatter = np.sqrt(models.var(axis=0, ddof=1).mean())
-    told = np.sqrt(np.mean([result.judgement.uncertainty**2 for result in results]))
+    told = np.sqrt(np.mean([result.diagnostics.uncertainty**2 for result in results]))
     assert 0.5 * scatter < told < 2 * scatter
 
 
@@ -113,15 +113,15 @@ def test_units_are_those_of_the_image(rng: np.random.Generator) -> None:
     small = remove_background(image, downscaling_factor=2)
     large = remove_background(image * 100, downscaling_factor=2)
     for name in ("before", "after", "noise", "uncertainty"):
-        one, other = (getattr(result.judgement, name) for result in (small, large))
+        one, other = (getattr(result.diagnostics, name) for result in (small, large))
         assert other == pytest.approx(100 * one, rel=0.02), name
 
 
 @pytest.mark.parametrize("options", [{}, {"control_points": 9, "epochs": 50}])
 def test_reports_tell_it(rng: np.random.Generator, options: dict[str, int]) -> None:
     result = remove_background(tilted(rng, 3), downscaling_factor=2, **options)
-    told = result.report["judgement"]
-    assert told["gradient_before"] == result.judgement.before.tolist()
+    told = result.report["diagnostics"]
+    assert told["gradient_before"] == result.diagnostics.gradient_before.tolist()
     assert len(told["uncertainty"]["median"]) == 3
     assert not any("gradient" in line for line in result.report["warnings"])
 
@@ -142,6 +142,6 @@ def test_where_hardly_a_pixel_is_used_nothing_is_known(
 ) -> None:
     weight = np.zeros((*SHAPE, 1), np.float32)
     weight[::every, ::every] = 1
-    judgement = judged(tilted(rng), plane(0.3), weight)
-    assert np.isnan(judgement.uncertainty).all()
-    assert np.isnan(judgement.before).all()
+    diagnostics = judged(tilted(rng), plane(0.3), weight)
+    assert np.isnan(diagnostics.uncertainty).all()
+    assert np.isnan(diagnostics.gradient_before).all()

@@ -11,9 +11,9 @@ import scenes
 from fastbg import Settings, remove_background
 from fastbg.backends.numpy import spline_values
 from fastbg.errors import InputError
-from fastbg.sky.colour import without_objects
-from fastbg.sky.mesh import cells_of
-from fastbg.sky.selection import FITS, PROTECTIONS, find_sky
+from fastbg.sky.colour import joint_channel
+from fastbg.sky.mesh import mesh_of
+from fastbg.sky.selection import MOST_FITS, PROTECTIONS, select_surfaces
 from fastbg.sky.smoothing_spline import ORDER, Basis
 from fastbg.spline.spline import phi
 
@@ -32,14 +32,14 @@ def cells_from(data):
     """Of (h, w) or (h, w, K), NaN = missing."""
     data = np.atleast_3d(np.asarray(data, np.float64))
     weight = np.isfinite(data).all(axis=2, keepdims=True) * np.ones(data.shape)
-    return cells_of(data, weight, *places(*data.shape[:2]))
+    return mesh_of(data, weight, *places(*data.shape[:2]))
 
 
 def sky_of(data, how="auto"):
     """The surface over the cells, rows by columns by channels, and the last step."""
-    cells = cells_from(data)
-    found = find_sky(cells, PROTECTIONS[how])[-1]
-    return found.values.reshape(*cells.shape, -1), found, cells
+    mesh = cells_from(data)
+    found = select_surfaces(mesh, PROTECTIONS[how])[-1]
+    return found.values.reshape(*mesh.shape, -1), found, mesh
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
@@ -84,30 +84,30 @@ def test_cells_are_medians_of_what_may_be_used(height, width, seed):
     data[rng.random((height, width)) < 0.3] = np.nan
     weight = np.where(np.isnan(data), 0, rng.random(data.shape))
     y, x = places(height, width)
-    cells = cells_of(data, weight, y, x)
+    mesh = mesh_of(data, weight, y, x)
     side = max(1, round(min(height, width) / 40))
-    assert cells.side == side
+    assert mesh.side == side
     number = 0
     for top in range(0, height, side):
         for left in range(0, width, side):
             part = (slice(top, top + side), slice(left, left + side))
             used = (weight[part] > 0).all(axis=2)
-            assert (cells.weight[number] > 0) == (used.sum() > side**2 / 2)
-            if cells.weight[number]:
+            assert (mesh.weight[number] > 0) == (used.sum() > side**2 / 2)
+            if mesh.weight[number]:
                 expected = np.median(data[part][used], axis=0)
-                np.testing.assert_allclose(cells.values[number], expected)
-            np.testing.assert_allclose(cells.points[number], [y[part[0]].mean(), x[part[1]].mean()])
+                np.testing.assert_allclose(mesh.values[number], expected)
+            np.testing.assert_allclose(mesh.points[number], [y[part[0]].mean(), x[part[1]].mean()])
             number += 1
-    assert number == len(cells.values) == np.prod(cells.shape)
+    assert number == len(mesh.values) == np.prod(mesh.shape)
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (200, 300)])
 def test_the_noise_of_cells_is_theirs(rng, shape):
-    cells = cells_from(rng.normal(0, 3, (*shape, 2)))
-    scatter = cells.values[cells.usable].std(axis=0)
+    mesh = cells_from(rng.normal(0, 3, (*shape, 2)))
+    scatter = mesh.values[mesh.usable].std(axis=0)
     # The quietest fifth is taken, which lies below the rest where cells are small.
-    assert (cells.noise < 1.1 * scatter).all()
-    assert (cells.noise > 0.2 * scatter).all()
+    assert (mesh.noise < 1.1 * scatter).all()
+    assert (mesh.noise > 0.2 * scatter).all()
 
 
 @pytest.mark.parametrize(
@@ -140,17 +140,17 @@ def lit_nebula(rng, second=0.0):
 
 def test_a_nebula_cancels_in_a_sum_of_the_channels(rng):
     truth, data = lit_nebula(rng)
-    cells = cells_from(data)
-    splines = Basis(cells.points, 10).of_degree(3)
-    one = without_objects(cells, splines)
+    mesh = cells_from(data)
+    splines = Basis(mesh.points, 10).of_degree(3)
+    one = joint_channel(mesh, splines)
     light = cells_from(truth).values[:, 0]
     assert abs(np.corrcoef(one.values[:, 0], light)[0, 1]) > 0.999
-    assert abs(np.corrcoef(cells.values[:, 2], light)[0, 1]) < 0.9
-    scaled = without_objects(cells_from(data * [2.0, 0.5, 30.0] + [0, 1, 2]), splines)
+    assert abs(np.corrcoef(mesh.values[:, 2], light)[0, 1]) < 0.9
+    scaled = joint_channel(cells_from(data * [2.0, 0.5, 30.0] + [0, 1, 2]), splines)
     assert abs(np.corrcoef(one.values[:, 0], scaled.values[:, 0])[0, 1]) > 1 - 1e-6
-    assert without_objects(cells_from(data[..., :1]), splines) is None
-    assert without_objects(cells_from(lit_nebula(rng, second=1.0)[1]), splines) is None
-    assert without_objects(cells_from(data - truth), splines) is None
+    assert joint_channel(cells_from(data[..., :1]), splines) is None
+    assert joint_channel(cells_from(lit_nebula(rng, second=1.0)[1]), splines) is None
+    assert joint_channel(cells_from(data - truth), splines) is None
 
 
 def test_a_sky_of_one_light_is_found_behind_a_nebula(rng):
@@ -169,11 +169,11 @@ def test_objects_are_no_sky(rng):
     blob = np.exp(-((y - 0.3) ** 2 + (x - 0.5) ** 2) / 0.01)
     data += 2 * blob
     data[:, :20] = np.nan
-    surface, found, cells = sky_of(data)
+    surface, found, mesh = sky_of(data)
     expected = cells_from(truth).values.reshape(surface.shape)
     assert np.abs(surface - expected).std() < 0.01
-    weight = found.weight.reshape(cells.shape)
-    middle, corner = weight[cells.shape[0] // 2, cells.shape[1] // 2], weight[-5:, -5:]
+    weight = found.weight.reshape(mesh.shape)
+    middle, corner = weight[mesh.shape[0] // 2, mesh.shape[1] // 2], weight[-5:, -5:]
     assert middle < 0.01
     assert corner.mean() > 0.8
     assert (weight[:, :3] == 0).all()
@@ -185,11 +185,11 @@ def test_a_landscape_is_no_sky(rng):
     data = truth + rng.normal(0, 0.01, truth.shape)
     land = y > 0.5 + 0.02 * np.sin(20 * x)
     data[land] = 0.2 + 0.1 * rng.random(land.sum())
-    surface, found, cells = sky_of(data)
+    surface, found, mesh = sky_of(data)
     expected = cells_from(truth).values.reshape(surface.shape)
-    above = cells.points[:, 0].reshape(cells.shape) < 0.7
+    above = mesh.points[:, 0].reshape(mesh.shape) < 0.7
     assert (surface - expected)[above].std() < 0.02 * expected.std()
-    assert found.weight.reshape(cells.shape)[-5:].max() < 0.01
+    assert found.weight.reshape(mesh.shape)[-5:].max() < 0.01
     assert found.below == pytest.approx(land.mean(), abs=0.05)
 
 
@@ -253,8 +253,8 @@ def test_threads_do_not_matter_and_steps_are_told(rng):
     steps = [step for step in seen if step.stage == "protect"]
     done = [step.done for step in steps[: len(steps) // 2]]
     assert done == list(range(len(done)))
-    assert 10 < len(done) <= FITS + 1
-    assert {step.total for step in steps} == {FITS}
+    assert 10 < len(done) <= MOST_FITS + 1
+    assert {step.total for step in steps} == {MOST_FITS}
 
 
 def test_settings_of_the_descent_are_told_to_be_idle():
@@ -270,7 +270,7 @@ def test_settings_of_the_descent_are_told_to_be_idle():
 
 def test_too_little_to_search_in_is_refused():
     with pytest.raises(InputError, match="only 6 of 6 parts of the image can be used"):
-        find_sky(cells_from(np.ones((2, 3))), AUTO)
+        select_surfaces(cells_from(np.ones((2, 3))), AUTO)
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (30, 400), (33, 47), (100, 20), (1, 60000)])

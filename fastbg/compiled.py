@@ -1,0 +1,26 @@
+"""The compiled module, loaded in one place, and why it cannot be used."""
+
+from __future__ import annotations
+
+import os
+
+ISA_VARIABLE = "FASTBG_ISA"
+"""The environment variable that names an instruction set instead of the best one."""
+
+_import_error: str | None = None
+try:
+    from . import _c
+
+    c = _c
+except ImportError as error:
+    _import_error = f"its compiled part cannot be loaded ({error})"
+
+
+def unavailable() -> str | None:
+    """Why the compiled module cannot be used, or None: not built, or an unknown FASTBG_ISA."""
+    if _import_error:
+        return _import_error
+    wanted = os.environ.get(ISA_VARIABLE)
+    if wanted and wanted not in c.instruction_sets():
+        return f"{ISA_VARIABLE}={wanted} is not one of {', '.join(c.instruction_sets())}"
+    return None

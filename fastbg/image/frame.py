@@ -1,0 +1,47 @@
+"""An image as it is stored, and the image that a background is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .bayer import check_pattern, halved, superpixels
+from .image import Image
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image whose background is to be fitted and taken out.
+
+    Attributes
+    ----------
+    samples : Image, linear
+        The image as it is stored.
+    pattern : str or None
+        The colours of the 2 x 2 pixels of a Bayer mosaic, row by row, like RGGB. None for an
+        image that is mono or RGB, or is treated so.
+
+    Raises
+    ------
+    InputError
+        If there is a pattern that is not a Bayer pattern, or an image of several channels has one.
+    """
+
+    samples: Image
+    pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.pattern:
+            check_pattern(self.pattern, self.samples.channels)
+            _ = self.image  # raises if it is too small
+
+    @cached_property
+    def image(self) -> Image:
+        """The linear image that a background is fitted to: the samples, or their superpixels."""
+        return superpixels(self.samples, self.pattern) if self.pattern else self.samples
+
+    def weight(self, weight: Image | None) -> Image | None:
+        """A weight image of the size of the samples, or of the fitted image, for that one."""
+        if weight and self.pattern and weight.shape == self.samples.shape:
+            return halved(weight)
+        return weight

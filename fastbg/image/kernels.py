@@ -1,0 +1,225 @@
+"""The loops over pixels of a band, in C or in numpy: chosen once for each job.
+
+`NUMPY` is the reference, which judges the compiled kernels. Functions that go over pixels take
+the kernels as an argument; its default is `FASTEST`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import compiled
+from .image import is_valid
+from .mtf import imtf, mtf
+
+BINS = 1 << 16
+"""Bins of each window in which values are counted: FBG_BINS of fastbg.h."""
+
+VALID, NEGATIVE, ABOVE_1, LOW, HIGH = range(5)
+"""Fields of a tally: numbers of values, smallest and largest key."""
+
+NEGATIVE_ZERO, ONE = 0x7FFFFFFF, 0xBF800000
+"""Keys of -0.0 and 1.0."""
+
+LARGEST_SORTED = 64
+"""Side of the largest blocks that the C kernel sorts; its scratch memory grows with their area."""
+
+
+def key_of(values: np.ndarray) -> np.ndarray:
+    """Unsigned integers that compare as the float32 values do; -0.0 lies below 0.0."""
+    bits = np.asarray(values, np.float32).view(np.uint32)
+    return np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+
+
+def value_of(keys: np.ndarray) -> np.ndarray:
+    """The inverse of `key_of`, as float64."""
+    keys = np.asarray(keys, np.uint32)
+    bits = np.where(keys >> 31, keys ^ np.uint32(0x80000000), ~keys)
+    return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+class Kernels:
+    """The kernels in numpy: the reference."""
+
+    def count(
+        self,
+        values: np.ndarray,
+        samples: np.ndarray,
+        windows: np.ndarray,
+        tally: np.ndarray,
+        below: np.ndarray,
+        counts: np.ndarray,
+    ) -> None:
+        """Count the values, float32, whose sample is not missing.
+
+        Parameters
+        ----------
+        values, samples : ndarray, float32, C-contiguous, of one shape
+        windows : ndarray, (n, 2), uint32
+            The first key of each window of `BINS` bins, and the binary logarithm of the number of
+            keys in a bin: see `key_of`.
+        tally : ndarray, (5,), uint64
+            The numbers of values, of values below 0 and above 1, the smallest and the largest
+            key; updated.
+        below : ndarray, (n,), uint64
+            The number of values below each window; added to.
+        counts : ndarray, (n, BINS), uint32
+            Added to.
+        """
+        keys = key_of(values[is_valid(samples)]).astype(np.int64)
+        if not keys.size:
+            return
+        tally[VALID] += np.uint64(keys.size)
+        tally[NEGATIVE] += np.uint64(np.count_nonzero(keys < NEGATIVE_ZERO))
+        tally[ABOVE_1] += np.uint64(np.count_nonzero(keys > ONE))
+        tally[LOW] = min(tally[LOW], keys.min())
+        tally[HIGH] = max(tally[HIGH], keys.max())
+        for w, (first, shift) in enumerate(windows.tolist()):
+            below[w] += np.uint64(np.count_nonzero(keys < first))
+            bins = (keys - first) >> shift
+            inside = bins[(bins >= 0) & (bins < BINS)]
+            counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
+
+    def middle_values(
+        self, plane: np.ndarray, factor: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The two middle samples of each block of a plane, which are equal for an odd count.
+
+        Parameters
+        ----------
+        plane : ndarray, (rows, W), float32
+        factor : int
+            Side of the blocks; partial blocks at the far edges use the pixels that exist.
+        least : float
+            Samples count that are finite and exceed this in size.
+
+        Returns
+        -------
+        low, high : ndarray, (h, w), float32
+            NaN where no sample of a block counts.
+        """
+        size = np.abs(plane)
+        counts = (size > np.float32(least)) & (size < np.inf)
+        ordered = np.sort(blocks(np.where(counts, plane, np.nan), factor), axis=-1)
+        count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
+        # NaN sorts last, and -1, the index for a block of nothing but NaN, finds one.
+        low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)
+        high = np.take_along_axis(ordered, count // 2, axis=-1)
+        return low[..., 0], high[..., 0]
+
+    def stretched_means(
+        self,
+        plane: np.ndarray,
+        pedestal: float,
+        scale: float,
+        midtones: float,
+        target: float,
+        factor: int,
+    ) -> np.ndarray:
+        """The means of the stretched valid samples of each block of a plane, (h, w) float64.
+
+        The parameters of the stretch are those of `fastbg.image.stretch.Stretch`. NaN where a
+        block has no valid sample.
+        """
+        valid = np.where(is_valid(plane), plane, np.nan).astype(np.float64)
+        scaled = np.clip((valid - pedestal) / scale, 0, 1)
+        return mean_of_blocks(blocks(mtf(scaled, midtones, target), factor))
+
+    def unstretch(
+        self, plane: np.ndarray, pedestal: float, scale: float, midtones: float, target: float
+    ) -> int:
+        """Invert the stretch of a plane, of floats, in place.
+
+        Returns
+        -------
+        int
+            How many values lay outside [0, 1] and were clamped.
+        """
+        kind = plane.dtype.type
+        clamped = int(np.count_nonzero((plane < 0) | (plane > 1)))
+        linear = imtf(np.clip(plane, 0, 1), kind(midtones), target)
+        plane[...] = linear * kind(scale) + kind(pedestal)
+        return clamped
+
+    def subtract(
+        self, samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
+    ) -> None:
+        """Fill ``out`` with samples - (background - level), float32; missing samples stay."""
+        difference = samples - (background - np.float32(level))
+        out[:] = np.where(is_valid(samples), difference, samples)
+
+
+class _Compiled(Kernels):
+    """The kernels in C, in the thread that calls them; what they do not take goes to numpy."""
+
+    def count(
+        self,
+        values: np.ndarray,
+        samples: np.ndarray,
+        windows: np.ndarray,
+        tally: np.ndarray,
+        below: np.ndarray,
+        counts: np.ndarray,
+    ) -> None:
+        compiled.c.count(values, samples, windows, tally, below, counts)
+
+    def middle_values(
+        self, plane: np.ndarray, factor: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if factor > LARGEST_SORTED:
+            return super().middle_values(plane, factor, least)
+        rows, columns = plane.shape
+        low, high = np.empty((2, -(-rows // factor), -(-columns // factor)), np.float32)
+        compiled.c.block_medians(plane, columns, factor, least, low, high)
+        return low, high
+
+    def stretched_means(
+        self,
+        plane: np.ndarray,
+        pedestal: float,
+        scale: float,
+        midtones: float,
+        target: float,
+        factor: int,
+    ) -> np.ndarray:
+        rows, columns = plane.shape
+        means = np.empty((-(-rows // factor), -(-columns // factor)))
+        compiled.c.block_means(plane, columns, factor, pedestal, scale, midtones, target, means)
+        return means
+
+    def unstretch(
+        self, plane: np.ndarray, pedestal: float, scale: float, midtones: float, target: float
+    ) -> int:
+        if plane.dtype != np.float32:
+            return super().unstretch(plane, pedestal, scale, midtones, target)
+        return compiled.c.unstretch(plane, pedestal, scale, midtones, target)
+
+    def subtract(
+        self, samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
+    ) -> None:
+        if not out.flags.c_contiguous:
+            super().subtract(samples, background, level, out)
+        else:
+            compiled.c.subtract(samples, background, level, out)
+
+
+NUMPY = Kernels()
+FASTEST = NUMPY if compiled.unavailable() else _Compiled()
+
+
+def blocks(plane: np.ndarray, factor: int) -> np.ndarray:
+    """(rows, W) to (h, w, pixels of a block), with NaN where a partial block has no pixel."""
+    rows, width = plane.shape
+    block_rows, block_columns = min(factor, rows), min(factor, width)
+    padding = ((0, -rows % block_rows), (0, -width % block_columns))
+    padded = np.pad(plane, padding, constant_values=np.nan)
+    h, w = padded.shape[0] // block_rows, padded.shape[1] // block_columns
+    grid = padded.reshape(h, block_rows, w, block_columns)
+    return grid.swapaxes(1, 2).reshape(h, w, block_rows * block_columns)
+
+
+def mean_of_blocks(values: np.ndarray) -> np.ndarray:
+    """The mean over the last axis, float64; NaN counts in nothing, and is the mean of nothing."""
+    count = np.count_nonzero(~np.isnan(values), axis=-1)
+    total = np.nansum(values, axis=-1, dtype=np.float64)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -1,0 +1,109 @@
+"""A background that was fitted before, taken out of a file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..image.frame import Frame
+from ..model.model import BackgroundModel
+from ..model.rescale import rescaled
+from ..pipeline import Job
+from ..progress import ProgressCallback
+from ..report.report import Applied, Files, Report, describe, history
+from ..settings.settings import Settings
+from .outputs import Outputs, default_name
+from .source import read
+from .write import write
+
+
+def apply_model(
+    model: BackgroundModel | str | Path,
+    path: str | Path,
+    *,
+    output: str | Path | None = None,
+    model_output: str | Path | None = None,
+    output_dir: str | Path = ".",
+    rescale: bool = False,
+    compress: bool = False,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> Report:
+    """Take a background that was fitted before out of a file.
+
+    Parameters
+    ----------
+    model : BackgroundModel or path
+        A model of as many channels as the image; it is rendered at the size of the image.
+    output : path, optional
+        The corrected image; ``<stem>_bgSubtracted`` in ``output_dir`` and in the format of the
+        input by default.
+    model_output : path, optional
+        Also write the background as an image.
+    rescale : bool
+        Scale and shift each channel of the model to the sky of this file, see
+        `fastbg.model.rescale`.
+    compress, overwrite, max_memory, settings, progress, **options
+        As for `process_file`; of the settings, only pedestal, mode, sample_format, cfa, backend
+        and threads count.
+
+    Returns
+    -------
+    dict
+        The report: see `fastbg.report.report`.
+
+    Raises
+    ------
+    InputError, SettingsError, OutputError, BackendError, Cancelled
+        One line with cause and cure; nothing was written.
+    """
+    settings = replace(settings or Settings(), **options)
+    path, name = Path(path), None
+    if not isinstance(model, BackgroundModel):
+        name, model = str(model), BackgroundModel.load(model)
+    targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
+    if model_output:
+        targets["background"] = model_output
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+
+    with Job(settings, progress) as job, ExitStack() as files:
+        source = read(job, path, None, outputs, files, max_memory=max_memory)
+        try:
+            applied = _fitting(job, source.frame, model, name, rescale)
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
+        plan = job.plan(source.frame, applied.model, applied.measured)
+        outputs.stage(files)
+        corrected = write(job, source, plan, outputs, history(settings, applied), files)
+        with job.stages.stage("write"):
+            files.close()
+        about = Files(path, outputs.targets, source.file.warnings)
+        return describe(job, source.frame, applied, corrected=corrected, files=about)
+
+
+def _fitting(
+    job: Job, frame: Frame, model: BackgroundModel, name: str | None, rescale: bool
+) -> Applied:
+    """The model, brought to the level of a frame if that is asked for."""
+    image, channels = frame.image, len(model.stretch.scale)
+    if channels != image.channels:
+        raise InputError(
+            f"has {image.channels} channels and the model {channels}: fit a model to an image of "
+            "that kind"
+        )
+    with job.stages.stage("prepare"):
+        measured = job.measure(image)
+        if np.isnan(measured.median).all():
+            raise InputError("is empty: every sample is missing; give an image with data")
+        scale = np.ones(channels)
+        if rescale:
+            model, scale = rescaled(model, image, job.backend)
+    return Applied(model, name, scale, measured)

@@ -1,0 +1,49 @@
+"""The background of a file alone, fitted and saved, to be applied to any number of files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..pipeline import Job
+from ..progress import ProgressCallback
+from ..report.report import Files, describe
+from ..result import Result
+from ..settings.settings import Settings
+from .outputs import Outputs
+from .source import Masks, prepare, read
+
+
+def fit_file(
+    path: str | Path,
+    output: str | Path,
+    *,
+    mask: Masks = None,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> Result:
+    """Fit the background of a file and write the model alone, as JSON.
+
+    Parameters and errors as for `process_file`; ``output`` is what `BackgroundModel.save` writes,
+    and `apply_model` takes.
+    """
+    settings = replace(settings or Settings(), **options)
+    path, outputs = Path(path), Outputs({"model": output}, overwrite=overwrite)
+
+    with Job(settings, progress) as job, ExitStack() as files:
+        source = read(job, path, mask, outputs, files, max_memory=max_memory)
+        prepared = prepare(job, source)
+        fitted = job.fit(prepared)
+        source.check_unchanged()
+        with job.stages.stage("write"):
+            outputs.stage(files)
+            fitted.model.save(outputs.parts["model"])
+            files.close()
+        about = Files(path, outputs.targets, source.file.warnings)
+        report = describe(job, source.frame, prepared.preparation(), fitted, files=about)
+    return Result(fitted.model, fitted.fit, fitted.diagnostics, report)

@@ -1,0 +1,108 @@
+"""The picture of a fit, before or after it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..fit import starting_points
+from ..pipeline import Job
+from ..progress import ProgressCallback
+from ..report.report import Files, Report, describe
+from ..result import Corrected, Fitted, Prepared
+from ..settings.settings import Settings
+from .outputs import Outputs
+from .source import Masks, prepare, read
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+
+def preview_file(
+    path: str | Path,
+    output: str | Path,
+    *,
+    mask: Masks = None,
+    fit: bool = False,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> Report:
+    """Write a PNG of what a fit would see: the stretched image, the mask, the control points.
+
+    Parameters and errors as for `process_file`; ``output`` is the PNG. With ``fit``, it also shows
+    before, model and after.
+
+    Returns
+    -------
+    dict
+        The report; without ``fit``, the part that is known before one: see `fastbg.report.report`.
+    """
+    settings = replace(settings or Settings(), **options)
+    path, outputs = Path(path), Outputs({"preview": output}, overwrite=overwrite)
+
+    with Job(settings, progress) as job, ExitStack() as files:
+        source = read(job, path, mask, outputs, files, max_memory=max_memory, draws=True)
+        prepared, fitted, corrected = prepare(job, source), None, None
+        preparation = prepared.preparation()
+        if fit:
+            fitted = job.fit(prepared)
+            plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
+            corrected = job.correct(plan, lambda *rows: None)
+        with job.stages.stage("write"):
+            picture = draw(path.name, prepared, settings, fitted, corrected)
+            outputs.stage(files)
+            picture.save(outputs.parts["preview"], format="png")
+            files.close()
+        about = Files(path, outputs.targets, source.file.warnings)
+        return describe(job, source.frame, preparation, fitted, corrected, about)
+
+
+def draw(
+    title: str,
+    prepared: Prepared,
+    settings: Settings,
+    fitted: Fitted | None = None,
+    corrected: Corrected | None = None,
+) -> Picture:
+    """The preview of an image, with its result if there is one."""
+    from ..report import preview
+    from ..report.preview.captions import captions
+
+    # The control points of a sky that was found are a grid, and stay.
+    points = moved = np.empty((0, 2))
+    if settings.control_points and fitted:
+        points, moved = fitted.fit.start.centres, fitted.spline.centres
+    elif settings.control_points:
+        points = starting_points(prepared.problem, settings)[0]
+    result = None
+    if corrected:
+        plan = corrected.plan
+        result = preview.Fitted(
+            plan.correction.background,
+            plan.correction.corrected(),
+            moved,
+            {
+                "input": prepared.measured.median.tolist(),
+                "background": plan.background.median.tolist(),
+                "corrected": corrected.measured.median.tolist(),
+            },
+        )
+    return preview.draw(
+        prepared.frame.image,
+        prepared.stretch,
+        prepared.problem.data,
+        prepared.problem.weight,
+        points,
+        quantile=settings.quantile,
+        thresholds=(settings.threshold_min, settings.threshold_max),
+        fitted=result,
+        title=title,
+        captions=captions(prepared, settings, fitted),
+    )

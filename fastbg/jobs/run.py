@@ -1,0 +1,119 @@
+"""The whole job on a file: its background is fitted, taken out and written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..io import formats
+from ..pipeline import Job
+from ..progress import ProgressCallback
+from ..report.report import Files, describe, history
+from ..result import Result
+from ..settings.settings import Settings
+from .outputs import Outputs, default_name
+from .preview import draw
+from .source import Masks, prepare, read
+from .write import write
+
+if TYPE_CHECKING:
+    from ..report.html import Findings
+
+
+def process_file(
+    path: str | Path,
+    *,
+    output: str | Path | None = None,
+    model_output: str | Path | None = None,
+    output_dir: str | Path = ".",
+    mask: Masks = None,
+    preview: str | Path | None = None,
+    report_dir: str | Path | None = None,
+    compress: bool = False,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> Result:
+    """Take the background out of a file.
+
+    An image that the file stores uncompressed is read in bands, and written so, whatever its size.
+
+    Parameters
+    ----------
+    path : path
+        A linear image, mono, RGB or undebayered: XISF, FITS or TIFF.
+    output, model_output : path, optional
+        The corrected image and the background; ``<stem>_bgSubtracted`` and ``<stem>_bgModel`` in
+        ``output_dir`` and in the format of the input by default. The suffix tells the format.
+        Samples are float32 (of the corrected image as ``sample_format`` says); everything that
+        accompanies the input is kept, and a HISTORY of the job is added.
+    mask : path or sequence of path, optional
+        Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product. Or regions
+        that are no sky.
+    preview : path, optional
+        Also write a PNG of the fit: input, control points, before, model and after.
+    report_dir : path, optional
+        Also write ``<stem>_report.html``, a page for a browser that needs no network, and the
+        report as ``<stem>_report.json`` into this folder.
+    compress : bool
+        Write with lz4hc and byte shuffling. This needs memory for both outputs.
+    overwrite : bool
+        Allow outputs that exist. They are replaced only when all are complete.
+    max_memory : int, optional
+        Bytes; a job that is estimated to need more is refused before it takes them.
+    settings, progress, **options
+        As for `remove_background`.
+
+    Raises
+    ------
+    InputError, SettingsError, OutputError, BackendError, Cancelled
+        One line with cause and cure; nothing was written.
+    """
+    settings = replace(settings or Settings(), **options)
+    path = Path(path)
+    targets = {
+        "corrected": output or default_name(path, output_dir, "bgSubtracted"),
+        "background": model_output or default_name(path, output_dir, "bgModel"),
+    }
+    if preview:
+        targets["preview"] = preview
+    if report_dir:
+        stem = Path(report_dir) / formats.split_suffix(path)[0]
+        targets |= {"report": f"{stem}_report.html", "report_json": f"{stem}_report.json"}
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+
+    with Job(settings, progress) as job, ExitStack() as files:
+        draws = bool(preview or report_dir)
+        source = read(job, path, mask, outputs, files, max_memory=max_memory, draws=draws)
+        prepared = prepare(job, source)
+        preparation = prepared.preparation()
+        fitted = job.fit(prepared)
+        # The down-scaled image grows with the file, and the rest needs the memory.
+        drawn = prepared if draws else None
+        del prepared
+        plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
+        outputs.stage(files)
+        written = files.enter_context(ExitStack())
+        lines = history(settings, fitted.fit)
+        corrected = write(job, source, plan, outputs, lines, written)
+        findings: Findings | None = None
+        if drawn and report_dir:
+            from ..report import html
+
+            with job.stages.stage("report"):
+                findings = html.examine(drawn, fitted, plan, job)
+        with job.stages.stage("write"):
+            if drawn and preview:
+                picture = draw(path.name, drawn, settings, fitted, corrected)
+                picture.save(outputs.parts["preview"], format="png")
+            # The report tells of everything but of putting it in place.
+            (written if report_dir else files).close()
+        about = Files(path, outputs.targets, source.file.warnings)
+        report = describe(job, source.frame, preparation, fitted, corrected, about)
+        if findings:
+            html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])
+    return Result(fitted.model, fitted.fit, fitted.diagnostics, report)

@@ -1,0 +1,37 @@
+"""The images that a job writes, filled band by band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from ..pipeline import Job
+from ..result import Corrected, Plan
+from .outputs import Outputs
+from .source import Source
+
+
+def write(
+    job: Job,
+    source: Source,
+    plan: Plan,
+    outputs: Outputs,
+    history: Sequence[str],
+    files: ExitStack,
+) -> Corrected:
+    """Take the background out, and write the corrected image and the background.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        After `Outputs.stage`.
+    history : sequence of str
+        Lines that tell what was done.
+    files : ExitStack
+        The images are complete when it is closed.
+    """
+    same = job.settings.sample_format == "same"
+    store, samples = outputs.create(source.file, history, files, same=same)
+    corrected = job.correct(plan, store, clipped=samples.clips)
+    source.check_unchanged()
+    return corrected

@@ -1,0 +1,133 @@
+"""What a job warns of: one line each, with the cause and the cure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..image.image import Image
+from ..settings.settings import Settings
+
+if TYPE_CHECKING:
+    from ..diagnostics import Diagnostics
+    from ..image.frame import Frame
+    from ..pipeline import Job
+    from ..result import Corrected, Fitted, Preparation, SkySummary
+    from .report import Applied
+
+LITTLE_SKY = 0.15
+"""The share of the frame on the sky that was found, below which that is told to be doubtful."""
+
+LEFT, UNCERTAIN = 0.2, 0.3
+"""The gradient that is left, and the uncertainty, are told above this part of the gradient."""
+
+BELOW = 0.1
+"""The share of the frame below the model that is told."""
+
+FOLLOWS = 0.5
+"""The correlation of the model with objects that is told."""
+
+SAME_ASPECT = 0.01
+"""By how much the proportions of an image and of a model may differ without a warning."""
+
+
+def warnings_of(
+    job: Job,
+    frame: Frame,
+    begun: Preparation | Applied,
+    fitted: Fitted | None = None,
+    corrected: Corrected | None = None,
+) -> list[str]:
+    """All lines of a job but those about its files; parameters as for `report.describe`."""
+    from .report import Applied
+
+    lines = [*job.warnings]
+    if isinstance(begun, Applied):
+        lines += _other_proportions(begun, frame.image)
+    if corrected:
+        lines += _outside(corrected)
+    if not isinstance(begun, Applied):
+        lines += _idle(job.settings)
+        if begun.sky:
+            lines += _little_sky(begun.sky)
+    if fitted:
+        lines += _doubts(fitted.diagnostics)
+        if fitted.fit.descent.reason == "diverged":
+            lines.append("the descent diverged and its best step was kept: lower the learning rate")
+    return lines
+
+
+def _other_proportions(applied: Applied, image: Image) -> Iterator[str]:
+    height, width = applied.model.shape
+    if abs(image.shape[0] * width / (image.shape[1] * height) - 1) > SAME_ASPECT:
+        yield (
+            f"the model was fitted to an image of {width} x {height} pixels, of other proportions: "
+            "it is stretched to fit"
+        )
+    for channel, median in enumerate(applied.measured.median, start=1):
+        if np.isnan(median):
+            yield f"channel {channel} has no valid sample and stays as it is"
+
+
+def _outside(corrected: Corrected) -> Iterator[str]:
+    clipped = corrected.clipped
+    fate = "they were clipped: write float32 to keep them" if clipped else "nothing was clipped"
+    plan = corrected.plan
+    if plan.clamped:
+        yield (
+            f"{_share(plan.clamped, plan.correction.image)} of the model lay outside the stretch "
+            "and were clamped to its ends: raise the quantile if bright sky is affected"
+        )
+    for count, where in ((corrected.below_0, "below 0"), (corrected.above_1, "above 1")):
+        if count:
+            share = _share(count, plan.stored.image)
+            yield f"{share} of the corrected image are {where}; {fate}"
+
+
+def _share(count: int, image: Image) -> str:
+    samples = image.channels * math.prod(image.shape)
+    return f"{count} samples ({100 * count / samples:.3g} %)"
+
+
+def _idle(settings: Settings) -> Iterator[str]:
+    if settings.idle:
+        yield (
+            f"{', '.join(settings.idle)} had no effect: give a number of control points for a "
+            "descent, and the optimizer adam for a learning rate"
+        )
+
+
+def _little_sky(sky: SkySummary) -> Iterator[str]:
+    if sky.explained < LITTLE_SKY:
+        yield (
+            f"only {sky.explained:.0%} of the frame lies on a smooth surface: look at the model, "
+            "and mask the objects if it follows them"
+        )
+
+
+def _doubts(diagnostics: Diagnostics) -> Iterator[str]:
+    before, after, uncertainty = diagnostics.gradient()
+    noise = np.mean(diagnostics.noise)
+    if after > max(LEFT * before, noise):
+        yield (
+            f"a gradient seems to be left, {after / max(before, after):.0%} of what there was: "
+            "compare with other control points, or with auto"
+        )
+    if diagnostics.below > BELOW:
+        yield (
+            f"{diagnostics.below:.0%} of the frame lies below the model: a landscape or dark "
+            "dust may, but from sky too much was taken: mask what is none"
+        )
+    if diagnostics.follows > FOLLOWS:
+        yield (
+            "the model rises where objects were excluded, and may have taken their halos for sky: "
+            "look at it, and mask more around them"
+        )
+    if uncertainty > max(UNCERTAIN * before, noise):
+        yield (
+            f"the model is uncertain by {uncertainty / max(before, uncertainty):.0%} of the "
+            "gradient: there is little sky to tell it by, or many control points"
+        )

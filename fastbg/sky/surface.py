@@ -1,0 +1,215 @@
+"""One surface, fitted to the sky by iteratively reweighted least squares.
+
+The weights of cells fall off with their distance from the surface, first within a wide tolerance
+and then within narrower ones, so that the fit does not stop in a local minimum (graduated
+non-convexity: A. Blake and A. Zisserman, Visual Reconstruction, MIT Press 1987). They fall off
+faster above the surface, where objects are, than below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .mesh import Mesh
+from .smoothing_spline import Splines
+
+TOLERANCE_FACTORS = (8, 5, 3, 2, 1.4, 1, 1, 1)
+"""The tolerance of each iteration, as a multiple of the last one."""
+
+TOLERANCE = 0.02
+"""The tolerance is ``hypot(noise, TOLERANCE * deviation of the surface)``."""
+
+EXPLAINED = 0.05
+"""A cell is explained within ``hypot(3 noise, EXPLAINED * deviation of the surface)``."""
+
+SOFTNESS = 0.5
+"""The width of the logistic function by which weights fall, in tolerances."""
+
+LEAST_WEIGHT = 1e-4
+"""The relative weight of a cell that is far off the surface; it keeps every fit determined."""
+
+ENVELOPE_STIFFNESS = 1e-3
+"""The stiffness of the surface of `lower_envelope`."""
+
+LEAST_UNEXPLAINED = 1e-3
+"""Smaller shares of cells that are not explained are not told apart."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How readily a cell is taken for an object.
+
+    Attributes
+    ----------
+    above : float
+        Tolerances above the surface at which a cell loses half its weight.
+    below : float
+        Tolerances below it, for landscapes, dark dust and shadows.
+    around : float
+        Tolerances above the surface at which the smoothed neighbourhood of a cell halves its
+        weight.
+    reach : float
+        The standard deviation, in cells, of the Gaussian that smooths the neighbourhood.
+    """
+
+    above: float
+    below: float
+    around: float
+    reach: float
+
+
+PROTECTIONS = {
+    "off": Protection(np.inf, np.inf, np.inf, 1.5),
+    "auto": Protection(2.5, 4.0, 1.5, 1.5),
+    "strong": Protection(1.5, 3.0, 0.8, 2.5),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A fitted surface.
+
+    Attributes
+    ----------
+    splines : Splines
+        The basis of the surface.
+    coordinates : ndarray, (M, K)
+        Its coordinates in that basis.
+    weight : ndarray, (P,), in [0, 1]
+        How much each cell is sky.
+    stiffness : float
+    explained : float
+        The share of the usable cells that lies on the surface.
+    below : float
+        The share that lies below it.
+    joint : (Mesh, Surface), optional
+        The surface of one channel of which all channels are multiples, and the mesh to which it
+        was fitted.
+    """
+
+    splines: Splines
+    coordinates: np.ndarray
+    weight: np.ndarray
+    stiffness: float
+    explained: float
+    below: float
+    joint: tuple[Mesh, Surface] | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """(P, K), linear, at the cells."""
+        return self.splines.matrix @ self.coordinates
+
+    @property
+    def unexplained(self) -> float:
+        """The logarithm of the share of cells that is not explained."""
+        return float(np.log(max(1 - self.explained, LEAST_UNEXPLAINED)))
+
+    @property
+    def odds(self) -> float:
+        """The odds explained : unexplained."""
+        return self.explained / max(1 - self.explained, LEAST_UNEXPLAINED)
+
+
+def fit_surface(
+    splines: Splines,
+    mesh: Mesh,
+    weight: np.ndarray,
+    stiffness: float,
+    protection: Protection,
+) -> Surface:
+    """Fit a surface to the sky and find which cells are sky.
+
+    Parameters
+    ----------
+    splines : Splines
+        The basis of the surface, at the cells.
+    mesh : Mesh
+    weight : ndarray, (P,), in [0, 1]
+        The weight of each cell in the first iteration.
+    stiffness : float
+        See `Splines.solve`.
+    protection : Protection
+    """
+    from scipy.ndimage import gaussian_filter
+
+    usable = mesh.usable.reshape(mesh.shape).astype(float)
+    around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
+    for factor in TOLERANCE_FACTORS:
+        surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
+        tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
+        off = ((mesh.values - surface) / tolerance).mean(axis=1)
+        plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
+        nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
+        sky = _falling(off - protection.above, SOFTNESS)
+        sky *= _falling(-off - protection.below, SOFTNESS)
+        sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
+        weight = mesh.weight * np.maximum(sky, LEAST_WEIGHT)
+    coordinates = splines.solve(mesh.values, weight, stiffness)
+    surface = splines.matrix @ coordinates
+    off = (mesh.values - surface) / explained_within(surface, mesh, weight)
+    explained = mesh.weight @ (np.abs(off) < 1).all(axis=1) / mesh.weight.sum()
+    below = mesh.weight @ (off < -1).mean(axis=1) / mesh.weight.sum()
+    return Surface(splines, coordinates, weight, stiffness, float(explained), float(below))
+
+
+def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:
+    """(K,): the distance from a surface, (P, K), within which it explains a cell."""
+    within: np.ndarray = np.hypot(3 * mesh.noise, EXPLAINED * weighted_deviation(surface, weight))
+    return within
+
+
+def weighted_deviation(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(K,): the weighted standard deviation of a surface, (P, K); never zero."""
+    share = weight[:, np.newaxis] / weight.sum()
+    variance = (share * (surface - (share * surface).sum(axis=0)) ** 2).sum(axis=0)
+    spread: np.ndarray = np.sqrt(variance) + np.finfo(np.float32).tiny
+    return spread
+
+
+def lower_envelope(splines: Splines, mesh: Mesh) -> np.ndarray:
+    """The weight of the cells below a stiff surface that most cells lie above.
+
+    Asymmetric least squares: P. H. C. Eilers and H. F. M. Boelens, Baseline correction with
+    asymmetric least squares smoothing, 2005.
+    """
+    weight = mesh.weight
+    for _ in range(8):
+        surface = splines.matrix @ splines.solve(mesh.values, weight, ENVELOPE_STIFFNESS)
+        above = (mesh.values - surface) / weighted_deviation(mesh.values, mesh.weight)
+        weight = mesh.weight * np.where(above.mean(axis=1) > 0, 0.05, 0.95)
+    return weight
+
+
+def largest_smooth_region(mesh: Mesh) -> np.ndarray:
+    """The weight of the largest connected region of the frame without an edge in it.
+
+    The outline of a landscape separates it from the sky.
+    """
+    from scipy.ndimage import label
+
+    usable = mesh.usable.reshape(mesh.shape)
+    scale = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
+    values = np.where(mesh.usable[:, np.newaxis], mesh.values / scale, np.nan)
+    grid = values.reshape(*mesh.shape, -1)
+    steepest = np.zeros(mesh.shape)
+    for axis in (0, 1):
+        step = np.nan_to_num(np.abs(np.diff(grid, axis=axis)).mean(axis=2), nan=np.inf)
+        for side in (slice(1, None), slice(None, -1)):
+            part = steepest[side] if axis == 0 else steepest[:, side]
+            np.maximum(part, step, out=part)
+    smooth = usable & (steepest < 3 * np.median(steepest[usable]))
+    regions, count = label(smooth)
+    if count == 0:
+        return mesh.weight
+    largest = np.bincount(regions.ravel())[1:].argmax() + 1
+    weight: np.ndarray = mesh.weight * np.maximum((regions == largest).ravel(), LEAST_WEIGHT)
+    return weight
+
+
+def _falling(value: np.ndarray, softness: float) -> np.ndarray:
+    """The logistic function from 1, far below zero, to 0, far above it."""
+    fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
+    return fallen
