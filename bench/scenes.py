@@ -21,7 +21,7 @@ from fastbg.simulate import (
     READ_NOISE,
     REFLECTION,
     SKY_LEVEL,
-    Sky,
+    SimulatedSky,
     add_stars,
     enlarged_rows,
     fractal_noise,
@@ -46,13 +46,13 @@ STEPS = 65535
 
 
 @dataclass(frozen=True)
-class Scene(Sky):
+class Scene(SimulatedSky):
     """A simulated image, linear, in [0, 1], and the background in it.
 
     Attributes
     ----------
     image, background : ndarray, (H, W, K), float32, linear
-        As of `fastbg.simulate.Sky`: samples that are exactly 0 are missing, and only those.
+        See `fastbg.simulate.SimulatedSky`; samples that are exactly 0 are missing, and only those.
     valid : ndarray, (H, W), bool
         Where the sky is seen, alone or behind objects: not missing, no landscape, no dead pixel.
     """

@@ -82,7 +82,11 @@ SWEPT = {
         Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
     ),
     "fit": (
-        Swept("sky.surface", "TOLERANCE_FACTORS", ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1))),
+        Swept(
+            "sky.surface",
+            "TOLERANCE_FACTORS",
+            ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1)),
+        ),
         Swept("sky.surface", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
         Swept("sky.surface", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
         Swept("sky.surface", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
