@@ -76,7 +76,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """What is known of a prepared problem without its pixels.
+    """A prepared problem without its pixels.
 
     Attributes
     ----------
@@ -135,15 +135,36 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
+class Applied:
+    """A model that was fitted before, as it is applied to an image.
+
+    Attributes
+    ----------
+    model : BackgroundModel
+    file : str or None
+        Where it was read from.
+    scale : ndarray, (K,)
+        The factors by which its channels were scaled.
+    measured : Measured
+        Statistics of the image.
+    """
+
+    model: BackgroundModel
+    file: str | None
+    scale: np.ndarray
+    measured: Measured
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How a background is taken out of a frame.
 
     Attributes
     ----------
     correction : Correction
-        For the fitted image, ``frame.image``; pictures are drawn of it.
+        The correction of the fitted image, ``frame.image``, of which pictures are drawn.
     stored : Correction
-        For the samples as they are stored: of a Bayer mosaic, pixel by pixel.
+        The correction of the samples as they are stored: of a Bayer mosaic, pixel by pixel.
     background : Measured
         Statistics of the model over the valid samples of the fitted image.
     clamped : int
@@ -158,7 +179,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """What is known of a frame whose background has been taken out.
+    """A frame whose background has been taken out, in numbers.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What every evaluator offers."""
+"""The protocol of an evaluator."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Backend(Protocol):
         """The loops over pixels that a job with this evaluator uses."""
 
     def detail(self) -> str:
-        """What it runs on, for reports."""
+        """The instruction set, release or device that it runs on, for reports."""
 
     def open_problem(self, problem: Problem, threads: int) -> Objective:
         """Prepare a problem for many evaluations."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .outputs import Outputs
 
 Masks = str | Path | Sequence[str | Path] | None
-"""One file, several, or none."""
+"""The masks of a job: one file, several, or none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Source:
     frame : Frame
         The image as stored, and as fitted.
     weight : Image or None
-        Of the shape of ``frame.image``: the product of all masks.
+        The product of all masks, in the shape of ``frame.image``.
     masks : tuple of ImageFile
         The masks that are images.
     """
@@ -63,7 +63,7 @@ class Source:
     def memory_needs(
         self, settings: Settings, *, draws: bool = False, compress: bool = False
     ) -> MemoryNeeds:
-        """What the memory of a job on this source depends on."""
+        """The memory that a job on this source needs."""
         return MemoryNeeds(
             (self.frame.image.channels, *self.frame.samples.shape),
             held=sum(each.held_bytes for each in self.opened),
