@@ -8,6 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
     "skies": "the default settings on simulated skies with a known background",
+    "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
     "sweep": "what each constant of the search for the sky does to the errors",
