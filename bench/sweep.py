@@ -245,7 +245,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("constants", nargs="*", metavar="NAME", help="as listed below")
     parser.add_argument("--all", action="store_true", help="every constant")
-    parser.add_argument("--size", nargs=2, type=int, default=(600, 900), metavar=("H", "W"))
+    parser.add_argument("--size", nargs=2, type=int, default=(840, 1260), metavar=("H", "W"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12], metavar="SEED")
     parser.add_argument("--smoke", action="store_true", help="one constant, two tiny skies")
     options = parser.parse_args(arguments)
