@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
 
 from ..errors import BackendError
+from ..image.kernels import Kernels
 from ..spline.descent import Descent
+from ..spline.loss import Problem
 from ..spline.objective import Objective, Watch
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ..image.kernels import Kernels
-    from ..spline.loss import Problem
-    from ..spline.spline import Spline
-    from .protocol import Backend, Rendering
+from ..spline.spline import Spline
+from .protocol import Backend, Rendering
 
 
 class _Closable(Protocol):

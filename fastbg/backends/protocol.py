@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-    from ..image.kernels import Kernels
-    from ..spline.loss import Problem
-    from ..spline.objective import Objective
-    from ..spline.spline import Spline
+from ..image.kernels import Kernels
+from ..spline.loss import Problem
+from ..spline.objective import Objective
+from ..spline.spline import Spline
 
 
 class Rendering(Protocol):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +15,11 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..pipeline import Job
+from ..result import Prepared
 from ..settings.settings import Settings
 from .memory import MemoryNeeds
-
-if TYPE_CHECKING:
-    from ..pipeline import Job
-    from ..result import Prepared
-    from .outputs import Outputs
+from .outputs import Outputs
 
 Masks = str | Path | Sequence[str | Path] | None
 """The masks of a job: one file, several, or none."""
