@@ -23,6 +23,9 @@ import pytest
 from hypothesis import settings
 from trials import Trials, Work, make_work
 
+from fastbg import compiled
+from fastbg.image.kernels import FASTEST, NUMPY, Kernels
+
 # Noisy machines make single examples slow; how fast the code is, is for the benchmarks to say.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -74,6 +77,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real images here (set FASTBG_TEST_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(params=["c", "numpy"])
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    """The loops over pixels in C and in numpy, which must give the same."""
+    if request.param == "c" and compiled.unavailable():
+        pytest.skip(str(compiled.unavailable()))
+    return FASTEST if request.param == "c" else NUMPY
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from fastbg import Settings
-from fastbg.backends.protocol import load
+from fastbg.backends import registry
 from fastbg.cli.app import app
 from fastbg.cli.run import run as run_command
 from fastbg.cli.summary import print_json
@@ -311,7 +311,7 @@ def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -
 def test_doctor_tells_what_there_is() -> None:
     findings = report_of("doctor")
     assert findings["backends"]["numpy"]["available"] is True
-    lacks = load("cuda").unavailable()
+    lacks = registry.unavailable("cuda")
     assert findings["backends"]["cuda"]["available"] is (lacks is None)
     assert findings["threads"] >= 1
     text = fastbg("doctor").stdout
