@@ -23,7 +23,7 @@ from .options import (
 )
 
 
-@with_settings(OUTPUT, RUNNING)
+@with_settings(OUTPUT, RUNNING, also=["cfa"])
 def apply(
     model: Annotated[
         Path,

@@ -18,7 +18,7 @@ BELOW, ABOVE = 8, 14
 PANEL, GAP, FOOT = 128, 30, 48
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Histograms:
     """Counts of linear values.
 

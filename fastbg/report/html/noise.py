@@ -31,7 +31,7 @@ CELL = 100
 """Size of a box in the drawing; texts are a part of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
     """Robust standard deviations of boxes of the corrected image.
 

@@ -24,7 +24,7 @@ STRIP = 64
 BUTTON_WIDTH = 240
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Views:
     """Pictures on one scale.
 

@@ -15,7 +15,7 @@ HEIGHT = 900
 """Greatest height of each picture."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """What a fit gave.
 
