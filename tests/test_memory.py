@@ -34,7 +34,7 @@ def sky(tmp_path_factory):
 def peak_of(path, *options):
     """Peak and estimate, in bytes, of ``fastbg run`` in a process of its own."""
     command = [sys.executable, "-P", "-m", "fastbg.cli", "run", path, path.parent / "out"]
-    options = [*options, "--overwrite", "-e", "5", "--threads", "2"]
+    options = [*options, "--overwrite", "--threads", "2"]
     lines = subprocess.run(
         [*command, *options], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -62,7 +62,7 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((1, 3000, 3000), False, ["-dx", "2", "-df", "mean"]),
         ((3, 1500, 2000), True, []),
         ((3, 1500, 2000), False, ["-c", "--pedestal", "ancestor"]),
-        ((3, 800, 1200), False, ["-N", "400", "--preview-output", "{}.png"]),
+        ((3, 800, 1200), False, ["-N", "400", "-e", "5", "--preview-output", "{}.png"]),
         ((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
     ],
     ids=str,
@@ -136,7 +136,6 @@ def test_the_estimate_is_told_before_anything_is_done(sky, tmp_path):
         sky((1, 80, 90)),
         output_dir=tmp_path,
         downscaling_factor=2,
-        epochs=2,
         max_memory=10**9,
         progress=seen.append,
     )

@@ -257,6 +257,7 @@ def test_threads_do_not_matter_and_steps_are_told(rng):
     assert {step.total for step in steps} == {MOST_FITS}
 
 
+@pytest.mark.idle_settings
 def test_settings_of_the_descent_are_told_to_be_idle():
     assert Settings().idle == []
     assert Settings(order=3, epochs=5).idle == ["order", "epochs"]
