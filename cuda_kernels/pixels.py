@@ -19,7 +19,7 @@ TYPICAL = 64
 """Control points."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pixels:
     """Pixels, cut for the device.
 

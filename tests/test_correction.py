@@ -154,7 +154,8 @@ def test_differences_of_zero_count_for_bgoptimizer(case):
     # Nothing of the image is missing, but much of what is left of it is exactly zero.
     planes = model.copy()
     planes[:, 5:] += np.float32(0.01)
-    correction = planned(planes, model, np.ones(model.shape, bool), kernels, "subtract", "bgoptimizer")
+    valid = np.ones(model.shape, bool)
+    correction = planned(planes, model, valid, kernels, "subtract", "bgoptimizer")
     medians = np.median(planes.astype(np.float64), axis=(1, 2))
     assert np.array_equal(correction.levels, medians)
 

@@ -138,7 +138,8 @@ def test_a_history_without_a_job_has_no_settings() -> None:
 
 
 def test_options_win_over_the_preset_and_it_over_the_defaults(image: Path) -> None:
-    mine = preset('control-points = 9\norder = 3\nquantile = 0.9\nepochs = 3\npedestal = "none"\nfeather = 2')
+    lines = ("control-points = 9", "order = 3", "quantile = 0.9", "epochs = 3", 'pedestal = "none"')
+    mine = preset("\n".join([*lines, "feather = 2"]))
     given = ("--feather", Settings().feather, "-N", "4", "--order=2", "-O4", "-tM", "0.8")
     assert settings_of("run", image, "out", "--preset", mine, *given) == {
         **Settings().to_dict(),
@@ -202,7 +203,8 @@ def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() ->
 
 def test_presets_are_saved_listed_printed_and_used(image: Path, config: Path) -> None:
     text = 'sharp "stars"\x7f \\ '
-    saved = fastbg("presets", "--save", "moon", "-dx=4", "-tM", ".9", "-e3", "-N7", "--description", text)
+    given = ("-dx=4", "-tM", ".9", "-e3", "-N7", "--description", text)
+    saved = fastbg("presets", "--save", "moon", *given)
     assert saved.exit_code == 0
     assert str(config / "moon.toml") in saved.stdout
     assert [path.name for path in config.iterdir()] == ["moon.toml"]
