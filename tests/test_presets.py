@@ -346,7 +346,7 @@ BAD = {
     "quantile = 2": "quantile must lie in (0, 1], not 2",
     "alpha = nan": "alpha must be a finite number",
     "threshold-min = 2": "lower threshold 2 must lie below the upper 1",
-    'pedestal = "ancestor"\nmode = "divide"': "ancestor belongs to subtraction",
+    'pedestal = "ancestor"\nmode = "divide"': "bgoptimizer belongs to subtraction",
     "description = 1": "description must be a text",
     "control points = 16": "not TOML (",
     "order": "not TOML (",
@@ -367,7 +367,7 @@ def test_a_bad_preset_is_refused_in_one_line_that_names_it(
 
 def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Path) -> None:
     line = refused("run", image, "--preset", "ancestor", "--mode", "divide")
-    assert line.startswith("fastbg: the pedestal ancestor belongs to subtraction")
+    assert line.startswith("fastbg: the pedestal bgoptimizer belongs to subtraction")
 
 
 @pytest.mark.parametrize(
