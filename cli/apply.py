@@ -24,7 +24,7 @@ from .options import (
 )
 
 
-@with_settings(INPUT, OUTPUT, RUNNING)
+@with_settings(INPUT, OUTPUT, RUNNING, also=["cfa"])
 def apply(
     model: Annotated[
         Path,

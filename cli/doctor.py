@@ -45,17 +45,14 @@ def _examine() -> dict[str, Any]:
 
 
 def _backends() -> dict[str, dict[str, Any]]:
-    from ..backends.protocol import NAMES, load
+    from ..backends.registry import detail, unavailable
+    from ..settings.settings import BACKENDS
 
-    found = {}
-    for name in NAMES:
-        backend = load(name)
-        reason = backend.unavailable()
-        found[name] = {
-            "available": reason is None,
-            "detail": backend.detail() if reason is None else reason,
-        }
-    return found
+    reasons = {name: unavailable(name) for name in BACKENDS}
+    return {
+        name: {"available": reason is None, "detail": reason or detail(name)}
+        for name, reason in reasons.items()
+    }
 
 
 def _instruction_sets() -> list[str]:

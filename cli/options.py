@@ -308,9 +308,11 @@ _SETTINGS: dict[str, Any] = {
 
 
 def with_settings(
-    *panels: str, made: Callable[..., Any] = Settings
+    *panels: str, also: Iterable[str] = (), made: Callable[..., Any] = Settings
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these panels in the place of its parameter ``settings``.
+
+    ``also`` names single settings of other panels whose options it gets.
 
     The command is called with what is ``made`` of those that were given on the command line, and of
     the whole preset, also of its settings that have no option there; others keep their defaults.
@@ -324,7 +326,7 @@ def with_settings(
         )
         for name in _SETTINGS
         for field in fields(Settings)
-        if field.name == name and _SETTINGS[name].rich_help_panel in panels
+        if field.name == name and (_SETTINGS[name].rich_help_panel in panels or name in also)
     }
     keyword = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
     preset = keyword("preset", default=None, annotation=Preset)
