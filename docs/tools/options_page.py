@@ -104,8 +104,8 @@ def _paragraphs(command: Any) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """Code in a cell of a table, where a bar ends the cell even between backticks."""
-    return "`" + text.replace("|", "\\|") + "`"
+    # Parsers of Markdown disagree about a bar between backticks in a table.
+    return f"<code>{text.replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _text(text: str) -> str:
