@@ -40,14 +40,14 @@ Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fastbg() -> Model:
-    from fastbg.pipeline import remove_background
+    from fastbg.jobs.array import remove_background
 
     return lambda image, missing: remove_background(image).background
 
 
 def ancestor() -> Model:
     from fastbg import load_preset
-    from fastbg.pipeline import remove_background
+    from fastbg.jobs.array import remove_background
 
     settings = load_preset("ancestor")
     return lambda image, missing: remove_background(image, settings=settings).background

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from ..errors import Cancelled, FastbgError
 from .options import EVENTS_OPTION, spelled_for_typer
+from .streams import silence_stdout
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
@@ -124,11 +125,6 @@ def _unexpected(error: Exception, refuse: Callable[[str, int], int]) -> int:
 def refused(error: FastbgError) -> None:
     """Tell an error where the rest goes on."""
     _refuse(str(error), REFUSED)
-
-
-def silence_stdout() -> None:
-    """Let it lead nowhere: its reader has gone, and the interpreter would still flush to it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: Any) -> str:

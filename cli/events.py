@@ -29,7 +29,7 @@ from time import monotonic
 from ..errors import Cancelled
 from ..progress import Progress
 from ..report.report import to_json
-from .errors import silence_stdout
+from .streams import silence_stdout
 
 PERIOD = 0.1
 """Seconds between two lines of progress, at least."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
     from .jobs.apply import apply_model as apply_model
+    from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
     from .jobs.fit import fit_file as fit_file
     from .jobs.preview import preview_file as preview_file
     from .jobs.run import process_file as process_file
     from .model.model import BackgroundModel as BackgroundModel
-    from .pipeline import remove_background as remove_background
     from .progress import Progress as Progress
     from .result import ArrayResult as ArrayResult
     from .result import Result as Result
@@ -43,7 +43,7 @@ _HOMES = {
     "jobs.preview": ["preview_file"],
     "jobs.run": ["process_file"],
     "model.model": ["BackgroundModel"],
-    "pipeline": ["remove_background"],
+    "jobs.array": ["remove_background"],
     "settings.presets": ["load_preset"],
     "progress": ["Progress"],
     "result": ["ArrayResult", "Result"],

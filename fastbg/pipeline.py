@@ -4,8 +4,8 @@
 
 A `Job` carries it: `Job.prepare` goes as far as the weights and the sky, `Job.fit` makes the model,
 `Job.plan` measures it and finds the level that is put back, and `Job.correct` takes it out of the
-image. `remove_background` is all of them for an array; `fastbg.jobs` has the jobs on files. The
-image is never held whole: all but the fit go over it in bands of rows (`fastbg.image.bands`).
+image. `fastbg.jobs` has the jobs that users start, on arrays and on files. The image is never held
+whole: all but the fit go over it in bands of rows (`fastbg.image.bands`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +33,7 @@ from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .model.render import Rendered
 from .progress import ProgressCallback, Stages
-from .report.report import describe
-from .result import ArrayResult, Corrected, Fitted, Measured, Plan, Prepared
+from .result import Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
 from .sky.detection import detect_sky
 from .sky.selection import LEAST_CELLS, MOST_FITS
@@ -245,64 +243,6 @@ class Job:
         return rendered
 
 
-def remove_background(
-    image: np.ndarray,
-    *,
-    weight: np.ndarray | None = None,
-    settings: Settings | None = None,
-    progress: ProgressCallback | None = None,
-    **options: Any,
-) -> ArrayResult:
-    """Fit the sky background of a linear image and take it out.
-
-    Parameters
-    ----------
-    image : array_like, (H, W), (H, W, 1) or (H, W, 3), linear
-        Floats keep their scale; unsigned integers are scaled to [0, 1] by their type's maximum.
-        Samples that are zero, NaN or infinite are missing. The array is not changed. An
-        undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
-    weight : array_like, (H, W) or (H, W, K), in [0, 1], optional
-        1 = sky to fit, 0 = ignored. Without it, the thresholds of the settings decide.
-    settings : Settings, optional
-    progress : callable, optional
-        Called with a `Progress`; returning False cancels the job.
-    **options
-        Single settings by name, over ``settings``.
-
-    Raises
-    ------
-    InputError, SettingsError, BackendError
-        One line with cause and cure.
-    Cancelled
-        If ``progress`` returned False.
-    """
-    settings = replace(settings or Settings(), **options)
-    samples = np.asarray(image)
-    source = Image.from_samples(samples)
-    try:
-        frame = Frame(source, settings.pattern(None))
-    except InputError as error:
-        raise InputError(f"the image {error}") from error
-    with Job(settings, progress) as job:
-        prepared = job.prepare(frame, frame.weight(_weight_image(weight)))
-        fitted = job.fit(prepared)
-        plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
-        corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
-
-        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-            background[:, rows], corrected[:, rows] = model, after
-
-        done = job.correct(plan, store)
-    return ArrayResult(
-        model=fitted.model,
-        fit=fitted.fit,
-        diagnostics=fitted.diagnostics,
-        report=describe(job, frame, prepared.preparation(), fitted, done),
-        corrected=np.moveaxis(corrected, 0, 2).reshape(samples.shape),
-        background=np.moveaxis(background, 0, 2).reshape(samples.shape),
-    )
-
-
 def _check_size(shape: tuple[int, int], settings: Settings) -> None:
     """Raise InputError if the down-scaled image has too few pixels for a fit."""
     factor, points = settings.downscaling_factor, settings.control_points
@@ -319,12 +259,3 @@ def _measured(image: Image, statistics: np.ndarray, found: Quantiles) -> Measure
     low, middle, high = statistics.T
     samples = image.channels * math.prod(image.shape)
     return Measured(low, middle, high, samples - found.total(VALID))
-
-
-def _weight_image(weight: np.ndarray | None) -> Image | None:
-    if weight is None:
-        return None
-    try:
-        return Image.from_samples(np.asarray(weight, np.float32))
-    except InputError as error:
-        raise InputError(f"the mask: {error}") from error

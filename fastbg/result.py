@@ -135,6 +135,27 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
+class Applied:
+    """A model that was fitted before, as it is applied to an image.
+
+    Attributes
+    ----------
+    model : BackgroundModel
+    file : str or None
+        Where it was read from.
+    scale : ndarray, (K,)
+        By what its channels were scaled.
+    measured : Measured
+        Statistics of the image.
+    """
+
+    model: BackgroundModel
+    file: str | None
+    scale: np.ndarray
+    measured: Measured
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How a background is taken out of a frame.
 

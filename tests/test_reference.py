@@ -12,7 +12,7 @@ from fastbg.image.downscale import block_centres, downscale
 from fastbg.image.image import Image
 from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
-from fastbg.pipeline import remove_background
+from fastbg.jobs.array import remove_background
 from fastbg.simulate import simulate_sky
 from fastbg.spline.control_points import grid_points, initial_values
 

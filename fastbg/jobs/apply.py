@@ -15,7 +15,8 @@ from ..model.model import BackgroundModel
 from ..model.rescale import rescaled
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Applied, Files, Report, describe, history
+from ..report.report import Files, Report, describe, history
+from ..result import Applied
 from ..settings.settings import Settings
 from .outputs import Outputs, default_name
 from .source import read

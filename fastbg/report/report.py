@@ -63,6 +63,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.registry import passed_over
+from ..result import Applied
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
 from .process import peak_memory_bytes, version
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from ..diagnostics import Diagnostics
     from ..fit import Fit
     from ..image.frame import Frame
-    from ..model.model import BackgroundModel
     from ..pipeline import Job
     from ..result import Corrected, Fitted, Measured, Preparation
 
@@ -83,27 +83,6 @@ MOST_LOSSES = 100
 
 APPLIED = ("pedestal", "mode", "sample_format", "cfa", "backend", "threads")
 """The settings that count where a model is applied."""
-
-
-@dataclass(frozen=True, eq=False)
-class Applied:
-    """A model that was fitted before, as it is applied to an image.
-
-    Attributes
-    ----------
-    model : BackgroundModel
-    file : str or None
-        Where it was read from.
-    scale : ndarray, (K,)
-        By what its channels were scaled.
-    measured : Measured
-        Statistics of the image.
-    """
-
-    model: BackgroundModel
-    file: str | None
-    scale: np.ndarray
-    measured: Measured
 
 
 @dataclass(frozen=True)

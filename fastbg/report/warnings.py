@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..image.image import Image
+from ..result import Applied
 from ..settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from ..image.frame import Frame
     from ..pipeline import Job
     from ..result import Corrected, Fitted, Preparation, SkySummary
-    from .report import Applied
 
 LITTLE_SKY = 0.15
 """The share of the frame on the sky that was found, below which that is told to be doubtful."""
@@ -42,8 +42,6 @@ def warnings_of(
     corrected: Corrected | None = None,
 ) -> list[str]:
     """All lines of a job but those about its files; parameters as for `report.describe`."""
-    from .report import Applied
-
     lines = [*job.warnings]
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, frame.image)
