@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .image.order_statistics import MAD_TO_SIGMA
+from .image.stretch import Stretch
 from .model.model import BackgroundModel
 from .sky.blas import one_thread
+from .sky.detection import Sky
 from .sky.mesh import ALONG, Mesh, mesh_of
 from .sky.selection import SIDE
 from .sky.smoothing_spline import Basis, Splines
 from .sky.surface import LEAST_WEIGHT, Surface, explained_within, weighted_deviation
-
-if TYPE_CHECKING:
-    from .image.stretch import Stretch
-    from .sky.detection import Sky
-    from .spline.loss import Problem
+from .spline.loss import Problem
 
 SMOOTH = 2.0
 """The standard deviation, in cells, of the Gaussian that leaves gradients and takes out noise."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 LONGEST_LINE = 1000
-"""Characters of a message: names and values from a file may be of any length."""
+"""The largest number of characters of a message, for names in a file may be of any length."""
 
 
 def one_line(text: str) -> str:
     """Text as a terminal can show it, in one line.
 
-    What files hold may have line feeds, and sequences that terminals take for commands.
+    The content of a file may hold line feeds and control sequences of terminals.
     """
     line = " ".join(part.strip() for part in text.splitlines())
     line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)

@@ -1,4 +1,4 @@
-"""From the down-scaled image to the best spline: starts, descents, and the choice among them."""
+"""The fit of a spline to the down-scaled image: descents from several starts, or the sky itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .spline.objective import Objective, Watch, after
 from .spline.spline import Spline, interpolate
 
 LEVELS_PIXELS = 1 << 16
-"""About how many pixels `Fit.levels` looks at."""
+"""The approximate number of pixels over which `Fit.levels` are measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +35,9 @@ class Fit:
     spline : Spline
         The best parameters seen, in the space of the model's stretch.
     start : Spline
-        Where its descent began.
+        The start of its descent.
     descent : Descent
-        How it went.
+        The descent that ended there.
     losses : list of float
         The lowest loss of every start.
     levels : ndarray, (K, 3), stretched
@@ -148,7 +148,7 @@ def fit_of_sky(sky: Sky, problem: Problem, stretch: Stretch, backend: Backend) -
     ----------
     sky : Sky
     problem : Problem
-        For the losses, which are those of a descent in the same stretched space.
+        The losses are those of a descent in its stretched space.
     stretch : Stretch
         The stretch of the problem.
     backend : Backend

@@ -47,7 +47,7 @@ LEVELS = (0, 0.5, 1)
 
 
 class Job:
-    """One job: its settings, how far it is, its evaluator, and what it warns of.
+    """One job: its settings, its progress, its evaluator, and its warnings.
 
     A context manager: it closes what its evaluator holds.
 
@@ -233,7 +233,7 @@ class Job:
             if correction is plan.correction:
                 measured = _measured(image, found.values(), found)
             else:
-                # By colour, as the statistics of the input and of the background are.
+                # The statistics of the corrected image are by colour, as those of the input are.
                 measured = self.measure(plan.correction.corrected())
         return Corrected(plan, measured, found.total(NEGATIVE), found.total(ABOVE_1), clipped)
 

@@ -1,4 +1,4 @@
-"""How a job tells where it is, how it is stopped, and how long each stage took."""
+"""The progress of a job: how it is told, how it cancels a job, and the time of each stage."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .errors import Cancelled
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job is.
+    """The progress of a job.
 
     Attributes
     ----------
     stage : str
-        "read", "prepare", "fit", "render", "correct", "report" or "write".
+        "read", "prepare", "protect", "fit", "render", "correct", "report" or "write".
     done, total : int
-        Units of this stage: iterations of the fit, rows of the image.
+        Units of this stage: fits of the search, iterations of the fit, rows of the image.
     loss : float or None
         The latest loss, during the fit.
     memory : int or None
-        About how many bytes the job will need; told once, as soon as that is known.
+        The estimated memory that the job needs, in bytes; told once, as soon as it is known.
     """
 
     stage: str

@@ -76,7 +76,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """What is known of a prepared problem without its pixels.
+    """A prepared problem without its pixels.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Applied:
     file : str or None
         Where it was read from.
     scale : ndarray, (K,)
-        By what its channels were scaled.
+        The factors by which its channels were scaled.
     measured : Measured
         Statistics of the image.
     """
@@ -162,9 +162,9 @@ class Plan:
     Attributes
     ----------
     correction : Correction
-        For the fitted image, ``frame.image``; pictures are drawn of it.
+        The correction of the fitted image, ``frame.image``, of which pictures are drawn.
     stored : Correction
-        For the samples as they are stored: of a Bayer mosaic, pixel by pixel.
+        The correction of the samples as they are stored: of a Bayer mosaic, pixel by pixel.
     background : Measured
         Statistics of the model over the valid samples of the fitted image.
     clamped : int
@@ -179,7 +179,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """What is known of a frame whose background has been taken out.
+    """A frame whose background has been taken out, in numbers.
 
     Attributes
     ----------

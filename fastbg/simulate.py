@@ -9,14 +9,14 @@ import numpy as np
 from .errors import SettingsError
 
 BAND_ROWS = 128
-"""Rows finished at a time: bounds the temporary copies to a few percent of the image."""
+"""The number of rows that are finished at a time: it bounds temporary copies."""
 
 ELECTRONS = 60_000.0
 """Photo-electrons behind a linear value of 1, so that the photon noise of v is sqrt(v / it)."""
 
 READ_NOISE = 4e-4
 FLOOR = 1e-5
-"""Smallest sample: far above what counts as missing."""
+"""The smallest sample, which is far above a missing one."""
 
 SKY_LEVEL = np.array([0.0600, 0.0585, 0.0575])
 CITY_GLOW = np.array([0.0330, 0.0250, 0.0170])
@@ -36,7 +36,7 @@ NOT_VISIBLE = 2e-4
 """A star's stamp ends where its light falls below this: a fifth of the noise."""
 
 WAVELENGTHS = np.array([620.0, 540.0, 460.0])
-"""Of the red, green and blue filter, in nm."""
+"""The wavelengths of the red, green and blue filters, in nm."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def simulate_sky(
     Parameters
     ----------
     shape : (H, W)
-        In pixels.
+        The shape in pixels.
     rng : numpy.random.Generator
     channels : {1, 3}
         Mono or RGB.
@@ -147,7 +147,7 @@ def fractal_noise(shape: tuple[int, int], slope: float, rng: np.random.Generator
     spectrum = np.fft.rfft2(rng.standard_normal(shape))
     fy = np.fft.fftfreq(shape[0])[:, np.newaxis] * shape[0]
     fx = np.fft.rfftfreq(shape[1]) * shape[1]
-    # In cycles per longest side, so that clouds are as wide as they are high.
+    # The unit is cycles per longest side, so that clouds are as wide as they are high.
     frequency = max(shape) * np.hypot(fy / shape[0], fx / shape[1])
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(spectrum * frequency**-slope, shape)

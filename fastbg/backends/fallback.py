@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
 
 from ..errors import BackendError
+from ..image.kernels import Kernels
 from ..spline.descent import Descent
+from ..spline.loss import Problem
 from ..spline.objective import Objective, Watch
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ..image.kernels import Kernels
-    from ..spline.loss import Problem
-    from ..spline.spline import Spline
-    from .protocol import Backend, Rendering
+from ..spline.spline import Spline
+from .protocol import Backend, Rendering
 
 
 class _Closable(Protocol):
@@ -29,7 +27,7 @@ Kind = TypeVar("Kind", bound=_Closable)
 
 
 class WithFallback:
-    """An evaluator; whatever fails with the first is done with the second, and so is the rest.
+    """An evaluator: work that fails with the first is done by the second, and so is the rest.
 
     See `fastbg.backends.protocol.Backend`.
 
@@ -118,7 +116,7 @@ class _Rendering:
 
 
 class _Opened(Generic[Kind]):
-    """What each of the evaluators has opened, made when it is first needed."""
+    """The problem or plan that each evaluator has opened, made when it is first needed."""
 
     def __init__(self, make: Callable[[Backend], Kind]) -> None:
         self._make, self._lock = make, Lock()
@@ -131,7 +129,7 @@ class _Opened(Generic[Kind]):
             return self._made[backend]
 
     def close(self) -> None:
-        # Only now, for another thread may still be using what the first evaluator has opened.
+        # Closed only now, for another thread may still be using that of the first evaluator.
         for opened in self._made.values():
             with suppress(BackendError):
                 opened.close()

@@ -65,7 +65,7 @@ class NumpyRendering:
 
 
 def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
-    """What dL/dS at P points, (P, K), means for the parameters: the gradient, as a spline."""
+    """The gradient of the loss, as a spline, from dL/dS at P points, (P, K)."""
     centres = np.zeros_like(spline.centres)
     weights = np.zeros_like(spline.weights)
     polynomial = np.zeros_like(spline.polynomial)

@@ -1,16 +1,15 @@
-"""What every evaluator offers."""
+"""The protocol of an evaluator."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-    from ..image.kernels import Kernels
-    from ..spline.loss import Problem
-    from ..spline.objective import Objective
-    from ..spline.spline import Spline
+from ..image.kernels import Kernels
+from ..spline.loss import Problem
+from ..spline.objective import Objective
+from ..spline.spline import Spline
 
 
 class Rendering(Protocol):
@@ -48,7 +47,7 @@ class Backend(Protocol):
         """The loops over pixels that a job with this evaluator uses."""
 
     def detail(self) -> str:
-        """What it runs on, for reports."""
+        """The instruction set, release or device that it runs on, for reports."""
 
     def open_problem(self, problem: Problem, threads: int) -> Objective:
         """Prepare a problem for many evaluations."""

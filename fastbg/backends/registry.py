@@ -33,7 +33,7 @@ def unavailable(name: str) -> str | None:
 
 
 def detail(name: str) -> str:
-    """What an evaluator runs on; only asked if it is available."""
+    """The instruction set, release or device of an evaluator that is available."""
     return _module(name).backend(0).detail()
 
 
@@ -43,12 +43,12 @@ def choose(name: str, gpu_memory: int = 0, warnings: list[str] | None = None) ->
     Parameters
     ----------
     name : str
-        One of `fastbg.settings.settings.BACKENDS`, or "auto".
+        A name of `fastbg.settings.settings.BACKENDS`, or "auto".
     gpu_memory : int
         Bytes of the memory of a GPU that may be taken; 0 = a quarter of what is free.
     warnings : list of str, optional
-        With ``auto``, gets a line if only the slow reference is left, or later if a GPU fails and
-        the next evaluator goes on.
+        It gets a line if ``auto`` leaves only the slow reference, or later if a GPU fails and the
+        next evaluator goes on.
 
     Raises
     ------

@@ -9,24 +9,25 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 BAND_PIXELS = 1 << 18
-"""Pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
+"""The pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
 
 FEW_PIXELS = 1 << 14
-"""Of a band where each becomes many numbers of 64 bits."""
+"""The pixels of a band where each pixel becomes many numbers of 64 bits."""
 
 BLOCK_ROWS = 16
 """The tiled evaluator works on blocks of this many rows."""
 
 SAMPLED_PIXELS = 1 << 21
-"""Images smaller than this are not worth a sample."""
+"""No sample is taken of images with fewer pixels."""
 
 State = TypeVar("State")
 
 
 def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[slice]:
-    """Cut an image (H, W) into bands of whole rows, a multiple of `unit` each but for the last.
+    """Cut an image (H, W) into bands of whole rows.
 
-    Of about so many pixels; 0 means `BAND_PIXELS`.
+    A band has about `pixels` pixels, or `BAND_PIXELS` if that is 0. All but the last have a
+    multiple of `unit` rows.
     """
     rows = max(unit, (pixels or BAND_PIXELS) // shape[1] // unit * unit)
     if rows > BLOCK_ROWS and unit == 1:
@@ -42,7 +43,7 @@ def sampled_bands(shape: tuple[int, int]) -> list[slice]:
 
 
 def unwatched(rows: int) -> None:
-    """Nobody is told how far the work is."""
+    """Tell nobody how far the work is."""
 
 
 def for_each_band(
@@ -61,7 +62,7 @@ def for_each_band(
     start : callable
         Makes the state of one thread: buffers, counts.
     work : callable
-        Runs on any thread; must not depend on which, nor on the order of the bands.
+        It runs on any thread, and must not depend on which, nor on the order of the bands.
     advance : callable, optional
         Called from this thread, in order, with the end of each band that is done; what it raises
         ends the work.

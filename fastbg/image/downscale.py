@@ -12,10 +12,10 @@ from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
 from .stretch import Stretch
 
 ZEROS_COUNT = -1.0
-"""In the place of `MISSING_LEVEL`, where zeros are values like any other."""
+"""A weight image has this instead of `MISSING_LEVEL`: its zeros are values like any other."""
 
 Reduction = Callable[[np.ndarray], np.ndarray]
-"""From a band, (K, rows, W), to its blocks, (K, h, w)."""
+"""Reduces a band, (K, rows, W), to its blocks, (K, h, w)."""
 
 
 def block_centres(size: int, factor: int) -> np.ndarray:

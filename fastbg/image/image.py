@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 
 MISSING_LEVEL = 1e-8
-"""Samples this close to zero hold no light: registration borders, dead areas, empty channels."""
+"""Samples this close to zero are missing: registration borders, dead areas, empty channels."""
 
 
 def is_valid(samples: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def is_valid(samples: np.ndarray) -> np.ndarray:
 
 
 class Samples(Protocol):
-    """Where samples come from: a file, or memory."""
+    """The source of samples: a file, or memory."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -30,15 +30,15 @@ class Samples(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples."""
+        """The type of the samples."""
 
     def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
-        """Some rows, (K, n, W): in ``out[:, :n]`` if that is given and of use."""
+        """Some rows, (K, n, W), in ``out[:, :n]`` if that is given and fits."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """A linear image, mono or RGB, of which a band of rows is in memory at a time.
+    """A linear image, mono or RGB, that is read in bands of rows.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class Image:
     shape : (H, W)
     read : callable
         ``read(rows, out)`` gives some consecutive rows, (K, n, W) float32 with contiguous planes,
-        in linear units. It may fill ``out``, (K, at least n, W) float32, and is then valid until
-        that is used again, or lend memory of its own, which must not be changed. Safe from several
-        threads.
+        in linear units. Either it fills ``out``, (K, at least n, W) float32, and the result is
+        valid until that is used again; or it lends its own memory, which must not be changed.
+        Several threads may call it.
     """
 
     channels: int
@@ -58,13 +58,13 @@ class Image:
 
     @classmethod
     def from_samples(cls, samples: np.ndarray, bounds: tuple[float, float] | None = None) -> Image:
-        """Take an array as users give it; its memory is shared.
+        """An image that shares the memory of a user's array.
 
         Parameters
         ----------
         samples : array_like, (H, W) or (H, W, K), integer or float
         bounds : (low, high), optional
-            As for `of`.
+            See `of`.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class Image:
 
     @classmethod
     def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
-        """Take samples as files give them.
+        """An image of the samples of a file.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Image:
             if as_it_is and band.dtype.isnative and flags.c_contiguous and flags.aligned:
                 return band
             out = out[:, : band.shape[1]]
-            # Beyond float32 is infinite, and a NaN of any kind is one: both are missing.
+            # Values beyond float32 become infinite, and every kind of NaN stays NaN: missing.
             with np.errstate(over="ignore", invalid="ignore"):
                 if convert:
                     convert(band, out)

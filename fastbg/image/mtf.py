@@ -8,8 +8,8 @@ import numpy as np
 def mtf(x: np.ndarray, m: np.ndarray | float, target: float) -> np.ndarray:
     """Midtones transfer function with ``mtf(0) = 0``, ``mtf(m) = target`` and ``mtf(1) = 1``.
 
-    With r = 1 / target: ``(1 - m) x / ((1 - m) x + (r - 1) m (1 - x))``, for x and m in [0, 1].
-    Nothing cancels: however small m or 1 - m is, the result lies in [0, 1].
+    The function is ``(1 - m) x / ((1 - m) x + (1 / target - 1) m (1 - x))`` for x and m in [0, 1].
+    In this form nothing cancels: however small m or 1 - m is, the result lies in [0, 1].
     """
     return _share((1 - m) * x, (1 / target - 1) * m * (1 - x))
 

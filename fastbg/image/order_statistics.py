@@ -23,13 +23,13 @@ MAD_TO_SIGMA = 1.4826
 """The standard deviation of Gaussian noise relative to its median absolute deviation."""
 
 STANDARD_ERRORS = 3
-"""How far from a wanted probability the sample is asked, in standard errors."""
+"""The guess at a quantile reaches so many standard errors of the sample to both sides."""
 
 MOST_PASSES = 5
-"""More than any image takes that is the same whenever it is read."""
+"""An image that is the same whenever it is read takes fewer passes than this."""
 
 EVERYTHING = (0, 16)
-"""The window over all floats: first key, and the logarithm of the number of keys in a bin."""
+"""The window over all floats: its first key, and log2 of the number of keys in a bin."""
 
 NO_KEY = 0xFFFFFFFF
 """The smallest key of nothing."""
@@ -37,7 +37,7 @@ NO_KEY = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Counts:
-    """What one thread has counted in one channel during one pass."""
+    """The counts of one thread in one channel during one pass."""
 
     windows: np.ndarray
     """(n, 2) uint32: first key and shift of each window."""
@@ -50,7 +50,7 @@ class Counts:
 
     @classmethod
     def of(cls, windows: np.ndarray) -> Counts:
-        """Nothing counted yet."""
+        """Counts that are all zero."""
         n = len(windows)
         tally = np.array([0, 0, 0, NO_KEY, 0], np.uint64)
         return cls(windows, tally, np.zeros(n, np.uint64), np.zeros((n, BINS), np.uint32))
@@ -133,17 +133,17 @@ class _Channel:
 class Quantiles:
     """Exact quantiles of each channel, in as many passes over the bands as it takes.
 
-    For every pass, each thread takes `start_counting`, counts bands, and `finish_pass` gets what
-    all have counted, until `known`.
+    In every pass, each thread gets `start_counting` and counts its bands; `finish_pass` takes the
+    counts of all threads. The passes go on until the quantiles are `known`.
 
     Parameters
     ----------
     channels : int
     probabilities : sequence of float in [0, 1]
     guess : ndarray, (channels, P, 2), optional
-        Between which values the quantiles are likely to be; without it, two passes are needed.
+        The values between which the quantiles are likely to be; without it, two passes are needed.
     kernels : Kernels, optional
-        They count.
+        The kernels that count.
     """
 
     def __init__(
@@ -166,16 +166,16 @@ class Quantiles:
         return all(channel.known for channel in self._channels)
 
     def start_counting(self) -> list[Counts]:
-        """Empty counts of every channel for this pass."""
+        """Counts of zero in every channel, for this pass."""
         return [Counts.of(channel.windows) for channel in self._channels]
 
     def finish_pass(self, counted: list[list[Counts]]) -> None:
-        """Take what all threads have counted, one list per thread."""
+        """Take the counts of all threads, one list for each."""
         for channel, *parts in zip(self._channels, *counted, strict=True):
             channel.finish_pass(parts)
 
     def total(self, field: int) -> int:
-        """VALID, NEGATIVE (below 0) or ABOVE_1: how many values; known after one pass."""
+        """The number of values that are VALID, NEGATIVE or ABOVE_1; known after one pass."""
         return sum(channel.total(field) for channel in self._channels)
 
     def values(
@@ -194,7 +194,7 @@ class Quantiles:
 
 
 Read = Callable[[slice, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""From rows and buffers to values and the samples that decide which of them count, (K, n, W)."""
+"""Reads rows into buffers: the values, and the samples that decide which of them are missing."""
 
 
 def quantiles(
@@ -214,9 +214,9 @@ def quantiles(
     probabilities : sequence of float in [0, 1]
     threads : int
     samples : Image, optional
-        Decides which values count: those whose sample is not missing.
+        A value counts if its sample in this image is not missing.
     guess : ndarray, (K, P, 2), optional
-        Between which values they are likely to be; by default, from a sample of the image.
+        The values between which they are likely to be; by default, from a sample of the image.
     advance : callable, optional
         Called with the rows done in the first pass over the whole image.
     kernels : Kernels, optional
@@ -235,9 +235,9 @@ def guess_quantiles(
     samples: Image | None = None,
     kernels: Kernels = FASTEST,
 ) -> np.ndarray | None:
-    """Between which values quantiles of a large image are likely to be, (K, P, 2), by a sample.
+    """A guess at quantiles of a large image from a sample: the values around each, (K, P, 2).
 
-    None for a small image, or where a first pass finds them without a guess.
+    The result is None for a small image, and where a first pass finds them without a guess.
     """
     wanted = np.array(probabilities)
     bands = sampled_bands(image.shape)
@@ -259,7 +259,7 @@ def search(
     samples: Image | None = None,
     advance: Callable[[int], None] = unwatched,
 ) -> None:
-    """Go over the bands until the quantiles are known."""
+    """Pass over the bands until the quantiles are known."""
 
     def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = image.read(rows, buffers[0])
@@ -287,7 +287,7 @@ def count_pass(
     Parameters
     ----------
     image : Image
-        Of the size of what is counted.
+        An image of the size of what is counted.
     read : callable
         Gets rows and buffers, (planes, K, at least n, W) float32.
     """

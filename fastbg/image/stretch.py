@@ -18,10 +18,10 @@ from .mtf import mtf
 TARGET_BACKGROUND = 0.25
 
 LARGEST_SAMPLE = 1e30
-"""Beyond, differences and products would leave the range of float32."""
+"""The differences and products of larger samples would leave the range of float32."""
 
 LEAST_MIDTONES = 1e-30
-"""Smaller ones would become 0 in float32, and the inverse stretch 0 / 0 at 1."""
+"""A smaller midtones balance would be 0 in float32, and the inverse stretch 0 / 0 at 1."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Stretch:
             Minimum, median, quantile and maximum of the valid samples of each channel; NaN where
             there are none.
         quantile : float
-            In (0, 1]; the one that becomes 1.
+            The quantile that becomes 1, in (0, 1].
 
         Raises
         ------
@@ -94,12 +94,12 @@ class Stretch:
 
     @classmethod
     def linear(cls, statistics: np.ndarray) -> Stretch:
-        """The one from [minimum, maximum] to [0, 1] that keeps everything in proportion.
+        """The linear stretch from [minimum, maximum] to [0, 1].
 
         Parameters
         ----------
         statistics : ndarray, (K, 4), linear
-            As for `of`, which must not have refused them.
+            See `of`, which must not have refused them.
         """
         low, _, _, high = statistics.T
         half = np.full(len(statistics), 0.5)

@@ -1,4 +1,7 @@
-"""Which down-scaled pixels the fit uses: thresholds or a weight image, and never a missing one."""
+"""The weight of each down-scaled pixel in the fit: by thresholds or by a weight image.
+
+A missing pixel has no weight.
+"""
 
 from __future__ import annotations
 
@@ -70,18 +73,18 @@ def weight_from_image(
 
 
 def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
-    """Let the weight rise from 0 beside what is ignored to what it is so many pixels away.
+    """Let the weight rise from 0 beside ignored pixels to its full value some pixels away.
 
     Parameters
     ----------
     weight : ndarray, (h, w, K)
     pixels : float
-        Of the grid of the fit; 0 changes nothing.
+        The width of the rise, in pixels of the fit; 0 changes nothing.
 
     Returns
     -------
     ndarray, (h, w, K), float32
-        Nowhere larger: what is ignored stays so.
+        Nowhere larger than it was, so that ignored pixels stay ignored.
     """
     if not pixels:
         return weight
@@ -100,7 +103,7 @@ def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
 
 
 def product(weights: Sequence[Image]) -> Image:
-    """What all weight images leave, of one size and of 1 or K channels each.
+    """The product of weight images, which have one size and 1 or K channels each.
 
     Raises
     ------
@@ -143,7 +146,7 @@ def inverted(weight: Image) -> Image:
 
 
 def _checked(weight: Image) -> Image:
-    """The same, refusing values that are no weights where they are read."""
+    """The same image, which raises InputError where it is read and a value is no weight."""
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band = weight.read(rows, out)

@@ -1,4 +1,4 @@
-"""How much memory a job on a file needs, told before it is taken."""
+"""The memory that a job on a file needs, estimated before it is taken."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ CHUNKS = 256
 
 @dataclass(frozen=True)
 class MemoryNeeds:
-    """What the memory of a job depends on.
+    """The quantities that the memory of a job depends on.
 
     Attributes
     ----------
     shape : (K, H, W)
     held, packed : int
-        Bytes of samples in memory, and of compressed ones while they are decompressed: of the
-        image and of the mask.
+        Bytes of samples in memory, and of compressed samples while they are decompressed, of the
+        image and the masks.
     float32 : bool
         Whether the samples need no conversion.
     settings : Settings
@@ -87,7 +87,7 @@ class MemoryNeeds:
     def check(self, limit: int | None) -> None:
         """Raise SettingsError, with what would help, if the job needs more than the limit.
 
-        Or more than the address space that the process may use.
+        The address space of the process may be limited, too.
         """
         needed, space = self.bytes_needed(), address_space()
         if space and needed + UNTOUCHED > space:

@@ -43,7 +43,7 @@ class Outputs:
     Attributes
     ----------
     targets, parts : dict of str to Path
-        By name; parts are temporary, and there once `stage` is called.
+        The paths by name; parts are temporary files, which exist once `stage` was called.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Outputs:
         Parameters
         ----------
         source : ImageFile
-            What they are made of, and get everything but the pixels from.
+            The image that they are made from; they take everything but the pixels from it.
         history : sequence of str
             Lines that tell what was done.
         files : ExitStack

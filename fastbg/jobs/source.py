@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +15,14 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..pipeline import Job
+from ..result import Prepared
 from ..settings.settings import Settings
 from .memory import MemoryNeeds
-
-if TYPE_CHECKING:
-    from ..pipeline import Job
-    from ..result import Prepared
-    from .outputs import Outputs
+from .outputs import Outputs
 
 Masks = str | Path | Sequence[str | Path] | None
-"""One file, several, or none."""
+"""The masks of a job: one file, several, or none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +36,7 @@ class Source:
     frame : Frame
         The image as stored, and as fitted.
     weight : Image or None
-        Of the shape of ``frame.image``: the product of all masks.
+        The product of all masks, in the shape of ``frame.image``.
     masks : tuple of ImageFile
         The masks that are images.
     """
@@ -63,7 +60,7 @@ class Source:
     def memory_needs(
         self, settings: Settings, *, draws: bool = False, compress: bool = False
     ) -> MemoryNeeds:
-        """What the memory of a job on this source depends on."""
+        """The memory that a job on this source needs."""
         return MemoryNeeds(
             (self.frame.image.channels, *self.frame.samples.shape),
             held=sum(each.held_bytes for each in self.opened),

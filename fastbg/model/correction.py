@@ -1,15 +1,15 @@
-"""Taking the background out of the image, and the level that is put back.
+"""The correction of an image: its background is taken out, and a level is put back.
 
 Pedestal policies, per channel:
 
 ``model-median``
-    The median of the model: the sky keeps its level and its colour.
+    The level is the median of the model: the sky keeps its level and its colour.
 ``neutral``
-    The mean of those medians for every channel: the sky keeps its level and becomes grey.
+    The level of every channel is the mean of those medians: the sky becomes grey.
 ``none``
-    Nothing: the sky goes to zero (and noise below it).
+    Nothing is put back: the sky goes to zero (and noise below it).
 a number
-    That level.
+    The level, linear.
 ``bgoptimizer``
     The rule of bgoptimizer: the smallest difference becomes the input's median, and if the
     brightest sample then exceeds 1, all are divided by it. ``ancestor`` is another name for it.
@@ -41,9 +41,9 @@ class Correction:
     levels : ndarray, (K,), float64, linear
         The pedestal of each channel.
     divisor : float
-        What everything is divided by in the end.
+        Everything is divided by it in the end.
     kernels : Kernels
-        They subtract.
+        The kernels that subtract.
     """
 
     image: Image
@@ -111,10 +111,10 @@ class MosaicCorrection(Correction):
     Attributes
     ----------
     background : Image of 3 channels, linear
-        At the size of the mosaic.
+        It has the size of the mosaic.
     levels : ndarray, (3,)
     pattern : str
-        One of `fastbg.settings.settings.BAYER_PATTERNS`.
+        A pattern of `fastbg.settings.settings.BAYER_PATTERNS`.
     """
 
     pattern: str = "RGGB"
@@ -145,7 +145,7 @@ def with_pedestal(
     correction : Correction
         Its levels do not count.
     pedestal : str or float
-        One of the policies above.
+        A policy of those above.
     image_medians, background_medians : ndarray, (K,), linear
         The medians over valid samples.
     threads : int, optional
@@ -174,7 +174,7 @@ def with_pedestal(
 
 def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
     out[:] = samples
-    # Where the model is zero, or all but zero, there is nothing to divide by: those samples stay.
+    # Where the model is zero or nearly so, the sample stays: the quotient would not be finite.
     divisible = is_valid(samples) & (background != 0)
     factor = np.ones_like(background)
     with np.errstate(over="ignore"):

@@ -37,11 +37,11 @@ class BackgroundModel:
     Attributes
     ----------
     spline : Spline
-        In the stretched space.
+        The background in the stretched space.
     stretch : Stretch
-        Between that space and linear units.
+        It leads between that space and linear units.
     shape : (H, W)
-        Of the image that it was fitted to.
+        The shape of the image that it was fitted to.
     """
 
     spline: Spline

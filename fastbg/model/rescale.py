@@ -13,7 +13,7 @@ from ..image.order_statistics import MAD_TO_SIGMA
 from .model import BackgroundModel
 
 SAMPLES = 1 << 17
-"""About how many pixels are looked at."""
+"""The approximate number of pixels that are compared."""
 
 
 def rescaled(

@@ -58,23 +58,20 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..backends.registry import passed_over
-from ..result import Applied
+from ..diagnostics import Diagnostics
+from ..fit import Fit
+from ..image.frame import Frame
+from ..pipeline import Job
+from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
 from .process import peak_memory_bytes, version
 from .warnings import warnings_of
-
-if TYPE_CHECKING:
-    from ..diagnostics import Diagnostics
-    from ..fit import Fit
-    from ..image.frame import Frame
-    from ..pipeline import Job
-    from ..result import Corrected, Fitted, Measured, Preparation
 
 Report = dict[str, Any]
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..diagnostics import Diagnostics
+from ..image.frame import Frame
 from ..image.image import Image
-from ..result import Applied
+from ..pipeline import Job
+from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
-
-if TYPE_CHECKING:
-    from ..diagnostics import Diagnostics
-    from ..image.frame import Frame
-    from ..pipeline import Job
-    from ..result import Corrected, Fitted, Preparation, SkySummary
 
 LITTLE_SKY = 0.15
 """The share of the frame on the sky that was found, below which that is told to be doubtful."""

@@ -1,1 +1,1 @@
-"""What a job can be told: settings as objects, as text, and by name."""
+"""The settings of a job: as an object, as text, and by the name of a preset."""

@@ -52,7 +52,7 @@ class Preset:
     options : dict
         The settings that it has, by name.
     description : str
-        One line for the user, or nothing.
+        One line for the user; may be empty.
     """
 
     path: Path

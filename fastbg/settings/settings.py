@@ -17,7 +17,7 @@ BACKENDS = ("c", "cuda", "numpy")
 MOST_THREADS = 256
 
 MOST_CONTROL_POINTS = 10_000
-"""Where a descent starts is solved for: time grows with their cube, memory with their square."""
+"""The start of a descent is solved for, in a time that grows with the cube of their number."""
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 
@@ -39,7 +39,7 @@ BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 """The colours of 2 x 2 pixels, row by row."""
 
 WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
-"""Settings that change how fast a result comes, and not one bit of it."""
+"""Settings that change the time to a result, and not one bit of it."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class Settings:
     downscaling_factor : int
         Pixels per side of the blocks that become one pixel of the fit.
     downscaling_func : {"median", "mean"}
-        What a block becomes.
+        The value of a block: the median or the mean of its pixels.
     quantile : float
         Quantile of the linear image that the stretch maps to 1; lower stretches more.
     control_points : int
-        N, for the descent; a grid takes the nearest square number. 0, the default: as many as the
-        data ask for, see `fastbg.sky.selection`; what belongs to the descent has then no effect.
+        The number N for a descent; a grid takes the nearest square number. With 0, the default,
+        the data decide, see `fastbg.sky.selection`; what belongs to the descent has then no effect.
     order : int
-        Of the polyharmonic spline: 1 to 4, 2 is the thin plate.
+        The order of the polyharmonic spline, 1 to 4; 2 is the thin plate.
     threshold_min, threshold_max : float
         Stretched values outside are masked. Not used when a weight image is given.
     invert_mask : bool
@@ -78,7 +78,7 @@ class Settings:
     optimizer : {"lbfgs", "adam"}
         How the loss is minimised, see `fastbg.spline.lbfgs` and `fastbg.spline.adam`.
     epochs : int
-        Most iterations of the descent.
+        The largest number of iterations of the descent.
     alpha : float
         Weight of the overshoot and negative-background penalties.
     stiffness : float
@@ -86,16 +86,16 @@ class Settings:
     starts : int
         Independent starts, of which the best is kept. Grids after the first are jittered.
     learning_rate : float
-        Of Adam, before it falls; without effect on the other.
+        The learning rate of Adam before it falls; L-BFGS has none.
     seed : int
         Same seed and settings, same result, whatever the number of threads.
     pedestal : {"model-median", "neutral", "none", "bgoptimizer"} or float
-        What is added after the subtraction; see `fastbg.model.correction`.
+        The level that is added after the subtraction; see `fastbg.model.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
     sample_format : {"float32", "same"}
-        Of the corrected image in a file: float32, or the samples and the bounds of the
-        input, integers rounded and clipped to their range. Arrays are always float32.
+        The samples of a corrected image in a file: float32, or as in the input, with integers
+        rounded and clipped to their range. Arrays are always float32.
     backend : {"auto", "c", "cuda", "numpy"}
         The evaluator.
     threads : int
@@ -184,7 +184,7 @@ class Settings:
 
 
 Check = Callable[[Any], Any]
-"""From a value to the same as a plain number, bool or text of Python; raises SettingsError."""
+"""Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
 
 
 def _number(

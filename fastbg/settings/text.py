@@ -64,7 +64,7 @@ def from_history(lines: Iterable[str]) -> dict[str, Any]:
     """
     import tomllib
 
-    # Between the settings of two jobs stands what the second did.
+    # The settings of two jobs are separated by the line that tells what the second one did.
     jobs = [list(job) for marked, job in groupby(lines, lambda s: s.startswith(_MARK)) if marked]
     words = [word for line in jobs[-1:] for part in line for word in part[len(_MARK) :].split(" ")]
     text = "\n".join(words)

@@ -1,7 +1,7 @@
 """A sum of the channels in which objects cancel and the sky is left.
 
-Of all sums of the channels it is the one that is smoothest for its structure (min/max
-autocorrelation factors: P. Switzer and A. A. Green, Technical Report 6, Stanford, 1984). A nebula
+The sum is the one that is smoothest relative to its structure (min/max autocorrelation factors:
+P. Switzer and A. A. Green, Technical Report 6, Stanford, 1984). A nebula
 has structure in its own colours only. Where town or Moon light the sky in other colours, something
 of that light is left in a sum in which the nebula cancels.
 """

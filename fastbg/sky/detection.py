@@ -31,7 +31,7 @@ class Sky:
     mesh : Mesh
         The cells in which the sky was searched for.
     surfaces : list of Surface
-        From stiff to flexible; the last one is the sky.
+        The surfaces from stiff to flexible; the last one is the sky.
     weight : ndarray, (h, w, K), float32, in [0, 1]
         How much of each pixel is sky.
     """
@@ -66,7 +66,7 @@ def detect_sky(
     Parameters
     ----------
     linear : ndarray, (h, w, K); NaN = missing
-        In the space of `stretch`, which must be a linear one.
+        The image in the space of `stretch`, which must be a linear one.
     weight : ndarray, (h, w, K), float32, in [0, 1]
         How much of each pixel may be used; overwritten with how much of it is sky.
     y, x : ndarray, (h,) and (w,), normalised

@@ -1,4 +1,4 @@
-"""Which smooth surface is the sky: a choice among candidates from stiff to flexible.
+"""The selection of the smooth surface that is the sky, among candidates from stiff to flexible.
 
 Each candidate is a surface that may bend as far as its stiffness allows, fitted as
 `fastbg.sky.surface` describes. The stiffest candidate that explains the frame is selected: one that

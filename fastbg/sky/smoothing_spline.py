@@ -76,8 +76,8 @@ class Basis:
 class Splines:
     """A basis: first the modes that bend, then the functions that cost no energy.
 
-    With ``w`` the weights of the spline, ``B^T w = 0`` for B = [y x 1], the bending energy of the
-    thin plate is ``w^T Phi w``. In the coordinates a that are used here, ``S = matrix a`` and the
+    The weights w of a thin-plate spline satisfy ``B^T w = 0`` for B = [y x 1], and its bending
+    energy is ``w^T Phi w``. In the coordinates a that are used here, ``S = matrix a`` and the
     energy is ``|a_i|^2`` over the first coordinates: those after them, `free` in number, cost
     nothing. The modes are orthogonal over the points and beside the free ones, and come in the
     order in which a fit shrinks them (A. Demmler and C. Reinsch, Oscillation matrices with spline

@@ -48,11 +48,11 @@ def descend(
     Parameters
     ----------
     loss_and_gradient : callable
-        Parameters to loss and gradient.
+        Gives the loss and its gradient at some parameters.
     start : ndarray, (n,), float64
-        Not changed.
+        The parameters to start from; they are not changed.
     iterations : int
-        Most evaluations to make, at least 1.
+        The largest number of evaluations, at least 1.
     learning_rate : float
         Halved after 50 iterations without a gain of 1e-4, down to 1e-4.
     watch : callable, optional

@@ -11,16 +11,16 @@ from .objective import Objective
 from .spline import Spline, phi, phi_prime
 
 _SIGN = {1: -1, 2: 1, 3: 1, 4: -1}
-"""That makes a kernel positive on what is left of the weights (Wendland, Scattered Data
-Approximation, 2005, chapter 8)."""
+"""The sign with which a kernel is positive definite on weights that are orthogonal to the
+polynomials (Wendland, Scattered Data Approximation, 2005, chapter 8)."""
 
 
 def energy_and_gradient(spline: Spline) -> tuple[float, np.ndarray]:
     """The energy, the mean over the channels, and its gradient as `Spline.flatten` lays it out.
 
-    ``E = u^T Phi u`` with ``u = P w``, where P takes out what polynomials at the control points
-    explain of the weights: affine ones, for order 4 quadratic ones. A polynomial costs nothing, and
-    neither do shifts and turns of the whole.
+    ``E = u^T Phi u`` with ``u = P w``, where P projects the weights onto the complement of the
+    polynomials at the control points: affine polynomials, or quadratic ones for order 4. A
+    polynomial has no energy, and shifts and rotations of a spline do not change it.
     """
     centres, weights, order = spline.centres, spline.weights, spline.order
     n, channels = weights.shape
@@ -69,7 +69,7 @@ class _Stiffened(Objective):
 
 
 def _polynomials(centres: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Those that cost nothing, (N, M), from the middle of the frame, and d / d(y, x), (N, M, 2)."""
+    """The polynomials without energy at the centres, (N, M), and their d / d(y, x), (N, M, 2)."""
     y, x = (centres - 0.5).T
     one, none = np.ones(len(y)), np.zeros(len(y))
     columns = [(y, one, none), (x, none, one), (one, none, none)]

@@ -1,4 +1,4 @@
-"""Where the control points start, and which values the first spline is asked to take there."""
+"""The control points that a descent starts from, and the values of its first spline there."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def random_points(count: int, rng: np.random.Generator) -> np.ndarray:
 def grid_points(count: int, shape: tuple[int, int]) -> np.ndarray:
     """A regular grid of ``grid_size(count)**2`` points over a down-scaled image (h, w).
 
-    At ``linspace(0, h - 1, n) / h`` and likewise across, as the ancestor places them, so that
-    equal settings start from equal control points.
+    The points lie at ``linspace(0, h - 1, n) / h`` and likewise across, where bgoptimizer places
+    them, so that equal settings start from equal control points.
 
     Returns
     -------
@@ -39,15 +39,16 @@ def jittered(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def initial_values(
     points: np.ndarray, data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray
 ) -> np.ndarray:
-    """What the first spline aims at: the pixel under each point, or the median where it is masked.
+    """The values that the first spline is asked to take at the control points.
 
-    ``m I(c) + (1 - m) median(I)`` at the nearest down-scaled pixel.
+    They are ``m I(c) + (1 - m) median(I)`` with image I and weight m at the nearest down-scaled
+    pixel: the median where that pixel is masked.
 
     Parameters
     ----------
     points : ndarray, (N, 2), normalised (y, x)
     data, weight : ndarray, (h, w, K)
-        As in `fastbg.spline.loss.Problem`.
+        See `fastbg.spline.loss.Problem`.
     y, x : ndarray, (h,) and (w,), normalised coordinates of the rows and columns
 
     Returns
@@ -69,8 +70,8 @@ def initial_values(
 def _nearest(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Index of the nearest element of an increasing array.
 
-    Grid points may lie halfway. Rounded to float32, they fall to the side that the ancestor, which
-    holds them so, takes too; the upper one if they are exactly halfway.
+    Grid points may lie halfway between two pixels. Rounded to float32, as bgoptimizer keeps them,
+    they fall to the same side as there; if they are exactly halfway, to the upper one.
     """
     middle = (centres[1:] + centres[:-1]) / 2
     return np.searchsorted(middle, positions.astype(np.float32), side="right")

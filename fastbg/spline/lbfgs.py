@@ -1,8 +1,8 @@
-"""L-BFGS for the loss of a spline: the loss of a thousand steps of Adam in some dozens.
+"""L-BFGS for the loss of a spline, which reaches the loss of a thousand steps of Adam in dozens.
 
-Two things make it fast. Steps are measured by how much they change the model (Gauss and Newton's
-matrix of the spline at some of the pixels), so that no parameter is stiffer than another. And the
-way to the neighbourhood of the end is found on every 64th, 16th and 4th row and column.
+Two things make it fast. Its metric measures a step by the change of the model (the Gauss-Newton
+matrix of the spline at some of the pixels), so that no parameter is stiffer than another. And it
+approaches the minimum on every 64th, 16th and 4th row and column first.
 
 Control points stand still until the rest has settled: moved from the start, they follow the first,
 wrong surface, and the fit takes three times as long. The loss has kinks where the model meets the
@@ -27,32 +27,32 @@ from .spline import Spline, affine, phi, phi_prime
 
 COARSE_STEPS = (64, 16, 4)
 FEW_PIXELS = 4000
-"""Coarser levels than these pixels tell about noise only."""
+"""A level with fewer pixels would fit noise."""
 
 METRIC_PIXELS = 3000
-"""At how many pixels a change of the model is measured."""
+"""The number of pixels at which the metric measures a change of the model."""
 
 STILL = 0.01
-"""What moves a control point: a shift costs as much as this mean square change of the model."""
+"""In the metric, a unit shift of a control point counts as this mean square change of the model."""
 
 PAIRS = 20
 FIRST_STEP = 0.01
-"""Root mean square by which the first step changes the model, stretched."""
+"""The root mean square by which the first step changes the model, stretched."""
 
 DECREASE, SLOPE = 1e-4, 0.9
 HALVINGS = 8
 
 STANDING = 20, 1e-3
 MOVING = 10, 2e-3
-"""A fit has settled where so many steps gain less than that. What control points that may move
-still gain after many steps is noise and objects: the loss falls, and the sky becomes worse."""
+"""A fit has settled when this many steps gain less than this. Moving control points would still
+gain after that, but from noise and objects: the loss falls, and the sky becomes worse."""
 
 Pairs = deque[tuple[np.ndarray, np.ndarray, float]]
-"""Steps, how much the gradient changed on each, and the product of the two."""
+"""Steps, the change of the gradient on each, and the product of the two."""
 
 
 def coarse_to_fine(problem: Problem) -> list[Problem]:
-    """The problem, behind those of fewer of its pixels that come first."""
+    """The problem at ever more of its pixels; the last level is the problem itself."""
     pixels = np.count_nonzero(problem.kept)
     levels = []
     for step in COARSE_STEPS:
@@ -82,15 +82,15 @@ def descend(
     Parameters
     ----------
     levels : sequence of Problem
-        As `coarse_to_fine` makes them.
+        See `coarse_to_fine`.
     open_problem : callable
         Opens a problem. One is open at a time, so that each may use all memory of a device.
     start : Spline
     iterations : int
-        Most evaluations to make on each level, at least 1.
+        The largest number of evaluations on each level, at least 1.
     watch : callable, optional
-        Called with (iteration, loss) after each evaluation of the last level, with 0 for the
-        iteration before; what it raises ends the descent.
+        Called with (iteration, loss) after each evaluation of the last level, and with iteration
+        0 on the levels before; what it raises ends the descent.
     """
     parameters, pairs = start.flatten(), Pairs(maxlen=PAIRS)
     *coarse, problem = levels
@@ -123,8 +123,8 @@ def _metric(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The inverse of the metric: a gradient, (n,), to the direction of steepest descent.
 
-    The square of a step is the mean square change of the model, to first order; where control
-    points are moving, plus `STILL` times the square of their shift, else they stay.
+    The square of a step is the mean square change of the model, to first order. If control points
+    are moving, `STILL` times the square of their shift is added; else they stay where they are.
     """
     rows, columns = np.nonzero(problem.kept)
     some = np.linspace(0, len(rows) - 1, min(METRIC_PIXELS, len(rows))).astype(int)
@@ -145,9 +145,8 @@ def _metric(
     if not moving:
         return standing
 
-    # A shift changes the channels alike, but for their weights: the matrix of the shifts, and what
-    # of it is left for them once all else has followed (its Schur complement), are products with
-    # those element by element.
+    # A shift changes each channel in proportion to its weights, so that the matrix of the shifts
+    # and its Schur complement, once all else has followed, are products with these element-wise.
     along = -2 * weight * phi_prime(q, spline.order)
     shifts = (along[..., np.newaxis] * difference).reshape(len(points), 2 * n)
     weights = np.repeat(spline.weights, 2, axis=0)
@@ -166,7 +165,7 @@ def _metric(
 
 
 def _inverse_root(matrix: np.ndarray) -> np.ndarray:
-    """R with R^T R = matrix^-1, finite also for what no pixel determines."""
+    """R with R^T R = matrix^-1, regularised so that parameters without data stay finite."""
     matrix.flat[:: len(matrix) + 1] += 1e-10 * np.trace(matrix) / len(matrix)
     return np.linalg.inv(np.linalg.cholesky(matrix))
 
@@ -192,7 +191,7 @@ class _Search:
     def settle(
         self, metric: Callable[[np.ndarray], np.ndarray], patience: int, gain: float
     ) -> bool:
-        """Step until the loss no longer falls; False if that is no number, or it may not go on."""
+        """Step until the loss stops falling; False if it is no number, or iterations run out."""
         reached = deque([self._loss], maxlen=patience + 1)
         while np.isfinite(self._loss) and len(self.losses) < self._iterations:
             if self._step(metric):
@@ -214,7 +213,7 @@ class _Search:
         return loss, gradient
 
     def _step(self, metric: Callable[[np.ndarray], np.ndarray]) -> bool:
-        """Go along the direction of L-BFGS as far as the weak Wolfe conditions ask for."""
+        """Step along the direction of L-BFGS until the weak Wolfe conditions hold."""
         direction = -self._two_loops(metric)
         slope = float(self._gradient @ direction)
         length = 1.0 if self._pairs else FIRST_STEP / max(abs(slope) ** 0.5, np.finfo(float).tiny)
@@ -240,7 +239,7 @@ class _Search:
         return True
 
     def _two_loops(self, metric: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The gradient times the inverse Hessian that the pairs tell of, beside the metric."""
+        """The inverse Hessian of pairs and metric times the gradient, by the two-loop recursion."""
         direction, parts = self._gradient, []
         for step, change, product in reversed(self._pairs):
             parts.append((step @ direction) / product)

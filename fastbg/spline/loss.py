@@ -12,7 +12,7 @@ FLOOR = 0.001
 
 @dataclass(frozen=True)
 class Problem:
-    """What a spline is fitted to; an evaluator opens it once.
+    """The data that a spline is fitted to; an evaluator opens a problem once.
 
     Attributes
     ----------
@@ -50,9 +50,9 @@ def loss_and_slope(
 ) -> tuple[float, np.ndarray]:
     """The mean log-loss of P pixels and dL/dS.
 
-    With the residual ``r_k = m_k (I_k - S_k)``, per pixel ``log(0.001 + error + color +
-    alpha (overshoot + negative))``: error is the mean of |r|, color the population variance of r
-    over the channels, overshoot the mean of |r| - r, and negative the mean of |S| - S over all
+    The residual is ``r_k = m_k (I_k - S_k)``, and the loss of a pixel is ``log(0.001 + error +
+    color + alpha (overshoot + negative))``: error is the mean of |r|, color the population variance
+    of r over the channels, overshoot the mean of |r| - r, and negative the mean of |S| - S over all
     pixels and channels (one scalar, which couples the pixels).
 
     Parameters

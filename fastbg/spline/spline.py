@@ -13,7 +13,7 @@ EPS = 1e-10
 INITIAL_REGULARIZATION = 0.1
 
 CHUNK = 1 << 20
-"""Most elements of a (pixels, centres) matrix formed at a time."""
+"""The largest number of elements of a (pixels, centres) matrix that is formed at a time."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def phi_prime(q: np.ndarray, order: int) -> np.ndarray:
 
 
 def affine(points: np.ndarray) -> np.ndarray:
-    """What the polynomial is made of, (P, 3): y, x and 1 at points (P, 2)."""
+    """The basis of the polynomial at points (P, 2): y, x and 1, (P, 3)."""
     return np.column_stack([points, np.ones(len(points))])
 
 
@@ -109,7 +109,7 @@ def differences(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np
 
 
 def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:
-    """The regularised spline through ``values`` at ``centres``: where the descent starts.
+    """The regularised spline through ``values`` at ``centres``, from which a descent starts.
 
     Solves ``[[Phi + 0.1 Id, B], [B^T, 0]] [w; v] = [f; 0]`` with B = [y x 1], in float64.
 

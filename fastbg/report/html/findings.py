@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...diagnostics import Diagnostics
+from ...pipeline import Job
 from ...result import Fitted, Plan, Prepared
 from ..preview.pictures import thinned
 from . import histograms, noise, residual, views
-
-if TYPE_CHECKING:
-    from ...pipeline import Job
 
 
 @dataclass(frozen=True)
