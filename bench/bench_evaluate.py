@@ -15,7 +15,11 @@ def bench_evaluate(measure, problem, spline, threads, method):
     y, x = problem.y, problem.x
     out = np.empty((3, y.size, x.size), np.float32)
     pairs = y.size * x.size * len(spline.centres)
-    measure(c.evaluate, spline, y, x, out, threads, method, rounds=20, pairs=pairs)
+
+    def evaluate():
+        c.plan(spline, y, x, method, threads).rows(slice(0, y.size), out)
+
+    measure(evaluate, rounds=20, pairs=pairs)
 
 
 @pytest.mark.benchmark(group="evaluate")
@@ -23,4 +27,5 @@ def bench_evaluate_golden(measure, problem, spline):
     y, x = problem.y, problem.x
     out = np.empty((3, y.size, x.size), np.float32)
     pairs = y.size * x.size * len(spline.centres)
-    measure(golden.evaluate, spline, y, x, out, 1, rounds=3, pairs=pairs)
+    rendering = golden.backend().plan(spline, y, x)
+    measure(rendering.rows, slice(0, y.size), out, rounds=3, pairs=pairs)

@@ -76,9 +76,9 @@ _refuse_source_tree()
 def __getattr__(name: str) -> Any:
     # Loaded at first use, so that ``fastbg --help`` need not wait for numpy.
     if name == "__version__":
-        from importlib.metadata import version
+        from .version import version
 
-        return version("fastbg")
+        return version()
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)

@@ -16,16 +16,10 @@ def method_name(problem: Any) -> str: ...
 def loss_and_gradient(
     problem: Any, parameters: np.ndarray, gradient: np.ndarray, below_zero: bool, threads: int
 ) -> tuple[float, bool]: ...
-def evaluate(
-    parameters: np.ndarray,
-    channels: int,
-    order: int,
-    y: np.ndarray,
-    x: np.ndarray,
-    out: np.ndarray,
-    threads: int,
-    method: str,
-) -> None: ...
+def make_plan(
+    parameters: np.ndarray, channels: int, order: int, y: np.ndarray, x: np.ndarray, method: str
+) -> Any: ...
+def render_rows(plan: Any, first_row: int, out: np.ndarray, threads: int) -> None: ...
 def count(
     values: np.ndarray,
     samples: np.ndarray,

@@ -8,7 +8,7 @@ import sys
 
 from fastbg.backends import c
 
-OTHERS = sorted({*c.instruction_sets()} - {c.detail()}) if c.unavailable() is None else []
+OTHERS = sorted({*c.instruction_sets()} - {c.backend().detail()}) if c.unavailable() is None else []
 
 
 def run_again(name: str, file: str, which: str) -> None:

@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbg import _c
+from fastbg.backends import c
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline
 
-REFUSED = (ValueError, OverflowError, MemoryError)
+REFUSED = (TypeError, ValueError, OverflowError, MemoryError)
 
 sizes = st.integers(-2, 9) | st.sampled_from([sys.maxsize, -sys.maxsize - 1, 1 << 32, 1 << 62])
 number = st.floats() | st.sampled_from([0.0, 1e-320, 1e300])
@@ -34,6 +37,222 @@ def called(function, *arguments):
         return None
 
 
+def called_with_all(arguments):
+    """Call each function with the arguments that `arguments_of_all` gives it."""
+    return {name: getattr(_c, name)(*values) for name, values in arguments.items()}
+
+
+def arguments_of_all():
+    """What every function takes: 2 x 3 pixels, one channel, two centres."""
+    parameters, y, x = np.ones(9), np.ones(2), np.ones(3)
+    image = [*np.ones((2, 6), np.float32), y, x, 1, 2, 5.0, "auto"]
+    six = np.ones(6, np.float32)
+    windows = np.array([[0, 16], [5, 31]], np.uint32)
+    counts = [np.zeros(5, np.uint64), np.zeros(2, np.uint64), np.zeros((2, 1 << 16), np.uint32)]
+    plan = [parameters, 1, 2, y, x, "auto"]
+    return {
+        "open_problem": image,
+        "method_name": [_c.open_problem(*image)],
+        "loss_and_gradient": [_c.open_problem(*image), parameters, np.ones(9), False, 1],
+        "make_plan": plan,
+        "render_rows": [_c.make_plan(*plan), 1, np.ones((1, 1, 3), np.float32), 1],
+        "count": [six, six, windows, *counts],
+        "block_medians": [six, 3, 2, 0.0, *np.ones((2, 2), np.float32)],
+        "block_means": [six, 3, 2, 0.0, 1.0, 0.5, 0.25, np.ones(2)],
+        "unstretch": [six.copy(), 0.0, 1.0, 0.5, 0.25],
+        "subtract": [six, six, 0.0, six.copy()],
+    }
+
+
+ARRAYS = {
+    name: [i for i, value in enumerate(values) if isinstance(value, np.ndarray)]
+    for name, values in arguments_of_all().items()
+}
+EVERY_ARRAY = [(name, position) for name, places in ARRAYS.items() for position in places]
+
+WRITTEN = [
+    ("loss_and_gradient", 2),
+    ("render_rows", 2),
+    *(("count", position) for position in (3, 4, 5)),
+    *(("block_medians", position) for position in (4, 5)),
+    ("block_means", 7),
+    ("unstretch", 0),
+    ("subtract", 3),
+]
+
+every_array = pytest.mark.parametrize(("function", "position"), EVERY_ARRAY)
+
+
+def refuses(function, position, value, expected=(TypeError, ValueError, BufferError), match=None):
+    arguments = arguments_of_all()[function]
+    getattr(_c, function)(*arguments)
+    arguments[position] = value(arguments[position]) if callable(value) else value
+    with pytest.raises(expected, match=match) as error:
+        getattr(_c, function)(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_every_function_is_called_here():
+    functions = {name for name in dir(_c) if callable(getattr(_c, name)) and name[0] != "_"}
+    assert functions - {"instruction_set", "instruction_sets"} == {*arguments_of_all()}
+
+
+@every_array
+def test_an_array_must_have_the_type_of_its_numbers(function, position):
+    array = arguments_of_all()[function][position]
+    for other in ("f4", "f8", "i4", "u4", "i8", "u8", "u1", "S4", "?"):
+        if np.dtype(other) != array.dtype:
+            refuses(function, position, np.zeros(array.shape, other), TypeError)
+            # As many bytes of another type.
+            if array.nbytes % np.dtype(other).itemsize == 0:
+                refuses(function, position, np.zeros(array.nbytes, "u1").view(other), TypeError)
+    swapped = "must be an array of (float|uint)(32|64), not of the buffer format '>"
+    if sys.byteorder == "little":
+        refuses(function, position, lambda a: a.astype(a.dtype.newbyteorder(">")), match=swapped)
+
+
+@every_array
+def test_an_array_must_fit(function, position):
+    bounds = [("open_problem", 2), ("open_problem", 3), ("make_plan", 3), ("make_plan", 4)]
+    # A plan takes any size of image; of the values of a band, any number.
+    if (function, position) not in [*bounds[2:], ("unstretch", 0)]:
+        refuses(function, position, lambda a: np.zeros(a.size + 1, a.dtype))
+    if (function, position) != ("unstretch", 0):
+        refuses(function, position, lambda a: np.zeros(0, a.dtype))
+
+
+@every_array
+def test_an_array_must_lie_in_one_piece_of_memory(function, position):
+    def spread(array):
+        return np.repeat(array, 2, axis=-1)[..., ::2]
+
+    def unaligned(array):
+        memory = np.zeros(array.nbytes + 1, "u1")[1:]
+        return memory.view(array.dtype).reshape(array.shape)
+
+    if arguments_of_all()[function][position].shape[-1] > 1:
+        refuses(function, position, spread)
+    refuses(function, position, unaligned, TypeError)
+
+
+@every_array
+@pytest.mark.parametrize("value", [None, "pixels", b"123456781234", 5, object()], ids=repr)
+def test_an_array_must_be_one(function, position, value):
+    refuses(function, position, value)
+
+
+@pytest.mark.parametrize(("function", "position"), WRITTEN)
+def test_what_is_written_must_be_writable(function, position):
+    def frozen(array):
+        array.setflags(write=False)
+        return array
+
+    refuses(function, position, frozen)
+
+
+def test_what_is_only_read_may_be_read_only():
+    arguments = arguments_of_all()
+    for function, position in {*EVERY_ARRAY} - {*WRITTEN}:
+        arguments[function][position] = arguments[function][position].copy()
+        arguments[function][position].setflags(write=False)
+    called_with_all(arguments)
+
+
+@pytest.mark.parametrize(
+    ("function", "position", "value"),
+    [
+        *(("open_problem", 4, channels) for channels in (2, -1)),
+        *(("open_problem", 5, order) for order in (0, 5)),
+        ("open_problem", 6, "five"),
+        *(("loss_and_gradient", 0, capsule) for capsule in (object(), None)),
+        *(("loss_and_gradient", 1, np.ones(size)) for size in (3, 10)),
+        ("loss_and_gradient", 4, "two"),
+        *(("make_plan", 0, np.ones(size)) for size in (3, 7, 10)),
+        *(("make_plan", 1, channels) for channels in (4, 2, 0)),
+        *(("make_plan", 2, order) for order in (0, 7)),
+        *(("render_rows", 0, capsule) for capsule in (object(), None)),
+        ("render_rows", 1, 1.5),
+        ("render_rows", 3, 1.5),
+    ],
+)
+def test_numbers_must_be_possible(function, position, value):
+    refuses(function, position, value)
+
+
+def test_a_plan_is_no_problem():
+    problem, plan = arguments_of_all()["loss_and_gradient"][0], arguments_of_all()["render_rows"][0]
+    refuses("loss_and_gradient", 0, plan, ValueError)
+    refuses("method_name", 0, plan, ValueError)
+    refuses("render_rows", 0, problem, ValueError)
+
+
+@pytest.mark.parametrize("first_row", [-1, 2, 3, sys.maxsize, -sys.maxsize - 1])
+def test_rows_must_lie_in_the_image(first_row):
+    refuses("render_rows", 1, first_row, ValueError, "the rows must lie in the image")
+
+
+@pytest.mark.parametrize(
+    "shape", [(3,), (1, 3), (1, 1, 3, 1), (3, 1, 3), (1, 1, 4), (1, 3, 1), (1, 0, 4), (1, 2, 3)]
+)
+def test_rows_must_have_the_shape_of_the_image(shape):
+    refuses("render_rows", 2, np.zeros(shape, np.float32), ValueError)
+
+
+@pytest.mark.parametrize("method", ["quadtree", "", "Tiled", "auto ", "DIRECT"])
+def test_an_unknown_method_is_refused_with_the_choices(method):
+    choices = "must be auto, direct or tiled"
+    refuses("open_problem", 7, method, ValueError, choices)
+    refuses("make_plan", 5, method, ValueError, choices)
+    spline = Spline(np.ones((1, 2)), np.ones((1, 1)), np.ones((3, 1)), 2)
+    y, x = np.ones(2), np.ones(3)
+    image = np.ones((2, 3, 1))
+    for call in (
+        lambda: c.plan(spline, y, x, method),
+        lambda: c.open_problem(Problem(image, image, y, x, 2, 5.0), 1, method),
+    ):
+        with pytest.raises(ValueError, match=choices):
+            call()
+
+
+@pytest.mark.parametrize("shift", [32, 33, 40, 64, (1 << 32) - 1])
+def test_windows_must_be_narrower_than_keys(shift):
+    wide = np.array([[0, 16], [0, shift]], np.uint32)
+    refuses("count", 2, wide, ValueError, f"the shift of a window must be 0 to 31, not {shift}")
+
+
+def test_no_window_no_counts():
+    none = np.zeros((0, 2), np.uint32), np.zeros(5, np.uint64), np.zeros(0, np.uint64)
+    values = np.ones(6, np.float32)
+    _c.count(values, values, *none, np.zeros((0, 1 << 16), np.uint32))
+    assert none[1][0] == 6
+
+
+def test_problems_and_plans_hold_what_they_need_and_no_more():
+    arguments = arguments_of_all()
+    data, weight, *axes = arguments["open_problem"][:4]
+    parameters = arguments["make_plan"][0]
+    before = [sys.getrefcount(a) for a in (data, weight, *axes, parameters)]
+    problem = _c.open_problem(*arguments["open_problem"])
+    plan = _c.make_plan(*arguments["make_plan"])
+    during = [sys.getrefcount(a) for a in (data, weight, *axes, parameters)]
+    assert during == [before[0] + 1, before[1] + 1, *before[2:]]
+    del problem, plan
+    assert [sys.getrefcount(a) for a in (data, weight, *axes, parameters)] == before
+
+
+@every_array
+def test_refused_arguments_are_let_go(function, position):
+    arguments = arguments_of_all()[function]
+    arrays = [value for value in arguments if isinstance(value, np.ndarray)]
+    before = [sys.getrefcount(array) for array in arrays]
+    refused = [*arguments]
+    refused[position] = np.zeros(3, np.int16)
+    assert called(getattr(_c, function), *refused) is None
+    del refused
+    assert called(getattr(_c, function), *arguments[:-1], object()) is None
+    assert [sys.getrefcount(array) for array in arrays] == before
+
+
 @given(floats, sizes, sizes, number, floats, floats, doubles)
 def test_blocks_of_any_size(samples, columns, side, value, low, high, means):
     least = value if abs(value) < 1e30 else 0.0
@@ -54,13 +273,14 @@ def test_bands_of_any_numbers(values, one, other):
 
 
 @settings(max_examples=150)
-@given(doubles, kinds, kinds, doubles, doubles, st.booleans(), st.integers(-3, 9), methods, number)
-def test_splines_of_any_kind(parameters, channels, order, y, x, fits, threads, method, value):
-    plane = max(0, min(channels, 9)) * y.size * x.size if fits else 3
-    out = np.empty(plane, np.float32)
+@given(doubles, kinds, kinds, doubles, doubles, sizes, st.integers(-3, 9), methods, number)
+def test_splines_of_any_kind(parameters, channels, order, y, x, rows, threads, method, value):
     parameters[::3] = value
-    called(_c.evaluate, parameters, channels, order, y, x, out, threads, method)
-    image = np.full(plane, 0.5, np.float32)
+    plan = called(_c.make_plan, parameters, channels, order, y, x, method)
+    if plan is not None:
+        out = np.empty((channels, min(y.size, max(0, min(rows, 9))), x.size), np.float32)
+        called(_c.render_rows, plan, rows, out, threads)
+    image = np.full(max(0, min(channels, 9)) * y.size * x.size, 0.5, np.float32)
     problem = called(_c.open_problem, image, image, y, x, channels, order, value, method)
     if problem is not None:
         gradient = np.empty_like(parameters)
@@ -75,8 +295,12 @@ def test_impossible_blocks_are_told(columns, side):
 
 
 @pytest.mark.parametrize("method", ["direct", "tiled", "auto"])
-def test_an_image_without_pixels_has_nothing_to_evaluate(method):
-    none, out = np.empty(0), np.empty(0, np.float32)
-    assert _c.evaluate(np.zeros(6), 1, 2, none, np.zeros(4), out, 1, method) is None
-    with pytest.raises(ValueError, match="no pixel has weight"):
-        _c.open_problem(out, out, none, np.zeros(4), 1, 2, 5.0, method)
+@pytest.mark.parametrize(("rows", "weight"), [(0, 1.0), (3, 0.0)])
+def test_an_image_without_pixels_is_refused(method, rows, weight):
+    y, x = np.ones(rows), np.ones(4)
+    data, weights = np.full((2, rows * 4), [[1.0], [weight]], np.float32)
+    with pytest.raises(ValueError, match="no pixel has weight, or there is none"):
+        _c.open_problem(data, weights, y, x, 1, 2, 5.0, method)
+    if not rows:
+        with pytest.raises(ValueError, match="no pixel has weight, or there is none"):
+            _c.make_plan(np.zeros(6), 1, 2, y, x, method)

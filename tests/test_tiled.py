@@ -88,7 +88,7 @@ def pairs(rng, points, channels, order):
 
 def values_of(spline, y, x):
     out = np.empty((spline.weights.shape[1], y.size, x.size))
-    golden.evaluate(spline, y, x, out, 1)
+    golden.backend().plan(spline, y, x).rows(slice(0, y.size), out)
     return out
 
 
@@ -103,7 +103,7 @@ def assert_within_bounds(rng, spline, y, x, method, shift=0.1):
     span = np.ptp(exact, axis=(1, 2)).max() or largest  # one pixel has no range
 
     found = np.empty(exact.shape, np.float32)
-    c.evaluate(spline, y, x, found, 2, method)
+    c.plan(spline, y, x, method, 2).rows(slice(0, y.size), found)
     assert np.abs(found - exact).max() <= VALUES * span + 2.0**-24 * largest
 
     residual = rng.uniform(0.05, 0.3, exact.shape) * rng.choice([-1, 1, 1, 1], exact.shape)
@@ -172,7 +172,7 @@ def test_bounds_on_a_large_image(rng):
     y, x = pixel_centres(1500), pixel_centres(2100)
     spline = noise(rng, rng.random((36, 2)), 3, 2)
     found = np.empty((3, y.size, x.size), np.float32)
-    c.evaluate(spline, y, x, found, 2, "tiled")
+    c.plan(spline, y, x, "tiled", 2).rows(slice(0, y.size), found)
     some = rng.choice(y.size, 20, replace=False)
     exact = values_of(spline, y[some], x)
     error = np.abs(found[:, some] - exact).max()

@@ -36,7 +36,7 @@ class CBackend:
         return open_problem(problem, threads)
 
     def plan(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> CRendering:
-        return CRendering(spline, y, x)
+        return plan(spline, y, x)
 
 
 def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjective:
@@ -49,31 +49,44 @@ def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjec
     return CObjective(problem, threads, method)
 
 
-def evaluate(
-    spline: Spline,
-    y: np.ndarray,
-    x: np.ndarray,
-    out: np.ndarray,
-    threads: int,
-    method: str = "auto",
-) -> None:
-    """Fill ``out``, (K, rows, columns) float32, with the spline on a grid."""
-    channels = spline.weights.shape[1]
-    y, x = _contiguous(y), _contiguous(x)
-    compiled.c.evaluate(spline.flatten(), channels, spline.order, y, x, out, threads, method)
+def plan(
+    spline: Spline, y: np.ndarray, x: np.ndarray, method: str = "auto", threads: int = 1
+) -> CRendering:
+    """Plan the rendering of a spline, on ``threads`` threads for each call of its `rows`.
+
+    ``method`` is as for `open_problem`; "auto" goes by the size of the whole image. A ValueError is
+    raised for another method, and where there is no pixel.
+    """
+    return CRendering(spline, y, x, method, threads)
 
 
 class CRendering:
-    """See `fastbg.backends.protocol.Rendering`."""
+    """See `fastbg.backends.protocol.Rendering`; the spline and the coordinates are copied."""
 
-    def __init__(self, spline: Spline, y: np.ndarray, x: np.ndarray) -> None:
-        self._spline, self._y, self._x = spline, y, x
+    def __init__(
+        self, spline: Spline, y: np.ndarray, x: np.ndarray, method: str, threads: int
+    ) -> None:
+        self._threads = threads
+        self._plan = compiled.c.make_plan(
+            spline.flatten(),
+            spline.weights.shape[1],
+            spline.order,
+            _contiguous(y),
+            _contiguous(x),
+            method,
+        )
 
     def rows(self, rows: slice, out: np.ndarray) -> None:
-        evaluate(self._spline, self._y[rows], self._x, out, 1)
+        # Where it is closed meanwhile, the plan lives on until the last call has ended.
+        plan = self._plan
+        if plan is None:
+            raise ValueError("this rendering is closed: make another plan")
+        if rows.step not in (None, 1) or rows.stop - rows.start != out.shape[1]:
+            raise ValueError(f"out has {out.shape[1]} rows, which {rows} are not")
+        compiled.c.render_rows(plan, rows.start, out, self._threads)
 
     def close(self) -> None:
-        pass
+        self._plan = None
 
 
 class CObjective(Objective):

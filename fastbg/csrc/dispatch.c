@@ -1,4 +1,4 @@
-/* Which instruction set to use: one table, filled once. */
+/* Which instruction set to use: one table, filled when the code is loaded. */
 #include "kernels.h"
 
 #include <stdlib.h>
@@ -36,33 +36,27 @@ static int has_avx512(void)
 }
 #endif
 
-static table fill(void)
+static table the_table;
+
+/* Runs when the code is loaded, before any thread can ask. */
+__attribute__((constructor)) static void fill(void)
 {
-    table t = {{0}, {0}, 0};
+    table *t = &the_table;
 #ifdef FBG_X86
+    __builtin_cpu_init();
     if (has_avx512())
-        add(&t, &fbg_kernels_avx512);
+        add(t, &fbg_kernels_avx512);
     if (has_avx2())
-        add(&t, &fbg_kernels_avx2);
+        add(t, &fbg_kernels_avx2);
 #endif
-    add(&t, &fbg_kernels_baseline);
-    t.active = t.kernels[0];
+    add(t, &fbg_kernels_baseline);
+    t->active = t->kernels[0];
     const char *wanted = getenv("FASTBG_ISA");
-    for (int i = 0; wanted && t.names[i]; i++)
-        if (strcmp(wanted, t.names[i]) == 0)
-            t.active = t.kernels[i];
-    return t;
+    for (int i = 0; wanted && t->names[i]; i++)
+        if (strcmp(wanted, t->names[i]) == 0)
+            t->active = t->kernels[i];
 }
 
-/* Filled under the interpreter lock, by the first call, when the module is loaded. */
-static const table *the_table(void)
-{
-    static table t;
-    if (!t.active)
-        t = fill();
-    return &t;
-}
-
-const fbg_kernels *fbg_active_kernels(void) { return the_table()->active; }
-const char *const *fbg_instruction_sets(void) { return the_table()->names; }
-const char *fbg_instruction_set(void) { return the_table()->active->name; }
+const fbg_kernels *fbg_active_kernels(void) { return the_table.active; }
+const char *const *fbg_instruction_sets(void) { return the_table.names; }
+const char *fbg_instruction_set(void) { return the_table.active->name; }

@@ -20,8 +20,9 @@
  * Parameters are one float64 vector of fbg_parameter_count(n, K) numbers, row by row:
  * centres (n, 2) as (y, x), weights (n, K), polynomial (3, K) for y, x and 1.
  *
- * Memory. A call needs scratch of less than 300 n floats per thread, and 2 n (2 + K) doubles per
- * chunk of pixels (at most FBG_MAX_CHUNKS): nothing grows with pixels times centres.
+ * Memory. A call needs scratch of less than 300 n floats and 40 kB per thread; a gradient,
+ * 2 n (2 + K) doubles per chunk of pixels as well (at most FBG_MAX_CHUNKS). Nothing grows with pixels
+ * times centres.
  *
  * Reproducibility. Pixels are summed in chunks that do not depend on the number of threads, and
  * chunks are added in order: the same bits for any number of threads. Different instruction sets
@@ -37,10 +38,16 @@
 
 enum { FBG_BLOCK = 256, FBG_MAX_CHUNKS = 256, FBG_MAX_CHANNELS = 3 };
 
-typedef enum { FBG_OK = 0, FBG_NO_MEMORY, FBG_NO_PIXELS } fbg_status;
+typedef enum {
+    FBG_OK = 0,
+    FBG_NO_MEMORY,
+    FBG_NO_PIXELS,      /* no pixel has weight, or there is none */
+    FBG_NO_SUCH_ROWS,   /* they are not all in the image */
+    FBG_UNKNOWN_METHOD, /* not "auto", "direct" or "tiled" */
+} fbg_status;
 
-/* With fewer (kept) pixels the direct method is faster, measured with 36 centres: bench/README.md.
- * Where a function takes a `method`, it is "direct", "tiled" or "auto", which chooses by this. */
+/* A `method` is "direct", "tiled" or "auto", which is direct for fewer (kept) pixels than these: it is
+ * then faster, measured with 36 centres (bench/README.md). */
 enum { FBG_FEW_PIXELS = 2048 };
 
 /* Length of the parameter vector of a spline with n centres and K channels. */
@@ -51,17 +58,40 @@ size_t fbg_parameter_count(size_t n, int channels);
 /* Names of those this build holds and this processor can run, best first, NULL-terminated. */
 const char *const *fbg_instruction_sets(void);
 
-/* The one in use. Chosen at first use: the best, or the one that the environment variable
+/* The one in use. Chosen when the code is loaded: the best, or the one that the environment variable
  * FASTBG_ISA names, if it is among them. */
 const char *fbg_instruction_set(void);
 
-/* ---- Evaluation on a grid ----
+/* ---- Rendering ----
  *
- * out[k][row][column] = S_k(y[row], x[column]), float32, overwritten.
+ * A plan is made once for an image and asked for its rows as often as they are needed. Any number of
+ * threads may do so at the same time.
  */
-fbg_status fbg_evaluate(const double *parameters, size_t n, int channels, int order,
-                        const double *y, size_t rows, const double *x, size_t columns,
-                        float *out, int threads, const char *method);
+
+typedef struct fbg_plan fbg_plan;
+
+/* Prepares a spline for the pixels at (y[row], x[column]), the normalised coordinates of a whole image.
+ *
+ * parameters, y, x: copied. A plan takes some 200 bytes for each row and each column. The tiled method
+ * keeps the expansion of the far centres of each box of 128 x 128 pixels once it was needed: 512 K
+ * bytes a box, less than 1 % of a float32 image.
+ */
+fbg_status fbg_plan_make(fbg_plan **plan, const double *parameters, size_t n, int channels,
+                         int order, const double *y, size_t rows, const double *x, size_t columns,
+                         const char *method);
+
+int fbg_plan_channels(const fbg_plan *plan);
+size_t fbg_plan_rows(const fbg_plan *plan);
+size_t fbg_plan_columns(const fbg_plan *plan);
+
+/* out[k][i][column] = S_k(y[first_row + i], x[column]) for i < count, float32, overwritten.
+ *
+ * A row has the same bits in whichever call it is rendered. The tiled method computes blocks of 16
+ * rows, so calls for multiples of 16 rows from a multiple of 16 on compute nothing twice. */
+fbg_status fbg_render_rows(fbg_plan *plan, size_t first_row, size_t count, float *out, int threads);
+
+/* No thread may be using it. */
+void fbg_plan_free(fbg_plan *plan);
 
 /* ---- The loss ---- */
 
@@ -110,7 +140,7 @@ size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, dou
 void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
 /* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w
- * has FBG_BINS bins, each of 2^shift keys, the first from key `first` on. */
+ * has FBG_BINS bins of 2^shift keys each (shift < 32), the first from key `first` on. */
 enum { FBG_BINS = 1 << 16 };
 
 typedef struct {

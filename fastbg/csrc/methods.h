@@ -47,6 +47,9 @@ typedef struct {
 
 extern const fbg_method fbg_direct, fbg_tiled;
 
+/* The method of a name, which may be "auto", for so many pixels. */
+fbg_status fbg_choose_method(const char *name, size_t pixels, const fbg_method **method);
+
 /* Whether pixel (row, column) has weight in some channel. */
 static inline int fbg_is_kept(const fbg_image *image, size_t row, size_t column)
 {

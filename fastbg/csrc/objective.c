@@ -27,18 +27,16 @@ fbg_status fbg_open(fbg_problem **problem, const float *data, const float *weigh
         for (size_t column = 0; column < columns; column++)
             pixels += fbg_is_kept(&image, row, column);
 
+    const fbg_method *chosen;
+    if (fbg_choose_method(method, pixels, &chosen) != FBG_OK)
+        return FBG_UNKNOWN_METHOD;
     if (pixels == 0)
         return FBG_NO_PIXELS;
     fbg_problem *new = malloc(sizeof *new);
     if (!new)
         return FBG_NO_MEMORY;
-    *new = (fbg_problem){pixels < FBG_FEW_PIXELS ? &fbg_direct : &fbg_tiled, NULL, channels, order,
-                         alpha, (double)pixels};
-    if (strcmp(method, fbg_direct.name) == 0)
-        new->method = &fbg_direct;
-    else if (strcmp(method, fbg_tiled.name) == 0)
-        new->method = &fbg_tiled;
-    const fbg_status status = new->method->open(&new->store, &image);
+    *new = (fbg_problem){chosen, NULL, channels, order, alpha, (double)pixels};
+    const fbg_status status = chosen->open(&new->store, &image);
     if (status != FBG_OK)
         free(new);
     else

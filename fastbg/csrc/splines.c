@@ -36,3 +36,25 @@ void fbg_affine_adjoint(int channels, const double *y, const double *x, size_t c
         polynomial[2 * channels + k] += by_1;
     }
 }
+
+/* The points of a grid, row by row. */
+static void points_of(const double *y, const double *x, double *point_y, double *point_x)
+{
+    for (int j = 0; j < FBG_GRID; j++)
+        point_y[j] = y[j / FBG_NODES], point_x[j] = x[j % FBG_NODES];
+}
+
+void fbg_affine_grid(const fbg_spline *spline, const double *y, const double *x, double *values)
+{
+    double point_y[FBG_GRID], point_x[FBG_GRID];
+    points_of(y, x, point_y, point_x);
+    fbg_affine(spline, point_y, point_x, FBG_GRID, values, FBG_GRID);
+}
+
+void fbg_affine_grid_adjoint(int channels, const double *y, const double *x, const float *slope,
+                             double *polynomial)
+{
+    double point_y[FBG_GRID], point_x[FBG_GRID];
+    points_of(y, x, point_y, point_x);
+    fbg_affine_adjoint(channels, point_y, point_x, FBG_GRID, slope, FBG_GRID, polynomial);
+}

@@ -16,4 +16,9 @@ void fbg_affine(const fbg_spline *spline, const double *y, const double *x, size
 void fbg_affine_adjoint(int channels, const double *y, const double *x, size_t count,
                         const float *slope, size_t stride, double *polynomial);
 
+/* Both at the nodes of a box, y[FBG_NODES] by x[FBG_NODES]. */
+void fbg_affine_grid(const fbg_spline *spline, const double *y, const double *x, double *values);
+void fbg_affine_grid_adjoint(int channels, const double *y, const double *x, const float *slope,
+                             double *polynomial);
+
 #endif

@@ -3,6 +3,7 @@
  * Pixels stay where the caller has them. */
 #include <stdlib.h>
 
+#include "far.h"
 #include "methods.h"
 #include "walk.h"
 
@@ -80,7 +81,7 @@ static size_t scratch_floats(const fbg_pixel_store *store, size_t n)
 static double error(const fbg_pixel_store *store, const fbg_kernels *kernels,
                     const fbg_spline *spline, float *scratch)
 {
-    return fbg_walk_error(kernels, spline, &store->y, &store->x, scratch);
+    return fbg_far_error(kernels, spline, &store->y, &store->x, scratch);
 }
 
 typedef struct {
@@ -155,33 +156,36 @@ static int survey_of_block(void *context, size_t block_y, size_t block_x, const 
     return FBG_NONE;
 }
 
-static void walk_chunk(fbg_walk *walk, const fbg_pixel_store *store, size_t chunk, float *scratch)
+/* Visits the boxes of a chunk. `walk` says what is special about it. */
+static void walk_chunk(fbg_walk walk, const job *j, size_t chunk, float *scratch)
 {
+    const fbg_pixel_store *store = j->store;
     const size_t across = store->x.levels[0].boxes, end = (chunk + 1) * store->boxes_per_chunk;
-    fbg_walk_init(walk, scratch);
+    walk.kernels = j->evaluation->kernels;
+    walk.spline = j->evaluation->spline;
+    walk.y = &store->y, walk.x = &store->x;
+    walk.end_row = store->y.blocks;
+    walk.error = j->evaluation->error;
+    walk.kept = store->kept;
+    walk.context = (void *)j;
+    fbg_walk_init(&walk, scratch);
     for (size_t box = chunk * store->boxes_per_chunk; box < end && box < boxes(store); box++)
-        fbg_walk_box(walk, box / across, box % across);
+        fbg_walk_box(&walk, box / across, box % across);
 }
 
 static void survey(const fbg_pixel_store *store, const fbg_evaluation *evaluation, size_t chunk,
                    float *scratch, fbg_sums *sums)
 {
-    job j = {store, evaluation, sums};
-    fbg_walk walk = {.kernels = evaluation->kernels, .spline = evaluation->spline,
-                     .y = &store->y, .x = &store->x, .error = evaluation->error,
-                     .kept = store->kept, .only_below = 1, .block = survey_of_block, .context = &j};
-    walk_chunk(&walk, store, chunk, scratch);
+    const job j = {store, evaluation, sums};
+    walk_chunk((fbg_walk){.only_below = 1, .block = survey_of_block}, &j, chunk, scratch);
 }
 
 static void accumulate(const fbg_pixel_store *store, const fbg_evaluation *evaluation,
                        size_t chunk, float *scratch, fbg_sums *sums)
 {
-    job j = {store, evaluation, sums};
-    fbg_walk walk = {.kernels = evaluation->kernels, .spline = evaluation->spline,
-                     .y = &store->y, .x = &store->x, .error = evaluation->error,
-                     .kept = store->kept, .gradients = {sums->own, sums->coupled},
-                     .block = loss_of_block, .context = &j};
-    walk_chunk(&walk, store, chunk, scratch);
+    const job j = {store, evaluation, sums};
+    walk_chunk((fbg_walk){.gradients = {sums->own, sums->coupled}, .block = loss_of_block}, &j,
+               chunk, scratch);
 }
 
 const fbg_method fbg_tiled = {

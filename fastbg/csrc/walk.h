@@ -11,13 +11,7 @@
  * Halves and not quarters: what is near a box is evaluated at 2 x 64 nodes, not 4 x 64, to learn
  * what is far from half of it.
  *
- * Far. Interpolation of a function that is analytic inside the Bernstein ellipse of parameter rho
- * around an interval converges like rho^-FBG_NODES. The kernel, as a function of one coordinate, has
- * a branch point at c +- i d, where d is its distance from the centre in the other coordinate. So a
- * centre is far from a box if, for both axes and the least d in the box, that point lies outside the
- * ellipse. How large rho must be follows from the size of the kernel's rough part over the box,
- * which goes like half^order, from the norm of the weights of those centres that are near the parent
- * of the box, and from the range of S, of which the error of S is held below 2e-6.
+ * Which centres are far from a box: see far.h.
  *
  * Precision. Near centres may cancel what far ones add up to, so S is float64 until it is whole; only
  * where no centre is near is it interpolated in float32. Slopes are float32, their sums over nodes
@@ -34,12 +28,12 @@ enum { FBG_NONE = 0, FBG_OWN = 1, FBG_COUPLED = 2, FBG_FIELDS = 2 };
 /* One depth of the tree. */
 typedef struct {
     int level_y, level_x; /* of the axes; from one depth to the next, one of them goes up by one */
-    double rho_y, rho_x; /* for weights of norm 1 */
+    double rho_y, rho_x; /* for |w| = 1: fbg_far_level */
 
     /* The box that is being visited. */
     uint32_t *far, *near; /* the candidates that are far from the box, and the others */
     size_t far_count, near_count;
-    double near_root; /* of the norm of the weights of `near`, as `root` below */
+    double near_weights; /* fbg_far_weights of `near` */
     double values[FBG_MAX_CHANNELS * FBG_GRID];
     double adjoint[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID];
     float *slow; /* of the far centres at the nodes, and behind them of the near ones at pixels */
@@ -52,7 +46,9 @@ typedef struct {
     const fbg_kernels *kernels;
     const fbg_spline *spline; /* all centres */
     const fbg_axis *y, *x;
-    double error; /* of S: fbg_walk_error */
+    double error; /* of S: fbg_far_error */
+    size_t first_row, end_row; /* rows of blocks to visit, in [0, y->blocks] */
+    const double *known; /* what fbg_walk_expand gives for the box that is visited, or NULL */
     const unsigned char *kept; /* (y->blocks, x->blocks): which blocks to visit; NULL for all */
     int only_below; /* skip boxes where S is certainly nowhere below zero */
     double *gradients[FBG_FIELDS];
@@ -63,13 +59,9 @@ typedef struct {
                  float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK]);
     void *context;
 
-    double root; /* the norm of the weights, to the power of 1 / FBG_NODES */
+    double weights; /* fbg_far_weights of all centres */
     fbg_frame frames[FBG_DEPTHS];
 } fbg_walk;
-
-/* What S may be wrong by, from its range at 64 pixels. Needs the scratch of a walk. */
-double fbg_walk_error(const fbg_kernels *kernels, const fbg_spline *spline, const fbg_axis *y,
-                      const fbg_axis *x, float *scratch);
 
 /* Floats of scratch for a walk over a spline of n centres. */
 size_t fbg_walk_floats(size_t n);
@@ -79,5 +71,9 @@ void fbg_walk_init(fbg_walk *walk, float *scratch);
 
 /* Visits the blocks of one box of the first level, and adds to the gradients. */
 void fbg_walk_box(fbg_walk *walk, size_t box_y, size_t box_x);
+
+/* S at the nodes of a box of the first level, but for the centres near it, (K, FBG_GRID): the larger
+ * part of the work of a visit if there are many centres, and the same for all rows of the box. */
+void fbg_walk_expand(fbg_walk *walk, size_t box_y, size_t box_x, double *values);
 
 #endif

@@ -1,19 +1,9 @@
-"""The process that a job runs in: the version of fastbg, and the memory that was taken."""
+"""The memory of the process that a job runs in."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-
-def version() -> str:
-    """The version of fastbg, or "unknown" where it is not installed."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("fastbg")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def peak_memory_bytes() -> int | None:

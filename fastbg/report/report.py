@@ -70,7 +70,8 @@ from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
-from .process import peak_memory_bytes, version
+from ..version import version
+from .process import peak_memory_bytes
 from .warnings import warnings_of
 
 Report = dict[str, Any]

@@ -1,5 +1,6 @@
 /* Every function of fastbg.h at sizes where loops end early, with numbers that are none, and from
- * several threads at once: for sanitizers, which tell what goes wrong. Returns 1 if threads differ. */
+ * several threads at once: for sanitizers, which tell what goes wrong. Returns 1 if what threads or
+ * bands give differs. */
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
@@ -73,26 +74,42 @@ static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
 
 typedef struct {
     const fbg_problem *problem;
-    const double *parameters, *y, *x;
-    size_t rows, columns;
-    int channels, order;
-    const char *method;
+    fbg_plan *plan;
+    const double *parameters;
+    size_t band; /* rows */
     double loss, *gradient;
     float *values;
+    int wrong;
 } call;
+
+/* Renders all rows, a band at a time, into memory of exactly the size of each band. */
+static int render(const call *c)
+{
+    const size_t rows = fbg_plan_rows(c->plan), columns = fbg_plan_columns(c->plan);
+    int wrong = 0;
+    for (size_t first = 0; first < rows; first += c->band) {
+        const size_t count = rows - first < c->band ? rows - first : c->band;
+        float *out = room(fbg_plan_channels(c->plan) * count * columns, sizeof *out);
+        wrong |= fbg_render_rows(c->plan, first, count, out, THREADS) != FBG_OK;
+        for (int k = 0; k < fbg_plan_channels(c->plan); k++)
+            memcpy(c->values + (k * rows + first) * columns, out + k * count * columns,
+                   count * columns * sizeof *out);
+        free(out);
+    }
+    return wrong;
+}
 
 static void *evaluate(void *argument)
 {
     call *c = argument;
     int below_zero = 0;
-    fbg_loss_and_gradient(c->problem, c->parameters, CENTRES, &c->loss, c->gradient, &below_zero,
-                          THREADS);
-    fbg_evaluate(c->parameters, CENTRES, c->channels, c->order, c->y, c->rows, c->x, c->columns,
-                 c->values, THREADS, c->method);
+    c->wrong = fbg_loss_and_gradient(c->problem, c->parameters, CENTRES, &c->loss, c->gradient,
+                                     &below_zero, THREADS) != FBG_OK;
+    c->wrong |= render(c);
     return NULL;
 }
 
-/* One problem, evaluated by several threads at the same time. */
+/* One problem and one plan, used by several threads at the same time. */
 static int spline(size_t rows, size_t columns, int channels, int order, const char *method, int odd,
                   uint64_t *state)
 {
@@ -108,24 +125,30 @@ static int spline(size_t rows, size_t columns, int channels, int order, const ch
     weight[0] = 1;
 
     fbg_problem *problem;
-    if (fbg_open(&problem, data, weight, y, rows, x, columns, channels, order, 5, method) != FBG_OK)
+    fbg_plan *plan;
+    if (fbg_open(&problem, data, weight, y, rows, x, columns, channels, order, 5, method) != FBG_OK ||
+        fbg_plan_make(&plan, parameters, CENTRES, channels, order, y, rows, x, columns, method) !=
+            FBG_OK)
         return 1;
+    static const size_t bands[CALLERS] = {1000, 1, 31, 32};
     call calls[CALLERS];
     pthread_t threads[CALLERS];
     for (int i = 0; i < CALLERS; i++) {
-        calls[i] = (call){problem, parameters, y, x, rows, columns, channels, order, method, 0,
-                          room(length, sizeof(double)), room(n, sizeof(float))};
+        calls[i] = (call){problem, plan, parameters, bands[i], 0, room(length, sizeof(double)),
+                          room(n, sizeof(float)), 0};
         if (pthread_create(&threads[i], NULL, evaluate, &calls[i]))
             return 1;
     }
     int differ = 0;
     for (int i = 0; i < CALLERS; i++) {
         pthread_join(threads[i], NULL);
+        differ |= calls[i].wrong;
         differ |= memcmp(calls[i].gradient, calls[0].gradient, length * sizeof(double));
         differ |= memcmp(calls[i].values, calls[0].values, n * sizeof(float));
     }
     for (int i = 0; i < CALLERS; i++)
         free(calls[i].gradient), free(calls[i].values);
+    fbg_plan_free(plan);
     fbg_close(problem);
     free(parameters), free(x), free(y), free(weight), free(data);
     return differ != 0;
@@ -146,11 +169,25 @@ int main(void)
             for (int m = 0; m < 3; m++, cases++)
                 wrong |= spline(SIZES[i], SIZES[j], channels, order, METHODS[m], (i + m) % 2, &state);
         }
-    for (int m = 0; m < 3; m++)
-        wrong |= fbg_evaluate((double[8]){0}, 1, 1, 2, &none, 0, &none, 1, &nothing, 1, METHODS[m]);
+    const double parameters[6] = {0};
+    fbg_plan *plan;
+    for (int m = 0; m < 3; m++) {
+        wrong |= fbg_plan_make(&plan, parameters, 1, 1, 2, &none, 0, &none, 1, METHODS[m]) !=
+                 FBG_NO_PIXELS;
+        wrong |= fbg_plan_make(&plan, parameters, 1, 1, 2, &none, 1, &none, 1, METHODS[m]) != FBG_OK;
+        wrong |= fbg_render_rows(plan, 1, 0, &nothing, 1) != FBG_OK;
+        wrong |= fbg_render_rows(plan, 1, 1, &nothing, 1) != FBG_NO_SUCH_ROWS;
+        wrong |= fbg_render_rows(plan, 2, 0, &nothing, 1) != FBG_NO_SUCH_ROWS;
+        wrong |= fbg_render_rows(plan, 1, SIZE_MAX, &nothing, 1) != FBG_NO_SUCH_ROWS;
+        fbg_plan_free(plan);
+    }
+    wrong |= fbg_plan_make(&plan, parameters, 1, 1, 2, &none, 1, &none, 1, "quadtree") !=
+             FBG_UNKNOWN_METHOD;
     fbg_problem *problem;
     wrong |= fbg_open(&problem, &nothing, (float[1]){0}, &none, 1, &none, 1, 1, 2, 5, "auto") !=
              FBG_NO_PIXELS;
+    wrong |= fbg_open(&problem, &nothing, (float[1]){1}, &none, 1, &none, 1, 1, 2, 5, "quadtree") !=
+             FBG_UNKNOWN_METHOD;
     printf("%s: %d splines\n", fbg_instruction_set(), cases);
     return wrong;
 }

@@ -144,8 +144,13 @@ static double error_of_values(const problem *p, const char *method)
 {
     static float found[3 * PIXELS];
     double low = INFINITY, high = -INFINITY, worst = 0;
-    if (fbg_evaluate(p->parameters, p->n, p->channels, p->order, p->y, ROWS, p->x, COLUMNS, found, 2,
-                     method) != FBG_OK)
+    fbg_plan *plan;
+    if (fbg_plan_make(&plan, p->parameters, p->n, p->channels, p->order, p->y, ROWS, p->x, COLUMNS,
+                      method) != FBG_OK)
+        return INFINITY;
+    const fbg_status status = fbg_render_rows(plan, 0, ROWS, found, 2);
+    fbg_plan_free(plan);
+    if (status != FBG_OK)
         return INFINITY;
     for (int k = 0; k < p->channels; k++)
         for (size_t j = 0; j < PIXELS; j++) {

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OutputError
+from ...version import version
 from ..blocks import Block, FileBytes
 from ..keywords import Header
 from ..random_access import RandomAccessFile
@@ -168,7 +169,7 @@ class _Draft:
                 self._about.remove(stale)
         system = platform.system()
         self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
-        self._say("CreatorApplication", "String", f"fastbg {_version()}")
+        self._say("CreatorApplication", "String", f"fastbg {version()}")
         self._say("CreatorOS", "String", "macOS" if system == "Darwin" else system)
         self._say("BlockAlignmentSize", "UInt16", str(_ALIGNMENT))
 
@@ -251,12 +252,3 @@ def _write_compressed(file: RandomAccessFile, draft: _Draft, samples: ShuffledBy
         file.write(draft.write(file, len(packed)), packed)
     else:
         _copy(samples, file, draft.write(file, size))
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("fastbg")
-    except PackageNotFoundError:
-        return "(not installed)"

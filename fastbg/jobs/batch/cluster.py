@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ...errors import BackendError
-from ...report.process import version
+from ...version import version
 from .pool import POLL_SECONDS, Event
 from .tasks import Outcome, Task, failed
 from .tasks import run as run_task

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from ...errors import Cancelled, FastbgError
 from ...progress import Progress, ProgressCallback
-from ...report.process import version
 from ...settings.settings import WITHOUT_EFFECT, Settings
+from ...version import version
 from ..source import paths_of
 from .journal import Journal, State, content_hash
 

@@ -1,0 +1,155 @@
+/* The functions of fastbg._c for bands of samples: counts, block medians and means, unstretch,
+ * subtract. */
+#include "binding.h"
+
+static int valid_windows(const fbg_window *windows, size_t number)
+{
+    for (size_t w = 0; w < number; w++)
+        if (windows[w].shift > 31) {
+            PyErr_Format(PyExc_ValueError, "the shift of a window must be 0 to 31, not %u",
+                         (unsigned)windows[w].shift);
+            return 0;
+        }
+    return 1;
+}
+
+static PyObject *count(PyObject *self, PyObject *args)
+{
+    enum { WINDOW = sizeof(fbg_window) / sizeof(uint32_t), TALLY = sizeof(fbg_tally) / sizeof(uint64_t) };
+    fbg_py_array_argument a[] = {FBG_FLOAT32("values"), FBG_FLOAT32("samples"),
+                                 FBG_UINT32("windows"), FBG_OUT_UINT64("tally"),
+                                 FBG_OUT_UINT64("below"), FBG_OUT_UINT32("counts")};
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&O&O&O&O&O&", fbg_py_array, &a[0], fbg_py_array, &a[1],
+                          fbg_py_array, &a[2], fbg_py_array, &a[3], fbg_py_array, &a[4],
+                          fbg_py_array, &a[5]))
+        return NULL;
+    const size_t n = fbg_py_count(&a[0]), windows = fbg_py_count(&a[2]) / WINDOW;
+    if (fbg_py_holds(&a[1], n) && fbg_py_holds(&a[2], windows * WINDOW) &&
+        fbg_py_holds(&a[3], TALLY) && fbg_py_holds(&a[4], windows) &&
+        fbg_py_holds(&a[5], windows * FBG_BINS) && valid_windows(a[2].view.buf, windows)) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_count(a[0].view.buf, a[1].view.buf, n, a[2].view.buf, windows, a[3].view.buf,
+                  a[4].view.buf, a[5].view.buf);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 6);
+    return result;
+}
+
+/* The rows of a band and its number of blocks; 0 rows, with a ValueError set, for impossible sizes. */
+static size_t rows_of(const fbg_py_array_argument *samples, Py_ssize_t columns, Py_ssize_t side,
+                      size_t *blocks)
+{
+    const size_t rows = columns > 0 ? fbg_py_count(samples) / columns : 0;
+    if (rows < 1 || side < 1) {
+        PyErr_SetString(PyExc_ValueError, "rows, columns and side must be positive");
+        return 0;
+    }
+    *blocks = ((rows - 1) / side + 1) * ((size_t)(columns - 1) / side + 1);
+    return fbg_py_holds(samples, rows * columns) ? rows : 0;
+}
+
+static PyObject *block_medians(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_FLOAT32("samples"), FBG_OUT_FLOAT32("low"),
+                                 FBG_OUT_FLOAT32("high")};
+    Py_ssize_t columns, side;
+    float least;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&nnfO&O&", fbg_py_array, &a[0], &columns, &side, &least,
+                          fbg_py_array, &a[1], fbg_py_array, &a[2]))
+        return NULL;
+    size_t blocks;
+    const size_t rows = rows_of(&a[0], columns, side, &blocks);
+    if (rows && fbg_py_holds(&a[1], blocks) && fbg_py_holds(&a[2], blocks)) {
+        fbg_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = fbg_block_medians(a[0].view.buf, rows, columns, side, least, a[1].view.buf,
+                                   a[2].view.buf);
+        Py_END_ALLOW_THREADS
+        result = fbg_py_result(status);
+    }
+    fbg_py_release(a, 3);
+    return result;
+}
+
+static PyObject *block_means(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_FLOAT32("samples"), FBG_OUT_FLOAT64("means")};
+    Py_ssize_t columns, side;
+    double pedestal, scale, midtones, target;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&nnddddO&", fbg_py_array, &a[0], &columns, &side, &pedestal,
+                          &scale, &midtones, &target, fbg_py_array, &a[1]))
+        return NULL;
+    size_t blocks;
+    const size_t rows = rows_of(&a[0], columns, side, &blocks);
+    if (rows && fbg_py_holds(&a[1], blocks)) {
+        fbg_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = fbg_block_means(a[0].view.buf, rows, columns, side, pedestal, scale, midtones,
+                                 target, a[1].view.buf);
+        Py_END_ALLOW_THREADS
+        result = fbg_py_result(status);
+    }
+    fbg_py_release(a, 2);
+    return result;
+}
+
+static PyObject *unstretch(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument values = FBG_OUT_FLOAT32("values");
+    double pedestal, scale, midtones, target;
+    size_t held;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&dddd", fbg_py_array, &values, &pedestal, &scale, &midtones,
+                          &target))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    held = fbg_unstretch(values.view.buf, fbg_py_count(&values), pedestal, scale, midtones, target);
+    Py_END_ALLOW_THREADS
+    fbg_py_release(&values, 1);
+    return PyLong_FromSize_t(held);
+}
+
+static PyObject *subtract(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_FLOAT32("samples"), FBG_FLOAT32("background"),
+                                 FBG_OUT_FLOAT32("out")};
+    double level;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&O&dO&", fbg_py_array, &a[0], fbg_py_array, &a[1], &level,
+                          fbg_py_array, &a[2]))
+        return NULL;
+    const size_t n = fbg_py_count(&a[0]);
+    if (fbg_py_holds(&a[1], n) && fbg_py_holds(&a[2], n)) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_subtract(a[0].view.buf, a[1].view.buf, n, level, a[2].view.buf);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 3);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"count", count, METH_VARARGS,
+     "count(values, samples, windows, tally, below, counts); adds to the last three"},
+    {"block_medians", block_medians, METH_VARARGS,
+     "block_medians(samples, columns, side, least, low, high); fills low and high"},
+    {"block_means", block_means, METH_VARARGS,
+     "block_means(samples, columns, side, pedestal, scale, midtones, target, means); fills means"},
+    {"unstretch", unstretch, METH_VARARGS,
+     "unstretch(values, pedestal, scale, midtones, target) -> held; in place"},
+    {"subtract", subtract, METH_VARARGS,
+     "subtract(samples, background, level, out); fills out"},
+    {NULL, NULL, 0, NULL},
+};
+
+int fbg_py_add_bands(PyObject *module) { return PyModule_AddFunctions(module, methods); }

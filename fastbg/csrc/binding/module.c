@@ -1,0 +1,42 @@
+/* The Python module fastbg._c. */
+#include "binding.h"
+
+static PyObject *instruction_set(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    return PyUnicode_FromString(fbg_instruction_set());
+}
+
+static PyObject *instruction_sets(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    PyObject *list = PyList_New(0);
+    for (const char *const *name = fbg_instruction_sets(); list && *name; name++) {
+        PyObject *item = PyUnicode_FromString(*name);
+        if (!item || PyList_Append(list, item) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyMethodDef methods[] = {
+    {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
+    {"instruction_sets", instruction_sets, METH_NOARGS,
+     "Those that this build holds and this processor can run, best first."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_c", "The C evaluator; see fastbg/csrc/fastbg.h.", 0, methods,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__c(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && (fbg_py_add_problems(module) < 0 || fbg_py_add_plans(module) < 0 ||
+                   fbg_py_add_bands(module) < 0))
+        Py_CLEAR(module);
+    return module;
+}
