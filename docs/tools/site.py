@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from posixpath import dirname, join, normpath
+from posixpath import dirname, join, normpath, relpath
 from typing import Any
 
 from mkdocs.structure.files import File, Files
@@ -24,6 +24,10 @@ PAGES = {
     "SECURITY.md": "security.md",
     "bench/README.md": "benchmarks.md",
     "tests/RELIABILITY.md": "reliability.md",
+    **{
+        f"bench/results/{path.name}": f"measured/{path.name}"
+        for path in sorted((ROOT / "bench" / "results").glob("*.md"))
+    },
 }
 """File of the repository to page of the site."""
 
@@ -42,14 +46,15 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Turn links between files of the repository into links between pages."""
-    source = SOURCES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    here = page.file.src_uri
+    source = SOURCES.get(here, f"docs/{here}")
 
     def resolved(link: re.Match[str]) -> str:
         text, anchor = link["text"], link["anchor"] or ""
         target = normpath(join(dirname(source), link["path"]))
         on_site = PAGES.get(target, target.removeprefix("docs/"))
         if on_site != target:
-            return f"{text}({on_site}{anchor})"
+            return f"{text}({relpath(on_site, dirname(here) or '.')}{anchor})"
         return text[1:-1] if (ROOT / target).exists() else link[0]
 
     return LINK.sub(resolved, markdown)
