@@ -107,7 +107,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.memory import format_bytes
+    from ..report.words import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"

@@ -16,7 +16,7 @@ from ..io.image_file import ImageFile
 from ..io.sample_format import SampleFormat
 from ..io.target import ImageTarget
 from ..pipeline import Store
-from .memory import format_bytes
+from ..report.words import format_bytes
 
 _NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}
 """Outputs that are no images, and how they end."""

@@ -10,7 +10,8 @@ It is described once, when the job is done; nothing is computed from it.
     As in `fastbg.Settings`.
 ``image``
     ``height``, ``width``, ``channels`` of the image that is fitted; of a Bayer mosaic those of its
-    superpixels, one of each 2 x 2, and its ``cfa``, the pattern.
+    superpixels, one of each 2 x 2, its ``cfa``, the pattern, and the ``mosaic``, its own ``height``
+    and ``width``.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -152,8 +153,11 @@ def describe(
 
 def _describe_frame(frame: Frame) -> dict[str, Any]:
     height, width = frame.image.shape
-    image = {"height": height, "width": width, "channels": frame.image.channels}
-    return image | ({"cfa": frame.pattern} if frame.pattern else {})
+    image: dict[str, Any] = {"height": height, "width": width, "channels": frame.image.channels}
+    if frame.pattern:
+        height, width = frame.samples.shape
+        image |= {"cfa": frame.pattern, "mosaic": {"height": height, "width": width}}
+    return image
 
 
 def _describe_problem(preparation: Preparation) -> dict[str, Any]:
