@@ -133,6 +133,11 @@ def test_every_folder_has_its_paragraph() -> None:
     assert headings == packages - {"fastbg/__pycache__/"} | top
     for path in re.findall(r"`((?:fastbg|cli|tests|docs)/[\w./]+)`", text):
         assert (ROOT / path).exists(), path
+    for folder, paragraph in re.findall(
+        r"^### (fastbg/\S*)\n\n(.+?)\n\n", text, re.MULTILINE | re.DOTALL
+    ):
+        for module in re.findall(r"`([a-z_]+)`", paragraph):
+            assert (ROOT / folder / f"{module}.py").exists(), f"{folder}{module}"
 
 
 def test_every_dependency_has_its_purpose() -> None:
