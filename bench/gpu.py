@@ -26,7 +26,6 @@ from fastbg.backends import numpy as golden
 from fastbg.io import xisf
 from fastbg.model.render import pixel_centres
 from fastbg.simulate import simulate_sky
-from fastbg.spline.adam import descend_from_all
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
 from measuring import report_of
@@ -89,10 +88,11 @@ def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
 
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
-    for backend, out in ((golden, expected), (cuda, found)):
-        backend.evaluate(spline, problem.y, problem.x, out, 1)
+    reference = golden.backend()
+    for backend, out in ((reference, expected), (cuda.backend(0), found)):
+        render(backend, spline, problem.y, problem.x, out)
     at = spline.flatten()
-    expected_loss, expected_gradient = golden.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected_gradient = reference.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
         loss, gradient = device.Objective(problem, free(), arranged=arranged).loss_and_gradient(at)
@@ -103,6 +103,13 @@ def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
         max(of_loss),
         float(max(of_gradient) / np.linalg.norm(expected_gradient)),
     )
+
+
+def render(backend: Any, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out``, (K, rows, columns) float32, with the spline."""
+    rendering = backend.plan(spline, y, x)
+    rendering.rows(slice(0, len(y)), out)
+    rendering.close()
 
 
 def random_case(
@@ -120,7 +127,7 @@ def random_case(
     )
     y, x = map(pixel_centres, shape)
     model = np.empty((channels, *shape), np.float32)
-    golden.evaluate(spline, y, x, model, 1)
+    render(golden.backend(), spline, y, x, model)
     data = model + rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
     weight = rng.uniform(0.1, 1, model.shape) * (np.abs(model) > 1e-3).all(axis=0)
     weight[:, 0, 0] = 1  # of a tiny image, something must be left
@@ -212,9 +219,9 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                     f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
                 )
                 del iterate, walk, objective
-            whole = descent_seconds(cuda, problem, start, 1000)
+            whole = descent_seconds(cuda.backend(0), problem, start, 1000)
             few = 1000 if factor == 8 else 20
-            theirs = descent_seconds(c, problem, start, few) * 1000 / few
+            theirs = descent_seconds(c.backend(), problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
             print(f"| {factor} | {n} | {chosen} | | | | {whole:.2f} | {theirs:.2f} | |", flush=True)
 
@@ -223,7 +230,7 @@ def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iteration
     """Of so many iterations, even if it ends before, transfers included."""
     begin = time.perf_counter()
     objective = backend.open_problem(problem, os.cpu_count() or 1)
-    found = descend_from_all(objective, [start], iterations=iterations, learning_rate=1e-3)
+    found = objective.descend([start], iterations=iterations, learning_rate=1e-3)
     taken = time.perf_counter() - begin
     return taken * iterations / len(found[0].losses)
 
@@ -259,7 +266,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
         whole = []
         for _ in range(3):
             begin = time.perf_counter()
-            cuda.evaluate(spline, y, x, out, 1)
+            render(cuda.backend(0), spline, y, x, out)
             whole.append(time.perf_counter() - begin)
         print(
             f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "
