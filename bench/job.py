@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
     fit = report["fit"]
     print(
-        f"fastbg run {' '.join(options.settings)}, {size[0]} x {size[1]} x 3, "
+        f"{' '.join(['fastbg run', *options.settings])}, {size[0]} x {size[1]} x 3, "
         f"{fit['threads']} threads, {fit['backend']} {fit['detail']}; fastest of {runs} runs"
     )
     for stage, seconds in report["seconds"].items():
