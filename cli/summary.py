@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..report.words import told_gradient
 
 _LABEL_WIDTH = 15
 
@@ -53,15 +53,6 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
             console.print(head + line, soft_wrap=True)
 
 
-def _gradient(diagnostics: Mapping[str, Any]) -> Iterable[float]:
-    for values in (
-        diagnostics["gradient_before"],
-        diagnostics["gradient_after"],
-        diagnostics["uncertainty"]["median"],
-    ):
-        yield sum(values) / len(values)
-
-
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from ..jobs.memory import format_bytes
 
@@ -82,7 +73,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         else:
             ended = _ENDED[fit["ended"]]
             yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
-        yield "gradient", told_gradient(*_gradient(report["diagnostics"]))
+        yield "gradient", str(Gradient.of(report["diagnostics"]))
         took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
     yield "time", took
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"

@@ -14,37 +14,41 @@ from typing import Any
 import numpy as np
 import pytest
 from images import filling, image_of, recorded
+from jinja2 import DictLoader, UndefinedError
 from typer.testing import CliRunner
 
 import fastbg
 from fastbg import Settings
-from fastbg.backends import numpy as reference
-from fastbg.backends.numpy import spline_values
+from fastbg.backends.numpy import NumpyBackend, spline_values
 from fastbg.cli.app import app
-from fastbg.diagnostics import judge
+from fastbg.diagnostics import diagnose
 from fastbg.errors import Cancelled, OutputError
 from fastbg.fit import Fit
 from fastbg.image.downscale import block_centres
+from fastbg.image.frame import Frame
 from fastbg.image.image import Image
+from fastbg.image.robust import robust_sigma
 from fastbg.image.stretch import Stretch
 from fastbg.io import xisf
 from fastbg.model.correction import Correction
 from fastbg.model.model import BackgroundModel
-from fastbg.progress import Stages
+from fastbg.model.render import Rendered
+from fastbg.pipeline import Job
 from fastbg.report import html
 from fastbg.report.html import (
     colours,
     histograms,
     loss,
-    markup,
     means,
     noise,
     page,
     residual,
+    template,
     views,
     words,
 )
-from fastbg.result import Prepared, Result
+from fastbg.report.report import Files, describe
+from fastbg.result import Fitted, Measured, Plan, Prepared
 from fastbg.simulate import simulate_sky
 from fastbg.spline.adam import Descent
 from fastbg.spline.loss import Problem
@@ -52,6 +56,9 @@ from fastbg.spline.spline import Spline
 
 SHAPE = (60, 90)
 QUICK = {"downscaling_factor": 4, "epochs": 12, "control_points": 9, "initializer": "grid"}
+VOID = {"img", "input", "link", "meta"}
+"""Elements that have no end tag."""
+
 HOSTILE = """<script>alert("x")</script> & <b>'"""
 
 
@@ -70,7 +77,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"{tag} has an attribute twice"
         self.elements.append((tag, dict(attrs)))
-        if tag not in markup.VOID:
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -90,12 +97,23 @@ def stretched(spline: Spline) -> tuple[BackgroundModel, Stretch]:
     return BackgroundModel(spline, stretch, SHAPE), stretch
 
 
-def made(image: Image, problem: Problem, spline: Spline) -> tuple[Prepared, Result]:
+def measured(channels: int) -> Measured:
+    return Measured(*np.zeros((3, channels)))
+
+
+def examine(
+    image: Image, problem: Problem, spline: Spline, background: Image, settings: Settings
+) -> html.Findings:
+    """What the page shows of a spline that was fitted to a problem."""
     model, stretch = stretched(spline)
     start = Descent(spline.flatten(), 0.0, np.zeros(1), "converged")
     fit = Fit(spline, spline, start, [0.0], np.zeros((1, 3)))
-    result = Result(model, fit, judge(model, problem, stretch, None), {})
-    return Prepared(image, np.zeros((1, 3)), 0, stretch, problem), result
+    prepared = Prepared(Frame(image), measured(1), stretch, problem)
+    fitted = Fitted(model, fit, diagnose(model, problem, stretch, None))
+    correction = Correction(image, background, "subtract", np.array([0.07]))
+    with Job(settings) as job:
+        plan = Plan(correction, correction, measured(1), 0)
+        return html.examine(prepared, fitted, plan, job)
 
 
 def folder_of(path: Path) -> dict[str, bytes]:
@@ -104,18 +122,16 @@ def folder_of(path: Path) -> dict[str, bytes]:
 
 def examined(planes: np.ndarray, **options: Any) -> tuple[dict[str, Any], html.Findings]:
     """The finished report of an array job, and what the page needs beside it."""
-    from fastbg import pipeline
-    from fastbg.report import report
-
-    settings, stages = Settings(**{**QUICK, **options}), Stages(None)
-    image = filling(image_of(planes))
-    prepared = pipeline.prepare(image, None, settings, stages)
-    result = pipeline.fit(prepared, settings, stages)
-    correction = pipeline.plan(image, result.model, result.report, settings, stages)
-    pipeline.take_out(correction, result.report, settings, stages, lambda *rows: None)
-    findings = html.examine(prepared, result, correction, settings)
-    report.finish(result.report, stages, source=Path("sky.xisf"))
-    return result.report, findings
+    frame = Frame(filling(image_of(planes)))
+    with Job(Settings(**{**QUICK, **options})) as job:
+        prepared = job.prepare(frame)
+        fitted = job.fit(prepared)
+        plan = job.plan(frame, fitted.model, prepared.measured)
+        corrected = job.correct(plan, lambda *rows: None)
+        findings = html.examine(prepared, fitted, plan, job)
+        about = Files(Path("sky.xisf"), {})
+        report = describe(job, frame, prepared.preparation(), fitted, corrected, about)
+    return report, findings
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +225,18 @@ def test_loss_settings_statistics_and_counts_are_told(job: tuple[Any, html.Findi
             assert all(words.number(value, 5) in seen for value in channels)
     for stage in report["seconds"]:
         assert stage in seen
+
+
+def test_a_mosaic_has_four_stored_samples_for_each_superpixel(
+    job: tuple[Any, html.Findings],
+) -> None:
+    report, findings = job
+    tenth = SHAPE[0] * SHAPE[1] // 10
+    counts = {"missing": 3 * tenth, "clamped": 3 * tenth, "below_0": 4 * tenth, "above_1": 0}
+    mosaic = {**report, "image": {**report["image"], "cfa": "RGGB"}, "counts": counts}
+    seen = Page(page.render(mosaic, findings)).texts
+    assert seen.count(words.percent(0.1)) == 3
+    assert "superpixels" in " ".join(seen)
 
 
 def test_hostile_texts_stay_texts(job: tuple[Any, html.Findings], sky: np.ndarray) -> None:
@@ -334,20 +362,22 @@ def test_missing_samples_and_a_corner_without_sky_have_a_page(sky: np.ndarray) -
     assert words.NONE in seen
 
 
-def test_the_image_is_read_in_bands() -> None:
-    shape, settings = (3000, 1000), Settings(control_points=9, initializer="grid")
+def test_the_image_is_read_once_and_in_bands() -> None:
+    shape, settings = (3001, 1000), Settings(control_points=9, initializer="grid")
     rng = np.random.default_rng(2)
     image, reads = recorded(image_of(rng.uniform(0.05, 0.1, (1, *shape)).astype(np.float32)))
     flat = image_of(np.full((1, *shape), 0.07, np.float32))
-    data = np.full((375, 125, 1), 0.5, np.float32)
+    data = np.full((376, 125, 1), 0.5, np.float32)
     problem = Problem(
-        data, np.ones_like(data), block_centres(3000, 8), block_centres(1000, 8), 2, 5.0
+        data, np.ones_like(data), block_centres(3001, 8), block_centres(1000, 8), 2, 5.0
     )
     centres = rng.uniform(size=(9, 2))
     spline = Spline(centres, np.zeros((9, 1)), np.array([[0.0], [0.0], [0.4]]), 2)
-    correction = Correction(image, flat, "subtract", np.array([0.07]))
-    html.examine(*made(image, problem, spline), correction, settings)
+    examine(image, problem, spline, flat, settings)
     assert max(rows.stop - rows.start for rows in reads) <= 300
+    reads.sort(key=lambda rows: rows.start)
+    assert [rows.start for rows in reads] == [0, *(rows.stop for rows in reads[:-1])]
+    assert reads[-1].stop == shape[0]
 
 
 # The residual
@@ -376,7 +406,9 @@ def made_problem(rng: np.random.Generator, channels: int = 3) -> tuple[Problem, 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_residual_is_data_minus_model(rng: np.random.Generator, channels: int) -> None:
     problem, spline = made_problem(rng, channels)
-    got = residual.residual_image(problem, *stretched(spline), reference).planes()
+    model, stretch = stretched(spline)
+    rendered = Rendered(NumpyBackend(), spline, stretch, problem.y, problem.x)
+    got = residual.residual_image(problem, rendered, None).planes()
     assert got.shape == (channels, 48, 64)
     points = np.stack(np.meshgrid(problem.y, problem.x, indexing="ij"), -1).reshape(-1, 2)
     model = spline_values(spline, points).reshape(problem.data.shape)
@@ -387,7 +419,7 @@ def test_the_residual_is_data_minus_model(rng: np.random.Generator, channels: in
 def test_the_residual_map_is_measured(rng: np.random.Generator) -> None:
     problem, spline = made_problem(rng)
     problem.data[:, :] += np.float32(0.03)
-    found = residual.measure(problem, *stretched(spline), reference)
+    found = residual.measure(problem, *stretched(spline), NumpyBackend())
     assert found.median == pytest.approx(0.03, abs=0.001)
     assert found.sigma == pytest.approx(0.01, rel=0.06)
     assert found.above == pytest.approx(0.0013, abs=0.002)  # Gaussian, 3 deviations
@@ -422,9 +454,9 @@ def test_the_deviation_is_robust_and_right(rng: np.random.Generator) -> None:
     values = rng.normal(5, 0.25, 40_000)
     values[:1000] = 1e6
     values[1000:2000] = np.nan
-    assert noise.robust_sigma(values) == pytest.approx(0.25, rel=0.05)
-    assert noise.robust_sigma(values[2000:]) == pytest.approx(0.25, rel=0.02)
-    assert np.isnan(noise.robust_sigma(np.full(4, np.nan)))
+    assert robust_sigma(values) == pytest.approx(0.25, rel=0.05)
+    assert robust_sigma(values[2000:]) == pytest.approx(0.25, rel=0.02)
+    assert np.isnan(robust_sigma(np.full(4, np.nan)))
 
 
 @pytest.mark.parametrize("shape", [(960, 1440), (1440, 500)])
@@ -471,9 +503,8 @@ def test_what_the_fit_does_not_use_counts_in_no_box(rng: np.random.Generator) ->
     problem = Problem(data, weight, block_centres(240, 4), block_centres(360, 4), 2, 5.0)
     spline = Spline(np.full((1, 2), 0.5), np.zeros((1, 1)), np.array([[0.0], [0.0], [0.4]]), 2)
     flat = image_of(np.full((1, *shape), 0.05, np.float32))
-    correction = Correction(image, flat, "subtract", np.array([0.05]))
     settings = Settings(downscaling_factor=4)
-    sigma = html.examine(*made(image, problem, spline), correction, settings).noise.sigma
+    sigma = examine(image, problem, spline, flat, settings).noise.sigma
     half = sigma.shape[2] // 2
     assert np.isnan(sigma[:, :, half:]).all()
     assert sigma[:, :, :half] == pytest.approx(np.full((1, 8, half), 1e-3), rel=0.12)
@@ -562,7 +593,8 @@ def test_the_pictures_share_one_stretch(rng: np.random.Generator) -> None:
     image = image_of(planes)
     half = np.full((3, 90, 118), 0.02, np.float32)
     half[:, :, 59:] = 0.03
-    seen = views.look(Correction(image, image_of(half), "subtract", np.full(3, 0.02)), 2)
+    correction = Correction(image, image_of(half), "subtract", np.full(3, 0.02))
+    seen = views.look(views.together(correction), 2)
     middle = seen.before.shape[1] // 2
     assert np.array_equal(seen.before[:, : middle - 20], seen.after[:, : middle - 20])
     right = np.s_[:, middle + 20 :]
@@ -593,14 +625,25 @@ def test_means_of_blocks(
 # Small parts
 
 
-def test_markup_is_escaped_once() -> None:
-    inner = markup.element("b", HOSTILE, title=HOSTILE)
-    assert markup.element("p", inner, "&") == f"<p>{inner}&amp;</p>"
-    assert markup.element("input", checked=True, value=None, class_="a", aria_label=1) == (
-        '<input checked class="a" aria-label="1">'
+def test_what_a_template_is_given_is_escaped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {
+        "inner": '<b title="{{ text }}">{{ text }}</b>',
+        "outer": "<p>{{ inner }}{{ more }}</p>",
+    }
+    environment = template._environment()
+    monkeypatch.setattr(
+        template, "_environment", lambda: environment.overlay(loader=DictLoader(texts))
     )
+    inner = template.fill("inner", text=HOSTILE)
+    assert template.fill("outer", inner=inner, more="&") == f"<p>{inner}&amp;</p>"
     (found,) = Page(inner).elements
     assert found == ("b", {"title": HOSTILE})
+    assert Page(inner).texts == [HOSTILE]
+
+
+def test_a_template_does_not_go_without_a_value() -> None:
+    with pytest.raises(UndefinedError, match="'stretch' is undefined"):
+        template.fill("views.html.j2", pictures=[])
 
 
 @pytest.mark.parametrize(
@@ -608,8 +651,8 @@ def test_markup_is_escaped_once() -> None:
     [
         (0.0, "0"),
         (-2.5, f"{words.MINUS}2.5"),
-        (3.0518e-7, f"3.052 {words.TIMES} 10⁻⁷"),
-        (1.5e6, f"1.5 {words.TIMES} 10⁶"),
+        (3.0518e-7, f"3.052\N{NO-BREAK SPACE}{words.TIMES}\N{NO-BREAK SPACE}10⁻⁷"),
+        (1.5e6, f"1.5\N{NO-BREAK SPACE}{words.TIMES}\N{NO-BREAK SPACE}10⁶"),
         (float("nan"), words.NONE),
         (float("-inf"), words.NONE),
         (None, words.NONE),

@@ -19,6 +19,7 @@ HEAVY = {
     "astropy",
     "regions",
     "tifffile",
+    "jinja2",
 }
 
 
@@ -43,6 +44,20 @@ def test_import_of_the_pipeline_leaves_what_only_files_need():
     )
     assert "numpy" in loaded
     assert not loaded & (HEAVY - {"numpy"})
+
+
+def test_only_a_report_for_a_browser_loads_templates(tmp_path):
+    source, preview = str(tmp_path / "a.xisf"), str(tmp_path / "a.png")
+    samples = "np.linspace(0.1, 0.2, 5400, dtype=np.float32).reshape(60, 90, 1)"
+    loaded = modules_after(f"""
+import numpy as np
+import fastbg
+from fastbg.io import xisf
+xisf.write({source!r}, {samples})
+fastbg.process_file({source!r}, output_dir={str(tmp_path)!r}, preview={preview!r})
+""")
+    assert "PIL" in loaded
+    assert "jinja2" not in loaded
 
 
 @pytest.mark.parametrize("name", fastbg.__all__)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from images import filling, image_of, recorded
 
+from fastbg.image.bands import thinning_step
 from fastbg.image.stretch import Stretch
 from fastbg.report import preview
 from fastbg.report.preview import fit_input, fit_result, histogram, marks, page, pictures
@@ -40,8 +41,8 @@ def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options)
         weight = np.ones_like(stretched)
     model = image_of(np.full((channels, *shape), 0.075, np.float32))
     result = fitted(model, image, GRID + 0.4) if fit else None
-    options = {"quantile": 0.95, "thresholds": (0.001, 0.9), "title": "a title"} | options
-    return preview.draw(image, stretch, stretched, weight, GRID, fitted=result, **options)
+    shown = preview.FitInput(image, stretch, stretched, weight, GRID, 0.95, (0.001, 0.9))
+    return preview.draw(shown, result, **{"title": "a title"} | options)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -77,10 +78,8 @@ def test_a_spline_that_left_the_frame_or_diverged_is_drawn():
     image = sky_image((30, 40), 1)
     stretched = stretched_like_the_fit(WHOLE, image)
     centres = np.array([[np.nan, 0.5], [1e9, -1e9], [0.5, 0.5], [-0.2, 1.3]])
-    preview.draw(
-        image, WHOLE, stretched, np.ones_like(stretched), GRID,
-        quantile=0.95, fitted=fitted(image, image, centres), title="t",
-    )  # fmt: skip
+    shown = preview.FitInput(image, WHOLE, stretched, np.ones_like(stretched), GRID, 0.95)
+    preview.draw(shown, fitted(image, image, centres), title="t")
 
 
 def test_a_constant_and_an_empty_image_are_drawn():
@@ -88,10 +87,8 @@ def test_a_constant_and_an_empty_image_are_drawn():
         image = image_of(np.full((3, 20, 30), value, np.float32))
         stretch = Stretch(*(np.repeat(v, 3) for v in (0.4, 0.1, 0.3)))
         stretched = np.full((20, 30, 3), np.nan if value != 0.5 else 0.5, np.float32)
-        preview.draw(
-            image, stretch, stretched, np.zeros_like(stretched), GRID,
-            quantile=0.9, fitted=fitted(image, image, GRID), title="t",
-        )  # fmt: skip
+        shown = preview.FitInput(image, stretch, stretched, np.zeros_like(stretched), GRID, 0.9)
+        preview.draw(shown, fitted(image, image, GRID), title="t")
 
 
 def test_one_dead_pixel_does_not_squeeze_the_histogram():
@@ -190,10 +187,9 @@ def test_one_linear_value_has_one_colour_in_all_three_panels():
     # On the page itself: the same image three times gives the same panel three times.
     image = sky_image((90, 60), 3)
     stretched = np.full((90, 60, 3), 0.3)
-    picture = preview.draw(
-        image, Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3))), stretched,
-        np.ones_like(stretched), GRID, quantile=0.9, fitted=fitted(image, image, GRID), title="t",
-    )  # fmt: skip
+    stretch = Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3)))
+    shown = preview.FitInput(image, stretch, stretched, np.ones_like(stretched), GRID, 0.9)
+    picture = preview.draw(shown, fitted(image, image, GRID), title="t")
     pixels = np.asarray(picture)
     room = (page.CONTENT - 2 * page.GAP) // 3
     _, width = page.size_in((fit_result.HEIGHT, room), (90, 60))
@@ -305,6 +301,24 @@ def test_thinning_out_takes_valid_samples_of_some_rows_and_columns(monkeypatch):
     assert [rows.start for rows in reads] == list(range(0, 90, 3))
     for plane, found in zip(planes[:, ::3, ::3], samples, strict=True):
         assert np.array_equal(found, plane[np.isfinite(plane) & (plane != 0)])
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (1, 7), (41, 300)])
+@pytest.mark.parametrize("rows", [1, 2, 5, 64])
+def test_an_image_that_is_read_in_bands_leaves_its_thinned_samples(monkeypatch, shape, rows):
+    planes = sky_image(shape, 3).planes().copy()
+    planes[1, ::2], planes[2, 0, 0] = 0, np.nan
+    image = filling(image_of(planes))
+    for most in (10**6, 1200, 300):
+        monkeypatch.setattr(pictures, "STATISTICS_SAMPLES", most)
+        step, expected = pictures.thinned(image)
+        watched, samples = pictures.thinning(image)
+        assert step == thinning_step(shape, pictures.STATISTICS_SAMPLES)
+        assert np.isnan(samples).all()
+        for top in range(0, shape[0], rows):
+            some = slice(top, min(top + rows, shape[0]))
+            assert np.array_equal(watched.rows(some), planes[:, some], equal_nan=True)
+        assert np.array_equal(samples, expected, equal_nan=True)
 
 
 def test_a_page_of_an_image_in_bands_is_the_same(monkeypatch):

@@ -94,15 +94,13 @@ def draw(
                 "corrected": corrected.measured.median.tolist(),
             },
         )
-    return preview.draw(
+    shown = preview.FitInput(
         prepared.frame.image,
         prepared.stretch,
         prepared.problem.data,
         prepared.problem.weight,
         points,
-        quantile=settings.quantile,
-        thresholds=(settings.threshold_min, settings.threshold_max),
-        fitted=result,
-        title=title,
-        captions=captions(prepared, settings, fitted),
+        settings.quantile,
+        (settings.threshold_min, settings.threshold_max),
     )
+    return preview.draw(shown, result, title=title, captions=captions(prepared, settings, fitted))

@@ -1,7 +1,7 @@
-"""A finished fit as a report for a browser: one page that needs nothing but itself.
+"""A finished job as a page for a browser, which needs no other file and no network.
 
-`examine` measures while the images can be read, `write` makes the files when everything else is
-known. Numbers are linear unless they say that they are stretched.
+`examine` measures while the images can still be read; `write` writes the files once the report is
+finished. Values are linear unless they are called stretched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .page import render
 
 
 def write(report: Mapping[str, Any], findings: Findings, html: Path, json: Path) -> None:
-    """Write the page, and the report as strict JSON."""
-    # A file name may hold bytes that are no text: they are spelled out.
+    """Write the page and, as strict JSON, the report."""
+    # A file name may contain bytes that are not valid text; they are written as escapes.
     html.write_text(render(report, findings), encoding="utf-8", errors="backslashreplace")
     json.write_text(reporting.to_json(report) + "\n", encoding="utf-8")

@@ -7,23 +7,23 @@ import numpy as np
 DIVERGING = np.array(
     [(150, 205, 255), (52, 118, 190), (18, 22, 29), (190, 82, 48), (255, 190, 150)]
 )
-"""From below zero, blue, over zero, nearly the colour of the page, to above it, orange."""
+"""Blue below zero, nearly the colour of the page at zero, orange above it."""
 
 SEQUENTIAL = np.array(
     [(24, 30, 58), (36, 72, 118), (34, 122, 134), (82, 168, 118), (190, 200, 92), (250, 228, 140)]
 )
-"""Dark to bright, in steps of lightness."""
+"""From dark blue to bright yellow, in even steps of lightness."""
 
 
 def colours(values: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Values in [0, 1], held there, as uint8 colours: (...,) to (..., 3)."""
+    """Values, clamped to [0, 1], as colours between the anchors: (...,) to (..., 3) uint8."""
     at = np.linspace(0, 1, len(anchors))
     mixed = [np.interp(values, at, anchor) for anchor in anchors.T]
     return np.asarray(np.stack(mixed, axis=-1) + 0.5, np.uint8)
 
 
 def css(colour: np.ndarray) -> str:
-    """``#rrggbb``."""
+    """A colour, (3,) uint8, as ``#rrggbb``."""
     return "#" + bytes(colour.tolist()).hex()
 
 

@@ -1,4 +1,4 @@
-"""What the page shows beyond the report: measured on the images while they can still be read."""
+"""The pictures and measurements that the page shows beside the numbers of the report."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...diagnostics import Diagnostics
+from ...image.bands import thinning_step
 from ...pipeline import Job
 from ...result import Fitted, Plan, Prepared
-from ..preview.pictures import thinned
+from ..preview.pictures import STATISTICS_SAMPLES, thinning
 from . import histograms, noise, residual, views
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Pictures and measurements of a finished fit; none is larger than a screen."""
+    """Pictures and measurements of a finished fit, none of them larger than a screen."""
 
     views: views.Views
     residual: residual.Residual
@@ -25,26 +26,19 @@ class Findings:
 
 
 def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Findings:
-    """Read the images once more, in bands, and keep what the page shows.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        The problem that was fitted.
-    fitted : Fitted
-    plan : Plan
-    job : Job
-    """
-    correction, settings = plan.correction, job.settings
-    shape, factor = correction.image.shape, settings.downscaling_factor
-    step, before = thinned(correction.image)
-    _, after = thinned(correction.corrected())
-    # The weights of the blocks of pixels that the fit has seen.
+    """Read the input and the corrected image once, in bands, and measure what the page shows."""
+    correction, factor = plan.correction, job.settings.downscaling_factor
+    shape = correction.image.shape
+    together, samples = thinning(views.together(correction))
+    seen = views.look(together, job.threads)
+    before, _, after = np.split(samples, 3)
+    # The noise of the sky is that of the pixels which the fit uses.
+    step = thinning_step(shape, STATISTICS_SAMPLES)
     y, x = (np.arange(0, size, step) // factor for size in shape)
     problem = prepared.problem
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0
     return Findings(
-        views.look(correction, job.threads),
+        seen,
         residual.measure(problem, fitted.model, prepared.stretch, job.backend),
         fitted.diagnostics,
         noise.measure(np.where(used, after, np.float32(np.nan)), shape),

@@ -1,34 +1,36 @@
-"""How often each linear value occurs, before and after."""
+"""Histograms of the linear values, before and after the correction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
+from ...image.robust import robust_sigma
 from . import words
-from .markup import Markup, element
-from .noise import robust_sigma
-from .plot import RIGHT, WIDTH, Plot, chart
+from .plot import Plot
+from .template import fill
 
 BINS = 140
 BELOW, ABOVE = 8, 14
-"""Where the axis ends, in robust deviations from the medians, unless the samples end before."""
+"""How far the axis reaches below the lowest and above the highest median, in robust standard
+deviations, unless the samples end before."""
 
-PANEL, GAP, FOOT = 128, 30, 48
+HEAD, PANEL, GAP, FOOT = 22, 128, 30, 48
 
 
 @dataclass(frozen=True)
 class Histograms:
-    """Counts of linear values.
+    """Counts of linear values per bin.
 
     Attributes
     ----------
     edges : ndarray, (bins + 1,), linear
     counts : mapping of {"Before", "After"} to ndarray, (K, bins)
-    medians : mapping, likewise, (K,), linear
+    medians : mapping of {"Before", "After"} to ndarray, (K,), linear
     step : int
-        One of each step x step pixels is counted.
+        Every step-th row and column is counted.
     """
 
     edges: np.ndarray
@@ -38,7 +40,7 @@ class Histograms:
 
 
 def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
-    """Count the samples of both, (K, h, w), linear, NaN where missing, on one axis."""
+    """Count the samples of two images, (K, h, w), linear, NaN where missing, in the same bins."""
     lows, highs, medians = [], [], {}
     values = {
         name: [plane[np.isfinite(plane)] for plane in planes]
@@ -63,40 +65,28 @@ def measure(before: np.ndarray, after: np.ndarray, step: int) -> Histograms:
 
 
 def figure(histograms: Histograms) -> Markup:
-    """Two charts above one axis."""
+    """The histograms before and after, one above the other, with a common x axis."""
     edges = histograms.edges
-    middles = (edges[1:] + edges[:-1]) / 2
     highest = max(int(counts.max()) for counts in histograms.counts.values())
     top = np.log10(1 + max(10, highest)) * 1.06
-    decades = [float(10**n) for n in range(int(top) + 1)]
-    parts: list[Markup] = []
-    start = 22.0
-    for name, counts in histograms.counts.items():
-        plot = Plot((edges[0], edges[-1]), (0, top), start, start + PANEL)
-        rules = [float(np.log10(1 + n)) for n in decades]
-        parts.append(plot.y_axis(rules, lambda level: words.count(round(10**level - 1))))
-        names = words.channels(len(counts))
-        for channel, count in zip(names, np.log10(1 + counts), strict=True):
-            parts.append(plot.area(middles, count, channel.lower()))
-            parts.append(plot.curve(middles, count, channel.lower()))
-        for channel, median in zip(names, histograms.medians[name], strict=True):
-            if edges[0] <= median <= edges[-1]:
-                parts.append(plot.mark(median, channel.lower()))
-        parts.append(element("text", name, x=WIDTH - RIGHT, y=start - 7, class_="panel-name"))
-        start += PANEL + GAP
-    parts.append(plot.x_axis("linear value (0 = black, 1 = white)"))
-    of = f" One of {histograms.step}² pixels is counted." if histograms.step > 1 else ""
-    return element(
-        "figure",
-        element("h2", "Histograms"),
-        chart(
-            start - GAP + FOOT,
-            "Histograms of the linear values of each channel, before and after",
-            *parts,
-        ),
-        element(
-            "figcaption",
-            "Samples on a logarithmic scale; the dashed lines are the medians. A gradient makes "
-            f"the peak of the sky wide, so After should be narrower.{of}",
-        ),
+    panels = []
+    for i, (name, counts) in enumerate(histograms.counts.items()):
+        start = HEAD + i * (PANEL + GAP)
+        classes = [channel.lower() for channel in words.channels(len(counts))]
+        medians = zip(classes, histograms.medians[name], strict=True)
+        panels.append(
+            {
+                "name": name,
+                "plot": Plot((edges[0], edges[-1]), (0, top), start, start + PANEL),
+                "curves": list(zip(classes, np.log10(1 + counts), strict=True)),
+                "medians": [each for each in medians if edges[0] <= each[1] <= edges[-1]],
+            }
+        )
+    return fill(
+        "histograms.html.j2",
+        panels=panels,
+        middles=(edges[1:] + edges[:-1]) / 2,
+        rules=[(np.log10(1 + 10**n), words.count(10**n)) for n in range(int(top) + 1)],
+        height=start + PANEL + FOOT,
+        step=histograms.step,
     )

@@ -1,4 +1,4 @@
-"""Pictures inside the page: as data: URIs."""
+"""Pictures as ``data:`` URIs, so that the page needs no other file."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from io import BytesIO
 
 import numpy as np
 
-from .markup import Markup, element
-
 QUALITY = 90
-"""Of JPEG: noise is not smoothed, and a picture takes a tenth of what PNG makes of it."""
+"""The quality of JPEG files. Noise is still not smoothed, and a picture takes a tenth of a PNG."""
 
 
-def photograph(rgb: np.ndarray, alt: str, **attributes: object) -> Markup:
-    """An image of (h, w, 3) uint8 colours, JPEG."""
-    return _image(rgb, alt, "jpeg", attributes, quality=QUALITY, subsampling=0)
+def jpeg(rgb: np.ndarray) -> str:
+    """A photograph, (h, w, 3) uint8, as a JPEG file."""
+    return _uri(rgb, "jpeg", quality=QUALITY, subsampling=0)
 
 
-def drawing(rgb: np.ndarray, alt: str, **attributes: object) -> Markup:
-    """An image of (h, w, 3) uint8 colours, exactly: PNG."""
-    return _image(rgb, alt, "png", attributes, optimize=True)
+def png(rgb: np.ndarray) -> str:
+    """A drawing, (h, w, 3) uint8, as a PNG file, which is lossless."""
+    return _uri(rgb, "png", optimize=True)
 
 
 def reduced(rgb: np.ndarray, width: int) -> np.ndarray:
@@ -32,13 +30,9 @@ def reduced(rgb: np.ndarray, width: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _image(
-    rgb: np.ndarray, alt: str, kind: str, attributes: dict[str, object], **how: object
-) -> Markup:
+def _uri(rgb: np.ndarray, kind: str, **how: object) -> str:
     from PIL import Image as pil
 
     file = BytesIO()
     pil.fromarray(rgb).save(file, kind, **how)
-    uri = f"data:image/{kind};base64,{b64encode(file.getvalue()).decode('ascii')}"
-    height, width, _ = rgb.shape
-    return element("img", src=uri, alt=alt, width=width, height=height, **attributes)
+    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode('ascii')}"

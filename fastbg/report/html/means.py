@@ -1,4 +1,4 @@
-"""Images reduced by a whole factor, in bands and in little memory."""
+"""Reduces an image by a whole factor, band by band."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from ...image.bands import for_each_band, row_bands
 from ...image.image import Image, is_valid
 
 CHANNELS = 3
-"""Bands are as large as for an image of so many, though more are reduced at once."""
+"""Bands hold as many pixels as they would for an image of so many channels, however many it has."""
 
 
 def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
-    """Means of blocks of pixels over their valid samples; what is left at the far edges is cut.
+    """Means of blocks of pixels over their valid samples.
+
+    Incomplete blocks at the far edges are cut. Every row of the image is read once.
 
     Parameters
     ----------
     image : Image, of any K
     factor : int
-        Side of the blocks; no longer than that of the image.
+        Side of the blocks in pixels; the image is one block along a side that is shorter.
     threads : int
 
     Returns
@@ -41,12 +43,14 @@ def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
 
     def work(rows: slice, _: None) -> None:
         band = image.rows(rows)
+        band = band[:, : band.shape[1] // fy * fy]
         good = is_valid(band)
         count = sums(good.astype(np.float32))
         total = sums(np.where(good, band, np.float32(0)))
         out = means[:, rows.start // fy : rows.stop // fy]
         np.divide(total, count, out=out, where=2 * count >= fy * fx)
 
-    bands = row_bands((h * fy, image.shape[1] * -(-image.channels // CHANNELS)), fy)
+    height, width = image.shape
+    bands = row_bands((height, width * -(-image.channels // CHANNELS)), fy)
     for_each_band(bands, threads, lambda: None, work)
     return means

@@ -1,4 +1,4 @@
-"""What the fit left: data minus model, as the fit sees them."""
+"""The residual of the fit, data minus model, in the stretched space."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
 from ...backends.protocol import Backend
 from ...image.image import Image
+from ...image.robust import robust_sigma
 from ...image.stretch import Stretch
 from ...model.model import BackgroundModel
 from ...model.render import Rendered
 from ...spline.loss import Problem
 from ..preview.page import size_in
-from ..preview.pictures import resample, thinned
-from . import words
-from .colours import DIVERGING, colours, gradient
-from .images import drawing
-from .markup import Markup, element
-from .noise import robust_sigma
+from ..preview.pictures import resample, thinning
+from .colours import DIVERGING, colours
+from .template import fill
 
 BOX = (220, 280)
-"""Greatest height and width of the map: so coarse that noise averages out, and gradients show."""
+"""Largest height and width of the map, in cells: coarse enough for noise to average out, so that
+gradients show."""
 
 ENLARGED = 2
-"""Pixels of the picture, per side, for one of the map."""
+"""Pixels of the picture along each side of a cell of the map."""
 
 REACH = 3.0
-"""Robust deviations of the map at which its colours end."""
+"""The colour scale reaches this many robust standard deviations of the map."""
 
 EXCLUDED, HATCHED, MISSING = (58, 65, 77), (92, 101, 115), (30, 35, 43)
 
@@ -40,14 +40,14 @@ class Residual:
     Attributes
     ----------
     values : ndarray, (h, w), float32
-        Mean over the channels, less its `level`; NaN where the fit uses nothing.
+        The mean over the channels minus `level`; NaN where the fit uses no pixel.
     level : float
-        The median: the loss wants the model below the data, so that it is positive.
+        The median of that mean. It is positive where a loss keeps the model below the data.
     missing : ndarray, (h, w), bool
-        Where there is no data.
+        True where there are no data.
     median, sigma, above : ndarray, (K,)
-        Of each channel over the pixels of the fit that are used: the median, the robust standard
-        deviation, and the share where the model lies above the data.
+        The median, the robust standard deviation, and the share of pixels where the model lies
+        above the data, over the pixels that the fit uses.
     """
 
     values: np.ndarray
@@ -59,15 +59,15 @@ class Residual:
 
     @property
     def limit(self) -> float:
-        """Where the colours end, on both sides of zero."""
+        """The colour scale goes from minus this to plus this."""
         return REACH * float(robust_sigma(self.values)) or 1.0
 
 
 def residual_image(problem: Problem, rendered: Rendered, stretch: Stretch | None) -> Image:
     """Data minus model at the pixels of the fit, (K, h, w), stretched, computed where it is read.
 
-    NaN where a pixel has no weight. ``rendered`` is the model at those pixels, and `stretch` that
-    of the problem if the model has another one.
+    It is NaN where a pixel has no weight. `rendered` is the model at those pixels, and `stretch`
+    that of the problem if the model has another one.
     """
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
@@ -85,20 +85,19 @@ def residual_image(problem: Problem, rendered: Rendered, stretch: Stretch | None
 def measure(
     problem: Problem, model: BackgroundModel, stretch: Stretch, backend: Backend
 ) -> Residual:
-    """Draw and measure the residual of a fit."""
+    """Reduce the residual of a fit to a map, and measure it."""
     other = None if model.stretch is stretch else stretch
     rendered = Rendered(backend, model.spline, model.stretch, problem.y, problem.x)
     with closing(rendered):
-        image = residual_image(problem, rendered, other)
+        image, samples = thinning(residual_image(problem, rendered, other))
         size = size_in(BOX, image.shape)
         planes = resample(image, size, np.isfinite)
-        sampled = thinned(image)[1]
     used = np.isfinite(planes)
     total, count = np.where(used, planes, 0).sum(axis=0), used.sum(axis=0)
     mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     level = float(np.median(mean[count > 0])) if count.any() else 0.0
     data = resample(Image.from_samples(problem.data), size, np.isfinite)
-    channels = [plane[np.isfinite(plane)] for plane in sampled]
+    channels = [plane[np.isfinite(plane)] for plane in samples]
     return Residual(
         mean - np.float32(level),
         level,
@@ -110,7 +109,7 @@ def measure(
 
 
 def to_rgb(residual: Residual) -> np.ndarray:
-    """The map in colours, enlarged: (2 h, 2 w, 3), uint8; excluded hatched, missing flat."""
+    """The map in colours, (2 h, 2 w, 3) uint8; excluded parts are hatched, missing ones grey."""
     values, missing = (
         a.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
         for a in (residual.values, residual.missing)
@@ -125,59 +124,11 @@ def to_rgb(residual: Residual) -> np.ndarray:
 
 
 def figure(residual: Residual) -> Markup:
-    """The map, its scale, and what each channel measures."""
-    ends = [words.number(sign * residual.limit, 2) for sign in (-1, 1)]
-    excluded = (np.isnan(residual.values) & ~residual.missing).mean()
-    key = []
-    if excluded:
-        key.append(element("span", element("i", class_="swatch excluded"), "not used by the fit"))
-    if residual.missing.any():
-        key.append(element("span", element("i", class_="swatch missing"), "no data"))
-    rows = [
-        element(
-            "tr",
-            element("th", name, scope="row", class_=f"channel {name.lower()}"),
-            element("td", words.number(median, 2)),
-            element("td", words.number(sigma, 3)),
-            element("td", words.percent(above)),
-        )
-        for name, median, sigma, above in zip(
-            words.channels(len(residual.median)),
-            residual.median,
-            residual.sigma,
-            residual.above,
-            strict=True,
-        )
-    ]
-    heads = ("", "median", "deviation", "model above data")
-    return element(
-        "figure",
-        element("h2", "Residual"),
-        drawing(
-            to_rgb(residual),
-            f"Map of data minus model less its median: blue to {ends[0]}, orange to {ends[1]}, "
-            f"{words.percent(excluded)} not used by the fit",
-            style=f"--aspect:{residual.values.shape[1] / residual.values.shape[0]:.4g}",
-        ),
-        element(
-            "div",
-            element("span", ends[0]),
-            element("i", style=gradient(DIVERGING)),
-            element("span", ends[1]),
-            class_="scale",
-        ),
-        element("p", *key, class_="key") if key else "",
-        element(
-            "figcaption",
-            "Data minus model in the stretched space of the fit (0 to 1)"
-            f"{words.mean_of(len(residual.median))}, less its median of "
-            f"{words.number(residual.level, 2)}: the loss wants the model below the data. Orange "
-            "is brighter than the model, as stars and objects are, blue is darker. A large smooth "
-            "patch of either is gradient that is left.",
-        ),
-        element(
-            "table",
-            element("thead", element("tr", *(element("th", h, scope="col") for h in heads))),
-            element("tbody", *rows),
-        ),
+    """The map with its scale, and a table of the channels."""
+    return fill(
+        "residual.html.j2",
+        residual=residual,
+        rgb=to_rgb(residual),
+        excluded=(np.isnan(residual.values) & ~residual.missing).mean(),
+        anchors=DIVERGING,
     )

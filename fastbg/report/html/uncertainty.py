@@ -1,71 +1,34 @@
-"""How sure the model is, and what gradient there was and is left."""
+"""The uncertainty of the model, and the gradient before and after."""
 
 from __future__ import annotations
 
 import numpy as np
+from markupsafe import Markup
 
 from ...diagnostics import Diagnostics
-from . import words
-from .colours import SEQUENTIAL, colours, gradient
-from .images import drawing
-from .markup import Markup, element
+from .colours import SEQUENTIAL, colours
+from .template import fill
 
 ENLARGED = 10
-"""Pixels of the picture, per side, for one cell."""
+"""Pixels of the picture along each side of a cell."""
 
 BRIGHTEST = 0.98
-"""Quantile of the map at which its colours end: corners, beyond which there is no sky, stand out
-far."""
+"""The colour scale ends at this quantile of the map, because a corner without sky can have many
+times the uncertainty of the rest."""
 
 
 def figure(diagnostics: Diagnostics) -> Markup:
-    """The map, its scale, and what each channel measures."""
+    """The map with its scale, and a table of the channels."""
     mean = diagnostics.uncertainty.mean(axis=2)
     highest = float(np.quantile(mean, BRIGHTEST)) or 1.0
     picture = np.kron(np.nan_to_num(mean / highest), np.ones((ENLARGED, ENLARGED)))
-    end = words.number(highest, 2)
-    columns = zip(
-        words.channels(len(diagnostics.gradient_before)),
-        diagnostics.gradient_before,
-        diagnostics.gradient_after,
-        np.moveaxis(diagnostics.uncertainty, 2, 0),
-        strict=True,
-    )
-    rows = [
-        element(
-            "tr",
-            element("th", name, scope="row", class_=f"channel {name.lower()}"),
-            *(element("td", words.number(value, 3)) for value in numbers),
-        )
-        for name, before, after, plane in columns
-        for numbers in [(before, after, np.median(plane), plane.max())]
-    ]
-    heads = ("", "gradient before", "after", "model ±, median", "highest")
-    return element(
-        "figure",
-        element("h2", "Uncertainty of the model"),
-        drawing(
-            colours(picture, SEQUENTIAL),
-            f"Map of the standard deviation of the model, up to {end}",
-            style=f"--aspect:{mean.shape[1] / mean.shape[0]:.4g}",
-        ),
-        element(
-            "div",
-            element("span", "0"),
-            element("i", style=gradient(SEQUENTIAL)),
-            element("span", end),
-            class_="scale",
-        ),
-        element(
-            "figcaption",
-            "By how much the model changes when parts of the frame are left out of the fit: its "
-            f"standard deviation, linear{words.mean_of(len(diagnostics.noise))}. Bright where no "
-            "sky is near. A nebula that fills the whole frame cannot be seen here. Gradients are "
-            "the standard deviations of what is smooth in the sky.",
-        ),
-        element(
-            "table",
-            element("thead", element("tr", *(element("th", h, scope="col") for h in heads))),
-            element("tbody", *rows),
-        ),
+    return fill(
+        "uncertainty.html.j2",
+        rgb=colours(picture, SEQUENTIAL),
+        highest=highest,
+        anchors=SEQUENTIAL,
+        before=diagnostics.gradient_before,
+        after=diagnostics.gradient_after,
+        median=np.median(diagnostics.uncertainty, axis=(0, 1)),
+        largest=diagnostics.uncertainty.max(axis=(0, 1)),
     )

@@ -1,25 +1,26 @@
-"""Numbers, and names of channels, for people."""
+"""Numbers and names of channels as the page writes them."""
 
 from __future__ import annotations
 
 import math
 
 MINUS, TIMES, NONE = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{EM DASH}"
+SPACE = "\N{NO-BREAK SPACE}"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """So many digits; a dash for what is no finite number."""
+    """A number with so many significant digits; a dash where it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return NONE
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
     if exponent:
-        mantissa += f" {power(int(exponent))}"
+        mantissa += f"{SPACE}{power(int(exponent))}"
     return mantissa.replace("-", MINUS)
 
 
 def significant(value: float | None) -> str:
-    """Three digits, zeros included."""
+    """A number with three significant digits, trailing zeros included."""
     if value is None or not math.isfinite(value) or value == 0:
         return number(value)
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -27,26 +28,26 @@ def significant(value: float | None) -> str:
 
 
 def power(exponent: int) -> str:
-    """A power of ten, after the number that it multiplies."""
-    return f"{TIMES} 10{str(exponent).translate(_RAISED)}"
+    """Times a power of ten, to be written after a number."""
+    return f"{TIMES}{SPACE}10{str(exponent).translate(_RAISED)}"
 
 
 def count(value: int) -> str:
-    """With a thin space between the thousands."""
+    """An integer with a thin space between groups of three digits."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def percent(share: float) -> str:
-    """A share of 1."""
-    return f"{number(100 * share, 3)} %"
+    """A fraction of 1 in percent, with three significant digits."""
+    return f"{number(100 * share, 3)}{SPACE}%"
 
 
 def mean_of(channels: int) -> str:
-    """What is said of a map of several channels."""
+    """A remark for maps that show the mean of several channels."""
     return ", mean of the channels" if channels > 1 else ""
 
 
 def channels(number_of: int) -> list[str]:
-    """Short names, which are also their classes in the style sheet in lower case."""
+    """The short names of the channels; in lower case they are classes of the style sheet."""
     named = {1: ["L"], 3: ["R", "G", "B"]}
     return named.get(number_of) or [f"C{k + 1}" for k in range(number_of)]

@@ -1,12 +1,14 @@
-"""What the fit sees: the stretched image, what is excluded, the control points, their legend."""
+"""The input of the fit: the stretched image, the excluded parts, the control points, a legend."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...image.image import Image
+from ...image.stretch import Stretch
 from . import marks
 from .page import CONTENT, MARGIN, MUTED, NARROWEST_COLUMN, Page, is_wide, size_in
 from .pictures import MISSING, resample, tint_excluded, to_rgb
@@ -15,54 +17,78 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 BOX = (800, 900)
-"""Greatest height and width of the stretched image beside its histogram."""
+"""Largest height and width of the stretched image beside its histogram, in pixels."""
 
 
-def draw(
-    page: Page,
-    before: Image,
-    stretched: np.ndarray,
-    weight: np.ndarray,
-    centres: np.ndarray,
-    moved: np.ndarray | None,
-) -> tuple[int, int]:
-    """Draw the stretched image with its marks at `page.y` and return its size on screen.
+@dataclass(frozen=True)
+class FitInput:
+    """The image as the fit sees it, and the settings that made it so.
 
-    Parameters as for `fastbg.report.preview.draw`; ``moved`` are the fitted control points.
+    Attributes
+    ----------
+    image : Image, linear
+    stretch : Stretch
+        The stretch that was measured on `image` with `quantile`.
+    stretched : ndarray, (h, w, K), stretched
+        The down-scaled image; NaN where samples are missing.
+    weight : ndarray, (h, w, K), in [0, 1]
+        1 where a sample is used, 0 where it is excluded.
+    centres : ndarray, (N, 2)
+        The initial control points, normalised (y, x).
+    quantile : float, in [0, 1]
+        The quantile that the stretch maps to 1.
+    thresholds : (low, high), optional
+        Limits of the stretched values of pixels that are used.
+    """
+
+    image: Image
+    stretch: Stretch
+    stretched: np.ndarray
+    weight: np.ndarray
+    centres: np.ndarray
+    quantile: float
+    thresholds: tuple[float, float] | None = None
+
+    @property
+    def missing(self) -> np.ndarray:
+        """(h, w) bool: True where no channel has a value."""
+        missing: np.ndarray = np.isnan(self.stretched).all(axis=2)
+        return missing
+
+
+def draw(page: Page, shown: FitInput, moved: np.ndarray | None) -> tuple[int, int]:
+    """Draw the stretched image with its marks at `page.y` and return its size on screen, (h, w).
+
+    `moved`, (N, 2), are the fitted control points, if there are any.
     """
     from PIL import Image as pil
 
-    size = size_in((BOX[0], CONTENT) if is_wide(before) else BOX, before.shape)
-    shown = resample(Image.from_samples(stretched), size, np.isfinite)
-    weight = np.where(_missing(stretched)[..., np.newaxis], np.nan, weight)
+    size = size_in((BOX[0], CONTENT) if is_wide(shown.image) else BOX, shown.image.shape)
+    pixels = resample(Image.from_samples(shown.stretched), size, np.isfinite)
+    weight = np.where(shown.missing[..., np.newaxis], np.nan, shown.weight)
     used = resample(Image.from_samples(weight), size, np.isfinite)
-    rgb = tint_excluded(to_rgb(np.clip(shown, 0, 1)), used)
+    rgb = tint_excluded(to_rgb(np.clip(pixels, 0, 1)), used)
 
-    height, width = before.shape
+    height, width = shown.image.shape
+    h, w, _ = shown.stretched.shape
     page.label(
         MARGIN,
         page.y,
         max(size[1], NARROWEST_COLUMN),
-        "What the fit sees",
-        f"{stretched.shape[1]} x {stretched.shape[0]} of {width} x {height} pixels",
+        "Input of the fit",
+        f"{width} x {height} pixels reduced to {w} x {h}",
     )
     page.picture.paste(pil.fromarray(rgb), (MARGIN, page.y))
-    layer = marks.draw(size, centres, moved, marks.radius_for(size, len(centres)))
+    layer = marks.draw(size, shown.centres, moved, marks.radius_for(size, len(shown.centres)))
     page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
     return size
 
 
-def draw_legend(
-    page: Page,
-    stretched: np.ndarray,
-    weight: np.ndarray,
-    centres: np.ndarray,
-    moved: np.ndarray | None,
-) -> None:
-    """Say below `page.y` what the marks on the stretched image mean, and how much there is."""
+def draw_legend(page: Page, shown: FitInput, moved: np.ndarray | None) -> None:
+    """Explain the marks on the stretched image below `page.y`, and tell their numbers."""
     x = float(MARGIN)
     page.y += 18
-    items = (_points(centres, moved) if len(centres) else []) + _areas(stretched, weight)
+    items = (_points(shown.centres, moved) if len(shown.centres) else []) + _areas(shown)
     for symbol, text in items:
         margin = marks.OVERHANG if symbol.mode == "RGBA" else 0
         corner = (round(x) - margin, page.y - 16 - margin)
@@ -72,27 +98,27 @@ def draw_legend(
 
 
 def _points(centres: np.ndarray, moved: np.ndarray | None) -> list[tuple[Picture, str]]:
-    """Symbols for the control points, and their meaning."""
+    """The symbols of the control points with their meanings."""
     size, radius = (18, 14), 6
     nowhere, middle, outside = np.full((1, 2), np.nan), np.full((1, 2), 0.5), np.array([[0.5, 1.4]])
-    items = [(marks.draw(size, middle, None, radius), f"{len(centres)} control points")]
+    items = [(marks.draw(size, middle, None, radius), f"{len(centres)} initial control points")]
     if moved is not None:
         finite = moved[np.isfinite(moved).all(axis=1)]
         beyond = int(((finite < 0) | (finite > 1)).any(axis=1).sum())
-        items.append((marks.draw(size, nowhere, middle, radius), "after the fit"))
+        items.append((marks.draw(size, nowhere, middle, radius), "control points after the fit"))
         if beyond:
             arrow = marks.draw(size, nowhere, outside, radius)
-            items.append((arrow, f"{beyond} fitted outside the frame"))
+            items.append((arrow, f"{beyond} of them outside the frame"))
     return items
 
 
-def _areas(stretched: np.ndarray, weight: np.ndarray) -> list[tuple[Picture, str]]:
-    """Swatches of what is not used, and how much of the image that is."""
+def _areas(shown: FitInput) -> list[tuple[Picture, str]]:
+    """Swatches of the parts that are not fully used, and their shares of the image."""
     from PIL import Image as pil
 
-    missing = _missing(stretched)
-    excluded = ~missing & (weight == 0).all(axis=2)
-    partly = ~missing & ~excluded & (weight < 1).any(axis=2)
+    missing = shown.missing
+    excluded = ~missing & (shown.weight == 0).all(axis=2)
+    partly = ~missing & ~excluded & (shown.weight < 1).any(axis=2)
     swatch = np.full((18, 30, 3), 90, np.uint8)
 
     def tinted(unused: float) -> Picture:
@@ -100,15 +126,9 @@ def _areas(stretched: np.ndarray, weight: np.ndarray) -> list[tuple[Picture, str
         weight[:, 1:-1, 1:-1] -= unused
         return pil.fromarray(tint_excluded(swatch, weight))
 
-    items = [(tinted(1), f"excluded {excluded.mean():.1%}")]
+    items = [(tinted(1), f"excluded: {100 * excluded.mean():.3g} %")]
     if partly.any():
-        items.append((tinted(0.5), f"partly used {partly.mean():.1%}"))
+        items.append((tinted(0.5), f"used in part: {100 * partly.mean():.3g} %"))
     if missing.any():
-        items.append((pil.new("RGB", (30, 18), MISSING), f"missing {missing.mean():.1%}"))
+        items.append((pil.new("RGB", (30, 18), MISSING), f"missing: {100 * missing.mean():.3g} %"))
     return items
-
-
-def _missing(stretched: np.ndarray) -> np.ndarray:
-    """(h, w) bool: where no channel has a value."""
-    missing: np.ndarray = np.isnan(stretched).all(axis=2)
-    return missing

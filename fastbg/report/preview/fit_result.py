@@ -1,4 +1,4 @@
-"""What the fit did: before, model and after, under one stretch."""
+"""The result of the fit: before, model and after, under one stretch."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import numpy as np
 
 from ...image.image import Image
 from .page import CHANNELS, CONTENT, GAP, MARGIN, MUTED, NARROWEST_COLUMN, Page, is_wide, size_in
-from .pictures import display_stretch, resample, to_rgb
+from .pictures import describe, display_stretch, resample, to_rgb
 
 HEIGHT = 900
-"""Greatest height of each picture."""
+"""Largest height of each picture, in pixels."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit gave.
+    """The result of a fit.
 
     Attributes
     ----------
-    background, corrected : Image, linear, of the size of the input
+    background, corrected : Image, linear
+        Images of the size of the input.
     centres : ndarray, (N, 2)
-        Fitted control points, normalised (y, x).
-    medians : mapping
-        Of each channel of "input", "background" and "corrected", linear.
+        The fitted control points, normalised (y, x).
+    medians : mapping of {"input", "background", "corrected"} to sequence of float
+        The median of each channel, linear.
     """
 
     background: Image
@@ -35,7 +36,7 @@ class Fitted:
 
 
 def draw(page: Page, before: Image, fitted: Fitted) -> None:
-    """Draw before, model and after below `page.y` under the display stretch of the first."""
+    """Draw before, model and after below `page.y`, all under the display stretch of before."""
     from PIL import Image as pil
 
     images = {
@@ -59,9 +60,7 @@ def draw(page: Page, before: Image, fitted: Fitted) -> None:
             x += room + GAP
     page.y += -3 * GAP if stacked else size[0]
     page.y += GAP + 12
-    linked = np.ptp(stretch.pedestal) == 0 and before.channels > 1
-    black = "one black for all channels" if linked else "the sky of Before drawn grey"
-    page.text((MARGIN, page.y), f"One stretch for all three pictures, {black}.", 15, MUTED)
+    page.text((MARGIN, page.y), describe(stretch), 15, MUTED)
 
 
 def _draw_medians(page: Page, right: float, medians: Sequence[float]) -> None:

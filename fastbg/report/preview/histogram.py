@@ -1,4 +1,4 @@
-"""The histogram of the linear samples and the values in it that the settings stand for."""
+"""The histogram of the linear samples, with marks at the values that the settings choose."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 DOTTED, DASHED, SOLID, FROM, TO = "dotted", "dashed", "solid", "from", "to"
 Mark = tuple[str, str, np.ndarray]
-"""Name, line style and linear value in each channel."""
+"""The name, the line style, and the linear value in each channel."""
 
 REACH_BELOW = 6
-"""How far below the median the axis may begin, in distances from it to the quantile."""
+"""The axis begins at most so many times the distance from median to quantile below the median."""
 
 ROW = 28
-"""Height of a line of the table."""
+"""Height of a line of the table, in pixels."""
 
 
 def marked_values(
     stretch: Stretch, quantile: float, thresholds: tuple[float, float] | None
 ) -> list[Mark]:
-    """What the settings stand for, in linear units."""
+    """The values that the settings choose, in linear units."""
     values = [
         ("pedestal", DOTTED, stretch.pedestal),
         ("median", DASHED, stretch.pedestal + stretch.midtones * stretch.scale),
@@ -43,7 +43,7 @@ def marked_values(
 
 @dataclass(frozen=True)
 class _Plot:
-    """Where on the page the axes are, in pixels, and the linear values that they span."""
+    """The place of the axes on the page, in pixels, and the linear values at the ends of x."""
 
     left: int
     top: int
@@ -64,7 +64,7 @@ class _Plot:
 def draw(
     page: Page, box: tuple[int, int, int, int], image: Image, stretch: Stretch, marks: list[Mark]
 ) -> None:
-    """Draw in the box the counts of linear samples and, below them, a table of the marks.
+    """Draw the histogram of the linear samples and, below it, a table of the marks.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def draw(
     box : (left, top, right, bottom), pixels on the page
     image : Image, linear
     stretch : Stretch
-        Of the image.
+        The stretch of the image; it determines the range of the x axis.
     marks : list
-        From `marked_values`.
+        The result of `marked_values`.
     """
     left, top, right, bottom = box
     table = bottom - ROW * image.channels
     step, samples = thin_out(image)
-    note = "counts, log scale" + (f", of 1 in {step**2} pixels" if step > 1 else "")
+    note = "number of samples, log scale" + (f"; 1 pixel in {step**2}" if step > 1 else "")
     page.label(left, top, right - left, "Histogram of linear values", note)
 
     plot = _Plot(left + 52, top, right, table - ROW - 52, *_span(stretch))
@@ -107,7 +107,7 @@ def _span(stretch: Stretch) -> tuple[float, float]:
 
 
 def _draw_counts(page: Page, plot: _Plot, samples: list[np.ndarray]) -> None:
-    """The rules for powers of ten and a filled curve for each channel."""
+    """Draw rules at the powers of ten and a filled curve for each channel."""
     from PIL import Image as pil
     from PIL import ImageDraw
 
@@ -137,7 +137,7 @@ def _draw_counts(page: Page, plot: _Plot, samples: list[np.ndarray]) -> None:
 
 
 def _draw_marks(page: Page, plot: _Plot, marks: list[Mark]) -> None:
-    """A line at each value; for those below the axis, arrows and the name at its left end."""
+    """Draw a line at each value; a value below the axis gets an arrow and its name at the left."""
     y = plot.top + 20
     for name, style, values in marks:
         x = plot.left + 8.0
@@ -152,7 +152,7 @@ def _draw_marks(page: Page, plot: _Plot, marks: list[Mark]) -> None:
 
 
 def _draw_line(pen: Pen, style: str, x: float, top: float, bottom: float, colour: Colour) -> None:
-    """A vertical line; thresholds are brackets that open to the values that are used."""
+    """Draw a vertical line; those of thresholds are brackets around the values that are used."""
     on, off = {DOTTED: (2, 3), DASHED: (6, 4)}.get(style, (bottom - top, 1))
     start = top
     while start < bottom:
@@ -165,7 +165,7 @@ def _draw_line(pen: Pen, style: str, x: float, top: float, bottom: float, colour
 
 
 def _draw_table(page: Page, edges: tuple[int, int, int], top: int, marks: list[Mark]) -> None:
-    """Names of channels between the first two edges, a column for each mark up to the third."""
+    """Draw the names of the channels between the first two edges, then a column for each mark."""
     left, start, right = edges
     channels = CHANNELS[len(marks[0][2])]
     lines = [top + ROW * (k + 1) - 2 for k in range(len(channels))]

@@ -1,4 +1,4 @@
-"""Control points as marks to lay over a picture."""
+"""Marks for the control points, to be laid over a picture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FITTED: Colour = (255, 190, 70)
 OUTLINE: Colour = (10, 12, 16)
 
 OVERHANG = 12
-"""Pixels that marks may reach beyond the picture they belong to."""
+"""Marks may reach this many pixels beyond the edges of their picture."""
 
 
 def radius_for(size: tuple[int, int], count: int) -> float:
-    """A radius in pixels that leaves room between so many marks on a picture of that size."""
+    """A radius in pixels that leaves room between `count` marks on a picture of that size."""
     return float(np.clip(0.16 * np.sqrt(size[0] * size[1] / max(1, count)), 3, 6))
 
 
@@ -29,17 +29,17 @@ def draw(
 ) -> Picture:
     """Control points as a transparent layer, `OVERHANG` larger than the picture on every side.
 
-    Rings where they began, dots where they were fitted, a line between the two, and an arrow on
-    the edge for those fitted outside the frame.
+    A ring marks an initial position, a dot a fitted one, and a line joins the two. A fitted
+    position outside the frame is marked by an arrow at the edge.
 
     Parameters
     ----------
     size : (h, w)
-        Of the picture.
+        The size of the picture in pixels.
     initial, fitted : ndarray, (N, 2)
         Normalised (y, x); those that are not finite are left out.
     radius : float
-        Of the rings, in pixels.
+        The radius of the rings in pixels.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The page that the parts of a preview are drawn on: its measures, colours and texts."""
+"""The page that a preview is drawn on: its dimensions, its colours, its texts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Colour = tuple[int, int, int]
 WIDTH, MARGIN, GAP = 1600, 40, 24
 CONTENT = WIDTH - 2 * MARGIN
 TALLEST = 4000
-"""Room to draw in; a finished page ends below its last part."""
+"""The height of the page while it is drawn, in pixels; it is cut below its last part."""
 
 NARROWEST_COLUMN = 420
 THINNEST = 16
-"""Fewest pixels on screen, so that an image of one row can be seen."""
+"""Least height and width of a picture in pixels, so that an image of one row can be seen."""
 
 WIDE = 3.0
-"""Above this ratio of width to height, pictures are stacked instead of set side by side."""
+"""Pictures with a larger ratio of width to height are stacked instead of set side by side."""
 
 BACKDROP: Colour = (14, 17, 23)
 PANEL: Colour = (22, 27, 35)
@@ -57,12 +57,13 @@ class Page:
         colour: Colour = TEXT,
         anchor: str = "ls",
     ) -> float:
-        """Write one line on the base line y and return its width."""
+        """Write one line on the base line y and return its width in pixels."""
         font = load_font(size)
         self.pen.text(at, text, colour, font, anchor)
         return font.getlength(text)
 
     def heading(self, title: str, captions: Sequence[str]) -> None:
+        """Write the title and, below it, the captions."""
         self.y += 24
         self.text((MARGIN, self.y), shorten(title, 34, CONTENT), 34)
         for line in captions:
@@ -71,7 +72,7 @@ class Page:
                 self.text((MARGIN, self.y), part, 17, MUTED)
 
     def label(self, left: int, y: int, width: int, name: str, note: str = "") -> None:
-        """A name and, where there is room, a note in grey, just above y."""
+        """Write a name and, as far as there is room, a note in grey, just above y."""
         start = left + self.text((left, y - 12), name, 20) + 14
         self.text((start, y - 12), shorten(note, 15, left + width - start), 15, MUTED)
 
@@ -81,13 +82,14 @@ class Page:
 
 
 def load_font(size: int) -> FreeTypeFont:
+    """The font of all texts, in a size in pixels."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)  # type: ignore[return-value]
 
 
 def shorten(text: str, size: int, width: float) -> str:
-    """One line of that font size, cut with an ellipsis to that width in pixels."""
+    """The text on one line, cut with an ellipsis to that width in pixels."""
     font = load_font(size)
     text = " ".join(text.split())
     if font.getlength(text) <= width:
@@ -98,7 +100,7 @@ def shorten(text: str, size: int, width: float) -> str:
 
 
 def wrap(text: str, size: int, width: float) -> list[str]:
-    """Lines of that font size, no wider than that many pixels."""
+    """The text in lines that are no wider than that many pixels."""
     font = load_font(size)
     lines: list[str] = []
     for word in text.split():
@@ -110,6 +112,7 @@ def wrap(text: str, size: int, width: float) -> list[str]:
 
 
 def is_wide(image: Image) -> bool:
+    """Whether the pictures of an image are stacked."""
     height, width = image.shape
     return width > WIDE * height
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from ...image.bands import thinning_step
 from ...image.image import Image, is_valid
+from ...image.robust import robust_sigma
 from ...image.stretch import Stretch
 from .page import Colour
 
@@ -14,13 +17,13 @@ MISSING: Colour = (38, 43, 52)
 EXCLUDED: Colour = (255, 70, 80)
 
 SHADOWS_CLIPPING = 2.8
-"""Sky deviations below the median that are drawn black, as in PixInsight's automatic STF."""
+"""Black is this many robust deviations below the median, as in PixInsight's automatic STF."""
 
 BAND_SAMPLES = 1_000_000
-"""Samples resampled at a time: bounds the temporary copies."""
+"""Samples that are resampled at a time, which bounds the temporary copies."""
 
 STATISTICS_SAMPLES = 1_000_000
-"""About how many samples of a channel the statistics on the page look at."""
+"""Statistics on the page are those of about this many samples of a channel."""
 
 
 def resample(
@@ -30,15 +33,16 @@ def resample(
 ) -> np.ndarray:
     """Resample an image to a size on screen, without aliasing or spreading missing samples.
 
-    Means of whole blocks bring the planes to about twice the size, a filter of positive weights
-    to the size itself; where they are too small, their pixels become squares.
+    Block means reduce the planes to about twice the size, and a filter with positive weights to
+    the size itself. Where an image is smaller, its pixels are enlarged to squares first.
 
     Parameters
     ----------
-    image : Image, of any K
+    image : Image
+        It may have any number of channels.
     size : (h, w)
     valid : callable, optional
-        Tells for some rows of the image, (K, n, W), which samples count.
+        Tells which samples of some rows, (K, n, W), are valid.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     Parameters
     ----------
     first, others : ndarray, (K, h, w), linear; NaN = missing
-        Only the medians of the others count.
+        Of the others, only the medians matter.
 
     Returns
     -------
@@ -99,10 +103,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     """
     channels = [_valid_values(plane) for plane in first]
     medians = np.array([np.median(values) for values in channels])
-    deviations = [
-        1.4826 * np.median(np.abs(values - median))
-        for values, median in zip(channels, medians, strict=True)
-    ]
+    deviations = [robust_sigma(values) for values in channels]
     lowest = np.array([values.min() for values in channels])
     spread = SHADOWS_CLIPPING * float(np.mean(deviations))
     # A flat image has no deviation, one of few levels has none below its lowest.
@@ -119,14 +120,24 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     )
 
 
+def describe(stretch: Stretch) -> str:
+    """What three pictures under a display stretch have in common, for people."""
+    text = "All three pictures have the same stretch."
+    if len(stretch.pedestal) == 1:
+        return text
+    if np.ptp(stretch.pedestal) == 0:
+        return f"{text} All channels have the same black point."
+    return f"{text} Each channel has its own black point, so that the sky of Before is grey."
+
+
 def _valid_values(plane: np.ndarray) -> np.ndarray:
-    """The samples that are not NaN, float64; a single 0 where none is left."""
+    """The samples of a plane that are finite, float64; a single 0 if there are none."""
     values: np.ndarray = plane[np.isfinite(plane)].astype(np.float64)
     return values if values.size else np.zeros(1)
 
 
 def to_rgb(stretched: np.ndarray) -> np.ndarray:
-    """Values as colours on screen.
+    """Convert stretched values to colours on screen.
 
     Parameters
     ----------
@@ -143,12 +154,13 @@ def to_rgb(stretched: np.ndarray) -> np.ndarray:
 
 
 def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mark on a picture what the fit does not use: hatched and outlined, graded where partly used.
+    """Mark the parts that the fit does not use: hatched and outlined, or tinted if used in part.
 
     Parameters
     ----------
     rgb : ndarray, (h, w, 3), uint8
-    weight : ndarray, (K, h, w), in [0, 1]; NaN is left alone
+    weight : ndarray, (K, h, w), in [0, 1]
+        The picture does not change where it is NaN.
 
     Returns
     -------
@@ -167,8 +179,8 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def thinned(image: Image) -> tuple[int, np.ndarray]:
-    """Every nth row and column, (K, h, w), float32, NaN where missing; with n before them."""
-    step = max(1, round((image.shape[0] * image.shape[1] / STATISTICS_SAMPLES) ** 0.5))
+    """(n, samples): every nth row and column, (K, h, w), float32, NaN where missing."""
+    step = thinning_step(image.shape, STATISTICS_SAMPLES)
     tops = range(0, image.shape[0], step)
     # A copy of what is kept, or it would hold the memory of the whole row.
     rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
@@ -176,7 +188,27 @@ def thinned(image: Image) -> tuple[int, np.ndarray]:
     return step, np.where(is_valid(planes), planes, np.float32(np.nan))
 
 
+def thinning(image: Image) -> tuple[Image, np.ndarray]:
+    """The same image, and its `thinned` samples, which are filled in while the image is read.
+
+    This is for images that are computed where they are read: a row on its own takes several times
+    as long as a row of a band.
+    """
+    step = thinning_step(image.shape, STATISTICS_SAMPLES)
+    height, width = (-(-size // step) for size in image.shape)
+    samples = np.full((image.channels, height, width), np.nan, np.float32)
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = image.read(rows, out)
+        top = -(-rows.start // step)
+        some = band[:, top * step - rows.start :: step, ::step]
+        np.copyto(samples[:, top : top + some.shape[1]], some, where=is_valid(some))
+        return band
+
+    return replace(image, read=read), samples
+
+
 def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
-    """The valid samples of each channel in every nth row and column, with n before them."""
+    """(n, samples): the valid samples of each channel in every nth row and column."""
     step, planes = thinned(image)
     return step, [plane[np.isfinite(plane)] for plane in planes]

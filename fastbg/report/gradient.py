@@ -1,0 +1,50 @@
+"""The gradient of the sky in one number: how much of it was taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan, nan
+from statistics import fmean
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Means over the channels, linear; NaN where too little of the frame is sky.
+
+    Attributes
+    ----------
+    before, after : float
+        The standard deviation of the smoothed sky in the input and in the corrected image.
+    uncertainty : float
+        The median standard deviation of the model.
+    """
+
+    before: float
+    after: float
+    uncertainty: float
+
+    @classmethod
+    def of(cls, diagnostics: Mapping[str, Any]) -> Gradient:
+        """Take it from the diagnostics of a report (see `fastbg.report.report`)."""
+        values = (
+            diagnostics["gradient_before"],
+            diagnostics["gradient_after"],
+            diagnostics["uncertainty"]["median"],
+        )
+        return cls(*map(fmean, values))
+
+    @property
+    def removed(self) -> float:
+        """The share of the gradient that was taken out, in [0, 1]; NaN where none was measured."""
+        return max(1 - self.after / self.before, 0.0) if self.before > 0 else nan
+
+    def __str__(self) -> str:
+        if isnan(self.removed):
+            return "no gradient could be measured"
+        return (
+            f"{100 * self.removed:.3g} % was taken out; its standard deviation fell from "
+            f"{self.before:.2g} to {self.after:.2g} (linear). The model is uncertain by "
+            f"{self.uncertainty:.2g}"
+        )

@@ -1,0 +1,34 @@
+"""The gradient that was taken out, as one number."""
+
+from __future__ import annotations
+
+from math import inf, isnan, nan
+
+import pytest
+
+from fastbg.report.gradient import Gradient
+
+
+def told(before: list[float], after: list[float]) -> Gradient:
+    uncertainty = {"median": [1e-6] * len(before), "max": [inf] * len(before)}
+    return Gradient.of(
+        {"gradient_before": before, "gradient_after": after, "uncertainty": uncertainty}
+    )
+
+
+def test_it_is_that_of_the_mean_over_the_channels() -> None:
+    found = told([1e-4, 2e-4, 3e-4], [0.0, 1e-5, 5e-5])
+    assert (found.before, found.after, found.uncertainty) == pytest.approx((2e-4, 2e-5, 1e-6))
+    assert found.removed == pytest.approx(0.9)
+    assert str(found).startswith("90 % was taken out; its standard deviation fell from 0.0002 to")
+
+
+def test_a_gradient_that_grew_was_not_taken_out() -> None:
+    assert told([1e-4], [2e-4]).removed == 0
+
+
+@pytest.mark.parametrize("before", [0.0, nan])
+def test_no_gradient_is_told_in_words(before: float) -> None:
+    found = told([before], [before])
+    assert isnan(found.removed)
+    assert str(found) == "no gradient could be measured"
