@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> int:
     if wrong or cuda.simulated():
         return wrong
     card = Card()
-    print(f"\n{cuda.detail()}; {card.text}\n")
+    print(f"\n{cuda.CudaBackend().detail()}; {card.text}\n")
     sizes = {8: (20, 30)} if options.smoke else SIZES
     time_fits(card, sizes, options.rounds)
     time_rendering(card, next(reversed(sizes.values())), options.rounds)
@@ -84,18 +85,21 @@ def check(seed: int, smoke: bool) -> int:
 
 def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
     """The errors of values, loss and gradient, the larger ones of both ways to hold the pixels."""
-    from fastbg.cuda_kernels import device, pixels
+    from fastbg.cuda_kernels import objective, pixels, rendering
 
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
     reference = golden.backend()
-    for backend, out in ((reference, expected), (cuda.backend(0), found)):
-        render(backend, spline, problem.y, problem.x, out)
+    render(reference, spline, problem.y, problem.x, expected)
+    memory = all_memory()
+    with closing(rendering.CudaRendering(spline, problem.y, problem.x, memory)) as plan:
+        plan.rows(slice(0, problem.y.size), found)
     at = spline.flatten()
     expected_loss, expected_gradient = reference.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
-        loss, gradient = device.Objective(problem, free(), arranged=arranged).loss_and_gradient(at)
+        with closing(objective.CudaObjective(problem, memory, arranged=arranged)) as opened:
+            loss, gradient = opened.loss_and_gradient(at)
         of_loss.append(abs(loss - expected_loss) / max(1, abs(expected_loss)))
         of_gradient.append(np.linalg.norm(gradient - expected_gradient))
     return (
@@ -173,6 +177,13 @@ def free() -> int:
     return device.free_memory()
 
 
+def all_memory() -> Any:
+    """All that is free, as a budget."""
+    from fastbg.cuda_kernels import memory
+
+    return memory.DeviceMemory(free())
+
+
 def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
     """The median time in seconds of enqueued work on the device, after a first run."""
     from numba import cuda as numba_cuda
@@ -190,19 +201,20 @@ def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
 
 def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
     """Iterations against their floor, whole descents, and the memory that they take."""
-    from fastbg.cuda_kernels import device, pixels
+    from fastbg.cuda_kernels import descents, objective, pixels
 
     print("| dx | N | pixels | iteration, ms | as a graph | floor | 1000 iterations, s | C | MB |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rng, burst = np.random.default_rng(1), device.BURST
+    rng, burst = np.random.default_rng(1), descents.BURST
     for factor, shape in sizes.items():
         problem = random_problem(rng, shape)
         for n in (36, 64, 256):
             start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
             for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
                 before = free()
-                objective = device.Objective(problem, before, arranged=arranged)
-                walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
+                opened = objective.CudaObjective(problem, all_memory(), arranged=arranged)
+                with opened.in_use(start.size):
+                    walk = descents.Descents(opened, start[np.newaxis], 2 * burst, 1e-3)
                 taken = before - free()
 
                 def iterate(walk: Any = walk) -> None:
@@ -212,14 +224,15 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                 captured = "-"
                 if walk.capture():
                     captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
-                operations = objective.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
-                floor = card.floor(operations, objective.pixels.values.nbytes)
+                operations = opened.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
+                floor = card.floor(operations, opened.pixels.values.nbytes)
                 print(
                     f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | {captured} | "
                     f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
                 )
-                del iterate, walk, objective
-            whole = descent_seconds(cuda.backend(0), problem, start, 1000)
+                del iterate, walk
+                opened.close()
+            whole = descent_seconds(cuda.CudaBackend(), problem, start, 1000)
             few = 1000 if factor == 8 else 20
             theirs = descent_seconds(c.backend(), problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
@@ -239,7 +252,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     """The kernel against the card's bandwidth, and with the way back to the host."""
     from numba import cuda as numba_cuda
 
-    from fastbg.cuda_kernels import device
+    from fastbg.cuda_kernels import rendering, tiles
 
     rng = np.random.default_rng(2)
     y, x = map(pixel_centres, shape)
@@ -256,17 +269,17 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     for n in (36, 64, 256):
         spline = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2)
         taken = []
-        for far_from in (device.FAR, math.inf):
-            rendering = device.Rendering(spline, x, y.size, free() // 2, far_from=far_from)
-            rows = rendering.at_once
-            rendering.send_rows(y[:rows])
-            enqueue = partial(rendering.enqueue, rows)
-            taken.append(seconds(enqueue, rendering.stream, rounds) * y.size / rows)
-            del rendering, enqueue
+        for far_from in (tiles.FAR, math.inf):
+            plan = rendering.CudaRendering(spline, y, x, all_memory(), far_from=far_from)
+            enqueue = partial(plan.enqueue, plan.load(), 0, plan.at_once)
+            taken.append(seconds(enqueue, plan.stream, rounds) * y.size / plan.at_once)
+            del enqueue
+            plan.close()
         whole = []
+        backend = cuda.CudaBackend()
         for _ in range(3):
             begin = time.perf_counter()
-            render(cuda.backend(0), spline, y, x, out)
+            render(backend, spline, y, x, out)
             whole.append(time.perf_counter() - begin)
         print(
             f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "

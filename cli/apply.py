@@ -10,6 +10,7 @@ import typer
 from ..errors import Cancelled, FastbgError
 from ..settings.settings import Settings
 from .options import (
+    INPUT,
     OUTPUT,
     RUNNING,
     Compress,
@@ -23,7 +24,7 @@ from .options import (
 )
 
 
-@with_settings(OUTPUT, RUNNING)
+@with_settings(INPUT, OUTPUT, RUNNING, also=["cfa"])
 def apply(
     model: Annotated[
         Path,

@@ -11,6 +11,7 @@ import typer
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -27,7 +28,7 @@ from .options import (
 )
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def batch(
     inputs: Annotated[
         list[str],

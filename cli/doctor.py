@@ -45,17 +45,14 @@ def _examine() -> dict[str, Any]:
 
 
 def _backends() -> dict[str, dict[str, Any]]:
-    from ..backends.protocol import NAMES, load
+    from ..backends.registry import detail, unavailable
+    from ..settings.settings import BACKENDS
 
-    found = {}
-    for name in NAMES:
-        backend = load(name)
-        reason = backend.unavailable()
-        found[name] = {
-            "available": reason is None,
-            "detail": backend.detail() if reason is None else reason,
-        }
-    return found
+    reasons = {name: unavailable(name) for name in BACKENDS}
+    return {
+        name: {"available": reason is None, "detail": reason or detail(name)}
+        for name, reason in reasons.items()
+    }
 
 
 def _instruction_sets() -> list[str]:
@@ -69,22 +66,13 @@ def _instruction_sets() -> list[str]:
 
 def _memory() -> dict[str, int | None]:
     """Total and free bytes, None where the system does not tell."""
-    import os
+    import psutil
 
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            sizes = {key: 1024 * int(rest.split()[0]) for key, rest in (s.split(":") for s in file)}
-        return {"total_bytes": sizes["MemTotal"], "free_bytes": sizes["MemAvailable"]}
-    except (OSError, LookupError, ValueError):
-        pass
-
-    def pages(name: str) -> int | None:
-        try:
-            return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-
-    return {"total_bytes": pages("SC_PHYS_PAGES"), "free_bytes": pages("SC_AVPHYS_PAGES")}
+        memory = psutil.virtual_memory()
+    except (OSError, RuntimeError):  # Linux without /proc
+        return {"total_bytes": None, "free_bytes": None}
+    return {"total_bytes": memory.total, "free_bytes": memory.available}
 
 
 def _gpus() -> list[dict[str, str]]:
@@ -107,7 +95,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.memory import format_bytes
+    from ..words import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"

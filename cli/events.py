@@ -3,7 +3,8 @@
 One object a line, in the order in which things happen:
 
 ``{"event": "stage", "stage": "fit", "total": 1000}``
-    A stage begins: read, prepare, fit, render, correct, report or write, of so many steps.
+    A stage of ``total`` steps begins: read, prepare, protect, fit, render, correct, report or
+    write.
 ``{"event": "memory", "bytes": 308000000}``
     About how much the job will need; once, while it reads.
 ``{"event": "progress", "stage": "fit", "done": 120, "total": 1000, "loss": -2.17}``

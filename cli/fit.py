@@ -8,6 +8,7 @@ from typing import Annotated
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -25,7 +26,7 @@ from .options import (
 )
 
 
-@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def fit(
     input: Input,
     *,
@@ -48,6 +49,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background and write the model, for fastbg apply."""
+    from ..io.names import default_name
     from ..jobs.fit import fit_file
     from .progress import display
     from .summary import tell
@@ -55,7 +57,7 @@ def fit(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = fit_file(
             input,
-            output or Path(f"{input.stem}_model.json"),
+            output or default_name(input, ".", "model", ".json"),
             mask=mask,
             overwrite=overwrite,
             max_memory=max_memory,

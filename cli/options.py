@@ -15,13 +15,14 @@ import typer
 from ..errors import SettingsError
 from ..settings.settings import PEDESTALS, Settings
 
+INPUT = "Input"
 OUTPUT = "Output"
 STRETCH = "Stretch and downscaling"
 MASK = "Mask"
 SPLINE = "Spline"
 DESCENT = "Descent"
 RUNNING = "Running"
-_PANELS = (None, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+_PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 """In the order of --help; arguments have none."""
 
 
@@ -136,6 +137,13 @@ Quiet = Annotated[bool, option(RUNNING, "-q", "--quiet", help="Print nothing but
 _ANCESTORS_QUANTILE = "--delinearization-quantile"
 
 _SETTINGS: dict[str, Any] = {
+    "white": _number(
+        INPUT,
+        "--white",
+        metavar="VALUE",
+        show_default="as the file or its samples tell",
+        help="The number in the file that is white, and becomes 1 in XISF: 1, 65535 or another.",
+    ),
     "pedestal": option(
         OUTPUT,
         "--pedestal",
@@ -300,9 +308,11 @@ _SETTINGS: dict[str, Any] = {
 
 
 def with_settings(
-    *panels: str, made: Callable[..., Any] = Settings
+    *panels: str, also: Iterable[str] = (), made: Callable[..., Any] = Settings
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these panels in the place of its parameter ``settings``.
+
+    ``also`` names single settings of other panels whose options it gets.
 
     The command is called with what is ``made`` of those that were given on the command line, and of
     the whole preset, also of its settings that have no option there; others keep their defaults.
@@ -316,7 +326,7 @@ def with_settings(
         )
         for name in _SETTINGS
         for field in fields(Settings)
-        if field.name == name and _SETTINGS[name].rich_help_panel in panels
+        if field.name == name and (_SETTINGS[name].rich_help_panel in panels or name in also)
     }
     keyword = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
     preset = keyword("preset", default=None, annotation=Preset)

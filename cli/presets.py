@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import SettingsError
-from .options import DESCENT, MASK, OUTPUT, RUNNING, SPLINE, STRETCH, option, with_settings
+from .options import DESCENT, INPUT, MASK, OUTPUT, RUNNING, SPLINE, STRETCH, option, with_settings
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING, made=dict)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING, made=dict)
 def presets(
     name: Annotated[
         str | None,

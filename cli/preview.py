@@ -8,6 +8,7 @@ from typing import Annotated
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -25,7 +26,7 @@ from .options import (
 )
 
 
-@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
@@ -51,6 +52,7 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a fit would see: stretch, mask, control points."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from .progress import display
     from .summary import tell
@@ -58,7 +60,7 @@ def preview(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
-            output or Path(f"{input.stem}_preview.png"),
+            output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             fit=fit,
             overwrite=overwrite,

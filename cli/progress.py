@@ -60,7 +60,7 @@ def _fit_line(progress: Progress, rate: float | None) -> str:
 
 
 def _memory_line(estimate: int) -> str:
-    from ..jobs.memory import format_bytes
+    from ..words import format_bytes
 
     return f"memory needed: about {format_bytes(estimate)}"
 

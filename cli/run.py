@@ -11,6 +11,7 @@ from ..errors import SettingsError
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
@@ -29,7 +30,7 @@ from .options import (
 )
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
 def run(
     input: Input,
     output_dir: Annotated[
@@ -93,6 +94,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background, subtract it, write image and model."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from ..jobs.run import process_file
     from .progress import display
@@ -107,7 +109,7 @@ def run(
         if preview:
             told = preview_file(
                 input,
-                preview_output or output_dir / f"{input.stem}_preview.png",
+                preview_output or default_name(input, output_dir, "preview", ".png"),
                 mask=mask,
                 overwrite=overwrite,
                 max_memory=max_memory,

@@ -54,7 +54,7 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.memory import format_bytes
+    from ..words import format_bytes
 
     yield from report["outputs"].items()
     seconds = report["seconds"]

@@ -21,7 +21,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from fastbg import Settings
-from fastbg.backends.protocol import load
+from fastbg.backends import registry
 from fastbg.cli.app import app
 from fastbg.cli.run import run as run_command
 from fastbg.cli.summary import print_json
@@ -29,7 +29,7 @@ from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
-QUICK = ("-e", "3")
+QUICK = ("-e", "3", "-N", "4")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX terminals and scripts")
 
 
@@ -97,7 +97,7 @@ def out(tmp_path: Path) -> Path:
         ("-B 2", "starts", 2),
         ("--starts 2", "starts", 2),
         ("--stiffness 0.1", "stiffness", 0.1),
-        ("--optimizer adam", "optimizer", "adam"),
+        ("--optimizer lbfgs", "optimizer", "lbfgs"),
         ("-lr 1e-2", "learning_rate", 0.01),
         ("--learning-rate 0.01", "learning_rate", 0.01),
         ("--seed 7", "seed", 7),
@@ -112,8 +112,13 @@ def out(tmp_path: Path) -> Path:
 def test_every_spelling_reaches_its_setting(
     image: Path, out: Path, spelling: str, setting: str, value: object
 ) -> None:
-    settings = report_of("run", image, out, *QUICK, *spelling.split())["settings"]
-    assert settings == {**Settings(epochs=3).to_dict(), setting: value}
+    # A descent by adam, so that each of them has an effect.
+    given = (*QUICK, "--optimizer", "adam", *spelling.split())
+    expected = Settings(epochs=3, control_points=4, optimizer="adam")
+    assert report_of("run", image, out, *given)["settings"] == {
+        **expected.to_dict(),
+        setting: value,
+    }
 
 
 def test_defaults_are_those_of_the_library(image: Path, out: Path) -> None:
@@ -311,7 +316,7 @@ def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -
 def test_doctor_tells_what_there_is() -> None:
     findings = report_of("doctor")
     assert findings["backends"]["numpy"]["available"] is True
-    lacks = load("cuda").unavailable()
+    lacks = registry.unavailable("cuda")
     assert findings["backends"]["cuda"]["available"] is (lacks is None)
     assert findings["threads"] >= 1
     text = fastbg("doctor").stdout

@@ -161,7 +161,7 @@ def test_missing_mask(folder: Path) -> None:
         ("--pedestal grey", "pedestal"),
         ("--pedestal inf", "finite"),
         ("--mode multiply", "subtract or divide, not multiply"),
-        ("--mode divide --pedestal ancestor", "ancestor"),
+        ("--mode divide --pedestal ancestor", "bgoptimizer"),
         ("-p -o here.xisf", "-p writes only a preview"),
         ("-p --model-output here.xisf", "-p writes only a preview"),
         ("-x", "; see fastbg run --help"),

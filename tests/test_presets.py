@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.windows import Windows
 from typer.testing import CliRunner, Result
 
 import fastbg.settings.presets as presets
@@ -50,7 +54,9 @@ def refused(*arguments: object) -> str:
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder, which does not exist yet; the current directory is another."""
     base = tmp_path / "config"
-    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(base))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(base))
+    if not sys.platform.startswith("linux"):  # where variables do not decide
+        monkeypatch.setattr(presets, "user_folder", lambda: base / "fastbg" / "presets")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return base / "fastbg" / "presets"
@@ -138,11 +144,13 @@ def test_a_history_without_a_job_has_no_settings() -> None:
 
 
 def test_options_win_over_the_preset_and_it_over_the_defaults(image: Path) -> None:
-    mine = preset('control-points = 9\norder = 3\nquantile = 0.9\nepochs = 3\npedestal = "none"')
-    given = ("-N", Settings().control_points, "--order=2", "-O4", "-tM", "0.8")
+    lines = ("control-points = 9", "order = 3", "quantile = 0.9", "epochs = 3", 'pedestal = "none"')
+    mine = preset("\n".join([*lines, "feather = 2"]))
+    given = ("--feather", Settings().feather, "-N", "4", "--order=2", "-O4", "-tM", "0.8")
     assert settings_of("run", image, "out", "--preset", mine, *given) == {
         **Settings().to_dict(),
-        **{"order": 4, "quantile": 0.9, "epochs": 3, "pedestal": "none", "threshold_max": 0.8},
+        **{"control_points": 4, "order": 4, "quantile": 0.9, "epochs": 3},
+        **{"pedestal": "none", "threshold_max": 0.8},
     }
 
 
@@ -182,8 +190,10 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
     found = presets.read(presets.find(name))
     assert 0 < len(found.description) < 60
     xisf.write("sky.xisf", simulate_sky((96, 128), rng).image)
-    report = process_file("sky.xisf", settings=load_preset(name), epochs=3).report
-    assert report["settings"] == {**Settings(**found.options).to_dict(), "epochs": 3}
+    settings = load_preset(name)
+    quick = {"epochs": 3} if settings.control_points else {}
+    report = process_file("sky.xisf", settings=settings, **quick).report
+    assert report["settings"] == {**Settings(**found.options).to_dict(), **quick}
 
 
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
@@ -199,7 +209,8 @@ def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() ->
 
 def test_presets_are_saved_listed_printed_and_used(image: Path, config: Path) -> None:
     text = 'sharp "stars"\x7f \\ '
-    saved = fastbg("presets", "--save", "moon", "-dx=4", "-tM", ".9", "-e3", "--description", text)
+    given = ("-dx=4", "-tM", ".9", "-e3", "-N7", "--description", text)
+    saved = fastbg("presets", "--save", "moon", *given)
     assert saved.exit_code == 0
     assert str(config / "moon.toml") in saved.stdout
     assert [path.name for path in config.iterdir()] == ["moon.toml"]
@@ -207,14 +218,15 @@ def test_presets_are_saved_listed_printed_and_used(image: Path, config: Path) ->
     printed = fastbg("presets", "moon").stdout
     assert printed == (config / "moon.toml").read_text(encoding="utf-8")
     assert tomllib.loads(printed) == {
-        **{"description": text, "downscaling-factor": 4, "threshold-max": 0.9, "epochs": 3}
+        **{"description": text, "downscaling-factor": 4, "threshold-max": 0.9},
+        **{"control-points": 7, "epochs": 3},
     }
     listed = fastbg("presets").stdout
     assert re.search(r'^ *moon +you +sharp "stars"', listed, re.MULTILINE)
     assert all(re.search(rf"^ *{name} +fastbg ", listed, re.MULTILINE) for name in BUILT_IN)
     assert str(config) in listed
 
-    expected = Settings(downscaling_factor=4, threshold_max=0.9, epochs=3)
+    expected = Settings(downscaling_factor=4, threshold_max=0.9, control_points=7, epochs=3)
     assert load_preset("moon") == expected
     assert settings_of("run", image, "out", "--preset", "moon") == expected.to_dict()
 
@@ -244,7 +256,7 @@ def test_a_broken_preset_is_listed_as_such(config: Path) -> None:
     assert "not a name" not in result.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has another folder")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others have other folders")
 @pytest.mark.parametrize("value", ["", "relative"])
 def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
@@ -252,6 +264,31 @@ def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch.setenv("XDG_CONFIG_HOME", value)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert presets.user_folder() == tmp_path / ".config" / "fastbg" / "presets"
+
+
+def folder_on(system: type[PlatformDirsABC], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(
+        platformdirs,
+        "user_config_path",
+        lambda *names, **more: system(*names, **more).user_config_path,
+    )
+    return presets.user_folder()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="imitates the others")
+def test_the_folders_of_other_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    roaming = {"CSIDL_APPDATA": str(tmp_path / "Roaming")}
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", roaming.__getitem__)
+    assert folder_on(Windows, monkeypatch) == tmp_path / "Roaming" / "fastbg" / "presets"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    support = tmp_path / "Library" / "Application Support"
+    assert folder_on(MacOS, monkeypatch) == support / "fastbg" / "presets"
+    # Where presets were before there was another folder on macOS.
+    old = tmp_path / ".config" / "fastbg" / "presets"
+    old.mkdir(parents=True)
+    assert folder_on(MacOS, monkeypatch) == old
 
 
 @pytest.mark.parametrize(
@@ -285,6 +322,7 @@ JOB = Settings(
     seed=11,
     epochs=20,
     alpha=0.1 + 0.2,
+    optimizer="adam",
     learning_rate=1 / 300,
     pedestal=-0.01 / 3,
 )
@@ -339,7 +377,7 @@ BAD = {
     "quantile = 2": "quantile must lie in (0, 1], not 2",
     "alpha = nan": "alpha must be a finite number",
     "threshold-min = 2": "lower threshold 2 must lie below the upper 1",
-    'pedestal = "ancestor"\nmode = "divide"': "ancestor belongs to subtraction",
+    'pedestal = "ancestor"\nmode = "divide"': "bgoptimizer belongs to subtraction",
     "description = 1": "description must be a text",
     "control points = 16": "not TOML (",
     "order": "not TOML (",
@@ -360,7 +398,7 @@ def test_a_bad_preset_is_refused_in_one_line_that_names_it(
 
 def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Path) -> None:
     line = refused("run", image, "--preset", "ancestor", "--mode", "divide")
-    assert line.startswith("fastbg: the pedestal ancestor belongs to subtraction")
+    assert line.startswith("fastbg: the pedestal bgoptimizer belongs to subtraction")
 
 
 @pytest.mark.parametrize(

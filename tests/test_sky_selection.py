@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 import scenes
 from fastbg import Settings, remove_background
-from fastbg.backends.numpy import spline_values
 from fastbg.errors import InputError
 from fastbg.sky.colour import joint_channel
 from fastbg.sky.mesh import mesh_of
-from fastbg.sky.selection import MOST_FITS, PROTECTIONS, select_surfaces
+from fastbg.sky.selection import MOST_FITS, select_surfaces
 from fastbg.sky.smoothing_spline import ORDER, Basis
-from fastbg.spline.spline import phi
+from fastbg.sky.surface import PROTECTIONS
+from fastbg.spline.spline import phi, spline_values
 
 AUTO = PROTECTIONS["auto"]
 
@@ -257,6 +257,7 @@ def test_threads_do_not_matter_and_steps_are_told(rng):
     assert {step.total for step in steps} == {MOST_FITS}
 
 
+@pytest.mark.idle_settings
 def test_settings_of_the_descent_are_told_to_be_idle():
     assert Settings().idle == []
     assert Settings(order=3, epochs=5).idle == ["order", "epochs"]
