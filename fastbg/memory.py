@@ -1,4 +1,4 @@
-"""How much memory a job on a file needs, told before it is taken."""
+"""The memory that a job on a file needs, estimated before the job takes it."""
 
 from __future__ import annotations
 
