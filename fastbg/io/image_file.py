@@ -49,7 +49,8 @@ class ImageFile:
     warnings : tuple of str
         One line for each thing that was not understood or cannot be carried over.
     cfa : str or None
-        The colours of the 2 x 2 pixels of a colour filter array, row by row, like RGGB.
+        The pattern of the colour filter array: the colours of its 2 x 2 pixels, row by row, as in
+        RGGB.
     path : path
     white : White or None
         None before it was decided: see `fastbg.io.white`.
@@ -87,7 +88,7 @@ class ImageFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples, in native byte order."""
+        """The type of the samples, in native byte order."""
         return self._samples.dtype
 
     @property

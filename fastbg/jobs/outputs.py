@@ -22,7 +22,7 @@ _NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_js
 
 
 class Outputs:
-    """All that a job writes: complete, or not at all.
+    """The files that a job writes: all of them complete, or none.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class _Layout:
 
 
 def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...]]:
-    """As tifffile takes them."""
+    """The tags to write, in the form that tifffile takes."""
     kept = [tag for tag in own.tags if tag.code != HISTORY] if own else []
     lines = [*(own.history if own else ()), *history]
     text = "\n".join(lines).encode("ascii", "replace").decode("ascii")

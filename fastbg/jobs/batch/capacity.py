@@ -1,4 +1,4 @@
-"""How many workers a computer can have: by its cores, and by its memory."""
+"""The number of workers that the cores and the memory of a computer allow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..source import open_source
 from .cgroups import left_by_groups
 
 SHARE = 0.9
-"""Of the available memory: the rest is for this process and for what others will want."""
+"""The part of the available memory that workers may take. The rest is left to this process and to
+others."""
 
 
 def workers_for(

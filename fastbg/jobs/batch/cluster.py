@@ -17,7 +17,7 @@ from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
 
 ANSWER_SECONDS = 10
-"""In which a scheduler must answer."""
+"""A scheduler must answer within this time."""
 
 
 def run(work: Sequence[Task], address: str) -> Generator[Event]:

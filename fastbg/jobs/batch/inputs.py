@@ -12,14 +12,14 @@ from ...errors import InputError
 from ...io.names import SUFFIXES, split_suffix, told_format
 
 MAGIC = "*?["
-"""What makes a name a pattern, unless there is a file of that name."""
+"""A name with one of these characters is a pattern, unless there is a file of that name."""
 
 OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
-"""Of the stems of what `fastbg.process_file` writes."""
+"""The stems of the files that `fastbg.process_file` writes end so."""
 
 
 def stem(path: Path) -> str:
-    """What the names of the outputs of a file begin with."""
+    """The beginning of the names of all outputs of a file."""
     return split_suffix(path)[0]
 
 

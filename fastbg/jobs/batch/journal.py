@@ -1,4 +1,4 @@
-"""What is finished in an output folder: one small JSON file for each input, beside its outputs.
+"""The journal of an output folder: a small JSON file tells of each input that is finished.
 
 ``.fastbg-batch/<input>.json`` is the record of a finished file; it appears complete, or not at
 all, after its outputs. ``.fastbg-batch/begun/<input>.<token>`` marks an attempt: it is written
@@ -29,10 +29,10 @@ from .inputs import stem
 FOLDER = ".fastbg-batch"
 
 FORMAT = 1
-"""Of the records."""
+"""The version of the records."""
 
 _TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}
-"""How names are written that are no text."""
+"""Names that are not valid Unicode are written and read with these options of `open`."""
 
 PATIENCE = 30.0
 """Seconds to wait for the workers of a batch that was killed."""

@@ -26,7 +26,7 @@ from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
 
 Event = tuple[Path, Progress | Outcome] | None
-"""Where the job on a file is, or how it ended; None where nothing has happened for a while."""
+"""The progress of the job on a file, or its outcome; None if nothing has happened for a while."""
 
 POLL_SECONDS = 0.5
 
