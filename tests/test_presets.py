@@ -167,7 +167,7 @@ def test_every_command_takes_the_whole_preset(image: Path) -> None:
 def test_help_still_shows_the_defaults_of_the_library(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     text = fastbg(command, "--help").stdout
     assert "--preset" in text
     for option, default in (("-N", r"\(auto\)"), ("-tM", 1.0), ("-i", "random"), ("-lr", 0.001)):
@@ -189,7 +189,7 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
     assert Settings(**found) == Settings(
-        control_points=32, protect="off", optimizer="adam", pedestal="ancestor", cfa="off"
+        control_points=32, protect="off", optimizer="adam", pedestal="bgoptimizer", cfa="off"
     )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads", "gpu_memory"}
 
@@ -339,7 +339,7 @@ BAD = {
     "quantile = 2": "quantile must lie in (0, 1], not 2",
     "alpha = nan": "alpha must be a finite number",
     "threshold-min = 2": "lower threshold 2 must lie below the upper 1",
-    'pedestal = "ancestor"\nmode = "divide"': "ancestor belongs to subtraction",
+    'pedestal = "ancestor"\nmode = "divide"': "bgoptimizer belongs to subtraction",
     "description = 1": "description must be a text",
     "control points = 16": "not TOML (",
     "order": "not TOML (",
@@ -360,7 +360,7 @@ def test_a_bad_preset_is_refused_in_one_line_that_names_it(
 
 def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Path) -> None:
     line = refused("run", image, "--preset", "ancestor", "--mode", "divide")
-    assert line.startswith("fastbg: the pedestal ancestor belongs to subtraction")
+    assert line.startswith("fastbg: the pedestal bgoptimizer belongs to subtraction")
 
 
 @pytest.mark.parametrize(
