@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
     if wrong or cuda.simulated():
         return wrong
     card = Card()
-    print(f"\n{cuda.detail()}; {card.text}\n")
+    print(f"\n{cuda.CudaBackend().detail()}; {card.text}\n")
     sizes = {8: (20, 30)} if options.smoke else SIZES
     time_fits(card, sizes, options.rounds)
     time_rendering(card, next(reversed(sizes.values())), options.rounds)
@@ -85,17 +86,20 @@ def check(seed: int, smoke: bool) -> int:
 
 def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
     """Of values, loss and gradient; the worse of both ways to hold the pixels."""
-    from fastbg.cuda_kernels import device, pixels
+    from fastbg.cuda_kernels import objective, pixels, rendering
 
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
-    for backend, out in ((golden, expected), (cuda, found)):
-        backend.evaluate(spline, problem.y, problem.x, out, 1)
+    golden.evaluate(spline, problem.y, problem.x, expected, 1)
+    memory = all_memory()
+    with closing(rendering.CudaRendering(spline, problem.y, problem.x, memory)) as plan:
+        plan.rows(slice(0, problem.y.size), found)
     at = spline.flatten()
     expected_loss, expected_gradient = golden.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
-        loss, gradient = device.Objective(problem, free(), arranged=arranged).loss_and_gradient(at)
+        with closing(objective.CudaObjective(problem, memory, arranged=arranged)) as opened:
+            loss, gradient = opened.loss_and_gradient(at)
         of_loss.append(abs(loss - expected_loss) / max(1, abs(expected_loss)))
         of_gradient.append(np.linalg.norm(gradient - expected_gradient))
     return (
@@ -166,6 +170,13 @@ def free() -> int:
     return device.free_memory()
 
 
+def all_memory() -> Any:
+    """All that is free, as a budget."""
+    from fastbg.cuda_kernels import memory
+
+    return memory.DeviceMemory(free())
+
+
 def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
     """The median time on the device of what is enqueued, after it was done once."""
     from numba import cuda as numba_cuda
@@ -183,19 +194,20 @@ def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
 
 def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
     """Iterations against their floor, whole descents, and the memory that they take."""
-    from fastbg.cuda_kernels import device, pixels
+    from fastbg.cuda_kernels import descents, objective, pixels
 
     print("| dx | N | pixels | iteration, ms | as a graph | floor | 1000 iterations, s | C | MB |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rng, burst = np.random.default_rng(1), device.BURST
+    rng, burst = np.random.default_rng(1), descents.BURST
     for factor, shape in sizes.items():
         problem = random_problem(rng, shape)
         for n in (36, 64, 256):
             start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
             for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
                 before = free()
-                objective = device.Objective(problem, before, arranged=arranged)
-                walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
+                opened = objective.CudaObjective(problem, all_memory(), arranged=arranged)
+                with opened.in_use(start.size):
+                    walk = descents.Descents(opened, start[np.newaxis], 2 * burst, 1e-3)
                 taken = before - free()
 
                 def iterate(walk: Any = walk) -> None:
@@ -205,14 +217,15 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                 captured = "-"
                 if walk.capture():
                     captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
-                operations = objective.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
-                floor = card.floor(operations, objective.pixels.values.nbytes)
+                operations = opened.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
+                floor = card.floor(operations, opened.pixels.values.nbytes)
                 print(
                     f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | {captured} | "
                     f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
                 )
-                del iterate, walk, objective
-            whole = descent_seconds(cuda, problem, start, 1000)
+                del iterate, walk
+                opened.close()
+            whole = descent_seconds(cuda.CudaBackend(), problem, start, 1000)
             few = 1000 if factor == 8 else 20
             theirs = descent_seconds(c, problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
@@ -232,7 +245,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     """The kernel against the card's bandwidth, and with the way back to the host."""
     from numba import cuda as numba_cuda
 
-    from fastbg.cuda_kernels import device
+    from fastbg.cuda_kernels import rendering, tiles
 
     rng = np.random.default_rng(2)
     y, x = map(pixel_centres, shape)
@@ -249,17 +262,18 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     for n in (36, 64, 256):
         spline = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2)
         taken = []
-        for far_from in (device.FAR, math.inf):
-            rendering = device.Rendering(spline, x, y.size, free() // 2, far_from=far_from)
-            rows = rendering.at_once
-            rendering.send_rows(y[:rows])
-            enqueue = partial(rendering.enqueue, rows)
-            taken.append(seconds(enqueue, rendering.stream, rounds) * y.size / rows)
-            del rendering, enqueue
+        for far_from in (tiles.FAR, math.inf):
+            plan = rendering.CudaRendering(spline, y, x, all_memory(), far_from=far_from)
+            enqueue = partial(plan.enqueue, plan.load(), 0, plan.at_once)
+            taken.append(seconds(enqueue, plan.stream, rounds) * y.size / plan.at_once)
+            del enqueue
+            plan.close()
         whole = []
+        backend = cuda.CudaBackend()
         for _ in range(3):
             begin = time.perf_counter()
-            cuda.evaluate(spline, y, x, out, 1)
+            with closing(backend.plan(spline, y, x)) as plan:
+                plan.rows(slice(0, y.size), out)
             whole.append(time.perf_counter() - begin)
         print(
             f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "

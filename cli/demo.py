@@ -24,13 +24,15 @@ def demo(
     import numpy as np
 
     from ..io import atomic, xisf
+    from ..io.names import default_name
     from ..jobs.run import process_file
     from ..progress import Progress
     from ..simulate import simulate_sky
     from .progress import display
     from .summary import print_rows
 
-    image, preview = folder / "sky.xisf", folder / "sky_preview.png"
+    image = folder / "sky.xisf"
+    preview = default_name(image, folder, "preview", ".png")
     atomic.check_targets([image], overwrite=True)
     with display(quiet=False) as progress:
         progress(Progress("simulate", 0, 1))

@@ -64,22 +64,13 @@ def _instruction_sets() -> list[str]:
 
 def _memory() -> dict[str, int | None]:
     """The total and the free memory in bytes; None if the system does not tell."""
-    import os
+    import psutil
 
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            sizes = {key: 1024 * int(rest.split()[0]) for key, rest in (s.split(":") for s in file)}
-        return {"total_bytes": sizes["MemTotal"], "free_bytes": sizes["MemAvailable"]}
-    except (OSError, LookupError, ValueError):
-        pass
-
-    def pages(name: str) -> int | None:
-        try:
-            return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-
-    return {"total_bytes": pages("SC_PHYS_PAGES"), "free_bytes": pages("SC_AVPHYS_PAGES")}
+        memory = psutil.virtual_memory()
+    except (OSError, RuntimeError):  # Linux without /proc
+        return {"total_bytes": None, "free_bytes": None}
+    return {"total_bytes": memory.total, "free_bytes": memory.available}
 
 
 def _gpus() -> list[dict[str, str]]:
@@ -102,7 +93,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.memory import format_bytes
+    from ..words import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"

@@ -50,6 +50,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the background of an image and save the model, for fastbg apply."""
+    from ..io.names import default_name
     from ..jobs.fit import fit_file
     from .progress import display
     from .summary import tell
@@ -57,7 +58,7 @@ def fit(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = fit_file(
             input,
-            output or Path(f"{input.stem}_model.json"),
+            output or default_name(input, ".", "model", ".json"),
             mask=mask,
             overwrite=overwrite,
             max_memory=max_memory,

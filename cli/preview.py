@@ -60,6 +60,7 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Draw the stretched image, the ignored pixels and the control points, to choose settings."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from .progress import display
     from .summary import tell
@@ -67,7 +68,7 @@ def preview(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
-            output or Path(f"{input.stem}_preview.png"),
+            output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             fit=fit,
             overwrite=overwrite,

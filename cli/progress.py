@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ..progress import Progress, ProgressCallback
+from ..words import format_bytes
 from .errors import raise_if_stopped
 
 LINE_EVERY = 100
@@ -61,8 +62,6 @@ def _fit_line(progress: Progress, rate: float | None) -> str:
 
 
 def _memory_line(estimate: int) -> str:
-    from ..jobs.memory import format_bytes
-
     return f"memory needed: about {format_bytes(estimate)}"
 
 

@@ -103,6 +103,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Remove the background of an image, and write the corrected image and the background."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from ..jobs.run import process_file
     from .progress import display
@@ -117,7 +118,7 @@ def run(
         if preview:
             told = preview_file(
                 input,
-                preview_output or output_dir / f"{input.stem}_preview.png",
+                preview_output or default_name(input, output_dir, "preview", ".png"),
                 mask=mask,
                 overwrite=overwrite,
                 max_memory=max_memory,

@@ -33,6 +33,14 @@ def _level_or_policy(text: str) -> str | float:
 
 
 SETTING_OPTIONS: dict[str, Any] = {
+    "white": number(
+        INPUT,
+        "--white",
+        metavar="VALUE",
+        show_default="as the file declares, or its samples suggest",
+        help="Sample value of the input that is white: 1, 65535 or another. It corresponds to 1 in "
+        "XISF, in thresholds and in levels.",
+    ),
     "cfa": option(
         INPUT,
         "--cfa",

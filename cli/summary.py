@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..report.words import explained_by_sky
+from ..words import explained_by_sky, format_bytes
 
 _LABEL_WIDTH = 15
 
@@ -53,8 +53,6 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.memory import format_bytes
-
     yield from report["outputs"].items()
     fit = report.get("fit")
     if fit:

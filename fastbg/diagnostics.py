@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .image.order_statistics import MAD_TO_SIGMA
+from .image.robust import MAD_TO_SIGMA
 from .image.stretch import Stretch
 from .model.model import BackgroundModel
 from .sky.blas import one_thread

@@ -9,7 +9,7 @@ import numpy as np
 
 from .backends.protocol import Backend
 from .errors import InputError
-from .image.bands import FEW_PIXELS, row_bands
+from .image.bands import FEW_PIXELS, row_bands, thinning_step
 from .image.stretch import Stretch
 from .model.render import Rendered
 from .settings.settings import Settings
@@ -178,7 +178,7 @@ def _loss_of(
 
 def _levels(problem: Problem, spline: Spline, backend: Backend) -> np.ndarray:
     """`Fit.levels`."""
-    step = max(1, round((problem.data[..., 0].size / LEVELS_PIXELS) ** 0.5))
+    step = thinning_step(problem.data.shape[:2], LEVELS_PIXELS)
     data = np.moveaxis(problem.data[::step, ::step], 2, 0)
     values = np.empty(data.shape, np.float32)
     with closing(backend.plan(spline, problem.y[::step], problem.x[::step])) as rendering:

@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 from tolerances import relative_max
 
-from fastbg.backends import base, cuda
+from fastbg.backends import cuda, cuda_driver
 from fastbg.backends import numpy as reference
+from fastbg.backends import protocol as base
 from fastbg.backends.fallback import WithFallback
 from fastbg.errors import BackendError
 from fastbg.spline.adam import descend_from_all
@@ -88,13 +89,29 @@ def test_memory_of_large_images_by_the_account():
         assert 0 < part < large.chunks
         taken = account.size_of(account.of_pixels(large, 3, part)) + account.size_of(descent)
         assert taken <= 1_000_000_000
-    tile = (32, 64)
-    rows = account.rows_at_once(3, 189, 8165, 12248, tile, 10_000_000)
+
+
+@needs_numba
+def test_rows_of_a_rendering_by_the_account():
+    from fastbg.cuda_kernels import account
+
+    axes = ((8165, 32), (12248, 64))
+
+    def size(rows):
+        return account.size_of(account.of_rendering(3, 189, axes, rows))
+
+    least = size(32)
+    for budget in (least, 10_000_000, 30_000_000):
+        rows = account.rows_at_once(3, 189, axes, budget)
+        assert rows % 32 == 0 < rows
+        assert size(rows) <= budget < size(rows + 32)
+    # More than some megabytes are not taken, however large the budget is; few rows are.
+    rows = account.rows_at_once(3, 189, axes, 1 << 40)
     assert rows % 32 == 0 < rows
-    assert account.size_of(account.of_band(3, 189, rows, 12248, tile)) <= 10_000_000
-    assert account.size_of(account.of_band(3, 189, rows + 32, 12248, tile)) > 10_000_000
+    assert size(rows) <= account.BAND_BYTES + size(0)
+    assert account.rows_at_once(3, 189, ((10, 32), (12248, 64)), 1 << 40) == 10
     with pytest.raises(BackendError, match=r"rendering needs .* raise --gpu-memory"):
-        account.rows_at_once(3, 189, 10, 12248, tile, 1000)
+        account.rows_at_once(3, 189, axes, least - 1)
 
 
 @needs_numba
@@ -157,12 +174,12 @@ class Driver:
     ],
 )
 def test_what_the_driver_lacks(driver, reason):
-    assert re.search(reason, cuda.driver_lacks(driver))
+    assert re.search(reason, cuda_driver.driver_lacks(driver))
 
 
 def test_a_driver_with_a_gpu_lacks_nothing_but_for_a_newer_cuda():
-    assert cuda.driver_lacks(Driver()) is None
-    assert "and 13.0 is needed" in cuda.driver_lacks(Driver(), 13)
+    assert cuda_driver.driver_lacks(Driver()) is None
+    assert "and 13.0 is needed" in cuda_driver.driver_lacks(Driver(), 13)
 
 
 def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
@@ -215,8 +232,12 @@ def test_what_both_cannot_is_an_error(rng):
 
 
 @needs_numba
-def test_the_kernels_pass_in_the_simulator():
-    script = Path(__file__).with_name("simulated_cuda.py")
+@pytest.mark.parametrize(
+    ("name", "tests"),
+    [("simulated_cuda.py", r"7[0-9]"), ("simulated_functions.py", r"[1-9][0-9]")],
+)
+def test_the_kernels_pass_in_the_simulator(name, tests):
+    script = Path(__file__).with_name(name)
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(script)],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
@@ -224,7 +245,7 @@ def test_the_kernels_pass_in_the_simulator():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"7[0-9] passed in", done.stdout)
+    assert re.search(rf"^{tests} passed in", done.stdout, re.MULTILINE)
 
 
 @needs_numba
@@ -293,7 +314,7 @@ def test_a_gpu_descends_as_the_c_backend(rng):
             iterations=100,
             learning_rate=1e-3,
         )
-        for backend in (cuda, base.load("c"))
+        for backend in (cuda.CudaBackend(), base.load("c"))
     )
     for each, other in zip(found, expected, strict=True):
         assert each.loss == pytest.approx(other.loss, abs=1e-4)

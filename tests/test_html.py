@@ -27,6 +27,7 @@ from fastbg.fit import Fit
 from fastbg.image.downscale import block_centres
 from fastbg.image.frame import Frame
 from fastbg.image.image import Image
+from fastbg.image.robust import robust_sigma
 from fastbg.image.stretch import Stretch
 from fastbg.io import xisf
 from fastbg.model.correction import Correction
@@ -47,7 +48,6 @@ from fastbg.report.html import (
     words,
 )
 from fastbg.report.report import Files, describe
-from fastbg.report.robust import robust_sigma
 from fastbg.result import Fitted, Measured, Plan, Prepared
 from fastbg.simulate import simulate_sky
 from fastbg.spline.adam import Descent

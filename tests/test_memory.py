@@ -9,7 +9,8 @@ import pytest
 
 from fastbg import Settings, SettingsError, process_file
 from fastbg.io import xisf
-from fastbg.jobs.memory import Job, format_bytes
+from fastbg.jobs.memory import Job
+from fastbg.words import format_bytes
 
 JOB = Job((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.windows import Windows
 from typer.testing import CliRunner, Result
 
 import fastbg.settings.presets as presets
@@ -50,7 +54,9 @@ def refused(*arguments: object) -> str:
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder, which does not exist yet; the current directory is another."""
     base = tmp_path / "config"
-    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(base))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(base))
+    if not sys.platform.startswith("linux"):  # where variables do not decide
+        monkeypatch.setattr(presets, "user_folder", lambda: base / "fastbg" / "presets")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return base / "fastbg" / "presets"
@@ -244,7 +250,7 @@ def test_a_broken_preset_is_listed_as_such(config: Path) -> None:
     assert "not a name" not in result.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has another folder")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others have other folders")
 @pytest.mark.parametrize("value", ["", "relative"])
 def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
@@ -252,6 +258,31 @@ def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch.setenv("XDG_CONFIG_HOME", value)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert presets.user_folder() == tmp_path / ".config" / "fastbg" / "presets"
+
+
+def folder_on(system: type[PlatformDirsABC], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(
+        platformdirs,
+        "user_config_path",
+        lambda *names, **more: system(*names, **more).user_config_path,
+    )
+    return presets.user_folder()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="imitates the others")
+def test_the_folders_of_other_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    roaming = {"CSIDL_APPDATA": str(tmp_path / "Roaming")}
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", roaming.__getitem__)
+    assert folder_on(Windows, monkeypatch) == tmp_path / "Roaming" / "fastbg" / "presets"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    support = tmp_path / "Library" / "Application Support"
+    assert folder_on(MacOS, monkeypatch) == support / "fastbg" / "presets"
+    # Where presets were before there was another folder on macOS.
+    old = tmp_path / ".config" / "fastbg" / "presets"
+    old.mkdir(parents=True)
+    assert folder_on(MacOS, monkeypatch) == old
 
 
 @pytest.mark.parametrize(

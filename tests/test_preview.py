@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from images import filling, image_of, recorded
 
+from fastbg.image.bands import thinning_step
 from fastbg.image.stretch import Stretch
 from fastbg.report import preview
 from fastbg.report.preview import fit_input, fit_result, histogram, marks, page, pictures
@@ -312,7 +313,7 @@ def test_an_image_that_is_read_in_bands_leaves_its_thinned_samples(monkeypatch, 
         monkeypatch.setattr(pictures, "STATISTICS_SAMPLES", most)
         step, expected = pictures.thinned(image)
         watched, samples = pictures.thinning(image)
-        assert step == pictures.thinning_step(shape)
+        assert step == thinning_step(shape, pictures.STATISTICS_SAMPLES)
         assert np.isnan(samples).all()
         for top in range(0, shape[0], rows):
             some = slice(top, min(top + rows, shape[0]))

@@ -42,6 +42,11 @@ def sampled_bands(shape: tuple[int, int]) -> list[slice]:
     return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], 64)]
 
 
+def thinning_step(shape: tuple[int, int], samples: int) -> int:
+    """The n for which every nth row and column of an image (H, W) gives about so many samples."""
+    return max(1, round((shape[0] * shape[1] / samples) ** 0.5))
+
+
 def unwatched(rows: int) -> None:
     """Tell nobody how far the work is."""
 

@@ -19,9 +19,6 @@ from .bands import for_each_band, row_bands, sampled_bands, unwatched
 from .image import Image
 from .kernels import BINS, FASTEST, HIGH, LOW, VALID, Kernels, key_of, value_of
 
-MAD_TO_SIGMA = 1.4826
-"""The standard deviation of Gaussian noise relative to its median absolute deviation."""
-
 STANDARD_ERRORS = 3
 """The guess at a quantile reaches so many standard errors of the sample to both sides."""
 

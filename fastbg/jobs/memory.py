@@ -9,6 +9,7 @@ from ..image.bands import row_bands
 from ..image.kernels import BINS
 from ..settings.settings import Settings
 from ..sky.selection import SIDE
+from ..words import format_bytes
 
 LIBRARIES = 100_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
@@ -124,10 +125,3 @@ def address_space() -> int | None:
         return None
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return None if limit == resource.RLIM_INFINITY else limit
-
-
-def format_bytes(count: int | None) -> str:
-    """A number of bytes for people."""
-    if count is None:
-        return "unknown"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

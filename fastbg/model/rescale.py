@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..backends.protocol import Backend
+from ..image.bands import thinning_step
 from ..image.image import Image, is_valid
-from ..image.order_statistics import MAD_TO_SIGMA
+from ..image.robust import MAD_TO_SIGMA
 from .model import BackgroundModel
 
 SAMPLES = 1 << 17
@@ -37,7 +38,7 @@ def rescaled(
     model : BackgroundModel
     scale : ndarray, (K,)
     """
-    step = max(1, round((np.prod(image.shape) / SAMPLES) ** 0.5))
+    step = thinning_step(image.shape, SAMPLES)
     rows = [slice(top, top + 1) for top in range(step // 2, image.shape[0], step)]
     with closing(model.rendered(backend, image.shape)) as rendered:
         sky, found = (

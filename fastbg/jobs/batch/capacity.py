@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import FastbgError
-from ...io import formats
+from ...io.names import default_name, told_format
 from ...settings.settings import Settings
-from ..outputs import default_name
 from ..source import open_source
+from .cgroups import left_by_groups
 
 SHARE = 0.9
 """Of the available memory: the rest is for this process and for what others will want."""
@@ -55,7 +55,8 @@ def workers_for(
 def bytes_needed(path: Path, keywords: Mapping[str, Any], settings: Settings) -> int:
     """The memory that a job on a file is estimated to need, in bytes; 0 where it will fail."""
     output = default_name(path, keywords["output_dir"], "bgSubtracted")
-    compress = keywords.get("compress", False) or formats.is_packed(output)
+    told = told_format(output)
+    compress = keywords.get("compress", False) or (told is not None and told[1] == "tiles")
     try:
         with ExitStack() as files:
             source = open_source(path, keywords.get("mask"), settings, files)
@@ -64,60 +65,15 @@ def bytes_needed(path: Path, keywords: Mapping[str, Any], settings: Settings) ->
         return 0
 
 
-def available_bytes(root: Path = Path("/")) -> int | None:
+def available_bytes() -> int | None:
     """Memory that this process and its children may still take; None where nobody tells.
 
     The smallest of what the system has available and of what the control groups of this process
     leave; file caches count as available.
     """
-    left = [*_available(root), *_left_by_groups(root)]
+    import psutil
+
+    left = [*left_by_groups()]
+    with suppress(OSError, RuntimeError):  # Linux without /proc
+        left.append(psutil.virtual_memory().available)
     return int(SHARE * max(0, min(left))) if left else None
-
-
-def _available(root: Path) -> Iterable[int]:
-    fields = _fields(root / "proc/meminfo")
-    if "MemAvailable:" in fields:
-        yield 1024 * fields["MemAvailable:"]
-
-
-def _left_by_groups(root: Path) -> Iterable[int]:
-    try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            top, limit, usage, cache = "", "memory.max", "memory.current", "inactive_file"
-        elif controllers == "memory":
-            top, limit = "memory", "memory.limit_in_bytes"
-            usage, cache = "memory.usage_in_bytes", "total_inactive_file"
-        else:
-            continue
-        base = root / "sys/fs/cgroup" / top
-        folder = base / group.lstrip("/")
-        for each in (folder, *folder.parents):
-            allowed, used = _number(each / limit), _number(each / usage)
-            if allowed is not None and used is not None:
-                yield allowed - used + _fields(each / "memory.stat").get(cache, 0)
-            if each == base:
-                break
-
-
-def _number(file: Path) -> int | None:
-    try:
-        return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # "max" among them
-        return None
-
-
-def _fields(file: Path) -> dict[str, int]:
-    """Lines of a name and a number."""
-    found = {}
-    try:
-        for line in file.read_text(encoding="ascii").splitlines():
-            name, value, *_ = line.split()
-            found[name] = int(value)
-    except (OSError, ValueError):
-        pass
-    return found

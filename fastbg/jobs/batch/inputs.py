@@ -9,15 +9,10 @@ from glob import glob
 from pathlib import Path
 
 from ...errors import InputError
-
-SUFFIXES = (".xisf", ".fits", ".fit", ".fts", ".tif", ".tiff")
-"""Of what is taken from folders and patterns, in lower case; what is named is taken as it is."""
+from ...io.names import SUFFIXES, split_suffix, told_format
 
 MAGIC = "*?["
 """What makes a name a pattern, unless there is a file of that name."""
-
-PACKED = (".fz", ".gz")
-"""Suffixes that come after that of the format."""
 
 OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
 """Of the stems of what `fastbg.process_file` writes."""
@@ -25,7 +20,7 @@ OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
 
 def stem(path: Path) -> str:
     """What the names of the outputs of a file begin with."""
-    return Path(path.stem).stem if path.suffix.lower() in PACKED else path.stem
+    return split_suffix(path)[0]
 
 
 def find(
@@ -103,7 +98,4 @@ def _matches(name: str) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    name = path.name.lower()
-    for packed in PACKED:
-        name = name.removesuffix(packed)
-    return name.endswith(SUFFIXES) and not name.startswith(".") and path.is_file()
+    return bool(told_format(path)) and not path.name.startswith(".") and path.is_file()

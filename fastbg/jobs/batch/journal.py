@@ -14,8 +14,9 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,7 @@ class Journal:
         self.folder = folder
         self._home = folder / FOLDER
         self._begun = self._home / "begun"
+        self._workers = self._home / "workers"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -83,6 +85,7 @@ class Journal:
         """
         try:
             self._begun.mkdir(parents=True, exist_ok=True)
+            self._workers.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be written ({error.strerror}): choose another folder"
@@ -103,9 +106,13 @@ class Journal:
             finally:
                 self._clean(0)
 
-    def working(self) -> Any:
-        """Tell, as long as it is entered, that a process writes into the folder."""
-        return lock.shared(self._home / "working")
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Tell, as long as the context lasts, that a process writes into the folder."""
+        with ExitStack() as stack:
+            with self._nobody_begins(PATIENCE):
+                stack.enter_context(lock.alone(self._workers / secrets.token_hex(8)))
+            yield
 
     def finished(
         self, path: Path, key: Mapping[str, Any], state: State | None, content: str | None = None
@@ -186,19 +193,37 @@ class Journal:
 
     def _clean(self, patience: float) -> bool:
         """Remove what killed attempts left, as soon as no process works in the folder."""
-        with lock.alone(self._home / "working", patience) as nobody_works:
-            if not nobody_works:
+        deadline = time.monotonic() + patience
+        while True:
+            with self._nobody_begins(patience) as alone:
+                if alone and self._nobody_works():
+                    self._remove_leftovers()
+                    return True
+            if time.monotonic() >= deadline:
                 return False
-            for mark in self._begun.iterdir():
-                name = mark.stem
-                atomic.remove_leftovers(self.folder, stem(Path(name)))
-                atomic.remove_leftovers(self._home, name)
-                with suppress(OSError):
-                    # A time would not tell which is older: clocks may go backwards.
-                    record = content_hash(self._record_file(Path(name)))
-                    if record not in (None, _read_mark(mark)[0]):
-                        mark.unlink()
+            time.sleep(lock.POLL_SECONDS)
+
+    def _nobody_begins(self, patience: float) -> AbstractContextManager[bool]:
+        return lock.alone(self._home / "workers.lock", patience)
+
+    def _nobody_works(self) -> bool:
+        """Whether every process that wrote into the folder has ended; killed ones left a file."""
+        for each in [*self._workers.iterdir()]:
+            with lock.alone(each) as ended:
+                if not ended:
+                    return False
         return True
+
+    def _remove_leftovers(self) -> None:
+        for mark in self._begun.iterdir():
+            name = mark.stem
+            atomic.remove_leftovers(self.folder, stem(Path(name)))
+            atomic.remove_leftovers(self._home, name)
+            with suppress(OSError):
+                # A time would not tell which is older: clocks may go backwards.
+                record = content_hash(self._record_file(Path(name)))
+                if record not in (None, _read_mark(mark)[0]):
+                    mark.unlink()
 
     def _sizes(self, record: Mapping[str, Any]) -> Iterator[tuple[int | None, int]]:
         """The size of each output, None where it is gone, and the size it had."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...diagnostics import Diagnostics
+from ...image.bands import thinning_step
 from ...pipeline import Job
 from ...result import Fitted, Plan, Prepared
-from ..preview.pictures import thinning, thinning_step
+from ..preview.pictures import STATISTICS_SAMPLES, thinning
 from . import histograms, noise, residual, views
 
 
@@ -32,7 +33,7 @@ def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Finding
     seen = views.look(together, job.threads)
     before, _, after = np.split(samples, 3)
     # The noise of the sky is that of the pixels which the fit uses.
-    step = thinning_step(shape)
+    step = thinning_step(shape, STATISTICS_SAMPLES)
     y, x = (np.arange(0, size, step) // factor for size in shape)
     problem = prepared.problem
     used = np.moveaxis(problem.weight[np.ix_(y, x)], 2, 0) > 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from ..robust import robust_sigma
+from ...image.robust import robust_sigma
 from . import words
 from .plot import Plot
 from .template import fill

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from ..robust import robust_sigma
+from ...image.robust import robust_sigma
 from .colours import SEQUENTIAL, colours, css
 from .template import fill
 

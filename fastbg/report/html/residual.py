@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from ...backends.protocol import Backend
 from ...image.image import Image
+from ...image.robust import robust_sigma
 from ...image.stretch import Stretch
 from ...model.model import BackgroundModel
 from ...model.render import Rendered
 from ...spline.loss import Problem
 from ..preview.page import size_in
 from ..preview.pictures import resample, thinning
-from ..robust import robust_sigma
 from .colours import DIVERGING, colours
 from .template import fill
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...words import explained_by_sky
 from ..gradient import Gradient
-from ..words import explained_by_sky
 
 if TYPE_CHECKING:
     from ...result import Fitted, Prepared

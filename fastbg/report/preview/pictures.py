@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...image.bands import thinning_step
 from ...image.image import Image, is_valid
+from ...image.robust import robust_sigma
 from ...image.stretch import Stretch
-from ..robust import robust_sigma
 from .page import Colour
 
 MISSING: Colour = (38, 43, 52)
@@ -179,7 +180,7 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def thinned(image: Image) -> tuple[int, np.ndarray]:
     """(n, samples): every nth row and column, (K, h, w), float32, NaN where missing."""
-    step = thinning_step(image.shape)
+    step = thinning_step(image.shape, STATISTICS_SAMPLES)
     tops = range(0, image.shape[0], step)
     # A copy of what is kept, or it would hold the memory of the whole row.
     rows = [image.rows(slice(top, top + 1))[:, 0, ::step].copy() for top in tops]
@@ -193,7 +194,7 @@ def thinning(image: Image) -> tuple[Image, np.ndarray]:
     This is for images that are computed where they are read: a row on its own takes several times
     as long as a row of a band.
     """
-    step = thinning_step(image.shape)
+    step = thinning_step(image.shape, STATISTICS_SAMPLES)
     height, width = (-(-size // step) for size in image.shape)
     samples = np.full((image.channels, height, width), np.nan, np.float32)
 
@@ -205,11 +206,6 @@ def thinning(image: Image) -> tuple[Image, np.ndarray]:
         return band
 
     return replace(image, read=read), samples
-
-
-def thinning_step(shape: tuple[int, int]) -> int:
-    """The n for which every nth row and column gives about `STATISTICS_SAMPLES` samples."""
-    return max(1, round((shape[0] * shape[1] / STATISTICS_SAMPLES) ** 0.5))
 
 
 def thin_out(image: Image) -> tuple[int, list[np.ndarray]]:
