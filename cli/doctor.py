@@ -1,20 +1,20 @@
-"""``fastbg doctor``: what fastbg finds on this computer."""
+"""``fastbg doctor``: what this computer offers to fastbg."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from .options import RUNNING, option
+from .options import RUNNING, flag
 
 
 def doctor(
     *,
     as_json: Annotated[
-        bool, option(RUNNING, "--json", help="Print one JSON object and nothing else.")
+        bool, flag(RUNNING, "--json", help="Print the findings as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Tell what fastbg can use on this computer, and why not the rest."""
+    """Show which evaluators and which hardware fastbg can use here, and why not the others."""
     from .summary import print_json, print_rows
 
     findings = _examine()
@@ -48,24 +48,22 @@ def _backends() -> dict[str, dict[str, Any]]:
     from ..backends.registry import detail, unavailable
     from ..settings.settings import BACKENDS
 
-    reasons = {name: unavailable(name) for name in BACKENDS}
-    return {
-        name: {"available": reason is None, "detail": reason or detail(name)}
-        for name, reason in reasons.items()
-    }
+    found = {}
+    for name in BACKENDS:
+        reason = unavailable(name)
+        found[name] = {"available": reason is None, "detail": reason or detail(name)}
+    return found
 
 
 def _instruction_sets() -> list[str]:
-    """Those that the C backend could use here, best first."""
-    try:
-        from .. import _c
-    except ImportError:
-        return []
-    return _c.instruction_sets()
+    """The instruction sets that the backend c can use here, best first."""
+    from ..backends import c
+
+    return [] if c.unavailable() else c.instruction_sets()
 
 
 def _memory() -> dict[str, int | None]:
-    """Total and free bytes, None where the system does not tell."""
+    """The total and the free memory in bytes; None if the system does not tell."""
     import psutil
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,6 +80,12 @@ def test_a_job_tells_its_stages_and_ends_with_its_report(
     assert said[-1]["event"] == "done"
     assert set(said[-1]["report"]["seconds"]) == {*stages, "total"}
     assert all(Path(path).exists() for path in said[-1]["report"]["outputs"].values())
+
+
+def test_the_documented_stages_are_those_of_a_job(folder: Path) -> None:
+    (listed,) = re.findall(r"The stages are, in this order: ([^.]*)\.", events.__doc__ or "")
+    found, *_ = told("run", "sky.xisf", "--report", ".", "--events")
+    assert stages_of(found) == re.findall(r"\b(?!and\b)\w+", listed)
 
 
 def test_progress_belongs_to_the_stage_before_it_and_rises(folder: Path) -> None:

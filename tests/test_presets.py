@@ -175,7 +175,7 @@ def test_every_command_takes_the_whole_preset(image: Path) -> None:
 def test_help_still_shows_the_defaults_of_the_library(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     text = fastbg(command, "--help").stdout
     assert "--preset" in text
     for option, default in (("-N", r"\(auto\)"), ("-tM", 1.0), ("-i", "random"), ("-lr", 0.001)):
@@ -199,7 +199,7 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
     assert Settings(**found) == Settings(
-        control_points=32, protect="off", optimizer="adam", pedestal="ancestor", cfa="off"
+        control_points=32, protect="off", optimizer="adam", pedestal="bgoptimizer", cfa="off"
     )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads", "gpu_memory"}
 

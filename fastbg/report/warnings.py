@@ -14,6 +14,7 @@ from ..io.image_file import White
 from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
+from ..words import explained_by_sky
 
 LITTLE_SKY = 0.15
 """The share of the frame on the sky that was found, below which that is told to be doubtful."""
@@ -109,8 +110,8 @@ def _idle(settings: Settings) -> Iterator[str]:
 def _little_sky(sky: SkySummary) -> Iterator[str]:
     if sky.explained < LITTLE_SKY:
         yield (
-            f"only {sky.explained:.0%} of the frame lies on a smooth surface: look at the model, "
-            "and mask the objects if it follows them"
+            f"only {explained_by_sky(sky.explained)}: look at the model, and mask the objects if "
+            "it follows them"
         )
 
 
