@@ -2,8 +2,8 @@
 
 On the device:
 
-* kernels: ``direct`` (loss and gradient, each pixel with each centre), ``tiled`` (the same for large
-  problems), ``adam`` (the sums over chunks and the steps of descents), ``render``;
+* kernels: ``direct`` (loss and gradient, each pixel with each centre), ``tiled`` (the same for
+  large problems), ``adam`` (the sums over chunks and the steps of descents), ``render``;
 * device functions that they are made of: ``forward`` and ``backward`` (a tile of pixels),
   ``pixel_loss``, ``reduction``, ``maths`` (scalar mathematics).
 
