@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from fastbg.backends.protocol import load
+from fastbg.backends.registry import unavailable
 from fastbg.io import xisf
 from fastbg.simulate import fractal_noise, simulate_sky
 from measuring import report_of
@@ -157,7 +157,7 @@ class Bench:
 
 
 def _backends() -> list[str]:
-    return [name for name in ("c", "cuda") if load(name).unavailable() is None]
+    return [name for name in ("c", "cuda") if unavailable(name) is None]
 
 
 def _timed(*arguments: str, **options: Any) -> tuple[dict[str, Any], float]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,19 +93,19 @@ def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]
 def _fits(
     image: np.ndarray, scene: Any, ways: Sequence[Any], factor: int
 ) -> list[tuple[float, str, float, float]]:
-    from fastbg.backends.protocol import choose
     from fastbg.fit import fit_spline
+    from fastbg.image.frame import Frame
     from fastbg.image.image import Image
-    from fastbg.pipeline import prepare
-    from fastbg.progress import Stages
+    from fastbg.pipeline import Job
 
     found: list[tuple[float, str, float, float]] = []
     for way in ways:
         settings = replace(way, downscaling_factor=SCENE_BLOCKS if scene else factor)
-        prepared = prepare(Image.from_samples(image), None, settings, Stages(None))
-        backend = choose(settings.backend)[1]
+        job = Job(settings)
+        prepared = job.prepare(Frame(Image.from_samples(image)))
+        problem = prepared.problem
         started = time.perf_counter()
-        fit = fit_spline(prepared.problem, settings, backend)
+        fit = fit_spline(problem, settings, job.backend)
         seconds = time.perf_counter() - started
         losses = fit.descent.losses
         if not found:
@@ -113,8 +114,9 @@ def _fits(
         after = f"{reached.argmax() + 1 if reached.any() else '-'} of {len(losses)}"
         error = np.nan
         if scene:
-            values = np.empty(np.moveaxis(prepared.problem.data, 2, 0).shape, np.float32)
-            backend.evaluate(fit.spline, prepared.problem.y, prepared.problem.x, values, 1)
+            values = np.empty(np.moveaxis(problem.data, 2, 0).shape, np.float32)
+            with closing(job.backend.plan(fit.spline, problem.y, problem.x)) as rendering:
+                rendering.rows(slice(0, problem.y.size), values)
             error = _error(np.moveaxis(prepared.stretch.invert(values)[0], 0, 2), scene)
         found.append((fit.descent.loss, after, slowest / seconds, error))
     return found

@@ -24,7 +24,7 @@ from fastbg.image.image import Image
 from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
 from fastbg.model.correction import Correction
-from fastbg.model.render import background_image, pixel_centres
+from fastbg.model.render import Rendered, pixel_centres
 from fastbg.simulate import simulate_sky
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
@@ -90,13 +90,13 @@ def workloads(shape: tuple[int, int]) -> dict[str, Call]:
 
     rows, columns = map(pixel_centres, shape)
     rendered = np.empty((3, *shape), np.float32)
-    background = background_image(c, few, stretch, shape)
-    corrected = Correction(image, background, "subtract", np.zeros(3)).corrected()
+    background = Rendered(c.backend(), few, stretch, rows, columns)
+    corrected = Correction(image, background.linear, "subtract", np.zeros(3)).corrected()
 
     calls: list[Call] = [
         lambda: gradients(few),
         lambda: gradients(many),
-        lambda: c.evaluate(few, rows, columns, rendered, 1),
+        lambda: c.plan(few, rows, columns).rows(slice(0, shape[0]), rendered),
         lambda: quantiles(image, [0, 0.5, 0.95, 1], 1),
         lambda: downscale(image, stretch, BLOCK, "median", 1),
         lambda: quantiles(corrected, [0, 0.5, 1], 1, samples=image),
