@@ -43,7 +43,10 @@ IMPOSSIBLE = [
     ({"learning_rate": math.inf}, "learning rate"),
     ({"seed": -1}, "seed"),
     ({"seed": 1.5}, "seed"),
-    ({"pedestal": "median"}, "pedestal must be model-median, neutral, none, bgoptimizer or a number"),
+    (
+        {"pedestal": "median"},
+        "pedestal must be model-median, neutral, none, bgoptimizer or a number",
+    ),
     ({"pedestal": "a number"}, "pedestal"),
     ({"pedestal": math.nan}, "pedestal must be a finite number"),
     ({"pedestal": -math.inf}, "pedestal must be a finite number"),
