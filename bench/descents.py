@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,8 @@ def _fits(
         error = np.nan
         if scene:
             values = np.empty(np.moveaxis(problem.data, 2, 0).shape, np.float32)
-            rendering = job.backend.plan(fit.spline, problem.y, problem.x)
-            rendering.rows(slice(0, len(problem.y)), values)
-            rendering.close()
+            with closing(job.backend.plan(fit.spline, problem.y, problem.x)) as rendering:
+                rendering.rows(slice(0, problem.y.size), values)
             error = _error(np.moveaxis(prepared.stretch.invert(values)[0], 0, 2), scene)
         found.append((fit.descent.loss, after, slowest / seconds, error))
     return found

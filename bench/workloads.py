@@ -96,7 +96,7 @@ def workloads(shape: tuple[int, int]) -> dict[str, Call]:
     calls: list[Call] = [
         lambda: gradients(few),
         lambda: gradients(many),
-        lambda: c.plan(few, rows, columns).rows(slice(0, rows.size), rendered),
+        lambda: c.plan(few, rows, columns).rows(slice(0, shape[0]), rendered),
         lambda: quantiles(image, [0, 0.5, 0.95, 1], 1),
         lambda: downscale(image, stretch, BLOCK, "median", 1),
         lambda: quantiles(corrected, [0, 0.5, 1], 1, samples=image),
