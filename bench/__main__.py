@@ -8,25 +8,37 @@ from importlib import import_module
 COMMANDS = {
     "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
     "skies": "the default settings on simulated skies with a known background",
+    "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
+    "sweep": "what each constant of the search for the sky does to the errors",
     "descents": "ways to descend: loss, iterations, time, and the sky",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
+    "structure": "modules, imports, circles, climbs, long files and functions, in numbers",
     "gate": "has this build become slower or larger than a stored one?",
 }
 
 
 def main(arguments: list[str]) -> int:
     """Hand the options to the module of the command."""
+    name = None
+    if arguments[:1] == ["--save"]:
+        name, arguments = arguments[1], arguments[2:]
     if not arguments or arguments[0] not in COMMANDS:
-        print("usage: python bench COMMAND [OPTIONS]   (-h after a command lists its options)\n")
-        for name, purpose in COMMANDS.items():
-            print(f"  {name:10} {purpose}")
+        print("usage: python bench [--save NAME] COMMAND [OPTIONS]\n")
+        print("-h after a command lists its options; --save keeps what it prints: see results.py\n")
+        for command, purpose in COMMANDS.items():
+            print(f"  {command:10} {purpose}")
         return 0 if arguments in (["-h"], ["--help"]) else 2
-    status: int = import_module(arguments[0]).main(arguments[1:])
-    return status
+    run = import_module(arguments[0]).main
+    if name is None:
+        return int(run(arguments[1:]))
+    from results import saved
+
+    with saved(name, arguments):
+        return int(run(arguments[1:]))
 
 
 if __name__ == "__main__":

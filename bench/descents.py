@@ -7,7 +7,7 @@ with ``-N 36 -i grid`` once for each way, and compared to the first::
 
 For each way: the loss; after how many iterations on all pixels it is as low as that of the first
 ("-": never), and of how many; how many times as fast as the first the whole fit is; and, on
-simulated skies, the error as `skies.error` has it, at the pixels of the fit. More threads for the
+simulated skies, the error as `scenes.error` has it, at the pixels of the fit. More threads for the
 small matrices, which the command line does not allow, take longer than the matrices.
 """
 
@@ -77,7 +77,7 @@ def _settings(text: str) -> dict[str, Any]:
 def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]]:
     from fastbg.image.image import Image
     from fastbg.io import formats
-    from skies import SCENES, simulate
+    from scenes import SCENES, simulate
 
     for seed in options.seeds:
         for name in [*SCENES][: 2 if options.smoke else None]:
@@ -121,8 +121,8 @@ def _fits(
 
 
 def _error(model: np.ndarray, scene: Any) -> float:
-    """`skies.error` at the middle of whole blocks."""
-    from skies import Scene, error
+    """`scenes.error` at the middle of whole blocks."""
+    from scenes import Scene, error
 
     rows, columns = (size // SCENE_BLOCKS for size in scene.valid.shape)
     middle = slice(SCENE_BLOCKS // 2, None, SCENE_BLOCKS)

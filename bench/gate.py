@@ -72,7 +72,7 @@ def measure(python: str, processes: int, *, smoke: bool, instructions: bool) -> 
         command = ["run", str(sky), folder, "--json", "--overwrite", "--threads", "1"]
         for _ in range(processes):
             units.append(report_of(WORKLOADS, *["--smoke"] * smoke, python=python))
-            job = report_of("-P", "-m", "fastbg.cli", *command, "-e", "20", python=python)
+            job = report_of("-P", "-m", "fastbg.cli", *command, python=python)
             run["bytes"].append(job["peak_memory_bytes"])
             _progress(f"process {len(units)} of {processes}")
     run["units"] = {name: [each[name] for each in units] for name in units[0]}

@@ -190,8 +190,8 @@ def _told(reports: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    from scenes import SCENES, error, simulate
     from sheet import Sheet
-    from skies import SCENES, error, simulate
 
     parser = argparse.ArgumentParser(
         prog="python bench peers",

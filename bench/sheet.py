@@ -8,7 +8,7 @@ from PIL import Image as pil
 from fastbg.image.image import Image
 from fastbg.report.preview.page import CONTENT, GAP, MARGIN, Page, size_in
 from fastbg.report.preview.pictures import MISSING, display_stretch, resample, to_rgb
-from skies import Scene
+from scenes import Scene
 
 TALLEST = 320
 COLUMN = (CONTENT - 3 * GAP) // 4

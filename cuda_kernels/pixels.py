@@ -20,7 +20,7 @@ TYPICAL = 64
 """Control points for which the two are compared."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pixels:
     """The pixels of a problem and their cut.
 

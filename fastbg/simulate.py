@@ -39,7 +39,7 @@ WAVELENGTHS = np.array([620.0, 540.0, 460.0])
 """The wavelengths of the red, green and blue filters, in nm."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SimulatedSky:
     """A simulated image and the background in it.
 

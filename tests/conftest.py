@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Generator, Iterator
+from functools import cache, wraps
 from pathlib import Path
+from typing import Any
 
 # ruff: noqa: E402
 # ``python -m pytest`` puts the folder of the clone in front, where the source tree would hide the
@@ -20,12 +21,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 from trials import Trials, Work, make_work
 
+from fastbg import compiled
+from fastbg.image.kernels import FASTEST, NUMPY, Kernels
+from fastbg.pipeline import Job
+from fastbg.settings.settings import Settings
+
 # Noisy machines make single examples slow; how fast the code is, is for the benchmarks to say.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +45,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell the fixtures and the test itself apart from those of other tests."""
+    IDLE.clear()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test whose settings have no effect: it tests something else than it says."""
+    result = yield
+    if IDLE and not item.get_closest_marker("idle_settings"):
+        raise AssertionError(f"jobs of this test had settings without effect: {sorted(IDLE)}")
+    return result
+
+
+IDLE: set[str] = set()
+"""Settings without effect of the jobs that the running test has begun."""
+
+
+def _noting_idle_settings(begin: Callable[..., None]) -> Callable[..., None]:
+    @wraps(begin)
+    def noting(job: Job, settings: Settings, *more: Any, **options: Any) -> None:
+        IDLE.update(settings.idle)
+        begin(job, settings, *more, **options)
+
+    return noting
+
+
+Job.__init__ = _noting_idle_settings(Job.__init__)  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -74,6 +112,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real images here (set FASTBG_TEST_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(params=["c", "numpy"])
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    """The loops over pixels in C and in numpy, which must give the same."""
+    if request.param == "c" and compiled.unavailable():
+        pytest.skip(str(compiled.unavailable()))
+    return FASTEST if request.param == "c" else NUMPY
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from golden import make_case, parts
+from golden import make_case, parts, render
 from simulation import simulator  # noqa: F401
 from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_l2, relative_max
 
@@ -22,7 +22,7 @@ import gpu
 from fastbg import remove_background
 from fastbg.backends import cuda
 from fastbg.backends import numpy as reference
-from fastbg.backends import protocol as base
+from fastbg.backends.registry import choose
 from fastbg.errors import BackendError
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
@@ -74,7 +74,7 @@ def small(monkeypatch):
 @pytest.fixture
 def without_c(monkeypatch, small):
     """A computer whose first backend is a GPU."""
-    monkeypatch.setattr(base.load("c"), "unavailable", lambda: "it was not built")
+    monkeypatch.setattr("fastbg.backends.c.unavailable", lambda: "it was not built")
 
 
 def opened(problem, budget=PLENTY):
@@ -97,7 +97,7 @@ def evaluated(spline, y, x, budget=PLENTY):
 def assert_agrees(problem, spline):
     """Loss and every part of the gradient, against the golden reference."""
     at = spline.flatten()
-    expected_loss, expected = reference.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected = reference.NumpyObjective(problem).loss_and_gradient(at)
     loss, gradient = opened(problem).loss_and_gradient(at)
     assert abs(loss - expected_loss) < FLOAT32_LOSS * max(1, abs(expected_loss))
     expected, gradient = (
@@ -156,8 +156,8 @@ def test_agrees_in_tiles(rng, in_tiles, order, channels):
     # The same residuals in a part of the frame that most centres are far from.
     y, x = (0.45 + 0.1 * axis for axis in (problem.y, problem.x))
     before, after = np.empty((2, channels, *shape), np.float32)
-    reference.evaluate(spline, problem.y, problem.x, before, 1)
-    reference.evaluate(spline, y, x, after, 1)
+    render(spline, problem.y, problem.x, before)
+    render(spline, y, x, after)
     data = problem.data + np.moveaxis(after.astype(float) - before, 0, 2)
     assert_agrees(replace(problem, data=data, y=y, x=x), spline)
 
@@ -225,7 +225,7 @@ def test_rendering_agrees(rng, order, channels):
     # Uneven positions in the middle of the frame; some centres are near a tile, others far.
     y, x = (np.sort(rng.uniform(0.4, 0.5, size)) for size in shape)
     expected = np.empty((channels, *shape), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     found = evaluated(spline, y, x)
     assert relative_max(found, expected) < FLOAT32_VALUES
     # In bands of whole tiles that fit into a budget, the last one smaller.
@@ -242,7 +242,7 @@ def test_what_is_far_is_interpolated_as_if_it_were_evaluated(rng, order):
     centres = 0.5 + 0.01 * 1.001 * tiles.FAR * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     spline = Spline(centres, rng.normal(size=(12, 1)), np.zeros((3, 1)), order)
     expected = np.empty((1, y.size, x.size), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
 
 
@@ -250,7 +250,7 @@ def test_all_of_it_may_be_evaluated_directly(rng):
     _, spline = make_case(rng, (5, 7), centres=9, channels=1)
     y, x = rng.random(5), rng.random(7)
     expected = np.empty((1, 5, 7), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     found = np.empty_like(expected)
     planned(spline, y, x, far_from=math.inf).rows(slice(0, 5), found)
     assert relative_max(found, expected) < FLOAT32_VALUES
@@ -260,7 +260,7 @@ def test_positions_in_any_order(rng):
     _, spline = make_case(rng, (5, 3), centres=2, channels=1)
     y, x = rng.random(3 * TILE_ROWS), rng.random(3)
     expected = np.empty((1, y.size, 3), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
 
 
@@ -658,9 +658,9 @@ def test_a_gpu_that_vanishes_while_it_descends_loses_nothing(rng, without_c, mon
         works(self, *arguments)
 
     monkeypatch.setattr(opening.CudaObjective.func, "_pass", vanishing)
-    backend = base.choose("auto", PLENTY, lost)[1]
+    backend = choose("auto", PLENTY, lost)
     found = fit_spline(problem, settings, backend, lambda *now: seen.append(now))
-    expected = fit_spline(problem, settings, reference)
+    expected = fit_spline(problem, settings, reference.NumpyBackend())
     assert found.losses == expected.losses
     assert [done for done, _ in seen] == [1, 2, 1, 2, 3, 4, 5, 6]
     assert len(lost) == 1
@@ -669,12 +669,12 @@ def test_a_gpu_that_vanishes_while_it_descends_loses_nothing(rng, without_c, mon
 
 def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     problem, _ = make_case(rng, (3, 4), channels=1)
-    name, backend = base.choose("auto", PLENTY)
-    assert name == "cuda"
+    backend = choose("auto", PLENTY)
+    assert backend.name == "cuda"
     assert backend.detail().startswith("simulated")
     found = fit_spline(problem, replace(TINY, epochs=2), backend)
     assert found.losses == pytest.approx(
-        fit_spline(problem, replace(TINY, epochs=2), reference).losses, rel=1e-5
+        fit_spline(problem, replace(TINY, epochs=2), reference.NumpyBackend()).losses, rel=1e-5
     )
 
 

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from fastbg import BackgroundModel, apply_model, fit_file, process_file
-from fastbg.backends import c
+from fastbg.backends.registry import choose
 from fastbg.cli.app import app
 from fastbg.errors import InputError, OutputError
 from fastbg.image.image import Image
 from fastbg.io import xisf
-from fastbg.model.rescale import match_level
+from fastbg.model.rescale import rescaled
 from fastbg.simulate import simulate_sky
 
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 100}
@@ -72,7 +72,7 @@ def test_the_level_of_another_file_is_found(model, scale):
     sky = scale * model.render() + shift
     stars = (rng.random(SHAPE) < 0.1)[..., np.newaxis] * rng.random((*SHAPE, 3))
     image = Image.from_samples((sky + rng.normal(0, 3e-4, sky.shape) + stars).astype(np.float32))
-    matched, found = match_level(model, image, c)
+    matched, found = rescaled(model, image, choose("auto"))
     assert found == pytest.approx(scale, rel=0.03)
     error = matched.render() - sky
     assert np.abs(error).max() < 0.05 * np.ptp(sky)
@@ -80,14 +80,14 @@ def test_the_level_of_another_file_is_found(model, scale):
 
 def test_the_level_does_not_depend_on_the_size_of_the_file(model):
     binned = model.render((SHAPE[0] // 2, SHAPE[1] // 2))
-    matched, found = match_level(model, Image.from_samples(2 * binned), c)
+    matched, found = rescaled(model, Image.from_samples(2 * binned), choose("auto"))
     assert found == pytest.approx(2, rel=1e-3)
     assert matched.render(binned.shape[:2]) == pytest.approx(2 * binned, rel=1e-3)
 
 
 def test_a_gradient_that_the_file_contradicts_is_only_shifted(model):
     image = Image.from_samples((1 - model.render()).astype(np.float32))
-    matched, found = match_level(model, image, c)
+    matched, found = rescaled(model, image, choose("auto"))
     assert found.tolist() == [1, 1, 1]
     assert np.median(matched.render()) == pytest.approx(np.median(image.planes()), abs=0.02)
 

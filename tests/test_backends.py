@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -22,13 +23,15 @@ from tolerances import (
     relative_max,
 )
 
-from fastbg.backends import base
-from fastbg.backends import numpy as reference
+from fastbg.backends import c, registry
+from fastbg.backends.numpy import backend as numpy_backend
 from fastbg.errors import BackendError
+from fastbg.settings.settings import BACKENDS
 from fastbg.spline.loss import loss_and_slope
-from fastbg.spline.spline import Spline
+from fastbg.spline.spline import Spline, spline_values
 
-UNAVAILABLE = {name: base.load(name).unavailable() for name in base.NAMES}
+UNAVAILABLE = {name: registry.unavailable(name) for name in BACKENDS}
+REFERENCE = numpy_backend()
 AVAILABLE = [name for name, reason in UNAVAILABLE.items() if reason is None]
 
 every_backend = pytest.mark.parametrize("backend", AVAILABLE, indirect=True)
@@ -46,13 +49,23 @@ SHAPES = [
 
 @pytest.fixture
 def backend(request):
-    return base.load(request.param)
+    return registry.choose(request.param)
 
 
 def evaluated(backend, spline, y, x, threads=1):
+    """The spline on a grid, (K, rows, columns), in bands that some threads share."""
     # What is not written shows: nothing of a background is near 1e30.
     out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
-    backend.evaluate(spline, y, x, out, threads)
+    tall = -(-y.size // threads)
+    with closing(backend.plan(spline, y, x)) as rendering, ThreadPoolExecutor(threads) as pool:
+
+        def render(top):
+            rows = slice(top, min(top + tall, y.size))
+            band = np.full_like(out[:, rows], 1e30)
+            rendering.rows(rows, band)
+            out[:, rows] = band
+
+        list(pool.map(render, range(0, y.size, tall)))
     return out
 
 
@@ -60,11 +73,11 @@ def assert_agrees(backend, problem, spline, threads=2):
     """Values, loss and every part of the gradient, against the golden reference."""
     found = evaluated(backend, spline, problem.y, problem.x, threads)
     points = np.stack(np.meshgrid(problem.y, problem.x, indexing="ij"), axis=-1).reshape(-1, 2)
-    expected = reference.spline_values(spline, points).T.reshape(found.shape)
+    expected = spline_values(spline, points).T.reshape(found.shape)
     assert relative_max(found, expected) < FLOAT32_VALUES
 
     at = spline.flatten()
-    expected_loss, expected = reference.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected = REFERENCE.open_problem(problem, 1).loss_and_gradient(at)
     loss, gradient = backend.open_problem(problem, threads).loss_and_gradient(at)
     assert abs(loss - expected_loss) < FLOAT32_LOSS * max(1, abs(expected_loss))
     expected, gradient = (
@@ -145,7 +158,7 @@ def test_a_residual_of_zero_has_no_side(backend, rng):
 @every_backend
 @pytest.mark.parametrize("background", ["positive", "mixed"])
 def test_adjoint_of_evaluation(backend, rng, background):
-    """<A theta, g> = <theta, A' g>, with A from `evaluate` and A' from the gradient."""
+    """<A theta, g> = <theta, A' g>, with A from a rendering and A' from the gradient."""
     problem, base_spline = make_case(rng, (12, 14), background=background)
     problem = replace(problem, weight=np.where(problem.weight == 0, 0.5, problem.weight))
     theta = replace(
@@ -241,41 +254,41 @@ def test_parts_of_a_grid_equal_the_whole(backend, rng):
     assert np.array_equal(evaluated(backend, spline, y[::2], x), whole[:, ::2])
 
 
-@pytest.mark.parametrize("name", base.NAMES)
+@pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_names_what_it_runs_on(name):
     if name not in AVAILABLE:
         pytest.skip(f"no tests of the backend {name}: {UNAVAILABLE[name]}")
-    detail = base.load(name).detail()
+    detail = registry.detail(name)
     assert detail
+    assert registry.choose(name).detail() == detail
     assert "\n" not in detail
 
 
 def test_choose_takes_the_asked_or_the_first_available():
-    assert base.choose("numpy") == ("numpy", reference)
-    assert base.choose("auto") == (AVAILABLE[0], base.load(AVAILABLE[0]))
+    for name in AVAILABLE:
+        assert registry.choose(name).name == name
+    assert registry.choose("auto").name == AVAILABLE[0]
 
 
 def test_an_unavailable_backend_is_refused_in_one_line(monkeypatch):
-    monkeypatch.setattr(base.load("c"), "unavailable", lambda: "it was not built")
+    monkeypatch.setattr(c, "unavailable", lambda: "it was not built")
     with pytest.raises(BackendError, match="the backend c is not available: it was not built") as e:
-        base.choose("c")
+        registry.choose("c")
     assert "\n" not in str(e.value)
-    assert base.choose("auto")[0] != "c"
+    assert registry.choose("auto").name != "c"
 
 
 @needs_c
 def test_unknown_instructions_are_refused(monkeypatch):
     monkeypatch.setenv("FASTBG_ISA", "sse17")
     with pytest.raises(BackendError, match=r"FASTBG_ISA=sse17 is not one of .*(baseline|neon)"):
-        base.choose("c")
+        registry.choose("c")
 
 
 @needs_c
 def test_the_instruction_set_is_one_of_those_there_are():
-    from fastbg import _c
-
-    assert base.load("c").detail() in _c.instruction_sets()
-    assert _c.instruction_sets()[-1] in ("baseline", "neon")
+    assert c.backend().detail() in c.instruction_sets()
+    assert c.instruction_sets()[-1] in ("baseline", "neon")
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -285,15 +298,14 @@ def test_the_other_instructions_pass(name):
 
 @needs_c
 def test_uses_the_instruction_set_asked_for():
-    wanted = os.environ.get("FASTBG_ISA", "")
-    assert wanted in ("", base.load("c").detail())
+    wanted = os.environ.get("FASTBG_ISA") or c.instruction_sets()[0]
+    assert c.backend().detail() == wanted
 
 
 @needs_c
 @pytest.mark.parametrize("threads", [-1, 0, 1000])
 def test_c_takes_any_number_of_threads(rng, threads):
     problem, spline = make_case(rng, (30, 40))
-    c = base.load("c")
     loss, gradient = c.open_problem(problem, 1).loss_and_gradient(spline.flatten())
     other_loss, other = c.open_problem(problem, threads).loss_and_gradient(spline.flatten())
     assert other_loss == loss

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import gate
+import sweep
 
 BENCH = Path(gate.__file__).parent
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["job", "skies", "peers", "inject", "descents", "reference", "compare", "gpu", "gate"],
-)
+@pytest.mark.parametrize("command", runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"])
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
         [sys.executable, str(BENCH), command, "--smoke"],
@@ -75,3 +76,21 @@ def test_the_interval_holds_the_ratio():
         assert low < ratio < high
         hits += low < 1.2 < high
     assert 0.85 < hits / 300 < 0.95
+
+
+@pytest.mark.parametrize("swept", [*chain(*sweep.SWEPT.values())], ids=lambda each: each.short)
+def test_a_constant_is_replaced_everywhere_and_put_back(swept):
+    constant = sweep.Constant(swept)
+    used = constant.value
+    assert used not in swept.values
+    module = import_module(f"fastbg.{swept.module}")
+    name = swept.name.partition(".")[0]
+    before = getattr(module, name)
+    for value in swept.values:
+        with constant.replaced_by(value):
+            assert swept.scaled or constant.value == value
+            after = getattr(module, name)
+            assert after != before
+            holders = (m for n, m in [*sys.modules.items()] if n.startswith("fastbg."))
+            assert not any(getattr(each, name, None) is before for each in holders)
+        assert getattr(module, name) is before

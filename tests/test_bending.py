@@ -7,14 +7,14 @@ import pytest
 from test_fit import on_grid, sky_problem
 from tolerances import DERIVATIVE
 
-from fastbg.backends import base
-from fastbg.backends import numpy as reference
-from fastbg.backends.numpy import spline_values
+from fastbg.backends.numpy import backend as numpy_backend
+from fastbg.backends.registry import choose
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
 from fastbg.spline.bending import energy_and_gradient, stiffened
-from fastbg.spline.spline import Spline
+from fastbg.spline.spline import Spline, spline_values
 
+REFERENCE = numpy_backend()
 ORDERS = pytest.mark.parametrize("order", [1, 2, 3, 4])
 
 
@@ -103,10 +103,10 @@ def test_more_stiffness_bends_less(rng, order, optimizer):
             epochs=150,
             stiffness=stiffness,
         )
-        found = fit_spline(problem, settings, base.choose("auto")[1])
+        found = fit_spline(problem, settings, choose("auto"))
         energies.append(energy(found.spline))
         # The loss is the one with its penalty.
-        plain = reference.open_problem(problem, 1).loss_and_gradient(found.spline.flatten())[0]
+        plain = REFERENCE.open_problem(problem, 1).loss_and_gradient(found.spline.flatten())[0]
         expected = plain + stiffness * energies[-1]
         assert found.descent.loss == pytest.approx(expected, abs=1e-4)
     assert energies[0] > energies[1] > energies[2]
@@ -115,5 +115,5 @@ def test_more_stiffness_bends_less(rng, order, optimizer):
 
 def test_no_stiffness_is_the_loss_itself(rng):
     problem, _ = sky_problem(rng, (30, 40))
-    objective = reference.open_problem(problem, 1)
+    objective = REFERENCE.open_problem(problem, 1)
     assert stiffened(objective, problem, 0.0) is objective

@@ -9,9 +9,10 @@ from PIL import Image as pil
 
 from fastbg import apply_model, fit_file, process_file
 from fastbg.errors import InputError
-from fastbg.image.bayer import MosaicCorrection, halved, superpixels
+from fastbg.image.bayer import halved, superpixels
 from fastbg.image.image import Image
 from fastbg.io import formats, xisf
+from fastbg.model.correction import Correction
 
 PATTERNS = ["RGGB", "BGGR", "GRBG", "GBRG"]
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4}
@@ -142,19 +143,15 @@ def test_superpixels_hold_each_colour():
 
 @pytest.mark.parametrize("shape", [(7, 9), (2, 2), (5, 2), (8, 1030)])
 @pytest.mark.parametrize("mode", ["subtract", "divide"])
-def test_the_correction_is_pixel_by_pixel(rng, shape, mode):
+def test_the_correction_is_pixel_by_pixel(rng, shape, mode, kernels):
     mosaic = rng.uniform(0.2, 0.8, shape).astype("f4")
     mosaic.flat[0] = 0
     background = rng.uniform(0.2, 0.5, (3, *shape)).astype("f4")
     levels = np.array([0.1, 0.2, 0.3])
-    correction = MosaicCorrection(
-        Image.from_samples(mosaic),
-        Image.from_samples(np.moveaxis(background, 0, 2)),
-        mode,
-        levels,
-        2.0,
-        "GBRG",
-    )
+    samples = Image.from_samples(mosaic)
+    fine = Image.from_samples(np.moveaxis(background, 0, 2))
+    correction = Correction(fine, fine, mode, levels, 2.0, kernels)
+    correction = correction.of_mosaic(samples, fine, "GBRG")
     model = mosaic_of(background, "GBRG").astype(float)
     level = mosaic_of(np.broadcast_to(levels[:, None, None], background.shape), "GBRG")
     expected = mosaic - model + level if mode == "subtract" else mosaic / model * level

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,11 +23,12 @@ import pytest
 from tolerances import relative_max
 
 from fastbg.backends import cuda, cuda_driver
-from fastbg.backends import numpy as reference
-from fastbg.backends import protocol as base
+from fastbg.backends.c import CBackend
 from fastbg.backends.fallback import WithFallback
+from fastbg.backends.numpy import NumpyBackend, NumpyObjective
+from fastbg.backends.registry import choose
 from fastbg.errors import BackendError
-from fastbg.spline.adam import descend_from_all
+from fastbg.image.kernels import NUMPY
 from fastbg.spline.spline import phi, phi_prime
 
 needs_numba = pytest.mark.skipif(
@@ -185,7 +187,7 @@ def test_a_driver_with_a_gpu_lacks_nothing_but_for_a_newer_cuda():
 def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr(cuda, "find_spec", lambda name: None)
     with pytest.raises(BackendError, match=r"numba-cuda is not installed \(pip install") as e:
-        base.choose("cuda")
+        choose("cuda")
     assert "\n" not in str(e.value)
 
 
@@ -198,34 +200,39 @@ def test_asking_for_it_loads_no_numba():
 class Failing:
     """A backend that is gone."""
 
-    def evaluate(self, *arguments):
+    name, kernels = "cuda", NUMPY
+
+    def plan(self, *arguments):
         raise BackendError("the GPU failed (it is gone): update its driver")
 
-    open_problem = evaluate
+    open_problem = plan
 
 
 def test_another_backend_goes_on_and_it_is_told_once(rng):
     problem, spline = golden.make_case(rng)
     told = []
-    backend = WithFallback(("cuda", Failing()), ("numpy", reference), told)
+    backend = WithFallback(Failing(), NumpyBackend(), told)
     assert backend.name == "cuda"
     expected, found = np.full((2, 3, 9, 11), 1e30, np.float32)
     for _ in range(2):
-        backend.evaluate(spline, problem.y, problem.x, found, 1)
-    reference.evaluate(spline, problem.y, problem.x, expected, 1)
+        with closing(backend.plan(spline, problem.y, problem.x)) as rendering:
+            rendering.rows(slice(0, 9), found)
+    golden.render(spline, problem.y, problem.x, expected)
     assert np.array_equal(found, expected)
-    loss, _ = backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
-    assert loss == reference.open_problem(problem, 1).loss_and_gradient(spline.flatten())[0]
+    with closing(backend.open_problem(problem, 1)) as objective:
+        loss, _ = objective.loss_and_gradient(spline.flatten())
+    assert loss == NumpyObjective(problem).loss_and_gradient(spline.flatten())[0]
     assert told == ["the GPU failed (it is gone): update its driver; the backend numpy went on"]
     assert backend.name == "numpy"
 
 
 def test_what_both_cannot_is_an_error(rng):
     problem, spline = golden.make_case(rng)
-    backend = WithFallback(("cuda", Failing()), ("numpy", Failing()), [])
+    backend = WithFallback(Failing(), Failing(), [])
+    rendering = backend.plan(spline, problem.y, problem.x)
     for _ in range(2):
         with pytest.raises(BackendError, match="it is gone"):
-            backend.evaluate(spline, problem.y, problem.x, np.empty((3, 9, 11), np.float32), 1)
+            rendering.rows(slice(0, 9), np.empty((3, 9, 11), np.float32))
 
 
 # The kernels, simulated and compiled.
@@ -308,13 +315,10 @@ def test_a_gpu_descends_as_the_c_backend(rng):
         pytest.skip(reason)
     problem, spline = golden.make_case(rng, (200, 300), centres=36)
     found, expected = (
-        descend_from_all(
-            backend.open_problem(problem, 1),
-            [spline.flatten()] * 2,
-            iterations=100,
-            learning_rate=1e-3,
+        backend.open_problem(problem, 1).descend(
+            [spline.flatten()] * 2, iterations=100, learning_rate=1e-3
         )
-        for backend in (cuda.CudaBackend(), base.load("c"))
+        for backend in (cuda.CudaBackend(), CBackend())
     )
     for each, other in zip(found, expected, strict=True):
         assert each.loss == pytest.approx(other.loss, abs=1e-4)

@@ -58,7 +58,7 @@ def test_what_a_wrong_model_leaves_is_measured(rng: np.random.Generator, rise: f
 def test_its_level_does_not_matter(rng: np.random.Generator) -> None:
     data = tilted(rng)
     one, other = judged(data, plane(0.2)), judged(data, plane(0.2, level=0.3))
-    assert other.after == pytest.approx(one.after, rel=1e-4)
+    assert other.gradient_after == pytest.approx(one.gradient_after, rel=1e-4)
     assert other.below == one.below
 
 
@@ -112,7 +112,7 @@ def test_units_are_those_of_the_image(rng: np.random.Generator) -> None:
     image = tilted(rng, 3)
     small = remove_background(image, downscaling_factor=2)
     large = remove_background(image * 100, downscaling_factor=2)
-    for name in ("before", "after", "noise", "uncertainty"):
+    for name in ("gradient_before", "gradient_after", "noise", "uncertainty"):
         one, other = (getattr(result.diagnostics, name) for result in (small, large))
         assert other == pytest.approx(100 * one, rel=0.02), name
 

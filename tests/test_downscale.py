@@ -6,18 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from images import filling, image_of
 
-from fastbg.backends import c
+from fastbg import compiled
 from fastbg.image import bands as bands_module
-from fastbg.image import downscale as module
-from fastbg.image.downscale import (
-    LARGEST_SORTED,
-    ZEROS_COUNT,
-    block_centres,
-    downscale,
-    downscale_weight,
-    numpy_middle_values,
-)
+from fastbg.image.downscale import ZEROS_COUNT, block_centres, downscale, downscale_weight
 from fastbg.image.image import MISSING_LEVEL, is_valid
+from fastbg.image.kernels import FASTEST, LARGEST_SORTED, NUMPY
 from fastbg.image.stretch import Stretch
 
 STRETCH = Stretch(
@@ -30,7 +23,7 @@ FUNCTIONS = {"median": np.median, "mean": np.mean}
 # Of one rounding from float64 to float32.
 ROUNDED = 1.001 * 2**-24
 
-needs_c = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
+needs_c = pytest.mark.skipif(FASTEST is NUMPY, reason=str(compiled.unavailable()))
 
 
 def by_loops(samples, valid, factor, function):
@@ -69,15 +62,14 @@ def is_planar_float32(array):
     factor=st.integers(1, 45),
     missing=st.sampled_from([0.0, 0.2, 0.9]),
     function=st.sampled_from(sorted(FUNCTIONS)),
-    way=st.sampled_from(["c", "numpy"]),
+    kernels=st.sampled_from([FASTEST, NUMPY]),
     seed=st.integers(0, 999),
 )
-def test_equals_stretching_everything_first(height, width, factor, missing, function, way, seed):
+def test_equals_stretching_everything_first(
+    height, width, factor, missing, function, kernels, seed
+):
     image = sky(np.random.default_rng(seed), (height, width), 1, missing)
-    with pytest.MonkeyPatch.context() as patch:
-        if way == "numpy":
-            patch.setattr(c, "unavailable", lambda: "not wanted here")
-        found = downscale(image, MONO, factor, function)
+    found = downscale(image, MONO, factor, function, kernels=kernels)
     expected = stretched_first(image, MONO, factor, function)
     np.testing.assert_allclose(found, expected, rtol=ROUNDED, atol=1e-15)
 
@@ -140,17 +132,14 @@ def test_the_image_is_left_as_it_is(rng):
     assert image.planes().tobytes() == before
 
 
-@pytest.mark.parametrize("way", ["c", "numpy"])
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("shape", [(16, 24), (17, 23), (1, 1), (3, 50)], ids=str)
-def test_weights_are_reduced_by_the_same_function(rng, monkeypatch, function, shape, way):
-    if way == "numpy":
-        monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
+def test_weights_are_reduced_by_the_same_function(rng, function, shape, kernels):
     planes = rng.random((3, *shape), np.float32)
     # Zeros are weights like any other, and most masks are zeros and ones.
     planes[1] = planes[1] < 0.6
     planes[2, ::2] = 0
-    found = downscale_weight(image_of(planes), 4, function)
+    found = downscale_weight(image_of(planes), 4, function, kernels=kernels)
     weight = np.moveaxis(planes, 0, 2).astype(np.float64)
     expected = by_loops(weight, np.ones(weight.shape, bool), 4, function)
     assert is_planar_float32(found)
@@ -182,46 +171,47 @@ def samples_of_every_kind(rng, shape):
 @pytest.mark.parametrize("least", [MISSING_LEVEL, ZEROS_COUNT])
 def test_c_finds_the_middle_values_that_numpy_finds(rng, factor, shape, least):
     plane = samples_of_every_kind(rng, shape)
-    counts = is_valid(plane) if least == MISSING_LEVEL else np.isfinite(plane)
-    blocks = module._blocks(np.where(counts, plane, np.nan)[np.newaxis], factor)
-    expected = [values[0] for values in numpy_middle_values(blocks)]
-    found = c.block_medians(plane, factor, least)
+    expected = NUMPY.middle_values(plane, factor, least)
+    found = FASTEST.middle_values(plane, factor, least)
     # Zeros of both signs are equal, and may come in any order.
     assert np.array_equal(found, expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("factor", [1, 3, 8])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_middle_values_are_those_of_a_sorted_block(rng, factor, shape):
+@pytest.mark.parametrize("least", [MISSING_LEVEL, ZEROS_COUNT])
+def test_middle_values_are_those_of_a_sorted_block(rng, factor, shape, least, kernels):
     plane = samples_of_every_kind(rng, shape)
-    low, high = module._middle_values(plane[np.newaxis], factor, MISSING_LEVEL)
-    for i, j in np.ndindex(low.shape[1:]):
-        block = plane[i * factor : (i + 1) * factor, j * factor : (j + 1) * factor]
-        ordered = np.sort(block[is_valid(block)])
+    counts = is_valid(plane) if least == MISSING_LEVEL else np.isfinite(plane)
+    low, high = kernels.middle_values(plane, factor, least)
+    assert low.shape == high.shape == tuple(-(-size // factor) for size in shape)
+    for i, j in np.ndindex(low.shape):
+        block = (slice(i * factor, (i + 1) * factor), slice(j * factor, (j + 1) * factor))
+        ordered = np.sort(plane[block][counts[block]])
         n = ordered.size
         expected = (ordered[(n - 1) // 2], ordered[n // 2]) if n else (np.nan, np.nan)
-        np.testing.assert_array_equal((low[0, i, j], high[0, i, j]), expected)
+        np.testing.assert_array_equal((low[i, j], high[i, j]), expected)
 
 
 @needs_c
 @pytest.mark.parametrize("factor", [LARGEST_SORTED, LARGEST_SORTED + 1, 100])
-def test_blocks_too_large_to_sort_in_c_have_the_same_medians(rng, monkeypatch, factor):
+def test_blocks_too_large_to_sort_in_c_have_the_same_medians(rng, factor):
     image = sky(rng, (150, 210), missing=0.2)
-    found = downscale(image, STRETCH, factor, "median")
-    monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
-    np.testing.assert_array_equal(downscale(image, STRETCH, factor, "median"), found)
+    found, expected = (
+        downscale(image, STRETCH, factor, "median", kernels=each) for each in (FASTEST, NUMPY)
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
-@needs_c
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_c_finds_the_means_that_numpy_finds(rng, factor, shape):
+def test_means_of_stretched_samples_are_those_of_each_block(rng, factor, shape, kernels):
     plane = samples_of_every_kind(rng, shape)
     valid = is_valid(plane)
     stretched = MONO.apply(np.where(valid, plane, np.nan)[np.newaxis].astype(np.float64))
     expected = by_loops(np.moveaxis(stretched, 0, 2), valid[..., np.newaxis], factor, "mean")
     own = (MONO.pedestal[0], MONO.scale[0], MONO.midtones[0], MONO.target)
-    found = c.block_means(plane, *own, factor)
+    found = kernels.stretched_means(plane, *own, factor)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected[..., 0], rtol=1e-12)
 
@@ -231,7 +221,7 @@ def test_c_sorts_any_number_of_blocks(rng):
     # Vectors of blocks that are full, and that are not.
     for columns in range(1, 71):
         plane = rng.random((3, columns)).astype(np.float32)
-        low, high = c.block_medians(plane, 3, ZEROS_COUNT)
+        low, high = FASTEST.middle_values(plane, 3, ZEROS_COUNT)
         exact = plane.astype(np.float64)
         expected = [np.median(exact[:, j : j + 3]) for j in range(0, columns, 3)]
         assert ((low.astype(np.float64) + high) / 2)[0].tolist() == expected

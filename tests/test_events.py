@@ -23,6 +23,8 @@ from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
 QUICK = ("-e", "5", "-N", "32", "--events")
+LONG = ("-N", "9", "-B", "2000", "-dx", "1")
+"""Minutes of work, unless somebody stops it."""
 STAGES = ["read", "prepare", "fit", "render", "correct", "write"]
 FOUND = ["read", "prepare", "protect", "write"]
 
@@ -197,7 +199,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_host_can_stop_the_job(folder: Path, number: int) -> None:
-    job = start("run", "sky.xisf", "-e", "10000000", "-dx", "2", "--events")
+    job = start("run", "sky.xisf", *LONG, "--events")
     assert job.stdout is not None
     lines = []
     for line in job.stdout:
@@ -216,7 +218,7 @@ def test_a_host_can_stop_the_job(folder: Path, number: int) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes")
 def test_a_host_that_goes_away_stops_the_job(folder: Path) -> None:
-    job = start("run", "sky.xisf", "-e", "10000000", "-dx", "2", "--events")
+    job = start("run", "sky.xisf", *LONG, "--events")
     assert job.stdout is not None
     assert job.stderr is not None
     job.stdout.readline()

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from tolerances import FIRST_STEPS, PATHS, SOLVED_SYSTEM
 
-from fastbg.backends import base
-from fastbg.backends import numpy as reference
-from fastbg.backends.numpy import spline_values
+from fastbg.backends.numpy import backend as numpy_backend
+from fastbg.backends.registry import choose
 from fastbg.errors import Cancelled, InputError
 from fastbg.fit import fit_spline, starting_points
 from fastbg.settings.settings import Settings
 from fastbg.spline.loss import Problem
+from fastbg.spline.spline import spline_values
 
+REFERENCE = numpy_backend()
 QUICK = Settings(control_points=9, initializer="grid", epochs=40, threads=1)
 
 
@@ -37,7 +38,7 @@ def model_of(fit, problem):
 
 
 def fit_with_best(problem, settings):
-    return fit_spline(problem, settings, base.choose("auto")[1])
+    return fit_spline(problem, settings, choose("auto"))
 
 
 def same(a, b):
@@ -47,11 +48,11 @@ def same(a, b):
 def test_many_starts_keep_the_best_of_them(rng):
     problem, _ = sky_problem(rng)
     settings = replace(QUICK, initializer="random", starts=4, seed=5)
-    best = fit_spline(problem, settings, reference)
+    best = fit_spline(problem, settings, REFERENCE)
     assert len(best.losses) == 4
     assert len(set(best.losses)) == 4
     assert best.descent.loss == min(best.losses)
-    loss, _ = reference.open_problem(problem, 1).loss_and_gradient(best.spline.flatten())
+    loss, _ = REFERENCE.open_problem(problem, 1).loss_and_gradient(best.spline.flatten())
     assert loss == best.descent.loss
 
 
@@ -94,7 +95,7 @@ def test_too_few_usable_pixels_are_refused(rng):
     just_enough = replace(QUICK, control_points=10, initializer="random")
     assert len(starting_points(problem, just_enough)[0]) == 10
     with pytest.raises(InputError, match=r"16 control points .* has 10: use fewer"):
-        fit_spline(problem, replace(QUICK, control_points=16), reference)
+        fit_spline(problem, replace(QUICK, control_points=16), REFERENCE)
     with pytest.raises(InputError, match=r"11 control points .* has 10"):
         fit_with_best(problem, replace(QUICK, control_points=11, initializer="random"))
     problem.weight[:] = 0
@@ -109,7 +110,7 @@ def test_a_constant_is_fitted_exactly(rng, order, channels):
     problem, _ = sky_problem(rng, channels=channels, order=order)
     level = np.linspace(0.2, 0.4, channels)
     problem = replace(problem, data=np.broadcast_to(level, problem.data.shape).copy())
-    fit = fit_spline(problem, replace(QUICK, order=order), reference)
+    fit = fit_spline(problem, replace(QUICK, order=order), REFERENCE)
     # The start reproduces it, and a loss of log(0.001) cannot be improved.
     assert model_of(fit, problem) == pytest.approx(problem.data, abs=SOLVED_SYSTEM)
     assert fit.descent.loss == pytest.approx(np.log(0.001))
@@ -159,7 +160,7 @@ def test_the_mask_decides_what_is_sky(rng):
 
 def test_backends_end_in_the_same_place(rng):
     problem, _ = sky_problem(rng, (60, 70))
-    expected = fit_spline(problem, replace(QUICK, epochs=300), reference)
+    expected = fit_spline(problem, replace(QUICK, epochs=300), REFERENCE)
     found = fit_with_best(problem, replace(QUICK, epochs=300))
     assert found.descent.loss == pytest.approx(expected.descent.loss, abs=PATHS)
 
@@ -168,7 +169,7 @@ def test_backends_end_in_the_same_place(rng):
 def test_backends_walk_the_same_path(rng, channels):
     problem, _ = sky_problem(rng, (60, 70), channels)
     settings = replace(QUICK, epochs=300, optimizer="adam")
-    expected = fit_spline(problem, settings, reference)
+    expected = fit_spline(problem, settings, REFERENCE)
     found = fit_with_best(problem, settings)
     assert np.array_equal(found.start.flatten(), expected.start.flatten())
     # Later the paths part: at the kinks of the loss, float32 may find the other side.
@@ -183,7 +184,7 @@ def test_watch_counts_over_all_starts_and_may_end_the_fit(rng):
     problem, _ = sky_problem(rng)
     seen = []
     settings = replace(QUICK, epochs=5, starts=3)
-    fit_spline(problem, settings, reference, lambda done, loss: seen.append((done, loss)))
+    fit_spline(problem, settings, REFERENCE, lambda done, loss: seen.append((done, loss)))
     assert [done for done, _ in seen] == list(range(1, 16))
 
     def cancel(done, loss):
@@ -191,7 +192,7 @@ def test_watch_counts_over_all_starts_and_may_end_the_fit(rng):
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled, match="enough"):
-        fit_spline(problem, settings, reference, cancel)
+        fit_spline(problem, settings, REFERENCE, cancel)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
@@ -207,7 +208,7 @@ def test_planar_float32_problems_are_fitted_as_any_other(rng, backend):
         weight=np.ascontiguousarray(planar.weight, np.float64),
     )
     before = planes.copy()
-    evaluator = base.choose(backend)[1]
+    evaluator = choose(backend)
     found, expected = (fit_spline(p, QUICK, evaluator) for p in (planar, double))
     assert same(found, expected)
     assert found.losses == expected.losses

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fastbg import process_files
-from fastbg.batch import inputs
 from fastbg.cli.app import app
 from fastbg.io import fits, formats, tiff, xisf
 from fastbg.io.names import default_name, split_suffix, told_format
-from fastbg.sky import simulate_sky
+from fastbg.jobs.batch import inputs
+from fastbg.simulate import simulate_sky
 
 NAMES = [
     ("z.fits", "z", ".fits", ("FITS", "none")),

@@ -17,7 +17,7 @@ from fastbg.io import fits, formats, tiff, xisf
 from fastbg.io.image_file import White
 from fastbg.io.names import told_format
 from fastbg.io.white import with_white
-from fastbg.sky import simulate_sky
+from fastbg.simulate import simulate_sky
 
 UNDECLARED = ["a.fits", "a.fits.fz", "a.fits.gz", "a.tif", "a.xisf"]
 QUICK = {"control_points": 9, "epochs": 5, "protect": "off"}

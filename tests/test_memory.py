@@ -9,10 +9,10 @@ import pytest
 
 from fastbg import Settings, SettingsError, process_file
 from fastbg.io import xisf
-from fastbg.jobs.memory import Job
+from fastbg.jobs.memory import MemoryNeeds
 from fastbg.words import format_bytes
 
-JOB = Job((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
+NEEDS = MemoryNeeds((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def sky(tmp_path_factory):
 def peak_of(path, *options):
     """Peak and estimate, in bytes, of ``fastbg run`` in a process of its own."""
     command = [sys.executable, "-P", "-m", "fastbg.cli", "run", path, path.parent / "out"]
-    options = [*options, "--overwrite", "-e", "5", "--threads", "2"]
+    options = [*options, "--overwrite", "--threads", "2"]
     lines = subprocess.run(
         [*command, *options], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -63,7 +63,7 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((1, 3000, 3000), False, ["-dx", "2", "-df", "mean"]),
         ((3, 1500, 2000), True, []),
         ((3, 1500, 2000), False, ["-c", "--pedestal", "ancestor"]),
-        ((3, 800, 1200), False, ["-N", "400", "--preview-output", "{}.png"]),
+        ((3, 800, 1200), False, ["-N", "400", "-e", "5", "--preview-output", "{}.png"]),
         ((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
     ],
     ids=str,
@@ -82,43 +82,43 @@ def test_memory_hardly_grows_with_the_image(sky):
 
 
 def test_the_estimate_grows_with_what_takes_memory():
-    plain = JOB.bytes_needed()
+    plain = NEEDS.bytes_needed()
     assert plain < 150e6
     for more in (
-        replace(JOB, held=10**8),
-        replace(JOB, packed=10**9),
-        replace(JOB, preview=True),
-        replace(JOB, compress=True),
-        replace(JOB, settings=Settings(threads=16)),
-        replace(JOB, settings=Settings(threads=2, downscaling_factor=1)),
+        replace(NEEDS, held=10**8),
+        replace(NEEDS, packed=10**9),
+        replace(NEEDS, draws=True),
+        replace(NEEDS, compress=True),
+        replace(NEEDS, settings=Settings(threads=16)),
+        replace(NEEDS, settings=Settings(threads=2, downscaling_factor=1)),
     ):
         assert more.bytes_needed() > plain + 10**7
 
 
 @pytest.mark.parametrize(
-    ("job", "limit", "cure"),
+    ("needs", "limit", "cure"),
     [
-        (replace(JOB, compress=True), 200e6, "leave compressing out"),
-        (replace(JOB, preview=True), 200e6, "leave the preview and the report out"),
-        (replace(JOB, settings=Settings(threads=64)), 300e6, "use 1 thread"),
+        (replace(NEEDS, compress=True), 200e6, "leave compressing out"),
+        (replace(NEEDS, draws=True), 200e6, "leave the preview and the report out"),
+        (replace(NEEDS, settings=Settings(threads=64)), 300e6, "use 1 thread"),
         (
-            replace(JOB, settings=Settings(threads=1, downscaling_factor=1)),
+            replace(NEEDS, settings=Settings(threads=1, downscaling_factor=1)),
             800e6,
             "use a downscaling factor of 2",
         ),
-        (replace(JOB, held=3 * 10**8), 200e6, "save the input uncompressed"),
-        (JOB, 50e6, f"allow {format_bytes(JOB.bytes_needed())}"),
+        (replace(NEEDS, held=3 * 10**8), 200e6, "save the input uncompressed"),
+        (NEEDS, 50e6, f"allow {format_bytes(NEEDS.bytes_needed())}"),
     ],
 )
-def test_a_refusal_says_what_would_do(job, limit, cure):
+def test_a_refusal_says_what_would_do(needs, limit, cure):
     with pytest.raises(SettingsError, match=cure) as e:
-        job.check(int(limit))
+        needs.check(int(limit))
     assert "\n" not in str(e.value)
 
 
 def test_limits_that_are_kept_are_no_obstacle():
-    JOB.check(None)
-    JOB.check(JOB.bytes_needed())
+    NEEDS.check(None)
+    NEEDS.check(NEEDS.bytes_needed())
 
 
 def test_nothing_is_decompressed_or_written_for_a_refused_job(sky, tmp_path):
@@ -137,7 +137,6 @@ def test_the_estimate_is_told_before_anything_is_done(sky, tmp_path):
         sky((1, 80, 90)),
         output_dir=tmp_path,
         downscaling_factor=2,
-        epochs=2,
         max_memory=10**9,
         progress=seen.append,
     )

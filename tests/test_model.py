@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ from images import image_of
 from tolerances import FLOAT32_SAMPLES, FLOAT32_VALUES, relative_max
 
 from fastbg import BackendError, BackgroundModel, InputError, OutputError
-from fastbg.backends.protocol import NAMES, choose, load
+from fastbg.backends.registry import choose, unavailable
 from fastbg.image import bands as bands_module
-from fastbg.image.order_statistics import ABOVE_1, NEGATIVE, quantiles
+from fastbg.image.kernels import ABOVE_1, NEGATIVE
+from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
-from fastbg.model.render import background_image, stretched_image
+from fastbg.settings.settings import BACKENDS
 from fastbg.spline.spline import Spline
 
 SHAPE = (37, 53)
@@ -37,7 +39,7 @@ def pixel_centres(shape):
     return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-AVAILABLE = [n for n in NAMES if load(n).unavailable() is None]
+AVAILABLE = [name for name in BACKENDS if unavailable(name) is None]
 
 
 @pytest.mark.parametrize("backend", AVAILABLE)
@@ -116,12 +118,11 @@ def test_shapes_beyond_memory_are_refused(model, shape):
 
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_images_are_rendered_where_they_are_read(model, backend):
-    name, evaluator = choose(backend)
-    image = model.image(evaluator, SHAPE)
+    image = model.rendered(choose(backend), SHAPE).linear
     assert image.shape == SHAPE
     assert image.channels == model.spline.weights.shape[1]
     whole = image.planes()
-    assert np.array_equal(np.moveaxis(whole, 0, 2), model.render(backend=name))
+    assert np.array_equal(np.moveaxis(whole, 0, 2), model.render(backend=backend))
     for rows in (slice(0, 1), slice(3, 20), slice(16, 32), slice(36, 37)):
         assert np.array_equal(image.rows(rows), whole[:, rows])
         # Into the beginning of a larger buffer, as the last band of an image is.
@@ -133,28 +134,28 @@ def test_images_are_rendered_where_they_are_read(model, backend):
 
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_the_background_is_the_inverted_stretched_image(model, backend):
-    evaluator = choose(backend)[1]
-    stretched = stretched_image(evaluator, model.spline, SHAPE).planes()
-    linear = background_image(evaluator, model.spline, model.stretch, SHAPE).planes()
-    expected, held = model.stretch.invert(stretched)
+    evaluator = choose(backend)
+    rendered = model.rendered(evaluator, SHAPE)
+    stretched, linear = rendered.stretched.planes(), rendered.linear.planes()
+    expected, clamped = model.stretch.invert(stretched, evaluator.kernels)
     assert np.array_equal(linear, expected)
-    assert held == np.count_nonzero((stretched < 0) | (stretched > 1))
+    assert clamped == np.count_nonzero((stretched < 0) | (stretched > 1))
 
 
 @pytest.mark.parametrize("gain", [1.0, 40.0])
 def test_order_statistics_of_the_background_come_from_the_stretched_image(model, gain):
-    # With a large gain, part of the model is held at both ends of the stretch.
+    # With a large gain, part of the model is clamped to both ends of the stretch.
     spline = Spline(
         model.spline.centres,
         gain * model.spline.weights,
         gain * (model.spline.polynomial - [[0], [0], [0.4]]) + [[0], [0], [0.4]],
         model.spline.order,
     )
-    evaluator = choose("auto")[1]
-    stretched = stretched_image(evaluator, spline, SHAPE)
+    rendered = replace(model, spline=spline).rendered(choose("auto"), SHAPE)
+    stretched = rendered.stretched
     found = quantiles(stretched, [0, 0.5, 1], 1, samples=ones_like(stretched))
     statistics = found.values(lambda around: model.stretch.invert(around)[0])
-    linear = background_image(evaluator, spline, model.stretch, SHAPE).planes()
+    linear = rendered.linear.planes()
     for plane, own in zip(linear.astype(np.float64), statistics, strict=True):
         expected = [plane.min(), np.median(plane), plane.max()]
         assert own.tolist() == pytest.approx(expected, rel=FLOAT32_SAMPLES)
@@ -217,7 +218,7 @@ def test_json_keeps_every_bit(model, tmp_path):
 
 
 def test_unavailable_backends_are_refused(model):
-    missing = [n for n in NAMES if load(n).unavailable()]
+    missing = [name for name in BACKENDS if unavailable(name)]
     if not missing:
         pytest.skip("every backend is available here")
     with pytest.raises(BackendError, match=f"the backend {missing[0]} is not available"):

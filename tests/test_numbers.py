@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import fastbg
 from fastbg import FastbgError, InputError
-from fastbg.backends import c
-from fastbg.backends import numpy as golden
+from fastbg.backends.registry import choose
 from fastbg.fit import fit_spline
-from fastbg.image.stretch import Stretch, imtf, mtf
+from fastbg.image.mtf import imtf, mtf
+from fastbg.image.stretch import Stretch
 from fastbg.spline.adam import descend
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import interpolate
@@ -162,7 +162,7 @@ def test_a_descent_that_diverges_is_told_and_its_best_step_kept(rate):
     assert_finite(result, sky())
 
 
-@pytest.mark.parametrize("backend", [c, golden], ids=["c", "numpy"])
+@pytest.mark.parametrize("backend", ["c", "numpy"])
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize(
     "points",
@@ -176,7 +176,7 @@ def test_control_points_that_leave_the_system_singular(points, order, backend):
     values = np.linspace(0.1, 0.2, len(points))[:, np.newaxis]
     start = interpolate(points, values, order)
     found = descend(
-        backend.open_problem(problem, 1).loss_and_gradient,
+        choose(backend).open_problem(problem, 1).loss_and_gradient,
         start.flatten(),
         iterations=20,
         learning_rate=1e-3,
@@ -190,7 +190,7 @@ def test_many_starts_in_one_place_give_a_fit():
     data = sky(16, 16, 1)
     y = x = (np.arange(16) + 0.5) / 16
     options = fastbg.Settings(control_points=200, epochs=5, threads=1)
-    fit = fit_spline(Problem(data, np.ones_like(data), y, x, 2, 5.0), options, c)
+    fit = fit_spline(Problem(data, np.ones_like(data), y, x, 2, 5.0), options, choose("c"))
     assert np.isfinite(fit.spline.flatten()).all()
 
 
@@ -211,11 +211,11 @@ def test_the_inverse_stretch_stays_between_its_ends(m, dtype):
     edges = [np.nextafter(0, 1), 1e-30, 1e-7, 0.25, 0.5, 1 - 1e-7, np.nextafter(1, 0)]
     values = np.array([[-np.inf, -1, 0, *edges, 1, 2, np.inf]], dtype)
     one = np.ones(1)
-    linear, held = Stretch(0.25 * one, 0.5 * one, m * one).invert(values)
+    linear, clamped = Stretch(0.25 * one, 0.5 * one, m * one).invert(values)
     assert (linear >= 0.25).all()
     assert (linear <= np.nextafter(dtype(0.75), dtype(1))).all()
     assert (np.diff(linear[0]) >= 0).all()
-    assert held == 4
+    assert clamped == 4
 
 
 def test_points_that_are_none_are_refused():

@@ -7,29 +7,32 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from images import filling, image_of, recorded
 
-from fastbg.backends import c
+from fastbg import compiled
 from fastbg.errors import InputError
 from fastbg.image import bands as bands_module
 from fastbg.image.image import Image
-from fastbg.image.order_statistics import (
+from fastbg.image.kernels import (
     ABOVE_1,
     BINS,
-    EVERYTHING,
+    FASTEST,
     HIGH,
     LOW,
     NEGATIVE,
+    NUMPY,
     VALID,
+    key_of,
+    value_of,
+)
+from fastbg.image.order_statistics import (
+    EVERYTHING,
     Counts,
     Quantiles,
     guess_quantiles,
-    key_of,
-    numpy_count,
     quantiles,
     search,
-    value_of,
 )
 
-needs_c = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
+needs_c = pytest.mark.skipif(FASTEST is NUMPY, reason=str(compiled.unavailable()))
 
 ODD_ONES = [0.0, -0.0, 0.25, 1.0, 1e-45, -1e-45, 1.1754942e-38, 3.4028235e38, -3.4028235e38]
 values = arrays(
@@ -40,16 +43,6 @@ values = arrays(
     | st.sampled_from(np.array(ODD_ONES, np.float32).tolist()),
 )
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=5)
-
-
-@pytest.fixture(params=["c", "numpy"])
-def way(request, monkeypatch):
-    """Both ways of counting."""
-    if request.param == "numpy":
-        monkeypatch.setattr(c, "unavailable", lambda: "not wanted here")
-    elif c.unavailable():
-        pytest.skip(c.unavailable())
-    return request.param
 
 
 def at(guess: np.ndarray | None) -> np.ndarray | None:
@@ -188,7 +181,7 @@ def test_both_neighbours_are_exact_whatever_the_guess(flat, wanted, missing, gue
     ids=lambda named: named[0],
 )
 @pytest.mark.parametrize("threads", [1, 3])
-def test_many_samples_of_every_kind(rng, way, make, threads, monkeypatch):
+def test_many_samples_of_every_kind(rng, kernels, make, threads, monkeypatch):
     monkeypatch.setattr(bands_module, "BAND_PIXELS", 5000)
     planes = np.stack([make[1](rng, 30_000) for _ in range(3)]).astype(np.float32)
     planes = planes.reshape(3, 200, 150)
@@ -199,29 +192,31 @@ def test_many_samples_of_every_kind(rng, way, make, threads, monkeypatch):
     expected = np.stack(
         [neighbours(plane[own], wanted) for plane, own in zip(planes, used, strict=True)]
     )
-    assert same_bits(around(quantiles(image, wanted, threads, beside)), expected)
+    assert same_bits(around(quantiles(image, wanted, threads, beside, kernels=kernels)), expected)
     for guess in (expected[..., 0], expected[::-1, ::-1, 1]):
-        found = quantiles(image, wanted, threads, beside, at(guess))
+        found = quantiles(image, wanted, threads, beside, at(guess), kernels=kernels)
         assert same_bits(around(found), expected)
 
 
-def test_samples_that_do_not_count_are_ignored(way):
+def test_samples_that_do_not_count_are_ignored(kernels):
     plain = plane_image([[np.nan, 3, 1, np.inf, 2, 0, -1e-9]])
-    found = quantiles(plain, [0, 0.5, 1], 1)
+    found = quantiles(plain, [0, 0.5, 1], 1, kernels=kernels)
     assert found.values().tolist() == [[1, 2, 3]]
     assert found.total(VALID) == 3
     # Of another image: what is missing there does not count here, and only that.
     other = plane_image([[1, np.nan, 0, 1, 1, -1, 5e-9]])
     finite = plane_image([[7, 8, 9, -4, 5, 0, 6]])
-    found = quantiles(finite, [0, 0.5, 1], 1, samples=other)
+    found = quantiles(finite, [0, 0.5, 1], 1, samples=other, kernels=kernels)
     assert found.values().tolist() == [[-4, 2.5, 7]]
 
 
-def test_no_sample_no_quantile(way):
-    nothing = quantiles(plane_image(np.zeros((4, 5))), [0, 0.5, 1], 1)
+def test_no_sample_no_quantile(kernels):
+    nothing = quantiles(plane_image(np.zeros((4, 5))), [0, 0.5, 1], 1, kernels=kernels)
     assert np.isnan(nothing.values()).all()
     assert (nothing.total(VALID), nothing.total(NEGATIVE), nothing.total(ABOVE_1)) == (0, 0, 0)
-    partly = quantiles(plane_image(np.zeros((2, 2)), np.ones((2, 2)), np.eye(2) * 3), [0.5, 1], 1)
+    partly = quantiles(
+        plane_image(np.zeros((2, 2)), np.ones((2, 2)), np.eye(2) * 3), [0.5, 1], 1, kernels=kernels
+    )
     np.testing.assert_array_equal(partly.values(), [[np.nan] * 2, [1, 1], [3, 3]])
     assert partly.total(VALID) == 6
     assert partly.total(ABOVE_1) == 2
@@ -233,9 +228,9 @@ def test_an_exact_hit_is_that_value():
     assert found.values().tolist() == [[np.float32(-3e38), 1, np.float32(3e38)]]
 
 
-def test_infinite_values_do_not_spoil_the_finite_ones(way):
+def test_infinite_values_do_not_spoil_the_finite_ones(kernels):
     image = plane_image([[np.inf, 2, 1, 3, -np.inf]])
-    found = around(quantiles(image, [0, 0.25, 0.5, 0.75, 1], 1, all_valid(image)))
+    found = around(quantiles(image, [0, 0.25, 0.5, 0.75, 1], 1, all_valid(image), kernels=kernels))
     assert found[0, :, 0].tolist() == [-np.inf, 1, 2, 3, np.inf]
 
 
@@ -284,8 +279,8 @@ def test_c_counts_as_numpy_does(flat, chosen, seed, near):
     expected, found = Counts.of(array), Counts.of(array)
     # Twice, to see that counts are added to.
     for part in (flat, flat[::-1].copy()):
-        numpy_count(part, samples, *vars(expected).values())
-        c.count(part, samples, *vars(found).values())
+        expected.add(NUMPY, part, samples)
+        found.add(FASTEST, part, samples)
     assert found.tally.tolist() == expected.tally.tolist()
     assert found.below.tolist() == expected.below.tolist()
     for (first, shift), own, other in zip(
@@ -332,7 +327,7 @@ def passes(reads: list[slice], height: int) -> float:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_good_guess_takes_one_pass_and_a_bad_one_three(rng, way, monkeypatch, threads):
+def test_a_good_guess_takes_one_pass_and_a_bad_one_three(rng, kernels, monkeypatch, threads):
     monkeypatch.setattr(bands_module, "BAND_PIXELS", 1000)
     planes = rng.normal(0.1, 0.01, (3, 64, 50)).astype(np.float32)
     wanted = [0, 0.5, 0.95, 1]
@@ -349,47 +344,49 @@ def test_a_good_guess_takes_one_pass_and_a_bad_one_three(rng, way, monkeypatch, 
     }
     for name, (guess, number) in cases.items():
         image, reads = recorded(plane_image(*planes))
-        found = quantiles(image, wanted, threads, guess=at(guess))
+        found = quantiles(image, wanted, threads, guess=at(guess), kernels=kernels)
         assert same_bits(around(found), expected), name
         assert passes(reads, 64) == number, name
 
 
 @pytest.mark.parametrize("offset", [-1, 0, BINS - 1, BINS])
-def test_the_edges_of_a_window(way, offset):
+def test_the_edges_of_a_window(kernels, offset):
     flat = np.linspace(0.3, 0.4, 101).astype(np.float32)
     # The window begins half its bins below the guess.
     guess = value_of(key_of(flat[50:51]).astype(np.int64) - offset + BINS // 2)
     image, reads = recorded(row(flat))
-    found = quantiles(image, [0.5], 1, guess=at(guess[np.newaxis]))
+    found = quantiles(image, [0.5], 1, guess=at(guess[np.newaxis]), kernels=kernels)
     assert around(found).tolist() == [[[flat[50]] * 2]]
     assert len(reads) == (1 if 0 <= offset < BINS else 3)
 
 
-def test_neighbours_in_different_windows_are_both_found(way):
+def test_neighbours_in_different_windows_are_both_found(kernels):
     flat = np.repeat(np.array([0.1, 0.9], np.float32), 50)
     for guess in (None, 0.1, 0.9, 0.5):
         own = None if guess is None else np.array([[guess]])
-        found = quantiles(row(flat), [0.5], 1, guess=at(own))
+        found = quantiles(row(flat), [0.5], 1, guess=at(own), kernels=kernels)
         assert around(found).tolist() == [[[np.float32(0.1), np.float32(0.9)]]]
         assert found.values()[0, 0] == pytest.approx(0.5)
 
 
-def test_smallest_and_largest_take_one_pass_with_any_guess(way, rng):
+def test_smallest_and_largest_take_one_pass_with_any_guess(kernels, rng):
     flat = rng.normal(size=300).astype(np.float32)
     image, reads = recorded(row(flat))
     guess = at(np.array([[-3.0, 3.0, 0.0]]))
     # They need no window.
-    assert len(Quantiles(1, [0, 1, 0.5], guess).start_counting()[0].windows) == 1
-    found = quantiles(image, [0, 1], 1, guess=guess[:, :2])
+    assert len(Quantiles(1, [0, 1, 0.5], guess, kernels=kernels).start_counting()[0].windows) == 1
+    found = quantiles(image, [0, 1], 1, guess=guess[:, :2], kernels=kernels)
     assert found.values().tolist() == [[flat.min(), flat.max()]]
     assert len(reads) == 1
 
 
-def test_guesses_at_the_ends_of_the_range(way):
+def test_guesses_at_the_ends_of_the_range(kernels):
     largest = np.finfo(np.float32).max
     flat = np.array([-largest, -largest, -1, 1, largest, largest], np.float32)
     for guess in (-largest, largest, 0.0):
-        found = quantiles(row(flat), [0.2, 0.5, 0.8], 1, guess=at(np.full((1, 3), guess)))
+        found = quantiles(
+            row(flat), [0.2, 0.5, 0.8], 1, guess=at(np.full((1, 3), guess)), kernels=kernels
+        )
         assert same_bits(around(found), neighbours(flat, [0.2, 0.5, 0.8])[np.newaxis])
 
 
@@ -404,10 +401,10 @@ def large(monkeypatch, rng):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_large_images_are_sampled_first(way, large, threads):
+def test_large_images_are_sampled_first(kernels, large, threads):
     wanted = [0, 0.5, 0.95, 1]
     image, reads = recorded(plane_image(*large))
-    found = quantiles(image, wanted, threads)
+    found = quantiles(image, wanted, threads, kernels=kernels)
     expected = [neighbours(plane[np.isfinite(plane)], wanted) for plane in large]
     assert same_bits(around(found), np.stack(expected))
     # Two passes over the sampled eighth and one over the whole image; here, where the sample is so
@@ -431,17 +428,17 @@ def test_the_guess_lies_around_the_quantile_of_the_sampled_rows(large):
     assert guess_quantiles(plane_image(*large), [0, 1], 1) is None
 
 
-def test_a_sky_at_zero_takes_two_passes(way, rng, monkeypatch):
+def test_a_sky_at_zero_takes_two_passes(kernels, rng, monkeypatch):
     # Floats lie so dense there that no window of single ones holds what a sample leaves open.
     monkeypatch.setattr(bands_module, "SAMPLED_PIXELS", 1000)
     planes = rng.normal(0, 1e-3, (1, 640, 100)).astype(np.float32)
     image, reads = recorded(plane_image(*planes))
-    found = quantiles(image, [0.5], 1, all_valid(image))
+    found = quantiles(image, [0.5], 1, all_valid(image), kernels=kernels)
     assert same_bits(around(found), neighbours(planes.ravel(), [0.5])[np.newaxis])
     assert passes(reads, 640) == 2 + 2 / 8
 
 
-def test_an_image_that_changes_all_the_time_is_refused(way):
+def test_an_image_that_changes_all_the_time_is_refused(kernels):
     reads = []
 
     def read(rows, out):
@@ -450,7 +447,7 @@ def test_an_image_that_changes_all_the_time_is_refused(way):
         return out[:, : rows.stop - rows.start]
 
     with pytest.raises(InputError, match="has changed while it was read") as e:
-        quantiles(Image(1, (3, 100), read), [0.3], 1)
+        quantiles(Image(1, (3, 100), read), [0.3], 1, kernels=kernels)
     assert "\n" not in str(e.value)
 
 
@@ -484,15 +481,15 @@ def test_progress_goes_once_over_the_whole_image(large):
     assert ends == [rows.stop for rows in bands_module.row_bands((200, 60))]
 
 
-def test_counting_by_hand_and_then_searching(way, rng):
+def test_counting_by_hand_and_then_searching(kernels, rng):
     # As the pipeline does it: the first pass is fused with other work.
     planes = rng.normal(0.1, 0.01, (1, 40, 30)).astype(np.float32)
     for guess, further in ((np.full((1, 1), 0.1), 0), (np.full((1, 1), -3.0), 2)):
-        found = Quantiles(1, [0.5], at(guess))
+        found = Quantiles(1, [0.5], at(guess), kernels=kernels)
         assert not found.known
         parts = [found.start_counting() for _ in range(2)]
         for counts, half in zip(parts, np.split(planes, 2, axis=1), strict=True):
-            counts[0].count(half[0], half[0])
+            counts[0].add(kernels, half[0], half[0])
         found.finish_pass(parts)
         assert found.known == (further == 0)
         image, reads = recorded(plane_image(*planes))
@@ -502,9 +499,9 @@ def test_counting_by_hand_and_then_searching(way, rng):
         assert found.total(VALID) == planes.size
 
 
-def test_the_tally_knows_the_smallest_and_the_largest_key(way, rng):
+def test_the_tally_knows_the_smallest_and_the_largest_key(kernels, rng):
     flat = rng.normal(size=1000).astype(np.float32)
     counts = Counts.of(np.empty((0, 2), np.uint32))
-    counts.count(flat, flat)
+    counts.add(kernels, flat, flat)
     assert value_of(counts.tally[[LOW, HIGH]]).tolist() == [flat.min(), flat.max()]
     assert counts.counts.shape[1] == BINS

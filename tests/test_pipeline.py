@@ -149,16 +149,16 @@ def test_a_weight_may_be_any_array_like(rng, invert_mask):
         assert np.array_equal(found.background, expected.background)
 
 
-def test_held_values_are_counted_over_all_bands(rng, monkeypatch):
+def test_clamped_values_are_counted_over_all_bands(rng, monkeypatch):
     # A low quantile clips much of the sky at 1, and noise takes the spline there and beyond.
     image, _ = smooth_sky(rng)
     settings = replace(QUICK, quantile=0.6, epochs=20, alpha=0)
-    whole = remove_background(image, settings=settings).report["counts"]["held"]
+    whole = remove_background(image, settings=settings).report["counts"]["clamped"]
     assert whole > 0
     monkeypatch.setattr(fastbg.image.bands, "BAND_PIXELS", 7 * image.shape[1])
     result = remove_background(image, settings=settings)
-    assert result.report["counts"]["held"] == whole
-    assert any("held at its ends" in line for line in result.report["warnings"])
+    assert result.report["counts"]["clamped"] == whole
+    assert any("clamped to its ends" in line for line in result.report["warnings"])
     top = result.model.stretch.pedestal + result.model.stretch.scale
     assert (result.background <= top * (1 + 1e-6)).all()
 
@@ -264,7 +264,7 @@ KEYS = {
     },
     "statistics": {"input", "background", "corrected"},
     "pedestal": None,
-    "counts": {"missing", "held", "below_0", "above_1"},
+    "counts": {"missing", "clamped", "below_0", "above_1"},
     "seconds": {"prepare", "fit", "render", "correct", "total"},
     "peak_memory_bytes": None,
     "warnings": None,

@@ -144,11 +144,13 @@ def test_a_history_without_a_job_has_no_settings() -> None:
 
 
 def test_options_win_over_the_preset_and_it_over_the_defaults(image: Path) -> None:
-    mine = preset('control-points = 9\norder = 3\nquantile = 0.9\nepochs = 3\npedestal = "none"')
-    given = ("-N", Settings().control_points, "--order=2", "-O4", "-tM", "0.8")
+    lines = ("control-points = 9", "order = 3", "quantile = 0.9", "epochs = 3", 'pedestal = "none"')
+    mine = preset("\n".join([*lines, "feather = 2"]))
+    given = ("--feather", Settings().feather, "-N", "4", "--order=2", "-O4", "-tM", "0.8")
     assert settings_of("run", image, "out", "--preset", mine, *given) == {
         **Settings().to_dict(),
-        **{"order": 4, "quantile": 0.9, "epochs": 3, "pedestal": "none", "threshold_max": 0.8},
+        **{"control_points": 4, "order": 4, "quantile": 0.9, "epochs": 3},
+        **{"pedestal": "none", "threshold_max": 0.8},
     }
 
 
@@ -188,8 +190,10 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
     found = presets.read(presets.find(name))
     assert 0 < len(found.description) < 60
     xisf.write("sky.xisf", simulate_sky((96, 128), rng).image)
-    report = process_file("sky.xisf", settings=load_preset(name), epochs=3).report
-    assert report["settings"] == {**Settings(**found.options).to_dict(), "epochs": 3}
+    settings = load_preset(name)
+    quick = {"epochs": 3} if settings.control_points else {}
+    report = process_file("sky.xisf", settings=settings, **quick).report
+    assert report["settings"] == {**Settings(**found.options).to_dict(), **quick}
 
 
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
@@ -205,7 +209,8 @@ def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() ->
 
 def test_presets_are_saved_listed_printed_and_used(image: Path, config: Path) -> None:
     text = 'sharp "stars"\x7f \\ '
-    saved = fastbg("presets", "--save", "moon", "-dx=4", "-tM", ".9", "-e3", "--description", text)
+    given = ("-dx=4", "-tM", ".9", "-e3", "-N7", "--description", text)
+    saved = fastbg("presets", "--save", "moon", *given)
     assert saved.exit_code == 0
     assert str(config / "moon.toml") in saved.stdout
     assert [path.name for path in config.iterdir()] == ["moon.toml"]
@@ -213,14 +218,15 @@ def test_presets_are_saved_listed_printed_and_used(image: Path, config: Path) ->
     printed = fastbg("presets", "moon").stdout
     assert printed == (config / "moon.toml").read_text(encoding="utf-8")
     assert tomllib.loads(printed) == {
-        **{"description": text, "downscaling-factor": 4, "threshold-max": 0.9, "epochs": 3}
+        **{"description": text, "downscaling-factor": 4, "threshold-max": 0.9},
+        **{"control-points": 7, "epochs": 3},
     }
     listed = fastbg("presets").stdout
     assert re.search(r'^ *moon +you +sharp "stars"', listed, re.MULTILINE)
     assert all(re.search(rf"^ *{name} +fastbg ", listed, re.MULTILINE) for name in BUILT_IN)
     assert str(config) in listed
 
-    expected = Settings(downscaling_factor=4, threshold_max=0.9, epochs=3)
+    expected = Settings(downscaling_factor=4, threshold_max=0.9, control_points=7, epochs=3)
     assert load_preset("moon") == expected
     assert settings_of("run", image, "out", "--preset", "moon") == expected.to_dict()
 
@@ -316,6 +322,7 @@ JOB = Settings(
     seed=11,
     epochs=20,
     alpha=0.1 + 0.2,
+    optimizer="adam",
     learning_rate=1 / 300,
     pedestal=-0.01 / 3,
 )

@@ -7,15 +7,18 @@ import pytest
 from test_fit import model_of, on_grid, sky_problem
 from tolerances import PATHS
 
-from fastbg.backends import base
-from fastbg.backends import numpy as reference
-from fastbg.backends.numpy import adjoint, spline_values
+from fastbg.backends.numpy import adjoint
+from fastbg.backends.numpy import backend as numpy_backend
+from fastbg.backends.registry import choose
 from fastbg.errors import Cancelled
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
 from fastbg.spline.control_points import grid_points, initial_values
 from fastbg.spline.lbfgs import STILL, _metric, coarse_to_fine, descend
-from fastbg.spline.spline import Spline, interpolate
+from fastbg.spline.objective import Objective
+from fastbg.spline.spline import Spline, interpolate, spline_values
+
+REFERENCE = numpy_backend()
 
 LARGE = (260, 270)
 """Enough pixels for a coarse level."""
@@ -27,16 +30,25 @@ def start_of(problem, points=9):
     return interpolate(centres, values, problem.order)
 
 
-def levels_of(problem, backend=reference, threads=1):
-    levels = coarse_to_fine(problem)
-    return [(level, backend.open_problem(level, threads).loss_and_gradient) for level in levels]
+def opener(backend=REFERENCE, threads=1):
+    return lambda problem: backend.open_problem(problem, threads)
+
+
+class Made(Objective):
+    """An objective of any function."""
+
+    def __init__(self, loss_and_gradient):
+        self.loss_and_gradient = loss_and_gradient
+
+    def loss_and_gradient(self, parameters):
+        raise NotImplementedError
 
 
 # Few pixels of one channel make a rough loss, where rounding decides at which dent a descent ends.
 @pytest.mark.parametrize(("channels", "shape"), [(3, (60, 70)), (1, LARGE), (3, LARGE)], ids=str)
 def test_reaches_the_loss_of_adam_in_a_fifth_of_its_iterations(rng, shape, channels):
     problem, _ = sky_problem(rng, shape, channels)
-    backend = base.choose("auto")[1]
+    backend = choose("auto")
     settings = Settings(control_points=16, initializer="grid", epochs=600)
     slow = fit_spline(problem, replace(settings, optimizer="adam"), backend)
     fast = fit_spline(problem, settings, backend)
@@ -91,9 +103,9 @@ def test_the_metric_is_how_much_a_step_changes_the_model(rng, order, channels):
 
 def test_what_it_returns_is_the_best_that_it_saw(rng):
     problem, _ = sky_problem(rng)
-    found = descend(levels_of(problem), start_of(problem), iterations=50)
+    found = descend(coarse_to_fine(problem), opener(), start_of(problem), iterations=50)
     assert found.loss == found.losses.min()
-    loss, _ = reference.open_problem(problem, 1).loss_and_gradient(found.parameters)
+    loss, _ = REFERENCE.open_problem(problem, 1).loss_and_gradient(found.parameters)
     assert loss == found.loss
 
 
@@ -101,7 +113,7 @@ def test_what_it_returns_is_the_best_that_it_saw(rng):
 def test_ends_after_the_evaluations_asked_for(rng, iterations):
     problem, _ = sky_problem(rng)
     start = start_of(problem)
-    found = descend(levels_of(problem), start, iterations=iterations)
+    found = descend(coarse_to_fine(problem), opener(), start, iterations=iterations)
     assert len(found.losses) == iterations
     assert found.reason == "iterations"
     # Control points stand still at first.
@@ -112,7 +124,7 @@ def test_ends_after_the_evaluations_asked_for(rng, iterations):
 def test_a_perfect_start_stays(rng):
     problem, _ = sky_problem(rng)
     problem = replace(problem, data=np.full_like(problem.data, 0.25))
-    found = descend(levels_of(problem), start_of(problem), iterations=100)
+    found = descend(coarse_to_fine(problem), opener(), start_of(problem), iterations=100)
     assert found.reason == "converged"
     assert found.loss == pytest.approx(np.log(0.001))
 
@@ -122,7 +134,9 @@ def test_a_loss_that_is_no_number_gives_the_start(rng, strange):
     problem, _ = sky_problem(rng)
     start = start_of(problem)
     at = start.flatten()
-    found = descend([(problem, lambda parameters: (strange, at))], start, iterations=100)
+    found = descend(
+        [problem], lambda _: Made(lambda parameters: (strange, at)), start, iterations=100
+    )
     assert found.reason == "diverged"
     assert np.array_equal(found.parameters, at)
     assert len(found.losses) == 1
@@ -130,22 +144,23 @@ def test_a_loss_that_is_no_number_gives_the_start(rng, strange):
 
 def test_a_wall_of_no_numbers_is_not_climbed(rng):
     problem, _ = sky_problem(rng)
-    true, start = reference.open_problem(problem, 1).loss_and_gradient, start_of(problem)
+    true, start = REFERENCE.open_problem(problem, 1).loss_and_gradient, start_of(problem)
 
     def walled(parameters):
         loss, gradient = true(parameters)
         return (np.nan if parameters[-1] < start.polynomial[2, -1] else loss), gradient
 
-    found = descend([(problem, walled)], start, iterations=60)
+    found = descend([problem], lambda _: Made(walled), start, iterations=60)
     assert np.isfinite(found.loss)
     assert found.loss <= found.losses[0]
 
 
 def test_watch_counts_the_evaluations_of_the_last_level_and_may_end_it(rng):
     problem, _ = sky_problem(rng, LARGE, 1)
-    levels, start = levels_of(problem, base.choose("auto")[1]), start_of(problem)
+    levels, start = coarse_to_fine(problem), start_of(problem)
+    opened = opener(choose("auto"))
     seen = []
-    found = descend(levels, start, iterations=9, watch=lambda *told: seen.append(told))
+    found = descend(levels, opened, start, iterations=9, watch=lambda *told: seen.append(told))
     before = [done for done, _ in seen if done == 0]
     assert seen[len(before) :] == list(enumerate(found.losses, 1))
     assert len(before) == 9
@@ -156,15 +171,15 @@ def test_watch_counts_the_evaluations_of_the_last_level_and_may_end_it(rng):
                 raise Cancelled("enough")
 
         with pytest.raises(Cancelled, match="enough"):
-            descend(levels, start, iterations=9, watch=cancel)
+            descend(levels, opened, start, iterations=9, watch=cancel)
 
 
 def test_threads_do_not_change_a_bit_of_the_way(rng):
     problem, _ = sky_problem(rng, LARGE)
-    backend, start = base.choose("auto")[1], start_of(problem)
-    first = descend(levels_of(problem, backend, 1), start, iterations=30)
+    backend, start, levels = choose("auto"), start_of(problem), coarse_to_fine(problem)
+    first = descend(levels, opener(backend, 1), start, iterations=30)
     for threads in (2, 5):
-        again = descend(levels_of(problem, backend, threads), start, iterations=30)
+        again = descend(levels, opener(backend, threads), start, iterations=30)
         assert again.losses.tobytes() == first.losses.tobytes()
         assert again.parameters.tobytes() == first.parameters.tobytes()
 
@@ -172,6 +187,6 @@ def test_threads_do_not_change_a_bit_of_the_way(rng):
 @pytest.mark.parametrize("points", [1, 2, 4])
 def test_few_points_and_pixels_leave_nothing_undetermined(rng, points):
     problem, sky = sky_problem(rng, (3, 4), noise=0)
-    found = fit_spline(problem, Settings(control_points=points, initializer="grid"), reference)
+    found = fit_spline(problem, Settings(control_points=points, initializer="grid"), REFERENCE)
     assert np.isfinite(found.spline.flatten()).all()
     assert np.abs(model_of(found, problem) - sky).max() < 0.1

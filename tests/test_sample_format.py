@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_io_xisf import save
 from xisf_structure import difference
 
+from fastbg import process_file
 from fastbg.image.image import Image
 from fastbg.io import xisf
 from fastbg.io.sample_format import SampleFormat
-from fastbg.jobs import files
-from fastbg.model.correction import Correction
+from fastbg.pipeline import Job
 
 FORMATS = {
     "UInt8": np.uint8,
@@ -55,18 +57,20 @@ def save_sky(path, name, bounds, storage="Planar", order="little"):
 def without_a_model(monkeypatch):
     """Jobs whose model is the level that is put back."""
 
-    def plan(image, *arguments):
-        def read(rows, out):
-            out = out[:, : rows.stop - rows.start]
-            out[:] = 0.3
-            return out
+    def read(rows, out):
+        out = out[:, : rows.stop - rows.start]
+        out[:] = 0.3
+        return out
 
-        real = real_plan(image, *arguments)
-        level = Image(image.channels, image.shape, read)
-        return Correction(image, level, real.mode, np.full(3, np.float32(0.3)))
+    def plan(job, frame, *arguments):
+        planned = real_plan(job, frame, *arguments)
+        level = Image(frame.image.channels, frame.image.shape, read)
+        levels = np.full(3, np.float32(0.3))
+        flat = replace(planned.correction, background=level, levels=levels)
+        return replace(planned, correction=flat, stored=flat)
 
-    real_plan = files.plan
-    monkeypatch.setattr(files, "plan", plan)
+    real_plan = Job.plan
+    monkeypatch.setattr(Job, "plan", plan)
 
 
 @pytest.mark.parametrize("mode", ["subtract", "divide"])
@@ -80,7 +84,7 @@ def test_without_a_model_every_bit_stays(
     path, planes = save_sky(tmp_path / "sky.xisf", name, bounds, storage, order)
     without_a_model(monkeypatch)
     options = {"control_points": 4, "epochs": 2, "mode": mode, "compress": compress}
-    files.process_file(path, output_dir=tmp_path, sample_format="same", **options)
+    process_file(path, output_dir=tmp_path, sample_format="same", **options)
     target = tmp_path / "sky_bgSubtracted.xisf"
     with xisf.open_image(target) as image:
         assert image.dtype == planes.dtype
@@ -98,7 +102,7 @@ def test_the_change_is_the_same_in_every_format(tmp_path, name, bounds):
     changes = []
     for sample_format in ("float32", "same"):
         output = tmp_path / f"{sample_format}.xisf"
-        report = files.process_file(
+        report = process_file(
             path,
             output=output,
             model_output=tmp_path / f"{sample_format}_model.xisf",
@@ -128,6 +132,6 @@ def test_integers_are_rounded_and_clipped():
 def test_the_model_stays_float32(tmp_path):
     path, _ = save_sky(tmp_path / "sky.xisf", "UInt16", None)
     options = {"control_points": 4, "epochs": 2, "sample_format": "same"}
-    files.process_file(path, output_dir=tmp_path, **options)
+    process_file(path, output_dir=tmp_path, **options)
     with xisf.open_image(tmp_path / "sky_bgModel.xisf") as model:
         assert (model.dtype, model.bounds) == (np.float32, (0, 1))

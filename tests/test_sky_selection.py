@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import skies
+import scenes
 from fastbg import Settings, remove_background
-from fastbg.backends.numpy import spline_values
 from fastbg.errors import InputError
 from fastbg.sky.colour import joint_channel
 from fastbg.sky.mesh import mesh_of
-from fastbg.sky.selection import MOST_FITS, PROTECTIONS, select_surfaces
+from fastbg.sky.selection import MOST_FITS, select_surfaces
 from fastbg.sky.smoothing_spline import ORDER, Basis
-from fastbg.spline.spline import phi
+from fastbg.sky.surface import PROTECTIONS
+from fastbg.spline.spline import phi, spline_values
 
 AUTO = PROTECTIONS["auto"]
 
@@ -210,16 +210,16 @@ LARGEST_ERRORS = {
 
 @pytest.mark.parametrize("name", LARGEST_ERRORS)
 def test_every_kind_of_sky_is_found(name):
-    scene = skies.simulate(name, (800, 1200), 31)
+    scene = scenes.simulate(name, (800, 1200), 31)
     result = remove_background(scene.image, downscaling_factor=4)
-    assert skies.error(result.background, scene) < LARGEST_ERRORS[name]
+    assert scenes.error(result.background, scene) < LARGEST_ERRORS[name]
     assert result.report["sky"]["explained"] > 0
 
 
 @pytest.mark.parametrize(("name", "white"), [("star field", True), ("galaxy", False)])
 def test_the_model_grows_by_what_is_added(name, white):
     """White light, or before a galaxy more of the light that is there: of two its sky is harder."""
-    scene = skies.simulate(name, (600, 900), 3)
+    scene = scenes.simulate(name, (600, 900), 3)
     y, x = np.mgrid[:600, :900] / 900
     colour = np.ones(3) if white else scene.background[scene.valid].std(axis=0)
     added = ((0.01 * x + 0.02 * y**2)[..., np.newaxis] * colour / colour.max()).astype(np.float32)
@@ -234,17 +234,17 @@ def test_the_model_grows_by_what_is_added(name, white):
 
 
 def test_stars_and_objects_are_protected_from_a_descent():
-    scene = skies.simulate("large nebula", (600, 900), 2)
+    scene = scenes.simulate("large nebula", (600, 900), 2)
     options = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 300}
     errors = {
-        how: skies.error(remove_background(scene.image, protect=how, **options).background, scene)
+        how: scenes.error(remove_background(scene.image, protect=how, **options).background, scene)
         for how in ("off", "strong")
     }
     assert errors["strong"] < 0.7 * errors["off"]
 
 
 def test_threads_do_not_matter_and_steps_are_told(rng):
-    scene = skies.simulate("star field", (300, 400), 3)
+    scene = scenes.simulate("star field", (300, 400), 3)
     seen = []
     results = [
         remove_background(scene.image, threads=threads, progress=seen.append) for threads in (1, 3)
@@ -257,13 +257,14 @@ def test_threads_do_not_matter_and_steps_are_told(rng):
     assert {step.total for step in steps} == {MOST_FITS}
 
 
+@pytest.mark.idle_settings
 def test_settings_of_the_descent_are_told_to_be_idle():
     assert Settings().idle == []
     assert Settings(order=3, epochs=5).idle == ["order", "epochs"]
     assert Settings(control_points=4, order=3).idle == []
     assert Settings(control_points=4, learning_rate=0.1).idle == ["learning_rate"]
     assert Settings(control_points=4, learning_rate=0.1, optimizer="adam").idle == []
-    scene = skies.simulate("star field", (200, 300), 3)
+    scene = scenes.simulate("star field", (200, 300), 3)
     report = remove_background(scene.image, initializer="grid").report
     assert any("initializer had no effect" in line for line in report["warnings"])
 

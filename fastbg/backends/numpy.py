@@ -47,7 +47,7 @@ class NumpyBackend:
         return NumpyRendering(spline, y, x)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NumpyRendering:
     """See `fastbg.backends.protocol.Rendering`."""
 

@@ -140,7 +140,7 @@ class Image:
         return self.rows(slice(0, self.shape[0]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Array:
     """Samples in memory."""
 

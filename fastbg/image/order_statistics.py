@@ -32,7 +32,7 @@ NO_KEY = 0xFFFFFFFF
 """The smallest key of nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counts:
     """The counts of one thread in one channel during one pass."""
 

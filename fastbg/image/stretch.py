@@ -24,7 +24,7 @@ LEAST_MIDTONES = 1e-30
 """A smaller midtones balance would be 0 in float32, and the inverse stretch 0 / 0 at 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stretch:
     """The stretch of one image: order statistics of its valid samples.
 

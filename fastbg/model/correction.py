@@ -28,7 +28,7 @@ from ..image.kernels import FASTEST, Kernels
 from ..image.order_statistics import quantiles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Correction:
     """An image, its background, and how to take the one out of the other.
 
@@ -104,7 +104,7 @@ class Correction:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MosaicCorrection(Correction):
     """Takes a background of three colours out of a mosaic of one channel.
 

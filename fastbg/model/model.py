@@ -31,7 +31,7 @@ LARGEST_COORDINATE, LARGEST_COEFFICIENT, LARGEST_LEVEL = 1e3, 1e12, 1e30
 """With larger numbers, sums and levels would leave the range of float32."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BackgroundModel:
     """A background that can be rendered at any size.
 
@@ -48,6 +48,15 @@ class BackgroundModel:
     spline: Spline
     stretch: Stretch
     shape: tuple[int, int]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all numbers are equal."""
+        if not isinstance(other, BackgroundModel):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.shape, *self.spline.polynomial.ravel().tolist()))
 
     def render(
         self,

@@ -10,7 +10,7 @@ DIVERGED = 1.0
 """A descent has diverged if its last loss, a mean of logarithms, exceeds the lowest by this."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Descent:
     """The end of a descent.
 

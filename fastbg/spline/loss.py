@@ -10,7 +10,7 @@ FLOOR = 0.001
 """Keeps the logarithm of a perfect pixel finite."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """The data that a spline is fitted to; an evaluator opens a problem once.
 

@@ -16,7 +16,7 @@ CHUNK = 1 << 20
 """The largest number of elements of a (pixels, centres) matrix that is formed at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spline:
     """``S_k(p) = sum_i weights_ik phi(|p - centres_i|^2) + polynomial_k . (y, x, 1)``.
 

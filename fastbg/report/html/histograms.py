@@ -20,7 +20,7 @@ deviations, unless the samples end before."""
 HEAD, PANEL, GAP, FOOT = 22, 128, 30, 48
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Histograms:
     """Counts of linear values per bin.
 

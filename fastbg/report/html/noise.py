@@ -33,7 +33,7 @@ BRIGHT = 0.55
 """Above this level of the colour scale, in [0, 1], a box has dark digits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
     """The noise of the corrected image in a grid of boxes.
 

@@ -33,7 +33,7 @@ REACH = 3.0
 EXCLUDED, HATCHED, MISSING = (58, 65, 77), (92, 101, 115), (30, 35, 43)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Residual:
     """Data minus model, stretched.
 

@@ -26,7 +26,7 @@ BUTTON = 240
 """Width of the small pictures on the buttons, in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Views:
     """The input, the background and the corrected image under one display stretch.
 

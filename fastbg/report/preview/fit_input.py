@@ -20,7 +20,7 @@ BOX = (800, 900)
 """Largest height and width of the stretched image beside its histogram, in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitInput:
     """The image as the fit sees it, and the settings that made it so.
 

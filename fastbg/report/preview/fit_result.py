@@ -15,7 +15,7 @@ HEIGHT = 900
 """Largest height of each picture, in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """The result of a fit.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skies import SCENES, error, simulate
+from scenes import SCENES, error, simulate
 
 SHAPE = (90, 130)
 every_scene = pytest.mark.parametrize("name", SCENES)

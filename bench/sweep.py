@@ -1,0 +1,268 @@
+"""What each constant of the search for the sky does to the errors on simulated skies.
+
+``python bench sweep NAME ...`` fits every kind of sky with the values of a constant in turn, and
+with the one that is in use, which is printed in bold. NAME is a constant or a group of `SWEPT`, and
+``--all`` takes every constant. All others keep their values. For each value:
+
+median, mean, worst
+    Over the kinds of sky: the error of a kind is the mean over its seeds of std(model - truth) /
+    std(truth), see scenes.py. The mean is a geometric one.
+told
+    The uncertainty that the model reports, relative to its error: the geometric mean over all
+    skies. 1 is right.
+
+A constant is a module's attribute, or a field of a dataclass that is one. It is replaced in its
+module, and in every module that imported it, for as long as the fits take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fastbg import Settings, remove_background
+from scenes import SCENES, Scene, Shape, error, simulate, uncertainty
+
+Values = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A constant, where it is, and the values that it is given.
+
+    Attributes
+    ----------
+    module, name : str
+        Where the constant is, below fastbg, and what it is called. ``NAME.key.field`` is a field of
+        the dataclass ``NAME["key"]``.
+    values : sequence
+        Without the one in use. For `scaled` constants, factors.
+    scaled : bool
+        The constant is `CANDIDATES`: only the stiffnesses, its last numbers, are multiplied.
+    settings : dict
+        Other than the defaults, where those do not use the constant.
+    """
+
+    module: str
+    name: str
+    values: Values
+    scaled: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"fastbg.{self.module}.{self.name}"
+
+    @property
+    def short(self) -> str:
+        return f"{self.module.rpartition('.')[2]}.{self.name}"
+
+
+DESCENT = {"control_points": 36, "initializer": "grid"}
+"""Weights of pixels decide where there is a descent."""
+
+INFINITE = float("inf")
+
+SWEPT = {
+    "mesh": (
+        Swept("sky.mesh", "ALONG", (20, 30, 60, 80)),
+        Swept("sky.mesh", "QUIET", (5, 10, 35, 50)),
+        Swept("sky.mesh", "LEAST_USABLE", (0.1, 0.25, 0.75, 0.9)),
+    ),
+    "splines": (
+        Swept("sky.selection", "SIDE", (6, 10, 12, 16)),
+        Swept("sky.selection", "CELLS_PER_POINT", (2, 8, 16, 32)),
+        Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
+    ),
+    "fit": (
+        Swept(
+            "sky.surface",
+            "TOLERANCE_FACTORS",
+            ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1)),
+        ),
+        Swept("sky.surface", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
+        Swept("sky.surface", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
+        Swept("sky.surface", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
+        Swept("sky.surface", "ENVELOPE_STIFFNESS", (1e-5, 1e-4, 1e-2, 1e-1)),
+        Swept("sky.surface", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
+        Swept("sky.surface", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),
+        Swept("sky.surface", "PROTECTIONS.auto.around", (0.8, 1.1, 2.5, INFINITE)),
+        Swept("sky.surface", "PROTECTIONS.auto.reach", (0.75, 1.0, 2.0, 3.0)),
+    ),
+    "choice": (
+        Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
+        Swept("sky.selection", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1)),
+        Swept("sky.selection", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8)),
+        Swept("sky.selection", "CLEAR_PENALTY", (0.0, 0.01, 0.1, 0.2)),
+        Swept("sky.selection", "COLD_START_PENALTY", (0.0, 0.05, 0.2, 0.4)),
+        Swept("sky.selection", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),
+        Swept("sky.surface", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
+        Swept("sky.selection", "CLEAR", (0.5, 0.65, 0.85, 0.95)),
+    ),
+    "colour": (
+        Swept("sky.selection", "ODDS", (1.0, 2.0, 5.0, 10.0)),
+        Swept("sky.selection", "MAJORITY", (0.3, 0.4, 0.6, 0.7)),
+        Swept("sky.selection", "BELOW", (0.02, 0.05, 0.2, 1.0)),
+        Swept("sky.colour", "SMOOTH", (3.0, 5.0, 15.0, 30.0)),
+        Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),
+        Swept("sky.colour", "FLEXIBLE", (1e-8, 1e-7, 1e-5, 1e-4)),
+    ),
+    "pixels": (
+        Swept("sky.detection", "OBJECT_SIGMA", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
+        Swept("sky.detection", "EXCLUDED_BELOW", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
+    ),
+    "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
+}
+"""By the part of the search that they belong to."""
+
+
+class Constant:
+    """A constant where it is, to be read and replaced."""
+
+    def __init__(self, swept: Swept) -> None:
+        self._module = import_module(f"fastbg.{swept.module}")
+        self._name, *self._inside = swept.name.split(".")
+        self._scaled = swept.scaled
+
+    @property
+    def value(self) -> Any:
+        """The value in use; 1 of those that are scaled."""
+        if self._scaled:
+            return 1
+        whole = getattr(self._module, self._name)
+        return getattr(whole[self._inside[0]], self._inside[1]) if self._inside else whole
+
+    @contextmanager
+    def replaced_by(self, value: Any) -> Iterator[None]:
+        """Replace it, and whatever is the same object in a module that imported it."""
+        old = getattr(self._module, self._name)
+        if self._scaled:
+            new = tuple((degree, stiffness * value) for degree, stiffness in old)
+        elif self._inside:
+            key, name = self._inside
+            new = old | {key: replace(old[key], **{name: value})}
+        else:
+            new = value
+        holders = [
+            module
+            for name, module in sys.modules.items()
+            if name.startswith("fastbg.") and getattr(module, self._name, None) is old
+        ]
+        for module in holders:
+            setattr(module, self._name, new)
+        try:
+            yield
+        finally:
+            for module in holders:
+                setattr(module, self._name, old)
+
+
+class Skies:
+    """Simulated skies that are fitted again and again.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    seeds : sequence of int
+    kinds : sequence of str
+        Names in `scenes.SCENES`.
+    """
+
+    def __init__(self, shape: Shape, seeds: Sequence[int], kinds: Sequence[str]) -> None:
+        self._scenes: list[list[Scene]] = [
+            [simulate(name, shape, seed) for seed in seeds] for name in kinds
+        ]
+        self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def fitted(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Errors and told uncertainties, (kinds, seeds) each."""
+        fit = Settings(threads=1, **settings)
+        errors, told = np.empty((2, len(self._scenes), len(self._scenes[0])))
+        for place in np.ndindex(errors.shape):
+            scene = self._scenes[place[0]][place[1]]
+            result = remove_background(scene.image, settings=fit)
+            errors[place] = error(result.background, scene)
+            told[place] = uncertainty(result.diagnostics.uncertainty, scene)
+        return errors, told
+
+    def in_use(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """As `fitted` with all constants as they are; computed once."""
+        key = repr(settings)
+        if key not in self._known:
+            self._known[key] = self.fitted(settings)
+        return self._known[key]
+
+
+def sweep(swept: Swept, skies: Skies, kinds: Sequence[str]) -> None:
+    """Print the table of a constant."""
+    constant = Constant(swept)
+    used = constant.value
+    unit = " (factor of all stiffnesses)" if swept.scaled else ""
+    print(f"\n### {swept.title}{unit}\n")
+    print("| value | median | mean | worst | of | told |\n|---|---|---|---|---|---|")
+    for value in sorted([*swept.values, used], key=_order):
+        if value == used:
+            errors, told = skies.in_use(swept.settings)
+        else:
+            with constant.replaced_by(value):
+                errors, told = skies.fitted(swept.settings)
+        of_kinds = errors.mean(axis=1)
+        worst = int(of_kinds.argmax())
+        mean = np.exp(np.log(of_kinds).mean())
+        ratio = np.exp(np.nanmean(np.log(told / errors)))
+        label = f"**{_text(value)}**" if value == used else _text(value)
+        print(
+            f"| {label} | {np.median(of_kinds):.4f} | {mean:.4f} | {of_kinds[worst]:.3f} | "
+            f"{kinds[worst]} | {ratio:.2f} |",
+            flush=True,
+        )
+
+
+def _order(value: Any) -> Any:
+    return value if not isinstance(value, tuple) else (len(value), value)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(_text, value)) if isinstance(value, tuple) else f"{value:g}"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python bench sweep",
+        description=__doc__,
+        epilog="\n".join(
+            f"{group}: " + ", ".join(each.short for each in members)
+            for group, members in SWEPT.items()
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("constants", nargs="*", metavar="NAME", help="as listed below")
+    parser.add_argument("--all", action="store_true", help="every constant")
+    parser.add_argument("--size", nargs=2, type=int, default=(840, 1260), metavar=("H", "W"))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12], metavar="SEED")
+    parser.add_argument("--smoke", action="store_true", help="one constant, two tiny skies")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        options.constants, options.size, options.seeds = ["SIDE"], (120, 180), [1]
+    kinds = [*SCENES][:2] if options.smoke else [*SCENES]
+    chosen = [
+        each
+        for group, members in SWEPT.items()
+        for each in members
+        if options.all or {group, each.short, each.name} & {*options.constants}
+    ]
+    if not chosen:
+        parser.error("name a constant, or --all; -h lists them")
+    shape, seeds = tuple(options.size), ", ".join(map(str, options.seeds))
+    print(f"{len(kinds)} kinds of sky, {shape[0]} x {shape[1]}, seeds {seeds}; in bold: in use")
+    skies = Skies(shape, options.seeds, kinds)
+    for each in chosen:
+        sweep(each, skies, kinds)
+    return 0
