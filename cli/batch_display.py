@@ -221,7 +221,7 @@ def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     count = len(report["warnings"])
     warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
     removed = Gradient.of(report["diagnostics"]).removed
-    share = "unknown" if isnan(removed) else f"{removed:.1%}"
+    share = "unknown" if isnan(removed) else f"{100 * removed:.3g} %"
     return share, f"{report['seconds']['total']:.1f}", warnings
 
 

@@ -67,8 +67,9 @@ def _parameters(command: Command, chosen: list[str]) -> list[inspect.Parameter]:
     options = [keyword("preset", Preset, default=None)]
     for name in chosen:
         default = _DEFAULTS[name]
-        annotation = Annotated[type(default), SETTING_OPTIONS[name]]
-        options.append(keyword(name, annotation, default=default))
+        options.append(
+            keyword(name, Annotated[type(default), SETTING_OPTIONS[name]], default=default)
+        )
     parameters: list[inspect.Parameter] = []
     for each in inspect.signature(command, eval_str=True).parameters.values():
         parameters += options if each.name == "settings" else [each]

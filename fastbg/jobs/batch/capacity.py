@@ -22,16 +22,17 @@ others."""
 def workers_for(
     paths: Iterable[Path], keywords: Mapping[str, Any], settings: Settings, limit: int | None
 ) -> int:
-    """Workers whose jobs fit into memory together.
+    """The number of workers whose jobs fit into memory at the same time.
 
     Parameters
     ----------
     paths : iterable of Path
     keywords, settings
-        Of `fastbg.process_file`; ``settings.worker_threads`` is the number of all threads together.
+        Arguments of `fastbg.process_file`. ``settings.worker_threads`` is the number of threads of
+        all workers together.
     limit : int, optional
-        Bytes for all workers together; what is available by default. A file that needs more than
-        an explicit limit for itself does not count, since it will be refused.
+        The memory of all workers together, in bytes; by default what is available. A file that
+        alone needs more than an explicit limit does not count, since it will be refused.
     """
     paths = list(paths)
     threads = settings.worker_threads
@@ -54,7 +55,7 @@ def workers_for(
 
 
 def bytes_needed(path: Path, keywords: Mapping[str, Any], settings: Settings) -> int:
-    """The memory that a job on a file is estimated to need, in bytes; 0 where it will fail."""
+    """The estimated memory of a job on a file, in bytes; 0 if the file cannot be opened."""
     output = default_name(path, keywords["output_dir"], "bgSubtracted")
     told = told_format(output)
     compress = keywords.get("compress", False) or (told is not None and told[1] == "tiles")
@@ -67,10 +68,10 @@ def bytes_needed(path: Path, keywords: Mapping[str, Any], settings: Settings) ->
 
 
 def available_bytes() -> int | None:
-    """Memory that this process and its children may still take; None where nobody tells.
+    """The memory that this process and its children may still take, in bytes; None if unknown.
 
-    The smallest of what the system has available and of what the control groups of this process
-    leave; file caches count as available.
+    This is `SHARE` of the smallest of two amounts: what the system has available, and what the
+    control groups of this process leave. File caches count as available.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""How much memory the control groups of this process leave (Linux, cgroups(7))."""
+"""The memory that the control groups of this process leave (Linux, cgroups(7))."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def left_by_groups(root: Path = Path("/")) -> Iterable[int]:
-    """The bytes that each group with a limit leaves; file caches count as free.
+    """The memory that each group with a limit leaves, in bytes; file caches count as free.
 
     Parameters
     ----------
     root : Path
-        The folder with ``proc`` and ``sys``.
+        The folder that contains ``proc`` and ``sys``.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
@@ -40,12 +40,12 @@ def left_by_groups(root: Path = Path("/")) -> Iterable[int]:
 def _number(file: Path) -> int | None:
     try:
         return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # "max" among them
+    except (OSError, ValueError):  # "max" means no limit
         return None
 
 
 def _fields(file: Path) -> dict[str, int]:
-    """Lines of a name and a number."""
+    """The numbers in a file whose lines are a name and a number."""
     found = {}
     try:
         for line in file.read_text(encoding="ascii").splitlines():

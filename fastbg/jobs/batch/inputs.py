@@ -1,4 +1,4 @@
-"""The files of a batch: what names, folders and patterns stand for."""
+"""The files of a batch: names, folders and patterns are resolved to images."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ def find(
     *,
     wait: bool = False,
 ) -> list[Path]:
-    """All files that the inputs stand for, each once, in the order of their names.
+    """All files that are given or matched, each once, in the order of the inputs.
 
     Parameters
     ----------
     inputs : iterable of path or str
-        Files, folders, and patterns of `glob`, where ``**`` is any number of folders.
+        Files, folders, and patterns of `glob`, where ``**`` matches any number of folders.
     folder : Path
-        Of the outputs. What lies in it and was written by fastbg is left out: what is called like
-        an output of another input, and the ``known_outputs`` (real paths), which are many to read.
+        The folder of the outputs. Files in it that fastbg wrote are left out: those that have the
+        name of an output of another input, and those in `known_outputs`.
+    known_outputs : callable
+        Gives the real paths of all outputs in the journal. It is called only if it is needed, for
+        it reads many files.
     wait : bool
-        Whether a folder or a pattern may be empty, and a file missing, for now.
+        Whether a folder or a pattern may match no image, and a file may be missing, for now.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def find(
 
 
 def clashes(paths: Iterable[Path], taken: dict[str, Path]) -> Iterator[tuple[Path, Path]]:
-    """Pairs of files whose outputs would have the same name; ``taken`` gets the name of each."""
+    """Pairs of files whose outputs would have the same name; ``taken`` collects all names."""
     for path in paths:
         first = taken.setdefault(os.path.normcase(stem(path)), path)
         if first != path:
