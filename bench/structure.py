@@ -50,9 +50,10 @@ ORDER = (
     ("jobs",),
     ("pipeline", "fit", "diagnostics", "report", "result"),
     ("sky", "model", "backends", "cuda_kernels", "simulate"),
+    ("settings",),
     ("io",),
     ("image",),
-    ("settings", "progress", "compiled"),
+    ("progress", "compiled"),
     ("spline", "errors", "words", "version", "_c"),
 )
 """The rooms from the top to the ground. Imports lead to the same storey or to a lower one."""
