@@ -47,7 +47,7 @@ class Outputs:
         self._overwrite, self._compress = overwrite, compress
 
     @property
-    def hold_images(self) -> bool:
+    def images_in_memory(self) -> bool:
         """Whether images are in memory until they are compressed."""
         return self._compress or any(
             told is not None and told[1] == "tiles"

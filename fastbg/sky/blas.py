@@ -13,7 +13,7 @@ Returned = TypeVar("Returned")
 
 
 class _Limit:
-    """BLAS has one thread while at least one thread of Python is inside `held`.
+    """BLAS has one thread while at least one thread of Python is inside `limited`.
 
     Some builds of BLAS have one number of threads for the whole process. Only the thread that has
     changed it may change it back (threadpoolctl 3.8), so a thread of its own keeps the limit from
@@ -26,7 +26,7 @@ class _Limit:
         self._keeper, self._last_has_left = Thread(), Event()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def limited(self) -> Iterator[None]:
         # scipy brings a BLAS of its own, which can be limited only once it is loaded.
         import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits
@@ -74,7 +74,7 @@ def one_thread(function: Callable[Parameters, Returned]) -> Callable[Parameters,
 
     @wraps(function)
     def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        with _limit.held():
+        with _limit.limited():
             return function(*args, **kwargs)
 
     return limited

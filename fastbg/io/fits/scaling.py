@@ -80,7 +80,7 @@ class Scaling:
         return physical
 
     def encode(self, physical: np.ndarray) -> np.ndarray:
-        """The inverse, of `stored`: rounded, and held to its range, where that has integers."""
+        """The inverse, of `stored`: rounded, and clamped to the range of integers."""
         if self._shifts:
             shifted = np.ascontiguousarray(physical, self.dtype)
             return shifted.view(self.stored) ^ _top_bit(self.stored)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
@@ -159,6 +159,6 @@ def _unpacker(path: PathLike, size: int) -> Callable[[], Block]:
             raise InputError(
                 f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
             ) from error
-        return HeldBytes(samples.reshape(-1).view(np.uint8))
+        return BytesInMemory(samples.reshape(-1).view(np.uint8))
 
     return unpack

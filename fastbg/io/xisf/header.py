@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, whole
+from ..blocks import Block, BytesInMemory, FileBytes, whole
 from ..keywords import Header, Keyword, is_structural
 from ..random_access import RandomAccessFile
 from . import blocks
@@ -72,10 +72,10 @@ class XisfHeader:
                 ET.SubElement(image, "FITSKeyword", item)
         return new
 
-    def held(self) -> XisfHeader:
+    def in_memory(self) -> XisfHeader:
         """The same with all blocks in memory."""
-        held = {item: HeldBytes(whole(raw)) for item, raw in self.attached.items()}
-        return XisfHeader(self.root, held)
+        in_memory = {item: BytesInMemory(whole(raw)) for item, raw in self.attached.items()}
+        return XisfHeader(self.root, in_memory)
 
 
 class _Builder(ET.TreeBuilder):
