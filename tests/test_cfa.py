@@ -133,7 +133,7 @@ def test_shares_of_a_mosaic_are_of_its_own_samples(tmp_path, colours):
 
 
 def test_an_array_of_colours_is_no_mosaic():
-    with pytest.raises(InputError, match="the image .*3 channels"):
+    with pytest.raises(InputError, match=r"the image .*3 channels"):
         remove_background(np.zeros((20, 20, 3)), cfa="RGGB")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,6 +80,19 @@ def test_a_job_tells_its_stages_and_ends_with_its_report(
     assert said[-1]["event"] == "done"
     assert set(said[-1]["report"]["seconds"]) == {*stages, "total"}
     assert all(Path(path).exists() for path in said[-1]["report"]["outputs"].values())
+
+
+def test_every_stage_of_a_job_is_documented_and_no_other(folder: Path) -> None:
+    said, code, _ = told("run", "sky.xisf", "--report", ".", "--events")
+    assert code == 0
+    stages = stages_of(said)
+    assert "protect" in stages
+    documented = re.search(r"stage : str\n(.*)\n", Progress.__doc__ or "")
+    assert documented
+    assert re.findall(r'"(\w+)"', documented[1]) == stages
+    begins = re.search(r"begins: ([\w, \n]+)\.", events.__doc__ or "")
+    assert begins
+    assert re.findall(r"\b(?!or\b)\w+", begins[1]) == stages
 
 
 def test_progress_belongs_to_the_stage_before_it_and_rises(folder: Path) -> None:
