@@ -1,4 +1,4 @@
-"""The loss and its gradient at every pixel of the down-scaled image: what a descent asks for."""
+"""The loss and its gradient at every pixel of the down-scaled image, as a descent needs them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ways to descend, on simulated skies and real images: loss, iterations, time, and the sky.
+"""Ways to descend, on simulated skies and real images: loss, iterations, time, and error.
 
-``OPENBLAS_NUM_THREADS=1 python bench descents [FILE ...]``: every scene, and every file, is fitted
-with ``-N 36 -i grid`` once for each way, and compared to the first::
+``OPENBLAS_NUM_THREADS=1 python bench descents [FILE ...]`` fits every scene, and every file, with
+``-N 36 -i grid`` once for each way, and compares the ways to the first one::
 
     python bench descents --way optimizer=adam --way optimizer=lbfgs --way stiffness=0.1
 
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 SCENE_BLOCKS = 8
-"""Pixels that become one of a simulated sky, along each side."""
+"""The downscaling factor of simulated skies."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _settings(text: str) -> dict[str, Any]:
-    """``name=value,name=value`` as settings of the types that they have."""
+    """``name=value,name=value`` as settings, each with the type of its default."""
     from fastbg import Settings
 
     pairs = (part.split("=") for part in text.split(","))
@@ -123,7 +123,7 @@ def _fits(
 
 
 def _error(model: np.ndarray, scene: Any) -> float:
-    """`scenes.error` at the middle of whole blocks."""
+    """`scenes.error` at the middles of whole blocks."""
     from scenes import Scene, error
 
     rows, columns = (size // SCENE_BLOCKS for size in scene.valid.shape)

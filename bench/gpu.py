@@ -1,9 +1,9 @@
 """The CUDA backend: is it right, how fast is it against what the card could do, and against C?
 
-Checks values, losses and gradients against the golden reference with fresh random inputs first,
-and ends with 1 if one is off. Then times with events, after warming up; medians. Floors follow
-from what the card's data sheet promises: float32 operations of the inner loops as they are
-compiled, and the bytes that must be read or written once.
+The program first checks values, losses and gradients against the golden reference with fresh random
+inputs; its exit status is 1 if one is off. Times are then medians by events, after a first call.
+Floors follow from the data sheet of the card: the float32 operations of the compiled inner loops,
+and the bytes that must be read or written once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from fastbg.backends import numpy as golden
 from fastbg.io import xisf
 from fastbg.model.render import pixel_centres
 from fastbg.simulate import simulate_sky
-from fastbg.spline.adam import descend_from_all
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
 from measuring import report_of
@@ -40,7 +40,7 @@ CORES = {(6, 1): 128, (8, 6): 128, (8, 7): 128, (8, 9): 128, (9, 0): 128}
 USUAL_CORES = 64
 
 SIZES = {8: (500, 750), 2: (2000, 3000), 1: (4000, 6000)}
-"""Of 24 Mpx, by downscaling factor."""
+"""The down-scaled shapes of 24 Mpx, by downscaling factor."""
 
 
 def main(arguments: list[str]) -> int:
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     if wrong or cuda.simulated():
         return wrong
     card = Card()
-    print(f"\n{cuda.detail()}; {card.text}\n")
+    print(f"\n{cuda.CudaBackend().detail()}; {card.text}\n")
     sizes = {8: (20, 30)} if options.smoke else SIZES
     time_fits(card, sizes, options.rounds)
     time_rendering(card, next(reversed(sizes.values())), options.rounds)
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 def check(seed: int, smoke: bool) -> int:
-    """1 if an evaluation is off."""
+    """Print the errors of random cases; 1 if one of them is too large."""
     rng = np.random.default_rng(seed)
     wrong = 0
     print(f"seed {seed}\n\n| order | K | N | values | loss | gradient |\n|---|---|---|---|---|---|")
@@ -84,18 +84,22 @@ def check(seed: int, smoke: bool) -> int:
 
 
 def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
-    """Of values, loss and gradient; the worse of both ways to hold the pixels."""
-    from fastbg.cuda_kernels import device, pixels
+    """The errors of values, loss and gradient, the larger ones of both ways to hold the pixels."""
+    from fastbg.cuda_kernels import objective, pixels, rendering
 
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
-    for backend, out in ((golden, expected), (cuda, found)):
-        backend.evaluate(spline, problem.y, problem.x, out, 1)
+    reference = golden.backend()
+    render(reference, spline, problem.y, problem.x, expected)
+    memory = all_memory()
+    with closing(rendering.CudaRendering(spline, problem.y, problem.x, memory)) as plan:
+        plan.rows(slice(0, problem.y.size), found)
     at = spline.flatten()
-    expected_loss, expected_gradient = golden.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected_gradient = reference.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
-        loss, gradient = device.Objective(problem, free(), arranged=arranged).loss_and_gradient(at)
+        with closing(objective.CudaObjective(problem, memory, arranged=arranged)) as opened:
+            loss, gradient = opened.loss_and_gradient(at)
         of_loss.append(abs(loss - expected_loss) / max(1, abs(expected_loss)))
         of_gradient.append(np.linalg.norm(gradient - expected_gradient))
     return (
@@ -103,6 +107,13 @@ def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
         max(of_loss),
         float(max(of_gradient) / np.linalg.norm(expected_gradient)),
     )
+
+
+def render(backend: Any, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out``, (K, rows, columns) float32, with the spline."""
+    rendering = backend.plan(spline, y, x)
+    rendering.rows(slice(0, len(y)), out)
+    rendering.close()
 
 
 def random_case(
@@ -120,15 +131,15 @@ def random_case(
     )
     y, x = map(pixel_centres, shape)
     model = np.empty((channels, *shape), np.float32)
-    golden.evaluate(spline, y, x, model, 1)
+    render(golden.backend(), spline, y, x, model)
     data = model + rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
     weight = rng.uniform(0.1, 1, model.shape) * (np.abs(model) > 1e-3).all(axis=0)
-    weight[:, 0, 0] = 1  # of a tiny image, something must be left
+    weight[:, 0, 0] = 1  # something must be left of a tiny image
     return Problem(np.moveaxis(data, 0, 2), np.moveaxis(weight, 0, 2), y, x, order, 5.0), spline
 
 
 def random_problem(rng: np.random.Generator, shape: tuple[int, int]) -> Problem:
-    """RGB noise, every pixel kept."""
+    """A problem of RGB noise in which every pixel is kept."""
     y, x = map(pixel_centres, shape)
     data = np.moveaxis(rng.random((3, *shape), np.float32), 0, 2)
     return Problem(data, np.ones_like(data), y, x, 2, 5.0)
@@ -156,7 +167,7 @@ class Card:
         )
 
     def floor(self, operations: float, moved: float) -> float:
-        """Seconds."""
+        """The time in seconds below which the card cannot do this."""
         return max(operations / self.operations, moved / self.bytes)
 
 
@@ -166,8 +177,15 @@ def free() -> int:
     return device.free_memory()
 
 
+def all_memory() -> Any:
+    """All that is free, as a budget."""
+    from fastbg.cuda_kernels import memory
+
+    return memory.DeviceMemory(free())
+
+
 def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
-    """The median time on the device of what is enqueued, after it was done once."""
+    """The median time in seconds of enqueued work on the device, after a first run."""
     from numba import cuda as numba_cuda
 
     taken = []
@@ -183,19 +201,20 @@ def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
 
 def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
     """Iterations against their floor, whole descents, and the memory that they take."""
-    from fastbg.cuda_kernels import device, pixels
+    from fastbg.cuda_kernels import descents, objective, pixels
 
     print("| dx | N | pixels | iteration, ms | as a graph | floor | 1000 iterations, s | C | MB |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rng, burst = np.random.default_rng(1), device.BURST
+    rng, burst = np.random.default_rng(1), descents.BURST
     for factor, shape in sizes.items():
         problem = random_problem(rng, shape)
         for n in (36, 64, 256):
             start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
             for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
                 before = free()
-                objective = device.Objective(problem, before, arranged=arranged)
-                walk = device.Walk(objective, start[np.newaxis], 2 * burst, 1e-3)
+                opened = objective.CudaObjective(problem, all_memory(), arranged=arranged)
+                with opened.in_use(start.size):
+                    walk = descents.Descents(opened, start[np.newaxis], 2 * burst, 1e-3)
                 taken = before - free()
 
                 def iterate(walk: Any = walk) -> None:
@@ -205,25 +224,26 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                 captured = "-"
                 if walk.capture():
                     captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
-                operations = objective.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
-                floor = card.floor(operations, objective.pixels.values.nbytes)
+                operations = opened.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
+                floor = card.floor(operations, opened.pixels.values.nbytes)
                 print(
                     f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | {captured} | "
                     f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
                 )
-                del iterate, walk, objective
-            whole = descent_seconds(cuda, problem, start, 1000)
+                del iterate, walk
+                opened.close()
+            whole = descent_seconds(cuda.CudaBackend(), problem, start, 1000)
             few = 1000 if factor == 8 else 20
-            theirs = descent_seconds(c, problem, start, few) * 1000 / few
+            theirs = descent_seconds(c.backend(), problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
             print(f"| {factor} | {n} | {chosen} | | | | {whole:.2f} | {theirs:.2f} | |", flush=True)
 
 
 def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iterations: int) -> float:
-    """Of so many iterations, even if it ends before, transfers included."""
+    """The time of a number of iterations, transfers included, extrapolated if it ends earlier."""
     begin = time.perf_counter()
     objective = backend.open_problem(problem, os.cpu_count() or 1)
-    found = descend_from_all(objective, [start], iterations=iterations, learning_rate=1e-3)
+    found = objective.descend([start], iterations=iterations, learning_rate=1e-3)
     taken = time.perf_counter() - begin
     return taken * iterations / len(found[0].losses)
 
@@ -232,7 +252,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     """The kernel against the card's bandwidth, and with the way back to the host."""
     from numba import cuda as numba_cuda
 
-    from fastbg.cuda_kernels import device
+    from fastbg.cuda_kernels import rendering, tiles
 
     rng = np.random.default_rng(2)
     y, x = map(pixel_centres, shape)
@@ -249,17 +269,17 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
     for n in (36, 64, 256):
         spline = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2)
         taken = []
-        for far_from in (device.FAR, math.inf):
-            rendering = device.Rendering(spline, x, y.size, free() // 2, far_from=far_from)
-            rows = rendering.at_once
-            rendering.send_rows(y[:rows])
-            enqueue = partial(rendering.enqueue, rows)
-            taken.append(seconds(enqueue, rendering.stream, rounds) * y.size / rows)
-            del rendering, enqueue
+        for far_from in (tiles.FAR, math.inf):
+            plan = rendering.CudaRendering(spline, y, x, all_memory(), far_from=far_from)
+            enqueue = partial(plan.enqueue, plan.load(), 0, plan.at_once)
+            taken.append(seconds(enqueue, plan.stream, rounds) * y.size / plan.at_once)
+            del enqueue
+            plan.close()
         whole = []
+        backend = cuda.CudaBackend()
         for _ in range(3):
             begin = time.perf_counter()
-            cuda.evaluate(spline, y, x, out, 1)
+            render(backend, spline, y, x, out)
             whole.append(time.perf_counter() - begin)
         print(
             f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "

@@ -1,4 +1,4 @@
-"""The command line of fastbg, installed as ``fastbg.cli``: it only parses, calls and prints."""
+"""The command line of fastbg, installed as ``fastbg.cli``: it parses, calls and prints."""
 
 if __name__ != "fastbg.cli":
     raise ImportError("import this package as fastbg.cli")
@@ -7,7 +7,7 @@ if __name__ != "fastbg.cli":
 def main() -> None:
     """Run the command line of this process and exit."""
     try:
-        # Takes longer than some need to think better of it, and only then are signals answered.
+        # Signals are handled only once this is imported, which takes long enough for a Ctrl-C.
         from .app import main as run
 
         run()

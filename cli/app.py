@@ -1,4 +1,4 @@
-"""The application: its commands and what belongs to none of them."""
+"""The application: all commands, and the options that stand before a command."""
 
 from __future__ import annotations
 
@@ -40,19 +40,21 @@ def _fastbg(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+        typer.Option(
+            "--version", help="Print the version.", callback=_version, is_eager=True, metavar=""
+        ),
     ] = False,
 ) -> None:
-    """Takes the sky background gradient out of linear astrophotos."""
+    """Remove the gradient of the sky background from linear astrophotos."""
     if context.invoked_subcommand is None:
-        # Typer prints the help itself where rich draws it, and returns it where not.
+        # Typer prints the help itself if rich is installed, and returns it otherwise.
         typer.echo(context.get_help(), nl=False)
 
 
 def main() -> None:
     """Run the command line of this process and exit."""
     for library in ("OPENBLAS", "MKL"):
-        # Before numpy is imported, and for the workers of a batch too. The matrices are small:
-        # threads gain nothing, and where others use the cores they cost several times the work.
+        # BLAS reads this when numpy is imported; the workers of a batch inherit it. The matrices
+        # are small: threads gain nothing, and on busy cores they cost several times the work.
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     app(prog_name="fastbg")

@@ -1,4 +1,4 @@
-"""``fastbg apply``: a background that was fitted before, out of any number of files."""
+"""``fastbg apply``: remove a background that was fitted before from any number of images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from ..errors import Cancelled, FastbgError
 from ..settings.settings import Settings
 from .options import (
+    INPUT,
     OUTPUT,
     RUNNING,
     Compress,
@@ -18,42 +19,50 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    flag,
     option,
-    with_settings,
 )
+from .with_settings import with_settings
+
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="A model that fastbg fit wrote.", show_default=False),
+]
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="INPUT",
+        help="Linear images in XISF, FITS or TIFF, with the channels of the model.",
+        show_default=False,
+    ),
+]
+OutputDir = Annotated[
+    Path,
+    option(
+        OUTPUT,
+        "-o",
+        "--output-dir",
+        metavar="FOLDER",
+        help="Folder of the corrected images, <input>_bgSubtracted; it is created if needed.",
+    ),
+]
+Rescale = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "--rescale",
+        help="Scale and shift each channel of the model to the sky of each image.",
+    ),
+]
 
 
-@with_settings(OUTPUT, RUNNING, also=["cfa"])
+@with_settings(INPUT, OUTPUT, RUNNING)
 def apply(
-    model: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL", help="Of fastbg fit, JSON.", show_default=False),
-    ],
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="INPUT", help="Linear images, XISF, FITS or TIFF.", show_default=False
-        ),
-    ],
+    model: Model,
+    inputs: Inputs,
     *,
-    output_dir: Annotated[
-        Path,
-        option(
-            OUTPUT,
-            "-o",
-            "--output-dir",
-            metavar="FOLDER",
-            help="Of the outputs, <input>_bgSubtracted.",
-        ),
-    ] = Path(),
-    rescale: Annotated[
-        bool,
-        option(
-            OUTPUT,
-            "--rescale",
-            help="Scale and shift the model to the sky of each file, channel by channel.",
-        ),
-    ] = False,
+    output_dir: OutputDir = Path(),
+    rescale: Rescale = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
     settings: Settings,
@@ -62,7 +71,10 @@ def apply(
     events: Events = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take a fitted background out of files. What fails is told, and the rest is done."""
+    """Remove a background that fastbg fit wrote from any number of images.
+
+    If an image fails, its error is printed and the others are still processed.
+    """
     from ..jobs.apply import apply_model
     from ..model.model import BackgroundModel
     from .errors import REFUSED, refused
@@ -70,7 +82,7 @@ def apply(
     from .progress import display
     from .summary import print_json, tell
 
-    BackgroundModel.load(model)  # told once, not for each file
+    BackgroundModel.load(model)  # so that a bad model is refused once, not for each image
     reports, failed = [], 0
     for path in inputs:
         try:

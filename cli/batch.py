@@ -1,4 +1,4 @@
-"""``fastbg batch``: the whole job on any number of files."""
+"""``fastbg batch``: the whole job on any number of images."""
 
 from __future__ import annotations
 
@@ -11,78 +11,107 @@ import typer
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
-    SPLINE,
     STRETCH,
     Compress,
     Json,
     Masks,
-    MemoryOfAll,
     Quiet,
-    Workers,
+    flag,
     option,
-    with_settings,
+    size,
+    whole,
 )
+from .with_settings import with_settings
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="Linear images, folders with images, or quoted patterns: 'lights/*.xisf' for one "
+        "folder, 'lights/**/*.xisf' for all folders below it, too.",
+        show_default=False,
+    ),
+]
+OutputDir = Annotated[
+    Path,
+    option(
+        OUTPUT,
+        "-o",
+        "--output-dir",
+        metavar="FOLDER",
+        help="Folder of the outputs and of the journal, from which an interrupted batch continues.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    flag(OUTPUT, "--overwrite", help="Process finished images again, and replace all outputs."),
+]
+Workers = Annotated[
+    int,
+    whole(
+        RUNNING,
+        "--workers",
+        metavar="COUNT",
+        help="Number of processes, which share the threads; 0 means as many as the cores and the "
+        "memory allow.",
+    ),
+]
+MaxMemory = Annotated[
+    int | None,
+    size(
+        RUNNING,
+        "--max-memory",
+        show_default="what is available",
+        help="Memory of all workers together, for example 8GB.",
+    ),
+]
+Watch = Annotated[
+    bool,
+    flag(RUNNING, "--watch", help="In the end, wait for new and changed images, until Ctrl-C."),
+]
+Dask = Annotated[
+    str | None,
+    option(
+        RUNNING,
+        "--dask",
+        metavar="ADDRESS",
+        help="Use the workers of a Dask scheduler, for example tcp://host:8786. The images must "
+        "have the same absolute paths there. The package distributed must be installed.",
+    ),
+]
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
 def batch(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT",
-            help="Linear images, folders of them, and quoted patterns: 'lights/*.xisf', or "
-            "'lights/**/*.xisf' for all folders below.",
-            show_default=False,
-        ),
-    ],
+    inputs: Inputs,
     *,
-    output_dir: Annotated[
-        Path,
-        option(
-            OUTPUT,
-            "-o",
-            "--output-dir",
-            metavar="FOLDER",
-            help="Of the outputs, and of the journal by which a batch goes on where it ended.",
-        ),
-    ] = Path(),
+    output_dir: OutputDir = Path(),
     compress: Compress = False,
-    overwrite: Annotated[
-        bool, option(OUTPUT, "--overwrite", help="Do all files again, and replace any output.")
-    ] = False,
+    overwrite: Overwrite = False,
     mask: Masks = None,
     settings: Settings,
     workers: Workers = 0,
-    max_memory: MemoryOfAll = None,
-    watch: Annotated[
-        bool,
-        option(RUNNING, "--watch", help="Then wait for new and changed files, until Ctrl-C."),
-    ] = False,
-    dask: Annotated[
-        str | None,
-        option(
-            RUNNING,
-            "--dask",
-            metavar="ADDRESS",
-            help="Run on the workers of this Dask scheduler, like tcp://host:8786. They must see "
-            "the files under the same absolute names. Needs the package distributed.",
-        ),
-    ] = None,
+    max_memory: MaxMemory = None,
+    watch: Watch = False,
+    dask: Dask = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit and subtract many files, side by side. What is finished is skipped next time.
+    """Remove the backgrounds of many images, several at a time.
 
-    A file that fails is told, and the rest is done.
+    An image that was finished before is skipped. If an image fails, its error is printed and the
+    others are still processed.
     """
     from ..jobs.batch import process_files
     from .batch_display import BatchDisplay
+    from .errors import REFUSED
 
     if dask:
-        # It logs with tracebacks what is told here in one line.
+        # Dask logs tracebacks of the errors that are printed here in one line.
         logging.disable()
     with BatchDisplay(quiet=quiet, as_json=as_json, watch=watch) as display:
         process_files(
@@ -99,4 +128,4 @@ def batch(
             progress=display,
         )
     if display.failed:
-        raise typer.Exit(2)
+        raise typer.Exit(REFUSED)

@@ -1,4 +1,4 @@
-"""Where a batch is, and what became of it."""
+"""The progress of a batch while it runs, and a summary of its files at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import FastbgError
+from ..report.gradient import Gradient
 from .errors import raise_if_stopped, refused
 from .summary import print_json
 
@@ -34,14 +36,14 @@ if TYPE_CHECKING:
     from ..progress import Progress as Stage
 
 NAME_WIDTH = 36
-"""Most characters of a file name in the live lines."""
+"""The largest number of characters of a file name in the live lines and in the table."""
 
 
 class BatchDisplay:
-    """The progress callback of a batch; leaving it prints what became of the files.
+    """The progress callback of a batch; as a context manager, it prints the summary at its end.
 
-    On a terminal, live lines on stderr; else one line on stdout for each finished file. Failures
-    are told on stderr when they happen.
+    On a terminal, live lines on stderr show the progress; otherwise each finished file gets a line
+    on stdout. A failure is printed on stderr when it happens.
     """
 
     def __init__(self, *, quiet: bool, as_json: bool, watch: bool) -> None:
@@ -78,7 +80,7 @@ class BatchDisplay:
             self._print_summary()
 
     def __call__(self, progress: BatchProgress) -> None:
-        """Show it."""
+        """Show the latest progress, and keep the outcome of a file."""
         raise_if_stopped()
         outcome = progress.outcome
         if outcome:
@@ -107,7 +109,7 @@ class BatchDisplay:
 
 
 class _LiveLines:
-    """An overall bar, and a line for each file that a worker works on."""
+    """A bar for the whole batch, and a line for each file that a worker processes."""
 
     def __init__(self, console: Console, watch: bool) -> None:
         self._console, self._watch = console, watch
@@ -138,7 +140,7 @@ class _LiveLines:
         self._live.stop()
 
     def show(self, progress: BatchProgress, statuses: Counter[str]) -> None:
-        """Bring the lines up to date."""
+        """Update the lines."""
         if progress.path and progress.stage:
             self._show_file(progress.path, progress.stage)
         if progress.path and progress.outcome and progress.path in self._lines:
@@ -156,13 +158,13 @@ class _LiveLines:
         )
 
     def print_above(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line above the live lines, where it stays."""
         self._console.print(Text(text), soft_wrap=True)
 
     def _show_file(self, path: Path, stage: Stage) -> None:
         if path not in self._lines:
             self._lines[path] = self._files.add_task(_short(path), total=None, stage="")
-        # A stage of one step cannot tell how far it is: its bar only moves.
+        # The share that is done is unknown in a stage of one step: its bar only moves.
         total = stage.total if stage.total > 1 else None
         loss = f"  loss {stage.loss:.4f}" if stage.loss is not None else ""
         self._files.update(
@@ -171,7 +173,7 @@ class _LiveLines:
 
 
 def _plain(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
-    """For JSON: reports of what was done and skipped, errors of what failed."""
+    """The outcomes for JSON: reports of files that are done or skipped, errors of the others."""
     found: dict[str, list[Any]] = {"done": [], "skipped": [], "failed": []}
     for outcome in outcomes:
         failure = {"input": str(outcome.path), "error": outcome.error}
@@ -191,25 +193,25 @@ def _counts(statuses: Counter[str]) -> str:
 def _line(outcome: Outcome) -> str:
     words = [f"{outcome.status:<7}", outcome.path.name]
     if outcome.report and outcome.status == "done":
-        loss, seconds, warnings = _figures(outcome.report)
-        words += [f"loss {loss}", f"{seconds} s", warnings]
+        removed, seconds, warnings = _figures(outcome.report)
+        words += [f"gradient removed {removed}", f"{seconds} s", warnings]
     return "  ".join(filter(None, words))
 
 
 def _table(outcomes: Iterable[Outcome]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("file", no_wrap=True, max_width=NAME_WIDTH)
-    table.add_column("loss", justify="right", no_wrap=True)
+    table.add_column("gradient removed", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("")
-    # Failures last, where they are seen.
+    # Failures are last, next to the prompt, where they are seen.
     for outcome in sorted(outcomes, key=lambda each: (each.status == "failed", each.path)):
         name = Text(_short(outcome.path))
         if outcome.status == "done" and outcome.report:
-            loss, seconds, warnings = _figures(outcome.report)
-            table.add_row(name, loss, seconds, Text(warnings, style="yellow"))
+            removed, seconds, warnings = _figures(outcome.report)
+            table.add_row(name, removed, seconds, Text(warnings, style="yellow"))
         elif outcome.error:
-            # The name of the file is in the first column.
+            # The first column has the name already.
             text = outcome.error.removeprefix(str(outcome.path)).lstrip(": ")
             table.add_row(name, "", "", Text(text, style="red"))
     return table
@@ -218,11 +220,13 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
 def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     count = len(report["warnings"])
     warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
-    return f"{report['fit']['loss']:.4f}", f"{report['seconds']['total']:.1f}", warnings
+    removed = Gradient.of(report["diagnostics"]).removed
+    share = "unknown" if isnan(removed) else f"{100 * removed:.3g} %"
+    return share, f"{report['seconds']['total']:.1f}", warnings
 
 
 def _short(path: Path) -> str:
-    # Both ends: numbers are at one, and what the frame shows at the other.
+    # Both ends are kept: the number of a frame is at one of them, and its object at the other.
     name, half = path.name, NAME_WIDTH // 2
     return name if len(name) <= NAME_WIDTH else f"{name[: half - 1]}…{name[-half:]}"
 

@@ -1,4 +1,4 @@
-"""``fastbg demo``: the job on a simulated sky, whose background is known."""
+"""``fastbg demo``: the job on a simulated image, whose background is known."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ SEED = 4
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the files.")] = Path(
-        "fastbg-demo"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the files; it is created if needed.")
+    ] = Path("fastbg-demo"),
 ) -> None:
-    """Make a sky with a known gradient and take it out."""
+    """Simulate an image with a known gradient, and remove the gradient."""
     import numpy as np
 
     from ..io import atomic, xisf
+    from ..io.names import default_name
     from ..jobs.run import process_file
     from ..progress import Progress
     from ..simulate import simulate_sky
     from .progress import display
     from .summary import print_rows
 
-    image, preview = folder / "sky.xisf", folder / "sky_preview.png"
+    image = folder / "sky.xisf"
+    preview = default_name(image, folder, "preview", ".png")
     atomic.check_targets([image], overwrite=True)
     with display(quiet=False) as progress:
         progress(Progress("simulate", 0, 1))
@@ -56,7 +58,7 @@ def demo(
             ("simulated", f"{image}: {SHAPE[1]} x {SHAPE[0]} pixels"),
             ("corrected", outputs["corrected"]),
             ("background", outputs["background"]),
-            ("preview", f"{outputs['preview']} - look at this picture"),
+            ("preview", f"{outputs['preview']} (look at this picture)"),
             (
                 "gradient",
                 f"{removed:.1f} % of the known gradient was removed: its standard deviation fell "
@@ -68,6 +70,6 @@ def demo(
 
 
 def _spread(background: np.ndarray) -> np.ndarray:
-    """(H, W, K) to the standard deviation of each channel, (K,)."""
+    """The standard deviation of each channel, (K,), of a background, (H, W, K)."""
     spread: np.ndarray = background.std(axis=(0, 1), dtype="float64")
     return spread

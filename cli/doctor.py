@@ -1,20 +1,20 @@
-"""``fastbg doctor``: what fastbg finds on this computer."""
+"""``fastbg doctor``: what this computer offers to fastbg."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from .options import RUNNING, option
+from .options import RUNNING, flag
 
 
 def doctor(
     *,
     as_json: Annotated[
-        bool, option(RUNNING, "--json", help="Print one JSON object and nothing else.")
+        bool, flag(RUNNING, "--json", help="Print the findings as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Tell what fastbg can use on this computer, and why not the rest."""
+    """Show which evaluators and which hardware fastbg can use here, and why not the others."""
     from .summary import print_json, print_rows
 
     findings = _examine()
@@ -48,40 +48,29 @@ def _backends() -> dict[str, dict[str, Any]]:
     from ..backends.registry import detail, unavailable
     from ..settings.settings import BACKENDS
 
-    reasons = {name: unavailable(name) for name in BACKENDS}
-    return {
-        name: {"available": reason is None, "detail": reason or detail(name)}
-        for name, reason in reasons.items()
-    }
+    found = {}
+    for name in BACKENDS:
+        reason = unavailable(name)
+        found[name] = {"available": reason is None, "detail": reason or detail(name)}
+    return found
 
 
 def _instruction_sets() -> list[str]:
-    """Those that the C backend could use here, best first."""
-    try:
-        from .. import _c
-    except ImportError:
-        return []
-    return _c.instruction_sets()
+    """The instruction sets that the backend c can use here, best first."""
+    from ..backends import c
+
+    return [] if c.unavailable() else c.instruction_sets()
 
 
 def _memory() -> dict[str, int | None]:
-    """Total and free bytes, None where the system does not tell."""
-    import os
+    """The total and the free memory in bytes; None if the system does not tell."""
+    import psutil
 
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            sizes = {key: 1024 * int(rest.split()[0]) for key, rest in (s.split(":") for s in file)}
-        return {"total_bytes": sizes["MemTotal"], "free_bytes": sizes["MemAvailable"]}
-    except (OSError, LookupError, ValueError):
-        pass
-
-    def pages(name: str) -> int | None:
-        try:
-            return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-
-    return {"total_bytes": pages("SC_PHYS_PAGES"), "free_bytes": pages("SC_AVPHYS_PAGES")}
+        memory = psutil.virtual_memory()
+    except (OSError, RuntimeError):  # Linux without /proc
+        return {"total_bytes": None, "free_bytes": None}
+    return {"total_bytes": memory.total, "free_bytes": memory.available}
 
 
 def _gpus() -> list[dict[str, str]]:
@@ -104,7 +93,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..report.words import format_bytes
+    from ..words import format_bytes
 
     yield "fastbg", findings["fastbg"]
     yield "python", f"{findings['python']} on {findings['platform']}"

@@ -1,4 +1,4 @@
-"""The one place where what goes wrong becomes a line on stderr and an exit code."""
+"""The one place that turns an error into a line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -16,48 +16,59 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import Cancelled, FastbgError
-from .options import EVENTS_OPTION, spelled_for_typer
+from .options import EVENTS_OPTION
+from .spelling import spelled_for_typer
 from .streams import silence_stdout
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
 UNEXPECTED, REFUSED = 1, 2
-"""Exit codes; a stop by a signal is 128 + its number, as shells do."""
+"""Exit codes. After a signal the code is 128 + its number, as in shells."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Causes for which stdout cannot be written; the library names the files that it cannot write."""
+"""Errors of writing to stdout. Errors of writing to a file are an OutputError of the library."""
 
-# Typer exports only the subclass, and the module of this class differs between its releases.
+# The module of this class differs between releases of Typer, which exports only a subclass.
 _UsageError: Any = typer.BadParameter.__base__
 
 
 class Boundary(TyperGroup):
-    """The group of all commands: prints no traceback and always exits."""
+    """The group of all commands. It prints no traceback, and always exits."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run the command that the arguments name, and exit."""
+        """Run the command that the arguments name, and exit with its code."""
         given = extra.get("args")
         spelled = spelled_for_typer(sys.argv[1:] if given is None else given)
         extra["args"] = spelled
-        # Also of errors in the options themselves, which no command gets to see.
+        # Looked up here, since an error in the options ends the job before any command runs.
         refuse = _refuse_and_emit if EVENTS_OPTION in spelled else _refuse
         run = super().main
         sys.exit(_exit_code(lambda: run(*args, **{**extra, "standalone_mode": False}), refuse))
 
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """Find the command; an image in its place, as in bgoptimizer, is answered with a hint."""
+        try:
+            return super().resolve_command(context, arguments)
+        except _UsageError as error:
+            name = arguments[0]
+            if os.path.exists(name):
+                error.message = f"the command is missing before {name}: try fastbg run {name}"
+            raise
+
 
 class _Stopped(BaseException):
-    """A signal asked to stop. Not a KeyboardInterrupt, of which Typer would make a blank line."""
+    """A signal asked to stop. It is no KeyboardInterrupt, for which Typer prints a blank line."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 _stops: list[_Stopped] = []
-"""The stop that was asked for; of the whole process, as signals are."""
+"""The signal that arrived, if any. It is global because signals belong to the process."""
 
 
 def raise_if_stopped() -> None:
-    """Raise the stop again: a module that is just being imported may have swallowed it."""
+    """Raise the stop again, in case that code which was being imported has swallowed it."""
     if _stops:
         raise _stops[0]
 
@@ -70,7 +81,7 @@ def _refuse(message: str, code: int) -> int:
 def _refuse_and_emit(message: str, code: int) -> int:
     from .events import emit
 
-    with suppress(Cancelled):  # said already: that nobody reads events
+    with suppress(Cancelled):  # nobody reads the events, which is what the message says
         emit("error", message=" ".join(message.splitlines()), exit_code=code)
     return _refuse(message, code)
 
@@ -79,7 +90,7 @@ def _exit_code(
     command: Callable[[], int | None], refuse: Callable[[str, int], int] = _refuse
 ) -> int:
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal cannot show must not turn a finished job into an error.
+        # A file name that the terminal cannot show must not make a finished job fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         with _signals_raise():
@@ -106,8 +117,8 @@ def _exit_code(
         if error.errno not in _NO_ROOM or error.filename:
             return _unexpected(error, refuse)
         silence_stdout()
-        cause = f"what fastbg prints cannot be written ({error.strerror})"
-        return refuse(f"{cause}: free some space or send it elsewhere", REFUSED)
+        cause = f"stdout cannot be written ({error.strerror})"
+        return refuse(f"{cause}: free some space, or redirect it to another disk", REFUSED)
     except Exception as error:
         return _unexpected(error, refuse)
 
@@ -116,38 +127,40 @@ def _unexpected(error: Exception, refuse: Callable[[str, int], int]) -> int:
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
     return refuse(
-        f"unexpected {type(error).__name__} ({error}): please report it, with what the same "
-        f"command prints under {DEBUG_VARIABLE}=1",
+        f"unexpected {type(error).__name__} ({error}): please report it, with the traceback that "
+        f"the same command prints if {DEBUG_VARIABLE}=1 is in the environment",
         UNEXPECTED,
     )
 
 
 def refused(error: FastbgError) -> None:
-    """Tell an error where the rest goes on."""
+    """Print an error after which the command continues."""
     _refuse(str(error), REFUSED)
 
 
 def _usage(error: Any) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "fastbg"
-    return f"{text[:1].lower()}{text[1:]}; see {command} --help"
+    see = " See" if text.endswith("?") else "; see"
+    return f"{text[:1].lower()}{text[1:]}{see} {command} --help"
 
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Let Ctrl-C and a polite kill end the command through its own cleaning up."""
+    """Make SIGINT and SIGTERM raise, so that the command cleans up after itself."""
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in numbers:  # a second one must not interrupt the cleaning up
+        for each in numbers:  # a second signal must not interrupt the cleaning up
             signal.signal(each, signal.SIG_IGN)
         _stops.append(_Stopped(number))
         raise_if_stopped()
 
-    def unraisable(what: Any) -> None:
-        # Of a stop that a callback swallowed nothing is said: `raise_if_stopped` raises it again.
-        if not isinstance(what.exc_value, _Stopped):
-            show(what)
+    def unraisable(event: Any) -> None:
+        # Python prints exceptions that callbacks of its own raise. A stop among them is not
+        # lost: `raise_if_stopped` raises it again.
+        if not isinstance(event.exc_value, _Stopped):
+            show(event)
 
     before = [signal.signal(number, stop) for number in numbers]
     show, sys.unraisablehook = sys.unraisablehook, unraisable

@@ -1,26 +1,28 @@
-"""``--events``: what a job does, as JSON on stdout for the program that started it.
+"""``--events``: the progress of a job as JSON on stdout, for the program that started it.
 
-One object a line, in the order in which things happen:
+Each line is one object. The lines come in the order of the events:
 
 ``{"event": "stage", "stage": "fit", "total": 1000}``
-    A stage of ``total`` steps begins: read, prepare, protect, fit, render, correct, report or
-    write.
+    A stage begins, which has so many steps. The stages are, in this order: read, prepare, protect,
+    fit, render, correct, report and write. A job has only those that it needs: protect is the
+    search for the sky, and report is there with ``--report``.
 ``{"event": "memory", "bytes": 308000000}``
-    About how much the job will need; once, while it reads.
+    The estimated memory of the job; once, in the stage read.
 ``{"event": "progress", "stage": "fit", "done": 120, "total": 1000, "loss": -2.17}``
-    Steps that are done, about ten times a second at most; ``loss`` in the fit alone, which may end
-    early.
+    So many steps of the stage are done; at most about ten lines a second. Only a descent has a
+    ``loss``. The stages protect and fit may end before all of their steps are done.
 ``{"event": "done", "report": {...}}``
-    The last line where all went well: what ``--json`` prints. The exit code is 0.
+    The last line of a job that succeeded, with the report that ``--json`` prints. The exit code
+    is 0.
 ``{"event": "error", "message": "...", "exit_code": 2}``
-    The last line where not; the same message is on stderr, and that is the exit code. A program
-    that stops fastbg by SIGINT or SIGTERM gets 130 or 143 here, and no unfinished file.
+    The last line of a job that failed, with its exit code and the message, which is on stderr, too.
+    A job that SIGINT or SIGTERM stops has the exit code 130 or 143, and leaves no unfinished file.
 
-``fastbg apply`` works on several files: there, stages, memory and progress name their ``input``, a
-file that failed is told by ``{"event": "failed", "input": "...", "message": "..."}``, and the last
-line has a list of reports; where files failed it is an error that has ``report``, too.
+``fastbg apply`` works on several files. Its lines about stages, memory and progress have a key
+``input``; a file that failed gives ``{"event": "failed", "input": "...", "message": "..."}``; and
+``report`` in the last line is a list of reports, which is there also if the last line is an error.
 
-Keys may be added; numbers that are not finite are null.
+Keys may be added. Numbers that are not finite are null.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from ..report.report import to_json
 from .streams import silence_stdout
 
 PERIOD = 0.1
-"""Seconds between two lines of progress, at least."""
+"""The shortest time between two lines of progress, in seconds."""
 
 
 def emit(event: str, **content: object) -> None:
@@ -42,7 +44,7 @@ def emit(event: str, **content: object) -> None:
     Raises
     ------
     Cancelled
-        If nobody reads it any more, or it cannot be written.
+        If nobody reads the line, or it cannot be written.
     """
     try:
         print(to_json({"event": event, **content}, indent=None), flush=True)
@@ -55,7 +57,7 @@ def emit(event: str, **content: object) -> None:
 
 
 class Stream:
-    """A progress callback that emits events, each with the same additional keys."""
+    """A progress callback that prints events, each with some keys of its own."""
 
     def __init__(self, **keys: object) -> None:
         self._keys = keys

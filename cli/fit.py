@@ -1,4 +1,4 @@
-"""``fastbg fit``: the background alone, to be applied to any number of files."""
+"""``fastbg fit``: fit a background and save it, for ``fastbg apply``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
-    SPLINE,
     STRETCH,
     Events,
     Input,
@@ -21,24 +21,26 @@ from .options import (
     Overwrite,
     Quiet,
     option,
-    with_settings,
 )
+from .with_settings import with_settings
+
+Output = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "-o",
+        "--output",
+        metavar="JSON",
+        help="Name of the model, instead of <input>_model.json in the current folder.",
+    ),
+]
 
 
-@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, STRETCH, MASK, DESCENT, RUNNING)
 def fit(
     input: Input,
     *,
-    output: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "-o",
-            "--output",
-            metavar="JSON",
-            help="The model, instead of <input>_model.json in this folder.",
-        ),
-    ] = None,
+    output: Output = None,
     overwrite: Overwrite = False,
     mask: Masks = None,
     settings: Settings,
@@ -47,7 +49,8 @@ def fit(
     events: Events = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit the background and write the model, for fastbg apply."""
+    """Fit the background of an image and save the model, for fastbg apply."""
+    from ..io.names import default_name
     from ..jobs.fit import fit_file
     from .progress import display
     from .summary import tell
@@ -55,7 +58,7 @@ def fit(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = fit_file(
             input,
-            output or Path(f"{input.stem}_model.json"),
+            output or default_name(input, ".", "model", ".json"),
             mask=mask,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -1,4 +1,4 @@
-"""``fastbg presets``: the settings that have a name."""
+"""``fastbg presets``: list, print and save named settings."""
 
 from __future__ import annotations
 
@@ -7,42 +7,59 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import SettingsError
-from .options import DESCENT, MASK, OUTPUT, RUNNING, SPLINE, STRETCH, option, with_settings
+from .options import DESCENT, INPUT, MASK, OUTPUT, RUNNING, STRETCH, flag, option
+from .with_settings import with_settings
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME|FILE", help="A preset to print as TOML; without it, all are listed."
+    ),
+]
+Save = Annotated[
+    str | None,
+    option(
+        None,
+        "--save",
+        metavar="NAME",
+        help="Save a preset of your own. It holds the options on the command line and those of "
+        "--preset.",
+    ),
+]
+Description = Annotated[
+    str,
+    option(
+        None,
+        "--description",
+        metavar="TEXT",
+        help="One line about the saved preset, which the list shows.",
+    ),
+]
+Overwrite = Annotated[bool, flag(None, "--overwrite", help="Replace your preset of the same name.")]
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING, made=dict)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING, made=dict)
 def presets(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME|FILE", help="Print this one, as TOML; without it, list all."),
-    ] = None,
+    name: Name = None,
     *,
-    save: Annotated[
-        str | None,
-        option(
-            None,
-            "--save",
-            metavar="NAME",
-            help="Write a preset of your own: the options that are given, and --preset.",
-        ),
-    ] = None,
-    description: Annotated[
-        str, option(None, "--description", metavar="TEXT", help="Of it, for the list.")
-    ] = "",
-    overwrite: Annotated[
-        bool, option(None, "--overwrite", help="Replace your preset of that name.")
-    ] = False,
+    save: Save = None,
+    description: Description = "",
+    overwrite: Overwrite = False,
     settings: dict[str, Any],
 ) -> None:
     """List the presets, print one, or save your own."""
     if save is not None:
         if name is not None:
-            raise SettingsError(f"--save would ignore {name}: start from it with --preset {name}")
+            raise SettingsError(
+                f"--save has no use for the argument {name}: give --preset {name} to start from it"
+            )
         if not settings:
-            raise SettingsError(f"{save} would be empty: give the options to keep")
+            raise SettingsError(f"the preset {save} would be empty: give the options to save")
         _save(save, settings, description, overwrite)
     elif settings or description or overwrite:
-        raise SettingsError("options are kept with --save NAME: give a name, or leave them out")
+        raise SettingsError(
+            "options are only saved: give --save NAME to save them, or leave them out"
+        )
     elif name is not None:
         _print(name)
     else:
@@ -56,7 +73,7 @@ def _list() -> None:
 
     from ..settings.presets import built_in_folder, named, read, user_folder
 
-    table = Table("preset", "from", "what it is for", box=None, header_style="dim")
+    table = Table("preset", "from", "description", box=None, header_style="dim")
     for name, path in named().items():
         built_in = built_in_folder() / path.name
         owner = "fastbg" if path == built_in else "you"
@@ -71,7 +88,7 @@ def _list() -> None:
     if not console.is_terminal:
         console.width = 100_000
     console.print(table)
-    console.print(Text(f"\nYours are in {user_folder()}", style="dim"), soft_wrap=True)
+    console.print(f"\nYour own presets are in {user_folder()}", markup=False, soft_wrap=True)
 
 
 def _print(preset: str) -> None:

@@ -1,4 +1,4 @@
-"""``fastbg preview``: one picture to choose the settings by."""
+"""``fastbg preview``: one picture by which to choose the settings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
-    SPLINE,
     STRETCH,
     Events,
     Input,
@@ -20,28 +20,37 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    flag,
     option,
-    with_settings,
 )
+from .with_settings import with_settings
+
+Output = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "-o",
+        "--output",
+        metavar="PNG",
+        help="Name of the picture, instead of <input>_preview.png in the current folder.",
+    ),
+]
+Fit = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "--fit",
+        help="Also fit the background, and draw the image, the background and the corrected image.",
+    ),
+]
 
 
-@with_settings(STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, STRETCH, MASK, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
-    output: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "-o",
-            "--output",
-            metavar="PNG",
-            help="The picture, instead of <input>_preview.png in this folder.",
-        ),
-    ] = None,
-    fit: Annotated[
-        bool, option(OUTPUT, "--fit", help="Also fit, and draw before, model and after.")
-    ] = False,
+    output: Output = None,
+    fit: Fit = False,
     overwrite: Overwrite = False,
     mask: Masks = None,
     settings: Settings,
@@ -50,7 +59,8 @@ def preview(
     events: Events = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw what a fit would see: stretch, mask, control points."""
+    """Draw the stretched image, the ignored pixels and the control points, to choose settings."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from .progress import display
     from .summary import tell
@@ -58,7 +68,7 @@ def preview(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
-            output or Path(f"{input.stem}_preview.png"),
+            output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             fit=fit,
             overwrite=overwrite,

@@ -1,4 +1,4 @@
-"""Where a job is: one live line on a terminal, plain lines where the output is piped."""
+"""The progress of a job: one live line on a terminal, or plain lines if the output is piped."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from ..progress import Progress, ProgressCallback
+from ..words import format_bytes
 from .errors import raise_if_stopped
 
 LINE_EVERY = 100
-"""Iterations of the fit between two plain lines."""
+"""The number of iterations of the fit between two plain lines."""
 
 
 @contextmanager
 def display(
     *, quiet: bool, as_json: bool = False, events: bool = False, **keys: object
 ) -> Iterator[ProgressCallback]:
-    """Show a job while it runs; the value is its progress callback, which also ends a stopped one.
+    """Show the progress of a job; the value is the callback of the job, which a signal makes raise.
 
-    The live line is on stderr. Plain lines are on stdout, so that stderr has errors only, and
-    not beside a JSON report. Instead of both, there may be events, with more keys of their own.
+    The live line is on stderr. Plain lines are on stdout, so that stderr has only errors, and are
+    left out beside a JSON report. With ``events``, JSON lines take the place of both, each with
+    some ``keys`` more.
     """
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -60,8 +62,6 @@ def _fit_line(progress: Progress, rate: float | None) -> str:
 
 
 def _memory_line(estimate: int) -> str:
-    from ..report.words import format_bytes
-
     return f"memory needed: about {format_bytes(estimate)}"
 
 
@@ -82,7 +82,7 @@ def _live(console: Console) -> Iterator[ProgressCallback]:
             if progress.memory is not None:
                 console.print(_memory_line(progress.memory), highlight=False)
             elif progress.done == 0:
-                # A stage of one step cannot tell how far it is: its bar only moves.
+                # The share that is done is unknown in a stage of one step: its bar only moves.
                 total = progress.total if progress.total > 1 else None
                 bar.reset(task, total=total, description=progress.stage, progress=progress)
             else:
@@ -92,7 +92,7 @@ def _live(console: Console) -> Iterator[ProgressCallback]:
 
 
 class _FitColumn(ProgressColumn):
-    """Iterations, loss and rate, during the fit."""
+    """The iterations, the loss and their rate during the fit; empty in other stages."""
 
     def render(self, task: Task) -> Text:
         progress = task.fields["progress"]
@@ -102,7 +102,7 @@ class _FitColumn(ProgressColumn):
 
 
 class _Lines:
-    """A callback that prints a line for each stage and every so many iterations."""
+    """A progress callback that prints a line for each stage, and in the fit some lines more."""
 
     def __init__(self) -> None:
         self._last_line = 0.0

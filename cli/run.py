@@ -1,4 +1,4 @@
-"""``fastbg run``: the whole job on one file."""
+"""``fastbg run``: the whole job on one image."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..errors import SettingsError
 from ..settings.settings import Settings
 from .options import (
     DESCENT,
+    INPUT,
     MASK,
     OUTPUT,
     RUNNING,
-    SPLINE,
     STRETCH,
     Compress,
     Events,
@@ -24,65 +24,75 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    flag,
     option,
-    with_settings,
 )
+from .with_settings import with_settings
+
+OutputDir = Annotated[
+    Path,
+    typer.Argument(metavar="OUTPUT_DIR", help="Folder of the outputs; it is created if needed."),
+]
+Output = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Name of the corrected image, instead of OUTPUT_DIR/<input>_bgSubtracted. The suffix "
+        "selects the format.",
+    ),
+]
+ModelOutput = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "--model-output",
+        metavar="FILE",
+        help="Name of the background, instead of OUTPUT_DIR/<input>_bgModel.",
+    ),
+]
+PreviewOutput = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "--preview-output",
+        metavar="PNG",
+        help="Also draw the image, the background and the corrected image in this file.",
+    ),
+]
+Report = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "--report",
+        metavar="FOLDER",
+        help="Also write <input>_report.html, a page for a browser, and <input>_report.json into "
+        "this folder.",
+    ),
+]
+PreviewOnly = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "-p",
+        "--preview",
+        help="Only draw OUTPUT_DIR/<input>_preview.png, as fastbg preview does.",
+    ),
+]
 
 
-@with_settings(OUTPUT, STRETCH, MASK, SPLINE, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
 def run(
     input: Input,
-    output_dir: Annotated[
-        Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the outputs.")
-    ] = Path(),
+    output_dir: OutputDir = Path(),
     *,
-    output: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="The corrected image, instead of OUTPUT_DIR/<input>_bgSubtracted; its suffix "
-            "tells the format.",
-        ),
-    ] = None,
-    model_output: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "--model-output",
-            metavar="FILE",
-            help="The background, instead of OUTPUT_DIR/<input>_bgModel.",
-        ),
-    ] = None,
-    preview_output: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "--preview-output",
-            metavar="PNG",
-            help="Also draw the fit: before, model and after.",
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "--report",
-            metavar="FOLDER",
-            help="Also write <input>_report.html, for a browser, and <input>_report.json into it.",
-        ),
-    ] = None,
-    preview: Annotated[
-        bool,
-        option(
-            OUTPUT,
-            "-p",
-            "--preview",
-            help="Only draw OUTPUT_DIR/<input>_preview.png, without a fit.",
-        ),
-    ] = False,
+    output: Output = None,
+    model_output: ModelOutput = None,
+    preview_output: PreviewOutput = None,
+    report: Report = None,
+    preview: PreviewOnly = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
     mask: Masks = None,
@@ -92,7 +102,8 @@ def run(
     events: Events = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit the background, subtract it, write image and model."""
+    """Remove the background of an image, and write the corrected image and the background."""
+    from ..io.names import default_name
     from ..jobs.preview import preview_file
     from ..jobs.run import process_file
     from .progress import display
@@ -107,7 +118,7 @@ def run(
         if preview:
             told = preview_file(
                 input,
-                preview_output or output_dir / f"{input.stem}_preview.png",
+                preview_output or default_name(input, output_dir, "preview", ".png"),
                 mask=mask,
                 overwrite=overwrite,
                 max_memory=max_memory,

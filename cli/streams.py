@@ -7,5 +7,5 @@ import sys
 
 
 def silence_stdout() -> None:
-    """Let it lead nowhere: its reader has gone, and the interpreter would still flush to it."""
+    """Redirect stdout to nowhere: its reader is gone, and the interpreter flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

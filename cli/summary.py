@@ -1,4 +1,4 @@
-"""What a finished job tells: a few lines for people, or one JSON report for programs."""
+"""The result of a job on stdout: some lines for people, or a JSON report for programs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from rich.text import Text
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
+from ..words import explained_by_sky, format_bytes
 
 _LABEL_WIDTH = 15
 
 _ENDED = {
-    "iterations": "the most allowed",
-    "converged": "the loss no longer fell",
-    "diverged": "the descent diverged",
+    "iterations": "the largest number allowed",
+    "converged": "converged",
+    "diverged": "diverged",
 }
 
 
@@ -34,48 +35,57 @@ def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool 
 
 
 def print_json(report: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print strict JSON: what is not a finite number is null."""
+    """Print strict JSON, in which numbers that are not finite are null."""
     print(to_json(report))
 
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
-    """Print labelled lines, wrapped on a terminal only."""
+    """Print labelled lines; on a terminal they are wrapped beside the labels."""
     console = Console(highlight=False)
     width = max(20, console.width - _LABEL_WIDTH) if console.is_terminal else 100_000
     for label, value in rows:
+        style = "yellow" if label == "warning" else "dim"
         # File names stay in one piece, to be copied.
         lines = textwrap.wrap(value, width, break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines or [""]):
-            head = Text(
-                f"{'' if number else label:<{_LABEL_WIDTH}}",
-                style="yellow" if label == "warning" else "dim",
-            )
-            console.print(head + line, soft_wrap=True)
+            head = f"{'' if number else label:<{_LABEL_WIDTH}}"
+            console.print(Text.assemble((head, style), line), soft_wrap=True)
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..report.words import format_bytes
-
     yield from report["outputs"].items()
-    seconds = report["seconds"]
+    fit = report.get("fit")
+    if fit:
+        yield "gradient", str(Gradient.of(report["diagnostics"]))
+    if sky := report.get("sky"):
+        yield "sky", explained_by_sky(sky["explained"])
+    if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing
+        ended = _ENDED[fit["ended"]]
+        yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
     if fitted := report.get("fitted"):
-        pixels = fitted["height"] * fitted["width"]
-        share = 100 * fitted["usable_pixels"] / pixels
-        yield "fitted at", f"{fitted['width']} x {fitted['height']} pixels, {share:.4g} % usable"
+        yield "reduced to", _reduced_to(fitted, report["settings"])
     if model := report.get("model"):
         yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
-    took = f"{seconds['total']:.1f} s"
-    if fit := report.get("fit"):
-        if fit["ended"] == "chosen":
-            explained = f"{report['sky']['explained']:.0%} of the frame on a smooth surface"
-            yield "sky", f"{explained}, stiffness {report['sky']['stiffness']:.0e}"
-            yield "loss", f"{fit['loss']:.4f}"
-        else:
-            ended = _ENDED[fit["ended"]]
-            yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
-        yield "gradient", str(Gradient.of(report["diagnostics"]))
-        took += f", {seconds['fit']:.1f} s of it the fit ({fit['backend']}: {fit['detail']})"
-    yield "time", took
+    yield "time", _time(report["seconds"], fit)
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
+
+
+def _reduced_to(fitted: Mapping[str, int], settings: Mapping[str, Any]) -> str:
+    height, width, factor = fitted["height"], fitted["width"], settings["downscaling_factor"]
+    share = 100 * fitted["usable_pixels"] / (height * width)
+    function = settings["downscaling_func"]
+    return (
+        f"{width} x {height} ({function} of {factor} x {factor}), of which the fit uses "
+        f"{share:.3g} %"
+    )
+
+
+def _time(seconds: Mapping[str, float], fit: Mapping[str, Any] | None) -> str:
+    total = f"{seconds['total']:.1f} s"
+    if not fit:
+        return total
+    # The search for the sky is a part of the fit for people, and may be all of it.
+    spent = seconds.get("protect", 0) + seconds["fit"]
+    return f"{total}, of which {spent:.1f} s for the fit ({fit['backend']}: {fit['detail']})"

@@ -1,10 +1,19 @@
 """The CUDA kernels of fastbg, installed as ``fastbg.cuda_kernels``.
 
-``maths`` is their scalar mathematics, ``layout`` how work and memory are cut, ``tiles`` how values
-are interpolated, ``pixels`` how those of a problem are held. ``objective`` (loss and gradient, each
-pixel with each centre), ``tiled`` (the same for large problems, in tiles), ``adam`` (the step of a
-descent) and ``render`` are the kernels. ``account`` tells how much device memory is taken, before
-``device`` takes it and launches; ``graph`` makes one launch of many.
+On the device:
+
+* kernels: ``direct`` (loss and gradient, each pixel with each centre), ``tiled`` (the same for
+  large problems), ``adam`` (the sums over chunks and the steps of descents), ``render``;
+* device functions that they are made of: ``forward`` and ``backward`` (a tile of pixels),
+  ``pixel_loss``, ``reduction``, ``maths`` (scalar mathematics).
+
+On the host:
+
+* ``objective``, ``descents`` and ``rendering``: a problem, descents and a rendering on the device;
+* ``memory`` (the device memory within a budget), ``account`` (its size before it is taken),
+  ``device`` (name, free memory, failures), ``graph`` (one launch of many), ``compilation``;
+* ``layout`` (chunks and arrays), ``tiles`` (interpolation), ``tile_work`` (the work of a block on a
+  tile), ``pixels`` (the pixels of a problem).
 """
 
 if __name__ != "fastbg.cuda_kernels":

@@ -1,6 +1,8 @@
 """The arrays that will be allocated on the device, to the byte, and what fits into a budget.
 
-What the driver takes for itself, some hundred megabytes a process, is not in it.
+The memory that the driver takes for itself, some hundred megabytes a process, is not included.
+
+Symbols: K channels, n parameters, B starts.
 """
 
 from __future__ import annotations
@@ -10,31 +12,38 @@ from math import prod
 import numpy as np
 
 from ..errors import BackendError
-from ..jobs.memory import format_bytes
+from ..words import format_bytes
 from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
 from .tiles import NODES
 
 MOST_STARTS = 65535
-"""Side by side: the third dimension of a grid."""
+"""Starts side by side, at most: the third dimension of a grid."""
+
+BAND_BYTES = 1 << 25
+"""Room for rendered rows, at most. Jobs ask for bands of some megabytes, and the way back to the
+host is as fast in pieces of this size as in larger ones."""
 
 Arrays = dict[str, tuple[tuple[int, ...], type]]
-"""Shapes and types by name."""
+"""Shapes and types of arrays by name."""
+
+Grid = tuple[tuple[int, int], ...]
+"""For y and x: how many positions there are, and how many of them make a tile."""
 
 
 def size_of(arrays: Arrays) -> int:
-    """Bytes."""
+    """The size of arrays in bytes."""
     return sum(prod(shape) * np.dtype(kind).itemsize for shape, kind in arrays.values())
 
 
 def of_pixels(cut: Cut, channels: int, chunks: int) -> Arrays:
-    """Of so many chunks: data and weights, and where the pixels lie."""
+    """Arrays for some chunks of the pixels: data, weights and positions."""
     rows = 2 * channels if cut.axes else 2 + 2 * channels
     pixels = (rows, min(chunks * cut.chunk, cut.pixels))
     return {"pixels": (pixels, np.float32), **of_axes(cut.axes)}
 
 
-def of_axes(axes: tuple[tuple[int, int], ...]) -> Arrays:
-    """Of a grid in tiles: for y and x their positions, and how many of them make a tile."""
+def of_axes(axes: Grid) -> Arrays:
+    """Arrays for the positions of a grid in tiles: see `fastbg.cuda_kernels.tiles.axis_arrays`."""
     arrays: Arrays = {}
     for name, (length, size) in zip("yx", axes, strict=False):
         arrays[name] = ((length,), np.float32)
@@ -44,7 +53,7 @@ def of_axes(axes: tuple[tuple[int, int], ...]) -> Arrays:
 
 
 def of_sums(cut: Cut, n: int, starts: int) -> Arrays:
-    """For one gradient of each start."""
+    """Arrays for one gradient of each start."""
     return {
         "parameters": ((starts, n), np.float32),
         "partials": ((starts, SETS, n + EXTRAS, cut.chunks), np.float32),
@@ -53,12 +62,12 @@ def of_sums(cut: Cut, n: int, starts: int) -> Arrays:
 
 
 def of_gradient(cut: Cut, n: int) -> Arrays:
-    """For one that is fetched."""
+    """Arrays for one gradient that goes to the host."""
     return {**of_sums(cut, n, 1), "out": ((1, n + 1), np.float64)}
 
 
 def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
-    """For a descent that stays on the device."""
+    """Arrays for descents that stay on the device."""
     return {
         **of_sums(cut, n, starts),
         "vectors": ((starts, VECTORS, n), np.float64),
@@ -70,12 +79,13 @@ def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
     }
 
 
-def of_band(channels: int, n: int, rows: int, columns: int, tile: tuple[int, int]) -> Arrays:
-    """For rendering some rows, in tiles of some rows and columns."""
+def of_rendering(channels: int, n: int, axes: Grid, rows: int) -> Arrays:
+    """Arrays for a rendering that has room for some rows at a time."""
+    columns = axes[1][0]
     return {
-        "parameters": ((n,), np.float32),
+        "parameters": ((1, n), np.float32),
         "out": ((channels, rows, columns), np.float32),
-        **of_axes(((rows, tile[0]), (columns, tile[1]))),
+        **of_axes(axes),
     }
 
 
@@ -99,7 +109,7 @@ def chunks_beside(others: Arrays, cut: Cut, channels: int, budget: int) -> int:
 def starts_together(
     cut: Cut, channels: int, n: int, starts: int, iterations: int, budget: int
 ) -> int:
-    """How many descend side by side: as many as fit beside all pixels.
+    """How many descents go side by side: as many as fit beside all pixels.
 
     Where not even one does, as many as leave half of the budget to the pixels that are streamed.
     """
@@ -111,24 +121,24 @@ def starts_together(
     return 1
 
 
-def rows_at_once(
-    channels: int, n: int, rows: int, columns: int, tile: tuple[int, int], budget: int
-) -> int:
-    """Of a rendering: all, or a whole number of tiles.
+def rows_at_once(channels: int, n: int, axes: Grid, budget: int) -> int:
+    """How many rows of a rendering fit into the budget, and into `BAND_BYTES`.
+
+    All of them, or a whole number of tiles.
 
     Raises
     ------
     BackendError
         If not even one row of tiles fits.
     """
-    height = tile[0]
-    if size_of(of_band(channels, n, rows, columns, tile)) <= budget:
-        return rows
-    one = size_of(of_band(channels, n, height, columns, tile))
-    another = size_of(of_band(channels, n, 2 * height, columns, tile)) - one
-    if one > budget:
-        raise _too_small("rendering", one, budget)
-    return height * (1 + (budget - one) // another)
+    (rows, height), (columns, _) = axes
+    fixed = size_of(of_rendering(channels, n, axes, 0))
+    each = channels * columns * np.dtype(np.float32).itemsize
+    least = min(rows, height)
+    if fixed + least * each > budget:
+        raise _too_small("rendering", fixed + least * each, budget)
+    room = min((budget - fixed) // each, max(BAND_BYTES // each, height))
+    return rows if rows <= room else max(least, room // height * height)
 
 
 def _too_small(what: str, needed: int, budget: int) -> BackendError:

@@ -1,15 +1,15 @@
-"""Sums over the chunks, and what a descent makes of them: the loss, the gradient, Adam, its end.
+"""The sums over all chunks, and the steps of Adam that follow from them.
 
-A block takes a few parameters of one start, and all threads of it add up their columns. These
-kernels see thousands of numbers where those of `fastbg.cuda_kernels.objective` see millions, so
-they can afford float64, in which the plain loop walks as well.
+A block takes a few parameters of one start, and all of its threads add up the columns of these.
+These kernels see thousands of numbers where those of `direct` and `tiled` see millions, so they can
+afford float64, which the plain loop `fastbg.spline.adam.descend` computes in as well.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda, float64
@@ -49,17 +49,99 @@ from .layout import (
     STOP_WAITED,
     USUAL,
 )
+from .tiles import Array
 
 ROWS = 8
-"""Columns that a block adds up: `EXTRAS`, which every block needs, and those of parameters."""
+"""Columns that a block adds up: the `EXTRAS`, which every block needs, and those of parameters."""
 
 PARAMETERS = ROWS - EXTRAS
-"""Of a block."""
+"""Parameters of a block."""
+
+
+class Descending(NamedTuple):
+    """The arrays of descents of B starts.
+
+    Attributes
+    ----------
+    first : (1,), int32
+        The first iteration of a burst. It is on the device because the launches of a burst are
+        captured once and repeated.
+    steps : (iterations, 2), float64
+        sqrt(1 - beta_2^t) and 1 - beta_1^t of the plain loop.
+    vectors : (B, 4, n), float64
+    parameters : (B, n), float32
+        The next iteration evaluates these.
+    state, broken : (2, B, FIELDS), float64, and (2, B), int32
+        Iteration t reads them at t % 2 and writes at the other, since blocks run in any order.
+    ended : (B,), int32
+    losses : (iterations, B), float64
+    """
+
+    first: Array
+    steps: Array
+    vectors: Array
+    parameters: Array
+    state: Array
+    broken: Array
+    ended: Array
+    losses: Array
 
 
 @lru_cache
 def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
     """``totals`` and ``adam``, for a grid of (n / `PARAMETERS` or more, starts)."""
+    add_up = _sums(threads)
+    step, advance = _rules()
+
+    def totals(partials, count, channels, alpha, out):
+        """Write the gradients, and behind each its loss, to ``out``, (B, n + 1), float64."""
+        if cuda.blockIdx.x * PARAMETERS >= out.shape[1] - 1:
+            return
+        buffer = cuda.shared.array(threads, float64)
+        found = cuda.shared.array(ROWS, float64)
+        add_up(partials, count, channels, alpha, buffer, found)
+        t, start = cuda.threadIdx.x, cuda.blockIdx.y
+        column = cuda.blockIdx.x * PARAMETERS + t
+        if t < PARAMETERS and column < out.shape[1] - 1:
+            out[start, column] = found[EXTRAS + t]
+        if t == 0 and cuda.blockIdx.x == 0:
+            out[start, out.shape[1] - 1] = found[LOG] / count
+
+    def adam(partials, count, channels, alpha, each, descending):
+        """Iteration t = ``first[0] + each``, from 0, of every start that has not ended."""
+        if cuda.blockIdx.x * PARAMETERS >= descending.parameters.shape[1]:
+            return
+        start, thread = cuda.blockIdx.y, cuda.threadIdx.x
+        t = descending.first[0] + each
+        before, after = t % 2, (t + 1) % 2
+        state = descending.state
+        leader = cuda.blockIdx.x == 0 and thread == 0
+        if state[before, start, ENDED] != RUNNING:
+            if leader:
+                for field in range(FIELDS):
+                    state[after, start, field] = state[before, start, field]
+            return
+        buffer = cuda.shared.array(threads, float64)
+        found = cuda.shared.array(ROWS, float64)
+        add_up(partials, count, channels, alpha, buffer, found)
+        loss = found[LOG] / count
+        if descending.broken[before, start]:
+            loss = math.nan
+        gains = loss < state[before, start, STOP_BEST] - STOP_GAIN
+        waited = 0.0 if gains else state[before, start, STOP_WAITED] + 1.0
+        column = cuda.blockIdx.x * PARAMETERS + thread
+        if thread < PARAMETERS and column < descending.parameters.shape[1]:
+            if math.isfinite(loss) and loss < state[before, start, LOWEST]:
+                descending.vectors[start, BEST, column] = descending.vectors[start, CURRENT, column]
+            if math.isfinite(loss) and waited < STOP_PATIENCE:
+                step(t, start, column, found[EXTRAS + thread], descending)
+        if leader:
+            advance(t, start, loss, gains, waited, descending)
+
+    return kernel(totals, fastmath=False), kernel(adam, fastmath=False)
+
+
+def _sums(threads: int) -> Any:
     lanes = threads // ROWS
 
     @device
@@ -83,7 +165,7 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
                 if set_ == 0:
                     found[row] = total
                 elif row >= EXTRAS:
-                    # d loss / d S of what lies below zero, whatever its pixel.
+                    # The second set: d loss / d S of all pixels through the mean of |S| - S.
                     slope = -2.0 * alpha * found[INVERSE] / (count * count * channels)
                     found[row] = found[row] / count + slope * total
             cuda.syncthreads()
@@ -93,117 +175,57 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
             found[row] /= count
         cuda.syncthreads()
 
-    def totals(partials, count, channels, alpha, out):
-        """The gradients, and behind each its loss, into ``out``, (B, n + 1), float64."""
-        if cuda.blockIdx.x * PARAMETERS >= out.shape[1] - 1:
-            return
-        buffer = cuda.shared.array(threads, float64)
-        found = cuda.shared.array(ROWS, float64)
-        add_up(partials, count, channels, alpha, buffer, found)
-        t, start = cuda.threadIdx.x, cuda.blockIdx.y
-        column = cuda.blockIdx.x * PARAMETERS + t
-        if t < PARAMETERS and column < out.shape[1] - 1:
-            out[start, column] = found[EXTRAS + t]
-        if t == 0 and cuda.blockIdx.x == 0:
-            out[start, out.shape[1] - 1] = found[LOG] / count
+    return add_up
 
-    def adam(
-        partials,
-        count,
-        channels,
-        alpha,
-        first,
-        each,
-        steps,
-        vectors,
-        parameters,
-        state,
-        ended,
-        broken,
-        losses,
-    ):
-        """Iteration t = ``first[0] + each``, from 0, of `fastbg.spline.adam`, for every start.
 
-        Those that have ended are left out.
+def _rules() -> tuple[Any, Any]:
+    """``step`` of one parameter, and ``advance`` of the state, as in the plain loop."""
 
-        first : (1,), int32
-            On the device, since launches are captured once for many bursts of iterations.
-        steps : (iterations, 2), float64
-            sqrt(1 - beta_2^t) and 1 - beta_1^t of the plain loop.
-        vectors : (B, 4, n), float64
-        parameters : (B, n), float32
-            What the next iteration evaluates.
-        state, broken : (2, B, FIELDS), float64, and (2, B), int32
-            Read at t % 2 and written at the other, since blocks run in any order.
-        ended : (B,), int32
-        losses : (iterations, B), float64
-        """
-        if cuda.blockIdx.x * PARAMETERS >= parameters.shape[1]:
-            return
-        start, thread = cuda.blockIdx.y, cuda.threadIdx.x
-        t = first[0] + each
-        before, after = t % 2, (t + 1) % 2
-        teller = cuda.blockIdx.x == 0 and thread == 0
-        if state[before, start, ENDED] != RUNNING:
-            if teller:
-                for field in range(FIELDS):
-                    state[after, start, field] = state[before, start, field]
-            return
-        buffer = cuda.shared.array(threads, float64)
-        found = cuda.shared.array(ROWS, float64)
-        add_up(partials, count, channels, alpha, buffer, found)
-        loss = found[LOG] / count
-        if broken[before, start]:
-            loss = math.nan
+    @device
+    def step(t, start, column, gradient, descending):
+        """Move one parameter."""
+        vectors = descending.vectors
+        first = vectors[start, FIRST_MOMENT, column]
+        second = vectors[start, SECOND_MOMENT, column]
+        first += (1.0 - BETA_1) * (gradient - first)
+        second += (1.0 - BETA_2) * (gradient * gradient - second)
+        rate = descending.state[t % 2, start, RATE]
+        rate = rate * descending.steps[t, 0] / descending.steps[t, 1]
+        current = vectors[start, CURRENT, column] - rate * first / (math.sqrt(second) + ADAM_EPS)
+        vectors[start, FIRST_MOMENT, column] = first
+        vectors[start, SECOND_MOMENT, column] = second
+        vectors[start, CURRENT, column] = current
+        single = np.float32(current)
+        descending.parameters[start, column] = single
+        if not math.isfinite(single):
+            # The hot kernels are compiled for finite numbers, so their loss would not show it.
+            descending.broken[(t + 1) % 2, start] = 1
+
+    @device
+    def advance(t, start, loss, gains, waited, descending):
+        """Write the state of a start after iteration t."""
+        state, before, after = descending.state, t % 2, (t + 1) % 2
         finite = math.isfinite(loss)
-        gains = loss < state[before, start, STOP_BEST] - STOP_GAIN
-        waited = 0.0 if gains else state[before, start, STOP_WAITED] + 1.0
         goes_on = finite and waited < STOP_PATIENCE
+        descending.losses[t, start] = loss
+        rate = state[before, start, RATE]
+        plateau_best = state[before, start, PLATEAU_BEST]
+        plateau_waited = state[before, start, PLATEAU_WAITED] + 1.0
+        if loss < plateau_best - PLATEAU_GAIN:
+            plateau_best, plateau_waited = loss, 0.0
+        if plateau_waited >= PLATEAU_PATIENCE:
+            plateau_waited = 0.0
+            rate = min(rate, max(rate * PLATEAU_FACTOR, LOWEST_RATE))
+        lowest = state[before, start, LOWEST]
+        end = CONVERGED if finite else DIVERGED
+        state[after, start, LOWEST] = min(lowest, loss) if finite else lowest
+        state[after, start, PLATEAU_BEST] = plateau_best
+        state[after, start, PLATEAU_WAITED] = plateau_waited
+        state[after, start, STOP_BEST] = loss if gains else state[before, start, STOP_BEST]
+        state[after, start, STOP_WAITED] = waited
+        state[after, start, RATE] = rate
+        state[after, start, ENDED] = RUNNING if goes_on else end
+        state[after, start, DONE] = t + 1
+        descending.ended[start] = RUNNING if goes_on else end
 
-        column = cuda.blockIdx.x * PARAMETERS + thread
-        if thread < PARAMETERS and column < parameters.shape[1]:
-            current = vectors[start, CURRENT, column]
-            if finite and loss < state[before, start, LOWEST]:
-                vectors[start, BEST, column] = current
-            if goes_on:
-                gradient = found[EXTRAS + thread]
-                first, second = (
-                    vectors[start, FIRST_MOMENT, column],
-                    vectors[start, SECOND_MOMENT, column],
-                )
-                first += (1.0 - BETA_1) * (gradient - first)
-                second += (1.0 - BETA_2) * (gradient * gradient - second)
-                step = state[before, start, RATE] * steps[t, 0] / steps[t, 1]
-                current -= step * first / (math.sqrt(second) + ADAM_EPS)
-                vectors[start, FIRST_MOMENT, column] = first
-                vectors[start, SECOND_MOMENT, column] = second
-                vectors[start, CURRENT, column] = current
-                single = np.float32(current)
-                parameters[start, column] = single
-                if not math.isfinite(single):
-                    # The hot kernels may take what is no number for one.
-                    broken[after, start] = 1
-
-        if teller:
-            losses[t, start] = loss
-            rate = state[before, start, RATE]
-            plateau_best = state[before, start, PLATEAU_BEST]
-            plateau_waited = state[before, start, PLATEAU_WAITED] + 1.0
-            if loss < plateau_best - PLATEAU_GAIN:
-                plateau_best, plateau_waited = loss, 0.0
-            if plateau_waited >= PLATEAU_PATIENCE:
-                plateau_waited = 0.0
-                rate = min(rate, max(rate * PLATEAU_FACTOR, LOWEST_RATE))
-            lowest = state[before, start, LOWEST]
-            end = CONVERGED if finite else DIVERGED
-            state[after, start, LOWEST] = min(lowest, loss) if finite else lowest
-            state[after, start, PLATEAU_BEST] = plateau_best
-            state[after, start, PLATEAU_WAITED] = plateau_waited
-            state[after, start, STOP_BEST] = loss if gains else state[before, start, STOP_BEST]
-            state[after, start, STOP_WAITED] = waited
-            state[after, start, RATE] = rate
-            state[after, start, ENDED] = RUNNING if goes_on else end
-            state[after, start, DONE] = t + 1
-            ended[start] = RUNNING if goes_on else end
-
-    return kernel(totals, fastmath=False), kernel(adam, fastmath=False)
+    return step, advance

@@ -1,4 +1,4 @@
-"""How the kernels are compiled: when they are first launched, and once for all processes."""
+"""The compilation of kernels: at their first launch, and then kept for all processes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numba import cuda
 
 
 def device(function: Callable[..., Any]) -> Any:
-    """A function that becomes part of the kernels that call it, compiled as they are."""
+    """A function that is inlined into the kernels that call it, and compiled with their options."""
     return cuda.jit(device=True, inline="always")(function)
 
 
 def kernel(function: Callable[..., Any], fastmath: bool = True) -> Any:
-    """A kernel, kept on disk once it is compiled: that takes seconds."""
+    """A kernel that is kept on disk once it is compiled, since that takes seconds."""
     try:
         return cuda.jit(cache=True, fastmath=fastmath)(function)
-    except RuntimeError:  # there is no folder to keep it in
+    except RuntimeError:  # no folder can be written to
         return cuda.jit(fastmath=fastmath)(function)

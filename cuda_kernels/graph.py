@@ -12,25 +12,25 @@ from collections.abc import Callable
 from ctypes import byref, c_ulonglong, c_void_p
 from typing import Any
 
-from ..backends.cuda import load_driver
+from ..backends.cuda_driver import load_driver
 
 RELAXED = 2
-"""Mode of a capture: what other threads do meanwhile may be anything."""
+"""The mode of a capture in which other threads may do anything meanwhile."""
 
 
 class Graph:
-    """What ``launches`` launches on a stream, captured, not done.
+    """The launches that a function enqueues on a stream: captured, and not executed.
 
     Parameters
     ----------
     launches : callable
-        Kernels that have been launched before: none may be loaded while this goes on.
+        Its kernels must have been launched before, as none may be loaded during a capture.
     stream : numba.cuda.cudadrv.driver.Stream
 
     Raises
     ------
     Exception
-        Of any kind, where that is not possible.
+        If the driver cannot capture, or ``launches`` raises.
     """
 
     def __init__(self, launches: Callable[[], None], stream: Any) -> None:
@@ -51,7 +51,7 @@ class Graph:
         weakref.finalize(self, driver.cuGraphExecDestroy, self._executable)
 
     def launch(self) -> None:
-        """All of it, on the stream."""
+        """Enqueue all of it on the stream."""
         _succeeded(self._driver.cuGraphLaunch(self._executable, self._stream))
 
 

@@ -1,7 +1,7 @@
-"""Where things lie in the arrays that the kernels share, and how work is cut into pieces.
+"""The layout of the arrays that the kernels share, and how a problem is cut into chunks.
 
-Nothing here depends on the device: the same problem is cut, and its sums added up, in the same
-order on every card, whether it is streamed or not.
+Nothing here depends on the device: on every card the same problem is cut in the same way and its
+sums are added up in the same order, whether it is streamed or not.
 
 Symbols: P kept pixels, K channels, N control points, n = N (2 + K) + 3 K parameters, B starts.
 """
@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
+
+from .tiles import Array
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Launch:
     Attributes
     ----------
     threads : int
-        Of a block; a multiple of 32. Results depend on it, in their last digits.
+        Threads of a block, a multiple of 32. The last digits of results depend on it.
     fewest : int
-        Blocks: those that find nothing to do end at once. Below 128, numba warns.
+        The least number of blocks. Below 128 numba warns; blocks without work end at once.
     """
 
     threads: int = 256
@@ -31,31 +34,55 @@ class Launch:
 USUAL = Launch()
 
 PIXELS_A_THREAD = 2
-"""Whose values a thread sums up side by side: each reading of a centre serves both."""
+"""Pixels whose values a thread sums up side by side: each reading of a centre serves both."""
 
 CENTRES_A_THREAD = 2
-"""Whose slopes a thread sums up side by side: each reading of a pixel serves both."""
+"""Centres whose slopes a thread sums up side by side: each reading of a pixel serves both."""
 
 MOST_CHUNKS = 1024
-"""Into so many the pixels are cut at most. Each has a row of sums of its own, so that no order of
-execution changes the result, and blocks enough for the largest cards."""
+"""The largest number of chunks. Each chunk has a column of sums of its own, so that the order of
+execution does not change the result; so many blocks are enough for the largest cards."""
 
 LOG, INVERSE, NEGATIVE = 0, 1, 2
 EXTRAS = 3
-"""Columns after those of the parameters: sums of log(argument), of 1 / argument, of |S| - S."""
+"""Rows of sums after those of the parameters: log(argument), 1 / argument, and |S| - S."""
 
 SETS = 2
-"""Of sums: what a pixel's own loss asks for, and what couples it with the others below zero."""
+"""Sets of sums: the first for the slopes of the pixels' own losses, the second for the slopes by
+which a pixel below zero changes the loss of all pixels."""
 
 LOWEST, PLATEAU_BEST, PLATEAU_WAITED, STOP_BEST, STOP_WAITED, RATE, ENDED, DONE = range(8)
 FIELDS = 8
-"""The state of a descent: see `fastbg.spline.adam.descend`. ENDED is one of the following."""
+"""Numbers in the state of a descent, see `fastbg.spline.adam.descend`. The field ENDED is one of
+the following."""
 
 RUNNING, CONVERGED, DIVERGED = 0, 1, 2
 
 CURRENT, BEST, FIRST_MOMENT, SECOND_MOMENT = range(4)
 VECTORS = 4
-"""Of a descent, as long as its parameters."""
+"""Vectors of a descent that are as long as its parameters."""
+
+
+class Chunks(NamedTuple):
+    """Some whole chunks of the pixels, on the device.
+
+    Attributes
+    ----------
+    pixels : (R, L), float32
+        See `fastbg.cuda_kernels.pixels.Pixels`.
+    first : int
+        The first of these chunks.
+    chunk, places : int
+        Pixels of a chunk and of all chunks; in tiles, places for pixels.
+    kept : int
+        P.
+    """
+
+    pixels: Array
+    first: int
+    chunk: int
+    places: int
+    kept: int
 
 
 @dataclass(frozen=True)
@@ -70,8 +97,8 @@ class Cut:
         Pixels of every chunk but the last, which may have fewer.
     chunks : int
     axes : tuple of pairs
-        For y and x their positions, and how many of them make a tile; empty where pixels do not
-        lie in tiles. In tiles, every place counts as a pixel.
+        For y and x: how many positions there are, and how many of them make a tile. Empty if
+        pixels do not lie in tiles. In tiles, every place counts as a pixel.
     """
 
     pixels: int
@@ -81,12 +108,12 @@ class Cut:
 
     @classmethod
     def of(cls, pixels: int, threads: int = USUAL.threads) -> Cut:
-        """At most `MOST_CHUNKS` of a whole number of what the threads of a block take at a time."""
+        """Cut pixels into at most `MOST_CHUNKS`, each a whole number of a block's batches."""
         return cls._in_wholes(pixels, threads * PIXELS_A_THREAD)
 
     @classmethod
     def in_tiles(cls, shape: tuple[int, int], tile: tuple[int, int]) -> Cut:
-        """Of an image in tiles, with places beyond its edges."""
+        """Cut an image in tiles, those at its far edges with places beyond it."""
         axes = tuple(zip(shape, tile, strict=True))
         tiles = prod(-(-length // size) for length, size in axes)
         return cls._in_wholes(tiles * prod(tile), prod(tile), axes)

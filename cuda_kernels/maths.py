@@ -1,7 +1,7 @@
 """The scalar mathematics of the kernels: plain Python, compiled with them and tested without a GPU.
 
-Every constant is float32, since numba takes a bare ``0.5`` for a float64 and promotes what it
-meets. Given float64, these functions compute in float64.
+Every constant is float32, since numba takes a bare ``0.5`` for a float64 and computes in float64
+from there on. Given float64, these functions compute in float64.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _EPS, _FLOOR = np.float32(EPS), np.float32(FLOOR)
 _HALF_LN_2, _LN_2 = np.float32(0.5 * math.log(2)), np.float32(math.log(2))
 
 
-# Logarithms of base 2 are one instruction of the device.
+# The device has an instruction for the logarithm of base 2.
 
 
 def phi_1(q: Real) -> Real:
@@ -48,7 +48,7 @@ def phi_4(q: Real) -> Real:
 
 
 def phi_prime_1(q: Real) -> Real:
-    """d phi / d q, as all of these."""
+    """d phi / d q."""
     return _HALF / math.sqrt(max(q, _EPS))
 
 
@@ -68,7 +68,7 @@ def phi_prime_4(q: Real) -> Real:
 
 
 PHI: dict[int, Callable[[Real], Real]] = {1: phi_1, 2: phi_2, 3: phi_3, 4: phi_4}
-"""By order; of a squared distance."""
+"""The kernels by order, as functions of the squared distance q."""
 
 PHI_PRIME: dict[int, Callable[[Real], Real]] = {
     1: phi_prime_1,
@@ -79,13 +79,13 @@ PHI_PRIME: dict[int, Callable[[Real], Real]] = {
 
 
 def argument_of(residual: np.ndarray, mean: Real, alpha: Real, negative: Real) -> Real:
-    """What the loss takes the logarithm of, for one pixel.
+    """The argument of the logarithm in the loss of one pixel.
 
     Parameters
     ----------
     residual : array, (K,)
     mean : float
-        Of the residuals.
+        The mean of the residuals.
     alpha : float
     negative : float
         The mean of |S| - S over all pixels and channels.
@@ -98,7 +98,10 @@ def argument_of(residual: np.ndarray, mean: Real, alpha: Real, negative: Real) -
 
 
 def own_slope(residual: Real, mean: Real, weight: Real, alpha: Real) -> Real:
-    """K times the argument times P times dL/dS of one sample, without what couples the pixels."""
+    """K P a dL/dS of one sample, with the argument a of its pixel's logarithm.
+
+    The term that couples the pixels through the mean of |S| - S is not included.
+    """
     slope = -_TWO * (residual - mean)
     if residual > _ZERO:
         slope -= _ONE

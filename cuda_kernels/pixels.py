@@ -1,4 +1,4 @@
-"""The pixels of a problem on the host, as the kernels of the loss want to find them."""
+"""The pixels of a problem on the host, in the layout that the kernels of the loss read."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ import numpy as np
 
 from ..spline.loss import Problem
 from .layout import MOST_CHUNKS, USUAL, Cut
-from .render import tile_shape
+from .tile_work import tile_shape
 from .tiles import axis_arrays
 
 FIXED, EACH = (150, 470), (29, 1.8)
-"""Instructions of a pixel, and of a pixel and centre, directly and in tiles: by the PTX for RGB."""
+"""Instructions for a pixel, and for a pixel and a centre: directly, and in tiles. They were counted
+in the PTX of RGB."""
 
 TYPICAL = 64
-"""Control points."""
+"""Control points for which the two are compared."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Pixels, cut for the device.
+    """The pixels of a problem and their cut.
 
     Attributes
     ----------
     values : ndarray, (R, L), float32
-        Of kept pixels, one after the other: y, x, data (0 without weight) and weight. In tiles,
-        of all places: data and weight, 0 beyond the edges of the image.
+        One by one, L kept pixels with y, x, data and weight. In tiles, L places with data and
+        weight. Data are 0 where there is no weight, and both are 0 beyond the edges of the image.
     kept : int
-        P, the pixels that have a weight.
+        P, the number of pixels that have a weight.
     cut : Cut
     axes : dict of ndarray
-        In tiles, where these lie: see `fastbg.cuda_kernels.tiles.axis_arrays`.
+        In tiles, their positions: see `fastbg.cuda_kernels.tiles.axis_arrays`. Else empty.
     """
 
     values: np.ndarray
@@ -42,7 +43,7 @@ class Pixels:
 
 
 def arrange(problem: Problem, threads: int = USUAL.threads) -> Pixels:
-    """In tiles if that takes fewer instructions, and tiles are enough to fill a large card."""
+    """In tiles if that takes fewer instructions and there are enough tiles to fill a large card."""
     tile = tile_shape(threads)
     cut = Cut.in_tiles(problem.kept.shape, tile)
     count = np.array([np.count_nonzero(problem.kept), cut.pixels])
@@ -53,7 +54,7 @@ def arrange(problem: Problem, threads: int = USUAL.threads) -> Pixels:
 
 
 def one_by_one(problem: Problem, threads: int = USUAL.threads) -> Pixels:
-    """The kept pixels only."""
+    """Arrange the kept pixels one after the other."""
     row, column = np.nonzero(problem.kept)
     channels = problem.channels
     values = np.empty((2 + 2 * channels, row.size), np.float32)
@@ -66,7 +67,7 @@ def one_by_one(problem: Problem, threads: int = USUAL.threads) -> Pixels:
 
 
 def in_tiles(problem: Problem, threads: int = USUAL.threads) -> Pixels:
-    """All pixels, tile after tile, each row by row."""
+    """Arrange all pixels tile after tile, and row by row within a tile."""
     tile, channels = tile_shape(threads), problem.channels
     cut = Cut.in_tiles(problem.kept.shape, tile)
     down, right = (-(-length // size) for length, size in cut.axes)

@@ -1,8 +1,8 @@
-"""The spline on a grid of pixels, tile by tile.
+"""The spline at some rows of a grid of pixels, tile by tile: see `forward`.
 
-What is far from a tile is smooth on it: it is summed up at a few nodes, and interpolated from
-there. Only what is near is evaluated at every pixel. So the work of a pixel hardly depends on the
-number of control points.
+Tiles belong to the whole grid and not to the rows that are asked for, so that a row has the same
+bits in whichever band it is rendered. The work of a pixel hardly depends on the number of control
+points.
 """
 
 from __future__ import annotations
@@ -10,183 +10,88 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from numba import cuda, float32, int32, uint64
+from numba import cuda, float32, int32
 
-from . import maths
 from .compilation import device, kernel
+from .forward import far_field, loaders, near_field
 from .layout import USUAL
-from .objective import STEP, ZERO
-from .tiles import FAR, HALF_WIDTH, MIDDLE, NODES
-
-PIXELS = 8
-"""Of a thread, one below the other: each reading of a centre serves all."""
-
-MOST_COLUMNS = 64
-"""Of a tile."""
-
-ARRAYS = ("y", "x", "y_tiles", "x_tiles", "y_weights", "x_weights", "parameters")
-"""What the kernel reads."""
-
-GRID = NODES * NODES
-"""Nodes of a tile."""
-
-NODES_A_THREAD = 2
-"""For which a thread sums up a part of the centres: each reading of a centre serves all."""
-
-
-def tile_shape(threads: int = USUAL.threads) -> tuple[int, int]:
-    """Rows and columns."""
-    columns = min(threads, MOST_COLUMNS)
-    return PIXELS * threads // columns, columns
+from .pixel_loss import ZERO
+from .tile_work import PIXELS, Place, TileMemory, TileWork
+from .tiles import FAR, NODES
 
 
 @lru_cache
 def renderer(order: int, channels: int, threads: int = USUAL.threads, far_from: float = FAR) -> Any:
-    """The kernel for an order and K channels, for a grid of as many blocks as tiles, or more.
+    """The kernel for an order and K channels.
 
-    Centres are far from ``far_from`` half-widths of a tile on; from infinity on none is, and all is
-    evaluated directly.
+    Its grid has a block for each tile that holds one of the rows, or more. See
+    `fastbg.cuda_kernels.forward.near_field` for ``far_from``. The kernel takes
 
-    y, x : (height,) and (columns,), float32
-    y_tiles, x_tiles : (T, NODES + 2), float32
-    y_weights, x_weights : (height or columns, NODES), float32
-        See `fastbg.cuda_kernels.tiles.axis_arrays`.
-    parameters : (n,), float32
-    rows : int
-        How many of the height.
-    out : (K, height, columns), float32; written
+    axes : Axes
+    parameters : (1, n), float32
+    first, stop : int
+        The rows.
+    out : (K, stop - first, columns), float32; written
     """
-    phi = device(maths.PHI[order])
-    own, room = 2 + channels, PIXELS * channels
-    tile_rows, tile_columns = tile_shape(threads)
-    apart = threads // tile_columns
-    """Rows between two pixels of a thread."""
-    slices = max(1, threads * NODES_A_THREAD // GRID)
-    """Of the centres, which different threads sum up at the same node."""
-    team = threads // slices
-    """Threads that sum up the same slice, at different nodes."""
-    nodes, sums = GRID // team, GRID * slices
-    far_room = nodes * channels
-    far_squared = np.float32(far_from * far_from)
+    work = TileWork(threads, channels)
+    own, rows, columns = work.own, work.rows, work.columns
+    room, far_room, sums_room = PIXELS * channels, work.nodes * channels, channels * work.at_nodes
+    load_centre, load_axes = loaders(work)
+    find_near, add_near = near_field(order, work, far_from)
+    add_far, to_nodes, to_pixels = far_field(order, work)
+    store = _store(work)
 
-    def render(y, x, y_tiles, x_tiles, y_weights, x_weights, parameters, rows, out):
-        t = cuda.threadIdx.x
-        centre = cuda.shared.array((own, threads), float32)
-        near = cuda.shared.array((own, threads), float32)
-        flag = cuda.shared.array(threads, int32)
-        at_nodes = cuda.shared.array((channels, sums), float32)
-        across = cuda.shared.array((channels, NODES, tile_columns), float32)
-        down_weights = cuda.shared.array((NODES, tile_rows), float32)
+    def render(axes, parameters, first, stop, out):
+        t, across = cuda.threadIdx.x, axes.x_tiles.shape[0]
+        place = Place(axes, first // rows + cuda.blockIdx.x // across, cuda.blockIdx.x % across, t)
+        if place.down * rows >= stop:
+            return
+        memory = TileMemory(
+            cuda.shared.array((own, threads), float32),
+            cuda.shared.array(threads, int32),
+            cuda.shared.array(threads, int32),
+            cuda.shared.array(sums_room, float32),
+            cuda.shared.array((channels, NODES, columns), float32),
+            cuda.shared.array(rows, float32),
+            cuda.shared.array(columns, float32),
+            cuda.shared.array((NODES, rows), float32),
+            cuda.shared.array((NODES, columns), float32),
+        )
         values = cuda.local.array(room, float32)
         far = cuda.local.array(far_room, float32)
-        py = cuda.local.array(PIXELS, float32)
-        n = (parameters.shape[0] - 3 * channels) // own
-        base = own * n
-        columns = out.shape[2]
-        down, right = cuda.blockIdx.x // x_tiles.shape[0], cuda.blockIdx.x % x_tiles.shape[0]
-        first_row, left = down * tile_rows, right * tile_columns
-        if first_row >= rows:
-            return
-        column = min(left + t % tile_columns, columns - 1)
-        px = x[column]
-        weights = cuda.local.array(NODES, float32)
-        part = cuda.local.array(channels, float32)
-        line, place = uint64(t // tile_columns), uint64(t % tile_columns)
-        slice_, member = t // team, t % team
-        half = max(y_tiles[down, HALF_WIDTH], x_tiles[right, HALF_WIDTH])
-        reach = far_squared * half * half
-        for v in range(PIXELS):
-            py[v] = y[min(first_row + t // tile_columns + v * apart, rows - 1)]
+        n = (parameters.shape[1] - 3 * channels) // own
+        load_axes(place, memory)
         for e in range(room):
             values[e] = ZERO
         for e in range(far_room):
             far[e] = ZERO
         for batch in range(0, n, threads):
+            count = min(threads, n - batch)
             cuda.syncthreads()
-            i = batch + t
-            is_near = int32(0)
-            if i < n:
-                cy, cx = parameters[2 * i], parameters[2 * i + 1]
-                centre[0, t], centre[1, t] = cy, cx
-                for k in range(channels):
-                    centre[2 + k, t] = parameters[2 * n + channels * i + k]
-                dy = cy - y_tiles[down, MIDDLE]
-                dx = cx - x_tiles[right, MIDDLE]
-                is_near = int32(dy * dy + dx * dx < reach)
-            flag[t] = is_near
-            count = cuda.syncthreads_count(is_near)
-            if is_near:
-                # In their order, so that sums never depend on that of execution.
-                before = 0
-                for s in range(t):
-                    before += flag[s]
-                for e in range(own):
-                    near[e, before] = centre[e, t]
-                for k in range(channels):
-                    centre[2 + k, t] = ZERO
+            if t < count:
+                load_centre(parameters, 0, batch + t, t, memory.centre)
+            near_count = find_near(place, count, memory)
             cuda.syncthreads()
-            s, stop, step = uint64(slice_), uint64(min(threads, n - batch)), uint64(slices)
-            while s < stop:
-                for v in range(nodes):
-                    node = member + v * team
-                    dy = y_tiles[down, node // NODES] - centre[0, s]
-                    dx = x_tiles[right, node % NODES] - centre[1, s]
-                    f = phi(dy * dy + dx * dx)
-                    for k in range(channels):
-                        far[v * channels + k] += f * centre[2 + k, s]
-                s += step
-            s, stop = uint64(0), uint64(count)
-            while s < stop:
-                for v in range(PIXELS):
-                    dy, dx = py[v] - near[0, s], px - near[1, s]
-                    f = phi(dy * dy + dx * dx)
-                    for k in range(channels):
-                        values[v * channels + k] += f * near[2 + k, s]
-                s += STEP
-
-        for v in range(nodes):
-            for k in range(channels):
-                at_nodes[k, slice_ * GRID + member + v * team] = far[v * channels + k]
-        cuda.syncthreads()
-        for e in range(t, channels * GRID, threads):
-            k, node = e // GRID, e % GRID
-            total = (
-                y_tiles[down, node // NODES] * parameters[base + k]
-                + x_tiles[right, node % NODES] * parameters[base + channels + k]
-                + parameters[base + 2 * channels + k]
-            )
-            for r in range(slices):
-                total += at_nodes[k, r * GRID + node]
-            at_nodes[k, node] = total
-        cuda.syncthreads()
-        for b in range(NODES):
-            weights[b] = x_weights[column, b]
-        a, stop, step = uint64(line), uint64(NODES), uint64(apart)
-        while a < stop:
-            for k in range(channels):
-                total = ZERO
-                for b in range(NODES):
-                    total += weights[b] * at_nodes[k, a * stop + uint64(b)]
-                across[k, a, place] = total
-            a += step
-        for e in range(t, NODES * tile_rows, threads):
-            row = min(first_row + e % tile_rows, rows - 1)
-            down_weights[e // tile_rows, e % tile_rows] = y_weights[row, e // tile_rows]
-        cuda.syncthreads()
-        a = uint64(0)
-        while a < stop:
-            for k in range(channels):
-                part[k] = across[k, a, place]
-            for v in range(PIXELS):
-                weight = down_weights[a, line + uint64(v * apart)]
-                for k in range(channels):
-                    values[v * channels + k] += weight * part[k]
-            a += STEP
-        for v in range(PIXELS):
-            row = first_row + t // tile_columns + v * apart
-            if row < rows and left + t % tile_columns < columns:
-                for k in range(channels):
-                    out[k, row, column] = values[v * channels + k]
+            add_far(place, count, memory, far)
+            add_near(t, near_count, memory, values)
+        to_nodes(place, far, parameters, 0, memory)
+        to_pixels(t, memory, values)
+        store(place, first, stop, values, out)
 
     return kernel(render)
+
+
+def _store(work: TileWork) -> Any:
+    channels, rows, columns, apart = work.channels, work.rows, work.columns, work.apart
+
+    @device
+    def store(place, first, stop, values, out):
+        """Write the values at a thread's pixels, but for those beyond the rows and columns."""
+        column = place.right * columns + place.thread % columns
+        for v in range(PIXELS):
+            row = place.down * rows + place.thread // columns + v * apart
+            if first <= row and row < stop and column < out.shape[2]:
+                for k in range(channels):
+                    out[k, row - first, column] = values[v * channels + k]
+
+    return store

@@ -17,7 +17,9 @@ from tempfile import NamedTemporaryFile
 from numba import cuda, float32, float64, int32, int64, types
 from numba.cuda.cudadrv.error import CCSupportError
 
-from fastbg.cuda_kernels import adam, objective, render, tiled
+from fastbg.cuda_kernels import adam, direct, render, tiled
+from fastbg.cuda_kernels.layout import Chunks
+from fastbg.cuda_kernels.tiles import Axes
 
 ARCHITECTURES = [(6, 1), (7, 5), (8, 6), (9, 0)]
 ONE = [(8, 6)]
@@ -27,27 +29,26 @@ def array(kind, dimensions):
     return types.Array(kind, dimensions, "C")
 
 
-PASS = types.void(
-    *(array(float32, 2), int64, int64, int64, array(float32, 2), float32),
-    *(array(int32, 1), array(float32, 4)),
-)
-AXES = [array(float32, 1)] * 2 + [array(float32, 2)] * 4
-TILES = types.void(
-    *(array(float32, 2), int64, int64, int64, int64, *AXES, array(float32, 2), float32),
-    *(array(int32, 1), array(float32, 4)),
-)
-RENDER = types.void(*AXES, array(float32, 1), int64, array(float32, 3))
+AXES = types.NamedTuple([array(float32, 1)] * 2 + [array(float32, 2)] * 4, Axes)
+CHUNKS = types.NamedTuple([array(float32, 2), *[int64] * 4], Chunks)
+SUMS = [array(float32, 2), float32, array(int32, 1), array(float32, 4)]
+PASS = types.void(CHUNKS, *SUMS)
+TILES = types.void(CHUNKS, AXES, *SUMS)
+RENDER = types.void(AXES, array(float32, 2), int64, int64, array(float32, 3))
 TOTALS = types.void(array(float32, 4), int64, int64, float32, array(float64, 2))
-ADAM = types.void(
-    *(array(float32, 4), int64, int64, float32, array(int32, 1), int64, array(float64, 2)),
-    *(array(float64, 3), array(float32, 2), array(float64, 3), array(int32, 1), array(int32, 2)),
-    array(float64, 2),
+DESCENDING = types.NamedTuple(
+    [
+        *(array(int32, 1), array(float64, 2), array(float64, 3), array(float32, 2)),
+        *(array(float64, 3), array(int32, 2), array(int32, 1), array(float64, 2)),
+    ],
+    adam.Descending,
 )
+ADAM = types.void(array(float32, 4), int64, int64, float32, int64, DESCENDING)
 
 
 def hot_kernels(order, channels):
     name = f"order {order}, K = {channels}"
-    for kind, kernels, signature in (("", objective, PASS), (" in tiles", tiled, TILES)):
+    for kind, kernels, signature in (("", direct, PASS), (" in tiles", tiled, TILES)):
         for number, kernel in enumerate(kernels.passes(order, channels), 1):
             yield f"pass {number}{kind}, {name}", kernel, signature
     yield f"render, {name}", render.renderer(order, channels), RENDER

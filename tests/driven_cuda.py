@@ -28,34 +28,51 @@ def tell(name: str, value: int) -> None:
 def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.detail() == "Fake GPU, compute capability 8.6"
-    from fastbg.cuda_kernels import account, device, render
+    from fastbg.cuda_kernels import account, descents, tile_work
     from fastbg.cuda_kernels.graph import Graph
 
     problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
     at = spline.flatten()
     out = np.empty((1, 60, 70), np.float32)
-    backend = cuda.within(50_000_000)
-    backend.evaluate(spline, problem.y, problem.x, out, 1)
+    backend = cuda.CudaBackend(50_000_000)
+    # A band allocates nothing, sends nothing, and waits once, for its copy back.
+    rendering = backend.plan(spline, problem.y, problem.x)
+    tell("most_allocations", told("allocations"))
+    before = {name: told(name) for name in ("launches", "sent", "waits")}
+    for top in range(0, 60, 20):
+        rendering.rows(slice(top, top + 20), out[:, top : top + 20])
+    done = {name: told(name) - value for name, value in before.items()}
+    assert done == {"launches": 3, "sent": 0, "waits": 3}
+    tell("most_allocations", -1)
+    axes = tuple(zip((60, 70), tile_work.tile_shape(), strict=True))
+    band = account.size_of(account.of_rendering(1, at.size, axes, 60))
+    assert told("peak") == told("live") == band
+    for _ in range(2):
+        rendering.close()
+        assert told("live") == 0
+
+    tell("peak", 0)
     objective = backend.open_problem(problem, 1)
     for _ in range(2):
         gradient = objective.loss_and_gradient(at)[1]
         assert gradient.shape == at.shape
         tell("most_allocations", told("allocations"))  # the next has all that it needs
     tell("most_allocations", -1)
-    for _ in range(20):
-        backend.evaluate(spline, problem.y, problem.x, out, 1)
     pixels = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
-    band = account.size_of(account.of_band(1, at.size, 60, 70, render.tile_shape()))
-    assert (
-        told("peak") == pixels + account.size_of(account.of_gradient(objective.cut, at.size)) + band
-    )
+    gradients = account.size_of(account.of_gradient(objective.cut, at.size))
+    assert told("peak") == told("live") == pixels + gradients
+    for _ in range(20):
+        rendering = backend.plan(spline, problem.y, problem.x)
+        rendering.rows(slice(0, 60), out)
+        rendering.close()
+    assert told("peak") == pixels + gradients + band
+    assert told("live") == pixels + gradients
 
     # A descent is three kernels an iteration, of at least so many blocks that numba is content.
     # Bursts between the first and what is left at the end are one launch each.
     arrays = account.size_of(account.of_descent(objective.cut, at.size, 2, 1000))
-    plain = device.BURST + 1000 % device.BURST
-    for broken, graphs in ((False, 1000 // device.BURST - 1), (True, 0)):
-        device.release()
+    plain = descents.BURST + 1000 % descents.BURST
+    for broken, graphs in ((False, 1000 // descents.BURST - 1), (True, 0)):
         tell("peak", 0)
         tell("captures_fail", broken)
         before = {name: told(name) for name in ("launches", "kernels", "blocks", "graphs")}
@@ -66,19 +83,23 @@ def main() -> None:
         assert done["kernels"] == 3 * 1000
         assert done["blocks"] >= 128 * 3 * 1000
         assert told("live_graphs") == 0
-        # In as many bytes as announced.
-        assert told("peak") == arrays + pixels
+        # In as many bytes as announced; the second time they are still there.
+        assert told("live") == arrays + pixels
+        assert told("peak") == (0 if broken else arrays + pixels)
     tell("captures_fail", False)
     with pytest.raises(ZeroDivisionError):
-        Graph(lambda: 1 / 0, device.cuda.stream())
+        Graph(lambda: 1 / 0, descents.cuda.stream())
     assert told("live_graphs") == 0
 
     # Streamed where they do not fit.
-    streamed = cuda.within(arrays + pixels // 2).open_problem(problem, 1)
+    objective.close()
+    tell("peak", 0)
+    streamed = cuda.CudaBackend(arrays + pixels // 2).open_problem(problem, 1)
     streamed.descend([at, at], iterations=100, learning_rate=1e-3, watch=lambda *now: None)
-    del objective, streamed
-    device.release()
-    assert told("live") == 0
+    assert arrays < told("peak") <= arrays + pixels // 2
+    for _ in range(2):
+        streamed.close()
+        assert told("live") == 0
 
     tell("most_allocations", told("allocations") + 2)
     with pytest.raises(BackendError, match=r"\(CUDA_ERROR_OUT_OF_MEMORY\): it has less memory"):

@@ -17,6 +17,7 @@ enum { OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719, CAPTURE_INVALIDA
 long fake_live, fake_peak, fake_allocations;
 long fake_launches, fake_graphs; /* calls of the host */
 long fake_kernels, fake_blocks;  /* what they did */
+long fake_sent, fake_waits;      /* copies to the device, and waits for a stream */
 long fake_live_graphs, fake_captures_fail;
 long fake_most_allocations = -1, fake_most_launches = -1;
 
@@ -95,11 +96,22 @@ static int copy(Address to, Address from, size_t size) {
     return 0;
 }
 
-int cuMemcpyHtoD_v2(Address to, Address from, size_t size) { return copy(to, from, size); }
-int cuMemcpyHtoDAsync_v2(Address to, Address from, size_t size, void *s) { return copy(to, from, size); }
+static int send(Address to, Address from, size_t size) {
+    fake_sent++;
+    return copy(to, from, size);
+}
+
+int cuMemcpyHtoD_v2(Address to, Address from, size_t size) { return send(to, from, size); }
+int cuMemcpyHtoDAsync_v2(Address to, Address from, size_t size, void *s) { return send(to, from, size); }
 int cuMemcpyDtoH_v2(Address to, Address from, size_t size) { return copy(to, from, size); }
 int cuMemcpyDtoHAsync_v2(Address to, Address from, size_t size, void *s) { return copy(to, from, size); }
 
+int cuStreamSynchronize(void *stream) {
+    fake_waits++;
+    return 0;
+}
+
+int cuCtxSynchronize(void) { return cuStreamSynchronize(NULL); }
 int cuStreamCreate(void **out, unsigned flags) { return handle(out); }
 int cuStreamCreateWithPriority(void **out, unsigned flags, int priority) { return handle(out); }
 int cuEventCreate(void **out, unsigned flags) { return handle(out); }

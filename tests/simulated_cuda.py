@@ -7,22 +7,26 @@ NUMBA_ENABLE_CUDASIM=1. Blocks are tiny there, since every thread is one of Pyth
 from __future__ import annotations
 
 import math
-import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
-from golden import make_case, parts
+from golden import make_case, parts, render
+from simulation import simulator  # noqa: F401
 from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_l2, relative_max
 
 import gpu
 from fastbg import remove_background
-from fastbg.backends import base, cuda
+from fastbg.backends import cuda
 from fastbg.backends import numpy as reference
+from fastbg.backends.registry import choose
 from fastbg.errors import BackendError
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
+from fastbg.spline import lbfgs
 from fastbg.spline.adam import descend
 from fastbg.spline.loss import loss_and_slope
 from fastbg.spline.spline import Spline
@@ -30,62 +34,70 @@ from fastbg.spline.spline import Spline
 if not cuda.simulated():
     pytest.skip("NUMBA_ENABLE_CUDASIM is not set", allow_module_level=True)
 
-from fastbg.cuda_kernels import account, adam, device, layout, pixels, render, tiles
+from fastbg.cuda_kernels import (
+    account,
+    adam,
+    descents,
+    device,
+    layout,
+    memory,
+    pixels,
+    tile_work,
+    tiles,
+)
+from fastbg.cuda_kernels import objective as opening
+from fastbg.cuda_kernels import rendering as planning
 
 SMALL = layout.Launch(threads=8, fewest=1)
 TILE = SMALL.threads * layout.PIXELS_A_THREAD
-TILE_ROWS, TILE_COLUMNS = render.tile_shape(SMALL.threads)
+TILE_ROWS, TILE_COLUMNS = tile_work.tile_shape(SMALL.threads)
 PLENTY = 1 << 30
 
-
-@pytest.fixture(scope="module", autouse=True)
-def simulator():
-    """Mend the simulator: it waits by asking all the time, and makes shared arrays twice.
-
-    The latter when one thread interrupts another at the wrong moment.
-    """
-
-    def array(self, shape, dtype):
-        frame = sys._getframe(1)
-        made = np.empty(shape, str(dtype))
-        return self._allocations.setdefault((frame.f_code, frame.f_lineno), made)
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("numba.cuda.simulator.kernelapi.FakeCUDAShared.array", array)
-        yield
-    sys.setswitchinterval(before)
+TINY = Settings(
+    optimizer="adam",
+    control_points=2,
+    downscaling_factor=2,
+    epochs=3,
+    threads=1,
+    protect="off",
+    threshold_min=0,
+)
 
 
 @pytest.fixture
 def small(monkeypatch):
     """The backend with small launches."""
-    monkeypatch.setattr(device, "Objective", partial(device.Objective, launch=SMALL))
-    monkeypatch.setattr(device, "evaluate", partial(device.evaluate, launch=SMALL))
+    for module, name in ((opening, "CudaObjective"), (planning, "CudaRendering")):
+        monkeypatch.setattr(module, name, partial(getattr(module, name), launch=SMALL))
 
 
 @pytest.fixture
 def without_c(monkeypatch, small):
     """A computer whose first backend is a GPU."""
-    monkeypatch.setattr(base.load("c"), "unavailable", lambda: "it was not built")
+    monkeypatch.setattr("fastbg.backends.c.unavailable", lambda: "it was not built")
 
 
 def opened(problem, budget=PLENTY):
-    return device.Objective(problem, budget, SMALL)
+    return opening.CudaObjective(problem, memory.DeviceMemory(budget), launch=SMALL)
+
+
+def planned(spline, y, x, budget=PLENTY, **options):
+    return planning.CudaRendering(
+        spline, y, x, memory.DeviceMemory(budget), launch=SMALL, **options
+    )
 
 
 def evaluated(spline, y, x, budget=PLENTY):
     # What is not written shows: nothing of a background is near 1e30.
     out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
-    device.evaluate(spline, y, x, out, budget, SMALL)
+    planned(spline, y, x, budget).rows(slice(0, y.size), out)
     return out
 
 
 def assert_agrees(problem, spline):
     """Loss and every part of the gradient, against the golden reference."""
     at = spline.flatten()
-    expected_loss, expected = reference.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected = reference.NumpyObjective(problem).loss_and_gradient(at)
     loss, gradient = opened(problem).loss_and_gradient(at)
     assert abs(loss - expected_loss) < FLOAT32_LOSS * max(1, abs(expected_loss))
     expected, gradient = (
@@ -98,7 +110,7 @@ def assert_agrees(problem, spline):
 @pytest.fixture
 def in_tiles(monkeypatch):
     """Problems in tiles, however small they are."""
-    monkeypatch.setattr(device, "arrange", pixels.in_tiles)
+    monkeypatch.setattr(opening, "arrange", pixels.in_tiles)
 
 
 # Five centres: one lies on a pixel, and two on each other.
@@ -144,8 +156,8 @@ def test_agrees_in_tiles(rng, in_tiles, order, channels):
     # The same residuals in a part of the frame that most centres are far from.
     y, x = (0.45 + 0.1 * axis for axis in (problem.y, problem.x))
     before, after = np.empty((2, channels, *shape), np.float32)
-    reference.evaluate(spline, problem.y, problem.x, before, 1)
-    reference.evaluate(spline, y, x, after, 1)
+    render(spline, problem.y, problem.x, before)
+    render(spline, y, x, after)
     data = problem.data + np.moveaxis(after.astype(float) - before, 0, 2)
     assert_agrees(replace(problem, data=data, y=y, x=x), spline)
 
@@ -213,12 +225,12 @@ def test_rendering_agrees(rng, order, channels):
     # Uneven positions in the middle of the frame; some centres are near a tile, others far.
     y, x = (np.sort(rng.uniform(0.4, 0.5, size)) for size in shape)
     expected = np.empty((channels, *shape), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     found = evaluated(spline, y, x)
     assert relative_max(found, expected) < FLOAT32_VALUES
     # In bands of whole tiles that fit into a budget, the last one smaller.
-    tile = (TILE_ROWS, TILE_COLUMNS)
-    arrays = account.of_band(channels, spline.flatten().size, TILE_ROWS, shape[1], tile)
+    axes = ((shape[0], TILE_ROWS), (shape[1], TILE_COLUMNS))
+    arrays = account.of_rendering(channels, spline.flatten().size, axes, TILE_ROWS)
     assert np.array_equal(evaluated(spline, y, x, account.size_of(arrays)), found)
 
 
@@ -230,7 +242,7 @@ def test_what_is_far_is_interpolated_as_if_it_were_evaluated(rng, order):
     centres = 0.5 + 0.01 * 1.001 * tiles.FAR * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     spline = Spline(centres, rng.normal(size=(12, 1)), np.zeros((3, 1)), order)
     expected = np.empty((1, y.size, x.size), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
 
 
@@ -238,18 +250,17 @@ def test_all_of_it_may_be_evaluated_directly(rng):
     _, spline = make_case(rng, (5, 7), centres=9, channels=1)
     y, x = rng.random(5), rng.random(7)
     expected = np.empty((1, 5, 7), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
-    rendering = device.Rendering(spline, x, 5, PLENTY, SMALL, math.inf)
-    rendering.send_rows(y)
-    rendering.enqueue(5)
-    assert relative_max(rendering.out.copy_to_host(), expected) < FLOAT32_VALUES
+    render(spline, y, x, expected)
+    found = np.empty_like(expected)
+    planned(spline, y, x, far_from=math.inf).rows(slice(0, 5), found)
+    assert relative_max(found, expected) < FLOAT32_VALUES
 
 
 def test_positions_in_any_order(rng):
     _, spline = make_case(rng, (5, 3), centres=2, channels=1)
     y, x = rng.random(3 * TILE_ROWS), rng.random(3)
     expected = np.empty((1, y.size, 3), np.float32)
-    reference.evaluate(spline, y, x, expected, 1)
+    render(spline, y, x, expected)
     assert relative_max(evaluated(spline, y, x), expected) < FLOAT32_VALUES
 
 
@@ -274,7 +285,7 @@ def starts(rng):
 
 def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
     problem, points = starts
-    monkeypatch.setattr(device, "BURST", 2)
+    monkeypatch.setattr(descents, "BURST", 2)
     seen = []
     objective = opened(problem)
     options = {"iterations": 5, "learning_rate": 0.01}
@@ -288,7 +299,7 @@ def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
 
 @pytest.mark.parametrize("arrange", [pixels.one_by_one, pixels.in_tiles])
 def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatch, arrange):
-    monkeypatch.setattr(device, "arrange", arrange)
+    monkeypatch.setattr(opening, "arrange", arrange)
     problem, points = starts
     options = {"iterations": 2, "learning_rate": 0.01, "watch": lambda *now: None}
     whole = opened(problem)
@@ -302,7 +313,8 @@ def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatc
         objective = opened(problem, budget)
         for each, plain in zip(objective.descend(points, **options), expected, strict=True):
             same(each, plain)
-    assert objective.holds_all(objective.pixels_beside({}))
+    with objective.in_use(n):
+        assert objective.holds_all(objective.hold({})[0])
     streamed = opened(problem, account.size_of(account.of_gradient(whole.cut, n)) + every - 1)
     loss, gradient = streamed.loss_and_gradient(points[0])
     expected_loss, expected_gradient = whole.loss_and_gradient(points[0])
@@ -337,34 +349,38 @@ def test_what_is_allocated_is_what_was_announced(starts, monkeypatch):
     assert sum(taken) == account.size_of(account.of_gradient(objective.cut, n))
     taken.clear()
     spline = Spline.unflatten(points[0], 1, 2)
-    evaluated(spline, problem.y, problem.x)
-    assert sum(taken) == account.size_of(account.of_band(1, n, 3, 11, (TILE_ROWS, TILE_COLUMNS)))
+    rendering = planned(spline, problem.y, problem.x)
+    axes = ((3, TILE_ROWS), (11, TILE_COLUMNS))
+    assert sum(taken) == account.size_of(account.of_rendering(1, n, axes, 3))
+    taken.clear()
+    for _ in range(3):
+        rendering.rows(slice(0, 3), np.empty((1, 3, 11), np.float32))
+    assert not taken
 
 
 def walk(losses, gradient, rate=1e-3):
     """The kernel of Adam alone, for losses that are given."""
     n, iterations = 2, len(losses)
-    begin = device.Walk.begin(np.ones((1, n)), iterations, rate)
+    begin = descents.Descents.begin(np.ones((1, n)), iterations, rate)
     work = {name: device.cuda.to_device(values) for name, values in begin.items()}
     work["losses"] = device.cuda.to_device(np.full((iterations, 1), np.nan))
     partials = np.zeros((1, 2, n + layout.EXTRAS, 1), np.float32)
     partials[0, 0, :n, 0] = gradient
-    names = ("steps", "vectors", "parameters", "state", "ended", "broken", "losses")
     for t, loss in enumerate(losses):
         partials[0, 0, n + layout.LOG] = loss
         sums = device.cuda.to_device(partials)
         step = adam.kernels(SMALL.threads)[1]
         # Bursts of 10.
-        first = device.cuda.to_device(np.array([t - t % 10], np.int32))
-        arrays = [work[name] for name in names]
-        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), first, t % 10, *arrays)
+        work["first"] = device.cuda.to_device(np.array([t - t % 10], np.int32))
+        arrays = adam.Descending(*(work[name] for name in adam.Descending._fields))
+        step[(1, 1), SMALL.threads](sums, 1, 1, np.float32(0), t % 10, arrays)
     state = work["state"].copy_to_host()[iterations % 2, 0]
     best = work["vectors"].copy_to_host()[0, layout.BEST]
     count = int(state[layout.DONE])
     return (
         best,
         work["losses"].copy_to_host()[:count, 0],
-        device.ENDINGS[int(state[layout.ENDED])],
+        descents.ENDINGS[int(state[layout.ENDED])],
     )
 
 
@@ -432,17 +448,138 @@ def test_watch_may_end_the_descent(starts):
         opened(problem).descend(points[:1], iterations=2, learning_rate=0.01, watch=stop)
 
 
-# The backend, and what happens where it fails.
+# The budget.
 
-TINY = Settings(
-    optimizer="adam",
-    control_points=2,
-    downscaling_factor=2,
-    epochs=3,
-    threads=1,
-    protect="off",
-    threshold_min=0,
-)
+
+@pytest.fixture
+def alive(monkeypatch):
+    """Device arrays that are alive: ``bytes`` now, ``peak`` at most so far."""
+
+    class Alive:
+        bytes = peak = 0
+
+        def add(self, change):
+            self.bytes += change
+            self.peak = max(self.peak, self.bytes)
+
+    count, works = Alive(), memory.cuda.device_array
+
+    def device_array(*arguments, **options):
+        array = works(*arguments, **options)
+        count.add(array.nbytes)
+        weakref.finalize(array, count.add, -array.nbytes)
+        return array
+
+    monkeypatch.setattr(memory.cuda, "device_array", device_array)
+    return count
+
+
+def gradient_size(problem, n, chunks=None):
+    """Bytes for the loss and its gradient, with all chunks or some."""
+    cut = layout.Cut.of(int(np.count_nonzero(problem.kept)), SMALL.threads)
+    pixels = account.of_pixels(cut, problem.channels, chunks or cut.chunks)
+    return account.size_of(pixels) + account.size_of(account.of_gradient(cut, n))
+
+
+def rendering_size(problem, n, rows):
+    axes = ((problem.y.size, TILE_ROWS), (problem.x.size, TILE_COLUMNS))
+    return account.size_of(account.of_rendering(problem.channels, n, axes, rows))
+
+
+def test_whatever_is_open_together_takes_no_more_than_the_budget(rng, small, alive):
+    problem, spline = make_case(rng, (2 * TILE_ROWS, 5), channels=1, centres=2)
+    at, shape = spline.flatten(), problem.data.shape[:2]
+    budget = max(gradient_size(problem, at.size), rendering_size(problem, at.size, TILE_ROWS))
+    expected = opened(problem).loss_and_gradient(at)
+    image = evaluated(spline, problem.y, problem.x)
+    assert alive.bytes == 0
+    alive.peak = 0
+    backend = cuda.CudaBackend(budget)
+    problems = [backend.open_problem(problem, 1) for _ in range(3)]
+    plans = [backend.plan(spline, problem.y, problem.x) for _ in range(2)]
+    for turn in rng.permutation(np.repeat(np.arange(5), 3)):
+        if turn < 3:
+            loss, gradient = problems[turn].loss_and_gradient(at)
+            assert loss == expected[0]
+            assert np.array_equal(gradient, expected[1])
+        else:
+            out = np.full((1, *shape), np.nan, np.float32)
+            plans[turn - 3].rows(slice(0, shape[0]), out)
+            assert np.array_equal(out, image)
+        assert 0 < alive.bytes <= budget
+    assert alive.peak == budget
+    held = alive.bytes
+    for each in problems + plans:
+        for _ in range(2):
+            each.close()
+        assert alive.bytes <= held
+        held = alive.bytes
+    assert alive.bytes == 0
+
+
+def test_what_is_closed_cannot_be_used(rng, small, alive):
+    problem, spline = make_case(rng, (2, 3), channels=1, centres=2)
+    backend = cuda.CudaBackend(PLENTY)
+    objective, plan = backend.open_problem(problem, 1), backend.plan(spline, problem.y, problem.x)
+    objective.loss_and_gradient(spline.flatten())
+    objective.close()
+    assert alive.bytes == rendering_size(problem, spline.flatten().size, 2)
+    plan.close()
+    assert alive.bytes == 0
+    with pytest.raises(ValueError, match="closed"):
+        objective.loss_and_gradient(spline.flatten())
+    with pytest.raises(ValueError, match="closed"):
+        plan.rows(slice(0, 1), np.empty((1, 1, 3), np.float32))
+
+
+def test_what_nobody_refers_to_gives_its_memory_back(rng, small, alive):
+    problem, spline = make_case(rng, (2, 3), channels=1, centres=2)
+    backend = cuda.CudaBackend(PLENTY)
+    backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    assert alive.bytes == 0
+    assert backend._device_memory().taken == 0
+
+
+def test_quasi_newton_fits_hold_the_budget(rng, small, alive, monkeypatch):
+    """Levels are open one after the other, or together: all of them share one budget."""
+    monkeypatch.setattr(lbfgs, "FEW_PIXELS", 1)
+    problem, _ = make_case(rng, (16, 18), channels=1)
+    assert len(lbfgs.coarse_to_fine(problem)) == 3
+    settings = replace(TINY, optimizer="lbfgs", epochs=2)
+    expected = fit_spline(problem, settings, cuda.CudaBackend(PLENTY))
+    n = expected.spline.flatten().size
+    # Room for a part of the pixels of the last level only.
+    least = gradient_size(problem, n, chunks=1)
+    for budget in (least, gradient_size(problem, n)):
+        alive.peak = 0
+        found = fit_spline(problem, settings, cuda.CudaBackend(budget))
+        assert found.descent.losses.tobytes() == expected.descent.losses.tobytes()
+        assert least <= alive.peak <= budget
+        assert alive.bytes == 0
+    with pytest.raises(BackendError, match=r"are allowed: raise --gpu-memory"):
+        fit_spline(problem, settings, cuda.CudaBackend(least - 1))
+
+
+def test_threads_take_turns_with_one_plan(rng, small, alive):
+    problem, spline = make_case(rng, (3 * TILE_ROWS, 3), channels=1, centres=2)
+    expected = evaluated(spline, problem.y, problem.x)
+    plan = cuda.CudaBackend(PLENTY).plan(spline, problem.y, problem.x)
+    out = np.full_like(expected, np.nan)
+    bands = [slice(top, top + 4) for top in range(0, 3 * TILE_ROWS, 4)]
+
+    def render(rows):
+        band = np.empty((1, 4, 3), np.float32)
+        plan.rows(rows, band)
+        out[:, rows] = band
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(render, bands))
+    # Bands of half a tile and more, and yet the same bits.
+    assert np.array_equal(out, expected)
+    assert alive.bytes == rendering_size(problem, spline.flatten().size, 3 * TILE_ROWS)
+
+
+# The backend, and what happens where it fails.
 
 
 def tiny_image(rng):
@@ -471,24 +608,19 @@ class Gone(Exception):
 
 
 FAULTS = [
-    ("allocate", NoMemory, "less memory free than was counted on"),
-    ("allocate", Gone, "CUDA_ERROR_LAUNCH_FAILED"),
-    ("free_memory", BackendError, "the GPU is gone"),
+    ("memory.allocate", NoMemory, "less memory free than was counted on"),
+    ("memory.allocate", Gone, "CUDA_ERROR_LAUNCH_FAILED"),
+    ("device.free_memory", BackendError, "the GPU is gone"),
 ]
 
 
-def failing(monkeypatch, name, kind, after=0):
-    """Let a function of the device fail when it was called so many times."""
-    works = getattr(device, name)
-    calls = []
+def failing(monkeypatch, name, kind):
+    """Let a function of the kernels fail."""
 
     def fail(*arguments, **options):
-        calls.append(1)
-        if len(calls) > after:
-            raise kind("the GPU is gone")
-        return works(*arguments, **options)
+        raise kind("the GPU is gone")
 
-    monkeypatch.setattr(device, name, fail)
+    monkeypatch.setattr(f"fastbg.cuda_kernels.{name}", fail)
 
 
 @pytest.mark.parametrize(("name", "kind", "said"), FAULTS)
@@ -517,18 +649,18 @@ def test_a_gpu_that_vanishes_while_it_descends_loses_nothing(rng, without_c, mon
     problem, _ = make_case(rng, (4, 5), channels=1)
     settings = replace(TINY, epochs=6)
     lost, seen = [], []
-    monkeypatch.setattr(device, "BURST", 2)
-    works = device.Objective.func._pass
+    monkeypatch.setattr(descents, "BURST", 2)
+    works = opening.CudaObjective.func._pass
 
     def vanishing(self, *arguments):
         if len(seen) == 2:
             raise Gone
         works(self, *arguments)
 
-    monkeypatch.setattr(device.Objective.func, "_pass", vanishing)
-    backend = base.choose("auto", PLENTY, lost)[1]
+    monkeypatch.setattr(opening.CudaObjective.func, "_pass", vanishing)
+    backend = choose("auto", PLENTY, lost)
     found = fit_spline(problem, settings, backend, lambda *now: seen.append(now))
-    expected = fit_spline(problem, settings, reference)
+    expected = fit_spline(problem, settings, reference.NumpyBackend())
     assert found.losses == expected.losses
     assert [done for done, _ in seen] == [1, 2, 1, 2, 3, 4, 5, 6]
     assert len(lost) == 1
@@ -537,12 +669,12 @@ def test_a_gpu_that_vanishes_while_it_descends_loses_nothing(rng, without_c, mon
 
 def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     problem, _ = make_case(rng, (3, 4), channels=1)
-    name, backend = base.choose("auto", PLENTY)
-    assert name == "cuda"
+    backend = choose("auto", PLENTY)
+    assert backend.name == "cuda"
     assert backend.detail().startswith("simulated")
     found = fit_spline(problem, replace(TINY, epochs=2), backend)
     assert found.losses == pytest.approx(
-        fit_spline(problem, replace(TINY, epochs=2), reference).losses, rel=1e-5
+        fit_spline(problem, replace(TINY, epochs=2), reference.NumpyBackend()).losses, rel=1e-5
     )
 
 

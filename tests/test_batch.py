@@ -11,14 +11,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
 from fastbg.errors import BackendError, Cancelled, SettingsError
-from fastbg.io import atomic, lock, xisf
+from fastbg.io import atomic, xisf
 from fastbg.jobs.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
+from fastbg.jobs.batch.cgroups import left_by_groups
 from fastbg.jobs.batch.journal import FOLDER, Journal
 from fastbg.jobs.batch.tasks import Task, key_of
 
@@ -229,14 +232,6 @@ def test_one_batch_at_a_time(lights, out):
         process_files(lights, output_dir=out)
 
 
-def test_a_lock_waits_and_gives_up(tmp_path):
-    path = tmp_path / "lock"
-    with lock.shared(path), lock.shared(path), lock.alone(path, 0.1) as held:
-        assert held == (lock.fcntl is None)
-    with lock.alone(path) as held:
-        assert held
-
-
 def test_a_batch_can_be_cancelled(lights, out):
     seen: list[BatchProgress] = []
 
@@ -321,24 +316,47 @@ def test_workers_fit_into_memory(lights, out):
     assert len(summary.with_status("failed")) == 3
 
 
-def test_available_memory_is_the_least_that_somebody_tells(tmp_path):
+def test_available_memory_is_the_least_that_somebody_tells(monkeypatch):
+    groups, system = [], 8000
+
+    def virtual_memory():
+        if system is None:
+            raise FileNotFoundError("/proc/meminfo")
+        return SimpleNamespace(available=system)
+
+    monkeypatch.setattr(capacity, "left_by_groups", lambda: groups)
+    monkeypatch.setattr("psutil.virtual_memory", virtual_memory)
+    assert capacity.available_bytes() == int(0.9 * 8000)
+    groups = [9000, 4000]
+    assert capacity.available_bytes() == int(0.9 * 4000)
+    groups, system = [-5], None
+    assert capacity.available_bytes() == 0
+    groups = []
+    assert capacity.available_bytes() is None
+
+
+def test_control_groups_tell_what_they_leave(tmp_path):
     def tell(name, text):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
 
-    assert capacity.available_bytes(tmp_path) is None
-    tell("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 8000 kB\nHugePages_Total: 0\n")
-    assert capacity.available_bytes(tmp_path) == int(0.9 * 8000 * 1024)
+    assert [*left_by_groups(tmp_path)] == []
     tell("proc/self/cgroup", "0::/job/part\n")
     tell("sys/fs/cgroup/job/part/memory.max", "max\n")
     tell("sys/fs/cgroup/job/memory.max", "5000\n")
     tell("sys/fs/cgroup/job/memory.current", "4000\n")
     tell("sys/fs/cgroup/job/memory.stat", "anon 1\ninactive_file 3000\n")
-    assert capacity.available_bytes(tmp_path) == int(0.9 * 4000)
+    assert [*left_by_groups(tmp_path)] == [4000]
     tell("proc/self/cgroup", "3:cpu:/\n2:memory:/old\n")
     tell("sys/fs/cgroup/memory/old/memory.limit_in_bytes", "3000")
     tell("sys/fs/cgroup/memory/old/memory.usage_in_bytes", "1000")
-    assert capacity.available_bytes(tmp_path) == int(0.9 * 2000)
+    assert [*left_by_groups(tmp_path)] == [2000]
+
+
+def test_the_memory_of_this_computer_is_known():
+    available = capacity.available_bytes()
+    assert available is not None
+    assert 0 < available < psutil.virtual_memory().total
 
 
 def test_watching_takes_new_and_changed_files_when_they_are_complete(lights, out, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import math
 import os
@@ -17,11 +18,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as pil
+from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from fastbg import Settings
 from fastbg.backends import registry
+from fastbg.cli import summary
 from fastbg.cli.app import app
 from fastbg.cli.run import run as run_command
 from fastbg.cli.summary import print_json
@@ -29,7 +33,7 @@ from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
-QUICK = ("-e", "3", "-N", "4")
+QUICK = ("-e", "3")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX terminals and scripts")
 
 
@@ -97,7 +101,7 @@ def out(tmp_path: Path) -> Path:
         ("-B 2", "starts", 2),
         ("--starts 2", "starts", 2),
         ("--stiffness 0.1", "stiffness", 0.1),
-        ("--optimizer lbfgs", "optimizer", "lbfgs"),
+        ("--optimizer adam", "optimizer", "adam"),
         ("-lr 1e-2", "learning_rate", 0.01),
         ("--learning-rate 0.01", "learning_rate", 0.01),
         ("--seed 7", "seed", 7),
@@ -106,19 +110,18 @@ def out(tmp_path: Path) -> Path:
         ("--pedestal neutral", "pedestal", "neutral"),
         ("--pedestal none", "pedestal", "none"),
         ("--pedestal -0.01", "pedestal", -0.01),
+        ("--pedestal ancestor", "pedestal", "bgoptimizer"),
+        ("--pedestal bgoptimizer", "pedestal", "bgoptimizer"),
         ("--mode divide", "mode", "divide"),
+        ("--cfa off", "cfa", "off"),
+        ("--no-invert-mask", "invert_mask", False),
     ],
 )
 def test_every_spelling_reaches_its_setting(
     image: Path, out: Path, spelling: str, setting: str, value: object
 ) -> None:
-    # A descent by adam, so that each of them has an effect.
-    given = (*QUICK, "--optimizer", "adam", *spelling.split())
-    expected = Settings(epochs=3, control_points=4, optimizer="adam")
-    assert report_of("run", image, out, *given)["settings"] == {
-        **expected.to_dict(),
-        setting: value,
-    }
+    settings = report_of("run", image, out, *QUICK, *spelling.split())["settings"]
+    assert settings == {**Settings(epochs=3).to_dict(), setting: value}
 
 
 def test_defaults_are_those_of_the_library(image: Path, out: Path) -> None:
@@ -208,6 +211,22 @@ def test_mask_is_white_where_the_sky_is(image: Path, out: Path, spelling: str) -
     assert usable == [6 * 4, 6 * 6]
 
 
+def test_a_model_is_applied_with_the_pattern_it_was_fitted_with(
+    tmp_path: Path, out: Path, rng: np.random.Generator
+) -> None:
+    """A model of a mosaic treated as mono has one channel, and one by colours has three."""
+    frame, model = tmp_path / "frame.xisf", tmp_path / "model.json"
+    xisf.write(frame, rng.uniform(0.1, 0.2, (*SHAPE, 1)).astype(np.float32))
+    for fitted, other in (("off", "rggb"), ("grbg", "off")):
+        report = report_of("fit", frame, "-o", model, "--cfa", fitted, "--overwrite")
+        (applied,) = json.loads(
+            fastbg("apply", model, frame, "-o", out / fitted, "--cfa", fitted, "--json").stdout
+        )
+        assert applied["image"] == report["image"]
+        refused = fastbg("apply", model, frame, "-o", out, "--cfa", other)
+        assert "channels and the model" in refused.stderr
+
+
 def test_starts_are_all_reported(image: Path, out: Path) -> None:
     fit = report_of("run", image, out, *QUICK, "-N9", "-B", "3")["fit"]
     assert len(fit["losses_of_starts"]) == 3
@@ -244,12 +263,48 @@ def test_lines_when_piped(image: Path, out: Path) -> None:
     assert lines[:3] == ["read", "prepare", "fit"]
     assert re.fullmatch(r"fit  100/200  loss -?\d+\.\d{4}  \d+ it/s", lines[3])
     assert lines[5:8] == ["render", "correct", "write"]
-    summary = {line.split()[0] for line in lines[8:]}
-    assert summary >= {"corrected", "background", "preview", "loss", "time", "memory"}
+    labels = [line[:15].strip() for line in lines[8:]]
+    outputs = ["corrected", "background", "preview"]
+    assert labels[:7] == [*outputs, "gradient", "loss", "reduced to", "time"]
+
+
+def test_a_summary_without_a_descent_has_no_loss(image: Path, out: Path) -> None:
+    lines = fastbg("run", image, out).stdout.splitlines()
+    labels = [line[:15].strip() for line in lines[lines.index("write") + 1 :]]
+    assert labels[:4] == ["corrected", "background", "gradient", "sky"]
+    assert not {"loss", "stiffness"} & {word for line in lines for word in line.split()}
+
+
+def test_the_summary_and_the_preview_say_the_same_of_the_sky(
+    image: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions: list[str] = []
+
+    def draw(*_: object, **more: Any) -> pil.Image:
+        captions.extend(more["captions"])
+        return pil.new("RGB", (1, 1))
+
+    monkeypatch.setattr("fastbg.report.preview.draw", draw)
+    printed = fastbg("run", image, out, "--preview-output", out / "p.png").stdout
+    for label, caption in (("gradient", "Gradient: "), ("sky", "Sky: ")):
+        (said,) = re.findall(rf"^{label} +(.*)$", printed, re.MULTILINE)
+        assert f"{caption}{said}." in captions
+
+
+def test_on_a_terminal_only_labels_are_dim(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, color_system="standard")
+    monkeypatch.setattr(summary, "Console", lambda **_: console)
+    summary.print_rows([("gradient", "word " * 20), ("warning", "look")])
+    assert isinstance(console.file, io.StringIO)
+    gradient, *more, warning = console.file.getvalue().splitlines()
+    assert gradient.startswith(f"\x1b[2m{'gradient':<15}\x1b[0mword word")
+    assert more
+    assert all(line.startswith(f"\x1b[2m{' ' * 15}\x1b[0mword") for line in more)
+    assert warning == f"\x1b[33m{'warning':<15}\x1b[0mlook"
 
 
 def test_warnings_are_told(image: Path, out: Path) -> None:
-    result = fastbg("run", image, out, *QUICK, "--pedestal", "-1")
+    result = fastbg("run", image, out, "--pedestal", "-1")
     assert re.search(r"^warning .*below 0", result.stdout, re.MULTILINE)
 
 
@@ -277,6 +332,14 @@ def test_help_lists_every_option() -> None:
     options = {name for param in params for name in param.opts if name.startswith("-")}
     ancestor = "-c -dx -df -dq -p -N -O -tm -tM -m -i -e -a -B -lr --delinearization-quantile"
     assert options | set(ancestor.split()) <= shown
+
+
+@pytest.mark.parametrize("command", ["run", "batch", "preview", "fit", "apply", "presets"])
+def test_help_has_room_for_its_sentences(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = fastbg(command, "--help").stdout.splitlines()
+    columns = {line.index("[default:") for line in lines if "[default:" in line}
+    assert max(columns) <= 42
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

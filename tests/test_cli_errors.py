@@ -189,7 +189,9 @@ def test_impossible_options(
     ("arguments", "cause"),
     [
         ("run", "missing argument"),
-        ("runn sky.xisf", "no such command 'runn'"),
+        ("runn sky.xisf", "no such command 'runn'. Did you mean 'run'? See fastbg --help"),
+        ("run sky.xisf --optimiser adam", "--optimizer"),
+        ("sky.xisf out", "the command is missing before sky.xisf: try fastbg run sky.xisf"),
         ("--frob", "no such option"),
         ("preview sky.xisf -o sky.xisf", "also an input"),
         ("preview sky.xisf -N many", "many is not a whole number"),

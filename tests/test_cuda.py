@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,11 +22,13 @@ import numpy as np
 import pytest
 from tolerances import relative_max
 
-from fastbg.backends import base, cuda
-from fastbg.backends import numpy as reference
+from fastbg.backends import cuda, cuda_driver
+from fastbg.backends.c import CBackend
 from fastbg.backends.fallback import WithFallback
+from fastbg.backends.numpy import NumpyBackend, NumpyObjective
+from fastbg.backends.registry import choose
 from fastbg.errors import BackendError
-from fastbg.spline.adam import descend_from_all
+from fastbg.image.kernels import NUMPY
 from fastbg.spline.spline import phi, phi_prime
 
 needs_numba = pytest.mark.skipif(
@@ -88,13 +91,29 @@ def test_memory_of_large_images_by_the_account():
         assert 0 < part < large.chunks
         taken = account.size_of(account.of_pixels(large, 3, part)) + account.size_of(descent)
         assert taken <= 1_000_000_000
-    tile = (32, 64)
-    rows = account.rows_at_once(3, 189, 8165, 12248, tile, 10_000_000)
+
+
+@needs_numba
+def test_rows_of_a_rendering_by_the_account():
+    from fastbg.cuda_kernels import account
+
+    axes = ((8165, 32), (12248, 64))
+
+    def size(rows):
+        return account.size_of(account.of_rendering(3, 189, axes, rows))
+
+    least = size(32)
+    for budget in (least, 10_000_000, 30_000_000):
+        rows = account.rows_at_once(3, 189, axes, budget)
+        assert rows % 32 == 0 < rows
+        assert size(rows) <= budget < size(rows + 32)
+    # More than some megabytes are not taken, however large the budget is; few rows are.
+    rows = account.rows_at_once(3, 189, axes, 1 << 40)
     assert rows % 32 == 0 < rows
-    assert account.size_of(account.of_band(3, 189, rows, 12248, tile)) <= 10_000_000
-    assert account.size_of(account.of_band(3, 189, rows + 32, 12248, tile)) > 10_000_000
+    assert size(rows) <= account.BAND_BYTES + size(0)
+    assert account.rows_at_once(3, 189, ((10, 32), (12248, 64)), 1 << 40) == 10
     with pytest.raises(BackendError, match=r"rendering needs .* raise --gpu-memory"):
-        account.rows_at_once(3, 189, 10, 12248, tile, 1000)
+        account.rows_at_once(3, 189, axes, least - 1)
 
 
 @needs_numba
@@ -157,18 +176,18 @@ class Driver:
     ],
 )
 def test_what_the_driver_lacks(driver, reason):
-    assert re.search(reason, cuda.driver_lacks(driver))
+    assert re.search(reason, cuda_driver.driver_lacks(driver))
 
 
 def test_a_driver_with_a_gpu_lacks_nothing_but_for_a_newer_cuda():
-    assert cuda.driver_lacks(Driver()) is None
-    assert "and 13.0 is needed" in cuda.driver_lacks(Driver(), 13)
+    assert cuda_driver.driver_lacks(Driver()) is None
+    assert "and 13.0 is needed" in cuda_driver.driver_lacks(Driver(), 13)
 
 
 def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr(cuda, "find_spec", lambda name: None)
     with pytest.raises(BackendError, match=r"numba-cuda is not installed \(pip install") as e:
-        base.choose("cuda")
+        choose("cuda")
     assert "\n" not in str(e.value)
 
 
@@ -181,42 +200,51 @@ def test_asking_for_it_loads_no_numba():
 class Failing:
     """A backend that is gone."""
 
-    def evaluate(self, *arguments):
+    name, kernels = "cuda", NUMPY
+
+    def plan(self, *arguments):
         raise BackendError("the GPU failed (it is gone): update its driver")
 
-    open_problem = evaluate
+    open_problem = plan
 
 
 def test_another_backend_goes_on_and_it_is_told_once(rng):
     problem, spline = golden.make_case(rng)
     told = []
-    backend = WithFallback(("cuda", Failing()), ("numpy", reference), told)
+    backend = WithFallback(Failing(), NumpyBackend(), told)
     assert backend.name == "cuda"
     expected, found = np.full((2, 3, 9, 11), 1e30, np.float32)
     for _ in range(2):
-        backend.evaluate(spline, problem.y, problem.x, found, 1)
-    reference.evaluate(spline, problem.y, problem.x, expected, 1)
+        with closing(backend.plan(spline, problem.y, problem.x)) as rendering:
+            rendering.rows(slice(0, 9), found)
+    golden.render(spline, problem.y, problem.x, expected)
     assert np.array_equal(found, expected)
-    loss, _ = backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
-    assert loss == reference.open_problem(problem, 1).loss_and_gradient(spline.flatten())[0]
+    with closing(backend.open_problem(problem, 1)) as objective:
+        loss, _ = objective.loss_and_gradient(spline.flatten())
+    assert loss == NumpyObjective(problem).loss_and_gradient(spline.flatten())[0]
     assert told == ["the GPU failed (it is gone): update its driver; the backend numpy went on"]
     assert backend.name == "numpy"
 
 
 def test_what_both_cannot_is_an_error(rng):
     problem, spline = golden.make_case(rng)
-    backend = WithFallback(("cuda", Failing()), ("numpy", Failing()), [])
+    backend = WithFallback(Failing(), Failing(), [])
+    rendering = backend.plan(spline, problem.y, problem.x)
     for _ in range(2):
         with pytest.raises(BackendError, match="it is gone"):
-            backend.evaluate(spline, problem.y, problem.x, np.empty((3, 9, 11), np.float32), 1)
+            rendering.rows(slice(0, 9), np.empty((3, 9, 11), np.float32))
 
 
 # The kernels, simulated and compiled.
 
 
 @needs_numba
-def test_the_kernels_pass_in_the_simulator():
-    script = Path(__file__).with_name("simulated_cuda.py")
+@pytest.mark.parametrize(
+    ("name", "tests"),
+    [("simulated_cuda.py", r"7[0-9]"), ("simulated_functions.py", r"[1-9][0-9]")],
+)
+def test_the_kernels_pass_in_the_simulator(name, tests):
+    script = Path(__file__).with_name(name)
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(script)],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
@@ -224,7 +252,7 @@ def test_the_kernels_pass_in_the_simulator():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"7[0-9] passed in", done.stdout)
+    assert re.search(rf"^{tests} passed in", done.stdout, re.MULTILINE)
 
 
 @needs_numba
@@ -287,13 +315,10 @@ def test_a_gpu_descends_as_the_c_backend(rng):
         pytest.skip(reason)
     problem, spline = golden.make_case(rng, (200, 300), centres=36)
     found, expected = (
-        descend_from_all(
-            backend.open_problem(problem, 1),
-            [spline.flatten()] * 2,
-            iterations=100,
-            learning_rate=1e-3,
+        backend.open_problem(problem, 1).descend(
+            [spline.flatten()] * 2, iterations=100, learning_rate=1e-3
         )
-        for backend in (cuda, base.load("c"))
+        for backend in (cuda.CudaBackend(), CBackend())
     )
     for each, other in zip(found, expected, strict=True):
         assert each.loss == pytest.approx(other.loss, abs=1e-4)

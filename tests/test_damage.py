@@ -36,10 +36,11 @@ def test_extra_samples_of_an_unknown_kind_are_kept_as_unspecified(alpha, tmp_pat
         content[tag.offset + 8] = 255
 
     output = tmp_path / "output.tif"
-    with tiff.open_image(alpha(338, unknown)) as source:
-        kind = formats.output_format(output, source, same=False)
-        with formats.create(output, output, source, kind, []) as target:
-            target.write_rows(slice(None), np.ones((1, 4, 5), np.float32))
+    with (
+        tiff.open_image(alpha(338, unknown)) as source,
+        formats.Output(output, source).create(output, []) as target,
+    ):
+        target.write_rows(slice(None), np.ones((1, 4, 5), np.float32))
     with tiff.open_image(output) as file:
         assert file.header.extra_kinds == (0,)
 
@@ -58,8 +59,8 @@ def test_compressed_tiles_without_a_keyword_are_refused(tmp_path, missing):
     tiles = astropy_fits.CompImageHDU(np.ones((4, 6), np.int16), tile_shape=(2, 6))
     tiles.writeto(path)
     path.write_bytes(path.read_bytes().replace(missing.ljust(8).encode(), b"COMMENT ", 1))
-    with pytest.raises(InputError, match=r"a\.fits "):
-        fits.open_image(path).load()
+    with pytest.raises(InputError, match=r"a\.fits "), fits.open_image(path) as file:
+        file.load()
 
 
 def chunk(name, data):

@@ -87,12 +87,10 @@ def test_every_stage_of_a_job_is_documented_and_no_other(folder: Path) -> None:
     assert code == 0
     stages = stages_of(said)
     assert "protect" in stages
-    documented = re.search(r"stage : str\n(.*)\n", Progress.__doc__ or "")
-    assert documented
-    assert re.findall(r'"(\w+)"', documented[1]) == stages
-    begins = re.search(r"begins: ([\w, \n]+)\.", events.__doc__ or "")
-    assert begins
-    assert re.findall(r"\b(?!or\b)\w+", begins[1]) == stages
+    (listed,) = re.findall(r"The stages are, in this order: ([^.]*)\.", events.__doc__ or "")
+    assert re.findall(r"\b(?!and\b)\w+", listed) == stages
+    (listed,) = re.findall(r"stage : str\n(.*)\n", Progress.__doc__ or "")
+    assert re.findall(r'"(\w+)"', listed) == stages
 
 
 def test_progress_belongs_to_the_stage_before_it_and_rises(folder: Path) -> None:

@@ -111,6 +111,21 @@ def test_room_is_looked_for_before_the_work(
     jobs(overwrite=True)
 
 
+def test_gzip_needs_room_for_the_file_before_it_is_compressed_too(
+    work_of: Callable[[str], Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = work_of("descent").source
+    room = SimpleNamespace(total=10**9, free=2 * 2 * 4 * 3 * np.prod(SHAPE) - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: room)
+    targets = {"output": tmp_path / "a.fits.gz", "model_output": tmp_path / "b.fits.gz"}
+    with pytest.raises(OutputError, match="has room for"):
+        process_file(source, **targets, **QUICK)
+    room.free += 1
+    process_file(source, **targets, **QUICK)
+    # Both are on the disk at once: the samples, and what becomes of them.
+    assert all(path.stat().st_size <= 2 * 4 * 3 * np.prod(SHAPE) for path in targets.values())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such limit")
 def test_no_file_can_grow_beyond_some_size(work_of: Callable[[str], Work], trials: Trials) -> None:
     import resource

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -193,7 +195,6 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
         assert sorted(everything(tmp_path).values()) == sorted(before.values())
 
 
-@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
 def test_what_a_living_process_writes_is_not_removed(tmp_path):
     with atomic.staged([tmp_path / "a"]) as [part]:
         atomic.check_targets([tmp_path / "a"])
@@ -204,24 +205,6 @@ def test_what_a_living_process_writes_is_not_removed(tmp_path):
     assert everything(tmp_path) == {"a": b"a"}
 
 
-@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
-def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
-    taken, path = lock._taken, tmp_path / "part"
-
-    def removed_meanwhile(descriptor, patience):
-        monkeypatch.setattr(lock, "_taken", taken)
-        lock.remove_unless_held(path)
-        return taken(descriptor, patience)
-
-    monkeypatch.setattr(lock, "_taken", removed_meanwhile)
-    with lock.created(path):
-        lock.remove_unless_held(path)
-        assert path.exists()
-    lock.remove_unless_held(path)
-    assert not path.exists()
-
-
-@pytest.mark.skipif(lock.fcntl is None, reason="needs locks")
 def test_files_are_moved_one_process_after_the_other(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "PATIENCE", 30)
     targets = [tmp_path / name for name in "ab"]
@@ -234,6 +217,57 @@ def test_files_are_moved_one_process_after_the_other(tmp_path, monkeypatch):
         assert not any(target.exists() for target in targets)
     thread.join()
     assert everything(tmp_path) == {"a": b"x", "b": b"x"}
+
+
+def test_files_are_flushed_before_they_are_moved_and_their_folders_after(tmp_path, monkeypatch):
+    told = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(descriptor):
+        told.append(("flush", os.path.realpath(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def moved(source, target):
+        told.append(("move", str(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", moved)
+    home = Path(os.path.realpath(tmp_path))
+    targets = [home / "new" / "deep" / "a", home / "b"]
+    write_all(targets, "x")
+    kinds = [kind for kind, _ in told]
+    assert kinds == ["flush"] * 2 + ["move"] * 2 + ["flush"] * 3
+    assert {Path(path).suffix for kind, path in told[:2]} == {".part"}
+    # The new folders, too, are names in the folders above them.
+    assert {path for _, path in told[4:]} == {str(home), str(home / "new"), str(home / "new/deep")}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_folders_that_cannot_be_flushed_are_none_the_worse(tmp_path, monkeypatch, number):
+    refuse_folders(monkeypatch, number)
+    write_all([tmp_path / "a"], "x")
+    assert everything(tmp_path) == {"a": b"x"}
+
+
+def test_all_is_as_before_where_a_folder_cannot_be_flushed_by_an_error(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("old")
+    before = everything(tmp_path)
+    refuse_folders(monkeypatch, errno.EIO)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_all([tmp_path / "a", tmp_path / "new" / "b"], "x", overwrite=True)
+    assert everything(tmp_path) == before
+
+
+def refuse_folders(monkeypatch, number):
+    fsync = os.fsync
+
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
 
 
 def test_possible_targets_are_accepted_and_nothing_is_left(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 
 import numpy as np
@@ -228,23 +229,16 @@ def test_filter_arrays_are_recognised(tmp_path, keywords, pattern):
         assert image.cfa is None
 
 
-@pytest.mark.parametrize(
-    ("values", "white"),
-    [
-        (np.linspace(0, 1, 100), 1),
-        (np.linspace(-0.01, 1.3, 100), 1),
-        (np.linspace(0, 40000, 100), 65535),
-        (np.linspace(-100, 70000, 100), 65535),
-        (np.linspace(0, 1e-15, 100), 1e-15),
-        (np.zeros(100), 1),
-    ],
-)
-def test_the_white_of_floats_is_guessed(tmp_path, values, white):
-    astropy_fits.PrimaryHDU(values.reshape(2, 50).astype("f8")).writeto(tmp_path / "a.fits")
-    with fits.open_image(tmp_path / "a.fits") as image:
-        brightest = image.read_rows(slice(0, 1)).max()
-        expected = white if white in (1, 65535) else brightest
-        assert image.bounds[1] == pytest.approx(expected)
+def test_a_full_disk_for_the_decompressed_file_is_told(tmp_path, monkeypatch):
+    save(tmp_path / "a.fits", "float32")
+    (tmp_path / "a.fits.gz").write_bytes(gzip.compress((tmp_path / "a.fits").read_bytes()))
+
+    def full(self, start, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastbg.io.random_access.RandomAccessFile.write", full)
+    with pytest.raises(InputError, match=r"is full.*TMPDIR"):
+        fits.open_image(tmp_path / "a.fits.gz")
 
 
 def damaged(change):

@@ -359,10 +359,11 @@ def test_keywords_that_no_fits_card_holds_become_comments(tmp_path):
     )
     as_xisf(tmp_path / "a.xisf", image(PIXEL, f"0102{keywords}"))
     output = tmp_path / "a.fits"
-    with xisf.open_image(tmp_path / "a.xisf") as source:
-        kind = formats.output_format(output, source, same=False)
-        with formats.create(output, output, source, kind, []) as target:
-            target.write_rows(slice(None), np.ones((1, 1, 2), np.float32))
+    with (
+        xisf.open_image(tmp_path / "a.xisf") as source,
+        formats.Output(output, source).create(output, []) as target,
+    ):
+        target.write_rows(slice(None), np.ones((1, 1, 2), np.float32))
     with fits.open_image(output) as file:
         assert file.shape == (1, 1, 2)
         names = [word.name for word in file.header.keywords]

@@ -10,7 +10,7 @@ import pytest
 from fastbg import Settings, SettingsError, process_file
 from fastbg.io import xisf
 from fastbg.jobs.memory import MemoryNeeds
-from fastbg.report.words import format_bytes
+from fastbg.words import format_bytes
 
 NEEDS = MemoryNeeds((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
 

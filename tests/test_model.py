@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,6 +168,33 @@ def test_order_statistics_of_the_background_come_from_the_stretched_image(model,
 def ones_like(image):
     """Samples beside an image, of which none is missing."""
     return image_of(np.ones((image.channels, *image.shape), np.float32))
+
+
+def test_saving_replaces_a_file_as_a_whole(model, tmp_path, monkeypatch):
+    path = tmp_path / "model.json"
+    path.write_text("of another model")
+
+    def fail(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BackgroundModel, "to_json", fail)
+        with pytest.raises(KeyboardInterrupt):
+            model.save(path)
+    assert path.read_text() == "of another model"
+
+    def full(self, *_, **__):
+        self.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OutputError, match="No space left"):
+            model.save(str(path))
+    assert path.read_text() == "of another model"
+    model.save(path)
+    assert np.array_equal(BackgroundModel.load(path).render(), model.render())
+    assert [each.name for each in tmp_path.iterdir()] == ["model.json"]
 
 
 def test_json_keeps_every_bit(model, tmp_path):

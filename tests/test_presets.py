@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.windows import Windows
 from typer.testing import CliRunner, Result
 
 import fastbg.settings.presets as presets
@@ -50,7 +54,9 @@ def refused(*arguments: object) -> str:
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder, which does not exist yet; the current directory is another."""
     base = tmp_path / "config"
-    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(base))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(base))
+    if not sys.platform.startswith("linux"):  # where variables do not decide
+        monkeypatch.setattr(presets, "user_folder", lambda: base / "fastbg" / "presets")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return base / "fastbg" / "presets"
@@ -169,7 +175,7 @@ def test_every_command_takes_the_whole_preset(image: Path) -> None:
 def test_help_still_shows_the_defaults_of_the_library(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     text = fastbg(command, "--help").stdout
     assert "--preset" in text
     for option, default in (("-N", r"\(auto\)"), ("-tM", 1.0), ("-i", "random"), ("-lr", 0.001)):
@@ -193,7 +199,7 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
     assert Settings(**found) == Settings(
-        control_points=32, protect="off", optimizer="adam", pedestal="ancestor", cfa="off"
+        control_points=32, protect="off", optimizer="adam", pedestal="bgoptimizer", cfa="off"
     )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads", "gpu_memory"}
 
@@ -250,7 +256,7 @@ def test_a_broken_preset_is_listed_as_such(config: Path) -> None:
     assert "not a name" not in result.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has another folder")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others have other folders")
 @pytest.mark.parametrize("value", ["", "relative"])
 def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
@@ -258,6 +264,31 @@ def test_the_folder_is_below_home_without_a_usable_variable(
     monkeypatch.setenv("XDG_CONFIG_HOME", value)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert presets.user_folder() == tmp_path / ".config" / "fastbg" / "presets"
+
+
+def folder_on(system: type[PlatformDirsABC], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(
+        platformdirs,
+        "user_config_path",
+        lambda *names, **more: system(*names, **more).user_config_path,
+    )
+    return presets.user_folder()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="imitates the others")
+def test_the_folders_of_other_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    roaming = {"CSIDL_APPDATA": str(tmp_path / "Roaming")}
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", roaming.__getitem__)
+    assert folder_on(Windows, monkeypatch) == tmp_path / "Roaming" / "fastbg" / "presets"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    support = tmp_path / "Library" / "Application Support"
+    assert folder_on(MacOS, monkeypatch) == support / "fastbg" / "presets"
+    # Where presets were before there was another folder on macOS.
+    old = tmp_path / ".config" / "fastbg" / "presets"
+    old.mkdir(parents=True)
+    assert folder_on(MacOS, monkeypatch) == old
 
 
 @pytest.mark.parametrize(

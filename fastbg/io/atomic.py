@@ -1,7 +1,18 @@
-"""Outputs that appear complete and all together, or not at all."""
+"""Outputs that appear complete and all together, or not at all.
+
+Promised, whatever happens to the process: each target is what it was before, or complete. Of
+several targets, either all are new or all are as before; only where the process is killed while
+they are being renamed, which takes milliseconds, some may be new already.
+
+Promised, where the power fails or the system crashes: what `staged` has returned from is on the
+disk, as far as the disk tells the truth. Each file is flushed before it gets its name, and then the
+folders that hold the names, where the system can flush a folder (Windows cannot). Until then each
+target is as before, or complete.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -80,11 +91,14 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     targets = [Path(os.path.realpath(path)) for path in paths]
     parts = [_hidden(target, "part") for target in targets]
     backups = [_hidden(target, "old") for target in targets]
-    with ExitStack() as moving, ExitStack() as undo:
+    folders = {target.parent for target in targets}
+    changed = set(folders)
+    # New folders are removed last: as long as they are locked, they hold the file of the lock.
+    with ExitStack() as made, ExitStack() as moving, ExitStack() as undo:
         with ExitStack() as writing:
             for part in parts:
                 with _reported(part.parent):
-                    _make_folder(part.parent, undo)
+                    changed |= _make_folder(part.parent, made)
                     undo.callback(_remove, part)
                     writing.enter_context(lock.created(part))
             try:
@@ -97,7 +111,7 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
             for part, target in zip(parts, targets, strict=True):
                 with _reported(target):
                     _flush(part)
-            for folder in sorted({target.parent for target in targets}):
+            for folder in sorted(folders):
                 with _reported(folder):
                     moving.enter_context(lock.folder(folder, PATIENCE))
         for target in targets:
@@ -106,7 +120,11 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
         for part, target, backup in zip(parts, targets, backups, strict=True):
             with _reported(target):
                 _replace(part, target, backup, undo)
+        for folder in changed:
+            with _reported(folder):
+                _flush_folder(folder)
         undo.pop_all()
+        made.pop_all()
         for backup in backups:
             _remove(backup)
 
@@ -182,14 +200,16 @@ def _hidden(target: Path, suffix: str) -> Path:
     return target.with_name(f".{_kept(target)}.{secrets.token_hex(4)}.{suffix}")
 
 
-def _make_folder(folder: Path, undo: ExitStack) -> None:
+def _make_folder(folder: Path, made: ExitStack) -> set[Path]:
+    """Create a folder with those above it; the folders that got new ones."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for new in reversed(missing):
-        undo.callback(_remove_folder, new)
+        made.callback(_remove_folder, new)
         new.mkdir(exist_ok=True)
+    return {new.parent for new in missing}
 
 
 def _remove_folder(folder: Path) -> None:
@@ -208,6 +228,20 @@ def _flush(path: Path) -> None:
         if not os.fstat(file.fileno()).st_size:
             raise ValueError("nothing was written")
         os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders, and some may be written but not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # not supported
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _replace(part: Path, target: Path, backup: Path, undo: ExitStack) -> None:

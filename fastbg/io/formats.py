@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,12 @@ from ..errors import InputError, OutputError
 from . import fits, tiff, xisf
 from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
+from .names import Format, Packing, told_format
 from .sample_format import FLOAT32, SampleFormat
 from .target import ImageTarget
+from .tiff.header import TiffHeader
 from .xisf.samples import SAMPLE_FORMATS
 from .xisf.write import SIGNATURE
-
-_SUFFIXES = {
-    ".xisf": "XISF",
-    **dict.fromkeys((".fits", ".fit", ".fts"), "FITS"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-}
-
-_PACKINGS: dict[str, Any] = {".gz": "gzip", ".fz": "tiles"}
-"""What may follow the suffix of a FITS file."""
 
 _OPEN = {
     SIGNATURE: xisf.open_image,
@@ -38,31 +33,14 @@ _OTHERS = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"\0\0\0\x0cjP": "a J
 """Files that people have, and that cannot be worked on."""
 
 
-def split_suffix(path: Path) -> tuple[str, str]:
-    """The name without folder and suffix, and the suffix: ``.fits.fz`` is one."""
-    if path.suffix.lower() in _PACKINGS and Path(path.stem).suffix.lower() in _SUFFIXES:
-        stem = Path(path.stem).stem
-    else:
-        stem = path.stem
-    return stem, path.name[len(stem) :]
-
-
-def is_packed(path: Path) -> bool:
-    """Whether an output of that name holds its image in memory until it is compressed."""
-    return path.suffix.lower() == ".fz"
-
-
 def check_name(path: Path, compress: bool) -> None:
-    """Raise OutputError if the name of an output tells no format, or one that `compress` is not of.
-
-    ``compress``: whether it is asked for beside the name.
-    """
-    kind, packing = _kind(path)
-    if kind is None or (packing and kind != "FITS"):
+    """Raise OutputError if the name of an output tells no format, or one that has no `compress`."""
+    told = told_format(path)
+    if told is None:
         raise OutputError(
             f"{path} tells no format: end it in .xisf, .fits, .fits.fz, .fits.gz or .tif"
         )
-    if compress and kind == "FITS":
+    if compress and told[0] == "FITS":
         raise OutputError(f"{path} is compressed by its name: end it in .fits.fz or .fits.gz")
 
 
@@ -90,104 +68,103 @@ def open_image(path: PathLike) -> ImageFile:
     return open_it(path)
 
 
-def output_format(target: Path, source: ImageFile, *, same: bool) -> SampleFormat:
-    """How an output stores samples.
+@dataclass(frozen=True)
+class Output:
+    """An image of the shape of another file, with all that accompanies that.
 
-    FITS files made of FITS files hold their physical numbers; everything else [0, 1].
-
-    Parameters
+    Attributes
     ----------
     target : Path
-        The name of the output.
+        The name of the output, which tells its format.
     source : ImageFile
     same : bool
-        As the source, or float32.
-
-    Raises
-    ------
-    OutputError
-        If the format of the output has no such samples.
-    """
-    kind = _kind(target)[0]
-    from_fits = isinstance(source.header, FitsHeader)
-    if not same:
-        return (
-            SampleFormat(FLOAT32.dtype, source.bounds) if kind == "FITS" and from_fits else FLOAT32
-        )
-    if kind == "XISF" and source.dtype not in SAMPLE_FORMATS:
-        raise OutputError(
-            f"{target}: XISF has no samples of type {source.dtype}: leave the sample format out"
-        )
-    return SampleFormat(source.dtype, source.bounds)
-
-
-@contextmanager
-def create(
-    path: PathLike,
-    target: Path,
-    source: ImageFile,
-    samples: SampleFormat,
-    history: Sequence[str],
-    *,
-    same: bool = False,
-    compress: bool = False,
-) -> Iterator[ImageTarget]:
-    """Write an image of the shape of another file, with all that accompanies that.
-
-    Parameters
-    ----------
-    path : path
-        Where to write: perhaps a temporary name.
-    target : Path
-        The name it will have, which tells the format.
-    source : ImageFile
-        Must still be open.
-    samples : SampleFormat
-    history : sequence of str
-        Lines that tell what was done.
-    same : bool
-        Whether samples are stored as in the source, scaled and compressed integers included.
+        Whether samples are stored as in the source, scaled and compressed integers included;
+        otherwise they are float32.
     compress : bool
         XISF: lz4hc and byte shuffling; TIFF: deflate.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
     """
-    kind, packing = _kind(target)
-    shape, header, dtype = source.shape, source.header, samples.dtype
-    if kind == "XISF":
-        bounds = samples.bounds if dtype.kind == "f" else None
-        writer = xisf.create(
-            path,
-            shape,
-            dtype=dtype,
-            bounds=bounds,
-            header=header,
-            history=history,
-            compress=compress,
-        )
-    elif kind == "FITS":
-        as_it_was = same and isinstance(header, FitsHeader)
-        writer = fits.create(
-            path,
-            shape,
-            dtype=None if as_it_was else dtype,
-            header=header,
-            history=history,
-            packing=_PACKINGS.get(packing, "none"),
-        )
-    else:
-        writer = tiff.create(
-            path, shape, dtype=dtype, header=header, history=history, compress=compress
-        )
-    with writer as image:
-        yield image
 
+    target: Path
+    source: ImageFile
+    same: bool = False
+    compress: bool = False
 
-def _kind(path: Path) -> tuple[str | None, str]:
-    """The format that a name tells, if any, and what it adds to its suffix."""
-    packing = path.suffix.lower() if path.suffix.lower() in _PACKINGS else ""
-    suffix = Path(path.stem).suffix if packing else path.suffix
-    return _SUFFIXES.get(suffix.lower()), packing
+    @property
+    def _told(self) -> tuple[Format, Packing]:
+        told = told_format(self.target)
+        assert told, "check_name refuses other names"
+        return told
+
+    @property
+    def samples(self) -> SampleFormat:
+        """How samples are stored.
+
+        Float32 is in [0, 1], unless the source has the same format and floats or signed integers
+        in other units: FITS and TIFF files keep those, since they declare no bounds. So do FITS
+        files of unsigned integers.
+
+        Raises
+        ------
+        OutputError
+            If the format of the output has no such samples.
+        """
+        kind, source = self._told[0], self.source
+        if self.same:
+            if kind == "XISF" and source.dtype not in SAMPLE_FORMATS:
+                raise OutputError(
+                    f"{self.target}: XISF has no samples of type {source.dtype}: leave the sample "
+                    "format out"
+                )
+            return SampleFormat(source.dtype, source.bounds)
+        keeps_units = (kind == "FITS" and isinstance(source.header, FitsHeader)) or (
+            kind == "TIFF" and isinstance(source.header, TiffHeader) and source.dtype.kind != "u"
+        )
+        return SampleFormat(FLOAT32.dtype, source.bounds) if keeps_units else FLOAT32
+
+    @property
+    def held_in_memory(self) -> bool:
+        """Whether all samples are in memory until they are compressed."""
+        return self.compress or self._told[1] == "tiles"
+
+    @property
+    def room(self) -> int:
+        """Bytes that writing takes on the disk; 0 where nobody knows, since it is compressed."""
+        if self.held_in_memory:
+            return 0
+        size = math.prod(self.source.shape) * self.samples.dtype.itemsize
+        # It is compressed from a temporary file beside it, and noise hardly gets smaller.
+        return 2 * size if self._told[1] == "gzip" else size
+
+    @contextmanager
+    def create(self, path: PathLike, history: Sequence[str]) -> Iterator[ImageTarget]:
+        """Create the file, which is complete when the context is left.
+
+        Parameters
+        ----------
+        path : path
+            Where to write: perhaps a temporary name. The source must still be open.
+        history : sequence of str
+            Lines that tell what was done.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        kind, packing = self._told
+        samples, shape = self.samples, self.source.shape
+        about: dict[str, Any] = {"header": self.source.header, "history": history}
+        writer: AbstractContextManager[ImageTarget]
+        if kind == "XISF":
+            bounds = samples.bounds if samples.dtype.kind == "f" else None
+            writer = xisf.create(
+                path, shape, dtype=samples.dtype, bounds=bounds, compress=self.compress, **about
+            )
+        elif kind == "FITS":
+            as_it_was = self.same and isinstance(self.source.header, FitsHeader)
+            dtype = None if as_it_was else samples.dtype
+            writer = fits.create(path, shape, dtype=dtype, packing=packing, **about)
+        else:
+            writer = tiff.create(path, shape, dtype=samples.dtype, compress=self.compress, **about)
+        with writer as image:
+            yield image

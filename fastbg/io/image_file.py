@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,29 +21,49 @@ PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
+class White:
+    """The number that becomes 1.
+
+    Attributes
+    ----------
+    value : float
+    how : {"declared", "type", "guessed", "given"}
+        Who tells it: the file, the type of its unsigned integers, nobody, the user.
+    """
+
+    value: float
+    how: Literal["declared", "type", "guessed", "given"]
+
+
+@dataclass(frozen=True)
 class ImageFile:
     """The first image of a file, which stays open; a context manager.
 
     Attributes
     ----------
     bounds : (float, float) or None
-        The values of black and white, where the file tells; None means 0 and 1 for floats, and
-        the range of their type for integers.
+        The values of black and white, where the file tells, or once they were decided; None means
+        0 and 1 for floats, and the range of their type for integers.
     header : Header
         What an output in the same format carries over.
     warnings : tuple of str
         One line for each thing that was not understood or cannot be carried over.
     cfa : str or None
-        The colours of the 2 x 2 pixels of a colour filter array, row by row, like RGGB.
+        The pattern of the colour filter array: the colours of its 2 x 2 pixels, row by row, as in
+        RGGB.
+    path : path
+    white : White or None
+        None before it was decided: see `fastbg.io.white`.
     """
 
     bounds: tuple[float, float] | None
     header: Header
     warnings: tuple[str, ...]
     cfa: str | None
-    _path: PathLike
+    path: PathLike
     _file: RandomAccessFile
     _samples: Samples
+    white: White | None = None
 
     def __enter__(self) -> ImageFile:
         return self
@@ -57,7 +77,7 @@ class ImageFile:
 
     def check_unchanged(self) -> None:
         """Raise InputError if the open file has been written since it was opened."""
-        with reading(self._path):
+        with reading(self.path):
             if self._file.has_changed():
                 raise InputError("was written while it was read: run again when it is complete")
 
@@ -68,7 +88,7 @@ class ImageFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples, in native byte order."""
+        """The type of the samples, in native byte order."""
         return self._samples.dtype
 
     @property
@@ -92,7 +112,7 @@ class ImageFile:
         """
         block = self._samples.block
         if isinstance(block, PackedBytes):
-            with reading(self._path):
+            with reading(self.path):
                 block.load()
 
     def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
@@ -124,7 +144,7 @@ class ImageFile:
         fits = out.shape == shape and out.dtype == self.dtype and out[0].flags.c_contiguous
         if step != 1 or not fits:
             raise ValueError(f"{rows} does not fit into an array of {out.shape}, {out.dtype}")
-        with reading(self._path):
+        with reading(self.path):
             self._samples.read_into(start, out)
         return out
 
@@ -135,7 +155,7 @@ class ImageFile:
     def held(self, header: Header) -> ImageFile:
         """The same with its samples in memory and another header, for when the file is closed."""
         self.load()
-        with reading(self._path):
+        with reading(self.path):
             return replace(self, header=header, _samples=self._samples.held())
 
 

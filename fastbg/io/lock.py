@@ -1,6 +1,6 @@
-"""Locks on files and folders that end with their process, however it ends.
+"""Locks between processes. The system releases them when their process ends, however it ends.
 
-They are advisory, of `flock`: where the system or the file system has none, nothing is locked.
+They are advisory. Where the file system supports none, every lock is granted.
 """
 
 from __future__ import annotations
@@ -9,92 +9,137 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from filelock import lock_descriptor
 
 POLL_SECONDS = 0.05
 
+FOLDER = ".fastbg.lock"
+"""The file in a folder by which the folder is locked."""
 
-@contextmanager
-def shared(path: Path) -> Iterator[None]:
-    """Hold the lock together with others, as soon as nobody holds it alone."""
-    with open(path, "ab") as file:
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH)
-            except OSError as error:
-                _unless_unsupported(error)
-        yield
+_UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EBADF)
+
+_WINDOWS = os.name == "nt"
+"""Windows removes no file that somebody has open, and lets nobody write to one that is locked."""
 
 
 @contextmanager
-def alone(path: Path, patience: float = 0) -> Iterator[bool]:
-    """Hold the lock alone; the value is False where others did not let go within some seconds."""
-    with open(path, "ab") as file:
-        yield _taken(file.fileno(), patience)
+def alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Hold a lock that one process at a time can have.
 
+    Parameters
+    ----------
+    path : Path
+        A file that stands for the lock: it is created, and removed with the release. Where its
+        process was killed it stays, unlocked, until the next release.
+    patience : float
+        Seconds to wait for the present holder.
 
-@contextmanager
-def folder(path: Path, patience: float = 0) -> Iterator[bool]:
-    """The same of a folder itself."""
+    Yields
+    ------
+    bool
+        False if somebody else still has the lock.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be created.
+    """
+    descriptor, held = _taken(path, patience)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders, and some are to be written and not read
-        yield not fcntl
-        return
-    try:
-        yield _taken(descriptor, patience)
+        yield held
     finally:
+        if held and not _WINDOWS:
+            _remove(path)
         os.close(descriptor)
+        if held and _WINDOWS:
+            _remove(path)
+
+
+def folder(path: Path, patience: float = 0.0) -> AbstractContextManager[bool]:
+    """Hold the lock of a folder, which must exist: see `alone`."""
+    return alone(path / FOLDER, patience)
 
 
 @contextmanager
 def created(path: Path) -> Iterator[None]:
-    """Create a file, and hold its lock alone."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    """Create a file that `remove_unless_held` keeps as long as the context lasts.
+
+    The file may be written meanwhile, and moved away at the end of the context.
+    """
+    descriptor = _open(path) if _WINDOWS else _taken(path, POLL_SECONDS)[0]
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_unless_held(path: Path) -> None:
+    """Remove a file of `created` if it is certain that nobody holds it any more."""
+    with suppress(OSError):
+        if _WINDOWS:
+            path.unlink()
+            return
+        descriptor = os.open(path, os.O_RDWR)
         try:
-            _taken(descriptor, POLL_SECONDS)
-            # Else `remove_unless_held` came between the two.
-            if path.exists():
-                yield
-                return
+            # Where locks are not supported, nobody knows who holds them, and this raises.
+            if lock_descriptor(descriptor, blocking=False):
+                path.unlink()
         finally:
             os.close(descriptor)
 
 
-def remove_unless_held(path: Path) -> None:
-    """Remove a file if it is certain that nobody holds its lock."""
-    if not fcntl:  # Windows removes no file that is open
-        path.unlink()
-        return
-    with open(path, "rb+") as file, suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
-
-
-def _taken(descriptor: int, patience: float = 0) -> bool:
-    if not fcntl:
-        return True
+def _taken(path: Path, patience: float) -> tuple[int, bool]:
+    """The opened file, and whether its lock could be taken."""
     deadline = time.monotonic() + patience
     while True:
+        descriptor = _open(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
+            held = _lock(descriptor, deadline - time.monotonic())
+            # The file is removed by who held the lock before, or by `remove_unless_held`.
+            if not (held and _is_removed(descriptor, path)):
+                return descriptor, held
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        # The file of another user, which can be locked by reading it.
+        return os.open(path, os.O_RDONLY)
+
+
+def _lock(descriptor: int, patience: float) -> bool:
+    """Whether the lock was free, or became free within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    try:
+        while not lock_descriptor(descriptor, blocking=False):
             if time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_SECONDS)
-        except OSError as error:
-            _unless_unsupported(error)
-            return True
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    return True
 
 
-def _unless_unsupported(error: OSError) -> None:
-    if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EBADF):
-        raise error
+def _is_removed(descriptor: int, path: Path) -> bool:
+    found = os.fstat(descriptor)
+    try:
+        # Some file systems count no links, so that a count of 0 alone does not tell.
+        return not found.st_nlink and not os.path.samestat(found, os.stat(path))
+    except FileNotFoundError:
+        return True
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

@@ -18,7 +18,7 @@ from .samples import StoredSamples
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MODES = {"1": "L", "L": "L", "I;16": "I;16", "I": "I;16", "RGB": "RGB"}
-"""What Pillow reads, and as what it is taken."""
+"""The modes of Pillow by which each mode of a PNG file is read."""
 
 
 @dataclass(frozen=True)

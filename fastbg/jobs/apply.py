@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
+from ..io.names import default_name
 from ..model.model import BackgroundModel
 from ..model.rescale import rescaled
 from ..pipeline import Job
@@ -18,7 +19,7 @@ from ..progress import ProgressCallback
 from ..report.report import Files, Report, describe, history
 from ..result import Applied
 from ..settings.settings import Settings
-from .outputs import Outputs, default_name
+from .outputs import Outputs
 from .source import read
 from .write import write
 
@@ -53,8 +54,8 @@ def apply_model(
         Scale and shift each channel of the model to the sky of this file, see
         `fastbg.model.rescale`.
     compress, overwrite, max_memory, settings, progress, **options
-        As for `process_file`; of the settings, only pedestal, mode, sample_format, cfa, backend
-        and threads count.
+        As for `process_file`; of the settings, only white, pedestal, mode, sample_format, cfa,
+        backend and threads count.
 
     Returns
     -------
@@ -83,10 +84,11 @@ def apply_model(
             raise InputError(f"{path} {error}") from error
         plan = job.plan(source.frame, applied.model, applied.measured)
         outputs.stage(files)
-        corrected = write(job, source, plan, outputs, history(settings, applied), files)
+        lines = history(settings, applied, source.file.white)
+        corrected = write(job, source, plan, outputs, lines, files)
         with job.stages.stage("write"):
             files.close()
-        about = Files(path, outputs.targets, source.file.warnings)
+        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
         return describe(job, source.frame, applied, corrected=corrected, files=about)
 
 

@@ -42,8 +42,8 @@ def fit_file(
         source.check_unchanged()
         with job.stages.stage("write"):
             outputs.stage(files)
-            fitted.model.save(outputs.parts["model"])
+            outputs.parts["model"].write_text(fitted.model.to_json(), encoding="utf-8")
             files.close()
-        about = Files(path, outputs.targets, source.file.warnings)
+        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
         report = describe(job, source.frame, prepared.preparation(), fitted, files=about)
     return Result(fitted.model, fitted.fit, fitted.diagnostics, report)

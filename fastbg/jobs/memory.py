@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from ..errors import SettingsError
 from ..image.bands import row_bands
 from ..image.kernels import BINS
-from ..report.words import format_bytes
 from ..settings.settings import Settings
 from ..sky.selection import SIDE
+from ..words import format_bytes
 
 LIBRARIES = 100_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,23 +12,17 @@ import numpy as np
 from ..errors import OutputError
 from ..io import atomic, formats
 from ..io.image_file import ImageFile
+from ..io.names import told_format
 from ..io.sample_format import SampleFormat
-from ..io.target import ImageTarget
 from ..pipeline import Store
-from ..report.words import format_bytes
+from ..words import format_bytes
 
 _NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}
 """Outputs that are no images, and how they end."""
 
 
-def default_name(path: Path, folder: str | Path, what: str) -> Path:
-    """``<stem>_<what>`` in a folder, in the format of an input."""
-    stem, suffix = formats.split_suffix(path)
-    return Path(folder) / f"{stem}_{what}{suffix}"
-
-
 class Outputs:
-    """All that a job writes: complete, or not at all.
+    """The files that a job writes: all of them complete, or none.
 
     Parameters
     ----------
@@ -56,7 +49,10 @@ class Outputs:
     @property
     def hold_images(self) -> bool:
         """Whether images are in memory until they are compressed."""
-        return self._compress or any(formats.is_packed(path) for path in self.targets.values())
+        return self._compress or any(
+            told is not None and told[1] == "tiles"
+            for told in map(told_format, self.targets.values())
+        )
 
     def check(self, inputs: Iterable[Path]) -> None:
         """Raise OutputError now for what would otherwise fail after minutes of work."""
@@ -75,18 +71,16 @@ class Outputs:
         known: writing may still fail.
         """
         needed: dict[int, int] = {}
-        for name, target in self.targets.items():
-            if name in _NO_IMAGES or self._compress or formats.is_packed(target):
-                continue
-            samples = formats.output_format(target, source, same=same and name == "corrected")
-            size = math.prod(source.shape) * samples.dtype.itemsize
-            folder = atomic.existing(target.parent)
+        for name in self._images:
+            output = self._output(name, source, same)
+            folder = atomic.existing(output.target.parent)
             device, disk = folder.stat().st_dev, shutil.disk_usage(folder)
-            needed[device] = needed.get(device, 0) + size
+            needed[device] = needed.get(device, 0) + output.room
             if disk.total and disk.free < needed[device]:
                 raise OutputError(
-                    f"{target.parent} has room for {format_bytes(disk.free)}, and the outputs need "
-                    f"{format_bytes(needed[device])}: free some space or choose another folder"
+                    f"{output.target.parent} has room for {format_bytes(disk.free)}, and the "
+                    f"outputs need {format_bytes(needed[device])}: free some space or choose "
+                    "another folder"
                 )
 
     def stage(self, files: ExitStack) -> None:
@@ -124,22 +118,14 @@ class Outputs:
             Of the corrected image.
         """
 
-        def create(name: str, same: bool) -> tuple[SampleFormat, ImageTarget]:
-            target = self.targets[name]
-            samples = formats.output_format(target, source, same=same)
-            image = formats.create(
-                self.parts[name],
-                target,
-                source,
-                samples,
-                history,
-                same=same,
-                compress=self._compress,
+        images = {
+            name: files.enter_context(
+                self._output(name, source, same).create(self.parts[name], history)
             )
-            return samples, files.enter_context(image)
-
-        kind, corrected = create("corrected", same)
-        background = create("background", False) if "background" in self.targets else None
+            for name in self._images
+        }
+        kinds = {name: self._output(name, source, same).samples for name in images}
+        corrected, kind = images["corrected"], kinds["corrected"]
         # Float32 in [0, 1] is what rows come as; anything else begins with what is stored.
         restores = same or kind.bounds not in (None, (0, 1))
 
@@ -147,7 +133,17 @@ class Outputs:
             if restores:
                 after = kind.restore(source.read_rows(rows), before, after)
             corrected.write_rows(rows, after)
-            if background:
-                background[1].write_rows(rows, background[0].physical(model))
+            if "background" in images:
+                physical = kinds["background"].physical(model)
+                images["background"].write_rows(rows, physical)
 
         return store, kind
+
+    @property
+    def _images(self) -> list[str]:
+        return [name for name in self.targets if name not in _NO_IMAGES]
+
+    def _output(self, name: str, source: ImageFile, same: bool) -> formats.Output:
+        """An image; only the corrected one can be stored as the source is."""
+        same = same and name == "corrected"
+        return formats.Output(self.targets[name], source, same, self._compress)

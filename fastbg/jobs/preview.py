@@ -60,7 +60,7 @@ def preview_file(
             outputs.stage(files)
             picture.save(outputs.parts["preview"], format="png")
             files.close()
-        about = Files(path, outputs.targets, source.file.warnings)
+        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
         return describe(job, source.frame, preparation, fitted, corrected, about)
 
 

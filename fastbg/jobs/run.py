@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..io import formats
+from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, describe, history
 from ..result import Result
 from ..settings.settings import Settings
-from .outputs import Outputs, default_name
+from .outputs import Outputs
 from .preview import draw
 from .source import Masks, prepare, read
 from .write import write
@@ -82,8 +82,8 @@ def process_file(
     if preview:
         targets["preview"] = preview
     if report_dir:
-        stem = Path(report_dir) / formats.split_suffix(path)[0]
-        targets |= {"report": f"{stem}_report.html", "report_json": f"{stem}_report.json"}
+        targets["report"] = default_name(path, report_dir, "report", ".html")
+        targets["report_json"] = default_name(path, report_dir, "report", ".json")
     outputs = Outputs(targets, overwrite=overwrite, compress=compress)
 
     with Job(settings, progress) as job, ExitStack() as files:
@@ -98,7 +98,7 @@ def process_file(
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
         outputs.stage(files)
         written = files.enter_context(ExitStack())
-        lines = history(settings, fitted.fit)
+        lines = history(settings, fitted.fit, source.file.white)
         corrected = write(job, source, plan, outputs, lines, written)
         findings: Findings | None = None
         if drawn and report_dir:
@@ -112,7 +112,7 @@ def process_file(
                 picture.save(outputs.parts["preview"], format="png")
             # The report tells of everything but of putting it in place.
             (written if report_dir else files).close()
-        about = Files(path, outputs.targets, source.file.warnings)
+        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
         report = describe(job, source.frame, preparation, fitted, corrected, about)
         if findings:
             html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])

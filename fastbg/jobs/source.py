@@ -15,6 +15,7 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..io.white import with_white
 from ..pipeline import Job
 from ..result import Prepared
 from ..settings.settings import Settings
@@ -39,6 +40,8 @@ class Source:
         The product of all masks, in the shape of ``frame.image``.
     masks : tuple of ImageFile
         The masks that are images.
+    areas : tuple of Image
+        The weights of the other masks.
     """
 
     path: Path
@@ -46,11 +49,34 @@ class Source:
     frame: Frame
     weight: Image | None
     masks: tuple[ImageFile, ...]
+    areas: tuple[Image, ...]
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
         """The image and the masks that are images."""
         return (self.file, *self.masks)
+
+    def loaded(self, white: float) -> Source:
+        """The same with compressed samples in memory, on the scale of its white.
+
+        Parameters
+        ----------
+        white : float
+            The white of the image, or 0 to find it; see `fastbg.io.white`.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged.
+        """
+        for each in self.opened:
+            each.load()
+        masks = [with_white(mask) for mask in self.masks]
+        try:
+            file = with_white(self.file, white)
+        except InputError as error:
+            raise InputError(f"{self.path} {error}") from error
+        return _source(self.path, file, self.frame.pattern, masks, self.areas)
 
     def check_unchanged(self) -> None:
         """Raise InputError if a file has been written while it was read."""
@@ -100,9 +126,7 @@ def read(
         advance(0, memory=needs.bytes_needed())
         needs.check(max_memory)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
-        for each in source.opened:
-            each.load()
-    return source
+        return source.loaded(job.settings.white)
 
 
 def prepare(job: Job, source: Source) -> Prepared:
@@ -120,8 +144,10 @@ def paths_of(masks: Masks) -> list[Path]:
     return [Path(masks)] if isinstance(masks, str | Path) else [Path(mask) for mask in masks]
 
 
-def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) -> Source:
+def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) -> Source:
     """Open an image and its masks, which stay open as long as `files`.
+
+    Their rows can be read once the source is `Source.loaded`.
 
     Raises
     ------
@@ -129,28 +155,41 @@ def open_source(path: Path, masks: Masks, settings: Settings, files: ExitStack) 
         If one of them cannot be used.
     """
     file = files.enter_context(formats.open_image(path))
-    samples = _image(path, file)
+    masks: list[ImageFile] = []
+    areas: list[Image] = []
+    for mask in paths_of(given):
+        if regions.is_regions(mask):
+            areas.append(regions.open_regions(mask, file.shape[1:]))
+        else:
+            masks.append(files.enter_context(_open_mask(mask)))
+    return _source(path, file, settings.pattern(file.cfa), masks, areas)
+
+
+def _source(
+    path: Path,
+    file: ImageFile,
+    pattern: str | None,
+    masks: Sequence[ImageFile],
+    areas: Sequence[Image],
+) -> Source:
+    samples = _image(file)
     try:
-        frame = Frame(samples, settings.pattern(file.cfa))
+        frame = Frame(samples, pattern)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    weights, opened = [], []
-    for mask in paths_of(masks):
-        if regions.is_regions(mask):
-            weights.append(regions.open_regions(mask, samples.shape))
-        else:
-            opened.append(files.enter_context(_open_mask(mask)))
-            weights.append(_image(mask, opened[-1]))
+    weights = [*areas, *map(_image, masks)]
     weight = frame.weight(product(weights)) if weights else None
-    return Source(path, file, frame, weight, tuple(opened))
+    return Source(path, file, frame, weight, tuple(masks), tuple(areas))
 
 
 def _open_mask(path: Path) -> ImageFile:
     return png.open_image(path) if png.is_png(path) else formats.open_image(path)
 
 
-def _image(path: Path, file: ImageFile) -> Image:
+def _image(file: ImageFile) -> Image:
+    # Signed integers have no range of their own: 0 and 1 stand in until white is decided.
+    bounds = (0.0, 1.0) if file.bounds is None and file.dtype.kind == "i" else file.bounds
     try:
-        return Image.of(file, file.bounds)
+        return Image.of(file, bounds)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{file.path}: {error}") from error

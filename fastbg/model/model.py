@@ -16,6 +16,7 @@ from ..backends.registry import choose
 from ..errors import InputError, OutputError
 from ..image.bands import for_each_band, row_bands
 from ..image.stretch import LEAST_MIDTONES, Stretch
+from ..io import atomic
 from ..io.small_file import read_small
 from ..settings.settings import MOST_CONTROL_POINTS, Settings
 from ..spline.spline import Spline, spline_values
@@ -212,6 +213,10 @@ class BackgroundModel:
             )
         return cls(Spline(centres, weights, polynomial, order), stretch, (height, width))
 
+    def to_json(self) -> str:
+        """The model as the text that `save` writes."""
+        return json.dumps(self.to_dict(), indent=1) + "\n"
+
     def save(self, path: str | Path) -> None:
         """Write the model as JSON; numbers keep every bit.
 
@@ -219,15 +224,18 @@ class BackgroundModel:
         normalised; ``weights`` N x K; ``polynomial`` 3 x K for y, x and 1; ``stretch`` with
         ``pedestal``, ``scale`` (linear units) and ``midtones``, K each, and ``target``.
 
+        A file of that name is replaced, as by `numpy.save`, once the new one is complete: there is
+        never half a file.
+
         Raises
         ------
         OutputError
-            If the file cannot be written.
+            If the folder does not exist, or the file cannot be written.
         """
-        try:
-            Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        if not Path(path).parent.is_dir():
+            raise OutputError(f"cannot write {path}: create its folder first")
+        with atomic.staged([path], overwrite=True) as (part,):
+            part.write_text(self.to_json(), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> BackgroundModel:

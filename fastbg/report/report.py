@@ -11,7 +11,9 @@ It is described once, when the job is done; nothing is computed from it.
 ``image``
     ``height``, ``width``, ``channels`` of the image that is fitted; of a Bayer mosaic those of its
     superpixels, one of each 2 x 2, its ``cfa``, the pattern, and the ``mosaic``, its own ``height``
-    and ``width``.
+    and ``width``. Of a file also ``white``: the ``value`` that became 1, and ``how`` it was found:
+    "declared" by the file, by the "type" of unsigned integers, "guessed" from all samples, or
+    "given"; see `fastbg.io.white`.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -67,6 +69,7 @@ from ..backends.registry import passed_over
 from ..diagnostics import Diagnostics
 from ..fit import Fit
 from ..image.frame import Frame
+from ..io.image_file import White
 from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
@@ -80,7 +83,7 @@ Report = dict[str, Any]
 MOST_LOSSES = 100
 """Losses in the ``history``."""
 
-APPLIED = ("pedestal", "mode", "sample_format", "cfa", "backend", "threads")
+APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads")
 """The settings that count where a model is applied."""
 
 
@@ -92,12 +95,15 @@ class Files:
     ----------
     source : Path
     outputs : mapping of str to Path
+    white : White or None
+        The number of the source that became 1.
     warnings : sequence of str
-        What reading the source has to warn of.
+        The warnings of reading the source.
     """
 
     source: Path
     outputs: Mapping[str, Path]
+    white: White | None = None
     warnings: Sequence[str] = ()
 
 
@@ -128,6 +134,8 @@ def describe(
         report["outputs"] = {name: str(path) for name, path in files.outputs.items()}
     report["settings"] = job.settings.to_dict()
     report["image"] = _describe_frame(frame)
+    if files and files.white:
+        report["image"]["white"] = {"value": files.white.value, "how": files.white.how}
     report |= _describe_model(begun) if isinstance(begun, Applied) else _describe_problem(begun)
     counts = {"missing": begun.measured.missing}
     statistics = {"input": begun.measured}
@@ -144,7 +152,7 @@ def describe(
     report["counts"] = counts
     report["warnings"] = [
         *(files.warnings if files else ()),
-        *warnings_of(job, frame, begun, fitted, corrected),
+        *warnings_of(job, frame, begun, fitted, corrected, files.white if files else None),
     ]
     report["seconds"] = {**job.stages.seconds, "total": sum(job.stages.seconds.values())}
     report["peak_memory_bytes"] = peak_memory_bytes()
@@ -242,8 +250,11 @@ def _describe_levels(measured: Measured) -> dict[str, list[float]]:
     }
 
 
-def history(settings: Settings, made_by: Fit | Applied) -> list[str]:
-    """Lines for the FITS HISTORY: what was done, and the settings that repeat it."""
+def history(settings: Settings, made_by: Fit | Applied, white: White | None = None) -> list[str]:
+    """Lines for the FITS HISTORY: what was done, and the settings that repeat it.
+
+    ``white`` is told where no declaration and no type of the file decides it.
+    """
     told = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
     if isinstance(made_by, Applied):
         scale = " ".join(f"{factor:.4g}" for factor in made_by.scale)
@@ -252,6 +263,8 @@ def history(settings: Settings, made_by: Fit | Applied) -> list[str]:
     else:
         points, loss = len(made_by.spline.centres), made_by.descent.loss
         what = f"{points} control points, loss {loss:.4f}"
+    if white and white.how in ("guessed", "given"):
+        what += f", white {white.value:.17g} ({white.how})"
     text = f"fastbg {version()}: background removed, {what}"
     return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(told)]
 

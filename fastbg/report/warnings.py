@@ -10,9 +10,11 @@ import numpy as np
 from ..diagnostics import Diagnostics
 from ..image.frame import Frame
 from ..image.image import Image
+from ..io.image_file import White
 from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
+from ..words import explained_by_sky
 
 LITTLE_SKY = 0.15
 """The share of the frame on the sky that was found, below which that is told to be doubtful."""
@@ -36,9 +38,12 @@ def warnings_of(
     begun: Preparation | Applied,
     fitted: Fitted | None = None,
     corrected: Corrected | None = None,
+    white: White | None = None,
 ) -> list[str]:
-    """All lines of a job but those about its files; parameters as for `report.describe`."""
+    """All lines of a job but those of the reader; parameters as for `report.describe`."""
     lines = [*job.warnings]
+    if white:
+        lines += _unknown_unit(white)
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, frame.image)
     if corrected:
@@ -52,6 +57,14 @@ def warnings_of(
         if fitted.fit.descent.reason == "diverged":
             lines.append("the descent diverged and its best step was kept: lower the learning rate")
     return lines
+
+
+def _unknown_unit(white: White) -> Iterator[str]:
+    if white.how == "guessed" and white.value not in (1, 65535):
+        yield (
+            "the file does not tell its white, and its samples are neither in [0, 1] nor counts "
+            f"of 16 bits: {white.value:g} was taken, set white if another is right"
+        )
 
 
 def _other_proportions(applied: Applied, image: Image) -> Iterator[str]:
@@ -97,8 +110,8 @@ def _idle(settings: Settings) -> Iterator[str]:
 def _little_sky(sky: SkySummary) -> Iterator[str]:
     if sky.explained < LITTLE_SKY:
         yield (
-            f"only {sky.explained:.0%} of the frame lies on a smooth surface: look at the model, "
-            "and mask the objects if it follows them"
+            f"only {explained_by_sky(sky.explained)}: look at the model, and mask the objects if "
+            "it follows them"
         )
 
 

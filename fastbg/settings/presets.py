@@ -13,8 +13,8 @@ file, the report of a job, or an image that fastbg wrote: it holds the settings 
 
 from __future__ import annotations
 
-import os
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -108,15 +108,18 @@ def built_in_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """The folder of the user's own presets, which need not exist."""
-    if os.name == "nt":
-        variable, usual = "APPDATA", "~/AppData/Roaming"
-    else:
-        variable, usual = "XDG_CONFIG_HOME", "~/.config"
-    folder = os.environ.get(variable, "")
-    # Relative ones are to be ignored, says the specification of these variables.
-    folder = folder if os.path.isabs(folder) else os.path.expanduser(usual)
-    return Path(folder, "fastbg", "presets")
+    """The folder of the user's own presets, which need not exist.
+
+    ``~/.config/fastbg/presets`` on Linux (or below ``XDG_CONFIG_HOME``),
+    ``%APPDATA%\\fastbg\\presets`` on Windows, ``~/Library/Application Support/fastbg/presets`` on
+    macOS; there too ``~/.config/fastbg/presets``, if it exists.
+    """
+    import platformdirs
+
+    usual = Path("~/.config/fastbg/presets").expanduser()
+    if sys.platform == "darwin" and usual.is_dir():
+        return usual
+    return platformdirs.user_config_path("fastbg", appauthor=False, roaming=True) / "presets"
 
 
 def read(path: Path) -> Preset:

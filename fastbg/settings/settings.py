@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from ..errors import SettingsError
+from ..image.patterns import BAYER_PATTERNS
 
 BACKENDS = ("c", "cuda", "numpy")
 """The evaluators, in the order in which the backend "auto" prefers them."""
@@ -20,6 +21,7 @@ MOST_CONTROL_POINTS = 10_000
 """The start of a descent is solved for, in a time that grows with the cube of their number."""
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
+LARGEST_WHITE = 1e30
 
 _OF_THE_DESCENT = (
     "order",
@@ -34,9 +36,6 @@ _OF_THE_DESCENT = (
 )
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
-
-BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
-"""The colours of 2 x 2 pixels, row by row."""
 
 WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change the time to a result, and not one bit of it."""
@@ -70,6 +69,10 @@ class Settings:
         control points is chosen, too.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
+    white : float
+        The number of the input that becomes 1, in files of other formats than FITS, and in
+        thresholds and levels that are given. With 0, the file declares it, or the type of its
+        integers, or all samples decide, see `fastbg.io.white`. Arrays are taken as they are.
     cfa : {"auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"}
         Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
         pattern, "off" never, and a pattern whatever a file declares.
@@ -119,6 +122,7 @@ class Settings:
     invert_mask: bool = False
     protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
+    white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -240,7 +244,7 @@ def _same_kind(value: Any, choice: str | int | bool) -> bool:
 
 def _pattern(value: Any) -> Any:
     known = isinstance(value, str) and value.upper() in BAYER_PATTERNS
-    return value.upper() if known else _one_of("cfa", "auto", "off", *BAYER_PATTERNS)(value)
+    return value.upper() if known else _one_of("Bayer pattern", "auto", "off", *BAYER_PATTERNS)(value)
 
 
 def _pedestal(value: Any) -> Any:
@@ -268,6 +272,7 @@ _CHECKS: dict[str, Check] = {
     "threshold_max": _number("upper threshold"),
     "invert_mask": _one_of("choice to invert the mask", False, True),
     "feather": _number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "white": _within("white", 0, LARGEST_WHITE),
     "protect": _one_of("protection", "auto", "off", "strong"),
     "cfa": _pattern,
     "initializer": _one_of("initializer", "random", "grid"),

@@ -141,8 +141,7 @@ def use(file: ImageFile, path: Path) -> None:
         for suffix in (".xisf", ".fits", ".tif"):
             output = path.with_name(f"output{suffix}")
             try:
-                kind = formats.output_format(output, file, same=False)
-                with formats.create(output, output, file, kind, ["fuzzed"]) as image_file:
+                with formats.Output(output, file).create(output, ["fuzzed"]) as image_file:
                     image_file.write_rows(slice(None), planes)
                 with formats.open_image(output) as written:
                     assert written.shape == file.shape

@@ -1,42 +1,41 @@
 """FITS files (https://fits.gsfc.nasa.gov/fits_standard.html), also compressed: .fz and .gz.
 
-Headers are astropy's; pixels stay in the file until their rows are asked for, unless it is
-compressed in tiles: these then come into memory all at once.
+Pixels stay in the file until their rows are asked for, unless it is compressed in tiles: these,
+by astropy, then come into memory all at once.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
+import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..keywords import cfa_pattern
 from ..random_access import RandomAccessFile
 from ..samples import Samples, StoredSamples
-from .header import FitsHeader, records_of
+from .cards import first_values
+from .header import FitsHeader
 from .scaling import Scaling
-from .units import ignored_warnings, number, units_of
+from .tiles import image_records, unpack
+from .units import number, units_of
 from .write import create as create
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 _GZIP = b"\x1f\x8b"
 
 _PIECE = 1 << 20
 """Bytes that are decompressed at a time."""
-
-_SAMPLED_EVERY = 64
-"""Rows, to find how bright an image is that does not tell its white."""
 
 
 def open_image(path: PathLike) -> ImageFile:
@@ -59,25 +58,28 @@ def open_image(path: PathLike) -> ImageFile:
         units = list(units_of(file))
         if not units:
             raise InputError("is not a FITS file: give one")
-        images = [(at, unit) for at, unit in enumerate(units) if unit.holds_image]
+        images = [unit for unit in units if unit.holds_image]
         if not images:
             raise InputError("holds no image: save it again from the program that made it")
-        at, unit = images[0]
+        unit = images[0]
         lines = []
         if len(images) > 1:
             lines.append(
                 f"only the first of {len(images)} images is worked on; the others are copied"
             )
-        records, values = unit.records, unit.header
+        records, values = unit.records, unit.values
         if unit.is_compressed:
-            values = _image_header(path, at)
-            records = records_of(values)
+            records = image_records(unit)
+            values = first_values(records)
         scaling = _scaling(values)
         shape = _shape(unit.shape)
         block: Block
         if unit.is_compressed:
-            unpack = _unpacker(path, at, scaling)
-            block = PackedBytes(_size(unit.shape, scaling), unit.size, unpack)
+            block = PackedBytes(
+                _size(unit.shape, scaling),
+                unit.size,
+                partial(unpack, file, unit, scaling.stored),
+            )
             stored = scaling.stored
         else:
             block = FileBytes(file, unit.data, unit.size)
@@ -93,7 +95,7 @@ def open_image(path: PathLike) -> ImageFile:
             else None,
         )
         cfa = cfa_pattern(header.keywords) if shape[0] == 1 else None
-        bounds = None if unit.is_compressed and scaling.dtype.kind == "f" else _bounds(samples)
+        bounds = (0.0, float(np.iinfo(scaling.dtype).max)) if scaling.dtype.kind == "u" else None
         stack.pop_all()
         return ImageFile(bounds, header, tuple(lines), cfa, path, file, samples)
 
@@ -147,6 +149,14 @@ def _decompressed(path: PathLike) -> RandomAccessFile:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         plain.close()
         raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
+    except OSError as error:
+        plain.close()
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"cannot be decompressed ({tempfile.gettempdir()} is full): free some space there, or "
+            "set TMPDIR to another folder"
+        ) from error
     except BaseException:
         plain.close()
         raise
@@ -170,10 +180,10 @@ class _Growing:
         return self._plain.read_into(start, out)
 
 
-def _scaling(cards: fits.Header) -> Scaling:
-    bitpix = number(cards, "BITPIX", 0)
-    zero, scale = number(cards, "BZERO", 0), number(cards, "BSCALE", 1)
-    blank = int(number(cards, "BLANK", 0)) if "BLANK" in cards else None
+def _scaling(values: Mapping[str, str]) -> Scaling:
+    bitpix = number(values, "BITPIX", 0)
+    zero, scale = number(values, "BZERO", 0), number(values, "BSCALE", 1)
+    blank = int(number(values, "BLANK", 0)) if "BLANK" in values else None
     try:
         if not scale:
             raise KeyError
@@ -195,60 +205,3 @@ def _shape(axes: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _size(axes: tuple[int, ...], scaling: Scaling) -> int:
     return int(np.prod(axes, dtype=object)) * scaling.stored.itemsize
-
-
-def _bounds(samples: _PhysicalSamples) -> tuple[float, float]:
-    """What becomes 0 and 1: nothing but the type of unsigned integers tells it.
-
-    Other numbers are taken for [0, 1] where they hardly exceed that, and for counts of 16 bits
-    where they hardly exceed those; white is else the brightest.
-    """
-    if samples.dtype.kind == "u":
-        return 0.0, float(np.iinfo(samples.dtype).max)
-    channels, height, width = samples.shape
-    row, brightest = np.empty((channels, 1, width), samples.dtype), 0.0
-    for start in range(0, height, _SAMPLED_EVERY):
-        samples.read_into(start, row)
-        size = np.abs(row.astype(np.float64))
-        brightest = max(brightest, float(size.max(initial=0, where=np.isfinite(size))))
-    usual = (white for white in (1.0, 65535.0) if white / 1000 <= brightest <= 2 * white)
-    return 0.0, next(usual, brightest or 1.0)
-
-
-@contextmanager
-def _units_of_astropy(path: PathLike) -> Iterator[fits.HDUList]:
-    from astropy.io import fits
-
-    # Given a name, astropy leaves damaged files open.
-    with ExitStack() as stack:
-        file: Any = stack.enter_context(open(path, "rb"))
-        if file.read(len(_GZIP)) == _GZIP:
-            file = stack.enter_context(gzip.open(path))
-        file.seek(0)
-        stack.enter_context(ignored_warnings())
-        yield stack.enter_context(fits.open(file, memmap=False, do_not_scale_image_data=True))
-
-
-def _image_header(path: PathLike, at: int) -> fits.Header:
-    """The header that an image in compressed tiles has once it is decompressed."""
-    try:
-        with _units_of_astropy(path) as units:
-            return units[at].header.copy()
-    except Exception as error:  # of any kind, where a keyword is missing
-        raise InputError(
-            f"has a damaged header of a compressed image ({error}): copy or save it again"
-        ) from error
-
-
-def _unpacker(path: PathLike, at: int, scaling: Scaling) -> Callable[[], Block]:
-    def unpack() -> Block:
-        try:
-            with _units_of_astropy(path) as units:
-                stored = np.ascontiguousarray(units[at].data, scaling.stored)
-        except Exception as error:  # the codecs have errors of their own
-            raise InputError(
-                f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
-            ) from error
-        return HeldBytes(stored.reshape(-1).view(np.uint8))
-
-    return unpack

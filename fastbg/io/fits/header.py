@@ -1,28 +1,14 @@
-"""What accompanies the pixels of a FITS file, kept as the file has it."""
+"""The metadata of a FITS file, kept as the file spells them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..blocks import Block
 from ..keywords import Header, Keyword, is_structural
+from .cards import CARD, commentary, keywords_of, printable, record_of, records_of
 from .scaling import Scaling
-from .units import CARD, ignored_warnings
-
-if TYPE_CHECKING:
-    from astropy.io import fits
-
-_COMMENTARY = ("", "COMMENT", "HISTORY")
-
-_HISTORY_WIDTH = CARD - 8
-
-_NAME = re.compile("[A-Z0-9_-]{1,8}")
-
-_VALUE = re.compile(r"('([^']|'')*'|[TF]|[+-]?(\d+\.?\d*|\.\d+)([ED][+-]?\d+)?|)")
-"""How a value is spelled: XISF files have strings without quotes, too."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +36,18 @@ class FitsHeader:
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
-        with ignored_warnings():
-            return tuple(map(_keyword, _whole_cards(self.records)))
-
-
-def records_of(header: fits.Header) -> tuple[str, ...]:
-    """The cards of a header of astropy."""
-    with ignored_warnings():
-        text = header.tostring(endcard=False, padding=False)
-    return tuple(text[at : at + CARD] for at in range(0, len(text), CARD))
+        return tuple(keywords_of(self.records))
 
 
 def new_records(header: Header | None, scaling: Scaling, axes: Sequence[int]) -> list[str]:
     """The cards of an image that is stored so, with the keywords of another format's header."""
     sizes = {f"NAXIS{n}": length for n, length in enumerate(reversed(axes), start=1)}
-    records = [_record("SIMPLE", "T"), _record("BITPIX", scaling.bitpix)]
-    records += [_record("NAXIS", len(axes)), *(_record(*size) for size in sizes.items())]
+    records = [record_of("SIMPLE", "T"), record_of("BITPIX", scaling.bitpix)]
+    records += [record_of("NAXIS", len(axes)), *(record_of(*size) for size in sizes.items())]
     records += _scaling_records(scaling)
-    with ignored_warnings():
-        for keyword in header.keywords if header else ():
-            if not is_structural(keyword.name):
-                records += _records_of(keyword)
+    for keyword in header.keywords if header else ():
+        if not is_structural(keyword.name):
+            records += records_of(keyword)
     return records
 
 
@@ -83,7 +60,7 @@ def restored_records(header: FitsHeader, scaling: Scaling) -> list[str]:
     place = max(at for at, record in enumerate(records) if record.startswith("NAXIS")) + 1
     # BITPIX is the second card of every header.
     records[place:place] = _scaling_records(scaling)
-    records.insert(1, _record("BITPIX", scaling.bitpix))
+    records.insert(1, record_of("BITPIX", scaling.bitpix))
     return records
 
 
@@ -92,11 +69,9 @@ def add_history(records: list[str], lines: Sequence[str]) -> None:
     said = [at for at, record in enumerate(records) if record.startswith("HISTORY ")]
     used = [at for at, record in enumerate(records) if record.strip()]
     place = (said or used)[-1] + 1
-    for line in lines:
-        for start in range(0, len(line), _HISTORY_WIDTH):
-            text = _ascii(line[start : start + _HISTORY_WIDTH])
-            records.insert(place, f"HISTORY {text}".ljust(CARD))
-            place += 1
+    records[place:place] = [
+        record for line in lines for record in commentary("HISTORY", printable(line))
+    ]
 
 
 def set_text(records: list[str], name: str, text: str) -> None:
@@ -107,75 +82,7 @@ def set_text(records: list[str], name: str, text: str) -> None:
     records[at] = (f"{told} /{comment}" if comment else told)[:CARD].ljust(CARD)
 
 
-def _whole_cards(records: Sequence[str]) -> Iterator[str]:
-    """Cards with those that continue them."""
-    card = ""
-    for record in records:
-        if card and not record.startswith("CONTINUE"):
-            yield card
-            card = ""
-        card += record
-    if card:
-        yield card
-
-
-def _keyword(image: str) -> Keyword:
-    from astropy.io import fits
-    from astropy.io.fits.verify import VerifyError
-
-    card = fits.Card.fromstring(image)
-    try:
-        name, value, comment = card.keyword, card.value, card.comment
-    except (VerifyError, ValueError):
-        return Keyword(image[:8].strip(), image[10:].strip(), "")
-    if name in _COMMENTARY:
-        return Keyword(name, "", str(value))
-    if isinstance(value, str):
-        return Keyword(name, "'" + value.replace("'", "''") + "'", comment)
-    if isinstance(value, fits.card.Undefined):
-        return Keyword(name, "", comment)
-    # A number as the file spells it.
-    return Keyword(name, image.partition("=")[2].partition("/")[0].strip(), comment)
-
-
-def _records_of(keyword: Keyword) -> list[str]:
-    """The cards of a keyword: several where it is long."""
-    from astropy.io import fits
-
-    name, value, comment = (_ascii(part).strip() for part in keyword)
-    if name in _COMMENTARY:
-        text = comment or value.strip("'")
-        starts = range(0, max(1, len(text)), _HISTORY_WIDTH)
-        return [f"{name:<8}{text[at : at + _HISTORY_WIDTH]}".ljust(CARD) for at in starts]
-    if not _VALUE.fullmatch(value):
-        value = "'" + value.replace("'", "''") + "'"
-    standard = bool(_NAME.fullmatch(name))
-    record = _record(name, value, comment)
-    if standard and len(record) == CARD:
-        return [record]
-    if value.startswith("'"):
-        meaning = value[1:-1].replace("''", "'")
-    else:
-        meaning = fits.Card.fromstring(_record("X", value)).value
-    try:
-        image = str(fits.Card(name if standard else f"HIERARCH {name}", meaning, comment))
-    except ValueError:  # no card holds such a name, or so long a one
-        return _records_of(Keyword("COMMENT", "", f"{name} = {value} / {comment}"))
-    return [image[at : at + CARD] for at in range(0, len(image), CARD)]
-
-
-def _record(name: str, value: object, comment: str = "") -> str:
-    """One card, which is longer than 80 characters if it does not fit."""
-    text = str(value)
-    told = f"{name:<8}= {text:<20}" if text.startswith("'") else f"{name:<8}= {text:>20}"
-    return (f"{told} / {comment}" if comment else told).ljust(CARD)
-
-
 def _scaling_records(scaling: Scaling) -> list[str]:
     if not scaling.zero:
         return []
-    return [_record("BZERO", int(scaling.zero), "unsigned integers"), _record("BSCALE", 1)]
-
-
-def _ascii(text: str) -> str:
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+    return [record_of("BZERO", int(scaling.zero), "unsigned integers"), record_of("BSCALE", 1)]

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ...errors import InputError
-
-if TYPE_CHECKING:
-    from astropy.io import fits
-
-BLOCK = 2880
-"""Bytes; headers and data fill a multiple of it."""
-
-CARD = 80
-"""Characters of a keyword's record."""
-
-_filters = Lock()
-"""Warnings are filtered for the whole process."""
+from .cards import BLOCK, CARD, first_values, meaning
 
 _END = "END".ljust(CARD)
 
@@ -40,18 +26,18 @@ class Unit:
 
     Attributes
     ----------
-    header : astropy.io.fits.Header
-        For its values: astropy corrects what breaks the rules.
     records : tuple of str
-        As the file spells it: 80 characters of latin-1 each, without END.
+        The header as the file spells it: 80 characters of latin-1 each, without END.
+    values : dict of str to str
+        The values in it by name, as they are spelled.
     start, data, stop : int
         Where the header and the data begin, and where the next unit does, in bytes.
     size : int
         Bytes of data without their padding.
     """
 
-    header: fits.Header
     records: tuple[str, ...]
+    values: Mapping[str, str]
     start: int
     data: int
     size: int
@@ -62,21 +48,21 @@ class Unit:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """In the order of numpy; that of the image also where it is compressed."""
+        """The axes of the image in the order of numpy, also where the image is compressed."""
         prefix = "ZNAXIS" if self.is_compressed else "NAXIS"
-        axes = whole_number(self.header, prefix, 0)
-        return tuple(whole_number(self.header, f"{prefix}{n}", 0) for n in range(axes, 0, -1))
+        axes = whole_number(self.values, prefix, 0)
+        return tuple(whole_number(self.values, f"{prefix}{n}", 0) for n in range(axes, 0, -1))
 
     @property
     def holds_image(self) -> bool:
         """Whether it is an image of at least two axes, compressed or not."""
-        plain = text(self.header, "XTENSION") in ("", "IMAGE") and "GROUPS" not in self.header
+        plain = text(self.values, "XTENSION") in ("", "IMAGE") and "GROUPS" not in self.values
         return (plain or self.is_compressed) and len(self.shape) > 1 and all(self.shape)
 
     @property
     def is_compressed(self) -> bool:
         """Whether it is an image in compressed tiles, which are stored as a table."""
-        return text(self.header, "XTENSION") == "BINTABLE" and "ZIMAGE" in self.header
+        return text(self.values, "XTENSION") == "BINTABLE" and "ZIMAGE" in self.values
 
 
 def padded(size: int) -> int:
@@ -85,10 +71,10 @@ def padded(size: int) -> int:
 
 
 class Bytes(Protocol):
-    """What units are found in."""
+    """A file, or bytes in memory, in which units are found."""
 
     def size(self) -> float:
-        """In bytes; infinite where only reading tells."""
+        """The size in bytes; infinite if it becomes known only by reading."""
 
     def read_into(self, start: int, out: np.ndarray) -> int:
         """Fill `out`, (n,) uint8, with what begins at byte `start`; the count that is there."""
@@ -102,16 +88,13 @@ def units_of(file: Bytes) -> Iterator[Unit]:
     InputError
         If it is damaged.
     """
-    from astropy.io import fits
-
     start, size, found = 0, file.size(), 0
     while start < size:
         records, data = _records(file, start)
         if not records:
             break  # bytes after the last unit, which the standard allows
-        with ignored_warnings():
-            header = fits.Header.fromstring("".join(records))
-        unit = Unit(header, records, start, data, _data_size(header))
+        values = first_values(records)
+        unit = Unit(records, values, start, data, _data_size(values))
         if (found := found + 1) > _MOST_UNITS:
             raise InputError(f"has more than {_MOST_UNITS} units: save the image alone")
         if unit.data + unit.size > size:
@@ -120,43 +103,32 @@ def units_of(file: Bytes) -> Iterator[Unit]:
         start = unit.stop
 
 
-@contextmanager
-def ignored_warnings() -> Iterator[None]:
-    """Keep astropy from warning: what it warns of passes through as it is."""
-    with _filters, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def whole_number(header: fits.Header, name: str, default: int) -> int:
+def whole_number(values: Mapping[str, str], name: str, default: int) -> int:
     """A keyword that must be a whole number of at least zero; InputError if it is not."""
-    value = _value(header, name, default)
+    value = _value(values, name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InputError(f"has the impossible {name} {value}: save it again")
     return value
 
 
-def number(header: fits.Header, name: str, default: float) -> float:
+def number(values: Mapping[str, str], name: str, default: float) -> float:
     """A keyword that must be a finite number; InputError if it is not."""
-    value = _value(header, name, default)
+    value = _value(values, name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"has the impossible {name} {value}: save it again")
     return value
 
 
-def text(header: fits.Header, name: str) -> str:
+def text(values: Mapping[str, str], name: str) -> str:
     """A keyword that is a string, without blanks at its end; empty where there is none."""
-    value = _value(header, name, "")
+    value = _value(values, name, "")
     return value.strip() if isinstance(value, str) else ""
 
 
-def _value(header: fits.Header, name: str, default: object) -> object:
-    from astropy.io.fits.verify import VerifyError
-
+def _value(values: Mapping[str, str], name: str, default: object) -> object:
     try:
-        with ignored_warnings():
-            return header.get(name, default)
-    except (VerifyError, ValueError) as error:
+        return meaning(values[name]) if name in values else default
+    except ValueError as error:
         raise InputError(f"has a {name} that cannot be read: save it again") from error
 
 
@@ -178,18 +150,18 @@ def _records(file: Bytes, start: int) -> tuple[tuple[str, ...], int]:
     raise InputError("has a header without end: copy or save it again")
 
 
-def _data_size(header: fits.Header) -> int:
-    axes = [whole_number(header, f"NAXIS{n}", 0) for n in range(1, _axes(header) + 1)]
-    if axes and axes[0] == 0 and "GROUPS" in header:
+def _data_size(values: Mapping[str, str]) -> int:
+    axes = [whole_number(values, f"NAXIS{n}", 0) for n in range(1, _axes(values) + 1)]
+    if axes and axes[0] == 0 and "GROUPS" in values:
         axes = axes[1:]
     elements = math.prod(axes) if axes else 0
-    bits = abs(int(number(header, "BITPIX", 8)))
-    groups, parameters = whole_number(header, "GCOUNT", 1), whole_number(header, "PCOUNT", 0)
+    bits = abs(int(number(values, "BITPIX", 8)))
+    groups, parameters = whole_number(values, "GCOUNT", 1), whole_number(values, "PCOUNT", 0)
     return bits // 8 * groups * (parameters + elements)
 
 
-def _axes(header: fits.Header) -> int:
-    axes = whole_number(header, "NAXIS", 0)
+def _axes(values: Mapping[str, str]) -> int:
+    axes = whole_number(values, "NAXIS", 0)
     if axes > 999:
         raise InputError(f"has the impossible NAXIS {axes}: save it again")
     return axes

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import gzip
-import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..blocks import Block, FileBytes
 from ..keywords import Header
+from ..names import Packing
 from ..random_access import RandomAccessFile
 from ..target import HeldSink, ImageTarget, PathLike, writing
 from . import checksum
-from .header import FitsHeader, add_history, new_records, records_of, restored_records, set_text
+from .cards import BLOCK, header_text
+from .header import FitsHeader, add_history, new_records, restored_records, set_text
 from .scaling import Scaling
-from .units import ignored_warnings, padded
-
-Packing = Literal["none", "gzip", "tiles"]
+from .tiles import EMPTY_PRIMARY, pack
+from .units import padded
 
 _PIECE = 1 << 20
 """Bytes that are copied or summed at a time; a multiple of 4."""
@@ -111,7 +111,7 @@ class _Plain:
         axes: tuple[int, ...],
     ) -> None:
         self._file, self._records = file, records
-        text, size = _text(records), math.prod(shape) * scaling.stored.itemsize
+        text, size = header_text(records), math.prod(shape) * scaling.stored.itemsize
         self._start = _put(file, 0, own.before if own else None)
         self.data = FileBytes(file, self._start + len(text), size)
         stop = self._start + len(text) + padded(size)
@@ -121,7 +121,7 @@ class _Plain:
 
     def finish(self) -> None:
         _bring_up_to_date(self._records, self.data)
-        self._file.write(self._start, _text(self._records))
+        self._file.write(self._start, header_text(self._records))
 
 
 class _Tiled:
@@ -143,46 +143,14 @@ class _Tiled:
 
     def finish(self) -> None:
         before = self._own.before if self._own else None
-        place = _put(self._file, 0, before or _empty_primary())
+        place = _put(self._file, 0, before or header_text(EMPTY_PRIMARY))
         samples = self._stored.astype(self._scaling.stored)
-        unit = _tiled(samples.reshape(self._axes), self._records, self._scaling)
-        place = _put(self._file, place, unit)
+        records, data = pack(samples.reshape(self._axes), self._records)
+        _bring_up_to_date(records, data)
+        place = _put(self._file, place, header_text(records))
+        place = _put(self._file, place, data)
+        place = _put(self._file, place, bytes(-data.size % BLOCK))
         _put(self._file, place, self._own.after if self._own else None)
-
-
-def _empty_primary() -> bytes:
-    from astropy.io import fits
-
-    return _text(records_of(fits.PrimaryHDU().header))
-
-
-def _tiled(samples: np.ndarray, records: Sequence[str], scaling: Scaling) -> bytes:
-    """The unit of an image in compressed tiles, without loss."""
-    from astropy.io import fits
-
-    unsigned = scaling.dtype.kind == "u"
-    data = scaling.decode(samples) if unsigned else samples
-    # RICE would round floats.
-    codec, exact = ("GZIP_2", 0) if data.dtype.kind == "f" else ("RICE_1", None)
-    with ignored_warnings():
-        cards = fits.Header.fromstring("".join(records))
-        unit = fits.CompImageHDU(data, cards, compression_type=codec, quantize_level=exact)
-        if not unsigned:
-            # They are taken away from a header that comes with data.
-            for name in ("BZERO", "BSCALE", "BLANK"):
-                if name in cards:
-                    unit.header[name] = cards[name]
-        for name in ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT"):
-            if name in cards and name in unit.header:
-                unit.header.comments[name] = cards.comments[name]
-        units, stored = fits.HDUList([fits.PrimaryHDU(), unit]), io.BytesIO()
-        units.writeto(stored, output_verify="ignore", checksum="CHECKSUM" in cards)
-    return stored.getvalue()[len(_empty_primary()) :]
-
-
-def _text(records: Sequence[str]) -> bytes:
-    text = "".join([*records, "END"])
-    return text.ljust(padded(len(text))).encode("latin-1")
 
 
 def _put(file: RandomAccessFile, place: int, what: bytes | Block | None) -> int:
@@ -213,7 +181,7 @@ def _bring_up_to_date(records: list[str], data: Block) -> None:
         set_text(records, "DATASUM", str(total))
     if "CHECKSUM" in told:
         set_text(records, "CHECKSUM", checksum.EMPTY)
-        whole = checksum.add(total, np.frombuffer(_text(records), np.uint8))
+        whole = checksum.add(total, np.frombuffer(header_text(records), np.uint8))
         set_text(records, "CHECKSUM", checksum.spelled(whole))
 
 

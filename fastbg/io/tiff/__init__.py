@@ -110,7 +110,7 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
 
 
 def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
-    """Of the samples; InputError for what is no grey or RGB image."""
+    """The type of the samples; InputError unless the image is grey or RGB."""
     import tifffile
 
     kinds = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
@@ -127,7 +127,7 @@ def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
 
 
 def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:
-    """What accompanies the samples, byte for byte."""
+    """The tags that do not describe the storage, byte for byte."""
     left = file.size()
     for tag in page.tags:
         if tag.code not in _ABOUT_THE_SAMPLES and tag.code not in _ELSEWHERE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -60,60 +60,88 @@ def create(
     OutputError
         If the file cannot be written.
     """
-    import tifffile
-
     dtype = np.dtype(dtype)
     own = header if isinstance(header, TiffHeader) else None
-    order = own.byteorder if own else "<"
-    planar = own is not None and own.planar
-    kinds = own.extra_kinds if own else ()
-    channels, height, width = shape
-    every = channels + len(kinds)
-    pixels: tuple[int, ...] = (every, height, width) if planar else (height, width, every)
-    big = math.prod(pixels) * dtype.itemsize > _LARGEST or (own is not None and own.big)
-    put: Callable[..., Any] = partial(
-        tifffile.TiffWriter.write,
-        photometric="minisblack" if channels == 1 else "rgb",
-        planarconfig=None if every == 1 else "separate" if planar else "contig",
-        extrasamples=kinds or None,
-        metadata=None,
-        software=False,
-        extratags=_tags(own, history),
-    )
-    if every == 1:
-        pixels = (height, width)
-
-    encode = None
-    if own and own.extra:
-        encode = partial(_with_extra, own.extra, dtype)
+    layout = _Layout(own, shape, dtype, _tags(own, history))
+    encode = partial(_with_extra, own.extra, dtype) if own and own.extra else None
     with ExitStack() as stack:
         with writing(path):
-            writer = partial(tifffile.TiffWriter, path, bigtiff=big, byteorder=order)
             if compress:
-                held = np.empty(pixels, dtype.newbyteorder(order))
+                held = np.empty(layout.pixels, layout.stored)
                 sink: HeldSink | FileBytes = HeldSink(held)
             else:
-                with writer() as tiff:
-                    start, size = put(tiff, shape=pixels, dtype=dtype, returnoffset=True)
+                start, size = layout.write(
+                    path, shape=layout.pixels, dtype=dtype, returnoffset=True
+                )
                 file = stack.enter_context(RandomAccessFile(path, "rb+"))
                 sink = FileBytes(file, start, size)
-        stored = dtype.newbyteorder(order)
-        target = ImageTarget(path, shape, stored, sink, encode, interleaved=not planar)
+        target = ImageTarget(
+            path, shape, layout.stored, sink, encode, interleaved=not layout.planar
+        )
         yield target
         target.check_complete()
         with writing(path):
             if compress:
                 # Without imagecodecs only the differences of integers can be taken.
-                differences = dtype.kind != "f"
-                with writer() as tiff:
-                    put(tiff, held, compression="zlib", predictor=differences)
+                layout.write(path, held, compression="zlib", predictor=dtype.kind != "f")
             else:
                 # Some systems tell only here that a disk is full.
                 file.close()
 
 
+class _Layout:
+    """How a file stores its samples: as that of the header does, where there is one.
+
+    Attributes
+    ----------
+    planar : bool
+        Plane after plane, or pixel after pixel.
+    pixels : tuple of int
+        The shape that is stored.
+    stored : dtype
+        In the byte order of the file.
+    """
+
+    def __init__(
+        self,
+        own: TiffHeader | None,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        tags: list[tuple[Any, ...]],
+    ) -> None:
+        self._order: Any = own.byteorder if own else "<"
+        self._kinds, self._tags = (own.extra_kinds if own else ()), tags
+        self._grey = shape[0] == 1
+        channels, height, width = shape
+        every = channels + len(self._kinds)
+        self.planar = own is not None and own.planar
+        self.stored = dtype.newbyteorder(self._order)
+        self.pixels: tuple[int, ...] = (height, width)
+        if every > 1:
+            self.pixels = (every, height, width) if self.planar else (height, width, every)
+        size = math.prod(self.pixels) * dtype.itemsize
+        self._big = size > _LARGEST or (own is not None and own.big)
+
+    def write(self, path: PathLike, *samples: np.ndarray, **more: Any) -> Any:
+        """Write the file, as far as tifffile is given samples; what it returns."""
+        import tifffile
+
+        planarconfig: Any = "separate" if self.planar else "contig"
+        with tifffile.TiffWriter(path, bigtiff=self._big, byteorder=self._order) as tiff:
+            return tiff.write(
+                *samples,
+                photometric="minisblack" if self._grey else "rgb",
+                planarconfig=planarconfig if len(self.pixels) > 2 else None,
+                extrasamples=self._kinds or None,
+                metadata=None,
+                software=False,
+                extratags=self._tags,
+                **more,
+            )
+
+
 def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...]]:
-    """As tifffile takes them."""
+    """The tags to write, in the form that tifffile takes."""
     kept = [tag for tag in own.tags if tag.code != HISTORY] if own else []
     lines = [*(own.history if own else ()), *history]
     text = "\n".join(lines).encode("ascii", "replace").decode("ascii")

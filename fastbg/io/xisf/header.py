@@ -1,4 +1,4 @@
-"""What accompanies the pixels of an XISF file, kept as the file has it.
+"""The metadata of an XISF file, kept as the file has them.
 
 Nothing here needs to be understood to be written back: the header stays a tree, and the blocks that
 it refers to stay the bytes that are stored.
@@ -60,7 +60,7 @@ class XisfHeader:
 
     @classmethod
     def of(cls, header: Header) -> XisfHeader:
-        """Of a file of another format: its keywords alone."""
+        """The header of an XISF file with the keywords of a file of another format."""
         if isinstance(header, cls):
             return header
         new = cls()

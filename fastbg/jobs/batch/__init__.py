@@ -1,7 +1,8 @@
-"""Any number of files: found, skipped where they are finished, and worked on side by side.
+"""The job on any number of files, several at a time; finished files are skipped.
 
-`inputs` finds them, `journal` knows what is finished, `tasks` is the work on one of them, `pool`
-and `cluster` are where that runs, `capacity` says on how many workers, and `watch` waits for more.
+`inputs` finds the files, `journal` records which are finished, and `tasks` does the work on one
+file. `pool` runs the tasks in processes, whose number `capacity` chooses, and `cluster` runs them
+with Dask. `watch` looks for new files.
 """
 
 from __future__ import annotations
@@ -27,26 +28,26 @@ from .tasks import Task, failed, key_of, skip
 from .watch import Watch
 
 LOOK_SECONDS = 1.0
-"""Between two looks for new files."""
+"""The time between two searches for new files."""
 
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """Where a batch is.
+    """The progress of a batch.
 
     Attributes
     ----------
     files : int
-        How many there are, as far as is known.
+        The number of files that are known so far.
     workers : int
-        Processes that work on them; 0 before they start, while waiting for new files, and on a
-        cluster.
+        The number of processes that work on them; 0 before they start, while the batch waits for
+        new files, and on a cluster.
     path : Path or None
-        The file that this is about.
+        The file that `stage` or `outcome` belongs to.
     stage : Progress or None
-        Where its job is; not told by a cluster.
+        The progress of its job; a cluster reports none.
     outcome : Outcome or None
-        How it ended.
+        The outcome of its job, once that has ended.
     """
 
     files: int
@@ -58,25 +59,27 @@ class BatchProgress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the files of a batch.
+    """The outcomes of a batch.
 
     Attributes
     ----------
     outcomes : list of Outcome
-        In the order in which they ended; of a file that was tried again, the last.
+        One for each file, in the order in which the jobs ended. A file that was tried again has
+        the outcome of the last attempt.
     seconds : float
+        The time from the beginning of the batch to its end.
     """
 
     outcomes: list[Outcome]
     seconds: float
 
     def with_status(self, status: str) -> list[Outcome]:
-        """Those that are "done", "skipped" or "failed"."""
+        """The outcomes with the status "done", "skipped" or "failed"."""
         return [outcome for outcome in self.outcomes if outcome.status == status]
 
 
 BatchCallback = Callable[[BatchProgress], object]
-"""Called from the thread that runs the batch, at least every second. False cancels it."""
+"""Called from the thread that runs the batch, at least once a second. False cancels the batch."""
 
 
 def process_files(
@@ -96,51 +99,52 @@ def process_files(
 ) -> Summary:
     """Take the background out of many files, in several processes.
 
-    Outputs are those of `process_file`, bit for bit. What fails is named in the summary, and the
-    rest is done. A file that was finished before, from the same content, with the same settings,
-    mask and version of fastbg, is skipped: ``.fastbg-batch`` in the output folder keeps the
-    record, however the batch ended.
+    The outputs are those of `process_file`, bit for bit. If a file fails, the others are still
+    processed, and the summary holds its error. A file is skipped if it was finished before from
+    the same content, with the same settings, mask and version of fastbg. The folder
+    ``.fastbg-batch`` in the output folder records what is finished, also if the batch is killed.
 
-    Processes import the main module of the program: a script calls this under
+    The processes import the main module of the program, so a script must call this function under
     ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     paths : path, str or iterable of them
-        Files, folders (the images in them) and patterns of `glob`, ``**`` too. Outputs of fastbg
-        in the output folder are left out.
+        Files, folders (for the images in them) and patterns of `glob`, including ``**``. Outputs
+        of fastbg in the output folder are left out.
     output_dir : path
-        Created if it does not exist.
+        The folder of the outputs, which is created if it does not exist.
     mask, compress
-        As for `process_file`, for all files.
+        As for `process_file`; the same for all files.
     overwrite : bool
-        Do all files, also the finished ones, and replace their outputs. Without it, an output is
-        replaced only if the journal tells that it was made from the same file, which has changed
-        since, or with other settings.
+        Process finished files again, and replace all outputs. Without it, an output is replaced
+        only if the journal shows that it was made from the same file, and that the file or the
+        settings have changed since.
     max_memory : int, optional
-        Bytes for all workers together, instead of what is available. A file whose job needs more
-        than the share of a worker is refused.
+        The memory of all workers together, in bytes; by default what is available. A file whose
+        job needs more than the share of one worker is refused.
     workers : int
-        0 = as many as there are cores, and as fit into memory.
+        The number of processes; 0 means as many as the cores and the memory allow.
     watch : bool
-        Then wait for new and changed files, until ``progress`` returns False.
+        Wait for new and changed files in the end, until ``progress`` returns False.
     dask : str, optional
-        Address of a Dask scheduler that runs the tasks instead, one thread each unless
-        ``settings`` say otherwise. Its workers must see the files under the same absolute names.
+        The address of a Dask scheduler that runs the tasks instead, with one thread for each unless
+        ``settings`` give another number. Its workers must find the files under the same absolute
+        paths.
     settings, **options
-        As for `remove_background`; ``threads`` are those of all workers together.
+        As for `remove_background`; ``threads`` is the number for all workers together.
     progress : callable, optional
-        Called with a `BatchProgress`; returning False cancels the batch.
+        Called with a `BatchProgress`; it cancels the batch by returning False.
 
     Raises
     ------
     InputError
-        If a pattern matches nothing, the mask cannot be read, or two files have the same name and
-        would have the same outputs; nothing was done.
+        If a pattern matches no file, the mask cannot be read, or two files have the same name, and
+        would have the same outputs. No file was processed.
     SettingsError, OutputError, BackendError
-        If nothing can be done at all.
+        If no file at all can be processed.
     Cancelled
-        If ``progress`` returned False; what was finished stays so.
+        If ``progress`` returned False. Finished files remain finished.
     """
     settings = replace(settings or Settings(), **options)
     if workers < 0:
@@ -184,7 +188,7 @@ def process_files(
 
 @dataclass
 class _Batch:
-    """What one call of `process_files` knows and has done."""
+    """The state of one call of `process_files`."""
 
     folder: Path
     keywords: dict[str, Any]
@@ -202,11 +206,11 @@ class _Batch:
     running: int = 0
 
     def clashes(self, paths: Iterable[Path]) -> list[tuple[Path, Path]]:
-        """Pairs of files, among these and those before, whose outputs would have one name."""
+        """Pairs of files, among these and earlier ones, whose outputs would have the same name."""
         return list(inputs.clashes(paths, self.names))
 
     def work_on(self, paths: list[Path]) -> None:
-        """Bring every file to an outcome."""
+        """Process the files until each has an outcome."""
         clashing = {second: first for first, second in self.clashes(paths)}
         self.files = len(self.outcomes.keys() | {*paths})
         todo = []
@@ -232,17 +236,17 @@ class _Batch:
         Raises
         ------
         Cancelled
-            If it asks for that.
+            If the callback returns False.
         """
         path, what = event or (None, None)
         stage = what if isinstance(what, Progress) else None
         outcome = what if isinstance(what, Outcome) else None
         if outcome and path:
-            self.outcomes.pop(path, None)  # to the end
+            self.outcomes.pop(path, None)  # so that it moves to the end
             self.outcomes[path] = outcome
         now = BatchProgress(self.files, self.running, path, stage, outcome)
         if self.callback and self.callback(now) is False:
-            raise Cancelled("the batch was cancelled; what is finished stays so")
+            raise Cancelled("the batch was cancelled; finished files remain finished")
 
     def summary(self) -> Summary:
         return Summary([*self.outcomes.values()], time.monotonic() - self.started)

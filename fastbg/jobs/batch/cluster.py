@@ -1,6 +1,6 @@
 """The tasks of a batch on an existing Dask scheduler, whose workers share the file system.
 
-Dask itself gives the tasks of a worker that is killed to another one.
+If a worker is killed, Dask itself gives its tasks to another worker.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
 
 ANSWER_SECONDS = 10
-"""In which a scheduler must answer."""
+"""A scheduler must answer within this time."""
 
 
 def run(work: Sequence[Task], address: str) -> Generator[Event]:
-    """Work on files on a cluster; closing the iterator cancels what is not finished.
+    """Process files on a cluster; closing the iterator cancels the unfinished tasks.
 
     Raises
     ------
     BackendError
-        If Dask is not installed, no scheduler answers, or it is lost.
+        If Dask is not installed, no scheduler answers, or the connection to it is lost.
     """
     try:
         import distributed
@@ -65,7 +65,7 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
 
 
 def run_here(task: Task) -> Outcome:
-    """Work on a file as a task of Dask; ends when that is cancelled, or the client has gone."""
+    """Process a file as a task of Dask, until the task is cancelled or the client is gone."""
     from distributed.worker import get_worker, thread_state
 
     worker, key = get_worker(), thread_state.key
@@ -81,7 +81,7 @@ def run_here(task: Task) -> Outcome:
 
 
 def _for_cluster(task: Task) -> Task:
-    # Dask counts the threads of its workers as places for tasks, so one task has one of them.
+    # Dask runs one task on each thread of a worker, so a task may use one thread.
     settings = task.keywords["settings"]
     keywords = {**task.keywords, "settings": replace(settings, threads=settings.threads or 1)}
     return replace(task.absolute(), keywords=keywords)
@@ -93,8 +93,8 @@ def _outcome(task: Task, future: Any) -> Outcome:
     try:
         return replace(future.result(), path=task.path)
     except KilledWorker:
-        text = f"{task.path} ended several workers: if memory was short give them more of it, "
-        return failed(task.path, f"{text}else please report it")
+        text = f"{task.path} ended several workers: give them more memory if it was short, "
+        return failed(task.path, f"{text}and please report it otherwise")
     except Exception as error:
-        text = f"{task.path}: the cluster gave it up ({type(error).__name__}: {error}): "
+        text = f"{task.path}: the task failed on the cluster ({type(error).__name__}: {error}): "
         return failed(task.path, f"{text}check that its workers can import fastbg, and try again")

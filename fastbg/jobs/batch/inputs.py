@@ -1,4 +1,4 @@
-"""The files of a batch: what names, folders and patterns stand for."""
+"""The files of a batch: names, folders and patterns are resolved to images."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ from glob import glob
 from pathlib import Path
 
 from ...errors import InputError
-
-SUFFIXES = (".xisf", ".fits", ".fit", ".fts", ".tif", ".tiff")
-"""Of what is taken from folders and patterns, in lower case; what is named is taken as it is."""
+from ...io.names import SUFFIXES, split_suffix, told_format
 
 MAGIC = "*?["
-"""What makes a name a pattern, unless there is a file of that name."""
-
-PACKED = (".fz", ".gz")
-"""Suffixes that come after that of the format."""
+"""A name with one of these characters is a pattern, unless there is a file of that name."""
 
 OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
-"""Of the stems of what `fastbg.process_file` writes."""
+"""The stems of the files that `fastbg.process_file` writes end so."""
 
 
 def stem(path: Path) -> str:
-    """What the names of the outputs of a file begin with."""
-    return Path(path.stem).stem if path.suffix.lower() in PACKED else path.stem
+    """The beginning of the names of all outputs of a file."""
+    return split_suffix(path)[0]
 
 
 def find(
@@ -35,17 +30,20 @@ def find(
     *,
     wait: bool = False,
 ) -> list[Path]:
-    """All files that the inputs stand for, each once, in the order of their names.
+    """All files that are given or matched, each once, in the order of the inputs.
 
     Parameters
     ----------
     inputs : iterable of path or str
-        Files, folders, and patterns of `glob`, where ``**`` is any number of folders.
+        Files, folders, and patterns of `glob`, where ``**`` matches any number of folders.
     folder : Path
-        Of the outputs. What lies in it and was written by fastbg is left out: what is called like
-        an output of another input, and the ``known_outputs`` (real paths), which are many to read.
+        The folder of the outputs. Files in it that fastbg wrote are left out: those that have the
+        name of an output of another input, and those in `known_outputs`.
+    known_outputs : callable
+        Gives the real paths of all outputs in the journal. It is called only if it is needed, for
+        it reads many files.
     wait : bool
-        Whether a folder or a pattern may be empty, and a file missing, for now.
+        Whether a folder or a pattern may match no image, and a file may be missing, for now.
 
     Raises
     ------
@@ -72,7 +70,7 @@ def find(
 
 
 def clashes(paths: Iterable[Path], taken: dict[str, Path]) -> Iterator[tuple[Path, Path]]:
-    """Pairs of files whose outputs would have the same name; ``taken`` gets the name of each."""
+    """Pairs of files whose outputs would have the same name; ``taken`` collects all names."""
     for path in paths:
         first = taken.setdefault(os.path.normcase(stem(path)), path)
         if first != path:
@@ -103,7 +101,4 @@ def _matches(name: str) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    name = path.name.lower()
-    for packed in PACKED:
-        name = name.removesuffix(packed)
-    return name.endswith(SUFFIXES) and not name.startswith(".") and path.is_file()
+    return bool(told_format(path)) and not path.name.startswith(".") and path.is_file()

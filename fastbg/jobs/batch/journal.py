@@ -1,11 +1,13 @@
-"""What is finished in an output folder: one small JSON file for each input, beside its outputs.
+"""The journal of an output folder: a small JSON file tells of each input that is finished.
 
-``.fastbg-batch/<input>.json`` is the record of a finished file; it appears complete, or not at
-all, after its outputs. ``.fastbg-batch/begun/<input>.<token>`` marks an attempt: it is written
-when the outputs were seen not to exist, or may be replaced, and removed when the attempt has ended.
-Where a process was killed the mark stays, and tells that what is found under the names of its
-outputs is its own, and may be half of a pair. It holds the hash of the record of that time: with
-another record, the file was finished since.
+``.fastbg-batch/<input>.json`` is the record of a finished file. It is written after the outputs,
+complete or not at all.
+
+``.fastbg-batch/begun/<input>.<token>`` marks an attempt. It is written once it is known that the
+outputs do not exist or may be replaced, and removed when the attempt has ended. If the process is
+killed, the mark remains. It shows that the files with the names of the outputs come from fastbg,
+and that one of the two may be missing. The mark holds the hash of the record at the beginning of
+the attempt: if the record is another one now, the file has been finished since.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,18 +31,18 @@ from .inputs import stem
 FOLDER = ".fastbg-batch"
 
 FORMAT = 1
-"""Of the records."""
+"""The version of the records."""
 
 _TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}
-"""How names are written that are no text."""
+"""Names that are not valid Unicode are written and read with these options of `open`."""
 
 PATIENCE = 30.0
-"""Seconds to wait for the workers of a batch that was killed."""
+"""The time to wait for the workers of a batch that was killed, in seconds."""
 
 
 @dataclass(frozen=True)
 class State:
-    """An input file as it was seen: ``path`` (real), ``size``, ``mtime_ns``."""
+    """An input file at some time: its real ``path``, its ``size`` and its ``mtime_ns``."""
 
     path: str
     size: int
@@ -47,7 +50,7 @@ class State:
 
     @classmethod
     def of(cls, path: Path) -> State | None:
-        """The state of a regular file; None where there is none."""
+        """The state of a regular file; None if there is none of that name."""
         with suppress(OSError):
             if path.is_file():
                 found = path.stat()
@@ -56,7 +59,7 @@ class State:
 
 
 def content_hash(path: Path) -> str | None:
-    """The BLAKE2b of a regular file; None where it cannot be read."""
+    """The BLAKE2b hash of a regular file; None if it cannot be read."""
     with suppress(OSError):
         if path.is_file():
             with open(path, "rb") as file:
@@ -71,10 +74,11 @@ class Journal:
         self.folder = folder
         self._home = folder / FOLDER
         self._begun = self._home / "begun"
+        self._workers = self._home / "workers"
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Keep other batches out, and clean up after those that were killed.
+        """Lock other batches out, and clean up after batches that were killed.
 
         Raises
         ------
@@ -83,6 +87,7 @@ class Journal:
         """
         try:
             self._begun.mkdir(parents=True, exist_ok=True)
+            self._workers.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be written ({error.strerror}): choose another folder"
@@ -103,18 +108,22 @@ class Journal:
             finally:
                 self._clean(0)
 
-    def working(self) -> Any:
-        """Tell, as long as it is entered, that a process writes into the folder."""
-        return lock.shared(self._home / "working")
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Tell, as long as the context lasts, that a process writes into the folder."""
+        with ExitStack() as stack:
+            with self._nobody_begins(PATIENCE):
+                stack.enter_context(lock.alone(self._workers / secrets.token_hex(8)))
+            yield
 
     def finished(
         self, path: Path, key: Mapping[str, Any], state: State | None, content: str | None = None
     ) -> dict[str, Any] | None:
-        """The report of a finished file; None if it is to be done.
+        """The report of a finished file; None if the file must be processed.
 
-        Finished means: done with the same ``key``, from the same content, and the outputs exist
-        with the size that they had. Where ``content`` is not given, it is taken to be the same if
-        the state is.
+        A file is finished if it was processed with the same ``key`` from the same content, and its
+        outputs still have their sizes. Without ``content``, the content counts as the same if the
+        state is the same.
         """
         record = self._record(path)
         if not record or not state or record["key"] != key or self._marks(path):
@@ -131,7 +140,7 @@ class Journal:
         return {**record["report"], "input": str(path), "outputs": outputs}
 
     def owns(self, path: Path) -> bool:
-        """Whether what is found under the names of the outputs was made from this very file."""
+        """Whether the files with the names of the outputs were made from this very file."""
         real = os.path.realpath(path)
         if any(_read_mark(mark)[1] == real for mark in self._marks(path)):
             return True
@@ -142,7 +151,7 @@ class Journal:
 
     @contextmanager
     def attempt(self, path: Path) -> Iterator[Callable[[], object]]:
-        """Work on a file; the value is to be called when its outputs may be written."""
+        """Attempt a file; the caller must call the value before it writes the outputs."""
         mark = self._begun / f"{path.name}.{secrets.token_hex(4)}"
         before = content_hash(self._record_file(path))
         begin = partial(mark.write_text, f"{before}\n{os.path.realpath(path)}", **_TEXT)
@@ -159,7 +168,7 @@ class Journal:
         content: str | None,
         report: Mapping[str, Any],
     ) -> None:
-        """Record a finished file, of which the report names the outputs."""
+        """Record a finished file, whose outputs the report names."""
         outputs = {
             name: {"path": os.path.relpath(file, self.folder), "size": os.path.getsize(file)}
             for name, file in report["outputs"].items()
@@ -185,23 +194,41 @@ class Journal:
         return found
 
     def _clean(self, patience: float) -> bool:
-        """Remove what killed attempts left, as soon as no process works in the folder."""
-        with lock.alone(self._home / "working", patience) as nobody_works:
-            if not nobody_works:
+        """Remove the leftovers of killed attempts, as soon as no process works in the folder."""
+        deadline = time.monotonic() + patience
+        while True:
+            with self._nobody_begins(patience) as alone:
+                if alone and self._nobody_works():
+                    self._remove_leftovers()
+                    return True
+            if time.monotonic() >= deadline:
                 return False
-            for mark in self._begun.iterdir():
-                name = mark.stem
-                atomic.remove_leftovers(self.folder, stem(Path(name)))
-                atomic.remove_leftovers(self._home, name)
-                with suppress(OSError):
-                    # A time would not tell which is older: clocks may go backwards.
-                    record = content_hash(self._record_file(Path(name)))
-                    if record not in (None, _read_mark(mark)[0]):
-                        mark.unlink()
+            time.sleep(lock.POLL_SECONDS)
+
+    def _nobody_begins(self, patience: float) -> AbstractContextManager[bool]:
+        return lock.alone(self._home / "workers.lock", patience)
+
+    def _nobody_works(self) -> bool:
+        """Whether every process that wrote into the folder has ended; killed ones left a file."""
+        for each in [*self._workers.iterdir()]:
+            with lock.alone(each) as ended:
+                if not ended:
+                    return False
         return True
 
+    def _remove_leftovers(self) -> None:
+        for mark in self._begun.iterdir():
+            name = mark.stem
+            atomic.remove_leftovers(self.folder, stem(Path(name)))
+            atomic.remove_leftovers(self._home, name)
+            with suppress(OSError):
+                # A time would not tell which is older: clocks may go backwards.
+                record = content_hash(self._record_file(Path(name)))
+                if record not in (None, _read_mark(mark)[0]):
+                    mark.unlink()
+
     def _sizes(self, record: Mapping[str, Any]) -> Iterator[tuple[int | None, int]]:
-        """The size of each output, None where it is gone, and the size it had."""
+        """The present size of each output, None if it is gone, and its recorded size."""
         for file in record["outputs"].values():
             state = State.of(self.folder / file["path"])
             yield (state.size if state else None), file["size"]
@@ -217,7 +244,7 @@ class Journal:
 
 
 def _read_mark(mark: Path) -> tuple[str, str]:
-    """The hash of the record there was when the attempt began, and the real path of its input."""
+    """The hash of the record when the attempt began, and the real path of its input."""
     with suppress(OSError):
         record, _, path = mark.read_text(**_TEXT).partition("\n")
         return record, path
@@ -225,7 +252,7 @@ def _read_mark(mark: Path) -> tuple[str, str]:
 
 
 def _read_record(file: Path) -> dict[str, Any] | None:
-    # What is no record, or one of another version of fastbg, finishes nothing.
+    # A file that is no record, or one of another version of fastbg, does not count.
     with suppress(OSError, ValueError):
         record = json.loads(file.read_bytes())
         if isinstance(record, dict) and record.get("format") == FORMAT:

@@ -1,8 +1,8 @@
-"""Worker processes of which each may die without harm to the rest.
+"""Worker processes, each of which may die without harm to the others.
 
-The pool of the standard library gives up all its work with the first worker that is killed. Here
-that costs at most the file it worked on. A worker whose parent has gone notices that its connection
-is closed, cancels its job, which cleans up, and ends.
+The pool of the standard library fails as a whole if one worker is killed. Here only the file that
+the worker was processing is affected. A worker whose parent is gone sees that its connection is
+closed, cancels its job, which cleans up, and ends.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
 
 Event = tuple[Path, Progress | Outcome] | None
-"""Where the job on a file is, or how it ended; None where nothing has happened for a while."""
+"""The progress of the job on a file, or its outcome; None if nothing has happened for a while."""
 
 POLL_SECONDS = 0.5
 
 TELL_SECONDS = 0.1
-"""Between two messages of a worker about the same stage."""
+"""The shortest time between two messages of a worker about the same stage."""
 
 PATIENCE = 20.0
-"""Seconds for workers to clean up; a large file needs some to be flushed."""
+"""The time for workers to clean up, in seconds; a large file takes some to be flushed."""
 
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
 def run(work: Sequence[Task], workers: int) -> Generator[Event]:
-    """Work on files in processes; closing the iterator stops them, and they clean up.
+    """Process files in workers; closing the iterator stops the workers, which clean up.
 
-    A file whose worker was killed is tried once more, alone, after all others.
+    A file whose worker was killed is tried once more, alone, after all other files.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
     tried: set[Path] = set()
     team: list[_Worker] = []
     starts = workers + 2 * len(work)
-    # On a thread of its own: workers inherit its signal mask, and a stop that is raised on this
-    # one meanwhile cannot leave half a worker.
+    # Workers start on a thread of their own, whose signal mask they inherit. A signal that raises
+    # on the present thread cannot leave a worker half started.
     starter = ThreadPoolExecutor(1)
     try:
         while waiting or again or any(worker.task for worker in team):
@@ -67,7 +67,7 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
                         worker.give(waiting.popleft())
                     elif again and not any(each.task for each in team):
                         worker.give(again.popleft())
-            # Without a pause where more workers are to be started.
+            # There is no pause while more workers are to be started.
             pause = 0 if waiting and len(team) < workers else POLL_SECONDS
             told = wait([worker.connection for worker in team], pause)
             for worker in [each for each in team if each.connection in told]:
@@ -102,7 +102,7 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
 
 
 def serve(connection: Connection) -> None:
-    """Be a worker: take tasks until the connection is closed."""
+    """Process tasks in a worker until the connection is closed."""
     todo: SimpleQueue[Task | None] = SimpleQueue()
     stop = threading.Event()
 
@@ -116,7 +116,7 @@ def serve(connection: Connection) -> None:
                 todo.put(connection.recv())
         stop_soon()
 
-    # Ctrl-C reaches the whole process group, and stays blocked: the parent decides what ends.
+    # Ctrl-C reaches the whole process group. It stays blocked here: the parent stops the workers.
     signal.signal(signal.SIGTERM, stop_soon)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -143,13 +143,13 @@ class _Teller:
             self._stage, self._next = progress.stage, now + TELL_SECONDS
             try:
                 self._connection.send(progress)
-            except OSError:  # nobody listens any more
+            except OSError:  # the parent is gone
                 self._stop.set()
         return not self._stop.is_set()
 
 
 class _Worker:
-    """A process, this end of its connection, and what it works on."""
+    """A process, the parent's end of its connection, and the task that it works on."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -163,11 +163,11 @@ class _Worker:
 
     def give(self, task: Task) -> None:
         self.task = task
-        with suppress(OSError):  # it has died, which the next reading tells
+        with suppress(OSError):  # a dead worker is noticed when its connection is read next
             self.connection.send(task)
 
     def receive(self) -> Any:
-        """The next message; None when the worker has started."""
+        """The next message; the first one is None, and means that the worker has started."""
         message = self.connection.recv()
         self.ready = True
         if isinstance(message, Outcome):
@@ -175,7 +175,7 @@ class _Worker:
         return message
 
     def end(self, patience: float = PATIENCE) -> str:
-        """Wait for the process, end it if it does not, and tell how it ended."""
+        """Wait for the process to end, or kill it after a while, and return how it ended."""
         self._process.join(patience)
         if self._process.is_alive():
             self._process.kill()
@@ -187,17 +187,18 @@ class _Worker:
 
 
 def _block_stops() -> None:
-    """Block them in this thread, and so in the processes that it starts."""
+    """Block SIGINT and SIGTERM in this thread, and so in the processes that it starts."""
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # which starts with the first process, and unblocks them
+        # The tracker would start with the first process, and unblock the signals.
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
 
 
 def _killed(task: Task, cause: str) -> Outcome:
     return failed(
         task.path,
-        f"{task.path} ended its worker twice ({cause}): if memory was short use fewer workers, "
-        "else please report it",
+        f"{task.path} ended its worker twice ({cause}): use fewer workers if memory was short, and "
+        "please report it otherwise",
     )

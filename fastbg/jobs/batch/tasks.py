@@ -1,4 +1,4 @@
-"""The work on one file of a batch, the same wherever it runs: here, in a worker, on a cluster."""
+"""The work on one file of a batch, in a worker process or on a cluster."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .journal import Journal, State, content_hash
 
 @dataclass(frozen=True)
 class Task:
-    """A file to work on.
+    """A file to process.
 
     Attributes
     ----------
     path, folder : Path
-        The input, and where its outputs go.
+        The input, and the folder of its outputs.
     keywords : dict
-        More of `fastbg.process_file`, ``settings`` among them.
+        Further arguments of `fastbg.process_file`, among them ``settings``.
     key : dict
-        What decides the result besides the content of the file: see `key_of`.
+        Everything but the content of the file that determines the result: see `key_of`.
     overwrite : bool
-        Work also on what is finished, and replace any output.
+        Process the file even if it is finished, and replace existing outputs.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class Task:
     overwrite: bool = False
 
     def absolute(self) -> Task:
-        """The same for a process in another folder."""
+        """The same task with absolute paths, for a process with another current folder."""
         masks = [os.path.abspath(mask) for mask in paths_of(self.keywords.get("mask"))]
         keywords = {**self.keywords, "mask": masks}
         path, folder = Path(os.path.abspath(self.path)), Path(os.path.abspath(self.folder))
@@ -49,17 +49,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
+    """The outcome of the job on a file.
 
     Attributes
     ----------
     path : Path
     status : {"done", "skipped", "failed"}
-        Skipped is what the journal knows as finished.
+        A file is skipped if it is finished according to the journal.
     report : dict or None
-        See `fastbg.report.report`; of what was skipped, that of the time when it was done.
+        See `fastbg.report.report`; a skipped file has the report of the time when it was done.
     error : str or None
-        Why it failed: one line with cause and cure.
+        The cause of a failure and its cure, in one line.
     """
 
     path: Path
@@ -69,10 +69,10 @@ class Outcome:
 
 
 def key_of(settings: Settings, mask: str | None, **keywords: Any) -> dict[str, Any]:
-    """What decides a result besides the content of the file, as plain JSON.
+    """Everything but the content of the file that determines the result, as plain JSON.
 
-    The version of fastbg, the hash of the mask, all settings but those without effect. The
-    backend is one of those that count: evaluators differ in the last bits.
+    These are the version of fastbg, the hash of the mask, and the settings that change a result.
+    The backend is one of them, since evaluators differ in the last bits.
     """
     decisive = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
     key = {"fastbg": version(), "settings": decisive, "mask": mask, **keywords}
@@ -80,7 +80,7 @@ def key_of(settings: Settings, mask: str | None, **keywords: Any) -> dict[str, A
 
 
 def skip(task: Task) -> Outcome | None:
-    """The outcome of a task that is finished, as far as that can be told without reading."""
+    """The outcome of a finished task, if the state of the file shows it, without its content."""
     if task.overwrite:
         return None
     report = Journal(task.folder).finished(task.path, task.key, State.of(task.path))
@@ -88,7 +88,7 @@ def skip(task: Task) -> Outcome | None:
 
 
 def run(task: Task, progress: ProgressCallback) -> Outcome:
-    """Work on a file, and record it in the journal.
+    """Process a file, and record it in the journal.
 
     Raises
     ------
@@ -123,14 +123,14 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
     if state and content and not task.overwrite:
         report = journal.finished(path, task.key, state, content)
         if report:
-            journal.write(path, task.key, state, content, report)  # with the state it now has
+            journal.write(path, task.key, state, content, report)  # with its present state
             return Outcome(path, "skipped", report)
 
     with journal.attempt(path) as begin:
         begun = False
 
         def follow(where: Progress) -> object:
-            # The first call comes after existing outputs were refused.
+            # The job refuses existing outputs before it reports its first progress.
             nonlocal begun
             if not begun:
                 begin()

@@ -1,4 +1,4 @@
-"""New and changed files, as they come."""
+"""New and changed files, while a batch watches for them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .journal import State
 
 
 class Watch:
-    """Looks for files that nobody has worked on since they changed.
+    """Finds files that no job has taken since they last changed.
 
     Parameters
     ----------
     find : callable
-        The files that there are now.
+        Gives all files that exist now.
     """
 
     def __init__(self, find: Callable[[], Iterable[Path]]) -> None:
@@ -23,12 +23,12 @@ class Watch:
         self._taken: dict[str, State] = {}
 
     def take(self, path: Path, state: State | None) -> None:
-        """Somebody works on the file in this state: it is new again when that changes."""
+        """Mark a file in this state as taken. It counts as new again when its state changes."""
         if state:
             self._taken[state.path] = state
 
     def look(self) -> list[Path]:
-        """The new files that have not changed since the last look, so are written to their end."""
+        """The new files that have not changed since the last call, so are written completely."""
         seen, ripe = {}, []
         for path in self._find():
             state = State.of(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..words import format_bytes
+from ...words import format_bytes
 from . import colours, images, words
 
 

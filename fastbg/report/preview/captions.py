@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ...result import Fitted, Prepared
+from ...settings.settings import Settings
+from ...words import explained_by_sky
 from ..gradient import Gradient
-
-if TYPE_CHECKING:
-    from ...result import Fitted, Prepared
-    from ...settings.settings import Settings
 
 
 def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:
     """Sentences about the fit, if there is one, and about the image that it works on."""
-    lines = _of_fit(fitted, prepared, settings) if fitted else []
+    lines = _of_fit(fitted, settings) if fitted else []
     if prepared.sky:
-        explained = prepared.sky.surface.explained
-        lines.append(f"Sky: {100 * explained:.3g} % of the usable frame lies on the fitted sky.")
+        lines.append(f"Sky: {explained_by_sky(prepared.sky.surface.explained)}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
@@ -31,15 +27,12 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     return lines
 
 
-def _of_fit(fitted: Fitted, prepared: Prepared, settings: Settings) -> list[str]:
-    fit = fitted.fit
-    if settings.control_points:
-        how = f"{len(fit.spline.centres)} control points, order {settings.order}"
-        steps = f" after {len(fit.descent.losses)} iterations"
-    else:
-        assert prepared.sky is not None
-        how, steps = f"stiffness {prepared.sky.surface.stiffness:.0e}", ""
-    return [
-        f"Gradient: {Gradient(*fitted.diagnostics.gradient())}.",
-        f"Fit: {how}, loss {fit.descent.loss:.4f}{steps}, pedestal {settings.pedestal}.",
-    ]
+def _of_fit(fitted: Fitted, settings: Settings) -> list[str]:
+    lines = [f"Gradient: {Gradient(*fitted.diagnostics.gradient())}."]
+    if settings.control_points:  # without a descent, the loss compares with nothing
+        fit = fitted.fit
+        lines.append(
+            f"Fit: {len(fit.spline.centres)} control points, order {settings.order}, loss "
+            f"{fit.descent.loss:.4f} after {len(fit.descent.losses)} iterations."
+        )
+    return lines

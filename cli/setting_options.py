@@ -1,0 +1,223 @@
+"""The option of each setting; its default is the library's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .options import (
+    DESCENT,
+    INPUT,
+    MASK,
+    OUTPUT,
+    RUNNING,
+    STRETCH,
+    flag,
+    number,
+    option,
+    parsed,
+    size,
+    whole,
+)
+from .spelling import LONG_QUANTILE
+
+
+def _count_or_auto(text: str) -> int:
+    return 0 if text == "auto" else int(text)
+
+
+def _level_or_policy(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+SETTING_OPTIONS: dict[str, Any] = {
+    "white": number(
+        INPUT,
+        "--white",
+        metavar="VALUE",
+        show_default="as the file declares, or its samples suggest",
+        help="Sample value of the input that is white: 1, 65535 or another. It corresponds to 1 in "
+        "XISF, in thresholds and in levels.",
+    ),
+    "cfa": option(
+        INPUT,
+        "--cfa",
+        metavar="PATTERN",
+        help="Bayer pattern, by which an image that is not debayered is fitted colour by colour: "
+        "auto (the one that the file declares), off (the image is mono), or RGGB, BGGR, GRBG or "
+        "GBRG.",
+    ),
+    "pedestal": option(
+        OUTPUT,
+        "--pedestal",
+        metavar="LEVEL",
+        parser=_level_or_policy,
+        help="Level of the sky in the corrected image: model-median (its level and colour do not "
+        "change), neutral (the same level in all channels), none (zero), bgoptimizer (the rule of "
+        "bgoptimizer), or a number in linear units.",
+    ),
+    "mode": option(
+        OUTPUT,
+        "--mode",
+        metavar="MODE",
+        help="How the background is removed: subtract, or divide, which corrects vignetting.",
+    ),
+    "sample_format": option(
+        OUTPUT,
+        "--sample-format",
+        metavar="FORMAT",
+        help="Sample format of the corrected image: float32, or same for that of the input.",
+    ),
+    "downscaling_factor": whole(
+        STRETCH,
+        "-dx",
+        "--downscaling-factor",
+        metavar="PIXELS",
+        help="The fit works on a smaller image, each pixel of which is a square block of the "
+        "input. This is the side of the blocks.",
+    ),
+    "downscaling_func": option(
+        STRETCH,
+        "-df",
+        "--downscaling-func",
+        metavar="NAME",
+        help="The value of a block: median or mean of its pixels.",
+    ),
+    "quantile": number(
+        STRETCH,
+        "-dq",
+        "--quantile",
+        metavar="0..1",
+        help="The stretch maps this quantile of the linear image to 1. A lower quantile stretches "
+        f"more. {LONG_QUANTILE} is another name.",
+    ),
+    "threshold_min": number(
+        MASK,
+        "-tm",
+        "--threshold-min",
+        metavar="VALUE",
+        help="Ignore pixels below this value of the stretched image, which is in 0..1.",
+    ),
+    "threshold_max": number(
+        MASK,
+        "-tM",
+        "--threshold-max",
+        metavar="VALUE",
+        help="Ignore pixels above this value of the stretched image.",
+    ),
+    "invert_mask": flag(
+        MASK, "--invert-mask", help="In the mask, black is sky and white is ignored."
+    ),
+    # Two options, since --help has a column of its own for the second name of a switch.
+    "no_invert_mask": flag(
+        MASK, "--no-invert-mask", help="White is sky, even if the preset inverts the mask."
+    ),
+    "protect": option(
+        MASK,
+        "--protect",
+        metavar="WHEN",
+        help="Find objects in the image and ignore them: auto (only with -N auto), strong (always, "
+        "and more of them), or off (never).",
+    ),
+    "feather": number(
+        MASK,
+        "--feather",
+        metavar="PIXELS",
+        help="Distance from ignored pixels over which the weight of the others rises to 1.",
+    ),
+    "control_points": option(
+        DESCENT,
+        "-N",
+        "--control-points",
+        metavar="COUNT|auto",
+        parser=parsed(_count_or_auto, "a whole number or auto"),
+        show_default="auto",
+        help="Number of control points of a descent; a grid takes the nearest square number. auto: "
+        "a search finds the sky without a descent, and the other options of this group have no "
+        "effect.",
+    ),
+    "order": whole(
+        DESCENT,
+        "-O",
+        "--order",
+        metavar="1..4",
+        help="Order of the polyharmonic spline; 2 is the thin-plate spline.",
+    ),
+    "initializer": option(
+        DESCENT,
+        "-i",
+        "--initializer",
+        metavar="NAME",
+        help="Where the control points start: random or grid.",
+    ),
+    "seed": whole(
+        DESCENT,
+        "--seed",
+        metavar="NUMBER",
+        help="Seed of the random numbers; the same seed gives the same result.",
+    ),
+    "optimizer": option(
+        DESCENT,
+        "--optimizer",
+        metavar="NAME",
+        help="Minimiser of the loss: lbfgs, or adam, which bgoptimizer uses and which is often "
+        "several times slower.",
+    ),
+    "epochs": whole(
+        DESCENT,
+        "-e",
+        "--epochs",
+        metavar="COUNT",
+        help="Largest number of iterations of a descent.",
+    ),
+    "alpha": number(
+        DESCENT,
+        "-a",
+        "--alpha",
+        metavar="FACTOR",
+        help="Weight of the penalties for a background above the data and for one below zero.",
+    ),
+    "stiffness": number(
+        DESCENT,
+        "--stiffness",
+        metavar="FACTOR",
+        help="Weight of the bending energy in the loss. With 0.1, the background follows neither "
+        "nebulae nor steep gradients.",
+    ),
+    "starts": whole(
+        DESCENT,
+        "-B",
+        "--starts",
+        metavar="COUNT",
+        help="Number of independent descents; the one with the lowest loss is kept.",
+    ),
+    "learning_rate": number(
+        DESCENT,
+        "-lr",
+        "--learning-rate",
+        metavar="RATE",
+        help="Initial learning rate of adam; lbfgs has none.",
+    ),
+    "backend": option(
+        RUNNING,
+        "--backend",
+        metavar="NAME",
+        help="Evaluator of the spline: auto, c, cuda or numpy. fastbg doctor tells which of them "
+        "work here.",
+    ),
+    "threads": whole(
+        RUNNING, "--threads", metavar="COUNT", help="Number of threads; 0 means all cores."
+    ),
+    "gpu_memory": size(
+        RUNNING,
+        "--gpu-memory",
+        show_default="a quarter of what is free",
+        help="Largest amount of GPU memory that the backend cuda takes, for example 2GB.",
+    ),
+}
+"""By the name of the setting, in the order of ``--help``."""
+
+SWITCHED_OFF = {"no_invert_mask": "invert_mask"}
+"""Options that are no setting themselves, and the setting that each of them switches off."""

@@ -1,0 +1,217 @@
+"""Images in compressed tiles (FITS standard 4.0, section 10): the tiles by astropy, headers here.
+
+Astropy gets no card but those that tell how the tiles are stored. So it has nothing to warn about,
+which could only be kept from users by filters that the whole process shares; and all other cards
+stay as they are spelled.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ..blocks import Block, FileBytes, HeldBytes
+from ..random_access import RandomAccessFile
+from .cards import VALUE, header_text, keywords_of, record_of
+from .units import Unit, padded, text, units_of, whole_number
+
+EMPTY_PRIMARY = (
+    record_of("SIMPLE", "T", "conforms to FITS standard"),
+    record_of("BITPIX", 8, "array data type"),
+    record_of("NAXIS", 0, "number of array dimensions"),
+    record_of("EXTEND", "T"),
+)
+"""The unit before an image in compressed tiles, which is an extension."""
+
+_IN_TABLE = {
+    **{name: f"Z{name}" for name in ("SIMPLE", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "EXTEND")},
+    **{f"NAXIS{n}": f"ZNAXIS{n}" for n in range(1, 1000)},
+    **{"XTENSION": "ZTENSION", "BLOCKED": "ZBLOCKED"},
+}
+"""The names under which the table keeps what the image tells of itself."""
+
+_IN_IMAGE = {
+    **{name: image for image, name in _IN_TABLE.items()},
+    **{"ZHECKSUM": "CHECKSUM", "ZDATASUM": "DATASUM"},
+}
+
+_STORAGE = re.compile(
+    "XTENSION|BITPIX|NAXIS[0-9]*|PCOUNT|GCOUNT|TFIELDS|THEAP|(TTYPE|TFORM|TSCAL|TZERO|TNULL)[0-9]+|"
+    "ZIMAGE|ZCMPTYPE|ZMASKCMP|ZQUANTIZ|ZDITHER0|ZBLANK|ZSCALE|ZZERO|(ZTILE|ZNAME|ZVAL)[0-9]+"
+)
+"""Names that tell how the table and its tiles are stored."""
+
+_ELSE_OF_THE_TABLE = re.compile("SIMPLE|EXTEND|CHECKSUM|DATASUM|(TUNIT|TDISP|TBCOL|TDIM)[0-9]+")
+"""Further names that are not the image's."""
+
+
+def image_records(unit: Unit) -> tuple[str, ...]:
+    """The cards that the image has once it is decompressed."""
+    own: dict[str, str] = {}
+    for name, record in _named(unit.records):
+        if name in _IN_IMAGE:
+            own.setdefault(_IN_IMAGE[name], f"{_IN_IMAGE[name]:<8}{record[8:]}")
+    axes = whole_number(unit.values, "ZNAXIS", 0)
+    first = ["BITPIX", "NAXIS", *(f"NAXIS{n}" for n in range(1, axes + 1))]
+    if "SIMPLE" in own:
+        first.insert(0, "SIMPLE")
+        own.pop("PCOUNT", None), own.pop("GCOUNT", None)
+    else:
+        first = ["XTENSION", *first, "PCOUNT", "GCOUNT"]
+        own["XTENSION"] = record_of("XTENSION", "'IMAGE   '")
+        own.setdefault("PCOUNT", record_of("PCOUNT", 0))
+        own.setdefault("GCOUNT", record_of("GCOUNT", 1))
+    records = [own.pop(name) for name in first if name in own]
+    kept = True  # decides for the cards that continue one, too
+    for name, record in _named(unit.records):
+        if name in _IN_IMAGE:
+            kept = False
+            records += [own.pop(_IN_IMAGE[name])] if _IN_IMAGE[name] in own else []
+            continue
+        if name != "CONTINUE":
+            kept = not (
+                _STORAGE.fullmatch(name)
+                or _ELSE_OF_THE_TABLE.fullmatch(name)
+                or (name == "EXTNAME" and text(unit.values, name) == "COMPRESSED_IMAGE")
+            )
+        records += [record] if kept else []
+    return (*records, *_blank(unit))
+
+
+def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
+    """The decompressed samples, of the type `stored`.
+
+    Raises
+    ------
+    InputError
+        If they are damaged.
+    """
+    from astropy.io import fits
+
+    of_storage = [
+        record
+        for name, record in _named(unit.records)
+        if _STORAGE.fullmatch(name) or name in ("ZBITPIX", "ZNAXIS", "ZSIMPLE") or "ZNAXIS" in name
+    ]
+    legible = [
+        record for record in of_storage if VALUE.fullmatch(next(keywords_of([record])).value)
+    ]
+    header = header_text(EMPTY_PRIMARY) + header_text([*legible, *_blank(unit)])
+    source: Any = _Spliced(header, FileBytes(file, unit.data, unit.size))
+    try:
+        with fits.open(source, memmap=False, do_not_scale_image_data=True) as units:
+            samples = np.ascontiguousarray(units[1].data, stored)
+    except Exception as error:  # the codecs have errors of their own
+        raise InputError(
+            f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
+        ) from error
+    return HeldBytes(samples.reshape(-1).view(np.uint8))
+
+
+def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], HeldBytes]:
+    """Compress an image in tiles, without loss.
+
+    Parameters
+    ----------
+    samples : ndarray
+        As they are stored.
+    records : sequence of str
+        The cards of the image.
+
+    Returns
+    -------
+    list of str
+        The cards of the unit; checksums are those of the image.
+    HeldBytes
+        Its data, without padding.
+    """
+    from astropy.io import fits
+
+    # RICE would round floats.
+    codec, exact = ("GZIP_2", 0) if samples.dtype.kind == "f" else ("RICE_1", None)
+    unit = fits.CompImageHDU(samples, compression_type=codec, quantize_level=exact)
+    stored = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stored)
+    raw = np.frombuffer(stored.getbuffer(), np.uint8)
+    table = list(units_of(_Bytes(raw)))[1]
+    of_storage = [record for name, record in _named(table.records) if _STORAGE.fullmatch(name)]
+    place = next(at for at, record in enumerate(of_storage) if record.startswith("ZIMAGE")) + 1
+    own, others = [], []
+    for name, record in _named(records):
+        if name in _IN_TABLE:
+            own.append(f"{_IN_TABLE[name]:<8}{record[8:]}")
+        elif not (_STORAGE.fullmatch(name) or name in _IN_IMAGE):
+            others.append(record)
+    if not any(record.startswith("EXTNAME ") for record in others):
+        of_storage.append(record_of("EXTNAME", "'COMPRESSED_IMAGE'"))
+    data = HeldBytes(raw[table.data : table.data + table.size])
+    return [*of_storage[:place], *own, *of_storage[place:], *others], data
+
+
+def _named(records: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((record[:8].rstrip(), record) for record in records)
+
+
+def _blank(unit: Unit) -> list[str]:
+    """The card BLANK of an image that tells it elsewhere in its table."""
+    bits = whole_number({"ZBITPIX": unit.values.get("ZBITPIX", "0").lstrip("-")}, "ZBITPIX", 0)
+    if "BLANK" in unit.values or unit.values.get("ZBITPIX", "-").startswith("-"):
+        return []
+    if "ZBLANK" in unit.values:
+        return [record_of("BLANK", unit.values["ZBLANK"])]
+    columns = (text(unit.values, name) for name in unit.values if name.startswith("TTYPE"))
+    # A column has it for each tile, and the usual value has to do for all.
+    return [record_of("BLANK", -(1 << (bits - 1)))] if bits and "ZBLANK" in columns else []
+
+
+class _Bytes:
+    """Bytes in memory, in which units are found."""
+
+    def __init__(self, raw: np.ndarray) -> None:
+        self._raw = raw
+
+    def size(self) -> float:
+        return self._raw.size
+
+    def read_into(self, start: int, out: np.ndarray) -> int:
+        found = self._raw[start : start + out.size]
+        out[: found.size] = found
+        return found.size
+
+
+class _Spliced(io.RawIOBase):
+    """A file that begins with other headers than the data have in theirs."""
+
+    def __init__(self, header: bytes, data: FileBytes) -> None:
+        self._header, self._data = np.frombuffer(header, np.uint8), data
+        self._size = len(header) + padded(data.size)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        out = np.frombuffer(buffer, np.uint8)[: max(0, self._size - self._at)]
+        out[:] = 0
+        head = self._header[self._at : self._at + out.size]
+        out[: head.size] = head
+        start = max(0, self._at - self._header.size)
+        length = max(0, min(out.size - head.size, self._data.size - start))
+        self._data.read_into(start, out[head.size : head.size + length])
+        self._at += out.size
+        return out.size

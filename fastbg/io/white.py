@@ -1,0 +1,104 @@
+"""The white of an image: the number that becomes 1, where others than FITS files hold [0, 1].
+
+XISF files declare it for floats, and unsigned integers have the largest number of their type. Other
+files do not tell. Then all samples are asked, and how bright nearly all of them are decides: a hot
+pixel, or the core of a star, has no say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import InputError
+from .image_file import ImageFile, White
+
+OUTLIERS = 0.001
+"""The part of the positive samples that has no say."""
+
+DARKEST, UNITY, COUNTS = 2.0**-16, 2.0, 2.0**17
+"""Limits for nearly all samples. Below the first they are darker than one count of 16 bits, so that
+[0, 1] cannot be meant. Below the second [0, 1] is meant, and below the third counts of 16 bits.
+Twice the white leaves room for what calibration lifts above it."""
+
+HEADROOM = 4
+"""Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""
+
+_BIAS = 1100
+"""More than the least exponent of a float64 is below 0."""
+
+_BAND = 1 << 18
+"""Samples that are read at a time: they stay in the cache."""
+
+
+def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
+    """The same file with bounds, and with how its white was found.
+
+    Compressed samples are decompressed, if the file does not tell its white.
+
+    Parameters
+    ----------
+    file : ImageFile
+    given : float
+        The white that the user gives; 0 if none.
+
+    Raises
+    ------
+    InputError
+        If samples cannot be read, or the white lies below the black that the file declares.
+    """
+    low, high = file.bounds or (0.0, float(np.iinfo(file.dtype).max) if _unsigned(file) else 0.0)
+    if given:
+        if given <= low:
+            raise InputError(f"has its black at {low:g}, above the white of {given:g}: give more")
+        return replace(file, bounds=(low, float(given)), white=White(float(given), "given"))
+    if _unsigned(file):
+        return replace(file, white=White(high, "type"))
+    if file.bounds:
+        return replace(file, white=White(high, "declared"))
+    white = _guessed(file)
+    return replace(file, bounds=(0.0, white), white=White(white, "guessed"))
+
+
+def _guessed(file: ImageFile) -> float:
+    """The white of a file that does not tell it, from all of its samples."""
+    positive, *above = _sum_over_bands(file, _above_edges)
+    is_below = [count <= OUTLIERS * positive for count in above]
+    if not positive or is_below == [False, True, True]:
+        return 1.0
+    if is_below == [False, False, True]:
+        return 65535.0
+    counts = _sum_over_bands(file, _exponents)
+    brighter = positive - np.cumsum(counts)
+    exponent = int(np.argmax(brighter <= OUTLIERS * positive)) - _BIAS
+    # A power of two, by which to divide changes no digit of the samples.
+    return math.ldexp(1.0, min(exponent + HEADROOM, 1023))
+
+
+def _sum_over_bands(file: ImageFile, count: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    channels, height, width = file.shape
+    step = max(1, _BAND // (channels * width))
+    out = np.empty((channels, min(step, height), width), file.dtype)
+    bands = (slice(start, start + step) for start in range(0, height, step))
+    return np.sum([count(file.read_rows(band, out)) for band in bands], axis=0)
+
+
+def _above_edges(samples: np.ndarray) -> np.ndarray:
+    """How many finite samples lie above 0 and above each of the edges."""
+    infinite = np.count_nonzero(samples == np.inf)
+    return np.array(
+        [np.count_nonzero(samples > edge) - infinite for edge in (0, DARKEST, UNITY, COUNTS)]
+    )
+
+
+def _exponents(samples: np.ndarray) -> np.ndarray:
+    """How many positive finite samples have each exponent e, from 2 ** (e - 1) to below 2 ** e."""
+    _, exponents = np.frexp(samples[(samples > 0) & (samples < np.inf)])
+    return np.bincount(exponents + _BIAS, minlength=2 * _BIAS)
+
+
+def _unsigned(file: ImageFile) -> bool:
+    return file.dtype.kind == "u"

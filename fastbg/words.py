@@ -1,0 +1,15 @@
+"""Numbers in words, which are the same wherever they are printed."""
+
+from __future__ import annotations
+
+
+def format_bytes(count: int | None) -> str:
+    """A number of bytes in MB or GB."""
+    if count is None:
+        return "unknown"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def explained_by_sky(explained: float) -> str:
+    """The share of the usable frame, in [0, 1], that the sky which was found explains."""
+    return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
