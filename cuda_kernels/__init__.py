@@ -13,7 +13,7 @@ On the host:
 * ``memory`` (the device memory within a budget), ``account`` (its size before it is taken),
   ``device`` (name, free memory, failures), ``graph`` (one launch of many), ``compilation``;
 * ``layout`` (chunks and arrays), ``tiles`` (interpolation), ``tile_work`` (the work of a block on a
-  tile), ``pixels`` (the pixels of a problem).
+  tile), ``direct_work`` (its work without tiles), ``pixels`` (the pixels of a problem).
 """
 
 if __name__ != "fastbg.cuda_kernels":
