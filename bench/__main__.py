@@ -1,4 +1,4 @@
-"""``python bench COMMAND [OPTIONS]``: the benchmarks that are programs, a module each."""
+"""``python bench COMMAND [OPTIONS]`` runs one of the benchmarks that are programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Hand the options to the module of the command."""
+    """Pass the options to the module that is named like the command."""
     name = None
     if arguments[:1] == ["--save"]:
         name, arguments = arguments[1], arguments[2:]

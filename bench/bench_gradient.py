@@ -1,4 +1,4 @@
-"""The loss and its gradient at every pixel of the down-scaled image: what a descent asks for."""
+"""The loss and its gradient at every pixel of the down-scaled image, as a descent needs them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def bench_gradient(measure, problem, spline, threads, method):
 
 @pytest.mark.benchmark(group="gradient")
 def bench_gradient_golden(measure, problem, spline):
-    objective = golden.open_problem(problem, 1)
+    objective = golden.backend().open_problem(problem, 1)
     pairs = problem.kept.size * len(spline.centres)
     measure(objective.loss_and_gradient, spline.flatten(), rounds=2, pairs=pairs)

@@ -1,4 +1,4 @@
-"""The passes over a file of 12 Mpx x 3 before the descent: order statistics, and blocks."""
+"""The passes over a file of 12 Mpx x 3 before the fit: order statistics and blocks."""
 
 from __future__ import annotations
 

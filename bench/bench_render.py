@@ -1,4 +1,4 @@
-"""Full resolution, 12 Mpx x 3: the spline alone, and all that the last pass does but writing."""
+"""The spline at full resolution, 12 Mpx x 3, and the last pass over an image without writing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastbg.model.render import Rendered, pixel_centres
 @pytest.mark.benchmark(group="render")
 @pytest.mark.parametrize("band", [0, 16, 32, 128], ids=lambda rows: f"bands of {rows or 'all'}")
 def bench_render(measure, spline, full_shape, threads, band):
-    """From the plan on: one call for all rows, or a call of one thread for each band."""
+    """Plan and render: one call for all rows, or one call of one thread for each band."""
     y, x = map(pixel_centres, full_shape)
     height, width = full_shape
 

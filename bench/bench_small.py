@@ -1,4 +1,4 @@
-"""Where the tiled method begins to pay: the gradient on small square RGB images, one thread."""
+"""The gradient on small square RGB images with one thread: where the tiled method begins to pay."""
 
 from __future__ import annotations
 

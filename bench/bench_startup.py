@@ -1,4 +1,4 @@
-"""Processes from start to end: what a user waits for when there is little to do."""
+"""Whole processes that have little to do: the time for which a user waits at least."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMANDS = {
     "--help": ["-P", "-m", "fastbg.cli", "--help"],
     "run": ["-P", "-m", "fastbg.cli", "run", "-q", "--overwrite", "sky.xisf"],
 }
-"""``run`` has 100 x 100 pixels to work on."""
+"""``fastbg run`` on 100 x 100 pixels."""
 
 
 @pytest.mark.benchmark(group="start-up")

@@ -1,9 +1,9 @@
 """fastbg and the TensorFlow reference on the same images with the same settings, in turns.
 
-From 24 Mpx RGB, N = 36, blocks of 8 x 8 and nothing masked, one of these changes at a time. Each
-run is a process of its own that reads a file, does the whole job and writes its outputs. That the
-two compute the same is checked first: their losses at equal parameters, and in every case the
-losses of their first iterations.
+The base case is 24 Mpx RGB with N = 36, blocks of 8 x 8 pixels and no mask; one of these changes at
+a time. Each run is a process of its own that reads a file, does the whole job and writes its
+outputs. The program checks that both compute the same: their losses at equal parameters, and in
+every case the losses of their first iterations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from fastbg.backends.protocol import load
+from fastbg.backends.registry import unavailable
 from fastbg.io import xisf
 from fastbg.simulate import fractal_noise, simulate_sky
 from measuring import report_of
@@ -29,12 +29,12 @@ REFERENCE = str(reference.HERE / "run.py")
 Results = list[tuple["Case", list[dict[str, Any]]]]
 
 MASK_STEP = 64
-"""Pixels between the points at which a mask is drawn, a multiple of every downscaling factor."""
+"""The step in pixels at which a mask is drawn: a multiple of every downscaling factor."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is fitted, to what."""
+    """An image and the settings of its fit."""
 
     megapixels: float = 24
     control_points: int = 36
@@ -49,7 +49,7 @@ class Case:
 
     @property
     def pairs(self) -> float:
-        """Fitted pixels times control points: what an iteration of the reference looks at."""
+        """Fitted pixels times control points: the work of an iteration of the reference."""
         return self.megapixels * 1e6 / self.downscaling_factor**2 * self.control_points
 
     def __str__(self) -> str:
@@ -70,20 +70,20 @@ SWEEPS = {
 
 
 def cases(base: Case) -> list[Case]:
-    """The base and its neighbours, each once."""
+    """The base case and those that differ from it in one quantity, each once."""
     varied = [replace(base, **{name: v}) for name, values in SWEEPS.items() for v in values]
     return list(dict.fromkeys(varied))
 
 
 class Bench:
-    """Makes the files of a case and runs either program on them."""
+    """The files of a case, and runs of both programs on them."""
 
     def __init__(self, folder: Path, epochs: int, seed: int) -> None:
         self.folder, self.epochs, self.seed = folder, epochs, seed
         self.python, self.backends = reference.python(), _backends()
 
     def prepare(self, case: Case) -> None:
-        """Write the image, and a mask in the shape of clouds if there is one, for both."""
+        """Write the image for both programs, and a mask in the shape of clouds if there is one."""
         rng = np.random.default_rng(self.seed)
         image = simulate_sky(case.shape, rng, case.channels).image
         self._write("sky", image)
@@ -117,7 +117,7 @@ class Bench:
         }
 
     def theirs(self, case: Case, iterations: int) -> dict[str, Any]:
-        """Some iterations of the reference; its times for so many as ours are extrapolated."""
+        """Run some iterations of the reference and extrapolate its times to the given number."""
         epochs = min(self.epochs, iterations)
         settings = {
             "per_axis": round(case.control_points**0.5),
@@ -157,18 +157,18 @@ class Bench:
 
 
 def _backends() -> list[str]:
-    return [name for name in ("c", "cuda") if load(name).unavailable() is None]
+    return [name for name in ("c", "cuda") if unavailable(name) is None]
 
 
 def _timed(*arguments: str, **options: Any) -> tuple[dict[str, Any], float]:
-    """What a process reports, and its time from start to end."""
+    """The report of a process, and its time from start to end in seconds."""
     start = time.perf_counter()
     report = report_of(*arguments, **options)
     return report, time.perf_counter() - start
 
 
 def measure(bench: Bench, case: Case, runs: int) -> list[dict[str, Any]]:
-    """The fastest run of each program, which take turns."""
+    """The fastest run of each program; the programs take turns."""
     found: dict[str, list[dict[str, Any]]] = {}
     for _ in range(runs):
         for backend in bench.backends:
@@ -183,7 +183,7 @@ def measure(bench: Bench, case: Case, runs: int) -> list[dict[str, Any]]:
 
 
 def show(case: Case, runs: list[dict[str, Any]]) -> None:
-    """A table of one case, with ratios to the first program."""
+    """Print the table of one case, with ratios to the first program."""
     print(f"\n{case}")
     print(f"  {'':10} {'iteration':>12} {'fit':>10} {'render':>9} {'job':>10} {'memory':>10}")
     first, *others = runs
@@ -206,7 +206,7 @@ def show(case: Case, runs: list[dict[str, Any]]) -> None:
 
 
 def same_start(runs: list[dict[str, Any]]) -> bool:
-    """Whether the first losses agree; prints it where they do not."""
+    """Whether the first losses agree; if not, say so."""
     first = runs[0]["first_loss"]
     off = max(abs(run["first_loss"] - first) for run in runs)
     if off > reference.TOLERANCE:
@@ -215,7 +215,7 @@ def same_start(runs: list[dict[str, Any]]) -> bool:
 
 
 def draw(base: Case, results: Results, path: Path) -> None:
-    """Scaling curves: seconds and bytes against megapixels, seconds of an iteration against N."""
+    """Draw time and memory against megapixels, and the time of an iteration against N."""
     from matplotlib.figure import Figure
 
     panels = (

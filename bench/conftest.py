@@ -1,6 +1,6 @@
-"""What the benchmarks share: problems of the size of a job on 24 Mpx, and one way to measure.
+"""Fixtures of the benchmarks: problems of the size of a job on 24 Mpx, and one way to measure.
 
-Without ``--benchmark-enable`` they are tiny and run once, to see that they work.
+Without ``--benchmark-enable`` the problems are tiny and run once, as a test.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Measure = Callable[..., None]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Nothing beside what is timed."""
+    """No other process runs beside a benchmark that is timed."""
     return 0 if config.option.benchmark_enable else None
 
 
@@ -34,19 +34,19 @@ def smoke(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def fitted_shape(smoke: bool) -> Shape:
-    """Of 24 Mpx at a downscaling factor of 8."""
+    """The shape of 24 Mpx after downscaling by 8."""
     return (20, 30) if smoke else (500, 750)
 
 
 @pytest.fixture(scope="session")
 def full_shape(smoke: bool) -> Shape:
-    """12 Mpx."""
+    """The shape of an image of 12 Mpx."""
     return (40, 60) if smoke else (2000, 6000)
 
 
 @pytest.fixture(scope="session")
 def problem(fitted_shape: Shape) -> Problem:
-    """RGB noise, every pixel kept."""
+    """A problem of RGB noise in which every pixel is kept."""
     data = np.random.default_rng(1).random((*fitted_shape, 3))
     y, x = map(pixel_centres, fitted_shape)
     return Problem(data, np.ones_like(data), y, x, order=2, alpha=5.0)
@@ -54,7 +54,7 @@ def problem(fitted_shape: Shape) -> Problem:
 
 @pytest.fixture(params=[36, 64, 256], ids="N={}".format)
 def spline(request: pytest.FixtureRequest) -> Spline:
-    """Random centres and values."""
+    """A spline through random values at random centres."""
     rng = np.random.default_rng(2)
     return interpolate(rng.random((request.param, 2)), rng.random((request.param, 3)), order=2)
 
@@ -72,9 +72,10 @@ def sky_array(full_shape: Shape) -> np.ndarray:
 
 @pytest.fixture
 def measure(benchmark) -> Measure:
-    """A function that times calls after one that warms up, and notes what they cost.
+    """A function that times another one, after a first call that is not timed.
 
-    ``pairs``: pixels times centres of a call; ``moved``: bytes that it reads or writes at least.
+    Its ``pairs`` are the pixels times centres of a call, and ``moved`` are the bytes that the call
+    reads or writes at least; costs relative to both are added to the report.
     """
 
     def measured(function, *arguments, rounds: int, pairs: float = 0, moved: float = 0) -> None:

@@ -1,7 +1,7 @@
-"""Ways to descend, on simulated skies and real images: loss, iterations, time, and the sky.
+"""Ways to descend, on simulated skies and real images: loss, iterations, time, and error.
 
-``OPENBLAS_NUM_THREADS=1 python bench descents [FILE ...]``: every scene, and every file, is fitted
-with ``-N 36 -i grid`` once for each way, and compared to the first::
+``OPENBLAS_NUM_THREADS=1 python bench descents [FILE ...]`` fits every scene, and every file, with
+``-N 36 -i grid`` once for each way, and compares the ways to the first one::
 
     python bench descents --way optimizer=adam --way optimizer=lbfgs --way stiffness=0.1
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 
 SCENE_BLOCKS = 8
-"""Pixels that become one of a simulated sky, along each side."""
+"""The downscaling factor of simulated skies."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _settings(text: str) -> dict[str, Any]:
-    """``name=value,name=value`` as settings of the types that they have."""
+    """``name=value,name=value`` as settings, each with the type of its default."""
     from fastbg import Settings
 
     pairs = (part.split("=") for part in text.split(","))
@@ -92,19 +93,19 @@ def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]
 def _fits(
     image: np.ndarray, scene: Any, ways: Sequence[Any], factor: int
 ) -> list[tuple[float, str, float, float]]:
-    from fastbg.backends.protocol import choose
     from fastbg.fit import fit_spline
+    from fastbg.image.frame import Frame
     from fastbg.image.image import Image
-    from fastbg.pipeline import prepare
-    from fastbg.progress import Stages
+    from fastbg.pipeline import Job
 
     found: list[tuple[float, str, float, float]] = []
     for way in ways:
         settings = replace(way, downscaling_factor=SCENE_BLOCKS if scene else factor)
-        prepared = prepare(Image.from_samples(image), None, settings, Stages(None))
-        backend = choose(settings.backend)[1]
+        job = Job(settings)
+        prepared = job.prepare(Frame(Image.from_samples(image)))
+        problem = prepared.problem
         started = time.perf_counter()
-        fit = fit_spline(prepared.problem, settings, backend)
+        fit = fit_spline(problem, settings, job.backend)
         seconds = time.perf_counter() - started
         losses = fit.descent.losses
         if not found:
@@ -113,15 +114,16 @@ def _fits(
         after = f"{reached.argmax() + 1 if reached.any() else '-'} of {len(losses)}"
         error = np.nan
         if scene:
-            values = np.empty(np.moveaxis(prepared.problem.data, 2, 0).shape, np.float32)
-            backend.evaluate(fit.spline, prepared.problem.y, prepared.problem.x, values, 1)
+            values = np.empty(np.moveaxis(problem.data, 2, 0).shape, np.float32)
+            with closing(job.backend.plan(fit.spline, problem.y, problem.x)) as rendering:
+                rendering.rows(slice(0, problem.y.size), values)
             error = _error(np.moveaxis(prepared.stretch.invert(values)[0], 0, 2), scene)
         found.append((fit.descent.loss, after, slowest / seconds, error))
     return found
 
 
 def _error(model: np.ndarray, scene: Any) -> float:
-    """`scenes.error` at the middle of whole blocks."""
+    """`scenes.error` at the middles of whole blocks."""
     from scenes import Scene, error
 
     rows, columns = (size // SCENE_BLOCKS for size in scene.valid.shape)

@@ -5,7 +5,7 @@ processes, each of which times the workloads in units of yardsticks that it time
 workloads.py). A workload counts as slower only if the whole confidence interval of its ratio to
 the baseline lies above 1 + tolerance. Memory is compared exactly: a build is larger if the
 smallest peak of its processes exceeds the largest of the baseline's. With ``--instructions``,
-valgrind counts those of the compiled workloads.
+valgrind counts the instructions of the compiled workloads.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from measuring import report_of
 WORKLOADS = str(Path(__file__).with_name("workloads.py"))
 COUNTED = ("gradient, N = 36", "gradient, N = 256", "render", "quantiles", "block medians")
 CALLS = 4
-"""Of which the instructions are counted."""
+"""The number of calls whose instructions are counted."""
 
 NOISE_OF_COUNTS = 1e-3
-"""Counts of one build differ by less: addresses decide a few branches."""
+"""Counts of one build differ by less than this part, because addresses decide a few branches."""
 
 Run = dict[str, Any]
 
 
 def machine(python: str) -> dict[str, Any]:
-    """What a baseline depends on, other than the build."""
+    """The machine and the versions on which a baseline depends."""
     about = (
         "import json, numpy, sys; print(json.dumps([sys.version.split()[0], numpy.__version__]))"
     )
@@ -86,7 +86,7 @@ def measure(python: str, processes: int, *, smoke: bool, instructions: bool) -> 
 
 
 def count_instructions(python: str, name: str) -> float:
-    """Those of one call, from the difference between a process with some calls and one with one."""
+    """The instructions of a call: the difference of processes with several calls and with one."""
     one, some = (_instructions(python, name, calls) for calls in (1, 1 + CALLS))
     return (some - one) / CALLS
 
@@ -98,7 +98,7 @@ def _instructions(python: str, name: str, calls: int) -> int:
         check=True,
         capture_output=True,
         text=True,
-        # Neither an order that changes nor threads that wait for work.
+        # No hash order that changes from process to process, and no threads that wait for work.
         env={**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
     )
     collected = re.search(r"Collected : (\d+)", done.stderr)
@@ -107,7 +107,7 @@ def _instructions(python: str, name: str, calls: int) -> int:
 
 
 def compare(baseline: Run, run: Run, confidence: float, tolerance: float) -> list[str]:
-    """Print what each quantity is of its baseline; the names of those that became worse."""
+    """Print each quantity relative to its baseline and return the names of those that are worse."""
     rows = [
         (name, ratio_interval(before, run["units"][name], confidence), tolerance)
         for name, before in baseline["units"].items()
@@ -132,7 +132,7 @@ def compare(baseline: Run, run: Run, confidence: float, tolerance: float) -> lis
 def ratio_interval(
     before: list[float], after: list[float], confidence: float
 ) -> tuple[float, float, float]:
-    """Ratio of the geometric means, between the ends of its interval (Welch's t of logarithms)."""
+    """The low end, the value and the high end of the ratio of geometric means (Welch's t)."""
     logs = np.log(after), np.log(before)
     ends = stats.ttest_ind(*logs, equal_var=False).confidence_interval(confidence)
     low, ratio, high = np.exp([ends.low, logs[0].mean() - logs[1].mean(), ends.high])

@@ -1,9 +1,9 @@
 """The CUDA backend: is it right, how fast is it against what the card could do, and against C?
 
-Checks values, losses and gradients against the golden reference with fresh random inputs first,
-and ends with 1 if one is off. Then times with events, after warming up; medians. Floors follow
-from what the card's data sheet promises: float32 operations of the inner loops as they are
-compiled, and the bytes that must be read or written once.
+The program first checks values, losses and gradients against the golden reference with fresh random
+inputs; its exit status is 1 if one is off. Times are then medians by events, after a first call.
+Floors follow from the data sheet of the card: the float32 operations of the compiled inner loops,
+and the bytes that must be read or written once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from fastbg.backends import numpy as golden
 from fastbg.io import xisf
 from fastbg.model.render import pixel_centres
 from fastbg.simulate import simulate_sky
-from fastbg.spline.adam import descend_from_all
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
 from measuring import report_of
@@ -41,7 +40,7 @@ CORES = {(6, 1): 128, (8, 6): 128, (8, 7): 128, (8, 9): 128, (9, 0): 128}
 USUAL_CORES = 64
 
 SIZES = {8: (500, 750), 2: (2000, 3000), 1: (4000, 6000)}
-"""Of 24 Mpx, by downscaling factor."""
+"""The down-scaled shapes of 24 Mpx, by downscaling factor."""
 
 
 def main(arguments: list[str]) -> int:
@@ -68,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 def check(seed: int, smoke: bool) -> int:
-    """1 if an evaluation is off."""
+    """Print the errors of random cases; 1 if one of them is too large."""
     rng = np.random.default_rng(seed)
     wrong = 0
     print(f"seed {seed}\n\n| order | K | N | values | loss | gradient |\n|---|---|---|---|---|---|")
@@ -85,17 +84,18 @@ def check(seed: int, smoke: bool) -> int:
 
 
 def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
-    """Of values, loss and gradient; the worse of both ways to hold the pixels."""
+    """The errors of values, loss and gradient, the larger ones of both ways to hold the pixels."""
     from fastbg.cuda_kernels import objective, pixels, rendering
 
     shape = (problem.channels, problem.y.size, problem.x.size)
     expected, found = np.full((2, *shape), np.inf, np.float32)
-    golden.evaluate(spline, problem.y, problem.x, expected, 1)
+    reference = golden.backend()
+    render(reference, spline, problem.y, problem.x, expected)
     memory = all_memory()
     with closing(rendering.CudaRendering(spline, problem.y, problem.x, memory)) as plan:
         plan.rows(slice(0, problem.y.size), found)
     at = spline.flatten()
-    expected_loss, expected_gradient = golden.open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected_gradient = reference.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
         with closing(objective.CudaObjective(problem, memory, arranged=arranged)) as opened:
@@ -107,6 +107,13 @@ def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
         max(of_loss),
         float(max(of_gradient) / np.linalg.norm(expected_gradient)),
     )
+
+
+def render(backend: Any, spline: Spline, y: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out``, (K, rows, columns) float32, with the spline."""
+    rendering = backend.plan(spline, y, x)
+    rendering.rows(slice(0, len(y)), out)
+    rendering.close()
 
 
 def random_case(
@@ -124,15 +131,15 @@ def random_case(
     )
     y, x = map(pixel_centres, shape)
     model = np.empty((channels, *shape), np.float32)
-    golden.evaluate(spline, y, x, model, 1)
+    render(golden.backend(), spline, y, x, model)
     data = model + rng.uniform(0.02, 0.3, model.shape) * rng.choice([-1, 1], model.shape)
     weight = rng.uniform(0.1, 1, model.shape) * (np.abs(model) > 1e-3).all(axis=0)
-    weight[:, 0, 0] = 1  # of a tiny image, something must be left
+    weight[:, 0, 0] = 1  # something must be left of a tiny image
     return Problem(np.moveaxis(data, 0, 2), np.moveaxis(weight, 0, 2), y, x, order, 5.0), spline
 
 
 def random_problem(rng: np.random.Generator, shape: tuple[int, int]) -> Problem:
-    """RGB noise, every pixel kept."""
+    """A problem of RGB noise in which every pixel is kept."""
     y, x = map(pixel_centres, shape)
     data = np.moveaxis(rng.random((3, *shape), np.float32), 0, 2)
     return Problem(data, np.ones_like(data), y, x, 2, 5.0)
@@ -160,7 +167,7 @@ class Card:
         )
 
     def floor(self, operations: float, moved: float) -> float:
-        """Seconds."""
+        """The time in seconds below which the card cannot do this."""
         return max(operations / self.operations, moved / self.bytes)
 
 
@@ -178,7 +185,7 @@ def all_memory() -> Any:
 
 
 def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
-    """The median time on the device of what is enqueued, after it was done once."""
+    """The median time in seconds of enqueued work on the device, after a first run."""
     from numba import cuda as numba_cuda
 
     taken = []
@@ -227,16 +234,16 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
                 opened.close()
             whole = descent_seconds(cuda.CudaBackend(), problem, start, 1000)
             few = 1000 if factor == 8 else 20
-            theirs = descent_seconds(c, problem, start, few) * 1000 / few
+            theirs = descent_seconds(c.backend(), problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
             print(f"| {factor} | {n} | {chosen} | | | | {whole:.2f} | {theirs:.2f} | |", flush=True)
 
 
 def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iterations: int) -> float:
-    """Of so many iterations, even if it ends before, transfers included."""
+    """The time of a number of iterations, transfers included, extrapolated if it ends earlier."""
     begin = time.perf_counter()
     objective = backend.open_problem(problem, os.cpu_count() or 1)
-    found = descend_from_all(objective, [start], iterations=iterations, learning_rate=1e-3)
+    found = objective.descend([start], iterations=iterations, learning_rate=1e-3)
     taken = time.perf_counter() - begin
     return taken * iterations / len(found[0].losses)
 
@@ -272,8 +279,7 @@ def time_rendering(card: Card, shape: tuple[int, int], rounds: int) -> None:
         backend = cuda.CudaBackend()
         for _ in range(3):
             begin = time.perf_counter()
-            with closing(backend.plan(spline, y, x)) as plan:
-                plan.rows(slice(0, y.size), out)
+            render(backend, spline, y, x, out)
             whole.append(time.perf_counter() - begin)
         print(
             f"| {n} | {1e3 * taken[0]:.2f} | {1e3 * taken[1]:.2f} | "

@@ -1,8 +1,8 @@
 """A known gradient added to real images: how much of it does the model take up?
 
-``python bench inject FILE ...``: the model of each image, and of the image with a glow of 30 % of
-its median added; std(difference of the two models - glow) / std(glow), mean over the channels. 0
-is perfect. Beside the default settings, those of the ancestor's method.
+``python bench inject FILE ...`` fits each image, and the image with a glow of 30 % of its median
+added. It prints std(difference of the two models - glow) / std(glow), the mean over the channels: 0
+is perfect. It does so with the default settings and with the preset of the ancestor's method.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 DEPTH = 0.3
-"""Of the glow, in medians of the image."""
+"""The depth of the glow, in medians of the image."""
 
 
 def glow(shape: tuple[int, int], level: float) -> np.ndarray:

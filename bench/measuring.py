@@ -13,14 +13,14 @@ from fastbg.report.process import peak_memory_bytes
 
 
 def report_of(*arguments: str, python: str = sys.executable, **options: Any) -> dict[str, Any]:
-    """The JSON object at the end of what a Python process prints.
+    """The JSON object at the end of the output of a Python process.
 
-    To run a module, give ``-P`` as well: the one that is installed, not one in this folder.
+    With ``-P`` the process imports the installed module, not one in this folder.
 
     Raises
     ------
     RuntimeError
-        If the process fails; the message is the last line of what it says.
+        If the process fails; the message is the last line that it printed.
     """
     done = subprocess.run([python, *arguments], capture_output=True, text=True, **options)
     if done.returncode:
@@ -31,9 +31,9 @@ def report_of(*arguments: str, python: str = sys.executable, **options: Any) -> 
 
 
 def memory_added(function: Callable[..., object], *arguments: object) -> int | None:
-    """Bytes by which the resident size of this process rises at most during a call; Linux only."""
+    """The largest rise of the resident size of this process during a call, in bytes; Linux only."""
     try:
-        # 5: forget the peak so far.
+        # Writing 5 resets the peak.
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return None

@@ -1,9 +1,8 @@
 """Other programs on simulated skies: error against the known background, time, memory.
 
-Each peer runs in a process of its own with its own defaults. It is imported, and the array read,
-before its clock starts, and it is told where samples are missing if it can be. What is not
-installed is skipped, and said. GraXpert is called from a checkout of its source, with a Python that
-has what it needs.
+Each peer runs in a process of its own with its own defaults. Its clock starts after it is imported
+and the array is read. A peer that accepts a mask gets one of the missing samples. A peer that is
+not installed is skipped, with a message. GraXpert runs in an environment of its own.
 
 fastbg      default settings, Python API
 ancestor    its method with its defaults, by fastbg: the preset ``ancestor``
@@ -36,7 +35,7 @@ MESH = 64
 GRAXPERT, GRAXPERT_PYTHON = "GRAXPERT_SOURCE", "GRAXPERT_PYTHON"
 
 Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A linear image, (H, W, K), and where it is missing, (H, W), to its background, (H, W, K)."""
+"""Maps a linear image, (H, W, K), and its missing samples, (H, W), to its background, (H, W, K)."""
 
 
 def fastbg() -> Model:
@@ -135,30 +134,30 @@ PEERS: dict[str, tuple[Callable[[], Model], str]] = {
     "seiza auto": (seiza_auto, "seiza"),
     "graxpert": (graxpert, "graxpert"),
 }
-"""By name: what imports it, outside the timing, and the package that it needs."""
+"""For each name the function that imports the peer, and the package that it needs."""
 
 
 def unavailable(name: str) -> str | None:
-    """Why a peer cannot run here, and what would help, or None."""
+    """Why a peer cannot run here and how to change that, or None."""
     package = PEERS[name][1]
     if package != "graxpert":
         return None if find_spec(package) else f"pip install {package}"
     if GRAXPERT in os.environ:
         return None
     return (
-        f"name a checkout of its source in {GRAXPERT}, and a Python with its requirements in "
-        f"{GRAXPERT_PYTHON}"
+        f"install it in an environment of its own, name the folder that holds its package in "
+        f"{GRAXPERT}, and the Python of that environment in {GRAXPERT_PYTHON}"
     )
 
 
 def peak_memory_bytes() -> int:
-    """As `fastbg.report.report.peak_memory_bytes`, for environments without fastbg; Linux only."""
+    """The largest resident size so far, for environments without fastbg; Linux only."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def run(name: str, image_path: str, model_path: str) -> None:
-    """In a process of its own: fit, save the model, print what it took."""
+    """Fit, save the model, and print time and memory; runs in a process of its own."""
     image = np.load(image_path)
     missing = (image == 0).all(axis=2)
     fit = PEERS[name][0]()
@@ -171,7 +170,7 @@ def run(name: str, image_path: str, model_path: str) -> None:
 
 
 def measure(name: str, folder: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Run a peer on the image in a folder; its model, (H, W, K), and its report."""
+    """Run a peer on the image in a folder and return its model, (H, W, K), and its report."""
     from measuring import report_of
 
     image, model = folder / "image.npy", folder / "model.npy"
@@ -181,7 +180,7 @@ def measure(name: str, folder: Path) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def _told(reports: list[dict[str, Any]]) -> str:
-    """The error of some runs: the median, and the worst if there are several."""
+    """The median error of some runs, and the worst if there are several."""
     errors = [report["error"] for report in reports]
     if not errors:
         return "failed"

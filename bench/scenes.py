@@ -1,8 +1,8 @@
 """Simulated skies with a known background, one function for each kind of scene, and the errors.
 
-The measure does not see a constant offset, which no method can tell from the sky's own level: the
-deviation of model - truth, relative to that of the truth, over valid sky, mean over the channels.
-0 is perfect, and a flat model scores 1.
+The error is std(model - truth) / std(truth) over valid sky, the mean over the channels: 0 is
+perfect, and a flat model has 1. A constant offset does not count, for no method can tell it from
+the level of the sky.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fastbg.simulate import (
 Shape = tuple[int, int]
 
 CLOUD_PIXELS = 512
-"""Longest side at which clouds are drawn; they hold nothing finer."""
+"""The longest side at which clouds are drawn; they have no finer structure."""
 
 AIRGLOW = np.array([0.020, 0.030, 0.018])
 MOONLIGHT = np.array([0.15, 0.18, 0.24])
@@ -39,10 +39,10 @@ GALAXY = np.array([0.055, 0.050, 0.048])
 LANDSCAPE = np.array([0.0060, 0.0052, 0.0045])
 
 DEFECTS = 5e-4
-"""The part of the pixels that are hot, and the part that are cold."""
+"""The share of the pixels that are hot; as many are cold."""
 
 STEPS = 65535
-"""Of a sample of 16 bits."""
+"""The largest value of a sample of 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Scene(SimulatedSky):
     image, background : ndarray, (H, W, K), float32, linear
         See `fastbg.simulate.SimulatedSky`; samples that are exactly 0 are missing, and only those.
     valid : ndarray, (H, W), bool
-        Where the sky is seen, alone or behind objects: not missing, no landscape, no dead pixel.
+        Where the sky is visible, alone or behind objects: not missing, no landscape, no dead pixel.
     """
 
     valid: np.ndarray
 
 
 def star_field(shape: Shape, rng: np.random.Generator) -> Scene:
-    """Nothing but stars on a gentle gradient: what every method should get right."""
+    """Stars on a gentle gradient and nothing else; every method should get this right."""
     background = _layers(SKY_LEVEL, (CITY_GLOW, _tilt(shape, rng)))
     return _observed(background, _stars(shape, rng), rng)
 
@@ -186,12 +186,12 @@ SCENES: dict[str, Callable[[Shape, np.random.Generator], Scene]] = {
 
 
 def simulate(name: str, shape: Shape, seed: int) -> Scene:
-    """The scene of that name in `SCENES`; each draws from a generator of its own."""
+    """Simulate a scene of `SCENES`; each name and seed has a generator of its own."""
     return SCENES[name](shape, np.random.default_rng([seed, [*SCENES].index(name)]))
 
 
 def error(model: np.ndarray, scene: Scene) -> float:
-    """How far a model, (H, W, K) linear, is from the truth; see the top of this file."""
+    """The error of a model, (H, W, K) linear; see the top of this file."""
     truth = scene.background[scene.valid].astype(np.float64)
     difference = model[scene.valid] - truth
     return float((difference.std(axis=0) / truth.std(axis=0)).mean())
@@ -204,13 +204,13 @@ def uncertainty(told: np.ndarray, scene: Scene) -> float:
 
 
 def _axes(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """(H, 1) and (W,) float32: y and x from the middle, in units of the longest side."""
+    """y, (H, 1), and x, (W,), float32, from the middle, in units of the longest side."""
     y, x = ((np.arange(n) + 0.5 - n / 2) / max(shape) for n in shape)
     return y.astype(np.float32)[:, np.newaxis], x.astype(np.float32)
 
 
 def _tilt(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 from 0 to 1: a glow that rises in a random direction, and is no polynomial."""
+    """A glow from 0 to 1, (H, W) float32, that rises in a random direction; it is no polynomial."""
     y, x = _axes(shape)
     bearing = rng.uniform(0, 2 * np.pi)
     sine, cosine = np.float32(np.sin(bearing)), np.float32(np.cos(bearing))
@@ -220,7 +220,7 @@ def _tilt(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 
 def _beyond_edge(shape: Shape, rng: np.random.Generator, distance: float) -> tuple[float, float]:
-    """A point (y, x) in the units of `_axes`, outside the frame by so much in a random bearing."""
+    """A point (y, x) outside the frame in a random bearing, in the units of `_axes`."""
     bearing = rng.uniform(0, 2 * np.pi)
     sine, cosine = np.sin(bearing), np.cos(bearing)
     half_y, half_x = (n / (2 * max(shape)) for n in shape)
@@ -229,13 +229,13 @@ def _beyond_edge(shape: Shape, rng: np.random.Generator, distance: float) -> tup
 
 
 def _distance(shape: Shape, point: tuple[float, float]) -> np.ndarray:
-    """(H, W) float32: from a point, in the units of `_axes`."""
+    """The distance from a point, (H, W) float32, in the units of `_axes`."""
     y, x = _axes(shape)
     return np.hypot(y - np.float32(point[0]), x - np.float32(point[1]))
 
 
 def _layers(level: np.ndarray, *layers: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """(K, H, W) float32: a level, (K,), and patterns, (H, W), each times its colour, (K,)."""
+    """The sum, (K, H, W) float32, of a level, (K,), and patterns, (H, W), times colours, (K,)."""
     total = sum(
         (np.multiply.outer(colour, pattern).astype(np.float32) for colour, pattern in layers),
         start=level.astype(np.float32)[:, np.newaxis, np.newaxis],
@@ -244,20 +244,20 @@ def _layers(level: np.ndarray, *layers: tuple[np.ndarray, np.ndarray]) -> np.nda
 
 
 def _stars(shape: Shape, rng: np.random.Generator, channels: int = 3) -> np.ndarray:
-    """(K, H, W) float32."""
+    """Stars alone, (K, H, W) float32."""
     planes = np.zeros((channels, *shape), np.float32)
     add_stars(planes, rng)
     return planes
 
 
 def _clouds(shape: Shape, rng: np.random.Generator, slope: float) -> np.ndarray:
-    """(H, W) float32: fractal noise of mean 0 and deviation 1, smooth below the smallest cloud."""
+    """Fractal noise, (H, W) float32, of mean 0 and deviation 1, smooth below the smallest cloud."""
     small = fractal_noise(_reduced(shape), slope, rng)
     return enlarged_rows(small[np.newaxis], shape, slice(0, shape[0]))[0].astype(np.float32)
 
 
 def _cloud(shape: Shape, rng: np.random.Generator, radius: float) -> np.ndarray:
-    """(H, W) float32: one cloud somewhere in the middle of the frame, of about that radius."""
+    """One cloud, (H, W) float32, of about the given radius, near the middle of the frame."""
     spread = max(0.0, 0.4 - radius)
     centre = [rng.uniform(-spread, spread) * n / max(shape) for n in shape]
     outline = np.exp(0.3 * _clouds(shape, rng, 2.0))
@@ -285,7 +285,7 @@ def _exposed(
     electrons: float = ELECTRONS,
     read_noise: float = READ_NOISE,
 ) -> Scene:
-    """Add photon and read noise to what is seen, (K, H, W), saturate, and take out the missing."""
+    """Add photon and read noise to light, (K, H, W), saturate, and blank missing samples."""
     noise = np.sqrt(seen / np.float32(electrons) + np.float32(read_noise**2))
     image = seen + noise * rng.standard_normal(seen.shape, np.float32)
     np.clip(image, FLOOR, 1, out=image)

@@ -1,4 +1,4 @@
-"""One picture of many scenes: what was seen, what is behind it, what was found, what is left."""
+"""One picture of many scenes: each as image, true background, model and residual."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from scenes import Scene
 TALLEST = 320
 COLUMN = (CONTENT - 3 * GAP) // 4
 LEVELS = 12
-"""Contours between the darkest and the brightest truth."""
+"""The number of contour intervals between the lowest and the highest true background."""
 
 ENDS = 0.5
-"""The residual's colours reach so far, in units of the range of the truth."""
+"""The residual at which colours are full, in units of the range of the truth."""
 
 GRADIENT = np.array(
     [[16, 16, 42], [58, 28, 98], [128, 42, 112], [200, 68, 88], [244, 130, 66], [252, 222, 150]]
 )
 RESIDUAL = np.array([[92, 168, 255], [40, 84, 168], [22, 27, 35], [168, 62, 40], [255, 142, 92]])
-"""Too dark, right, too bright."""
+"""The colours of a model that is too dark, right, and too bright."""
 
 
 class Sheet:
@@ -72,14 +72,14 @@ class Sheet:
 
 
 def _without_offset(planes: np.ndarray, scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """(h, w): the mean of the channels less its mean over valid sky; NaN where there is none."""
+    """The mean of the channels, (h, w), minus its mean over valid sky; NaN elsewhere."""
     grey = planes.mean(axis=2, dtype=np.float64)
     grey = np.where(scene.valid, grey - grey[scene.valid].mean(), np.nan).astype(np.float32)
     return resample(Image.from_samples(grey), size, np.isfinite)[0]
 
 
 def _coloured(values: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Values, (h, w), 0 to 1, on a scale of colours; NaN as `MISSING`."""
+    """Map values, (h, w), from 0 to 1 to a scale of colours; NaN becomes `MISSING`."""
     stops = np.linspace(0, 1, len(colours))
     known = np.nan_to_num(values)
     rgb = np.stack([np.interp(known, stops, channel) for channel in colours.T], axis=2)
@@ -89,7 +89,7 @@ def _coloured(values: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 
 def _contoured(values: np.ndarray) -> np.ndarray:
-    """As `_coloured` on the scale of the gradient, with lines where a level is crossed."""
+    """Map values to the colours of the gradient, with lines where a level is crossed."""
     rgb = _coloured(values, GRADIENT)
     level = np.floor(np.clip(np.nan_to_num(values, nan=-1), -1, 2) * LEVELS)
     crossed = np.zeros(values.shape, bool)

@@ -1,7 +1,7 @@
 """The default settings on simulated skies with a known background, and a picture of each.
 
-Beside the error, which scenes.py defines, stands in the same unit the uncertainty that the model
-itself reports, without knowing the truth.
+The column ``told`` is the uncertainty that the model reports without knowing the truth, in the
+unit of the error, which scenes.py defines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scenes import SCENES, error, simulate, uncertainty
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fit every scene with the default settings, print the errors, draw the sheet."""
+    """Fit every scene with the default settings, print the errors, and draw the sheet."""
     from fastbg import Settings, remove_background
     from sheet import Sheet
 

@@ -7,8 +7,8 @@ walk.py.
 
 Definitions:
 
-* A *module* is a Python file below fastbg/, cuda_kernels/ or cli/. A *room* is all that lies below
-  one name in the package: ``fastbg.io.fits.read`` is in the room ``io``.
+* A *module* is a Python file below fastbg/, cuda_kernels/ or cli/, or the stub of a compiled one. A
+  *room* is all that lies below one name in the package: ``fastbg.io.fits.read`` is in ``io``.
 * An *import* is a pair of modules of which one imports the other, however many names it takes, at
   the top level, inside a function, or by ``import_module`` with a literal name. ``from . import x``
   imports the module x where there is one, and the package otherwise. An import that is only under
@@ -48,12 +48,13 @@ FOLDERS = {"fastbg": "fastbg", "cuda_kernels": "fastbg.cuda_kernels", "cli": "fa
 ORDER = (
     ("fastbg", "__main__", "cli"),
     ("jobs",),
-    ("pipeline",),
-    ("fit", "diagnostics", "report", "result"),
+    ("pipeline", "fit", "diagnostics", "report", "result"),
     ("sky", "model", "backends", "cuda_kernels", "simulate"),
-    ("image", "io"),
-    ("settings", "progress"),
-    ("spline", "errors"),
+    ("settings",),
+    ("io",),
+    ("image",),
+    ("progress", "compiled"),
+    ("spline", "errors", "words", "version", "_c"),
 )
 """The rooms from the top to the ground. Imports lead to the same storey or to a lower one."""
 
@@ -99,7 +100,9 @@ def modules_of(root: Path) -> dict[str, Module]:
     """The modules of a source tree, by name."""
     modules = {}
     for folder, package in FOLDERS.items():
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in sorted((root / folder).rglob("*.py*")):
+            if path.suffix not in (".py", ".pyi"):
+                continue
             parts = path.relative_to(root / folder).with_suffix("").parts
             is_package = parts[-1] == "__init__"
             name = ".".join((package, *(parts[:-1] if is_package else parts)))

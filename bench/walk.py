@@ -10,9 +10,9 @@ Definitions:
   caller is the nearest frame of fastbg. Only the main thread is followed. The frames of
   comprehensions and generators count as functions of their file.
 * A *stay* is a passage counted once, however often a loop repeats it: a pair of a calling and a
-  called function.
-* A stay *climbs* if the called file is on a higher floor than the calling one; structure.py defines
-  floors, by all imports at run time.
+  called function. A *way* is a pair of rooms between which there are stays.
+* A stay *climbs* if the called file is on a higher floor than the calling one, and a way if the
+  called room is; structure.py defines rooms and floors, by all imports at run time.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ def walk(root: Path, *, installed: bool) -> dict[str, list[str]]:
     RuntimeError
         If the job leads through modules that the tree does not have.
     """
-    from structure import FOR_TYPES, floors, imports_of, modules_of
-
     with tempfile.TemporaryDirectory() as folder:
         _simulate(Path(folder) / "sky.tiff")
         command, environment = [sys.executable, "-P"], dict(os.environ)
@@ -66,10 +64,17 @@ def walk(root: Path, *, installed: bool) -> dict[str, list[str]]:
             capture_output=True,
             text=True,
         )
-    passages: list[list[str]] = json.loads(done.stdout)
+    return _counted(json.loads(done.stdout), root)
+
+
+def _counted(passages: list[list[str]], root: Path) -> dict[str, list[str]]:
+    from structure import FOR_TYPES, floors, imports_of, modules_of, room
+
     modules = modules_of(root)
     edges = {pair for pair, kind in imports_of(modules).items() if kind != FOR_TYPES}
     floor = floors([*modules], edges)
+    room_edges = {(room(a), room(b)) for a, b in edges if room(a) != room(b)}
+    room_floor = floors(list(dict.fromkeys(map(room, modules))), room_edges)
     stays, climbs = [], []
     for caller, calling, callee, called, times in passages:
         if unknown := {caller, callee} - floor.keys():
@@ -78,12 +83,17 @@ def walk(root: Path, *, installed: bool) -> dict[str, list[str]]:
         if floor[callee] > floor[caller]:
             climbs.append(stays[-1])
     files = {name for passage in passages for name in (passage[0], passage[2])}
-    upward = {(p[0], p[2]) for p in passages if floor[p[2]] > floor[p[0]]}
+    ways = {(room(passage[0]), room(passage[2])) for passage in passages}
+    ways = {(a, b) for a, b in ways if a != b}
     return {
         "stays of a small job": stays,
         "  in so many files": sorted(files),
         "  of these stays climb": climbs,
-        "  between so many pairs of files": [f"{a} -> {b}" for a, b in sorted(upward)],
+        "ways of a small job between rooms": sorted(f"{a} -> {b}" for a, b in ways),
+        "  between so many rooms": sorted({name for way in ways for name in way}),
+        "  of these ways climb": sorted(
+            f"{a} -> {b}" for a, b in ways if room_floor[b] > room_floor[a]
+        ),
     }
 
 

@@ -1,8 +1,8 @@
-"""What the gate times, and the yardsticks that it times in between.
+"""The workloads of the gate, and the yardsticks that it times in between.
 
-As a program it prints one JSON object: for each workload its time in units of that of its
-yardstick right before and after. Of each it takes the lower quartile over some rounds. A busy
-machine slows both, so that their ratio holds where seconds do not.
+The program prints one JSON object: for each workload its time in units of the time of its yardstick
+right before and after. Both times are lower quartiles over some rounds. A busy machine slows both,
+so the ratio is reproducible where seconds are not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fastbg.image.image import Image
 from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
 from fastbg.model.correction import Correction
-from fastbg.model.render import background_image, pixel_centres
+from fastbg.model.render import Rendered, pixel_centres
 from fastbg.simulate import simulate_sky
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
@@ -34,10 +34,10 @@ Call = Callable[[], object]
 SHAPE, COUNTED_SHAPE, SMOKE_SHAPE = (1000, 1500), (400, 600), (60, 90)
 ROUNDS, SMOKE_ROUNDS = 15, 2
 GRADIENTS = 10
-"""In a row, on the same pixels."""
+"""The number of gradients in a row, on the same pixels."""
 
 BLOCK = 4
-"""Side of the blocks that are medians, and of the pixels whose gradient is taken."""
+"""The side of the blocks whose medians are taken, and the downscaling factor of the gradients."""
 
 YARDSTICKS = {
     "gradient, N = 36": "arithmetic",
@@ -49,13 +49,13 @@ YARDSTICKS = {
     "whole job": "copy",
     "fastbg --help": "process",
 }
-"""For each workload the yardstick whose time varies most like its own."""
+"""For each workload the yardstick whose time varies most like it."""
 
 
 def yardsticks() -> dict[str, Call]:
     """A copy through main memory, arithmetic within a cache, and a bare process."""
     source, target = np.ones((2, 1 << 22))
-    # In pages of their own: how arrays are aligned decides a quarter of the time.
+    # They have memory pages of their own: the alignment of arrays decides a quarter of the time.
     angles = _elsewhere(np.linspace(0.1, 1.0, 1 << 12))
     sines = _elsewhere(angles)
 
@@ -71,7 +71,7 @@ def yardsticks() -> dict[str, Call]:
 
 
 def workloads(shape: tuple[int, int]) -> dict[str, Call]:
-    """By name; one thread each."""
+    """The workloads by name; each uses one thread."""
     samples = simulate_sky(shape, np.random.default_rng(1)).image
     image = Image.from_samples(samples)
     stretch = Stretch.of(quantiles(image, [0, 0.5, 0.95, 1], 1).values(), 0.95)
@@ -82,21 +82,21 @@ def workloads(shape: tuple[int, int]) -> dict[str, Call]:
     data, weight = rng.random((3, y.size, x.size), np.float32), np.ones((3, y.size, x.size), "f4")
 
     def gradients(spline: Spline) -> None:
-        # Where the pixels lie in memory decides a tenth of the time, so they never lie the same.
-        own = (np.moveaxis(_elsewhere(planes), 0, 2) for planes in (data, weight))
-        objective = c.open_problem(Problem(*own, y, x, order=2, alpha=5.0), 1)
+        # The place of the pixels in memory decides a tenth of the time, so each call has a new one.
+        samples, used = (np.moveaxis(_elsewhere(planes), 0, 2) for planes in (data, weight))
+        objective = c.open_problem(Problem(samples, used, y, x, order=2, alpha=5.0), 1)
         for _ in range(GRADIENTS):
             objective.loss_and_gradient(spline.flatten())
 
     rows, columns = map(pixel_centres, shape)
     rendered = np.empty((3, *shape), np.float32)
-    background = background_image(c, few, stretch, shape)
-    corrected = Correction(image, background, "subtract", np.zeros(3)).corrected()
+    background = Rendered(c.backend(), few, stretch, rows, columns)
+    corrected = Correction(image, background.linear, "subtract", np.zeros(3)).corrected()
 
     calls: list[Call] = [
         lambda: gradients(few),
         lambda: gradients(many),
-        lambda: c.evaluate(few, rows, columns, rendered, 1),
+        lambda: c.plan(few, rows, columns).rows(slice(0, shape[0]), rendered),
         lambda: quantiles(image, [0, 0.5, 0.95, 1], 1),
         lambda: downscale(image, stretch, BLOCK, "median", 1),
         lambda: quantiles(corrected, [0, 0.5, 1], 1, samples=image),
@@ -138,7 +138,7 @@ def main() -> None:
         return
     calls, units = workloads(SMOKE_SHAPE if options.smoke else SHAPE), yardsticks()
     for call in [*units.values(), *calls.values()]:
-        call()  # what happens once only
+        call()  # work that is done only once
     taken: dict[str, list[float]] = {name: [] for name in calls}
     yardstick: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(SMOKE_ROUNDS if options.smoke else ROUNDS):

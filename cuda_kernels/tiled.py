@@ -88,7 +88,8 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
         far = cuda.local.array(far_room, float32)
         gathered = cuda.local.array(own, float32)
         polynomial = cuda.local.array(polynomial_room, float32)
-        n = (parameters.shape[1] - 3 * channels) // own
+        # 32 bits, and axes before centres: both save registers.
+        n = int32((parameters.shape[1] - 3 * channels) // own)
         shares = threads // n
         negative = ZERO
         if again:
@@ -114,8 +115,8 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             if not cuda.syncthreads_or(int32(valid)):
                 continue
             place = Place(axes, tile // axes.x_tiles.shape[0], tile % axes.x_tiles.shape[0], u)
-            near_count = find_near(place, n, memory)
             load_axes(place, memory)
+            near_count = find_near(place, n, memory)
             for e in range(far_room):
                 far[e] = ZERO
             add_far(place, n, memory, far)

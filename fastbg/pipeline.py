@@ -4,8 +4,8 @@
 
 A `Job` carries it: `Job.prepare` goes as far as the weights and the sky, `Job.fit` makes the model,
 `Job.plan` measures it and finds the level that is put back, and `Job.correct` takes it out of the
-image. `fastbg.jobs` has the jobs that users start, on arrays and on files. The image is never held
-whole: all but the fit go over it in bands of rows (`fastbg.image.bands`).
+image. `fastbg.jobs` has the jobs that users start, on arrays and on files. No stage needs the whole
+image in memory: all but the fit go over it in bands of rows (`fastbg.image.bands`).
 """
 
 from __future__ import annotations

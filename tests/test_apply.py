@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits as astropy_fits
 from typer.testing import CliRunner
 
 from fastbg import BackgroundModel, apply_model, fit_file, process_file
@@ -119,6 +120,46 @@ def test_what_does_not_fit_is_refused(tmp_path, sky, model):
     assert not [*tmp_path.glob("*_bgSubtracted.xisf")]
 
 
+PEDESTALS = ["model-median", "neutral", "none", "bgoptimizer", 0.25]
+
+
+@pytest.mark.parametrize("rescale", [False, True])
+@pytest.mark.parametrize("mode", ["subtract", "divide"])
+@pytest.mark.parametrize("pedestal", PEDESTALS)
+def test_an_empty_channel_stays_and_does_not_spoil_the_others(
+    tmp_path, sky, model, pedestal, mode, rescale
+):
+    if (mode, pedestal) == ("divide", "bgoptimizer"):
+        pytest.skip("this pedestal belongs to subtraction")
+    full = pixels(sky)
+    image = full.copy()
+    image[..., 1] = 0
+    image[:5, :, 1] = np.nan
+    xisf.write(tmp_path / "empty.xisf", image)
+    options = {"rescale": rescale, "mode": mode, "pedestal": pedestal}
+    report = apply_model(
+        model,
+        tmp_path / "empty.xisf",
+        output=tmp_path / "a.xisf",
+        model_output=tmp_path / "m.xisf",
+        **options,
+    )
+    found = pixels(tmp_path / "a.xisf")
+    assert found[..., 1].tobytes() == image[..., 1].tobytes()
+    assert np.isfinite(found[..., [0, 2]]).all()
+    assert np.isfinite(pixels(tmp_path / "m.xisf")).all()
+    assert any("channel 2 has no valid sample and stays" in line for line in report["warnings"])
+    assert np.isfinite(report["pedestal"]).all()
+    if pedestal == "neutral":
+        medians = report["statistics"]["background"]["median"]
+        assert report["pedestal"] == [np.mean([medians[0], medians[2]])] * 3
+    else:
+        # As beside a channel that is not empty.
+        apply_model(model, sky, output=tmp_path / "b.xisf", **options)
+        expected = pixels(tmp_path / "b.xisf")
+        assert found[..., [0, 2]].tobytes() == expected[..., [0, 2]].tobytes()
+
+
 def test_other_proportions_are_told(tmp_path, sky, model):
     wide = replace(model, shape=(100, 400))
     report = apply_model(wide, sky, output_dir=tmp_path)
@@ -145,3 +186,22 @@ def test_the_command_fit_names_its_output(tmp_path, sky, monkeypatch):
     done = CliRunner().invoke(app, ["fit", "sky.xisf", "-N", "9", "-e", "5", "-dx", "4", "-q"])
     assert (done.exit_code, done.stdout) == (0, "")
     assert BackgroundModel.load("sky_model.json").shape == SHAPE
+
+
+def test_the_command_applies_a_mono_model_to_a_mosaic(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    mosaic = astropy_fits.PrimaryHDU(rng.integers(900, 1100, (80, 120), np.uint16))
+    mosaic.header["BAYERPAT"] = "RGGB"
+    mosaic.writeto("raw.fit")
+
+    def command(*arguments):
+        return CliRunner().invoke(app, [*arguments, "-q"])
+
+    assert (
+        command("fit", "raw.fit", "-dx", "4", "-N", "4", "-e", "5", "--cfa", "off").exit_code == 0
+    )
+    refused = command("apply", "raw_model.json", "raw.fit", "-o", "colours")
+    assert refused.exit_code == 2
+    assert "has 3 channels and the model 1" in refused.stderr
+    assert command("apply", "raw_model.json", "raw.fit", "--cfa", "off").exit_code == 0
+    assert (tmp_path / "raw_bgSubtracted.fit").exists()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,7 +128,7 @@ def test_finished_files_are_known_by_content_and_settings(lights, out):
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_killed_attempt_counts_until_the_next_record_whatever_the_clock_says(lights, out, days):
     path, then, settings = lights / "light_0.xisf", time.time() + 86400 * days, Settings(**QUICK)
-    task = Task(path, out, {"settings": settings}, key_of(settings, None))
+    task = Task(path, out, settings, key=key_of(settings, None))
     begun = out / FOLDER / "begun"
 
     def run():
@@ -279,8 +280,8 @@ class _OwnId:
 def test_a_file_that_kills_costs_only_itself(lights, out):
     settings = Settings(**QUICK)
     key = key_of(settings, None)
-    work = [Task(path, out, {"settings": settings}, key) for path in sorted(lights.glob("*.xisf"))]
-    work.insert(1, Task(Path("bomb.xisf"), out, {"settings": Bomb()}, key))
+    work = [Task(path, out, settings, key=key) for path in sorted(lights.glob("*.xisf"))]
+    work.insert(1, Task(Path("bomb.xisf"), out, Bomb(), key=key))
     with Journal(out).opened():
         events = [event for event in pool.run(work, 2) if event]
     outcomes = [what for _, what in events if not hasattr(what, "stage")]
@@ -299,18 +300,19 @@ def _broken(connection):
 
 
 def test_workers_fit_into_memory(lights, out):
-    paths, keywords = sorted(lights.glob("*")), {"output_dir": out}
+    paths = sorted(lights.glob("*"))
     settings = Settings(**QUICK, threads=3)
-    alone = capacity.bytes_needed(paths[0], keywords, Settings(**QUICK, threads=1))
+    tasks = [Task(path, out, settings) for path in paths]
+    alone = capacity.bytes_needed(tasks[0].with_threads(1))
 
     def workers(limit):
-        return capacity.workers_for(paths, keywords, settings, limit)
+        return capacity.workers_for([replace(task, max_memory=limit) for task in tasks])
 
     assert workers(10 * alone) == 3
     assert workers(int(2.9 * alone)) == 2
     assert workers(int(1.1 * alone)) == 1
     assert workers(alone // 2) == 1
-    assert capacity.bytes_needed(Path("missing"), keywords, settings) == 0
+    assert capacity.bytes_needed(Task(Path("missing"), out, settings)) == 0
     summary = process_files(paths, output_dir=out, max_memory=alone // 2, **QUICK)
     assert all("of memory" in outcome.error for outcome in summary.with_status("failed"))
     assert len(summary.with_status("failed")) == 3

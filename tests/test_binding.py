@@ -136,7 +136,12 @@ def test_an_array_must_lie_in_one_piece_of_memory(function, position):
 
 
 @every_array
-@pytest.mark.parametrize("value", [None, "pixels", b"123456781234", 5, object()], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [None, "pixels", b"123456781234", 5, object()],
+    # Workers that run side by side must collect the same names, so that none holds an address.
+    ids=["None", "text", "bytes", "number", "object"],
+)
 def test_an_array_must_be_one(function, position, value):
     refuses(function, position, value)
 

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits as astropy_fits
 from PIL import Image as pil
 
-from fastbg import apply_model, fit_file, process_file
+from fastbg import apply_model, fit_file, process_file, remove_background
 from fastbg.errors import InputError
 from fastbg.image.bayer import halved, superpixels
 from fastbg.image.image import Image
@@ -95,6 +95,46 @@ def test_the_array_can_be_turned_off(tmp_path, colours):
     save(tmp_path / "raw.fit", mosaic_of(colours[0], "RGGB"), "RGGB")
     result = process_file(tmp_path / "raw.fit", output_dir=tmp_path, cfa="off", **OPTIONS)
     assert result.model.spline.weights.shape[1] == 1
+
+
+@pytest.mark.parametrize("pattern", ["RGGB", "gbrg"])
+@pytest.mark.parametrize("options", [{}, {"mode": "divide"}, {"pedestal": "bgoptimizer"}], ids=str)
+def test_an_array_gives_what_its_file_gives(tmp_path, colours, pattern, options):
+    mosaic = (mosaic_of(colours[0], pattern.upper()) / 65535).astype(np.float32)
+    mosaic[:3, :5] = 0
+    weight = np.ones(SHAPE, np.float32)
+    weight[30:50, 40:80] = 0
+    xisf.write(tmp_path / "raw.xisf", mosaic[..., None])
+    xisf.write(tmp_path / "mask.xisf", weight[..., None])
+    options = {**OPTIONS, "cfa": pattern, **options}
+    file = process_file(
+        tmp_path / "raw.xisf", output_dir=tmp_path, mask=tmp_path / "mask.xisf", **options
+    )
+    array = remove_background(mosaic, weight=weight, **options)
+    for planes, name in ((array.corrected, "bgSubtracted"), (array.background, "bgModel")):
+        stored = xisf.read(tmp_path / f"raw_{name}.xisf").to_array()
+        assert planes.shape == SHAPE
+        assert planes.tobytes() == stored.tobytes()
+    assert array.model == file.model
+    for key in ("image", "fitted", "fit", "statistics", "counts", "pedestal", "warnings"):
+        assert array.report[key] == file.report[key], key
+    assert array.report["image"]["cfa"] == pattern.upper()
+
+
+def test_shares_of_a_mosaic_are_of_its_own_samples(tmp_path, colours):
+    save(tmp_path / "raw.fit", mosaic_of(colours[0], "RGGB"), "RGGB")
+    options = {**OPTIONS, "pedestal": -1.0}
+    file = process_file(tmp_path / "raw.fit", output_dir=tmp_path, **options)
+    array = remove_background(mosaic_of(colours[0], "RGGB") / 65535, cfa="RGGB", **options)
+    for report in (file.report, array.report):
+        assert report["counts"]["below_0"] == SHAPE[0] * SHAPE[1]
+        [line] = [line for line in report["warnings"] if "below 0" in line]
+        assert line.startswith(f"{SHAPE[0] * SHAPE[1]} samples (100 %)")
+
+
+def test_an_array_of_colours_is_no_mosaic():
+    with pytest.raises(InputError, match=r"the image .*3 channels"):
+        remove_background(np.zeros((20, 20, 3)), cfa="RGGB")
 
 
 def test_what_is_fitted_and_applied_is_what_is_run(tmp_path, colours):

@@ -82,10 +82,15 @@ def test_a_job_tells_its_stages_and_ends_with_its_report(
     assert all(Path(path).exists() for path in said[-1]["report"]["outputs"].values())
 
 
-def test_the_documented_stages_are_those_of_a_job(folder: Path) -> None:
+def test_every_stage_of_a_job_is_documented_and_no_other(folder: Path) -> None:
+    said, code, _ = told("run", "sky.xisf", "--report", ".", "--events")
+    assert code == 0
+    stages = stages_of(said)
+    assert "protect" in stages
     (listed,) = re.findall(r"The stages are, in this order: ([^.]*)\.", events.__doc__ or "")
-    found, *_ = told("run", "sky.xisf", "--report", ".", "--events")
-    assert stages_of(found) == re.findall(r"\b(?!and\b)\w+", listed)
+    assert re.findall(r"\b(?!and\b)\w+", listed) == stages
+    (listed,) = re.findall(r"stage : str\n(.*)\n", Progress.__doc__ or "")
+    assert re.findall(r'"(\w+)"', listed) == stages
 
 
 def test_progress_belongs_to_the_stage_before_it_and_rises(folder: Path) -> None:

@@ -50,7 +50,7 @@ def test_strings_of_any_length_are_written_and_read(name, text):
 
 @given(NAMES, NUMBERS, st.text("abc /=", max_size=90).map(str.strip))
 def test_numbers_are_written_and_read(name, number, comment):
-    records = cards.records_of(Keyword(name, str(number).upper(), comment))
+    records = cards.records_of(Keyword(name, str(number), comment))  # like 1e-05
     (found,) = cards.keywords_of(records)
     assert found.name == name
     assert cards.meaning(found.value) == number

@@ -85,7 +85,7 @@ def test_everything_passes_through(tmp_path, dtype, samples, storage, order):
     with tiff.open_image(path) as image:
         channels = 1 if samples < 3 else 3
         assert image.shape == (channels, 37, 29)
-        assert image.held_bytes == 0
+        assert image.bytes_in_memory == 0
         np.testing.assert_array_equal(image.to_array(), data[..., :channels])
         np.testing.assert_array_equal(image.read_rows(slice(5, 9))[0], data[5:9, :, 0])
     same_again(path, output, history=["first", "second"])

@@ -429,14 +429,14 @@ def with_everything(path):
     return save(path, image, pixels + bytes(blocks), children=children, rest=rest)
 
 
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("in_memory", [False, True])
 @pytest.mark.parametrize("compress", [False, True])
-def test_everything_but_the_pixels_passes_through(tmp_path, path, compress, held):
+def test_everything_but_the_pixels_passes_through(tmp_path, path, compress, in_memory):
     source = with_everything(path)
     assert len(structure(source)) > 35
     target, again = tmp_path / "target.xisf", tmp_path / "again.xisf"
     for one, other in ((source, target), (target, again)):
-        with xisf.read(one) if held else xisf.open_image(one) as image:
+        with xisf.read(one) if in_memory else xisf.open_image(one) as image:
             assert [line for line in image.warnings if "2 images" not in line] == []
             pixels = np.zeros((50, 60, 3), np.float32)
             xisf.write(other, pixels, header=image.header, history=["done"], compress=compress)

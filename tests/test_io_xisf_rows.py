@@ -115,7 +115,7 @@ def test_rows_of_every_stored_form_are_those_of_the_image(path, dtype, packing, 
     with xisf.open_image(path) as source:
         assert source.shape == planes.shape
         assert source.dtype == planes.dtype
-        assert source.held_bytes == (0 if packing == "plain" else planes.nbytes)
+        assert source.bytes_in_memory == (0 if packing == "plain" else planes.nbytes)
         for rows in (slice(3, 5), slice(10, 11), slice(0, 1), slice(None), slice(9, 99)):
             assert_rows(source, rows, planes[:, rows])
         np.testing.assert_array_equal(source.to_array(), planes.transpose(1, 2, 0))
@@ -347,10 +347,10 @@ def test_memory_is_what_is_asked_for_and_what_is_held(path):
 def test_shuffled_bytes_read_and_write_as_plain_ones(data):
     item, size = data.draw(st.integers(1, 9)), data.draw(st.integers(0, 60))
     plain = noise(size, "u1", data.draw(st.integers(0, 9)))
-    held = ShuffledBytes(np.frombuffer(shuffled(plain.tobytes(), item), np.uint8), item)
+    in_memory = ShuffledBytes(np.frombuffer(shuffled(plain.tobytes(), item), np.uint8), item)
     start, stop = sorted(data.draw(st.integers(0, size)) for _ in range(2))
     out = np.empty(stop - start, np.uint8)
-    held.read_into(start, out)
+    in_memory.read_into(start, out)
     np.testing.assert_array_equal(out, plain[start:stop])
     whole = size // item * item
     writing = ShuffledBytes(np.zeros(whole, np.uint8), item)

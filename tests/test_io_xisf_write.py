@@ -20,7 +20,7 @@ from xisf import XISF
 
 from fastbg.errors import OutputError
 from fastbg.io import xisf
-from fastbg.io.blocks import HeldBytes
+from fastbg.io.blocks import BytesInMemory
 from fastbg.io.random_access import RandomAccessFile
 from fastbg.io.xisf import XisfHeader
 from fastbg.io.xisf import codecs as xisf_codecs
@@ -199,7 +199,7 @@ def test_blocks_are_aligned_and_do_not_overlap(path):
         for _ in range(keywords):
             ET.SubElement(image, "FITSKeyword", name="COMMENT", value="", comment="x" * 20)
         for raw in raws:
-            block = HeldBytes(np.frombuffer(raw, np.uint8))
+            block = BytesInMemory(np.frombuffer(raw, np.uint8))
             header.attached[ET.SubElement(image, "ICCProfile")] = block
         xisf.write(path, noise((5, 6, 1)), header=header)
         root, size = header_of(path), path.stat().st_size

@@ -12,7 +12,9 @@ from fastbg.io import xisf
 from fastbg.jobs.memory import MemoryNeeds
 from fastbg.words import format_bytes
 
-NEEDS = MemoryNeeds((3, 4000, 6000), held=0, packed=0, float32=True, settings=Settings(threads=2))
+NEEDS = MemoryNeeds(
+    (3, 4000, 6000), in_memory=0, packed=0, float32=True, settings=Settings(threads=2)
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def test_the_estimate_grows_with_what_takes_memory():
     plain = NEEDS.bytes_needed()
     assert plain < 150e6
     for more in (
-        replace(NEEDS, held=10**8),
+        replace(NEEDS, in_memory=10**8),
         replace(NEEDS, packed=10**9),
         replace(NEEDS, draws=True),
         replace(NEEDS, compress=True),
@@ -106,7 +108,7 @@ def test_the_estimate_grows_with_what_takes_memory():
             800e6,
             "use a downscaling factor of 2",
         ),
-        (replace(NEEDS, held=3 * 10**8), 200e6, "save the input uncompressed"),
+        (replace(NEEDS, in_memory=3 * 10**8), 200e6, "save the input uncompressed"),
         (NEEDS, 50e6, f"allow {format_bytes(NEEDS.bytes_needed())}"),
     ],
 )

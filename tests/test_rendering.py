@@ -14,7 +14,7 @@ from instruction_sets import OTHERS, run_again
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
 from fastbg.model.render import pixel_centres
-from fastbg.spline.spline import interpolate
+from fastbg.spline.spline import Spline, interpolate
 
 pytestmark = pytest.mark.skipif(c.unavailable() is not None, reason=str(c.unavailable()))
 
@@ -108,6 +108,24 @@ def test_threads_share_a_plan(rng, band, method):
             with ThreadPoolExecutor(callers) as pool:
                 for found in pool.map(render, range(callers)):
                     assert np.array_equal(found, expected)
+
+
+def test_threads_meet_in_a_box(rng):
+    # One box, and all centres far from it: while one thread expands them, the other comes.
+    shape, centres = (64, 64), 30_000
+    points, weights = 2 + rng.random((centres, 2)), rng.normal(0, 1e-3, (centres, 1))
+    spline = Spline(points, weights, rng.random((3, 1)), 2)
+    expected = whole(spline, shape, "tiled")
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(30):
+            rendering, together = plan(spline, shape, "tiled"), Barrier(2, timeout=30)
+
+            def render(_, rendering=rendering, together=together):
+                together.wait()
+                return in_bands(rendering, spline, shape, [slice(0, shape[0])])
+
+            for found in pool.map(render, range(2)):
+                assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("method", METHODS)

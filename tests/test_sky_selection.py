@@ -194,18 +194,19 @@ def test_a_landscape_is_no_sky(rng):
 
 
 LARGEST_ERRORS = {
-    "star field": 0.05,
-    "light dome": 0.1,
-    "large nebula": 0.6,
-    "faint nebulosity": 0.4,
-    "nightscape": 0.2,
-    "narrowband": 0.3,
-    "galaxy": 0.25,
-    "moon": 0.3,
-    "satellite trails": 0.05,
-    "quantised": 0.1,
+    "star field": 2 * 0.0060,
+    "light dome": 2 * 0.0200,
+    "large nebula": 2 * 0.0258,
+    "faint nebulosity": 2 * 0.1896,
+    "nightscape": 2 * 0.0152,
+    "narrowband": 2 * 0.0450,
+    "galaxy": 2 * 0.0181,
+    "moon": 2 * 0.0073,
+    "satellite trails": 2 * 0.0069,
+    "quantised": 2 * 0.0141,
 }
-"""About twice what was measured at this size: what a broken search leaves is several times that."""
+"""Twice the errors of the default, measured as below: on scenes of 800 x 1200 pixels with the seed
+31, with blocks of 4 x 4 pixels, by `scenes.error`. They do not depend on the number of threads."""
 
 
 @pytest.mark.parametrize("name", LARGEST_ERRORS)

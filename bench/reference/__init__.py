@@ -1,8 +1,8 @@
-"""The TensorFlow reference: an environment of its own, and what it has in common with fastbg.
+"""The TensorFlow reference in an environment of its own, and the check of its loss.
 
-What runs there (run.py, losses.py and what they import) knows nothing of fastbg: the two exchange
-arrays through files. `python bench reference` builds the environment and checks that both compute
-the same loss, which makes comparing their times fair.
+The programs that run there (run.py and losses.py) do not import fastbg; arrays are exchanged
+through files. ``python bench reference`` builds the environment and checks that the reference and
+fastbg compute the same loss, without which comparing their times would not be fair.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ TOLERANCE, ALPHA = 1e-5, 5.0
 
 
 def python() -> Path | None:
-    """The Python of the reference, if there is one."""
+    """The Python of the reference, or None if there is none."""
     path = Path(os.environ.get(VARIABLE) or FOLDER / "bin" / "python")
     return path if path.exists() else None
 
 
 def build(base: str) -> None:
-    """Make the environment with TensorFlow 2.15, which wants Python 3.11."""
+    """Make the environment with TensorFlow 2.15, which needs Python 3.11."""
     subprocess.run([base, "-m", "venv", "--clear", FOLDER], check=True)
     pip = [FOLDER / "bin" / "python", "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
 
 
 def worst_difference(python: Path, shape: tuple[int, int] = (100, 150)) -> tuple[float, int]:
-    """The largest difference between its loss and the golden one, and of how many cases.
+    """The largest difference between its loss and the golden one, and the number of cases.
 
-    Every order, mono and RGB, any weights or some and none, above zero or partly below.
+    The cases are all orders, mono and RGB, with and without weights, above zero or partly below.
     """
     rng = np.random.default_rng(5)
     y, x = map(pixel_centres, shape)
@@ -63,7 +63,7 @@ def worst_difference(python: Path, shape: tuple[int, int] = (100, 150)) -> tuple
         values = lowest + 0.3 * rng.random((25, channels))
         spline = interpolate(rng.random((25, 2)), values, order)
         problem = Problem(data, weight, y, x, order, ALPHA)
-        objective = golden.open_problem(problem, 1)
+        objective = golden.backend().open_problem(problem, 1)
         golden_losses[str(number)] = objective.loss_and_gradient(spline.flatten())[0]
         case = {**vars(problem), **vars(spline)}
         arrays |= {f"{number}/{name}": value for name, value in case.items()}
@@ -76,7 +76,7 @@ def worst_difference(python: Path, shape: tuple[int, int] = (100, 150)) -> tuple
 
 
 def check(python: Path) -> bool:
-    """Print how far the losses differ; whether that is little enough."""
+    """Print how far the losses differ, and return whether that is little enough."""
     worst, cases = worst_difference(python)
     same = worst <= TOLERANCE
     relation = "within" if same else "MORE THAN"

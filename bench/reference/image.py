@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 NOTHING = 1e-8
-"""Samples no larger are missing."""
+"""Samples that are not larger than this are missing."""
 
 TARGET = 0.25
-"""Stretched value of the median."""
+"""The stretched value of the median."""
 
 
 def is_missing(image: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ class Stretch:
 
     @classmethod
     def of(cls, image: np.ndarray, quantile: float) -> Stretch:
-        """From the valid samples of a linear image, (H, W, K)."""
+        """The stretch that the valid samples of a linear image, (H, W, K), determine."""
         channels = [plane[~is_missing(plane)] for plane in np.moveaxis(image, 2, 0)]
         statistics = [np.quantile(valid, [0, 0.5, quantile]) for valid in channels]
         low, middle, high = np.array(statistics).T
@@ -43,7 +43,7 @@ class Stretch:
         return stretched
 
     def invert(self, stretched: np.ndarray) -> np.ndarray:
-        """Stretched to linear, (H, W, K) float32, held at the ends of the stretch."""
+        """Stretched to linear, (H, W, K) float32, clamped to the ends of the stretch."""
         held = np.clip(stretched, 0, 1)
         scaled = _mtf(held, np.float32(1 - self.midtones), 1 - TARGET)
         return scaled * np.float32(self.scale) + np.float32(self.pedestal)
@@ -90,7 +90,7 @@ def grid(per_axis: int, shape: tuple[int, int]) -> np.ndarray:
 def values_under(
     points: np.ndarray, data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray
 ) -> np.ndarray:
-    """What the first spline aims at, (N, K): the nearest pixel, or the median where masked."""
+    """The values of the first spline, (N, K): the nearest pixel, or the median where masked."""
     single = points.astype(np.float32)
     row = np.searchsorted((y[1:] + y[:-1]) / 2, single[:, 0], side="right")
     column = np.searchsorted((x[1:] + x[:-1]) / 2, single[:, 1], side="right")

@@ -88,7 +88,7 @@ def fit(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> list[float]:
-    """Descend from where the layer stands; the loss of each epoch, before its step.
+    """Descend from the present parameters; returns the loss of each epoch, before its step.
 
     ``positions``: (P, 2); ``target``: (P, 2 K).
     """
@@ -114,7 +114,7 @@ def fit(
 
 
 def evaluate(layer: SplineLayer, y: np.ndarray, x: np.ndarray, chunk: int) -> np.ndarray:
-    """The spline on a grid, (rows, columns, K) float32, so many pixels at a time."""
+    """The spline on a grid, (rows, columns, K) float32, computed in parts."""
     step = max(1, chunk // x.size)
     apply = tf.function(layer.call, reduce_retracing=True)
     bands = []

@@ -2,8 +2,8 @@
 
 The image is linear, (H, W, K) float32. The settings are ``per_axis`` (control points on a grid),
 ``order``, ``side`` (of the blocks), ``alpha``, ``quantile``, ``thresholds``, ``epochs``, ``weight``
-(an (H, W) .npy, or null), ``render`` and ``threads``. Writes background.npy and corrected.npy if
-it is to render, and prints what it took as one JSON object.
+(an (H, W) .npy, or null), ``render`` and ``threads``. The program writes
+background.npy and corrected.npy if it is to render, and prints its measurements as a JSON object.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from model import SplineLayer, evaluate, fit  # noqa: E402
 
 
 class Clock(tf.keras.callbacks.Callback):
-    """When each epoch began."""
+    """Records the time at which each epoch began."""
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.times: list[float] = []

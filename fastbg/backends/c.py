@@ -43,8 +43,8 @@ def open_problem(problem: Problem, threads: int, method: str = "auto") -> CObjec
     """Prepare the kept pixels.
 
     Planar float32 data and weight (``np.moveaxis(planes, 0, 2)`` of C-contiguous planes) are not
-    copied but held, and must not change while the objective lives. ``method`` is "direct" (every
-    centre at every pixel), "tiled" (the quad-tree) or "auto" (the faster of the two).
+    copied but borrowed, and must not change while the objective lives. ``method`` is "direct"
+    (every centre at every pixel), "tiled" (the quad-tree) or "auto" (the faster of the two).
     """
     return CObjective(problem, threads, method)
 

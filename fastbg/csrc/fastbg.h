@@ -12,10 +12,10 @@
  * beyond.
  *
  * Two methods give the same answer: direct, every centre at every pixel (direct.c), and tiled, a
- * tree whose cost per pixel hardly depends on n (walk.h). Tiled values are within 2e-6 of the
- * range of S, and the gradient within 1e-5 (relative L2) of what these values mean; tests/test_tiled.py
- * lists the layouts that this was tried on. Where pixels' gradients cancel, as close to the minimum,
- * what float32 slopes leave of them is less exact than that, by either method.
+ * tree whose cost per pixel hardly depends on n (walk.h). The error of tiled values is below 2e-6
+ * range(S). The error of the gradient is below 1e-5 (relative L2), compared with the exact adjoint of
+ * the slopes at these values; tests/test_tiled.py lists the layouts of centres that were tried. Close to
+ * the minimum the gradients of pixels cancel, and both methods are less exact, as slopes are float32.
  *
  * Parameters are one float64 vector of fbg_parameter_count(n, K) numbers, row by row:
  * centres (n, 2) as (y, x), weights (n, K), polynomial (3, K) for y, x and 1.
@@ -28,7 +28,7 @@
  * chunks are added in order: the same bits for any number of threads. Different instruction sets
  * differ in the last bits.
  *
- * Functions return FBG_OK or what went wrong; they never print and never exit.
+ * Functions return FBG_OK or the status of a failure; they never print and never exit.
  */
 #ifndef FASTBG_H
 #define FASTBG_H
@@ -158,12 +158,13 @@ void fbg_count(const float *values, const float *samples, size_t n, const fbg_wi
                size_t number, fbg_tally *tally, uint64_t *below, uint32_t *counts);
 
 /* The two middle values of each block of side x side pixels (equal for an odd number, NaN for none),
- * in (rows / side, columns / side) rounded up; blocks at the far edges may be partial. What counts
- * is finite and larger in size than `least`. */
+ * (ceil(rows / side), ceil(columns / side)) of each; blocks at the far edges may be partial. Samples
+ * with least < |sample| < infinity count. */
 fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
                              float least, float *low, float *high);
 
-/* The stretch of fastbg/image/stretch.py, and the mean of what counts in each block. */
+/* The stretch of fastbg/image/stretch.py, and the mean of the samples of each block that are not
+ * missing. */
 fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, size_t side,
                            double pedestal, double scale, double midtones, double target,
                            double *means);

@@ -1,5 +1,5 @@
 /* The arithmetic on blocks of pixels and on node grids, compiled once per instruction set (see
- * kernels.inc). Everything that decides what to compute is elsewhere: direct.c and tiled.c. */
+ * kernels.inc). direct.c, tiled.c, walk.c and render.c decide where it is applied. */
 #ifndef FBG_KERNELS_H
 #define FBG_KERNELS_H
 
@@ -31,7 +31,7 @@ typedef struct {
     size_t data_stride, weight_stride;
 } fbg_pixels;
 
-/* What pixels add up to; `below` is the sum of |S| - S over samples that count. Gradients are laid
+/* Sums over pixels; `below` is the sum of |S| - S over samples that count. Gradients are laid
  * out as the parameters are, except that the centres still lack their factor -2. They have two
  * parts, because the `negative` penalty of one pixel needs the mean of 1 / argument over all:
  * `own`, and `coupled`, the gradient of the sum of S over the samples where S < 0. */
@@ -46,11 +46,12 @@ typedef struct {
     const char *name;
 
     /* values += the radial part of S at `count` points (y, x), all in float64: weights are often
-     * large and of both signs, and float32 would lose what is left of them. */
+     * large and of both signs, and their products cancel. */
     void (*forward)(const fbg_spline *spline, const double *y, const double *x, size_t count,
                     double *values, size_t stride, float *slow);
 
-    /* Its adjoint: adds what `slope`, a derivative by each value, means for centres and weights.
+    /* Its adjoint: adds the derivatives by centres and weights to `gradient`, from `slope`, the
+     * derivatives by the values.
      * float32 but for the differences of coordinates, which are small near a centre. */
     void (*backward)(const fbg_spline *spline, const double *y, const double *x, size_t count,
                      const float *slope, size_t stride, const float *slow, double *gradient);
@@ -79,22 +80,22 @@ typedef struct {
                      int channels);
     void (*expand_y)(const float *columns, const float *level, const float *basis, float *pixels,
                      int channels);
-    /* Both at once, in float64: where near centres cancel what far ones add up to. */
+    /* Both at once, in float64, for boxes with near centres: their part may cancel the far one. */
     void (*expand_fine)(const double *grid, const double *basis_y, const double *basis_x,
                         double *pixels, int channels);
     void (*gather_y)(const float *pixels, const float *basis, float *columns, int channels);
     void (*gather_x)(const float *columns, const float *basis, double *grid, int channels);
 
     /* Node grids along one axis, by a matrix of (node, mapped node): from a box to one of its halves,
-     * or back by the transposed matrix; instead of or (add) on top of what `mapped` holds. */
+     * or back by the transposed matrix. If `add`, the result is added to `mapped`. */
     void (*map_y)(const double *grid, const double *matrix, double *mapped, int channels, int add);
     void (*map_x)(const double *grid, const double *matrix, double *mapped, int channels, int add);
 
     /* To float32. */
     void (*round)(const double *exact, float *rounded, size_t n);
 
-    /* The keys of up to FBG_BLOCK values (see fbg_count), and a tally of them. Of a value that does
-     * not count, the key is above all others. */
+    /* The keys of up to FBG_BLOCK values (see fbg_count), and a tally of them. A value that does not
+     * count has the largest key, 2^32 - 1. */
     void (*keys)(const float *values, const float *samples, size_t n, uint32_t *keys,
                  fbg_tally *tally);
 

@@ -1,4 +1,4 @@
-/* What every processor of the architecture has: SSE2 on x86-64, NEON on 64-bit Arm. */
+/* The instruction set of every processor of the architecture: SSE2 on x86-64, NEON on 64-bit Arm. */
 #define FBG_KERNELS fbg_kernels_baseline
 #ifdef __aarch64__
 #define FBG_KERNELS_NAME "neon"

@@ -50,7 +50,7 @@ void fbg_close(fbg_problem *problem)
     free(problem);
 }
 
-/* One pass over all chunks: what each adds up to, and scratch for each thread. */
+/* One pass over all chunks: the sums of each chunk, and scratch for each thread. */
 typedef struct {
     const fbg_problem *problem;
     fbg_evaluation evaluation;
@@ -107,7 +107,7 @@ static double run_pass(pass *run, fbg_task task, int threads)
 /* Fills run->sums[0]. The `negative` penalty is part of every pixel's loss, so it must be known
  * before the pass that sums the loss. It is 0 in most descents, and then one pass that assumes so
  * finds out; where it is not, a survey finds it at a small part of the price. Both find the same
- * bits, so the answer does not depend on what was expected. */
+ * bits, so the answer does not depend on the expectation. */
 static double run_passes(pass *run, int expect_negative, int threads)
 {
     if (expect_negative)
@@ -148,7 +148,7 @@ fbg_status fbg_loss_and_gradient(const fbg_problem *problem, const double *param
             const double coupled = sums[0].coupled ? coupling * sums[0].coupled[i] : 0;
             gradient[i] = (i < 2 * n ? -2 : 1) * (sums[0].own[i] / problem->pixels + coupled);
         }
-        /* The kernels' logarithm of what is no number is one; its reciprocal tells. */
+        /* The kernels' logarithm of NaN is a finite number; the reciprocal of NaN is NaN. */
         *loss = isfinite(sums[0].inverse_sum) ? sums[0].log_sum / problem->pixels : NAN;
     }
     free(index);

@@ -1,4 +1,4 @@
-/* What happens to every sample at full resolution after the fit. Memory is what bounds it. The order
+/* The passes over all samples at full resolution after the fit, which are bounded by memory. The order
  * of operations is kept, so that the subtraction rounds as numpy's does. */
 #include "fastbg.h"
 #include "samples.h"

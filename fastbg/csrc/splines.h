@@ -12,7 +12,7 @@ fbg_spline fbg_whole_spline(uint32_t *index, const double *parameters, size_t n,
 void fbg_affine(const fbg_spline *spline, const double *y, const double *x, size_t count,
                 double *values, size_t stride);
 
-/* Its adjoint: adds what a derivative by each value means for the 3 K polynomial coefficients. */
+/* Its adjoint: adds the derivatives by the 3 K polynomial coefficients, from those by the values. */
 void fbg_affine_adjoint(int channels, const double *y, const double *x, size_t count,
                         const float *slope, size_t stride, double *polynomial);
 

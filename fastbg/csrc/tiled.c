@@ -14,8 +14,8 @@ struct fbg_pixel_store {
     unsigned char *kept; /* (y.blocks, x.blocks): what_is_kept */
 };
 
-/* Of the pixels of a block. Where all weights are 1, they need not be read: half the memory that
- * an iteration goes through. */
+/* Which pixels of a block have weight. Where all weights are 1, they need not be read, which halves
+ * the memory that an iteration goes through. */
 enum what_is_kept { NOTHING, SOME, ALL_ONES };
 
 static void close(fbg_pixel_store *store)
@@ -156,7 +156,7 @@ static int survey_of_block(void *context, size_t block_y, size_t block_x, const 
     return FBG_NONE;
 }
 
-/* Visits the boxes of a chunk. `walk` says what is special about it. */
+/* Visits the boxes of a chunk. `walk` holds the members that differ between passes. */
 static void walk_chunk(fbg_walk walk, const job *j, size_t chunk, float *scratch)
 {
     const fbg_pixel_store *store = j->store;

@@ -9,7 +9,7 @@
 /* An index takes the room of a float. */
 _Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
 
-/* Of all frames together, a centre is far in one or near in the last. */
+/* A centre is far in exactly one frame, or near in the last: the rows of `slow` add up to n. */
 size_t fbg_walk_floats(size_t n) { return n * FBG_BLOCK + FBG_DEPTHS * 2 * n; }
 
 void fbg_walk_init(fbg_walk *walk, float *scratch)

@@ -8,13 +8,13 @@
  * interpolated from one box only. The adjoint goes the same way back: slopes are gathered from
  * pixels to nodes and summed over nodes.
  *
- * Halves and not quarters: what is near a box is evaluated at 2 x 64 nodes, not 4 x 64, to learn
- * what is far from half of it.
+ * Boxes are cut into halves, not quarters, so that a centre near a box is evaluated at the 64 nodes of
+ * each of 2 halves, not of each of 4 quarters, where it is far from them.
  *
  * Which centres are far from a box: see far.h.
  *
- * Precision. Near centres may cancel what far ones add up to, so S is float64 until it is whole; only
- * where no centre is near is it interpolated in float32. Slopes are float32, their sums over nodes
+ * Precision. The parts of near and far centres may cancel, so S is float64 until it is whole. Only
+ * where no centre is near, it is interpolated in float32. Slopes are float32, their sums over nodes
  * float64.
  */
 #ifndef FBG_WALK_H
@@ -48,7 +48,7 @@ typedef struct {
     const fbg_axis *y, *x;
     double error; /* of S: fbg_far_error */
     size_t first_row, end_row; /* rows of blocks to visit, in [0, y->blocks] */
-    const double *known; /* what fbg_walk_expand gives for the box that is visited, or NULL */
+    const double *known; /* fbg_walk_expand of the box that is visited, or NULL */
     const unsigned char *kept; /* (y->blocks, x->blocks): which blocks to visit; NULL for all */
     int only_below; /* skip boxes where S is certainly nowhere below zero */
     double *gradients[FBG_FIELDS];

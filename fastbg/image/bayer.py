@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import InputError
-from ..settings.settings import BAYER_PATTERNS
 from .image import Image, is_valid
+from .patterns import BAYER_PATTERNS
 
 _CURE = "debayer it first, or turn the filter array off to have it treated as mono"
 

@@ -23,14 +23,14 @@ class Block(Protocol):
     ----------
     size : int
         Their count.
-    held : int
+    in_memory : int
         How many of them are in memory: all or none.
     """
 
     @property
     def size(self) -> int: ...
     @property
-    def held(self) -> int: ...
+    def in_memory(self) -> int: ...
 
     def read_into(self, start: int, out: np.ndarray) -> None:
         """Fill `out`, (n,) uint8, with the bytes from `start` on, from any thread."""
@@ -39,7 +39,7 @@ class Block(Protocol):
 class FileBytes:
     """A block that lies in the file as it is."""
 
-    held = 0
+    in_memory = 0
 
     def __init__(self, file: RandomAccessFile, start: int, size: int) -> None:
         self._file = file
@@ -53,12 +53,12 @@ class FileBytes:
         self._file.write(self.start + start, data.data)
 
 
-class HeldBytes:
+class BytesInMemory:
     """A block in memory."""
 
     def __init__(self, raw: np.ndarray) -> None:
         self._raw = raw
-        self.size = self.held = raw.size
+        self.size = self.in_memory = raw.size
 
     def read_into(self, start: int, out: np.ndarray) -> None:
         out[:] = self._raw[start : start + out.size]
@@ -84,7 +84,7 @@ class PackedBytes:
                 f"claims {size} bytes in {stored} compressed ones, which cannot be: copy or "
                 "download it again, or save it uncompressed"
             )
-        self.size = self.held = size
+        self.size = self.in_memory = size
         self.stored = stored
         self._unpack, self._once = unpack, Lock()
 

@@ -49,7 +49,8 @@ class ImageFile:
     warnings : tuple of str
         One line for each thing that was not understood or cannot be carried over.
     cfa : str or None
-        The colours of the 2 x 2 pixels of a colour filter array, row by row, like RGGB.
+        The pattern of the colour filter array: the colours of its 2 x 2 pixels, row by row, as in
+        RGGB.
     path : path
     white : White or None
         None before it was decided: see `fastbg.io.white`.
@@ -87,13 +88,13 @@ class ImageFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples, in native byte order."""
+        """The type of the samples, in native byte order."""
         return self._samples.dtype
 
     @property
-    def held_bytes(self) -> int:
+    def bytes_in_memory(self) -> int:
         """Bytes of samples in memory once rows are read: 0 where they come from the file."""
-        return self._samples.block.held
+        return self._samples.block.in_memory
 
     @property
     def packed_bytes(self) -> int:
@@ -151,11 +152,11 @@ class ImageFile:
         """All samples, (H, W, K), as a view on (K, H, W) in new memory."""
         return np.moveaxis(self.read_rows(slice(None)), 0, 2)
 
-    def held(self, header: Header) -> ImageFile:
+    def in_memory(self, header: Header) -> ImageFile:
         """The same with its samples in memory and another header, for when the file is closed."""
         self.load()
         with reading(self.path):
-            return replace(self, header=header, _samples=self._samples.held())
+            return replace(self, header=header, _samples=self._samples.in_memory())
 
 
 def open_file(path: PathLike) -> RandomAccessFile:

@@ -14,7 +14,7 @@ class Keyword(NamedTuple):
 
 
 class Header(Protocol):
-    """What accompanies the pixels of a file: only its own format looks inside."""
+    """The metadata of an image, in the form of its file format."""
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:

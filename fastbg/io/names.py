@@ -16,10 +16,10 @@ SUFFIXES: dict[str, Format] = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""In lower case; names may have them in upper case."""
+"""The suffixes that tell a format, in lower case; names may have them in upper case."""
 
 _PACKINGS: dict[str, Packing] = {".gz": "gzip", ".fz": "tiles"}
-"""What may follow the suffix of a FITS file."""
+"""Suffixes that may follow that of a FITS file, which is then compressed as a whole."""
 
 
 def split_suffix(path: Path) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from ..errors import InputError
-from .blocks import MOST_EXPANSION, HeldBytes
+from .blocks import MOST_EXPANSION, BytesInMemory
 from .image_file import ImageFile, PathLike, open_file, reading
 from .keywords import Keyword
 from .samples import StoredSamples
@@ -18,7 +18,7 @@ from .samples import StoredSamples
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MODES = {"1": "L", "L": "L", "I;16": "I;16", "I": "I;16", "RGB": "RGB"}
-"""What Pillow reads, and as what it is taken."""
+"""The modes of Pillow by which each mode of a PNG file is read."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def open_image(path: PathLike) -> ImageFile:
         except Exception as error:
             raise InputError(f"is damaged ({error}): save it again") from error
         height, width, channels = pixels.shape
-        block = HeldBytes(pixels.reshape(-1).view(np.uint8))
+        block = BytesInMemory(pixels.reshape(-1).view(np.uint8))
         shape = channels, height, width
         samples = StoredSamples(block, shape, pixels.dtype, interleaved=channels)
         return ImageFile(None, NoHeader(), (), None, Path(path), open_file(path), samples)

@@ -50,7 +50,7 @@ class RandomAccessFile:
         self._file.close()
 
     def size(self) -> int:
-        """In bytes, as it is now."""
+        """The present size of the file in bytes."""
         return os.fstat(self._file.fileno()).st_size
 
     def has_changed(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .blocks import Block, HeldBytes, whole
+from .blocks import Block, BytesInMemory, whole
 
 
 class Samples(Protocol):
@@ -35,7 +35,7 @@ class Samples(Protocol):
         (K, n, W), of `dtype`, each plane contiguous.
         """
 
-    def held(self) -> Samples:
+    def in_memory(self) -> Samples:
         """The same samples in memory."""
 
 
@@ -80,6 +80,6 @@ class StoredSamples:
         if not self._stored.isnative:
             out.byteswap(inplace=True)
 
-    def held(self) -> StoredSamples:
-        block = self.block if self.block.held else HeldBytes(whole(self.block))
+    def in_memory(self) -> StoredSamples:
+        block = self.block if self.block.in_memory else BytesInMemory(whole(self.block))
         return StoredSamples(block, self.shape, self._stored, self._interleaved)

@@ -22,7 +22,7 @@ class Sink(Protocol):
         """Put (n,) uint8 at byte `start`, from any thread."""
 
 
-class HeldSink:
+class MemorySink:
     """An array that takes its own bytes."""
 
     def __init__(self, array: np.ndarray) -> None:

@@ -20,8 +20,9 @@ OUTLIERS = 0.001
 """The part of the positive samples that has no say."""
 
 DARKEST, UNITY, COUNTS = 2.0**-16, 2.0, 2.0**17
-"""What nearly all samples lie below: one count of 16 bits, so that [0, 1] cannot be meant; [0, 1];
-counts of 16 bits. Twice the white leaves room for what calibration lifts above it."""
+"""Limits for nearly all samples. Below the first they are darker than one count of 16 bits, so that
+[0, 1] cannot be meant. Below the second [0, 1] is meant, and below the third counts of 16 bits.
+Twice the white leaves room for what calibration lifts above it."""
 
 HEADROOM = 4
 """Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""

@@ -36,7 +36,7 @@ class MemoryNeeds:
     Attributes
     ----------
     shape : (K, H, W)
-    held, packed : int
+    in_memory, packed : int
         Bytes of samples in memory, and of compressed samples while they are decompressed, of the
         image and the masks.
     float32 : bool
@@ -47,7 +47,7 @@ class MemoryNeeds:
     """
 
     shape: tuple[int, int, int]
-    held: int
+    in_memory: int
     packed: int
     float32: bool
     settings: Settings
@@ -83,7 +83,7 @@ class MemoryNeeds:
             "write": kept + (4 * planes if self.compress else 0),
             "draw": kept + PAGE if self.draws else 0,
         }
-        return LIBRARIES + self.held + max(phases.values())
+        return LIBRARIES + self.in_memory + max(phases.values())
 
     def check(self, limit: int | None) -> None:
         """Raise SettingsError, with what would help, if the job needs more than the limit.
@@ -107,7 +107,7 @@ class MemoryNeeds:
             f"use a downscaling factor of {coarser.downscaling_factor}": replace(
                 self, settings=coarser
             ),
-            "save the input uncompressed": replace(self, held=0, packed=0),
+            "save the input uncompressed": replace(self, in_memory=0, packed=0),
         }
         fitting = (cure for cure, job in cures.items() if job.bytes_needed() <= limit)
         cure = next(fitting, f"allow {format_bytes(needed)}")

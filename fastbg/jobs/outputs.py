@@ -22,7 +22,7 @@ _NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_js
 
 
 class Outputs:
-    """All that a job writes: complete, or not at all.
+    """The files that a job writes: all of them complete, or none.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Outputs:
         self._overwrite, self._compress = overwrite, compress
 
     @property
-    def hold_images(self) -> bool:
+    def images_in_memory(self) -> bool:
         """Whether images are in memory until they are compressed."""
         return self._compress or any(
             told is not None and told[1] == "tiles"

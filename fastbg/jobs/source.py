@@ -89,7 +89,7 @@ class Source:
         """The memory that a job on this source needs."""
         return MemoryNeeds(
             (self.frame.image.channels, *self.frame.samples.shape),
-            held=sum(each.held_bytes for each in self.opened),
+            in_memory=sum(each.bytes_in_memory for each in self.opened),
             packed=max(each.packed_bytes for each in self.opened),
             float32=all(each.dtype == np.float32 for each in self.opened),
             settings=settings,
@@ -122,7 +122,7 @@ def read(
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, job.settings, files)
-        needs = source.memory_needs(job.settings, draws=draws, compress=outputs.hold_images)
+        needs = source.memory_needs(job.settings, draws=draws, compress=outputs.images_in_memory)
         advance(0, memory=needs.bytes_needed())
         needs.check(max_memory)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")

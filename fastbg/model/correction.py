@@ -114,7 +114,7 @@ class MosaicCorrection(Correction):
         It has the size of the mosaic.
     levels : ndarray, (3,)
     pattern : str
-        A pattern of `fastbg.settings.settings.BAYER_PATTERNS`.
+        A pattern of `fastbg.image.patterns.BAYER_PATTERNS`.
     """
 
     pattern: str = "RGGB"

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from ..errors import SettingsError
+from ..image.patterns import BAYER_PATTERNS
 
 BACKENDS = ("c", "cuda", "numpy")
 """The evaluators, in the order in which the backend "auto" prefers them."""
@@ -35,9 +36,6 @@ _OF_THE_DESCENT = (
 )
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
-
-BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
-"""The colours of 2 x 2 pixels, row by row."""
 
 WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change the time to a result, and not one bit of it."""

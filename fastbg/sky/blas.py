@@ -5,44 +5,62 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from threading import Lock
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
-
-if TYPE_CHECKING:
-    from threadpoolctl import threadpool_limits
+from threading import Event, Lock, Thread
+from typing import ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
 
 class _Limit:
-    """BLAS has one thread while at least one thread of Python is inside `held`.
+    """BLAS has one thread while at least one thread of Python is inside `limited`.
 
-    The number of threads of BLAS belongs to the whole process: the first user sets the limit, and
-    the last one restores what was there before.
+    Some builds of BLAS have one number of threads for the whole process. Only the thread that has
+    changed it may change it back (threadpoolctl 3.8), so a thread of its own keeps the limit from
+    the first user to the last, whichever thread that is. Other builds have a number for each
+    thread, which every user limits for itself.
     """
 
     def __init__(self) -> None:
         self._lock, self._users = Lock(), 0
-        self._limits: threadpool_limits | None = None
+        self._keeper, self._last_has_left = Thread(), Event()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def limited(self) -> Iterator[None]:
         # scipy brings a BLAS of its own, which can be limited only once it is loaded.
         import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits
 
         with self._lock:
             if not self._users:
-                self._limits = threadpool_limits(1, "blas")
+                self._keep()
             self._users += 1
         try:
-            yield
+            with threadpool_limits(1, "blas"):
+                yield
         finally:
             with self._lock:
                 self._users -= 1
-                if not self._users and self._limits:
-                    self._limits.restore_original_limits()
+                if not self._users:
+                    self._last_has_left.set()
+                    self._keeper.join()
+
+    def _keep(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        limited, last_has_left = Event(), Event()
+
+        def keep() -> None:
+            try:
+                with threadpool_limits(1, "blas"):
+                    limited.set()
+                    last_has_left.wait()
+            finally:
+                limited.set()
+
+        self._keeper, self._last_has_left = Thread(target=keep, daemon=True), last_has_left
+        self._keeper.start()
+        limited.wait()
 
 
 _limit = _Limit()
@@ -56,7 +74,7 @@ def one_thread(function: Callable[Parameters, Returned]) -> Callable[Parameters,
 
     @wraps(function)
     def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        with _limit.held():
+        with _limit.limited():
             return function(*args, **kwargs)
 
     return limited

@@ -1,6 +1,6 @@
 /* Every function of fastbg.h at sizes where loops end early, with numbers that are none, and from
- * several threads at once: for sanitizers, which tell what goes wrong. Returns 1 if what threads or
- * bands give differs. */
+ * several threads at once, for sanitizers. Returns 1 if a call fails, or if threads or bands change a
+ * bit of the results. */
 #include <float.h>
 #include <math.h>
 #include <pthread.h>

@@ -139,7 +139,7 @@ static double loss_and_gradient(const problem *p, double *gradient)
     return loss;
 }
 
-/* Errors relative to what is allowed. */
+/* Errors in units of the allowed error. */
 static double error_of_values(const problem *p, const char *method)
 {
     static float found[3 * PIXELS];
@@ -196,7 +196,7 @@ int main(void)
                     loss = fmax(loss, of_loss);
                 }
             }
-    printf("%s: of what is allowed, values %.2f, gradient %.2f, loss %.2f\n", fbg_instruction_set(),
+    printf("%s: errors in units of the allowed ones: values %.2f, gradient %.2f, loss %.2f\n", fbg_instruction_set(),
            values, gradient, loss);
     return !(values <= 1 && gradient <= 1 && loss <= 1);
 }

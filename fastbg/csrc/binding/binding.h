@@ -1,4 +1,4 @@
-/* What the files of the Python binding share.
+/* The interface between the files of the Python binding.
  *
  * fastbg._c takes numbers and arrays (whatever has the buffer protocol, C-contiguous), checks them,
  * and calls the functions of fastbg.h without the interpreter lock. Status codes become exceptions

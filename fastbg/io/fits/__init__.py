@@ -127,8 +127,8 @@ class _PhysicalSamples:
         if physical is not stored:
             out[...] = physical
 
-    def held(self) -> _PhysicalSamples:
-        return _PhysicalSamples(self.raw.held(), self.scaling)
+    def in_memory(self) -> _PhysicalSamples:
+        return _PhysicalSamples(self.raw.in_memory(), self.scaling)
 
 
 def _bytes(file: RandomAccessFile, length: int) -> bytes:

@@ -98,6 +98,8 @@ def records_of(keyword: Keyword) -> list[str]:
         return commentary(name, comment or value.strip("'"))
     if not VALUE.fullmatch(value):
         value = "'" + value.replace("'", "''") + "'"
+    elif not value.startswith("'"):
+        value = value.upper()  # XISF files have exponents in small letters, which FITS forbids
     standard = bool(_NAME.fullmatch(name))
     if standard:
         record = record_of(name, value, comment)

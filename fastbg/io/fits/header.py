@@ -1,4 +1,4 @@
-"""What accompanies the pixels of a FITS file, kept as the file has it."""
+"""The metadata of a FITS file, kept as the file spells them."""
 
 from __future__ import annotations
 

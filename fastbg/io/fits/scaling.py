@@ -1,4 +1,4 @@
-"""Between the numbers that a FITS file stores and those that they stand for.
+"""Conversion between the stored and the physical numbers of a FITS file.
 
 ``physical = BZERO + BSCALE * stored``, and integers that are BLANK stand for nothing (FITS standard
 4.0, sections 4.4.2.5 and 5.3).
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 _TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
-"""By BITPIX."""
+"""The stored type for each value of BITPIX."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Scaling:
 
     @classmethod
     def of(cls, bitpix: int, zero: float, scale: float, blank: int | None) -> Scaling:
-        """From the keywords; KeyError for an impossible BITPIX."""
+        """The scaling that the keywords declare; KeyError for an impossible BITPIX."""
         stored = np.dtype(_TYPES[bitpix])
         return cls(stored, zero, scale, blank if stored.kind != "f" else None)
 
     @classmethod
     def storing(cls, dtype: np.dtype[Any]) -> Scaling:
-        """The one by which samples of a type are stored."""
+        """The scaling with which FITS stores samples of a type."""
         if dtype.kind == "u" and dtype.itemsize > 1:
             return cls(np.dtype(f"i{dtype.itemsize}"), float(2 ** (8 * dtype.itemsize - 1)))
         return cls(dtype)
@@ -52,7 +52,7 @@ class Scaling:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the physical numbers, in native byte order."""
+        """The type of the physical numbers, in native byte order."""
         if self._shifts:
             return np.dtype(f"{'i' if self.stored.kind == 'u' else 'u'}{self.stored.itemsize}")
         return self.stored if self._plain else np.dtype(np.float64)
@@ -80,7 +80,7 @@ class Scaling:
         return physical
 
     def encode(self, physical: np.ndarray) -> np.ndarray:
-        """The inverse, of `stored`: rounded, and held to its range, where that has integers."""
+        """The inverse, of `stored`: rounded, and clamped to the range of integers."""
         if self._shifts:
             shifted = np.ascontiguousarray(physical, self.dtype)
             return shifted.view(self.stored) ^ _top_bit(self.stored)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes
+from ..blocks import Block, BytesInMemory, FileBytes
 from ..random_access import RandomAccessFile
 from .cards import VALUE, header_text, keywords_of, record_of
 from .units import Unit, padded, text, units_of, whole_number
@@ -110,10 +110,10 @@ def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
         raise InputError(
             f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
         ) from error
-    return HeldBytes(samples.reshape(-1).view(np.uint8))
+    return BytesInMemory(samples.reshape(-1).view(np.uint8))
 
 
-def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], HeldBytes]:
+def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesInMemory]:
     """Compress an image in tiles, without loss.
 
     Parameters
@@ -149,7 +149,7 @@ def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], HeldBy
             others.append(record)
     if not any(record.startswith("EXTNAME ") for record in others):
         of_storage.append(record_of("EXTNAME", "'COMPRESSED_IMAGE'"))
-    data = HeldBytes(raw[table.data : table.data + table.size])
+    data = BytesInMemory(raw[table.data : table.data + table.size])
     return [*of_storage[:place], *own, *of_storage[place:], *others], data
 
 

@@ -48,7 +48,7 @@ class Unit:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """In the order of numpy; that of the image also where it is compressed."""
+        """The axes of the image in the order of numpy, also where the image is compressed."""
         prefix = "ZNAXIS" if self.is_compressed else "NAXIS"
         axes = whole_number(self.values, prefix, 0)
         return tuple(whole_number(self.values, f"{prefix}{n}", 0) for n in range(axes, 0, -1))
@@ -71,10 +71,10 @@ def padded(size: int) -> int:
 
 
 class Bytes(Protocol):
-    """What units are found in."""
+    """A file, or bytes in memory, in which units are found."""
 
     def size(self) -> float:
-        """In bytes; infinite where only reading tells."""
+        """The size in bytes; infinite if it becomes known only by reading."""
 
     def read_into(self, start: int, out: np.ndarray) -> int:
         """Fill `out`, (n,) uint8, with what begins at byte `start`; the count that is there."""

@@ -15,7 +15,7 @@ from ..blocks import Block, FileBytes
 from ..keywords import Header
 from ..names import Packing
 from ..random_access import RandomAccessFile
-from ..target import HeldSink, ImageTarget, PathLike, writing
+from ..target import ImageTarget, MemorySink, PathLike, writing
 from . import checksum
 from .cards import BLOCK, header_text
 from .header import FitsHeader, add_history, new_records, restored_records, set_text
@@ -59,7 +59,7 @@ def create(
         Each becomes a HISTORY card, after the others.
     packing : {"none", "gzip", "tiles"}
         ``gzip``: the whole file; it is written uncompressed first. ``tiles``: the image, without
-        loss; its samples are held in memory until the end.
+        loss; its samples are kept in memory until the end.
 
     Raises
     ------
@@ -139,7 +139,7 @@ class _Tiled:
         self._file, self._own, self._records = file, own, records
         self._scaling, self._axes = scaling, axes
         self._stored = np.empty(shape, scaling.stored.newbyteorder(">"))
-        self.data = HeldSink(self._stored)
+        self.data = MemorySink(self._stored)
 
     def finish(self) -> None:
         before = self._own.before if self._own else None

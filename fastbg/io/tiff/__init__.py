@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
@@ -110,7 +110,7 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
 
 
 def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
-    """Of the samples; InputError for what is no grey or RGB image."""
+    """The type of the samples; InputError unless the image is grey or RGB."""
     import tifffile
 
     kinds = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
@@ -127,7 +127,7 @@ def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
 
 
 def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:
-    """What accompanies the samples, byte for byte."""
+    """The tags that do not describe the storage, byte for byte."""
     left = file.size()
     for tag in page.tags:
         if tag.code not in _ABOUT_THE_SAMPLES and tag.code not in _ELSEWHERE:
@@ -159,6 +159,6 @@ def _unpacker(path: PathLike, size: int) -> Callable[[], Block]:
             raise InputError(
                 f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
             ) from error
-        return HeldBytes(samples.reshape(-1).view(np.uint8))
+        return BytesInMemory(samples.reshape(-1).view(np.uint8))
 
     return unpack

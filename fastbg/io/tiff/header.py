@@ -1,4 +1,4 @@
-"""What accompanies the pixels of a TIFF file, kept as the file has it."""
+"""The metadata of a TIFF file, kept as the file spells them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ class TiffHeader:
 
     @property
     def history(self) -> list[str]:
-        """What was done to the image before."""
+        """The lines of the tag ImageHistory."""
         raw = next((tag.raw for tag in self.tags if tag.code == HISTORY), b"")
         return raw.rstrip(b"\0").decode("ascii", "replace").splitlines()

@@ -13,7 +13,7 @@ import numpy as np
 from ..blocks import FileBytes
 from ..keywords import Header
 from ..random_access import RandomAccessFile
-from ..target import HeldSink, ImageTarget, PathLike, writing
+from ..target import ImageTarget, MemorySink, PathLike, writing
 from .header import HISTORY, Tag, TiffHeader
 
 _LARGEST = 0xF0000000
@@ -53,7 +53,7 @@ def create(
     history : sequence of str
         Lines that are added to the tag ImageHistory.
     compress : bool
-        Deflate. The samples are held in memory until the end.
+        Deflate. The samples are kept in memory until the end.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def create(
     with ExitStack() as stack:
         with writing(path):
             if compress:
-                held = np.empty(layout.pixels, layout.stored)
-                sink: HeldSink | FileBytes = HeldSink(held)
+                in_memory = np.empty(layout.pixels, layout.stored)
+                sink: MemorySink | FileBytes = MemorySink(in_memory)
             else:
                 start, size = layout.write(
                     path, shape=layout.pixels, dtype=dtype, returnoffset=True
@@ -83,7 +83,7 @@ def create(
         with writing(path):
             if compress:
                 # Without imagecodecs only the differences of integers can be taken.
-                layout.write(path, held, compression="zlib", predictor=dtype.kind != "f")
+                layout.write(path, in_memory, compression="zlib", predictor=dtype.kind != "f")
             else:
                 # Some systems tell only here that a disk is full.
                 file.close()
@@ -141,7 +141,7 @@ class _Layout:
 
 
 def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...]]:
-    """As tifffile takes them."""
+    """The tags to write, in the form that tifffile takes."""
     kept = [tag for tag in own.tags if tag.code != HISTORY] if own else []
     lines = [*(own.history if own else ()), *history]
     text = "\n".join(lines).encode("ascii", "replace").decode("ascii")

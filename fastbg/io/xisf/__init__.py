@@ -69,7 +69,7 @@ def read(path: PathLike) -> ImageFile:
     """
     with open_image(path) as image:
         assert isinstance(image.header, XisfHeader)
-        return image.held(image.header.held())
+        return image.in_memory(image.header.in_memory())
 
 
 def _root(file: RandomAccessFile) -> tuple[ET.Element, int]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, PackedBytes
+from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..random_access import RandomAccessFile
 from .codecs import DECOMPRESS, take_plain
 from .shuffle import ShuffledBytes
@@ -64,7 +64,7 @@ def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None
                 f"has a {codec} block that cannot be decompressed ({error or 'out of memory'}): "
                 "copy or save it again"
             ) from error
-        return HeldBytes(raw) if item == 1 else ShuffledBytes(raw, item)
+        return BytesInMemory(raw) if item == 1 else ShuffledBytes(raw, item)
 
     return PackedBytes(size, stored.size, unpack)
 
@@ -94,7 +94,7 @@ def _description(element: ET.Element) -> tuple[Mapping[str, str], str]:
     return {**element.attrib, **data.attrib}, data.text or ""
 
 
-def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | HeldBytes:
+def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | BytesInMemory:
     """The bytes of an element's data block as they are stored."""
     attributes, text = _description(element)
     method, *rest = attributes["location"].split(":")
@@ -108,9 +108,9 @@ def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | Hel
                 raise InputError("is truncated: copy or download it again")
             return FileBytes(file, start, length)
         if method in ("inline", "embedded") and encoding == "base64":
-            return HeldBytes(np.frombuffer(base64.b64decode(text), np.uint8))
+            return BytesInMemory(np.frombuffer(base64.b64decode(text), np.uint8))
         if method in ("inline", "embedded") and encoding == "hex":
-            return HeldBytes(np.frombuffer(bytes.fromhex(text), np.uint8))
+            return BytesInMemory(np.frombuffer(bytes.fromhex(text), np.uint8))
     except ValueError:
         raise InputError("has a block that cannot be located or decoded: save it again") from None
     raise InputError(

@@ -9,7 +9,7 @@ from typing import IO, Protocol, cast
 import numpy as np
 
 LEVELS = {"lz4hc": 9, "zstd": 3}
-"""Of the codecs that are written."""
+"""The compression levels of the codecs that are used for writing."""
 
 LZ4_LIMIT = 0x7E000000
 """Bytes; LZ4 cannot compress a larger block."""

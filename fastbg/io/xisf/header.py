@@ -1,4 +1,4 @@
-"""What accompanies the pixels of an XISF file, kept as the file has it.
+"""The metadata of an XISF file, kept as the file has them.
 
 Nothing here needs to be understood to be written back: the header stays a tree, and the blocks that
 it refers to stay the bytes that are stored.
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, HeldBytes, whole
+from ..blocks import Block, BytesInMemory, FileBytes, whole
 from ..keywords import Header, Keyword, is_structural
 from ..random_access import RandomAccessFile
 from . import blocks
@@ -60,7 +60,7 @@ class XisfHeader:
 
     @classmethod
     def of(cls, header: Header) -> XisfHeader:
-        """Of a file of another format: its keywords alone."""
+        """The header of an XISF file with the keywords of a file of another format."""
         if isinstance(header, cls):
             return header
         new = cls()
@@ -72,10 +72,10 @@ class XisfHeader:
                 ET.SubElement(image, "FITSKeyword", item)
         return new
 
-    def held(self) -> XisfHeader:
+    def in_memory(self) -> XisfHeader:
         """The same with all blocks in memory."""
-        held = {item: HeldBytes(whole(raw)) for item, raw in self.attached.items()}
-        return XisfHeader(self.root, held)
+        in_memory = {item: BytesInMemory(whole(raw)) for item, raw in self.attached.items()}
+        return XisfHeader(self.root, in_memory)
 
 
 class _Builder(ET.TreeBuilder):

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class ShuffledBytes:
-    """Bytes held in shuffled order, read and written as if they were in the plain one.
+    """Bytes stored in shuffled order, read and written as if they were in the plain one.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class ShuffledBytes:
 
     def __init__(self, stored: np.ndarray, item: int) -> None:
         self.stored = stored
-        self.size = self.held = stored.size
+        self.size = self.in_memory = stored.size
         self.item = item
         whole = stored.size // item * item
         self._lanes, self._tail = stored[:whole].reshape(item, -1), stored[whole:]

@@ -85,7 +85,7 @@ def create(
         Each becomes a FITS HISTORY keyword, after the others.
     compress : bool
         LZ4HC with byte shuffling, unless that would not make the block smaller. The samples are
-        held in memory until the end.
+        kept in memory until the end.
 
     Raises
     ------

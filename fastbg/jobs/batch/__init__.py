@@ -154,6 +154,7 @@ def process_files(
     if not dask:
         choose(settings.backend)
     folder = Path(output_dir)
+    key = key_of(settings, _mask_hash(mask), compress=compress)
     journal = Journal(folder)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
 
@@ -161,12 +162,16 @@ def process_files(
         return inputs.find(given, folder, journal.outputs, wait=watch)
 
     batch = _Batch(
-        folder=folder,
-        keywords={"mask": mask, "compress": compress},
-        key=key_of(settings, _mask_hash(mask), compress=compress),
-        settings=settings,
-        overwrite=overwrite,
-        max_memory=max_memory,
+        task_of=lambda path: Task(
+            path,
+            folder,
+            settings,
+            masks=tuple(paths_of(mask)),
+            compress=compress,
+            max_memory=max_memory,
+            overwrite=overwrite,
+            key=key,
+        ),
         workers=workers,
         dask=dask,
         callback=progress,
@@ -190,12 +195,7 @@ def process_files(
 class _Batch:
     """The state of one call of `process_files`."""
 
-    folder: Path
-    keywords: dict[str, Any]
-    key: dict[str, Any]
-    settings: Settings
-    overwrite: bool
-    max_memory: int | None
+    task_of: Callable[[Path], Task]
     workers: int
     dask: str | None
     callback: BatchCallback | None
@@ -215,7 +215,7 @@ class _Batch:
         self.files = len(self.outcomes.keys() | {*paths})
         todo = []
         for path in paths:
-            task = Task(path, self.folder, self.keywords, self.key, self.overwrite)
+            task = self.task_of(path)
             if path in clashing:
                 self.tell((path, failed(path, _same_name(clashing[path], path))))
             elif finished := skip(task):
@@ -252,20 +252,18 @@ class _Batch:
         return Summary([*self.outcomes.values()], time.monotonic() - self.started)
 
     def _events(self, todo: list[Task]) -> Generator[Event]:
-        settings, limit = self.settings, self.max_memory
         if self.dask:
-            return cluster.run(_with(todo, settings=settings, max_memory=limit), self.dask)
-        keywords = {**self.keywords, "output_dir": self.folder}
-        paths = [task.path for task in todo]
-        workers = self.workers or workers_for(paths, keywords, settings, limit)
-        self.running = workers = min(workers, len(todo))
-        settings = replace(settings, threads=max(1, settings.worker_threads // workers))
-        limit = limit and limit // workers
-        return pool.run(_with(todo, settings=settings, max_memory=limit), workers)
+            return cluster.run(todo, self.dask)
+        workers = min(self.workers or workers_for(todo), len(todo))
+        self.running = workers
+        return pool.run([_share_of(task, workers) for task in todo], workers)
 
 
-def _with(tasks: list[Task], **keywords: Any) -> list[Task]:
-    return [replace(task, keywords={**task.keywords, **keywords}) for task in tasks]
+def _share_of(task: Task, workers: int) -> Task:
+    """The task with its share of the threads and of the memory of all workers."""
+    threads = max(1, task.settings.worker_threads // workers)
+    limit = task.max_memory and task.max_memory // workers
+    return replace(task.with_threads(threads), max_memory=limit)
 
 
 def _same_name(first: Path, second: Path) -> str:

@@ -82,9 +82,7 @@ def run_here(task: Task) -> Outcome:
 
 def _for_cluster(task: Task) -> Task:
     # Dask runs one task on each thread of a worker, so a task may use one thread.
-    settings = task.keywords["settings"]
-    keywords = {**task.keywords, "settings": replace(settings, threads=settings.threads or 1)}
-    return replace(task.absolute(), keywords=keywords)
+    return task.absolute().with_threads(task.settings.threads or 1)
 
 
 def _outcome(task: Task, future: Any) -> Outcome:

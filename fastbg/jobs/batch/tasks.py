@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,6 @@ from ...errors import Cancelled, FastbgError
 from ...progress import Progress, ProgressCallback
 from ...settings.settings import WITHOUT_EFFECT, Settings
 from ...version import version
-from ..source import paths_of
 from .journal import Journal, State, content_hash
 
 
@@ -25,26 +24,34 @@ class Task:
     ----------
     path, folder : Path
         The input, and the folder of its outputs.
-    keywords : dict
-        Further arguments of `fastbg.process_file`, among them ``settings``.
-    key : dict
-        Everything but the content of the file that determines the result: see `key_of`.
+    settings : Settings
+    masks : tuple of Path
+    compress : bool
+    max_memory : int or None
+        As for `fastbg.process_file`.
     overwrite : bool
         Process the file even if it is finished, and replace existing outputs.
+    key : dict
+        Everything but the content of the file that determines the result: see `key_of`.
     """
 
     path: Path
     folder: Path
-    keywords: Mapping[str, Any]
-    key: Mapping[str, Any]
+    settings: Settings
+    masks: tuple[Path, ...] = ()
+    compress: bool = False
+    max_memory: int | None = None
     overwrite: bool = False
+    key: Mapping[str, Any] = field(default_factory=dict)
 
     def absolute(self) -> Task:
         """The same task with absolute paths, for a process with another current folder."""
-        masks = [os.path.abspath(mask) for mask in paths_of(self.keywords.get("mask"))]
-        keywords = {**self.keywords, "mask": masks}
-        path, folder = Path(os.path.abspath(self.path)), Path(os.path.abspath(self.folder))
-        return replace(self, path=path, folder=folder, keywords=keywords)
+        path, folder, *masks = map(_absolute, (self.path, self.folder, *self.masks))
+        return replace(self, path=path, folder=folder, masks=tuple(masks))
+
+    def with_threads(self, threads: int) -> Task:
+        """The same task on so many threads."""
+        return replace(self, settings=replace(self.settings, threads=threads))
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,14 @@ class Outcome:
     error: str | None = None
 
 
-def key_of(settings: Settings, mask: str | None, **keywords: Any) -> dict[str, Any]:
+def key_of(settings: Settings, mask: str | None, *, compress: bool = False) -> dict[str, Any]:
     """Everything but the content of the file that determines the result, as plain JSON.
 
     These are the version of fastbg, the hash of the mask, and the settings that change a result.
     The backend is one of them, since evaluators differ in the last bits.
     """
     decisive = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
-    key = {"fastbg": version(), "settings": decisive, "mask": mask, **keywords}
+    key = {"fastbg": version(), "settings": decisive, "mask": mask, "compress": compress}
     return json.loads(json.dumps(key))
 
 
@@ -114,6 +121,10 @@ def failed(path: Path, error: str) -> Outcome:
     return Outcome(path, "failed", error=" ".join(error.split()))
 
 
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
 def _run(task: Task, progress: ProgressCallback) -> Outcome:
     from ..run import process_file
 
@@ -140,9 +151,12 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
         report = process_file(
             path,
             output_dir=task.folder,
+            mask=task.masks,
+            compress=task.compress,
             overwrite=task.overwrite or journal.owns(path),
+            max_memory=task.max_memory,
+            settings=task.settings,
             progress=follow,
-            **task.keywords,
         ).report
         if state:
             journal.write(path, task.key, state, content, report)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ...result import Fitted, Prepared
+from ...settings.settings import Settings
 from ...words import explained_by_sky
 from ..gradient import Gradient
-
-if TYPE_CHECKING:
-    from ...result import Fitted, Prepared
-    from ...settings.settings import Settings
 
 
 def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:

@@ -184,6 +184,63 @@ def test_threads_do_not_change_a_bit_of_the_way(rng):
         assert again.parameters.tobytes() == first.parameters.tobytes()
 
 
+class Counting(Objective):
+    """Of the golden reference; it notes how many of its kind are open."""
+
+    now = most = opened = 0
+
+    def __init__(self, problem):
+        self._own = REFERENCE.open_problem(problem, 1)
+        cls = type(self)
+        cls.now, cls.opened = cls.now + 1, cls.opened + 1
+        cls.most = max(cls.most, cls.now)
+
+    def loss_and_gradient(self, parameters):
+        return self._own.loss_and_gradient(parameters)
+
+    def close(self):
+        type(self).now -= 1
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """A backend that counts, and its counts."""
+    for name in ("now", "most", "opened"):
+        monkeypatch.setattr(Counting, name, 0)
+
+    class Backend(type(REFERENCE)):
+        def open_problem(self, problem, threads):
+            return Counting(problem)
+
+    return Backend()
+
+
+@pytest.mark.parametrize("stiffness", [0, 0.1])
+@pytest.mark.parametrize("starts", [1, 3])
+def test_one_problem_is_open_at_a_time_and_every_one_is_closed(rng, counting, starts, stiffness):
+    problem, _ = sky_problem(rng, LARGE, 1)
+    settings = Settings(control_points=4, epochs=4, starts=starts, stiffness=stiffness)
+    fit_spline(problem, settings, counting)
+    levels = len(coarse_to_fine(problem))
+    assert levels > 1
+    assert (Counting.most, Counting.now, Counting.opened) == (1, 0, levels * starts)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("end", [0, 2])
+def test_a_descent_that_is_cancelled_closes_its_problem(rng, counting, optimizer, end):
+    problem, _ = sky_problem(rng, LARGE, 1)
+
+    def cancel(done, loss):
+        if done >= end:
+            raise Cancelled("enough")
+
+    settings = Settings(control_points=4, epochs=4, optimizer=optimizer)
+    with pytest.raises(Cancelled):
+        fit_spline(problem, settings, counting, cancel)
+    assert (Counting.most, Counting.now) == (1, 0)
+
+
 @pytest.mark.parametrize("points", [1, 2, 4])
 def test_few_points_and_pixels_leave_nothing_undetermined(rng, points):
     problem, sky = sky_problem(rng, (3, 4), noise=0)

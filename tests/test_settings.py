@@ -4,9 +4,11 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 
-from fastbg import Settings, SettingsError
+from fastbg import Settings, SettingsError, load_preset, remove_background
+from fastbg.settings.settings import BAYER_PATTERNS
 
 IMPOSSIBLE = [
     ({"downscaling_factor": 0}, "downscaling factor must be a whole number of at least 1"),
@@ -116,3 +118,52 @@ def test_settings_are_immutable_and_come_back_from_their_dict():
 def test_threads():
     assert Settings(threads=3).worker_threads == 3
     assert Settings(threads=0).worker_threads >= 1
+
+
+@pytest.mark.parametrize("value", [2.0, True, False, "2", None, np.float64(2), np.bool_(True)])
+def test_an_order_is_a_whole_number(value):
+    with pytest.raises(SettingsError, match="the order must be 1, 2, 3 or 4, not "):
+        Settings(order=value)
+
+
+@pytest.mark.parametrize("name", ["control_points", "starts", "threads", "seed", "gpu_memory"])
+@pytest.mark.parametrize("value", [True, 2.0, np.float32(2)])
+def test_no_count_is_a_float_or_a_bool(name, value):
+    with pytest.raises(SettingsError, match="whole number"):
+        Settings(**{name: value})
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    given = {
+        "downscaling_factor": np.int16(4),
+        "control_points": np.int64(9),
+        "order": np.uint8(2),
+        "epochs": np.int32(3),
+        "seed": np.uint64(7),
+        "quantile": np.float32(0.75),
+        "alpha": np.float64(1.5),
+        "pedestal": np.float32(0.25),
+        "invert_mask": np.bool_(False),
+        "initializer": np.str_("grid"),
+    }
+    settings = Settings(**given)
+    for name, value in given.items():
+        assert getattr(settings, name) == value
+        assert type(getattr(settings, name)) in (int, float, bool, str), name
+    image = np.random.default_rng(1).normal(0.1, 0.01, (40, 48)).astype(np.float32)
+    report = remove_background(image, settings=settings).report
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+@pytest.mark.parametrize("pattern", BAYER_PATTERNS)
+def test_patterns_may_be_spelled_in_any_case(pattern):
+    for spelling in (pattern, pattern.lower(), pattern.title()):
+        assert Settings(cfa=spelling).cfa == pattern
+        assert Settings(cfa=spelling).pattern("BGGR") == pattern
+    assert Settings(cfa="off").pattern(pattern) is None
+    assert Settings().pattern(pattern) == pattern
+
+
+def test_the_ancestors_pedestal_is_bgoptimizers():
+    assert Settings(pedestal="ancestor") == Settings(pedestal="bgoptimizer")
+    assert load_preset("ancestor") == load_preset("bgoptimizer")
