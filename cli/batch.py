@@ -103,8 +103,7 @@ def batch(
 ) -> None:
     """Remove the backgrounds of many images, several at a time.
 
-    An image that was finished before is skipped. If an image fails, its error is printed and the
-    others are still processed.
+    Finished images are skipped. If an image fails, its error is printed and the others go on.
     """
     from ..jobs.batch import process_files
     from .batch_display import BatchDisplay

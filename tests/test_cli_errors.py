@@ -189,7 +189,7 @@ def test_impossible_options(
     ("arguments", "cause"),
     [
         ("run", "missing argument"),
-        ("runn sky.xisf", "no such command 'runn'. Did you mean 'run'? See fastbg --help"),
+        ("runn sky.xisf", "no such command 'runn'. Did you mean 'run'?"),
         ("run sky.xisf --optimiser adam", "--optimizer"),
         ("sky.xisf out", "the command is missing before sky.xisf: try fastbg run sky.xisf"),
         ("--frob", "no such option"),

@@ -244,7 +244,9 @@ def _same_kind(value: Any, choice: str | int | bool) -> bool:
 
 def _pattern(value: Any) -> Any:
     known = isinstance(value, str) and value.upper() in BAYER_PATTERNS
-    return value.upper() if known else _one_of("cfa", "auto", "off", *BAYER_PATTERNS)(value)
+    return (
+        value.upper() if known else _one_of("Bayer pattern", "auto", "off", *BAYER_PATTERNS)(value)
+    )
 
 
 def _pedestal(value: Any) -> Any:
