@@ -33,7 +33,7 @@ from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
 SHAPE = (48, 64)
-QUICK = ("-e", "3")
+QUICK = ("-e", "3", "-N", "4")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX terminals and scripts")
 
 
@@ -101,7 +101,7 @@ def out(tmp_path: Path) -> Path:
         ("-B 2", "starts", 2),
         ("--starts 2", "starts", 2),
         ("--stiffness 0.1", "stiffness", 0.1),
-        ("--optimizer adam", "optimizer", "adam"),
+        ("--optimizer lbfgs", "optimizer", "lbfgs"),
         ("-lr 1e-2", "learning_rate", 0.01),
         ("--learning-rate 0.01", "learning_rate", 0.01),
         ("--seed 7", "seed", 7),
@@ -120,8 +120,13 @@ def out(tmp_path: Path) -> Path:
 def test_every_spelling_reaches_its_setting(
     image: Path, out: Path, spelling: str, setting: str, value: object
 ) -> None:
-    settings = report_of("run", image, out, *QUICK, *spelling.split())["settings"]
-    assert settings == {**Settings(epochs=3).to_dict(), setting: value}
+    # A descent by adam, so that each of them has an effect.
+    given = (*QUICK, "--optimizer", "adam", *spelling.split())
+    expected = Settings(epochs=3, control_points=4, optimizer="adam")
+    assert report_of("run", image, out, *given)["settings"] == {
+        **expected.to_dict(),
+        setting: value,
+    }
 
 
 def test_defaults_are_those_of_the_library(image: Path, out: Path) -> None:
