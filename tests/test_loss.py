@@ -23,7 +23,7 @@ BACKGROUNDS = ["positive", "mixed", "negative"]
 
 
 def loss_and_gradient(problem, spline):
-    loss, gradient = backend.open_problem(problem, 1).loss_and_gradient(spline.flatten())
+    loss, gradient = backend.NumpyObjective(problem).loss_and_gradient(spline.flatten())
     return loss, Spline.unflatten(gradient, problem.channels, problem.order)
 
 
@@ -58,7 +58,7 @@ def test_golden_equals_scalar_loops(rng, order, channels, background):
 @pytest.mark.parametrize("background", BACKGROUNDS)
 def test_gradient_equals_extrapolated_differences(rng, order, channels, background):
     problem, spline = make_case(rng, order=order, channels=channels, background=background)
-    objective = backend.open_problem(drop(problem, rng), 1)
+    objective = backend.NumpyObjective(drop(problem, rng))
     at = spline.flatten()
     _, gradient = objective.loss_and_gradient(at)
 
@@ -266,7 +266,7 @@ def test_channels_and_axes_have_no_order(rng):
 def test_chunks_do_not_show(rng, monkeypatch):
     problem, spline = make_case(rng)
     loss, gradient = loss_and_gradient(problem, spline)
-    monkeypatch.setattr(backend, "CHUNK", 3 * len(spline.centres))
+    monkeypatch.setattr("fastbg.spline.spline.CHUNK", 3 * len(spline.centres))
     chunked_loss, chunked = loss_and_gradient(problem, spline)
     assert chunked_loss == pytest.approx(loss, rel=FLOAT64)
     assert_gradients_agree(chunked, gradient, FLOAT64)

@@ -60,7 +60,9 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
     if file.bounds:
         return replace(file, white=White(high, "declared"))
     white = _guessed(file)
-    return replace(file, bounds=(0.0, white), white=White(white, "guessed"))
+    # Floats without bounds are in [0, 1]; an output with the same samples then declares none.
+    bounds = None if white == 1 and file.dtype.kind == "f" else (0.0, white)
+    return replace(file, bounds=bounds, white=White(white, "guessed"))
 
 
 def _guessed(file: ImageFile) -> float:
