@@ -65,8 +65,8 @@ class Swept:
         return f"{self.module.rpartition('.')[2]}.{self.name}"
 
 
-DESCENT = {"control_points": 36, "initializer": "grid"}
-"""Weights of pixels decide where there is a descent."""
+DESCENT = {"control_points": 36, "initializer": "grid", "protect": "strong"}
+"""A descent, which is what the weights of pixels are for."""
 
 INFINITE = float("inf")
 
