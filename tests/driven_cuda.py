@@ -27,7 +27,7 @@ def tell(name: str, value: int) -> None:
 
 def main() -> None:
     assert cuda.unavailable() is None
-    assert cuda.detail() == "Fake GPU, compute capability 8.6"
+    assert cuda.CudaBackend().detail() == "Fake GPU, compute capability 8.6"
     from fastbg.cuda_kernels import account, descents, tile_work
     from fastbg.cuda_kernels.graph import Graph
 

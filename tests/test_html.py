@@ -233,7 +233,12 @@ def test_a_mosaic_has_four_stored_samples_for_each_superpixel(
     report, findings = job
     tenth = SHAPE[0] * SHAPE[1] // 10
     counts = {"missing": 3 * tenth, "clamped": 3 * tenth, "below_0": 4 * tenth, "above_1": 0}
-    mosaic = {**report, "image": {**report["image"], "cfa": "RGGB"}, "counts": counts}
+    image = {
+        **report["image"],
+        "cfa": "RGGB",
+        "mosaic": {"height": 2 * SHAPE[0], "width": 2 * SHAPE[1]},
+    }
+    mosaic = {**report, "image": image, "counts": counts}
     seen = Page(page.render(mosaic, findings)).texts
     assert seen.count(words.percent(0.1)) == 3
     assert "superpixels" in " ".join(seen)

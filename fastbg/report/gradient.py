@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
-from statistics import fmean
 from typing import Any
 
 
@@ -33,7 +32,7 @@ class Gradient:
             diagnostics["gradient_after"],
             diagnostics["uncertainty"]["median"],
         )
-        return cls(*map(fmean, values))
+        return cls(*(sum(channels) / len(channels) for channels in values))
 
     @property
     def removed(self) -> float:
