@@ -1,4 +1,4 @@
-"""What a job warns of: one line each, with the cause and the cure."""
+"""The warnings of a job: one line each, with the cause and the cure."""
 
 from __future__ import annotations
 
