@@ -1,4 +1,4 @@
-"""What each constant of the search for the sky does to the errors on simulated skies.
+"""The effect of each constant of the search for the sky on the errors on simulated skies.
 
 ``python bench sweep NAME ...`` fits every kind of sky with the values of a constant in turn, and
 with the one that is in use, which is printed in bold. NAME is a constant or a group of `SWEPT`, and

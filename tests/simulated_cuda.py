@@ -88,7 +88,7 @@ def planned(spline, y, x, budget=PLENTY, **options):
 
 
 def evaluated(spline, y, x, budget=PLENTY):
-    # What is not written shows: nothing of a background is near 1e30.
+    # Values that are not written show: no background is near 1e30.
     out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
     planned(spline, y, x, budget).rows(slice(0, y.size), out)
     return out

@@ -62,7 +62,8 @@ class Outputs:
             if suffix is None:
                 formats.check_name(path, self._compress)
             elif path.suffix.lower() != suffix:
-                raise OutputError(f"{path} will not hold what its name says: end it in {suffix}")
+                kind = suffix[1:].upper()
+                raise OutputError(f"{path} does not tell that it holds {kind}: end it in {suffix}")
 
     def check_room(self, source: ImageFile, *, same: bool) -> None:
         """Raise OutputError now if the images of this source will not fit on their disks.
