@@ -95,7 +95,7 @@ def errors_of(problem: Problem, spline: Spline) -> tuple[float, float, float]:
     with closing(rendering.CudaRendering(spline, problem.y, problem.x, memory)) as plan:
         plan.rows(slice(0, problem.y.size), found)
     at = spline.flatten()
-    expected_loss, expected_gradient = reference.NumpyObjective(problem).loss_and_gradient(at)
+    expected_loss, expected_gradient = reference.open_problem(problem, 1).loss_and_gradient(at)
     of_loss, of_gradient = [], []
     for arranged in (pixels.one_by_one, pixels.in_tiles):
         with closing(objective.CudaObjective(problem, memory, arranged=arranged)) as opened:
