@@ -10,6 +10,7 @@ from xisf import XISF
 
 import fastbg
 from fastbg import Cancelled, InputError, OutputError, Settings, SettingsError, remove_background
+from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
 QUICK = Settings(
