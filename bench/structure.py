@@ -118,8 +118,8 @@ def room(name: str) -> str:
 def imports_of(modules: dict[str, Module]) -> dict[tuple[str, str], str]:
     """Pairs of importing and imported module, and where the import stands.
 
-    Of several imports of one module, that counts which comes first in the order at the top, in a
-    function, for types.
+    If a module is imported several times, one import counts: one at the top before one in a
+    function, and that before one for types.
     """
     found: dict[tuple[str, str], str] = {}
     for kind in (FOR_TYPES, IN_A_FUNCTION, AT_THE_TOP):

@@ -74,7 +74,8 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     temporary names end in ``.part``: a writer cannot tell the format from them. Where a process is
     killed they stay, unlocked, until the same targets are checked again.
 
-    Of two processes with the same targets, all are those of one, where the system has locks.
+    If two processes have the same targets, all that stay are those of one of the two, where the
+    system has locks.
 
     Yields
     ------

@@ -73,4 +73,4 @@ class SampleFormat:
 
 
 FLOAT32 = SampleFormat(np.dtype(np.float32), (0, 1))
-"""Of outputs, unless they are to be the same as the input."""
+"""The format of outputs, unless they are to have that of the input."""

@@ -82,3 +82,5 @@ def _weight_image(weight: np.ndarray | None) -> Image | None:
         return Image.from_samples(np.asarray(weight, np.float32))
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the mask is no array of numbers ({error}): give one") from error

@@ -55,7 +55,7 @@ class Outputs:
         )
 
     def check(self, inputs: Iterable[Path]) -> None:
-        """Raise OutputError now for what would otherwise fail after minutes of work."""
+        """Raise OutputError now where writing would fail after minutes of work."""
         atomic.check_targets(self.targets.values(), overwrite=self._overwrite, inputs=inputs)
         for name, path in self.targets.items():
             suffix = _NO_IMAGES.get(name)
@@ -115,7 +115,7 @@ class Outputs:
         Store
             Takes the rows.
         SampleFormat
-            Of the corrected image.
+            The format of the corrected image.
         """
 
         images = {

@@ -29,9 +29,9 @@ class Area(Protocol):
 
 
 class Polygon:
-    """What lies inside an odd number of closed rings.
+    """The area inside an odd number of closed rings.
 
-    Of two polygons that share an edge, only one has the pixels whose centres lie on it.
+    A pixel whose centre lies on the common edge of two polygons belongs to only one of them.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def read(data: bytes) -> Iterator[tuple[Area, bool]]:
         try:
             text = f"image;{shape}({_numbers(shape, rest)})"
             areas = [_area(region) for region in regions.Regions.parse(text, format="ds9")]
-        # What the package raises is nowhere said.
+        # It is nowhere documented which errors the package raises.
         except Exception as error:
             raise InputError(
                 f"has a {shape} that cannot be used in line {number} ({str(error)[:80]}): "
