@@ -2,7 +2,7 @@
 
 ``python bench inject FILE ...`` fits each image, and the image with a glow of 30 % of its median
 added. It prints std(difference of the two models - glow) / std(glow), the mean over the channels: 0
-is perfect. It does so with the default settings and with the preset of the ancestor's method.
+is perfect. It does so with the default settings and with the preset bgoptimizer.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         with formats.open_image(path) as file:
             file.load()
             images[path.name] = np.moveaxis(Image.of(file, file.bounds).planes(), 0, 2)
-    ways = {"fastbg": Settings(), "ancestor": load_preset("ancestor")}
+    ways = {"fastbg": Settings(), "bgoptimizer": load_preset("bgoptimizer")}
     print(f"{'image':36}" + "".join(f"{name:>10}" for name in ways))
     for name, image in images.items():
         valid = is_valid(image)

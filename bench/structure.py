@@ -228,7 +228,7 @@ def functions_of(module: Module) -> Iterator[Function]:
 
 
 def found_in(root: Path) -> dict[str, list[str]]:
-    """What is counted in a tree, by the name of the row; each item described in a few words."""
+    """The counted items of a tree by the name of the row, each described in a few words."""
     modules = modules_of(root)
     imports = imports_of(modules)
     names = [*modules]
