@@ -5,7 +5,7 @@ and the array is read. A peer that accepts a mask gets one of the missing sample
 not installed is skipped, with a message. GraXpert runs in an environment of its own.
 
 fastbg      default settings, Python API
-bgoptimizer its method with its defaults, by fastbg: the preset ``bgoptimizer``
+bgoptimizer the method of bgoptimizer with its defaults, run by fastbg as the preset of that name
 sep         `sep.Background`: mesh of 64 x 64 (pip install sep)
 photutils   `Background2D`: mesh of 64 x 64, SExtractor's estimator, 3 sigma clipping, filter of 3
             x 3 (pip install photutils)

@@ -193,7 +193,7 @@ class Skies:
         return errors, told
 
     def in_use(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """As `fitted` with all constants as they are; computed once."""
+        """The result of `fitted` with all constants as they are; it is computed once."""
         key = repr(settings)
         if key not in self._known:
             self._known[key] = self.fitted(settings)

@@ -193,7 +193,8 @@ def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
 
 def test_asking_for_it_loads_no_numba():
     code = "import fastbg.backends.cuda as c, sys; c.unavailable(); print('numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

@@ -25,7 +25,7 @@ HEAVY = {
 
 def modules_after(code):
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
+        [sys.executable, "-P", "-c", f"import sys\n{code}\nprint(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

@@ -27,7 +27,7 @@ with lock.{how}(Path(sys.argv[1])):
 def holder(path: Path, how: str) -> subprocess.Popen:
     """A process that holds a lock until it is killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD.format(how=how), str(path)],
+        [sys.executable, "-P", "-c", HOLD.format(how=how), str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -10,6 +10,7 @@ from xisf import XISF
 
 import fastbg
 from fastbg import Cancelled, InputError, OutputError, Settings, SettingsError, remove_background
+from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
 QUICK = Settings(
@@ -321,6 +322,18 @@ def test_a_descent_that_diverges_keeps_its_best_step_and_says_so(rng, backend):
     assert result.report["fit"]["ended"] == "diverged"
     assert any("lower the learning rate" in line for line in result.report["warnings"])
     assert np.array_equal(result.spline.flatten(), result.fit.start.flatten())
+
+
+def test_a_fit_alone_warns_and_has_only_the_counts_that_it_counted(rng, tmp_path):
+    image, _ = smooth_sky(rng, (40, 48))
+    image[:2] = 0
+    xisf.write(tmp_path / "sky.xisf", image)
+    adam = replace(QUICK, optimizer="adam", learning_rate=1e300)
+    report = fastbg.fit_file(tmp_path / "sky.xisf", tmp_path / "sky.json", settings=adam).report
+    assert report["fit"]["ended"] == "diverged"
+    assert any("lower the learning rate" in line for line in report["warnings"])
+    assert report["counts"] == {"missing": 2 * 48 * 3}
+    assert report["statistics"].keys() == {"input"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From corrected samples, float32, back to the samples of the file they came from."""
+"""The sample formats of files, and the way back to them from corrected float32 samples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SampleFormat:
         Parameters
         ----------
         stored : ndarray
-            As the file that they came from has them, with the same bounds.
+            The samples as the file has them, with the same bounds.
         samples, corrected : ndarray, float32, linear
             The same on the scale of fastbg, before and after the background was taken out.
 

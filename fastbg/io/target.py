@@ -72,7 +72,7 @@ class ImageTarget:
         rows : slice
             n rows without a step; over all calls, each row of the image exactly once.
         planes : ndarray, (K, n, W)
-            Not mutated; rounded to the stored type if they are floats of another size.
+            They are not mutated, and are rounded if the stored type is a float of another size.
 
         Raises
         ------

@@ -126,7 +126,7 @@ def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesI
     Parameters
     ----------
     samples : ndarray
-        As they are stored.
+        The samples as they are stored.
     records : sequence of str
         The cards of the image.
 

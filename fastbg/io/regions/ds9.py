@@ -112,7 +112,7 @@ def _area(region: Any) -> Area:
 
 
 class _Shape:
-    """Any region of the package; pixels whose centres lie on its edge are outside."""
+    """An area for any region of the package; pixels whose centres lie on its edge are outside."""
 
     def __init__(self, region: Any) -> None:
         box = region.bounding_box

@@ -151,7 +151,7 @@ def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...
 
 
 def _value(tag: Tag, order: str) -> Any:
-    """As tifffile takes it: bytes, but for fractions, of which it would count each half."""
+    """The value as tifffile takes it: bytes, except for fractions, whose halves it would count."""
     if tag.dtype not in _FRACTIONS:
         return tag.raw
     return tuple(np.frombuffer(tag.raw, f"{order}{_FRACTIONS[tag.dtype]}").tolist())
