@@ -297,3 +297,6 @@ def test_files_that_cannot_be_read_or_written(model, tmp_path):
         BackgroundModel.load(tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
         model.save(tmp_path / "nowhere" / "model.json")
+    with pytest.raises(OutputError, match="is a directory: give a file name"):
+        model.save(tmp_path)
+    assert tmp_path.is_dir()
