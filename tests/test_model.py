@@ -300,3 +300,10 @@ def test_files_that_cannot_be_read_or_written(model, tmp_path):
     with pytest.raises(OutputError, match="is a directory: give a file name"):
         model.save(tmp_path)
     assert tmp_path.is_dir()
+
+
+def test_rendering_warns_of_the_slow_reference(model, monkeypatch):
+    monkeypatch.setattr("fastbg.backends.c.unavailable", lambda: "it was not built")
+    monkeypatch.setattr("fastbg.backends.cuda.unavailable", lambda: "there is no GPU")
+    with pytest.warns(RuntimeWarning, match="numpy"):
+        model.render(rows=slice(0, 1))
