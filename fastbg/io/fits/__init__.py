@@ -28,7 +28,7 @@ from ..samples import Samples, StoredSamples
 from .cards import first_values
 from .header import FitsHeader
 from .scaling import Scaling
-from .tiles import image_records, unpack
+from .tiles import image_records, unpack, was_primary
 from .units import number, units_of
 from .write import create as create
 
@@ -69,7 +69,8 @@ def open_image(path: PathLike) -> ImageFile:
             )
         records, values = unit.records, unit.values
         if unit.is_compressed:
-            records = image_records(unit)
+            primary = was_primary(unit, units[: units.index(unit)])
+            records = image_records(unit, primary)
             values = first_values(records)
         scaling = _scaling(values)
         shape = _shape(unit.shape)

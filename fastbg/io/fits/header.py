@@ -25,7 +25,8 @@ class FitsHeader:
     axes : tuple of int
         The shape as the header has it, in the order of numpy.
     before, after : Block or None
-        The units around it, as they are stored.
+        The units around it, as they are stored. Before a primary image, which begins with the
+        card SIMPLE, there is one only if it is compressed in tiles.
     """
 
     records: tuple[str, ...]

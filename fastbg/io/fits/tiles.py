@@ -54,19 +54,40 @@ _ELSE_OF_THE_TABLE = re.compile("SIMPLE|EXTEND|CHECKSUM|DATASUM|(TUNIT|TDISP|TBC
 """Further names that are not the image's."""
 
 
-def image_records(unit: Unit) -> tuple[str, ...]:
-    """The cards that the image has once it is decompressed."""
+_OF_THE_PRIMARY = ("SIMPLE", "EXTEND", "BLOCKED")
+"""Names that an extension must not have."""
+
+_OF_AN_EMPTY_UNIT = re.compile("SIMPLE|BITPIX|NAXIS|EXTEND|COMMENT|CHECKSUM|DATASUM|DATE|")
+"""Names that the unit has which a program that compresses puts before the image."""
+
+
+def was_primary(unit: Unit, before: Sequence[Unit]) -> bool:
+    """Whether the image was the primary one, so that the unit before it is due to the tiles.
+
+    A first unit that tells something is kept, and the image then stays an extension.
+    """
+    return (
+        "ZSIMPLE" in unit.values
+        and len(before) == 1
+        and before[0].size == 0
+        and all(_OF_AN_EMPTY_UNIT.fullmatch(name) for name, _ in _named(before[0].records))
+    )
+
+
+def image_records(unit: Unit, primary: bool) -> tuple[str, ...]:
+    """The cards that the image has once it is decompressed: as the primary one, or an extension."""
     own: dict[str, str] = {}
     for name, record in _named(unit.records):
         if name in _IN_IMAGE:
             own.setdefault(_IN_IMAGE[name], f"{_IN_IMAGE[name]:<8}{record[8:]}")
     axes = whole_number(unit.values, "ZNAXIS", 0)
     first = ["BITPIX", "NAXIS", *(f"NAXIS{n}" for n in range(1, axes + 1))]
-    if "SIMPLE" in own:
+    if primary:
         first.insert(0, "SIMPLE")
         own.pop("PCOUNT", None), own.pop("GCOUNT", None)
     else:
         first = ["XTENSION", *first, "PCOUNT", "GCOUNT"]
+        own = {name: card for name, card in own.items() if name not in _OF_THE_PRIMARY}
         own["XTENSION"] = record_of("XTENSION", "'IMAGE   '")
         own.setdefault("PCOUNT", record_of("PCOUNT", 0))
         own.setdefault("GCOUNT", record_of("GCOUNT", 1))

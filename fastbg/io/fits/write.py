@@ -113,7 +113,9 @@ class _Plain:
     ) -> None:
         self._file, self._records = file, records
         text, size = header_text(records), math.prod(shape) * scaling.stored.itemsize
-        self._start = _put(file, 0, own.before if own else None)
+        # What is before a primary image is there for its tiles.
+        is_primary = records[0].startswith("SIMPLE")
+        self._start = _put(file, 0, None if is_primary or not own else own.before)
         self.data = FileBytes(file, self._start + len(text), size)
         stop = self._start + len(text) + padded(size)
         file.allocate(stop)

@@ -1,0 +1,132 @@
+"""Files that other programs write, and our files as other programs judge them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from astropy.io import fits as astropy_fits
+
+from fastbg.io.formats import Output, open_image
+
+SHAPE = (64, 50)
+
+
+def tool(name):
+    """The path of a program of Debian, where it is installed."""
+    return shutil.which(name) or pytest.skip(f"{name} is not installed")
+
+
+def problems(path):
+    """What fitsverify says, and the count of its errors and warnings."""
+    said = subprocess.run([tool("fitsverify"), path], capture_output=True, text=True)
+    return said.returncode, said.stdout
+
+
+def written(source, target, same=False, change=0.0):
+    """Write an image with its samples, as a job would."""
+    with open_image(source) as image:
+        image.load()
+        output = Output(target, image, same=same)
+        planes = image.read_rows(slice(None)).astype(output.samples.dtype) + change
+        with output.create(target, ["a line of history", "x" * 100]) as rows:
+            rows.write_rows(slice(0, image.shape[1]), planes.astype(output.samples.dtype))
+    return target
+
+
+def stored(dtype, shape=SHAPE):
+    numbers = np.random.default_rng(0).integers(900, 1000, shape)
+    return numbers.astype(dtype) if np.dtype(dtype).kind != "f" else (numbers / 1024).astype(dtype)
+
+
+def primary(path, dtype, shape=SHAPE):
+    unit = astropy_fits.PrimaryHDU(stored(dtype, shape))
+    unit.header["OBJECT"] = "M 94"
+    unit.writeto(path, checksum=True)
+
+
+def extension(path, dtype, shape=SHAPE):
+    units = [astropy_fits.PrimaryHDU(), astropy_fits.ImageHDU(stored(dtype, shape), name="SCI")]
+    units[0].header["OBSERVER"] = "nobody"
+    astropy_fits.HDUList(units).writeto(path, checksum=True)
+
+
+def compressed(path, option="-r"):
+    subprocess.run([tool("fpack"), option, path], check=True)
+    return Path(f"{path}.fz")
+
+
+KINDS = [".fits", ".fits.gz", ".fits.fz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "f4"])
+@pytest.mark.parametrize("make", [primary, extension])
+def test_fitsverify_accepts_what_comes_from_fits(tmp_path, make, dtype, same, kind):
+    make(tmp_path / "a.fits", dtype)
+    count, said = problems(written(tmp_path / "a.fits", tmp_path / f"b{kind}", same))
+    assert count == 0, said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
+@pytest.mark.parametrize("option", ["-r", "-g1", "-h", "-p"])
+@pytest.mark.parametrize("make", [primary, extension])
+def test_fitsverify_accepts_what_comes_from_fpack(tmp_path, make, option, same, kind):
+    make(tmp_path / "a.fits", "u2")
+    packed = compressed(tmp_path / "a.fits", option)
+    count, said = problems(written(packed, tmp_path / f"b{kind}", same, change=1))
+    assert count == 0, said
+    assert "checksum is not" not in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
+@pytest.mark.parametrize("source", [".xisf", ".tif"])
+@pytest.mark.parametrize("shape", [SHAPE, (3, *SHAPE)])
+def test_fitsverify_accepts_what_comes_from_other_formats(tmp_path, shape, source, same, kind):
+    primary(tmp_path / "a.fits", "u2", shape)
+    path = written(tmp_path / "a.fits", tmp_path / f"a{source}", True)
+    count, said = problems(written(path, tmp_path / f"b{kind}", same))
+    assert count == 0, said
+
+
+def test_fitsverify_finds_no_more_in_outputs_than_in_real_files(tmp_path, shared_data):
+    for path in sorted(shared_data.glob("*.fit*")):
+        before = problems(path)[0]
+        for same, kind in ((False, ".fits"), (True, ".fits"), (False, ".fits.fz")):
+            count, said = problems(written(path, tmp_path / f"b{kind}", same))
+            assert count <= before, said
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
+def test_a_primary_image_in_tiles_becomes_one_without(tmp_path, same):
+    primary(tmp_path / "a.fits", "u2")
+    output = written(compressed(tmp_path / "a.fits"), tmp_path / "b.fits", same, change=1)
+    with astropy_fits.open(output, checksum=True) as units:  # a warning is an error
+        assert len(units) == 1
+        assert units[0].header["OBJECT"] == "M 94"
+        np.testing.assert_array_equal(units[0].data, stored("u2") + 1)
+    subprocess.run([tool("imcopy"), output, tmp_path / "c.fits"], check=True)
+    np.testing.assert_array_equal(astropy_fits.getdata(tmp_path / "c.fits"), stored("u2") + 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_first_unit_before_the_tiles_tells_is_kept(tmp_path, kind):
+    primary(tmp_path / "a.fits", "u2")
+    packed = compressed(tmp_path / "a.fits")
+    with astropy_fits.open(packed, "update", disable_image_compression=True) as units:
+        units[0].header["OBSERVER"] = "nobody"
+        assert "ZSIMPLE" in units[1].header
+    output = written(packed, tmp_path / f"b{kind}", True)
+    with astropy_fits.open(output) as units:
+        assert units[0].header["OBSERVER"] == "nobody"
+        assert units[1].header["OBJECT"] == "M 94"
+        np.testing.assert_array_equal(units[1].data, stored("u2"))
+    count, said = problems(output)
+    assert count == 0 or "checksum" in said, said
