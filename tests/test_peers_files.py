@@ -130,3 +130,24 @@ def test_what_a_first_unit_before_the_tiles_tells_is_kept(tmp_path, kind):
         np.testing.assert_array_equal(units[1].data, stored("u2"))
     count, said = problems(output)
     assert count == 0 or "checksum" in said, said
+
+
+@pytest.mark.parametrize("more", [["-r", "8"], ["-r", "64"], ["-p", "separate"], ["-c", "lzw"]])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "f4"])
+def test_the_order_of_bits_in_a_tiff_is_undone(tmp_path, dtype, more):
+    if more[0] == "-p" and dtype != "u1":
+        pytest.skip("tiffcp cannot write it")
+    if more[0] == "-c":
+        pytest.importorskip("imagecodecs")
+    pixels = stored(dtype, (*SHAPE, 3))
+    plain, reversed_bits = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(plain, pixels, photometric="rgb", metadata=None)
+    copy = [tool("tiffcp"), "-f", "lsb2msb", *more, plain, reversed_bits]
+    subprocess.run(copy, check=True)
+    with tifffile.TiffFile(reversed_bits) as file:
+        assert file.pages.first.fillorder == 2
+    with open_image(reversed_bits) as image:
+        np.testing.assert_array_equal(image.to_array(), pixels)
+    output = written(reversed_bits, tmp_path / "c.tif", True)
+    found = tifffile.imread(output)
+    np.testing.assert_array_equal(found if "-p" not in more else np.moveaxis(found, 0, 2), pixels)

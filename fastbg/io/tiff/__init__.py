@@ -1,6 +1,6 @@
 """TIFF files, by tifffile.
 
-Pixels that are stored uncompressed in one piece stay in the file until their rows are asked for;
+Pixels that are stored uncompressed, in one piece and in usual order of bits, stay in the file until their rows are asked for;
 others come into memory all at once.
 """
 
@@ -79,7 +79,8 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         raise InputError(f"has an image of {shape[2]} x {shape[1]} pixels: save it again")
     size = every * shape[1] * shape[2] * stored.itemsize
     block: Block
-    if page.is_contiguous and page.compression == 1 and page.predictor == 1:
+    # Also FillOrder 2 and predictors, which is_contiguous leaves out, are for tifffile to undo.
+    if page.is_final:
         block = FileBytes(file, index(page.dataoffsets[0]), size)
         if block.start + size > file.size():
             raise InputError("is truncated: copy or download it again")
