@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
 
+from fastbg.errors import InputError
 from fastbg.io.formats import Output, open_image
 
 SHAPE = (64, 50)
@@ -151,3 +152,73 @@ def test_the_order_of_bits_in_a_tiff_is_undone(tmp_path, dtype, more):
     output = written(reversed_bits, tmp_path / "c.tif", True)
     found = tifffile.imread(output)
     np.testing.assert_array_equal(found if "-p" not in more else np.moveaxis(found, 0, 2), pixels)
+
+
+def marked_grey(path, samples, kinds, storage="contig"):
+    """A TIFF file whose samples are said to be grey and others; None for no tag ExtraSamples."""
+    pixels = stored("u2", (*SHAPE, samples))
+    data = pixels if storage == "contig" else np.moveaxis(pixels, 2, 0)
+    tifffile.imwrite(
+        path,
+        data,
+        photometric="minisblack",
+        planarconfig=storage,
+        extrasamples=kinds or [0] * (samples - 1),
+        metadata=None,
+    )
+    if kinds is None:
+        raw = bytearray(path.read_bytes())
+        with tifffile.TiffFile(path) as file:
+            at = file.pages.first.tags[338].offset
+        raw[at : at + 2] = (339).to_bytes(2, "little")  # another tag, SampleFormat
+        raw[at + 4 : at + 12] = (1).to_bytes(4, "little") + (1).to_bytes(4, "little")
+        path.write_bytes(raw)
+    return pixels
+
+
+@pytest.mark.parametrize("storage", ["contig", "separate"])
+@pytest.mark.parametrize(
+    ("samples", "kinds", "channels"),
+    [
+        (3, [0, 0], 3),
+        (3, None, 3),
+        (4, [0, 0, 2], 3),
+        (4, [0, 0, 1], 3),
+        (2, [2], 1),
+        (2, [0], 1),
+        (2, None, 1),
+        (3, [2, 0], 1),
+    ],
+    ids=str,
+)
+def test_three_samples_that_are_marked_as_grey_are_colours(
+    tmp_path, samples, kinds, channels, storage
+):
+    pixels = marked_grey(tmp_path / "a.tif", samples, kinds, storage)
+    with open_image(tmp_path / "a.tif") as image:
+        np.testing.assert_array_equal(image.to_array(), pixels[..., :channels])
+        assert any("unspecified" in line for line in image.warnings) == (
+            (samples, kinds) in [(2, [0]), (2, None), (3, [2, 0])]
+        )
+    output = written(tmp_path / "a.tif", tmp_path / "b.tif", True, change=1)
+    with tifffile.TiffFile(output) as file:
+        page = file.pages.first
+        assert page.photometric.name == ("RGB" if channels == 3 else "MINISBLACK")
+        found = page.asarray() if storage == "contig" else np.moveaxis(page.asarray(), 0, 2)
+        more = np.arange(samples) < channels
+        np.testing.assert_array_equal(found, pixels + more)
+
+
+@pytest.mark.parametrize("kinds", [[0, 0, 0], None], ids=str)
+def test_four_samples_that_are_marked_as_grey_are_refused(tmp_path, kinds):
+    marked_grey(tmp_path / "a.tif", 4, kinds)
+    with pytest.raises(InputError, match="4 samples a pixel and does not tell what they are"):
+        open_image(tmp_path / "a.tif")
+
+
+def test_what_no_tag_tells_of_a_fourth_sample_is_kept_beside_rgb(tmp_path):
+    pixels = stored("u2", (*SHAPE, 4))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[0], metadata=None)
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.shape == (3, *SHAPE)
+        assert "unspecified" in image.warnings[0]

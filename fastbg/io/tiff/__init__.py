@@ -1,7 +1,7 @@
 """TIFF files, by tifffile.
 
-Pixels that are stored uncompressed, in one piece and in usual order of bits, stay in the file until their rows are asked for;
-others come into memory all at once.
+Pixels that are stored uncompressed in one piece, with their bits in the usual order, stay in the
+file until their rows are asked for; others come into memory all at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..image_file import ImageFile, PathLike, open_file, reading
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
 from .header import Tag, TiffHeader
+from .page import checked_dtype, extra_kinds
 from .write import create as create
 
 if TYPE_CHECKING:
@@ -70,10 +71,11 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
     import tifffile
 
     page, count = tiff.pages.first, len(tiff.pages)
-    stored = _checked_dtype(page).newbyteorder(tiff.byteorder)
+    stored = checked_dtype(page).newbyteorder(tiff.byteorder)
     planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     every = page.samplesperpixel
-    channels = every - len(page.extrasamples)
+    kinds = extra_kinds(page)
+    channels = every - len(kinds)
     shape = channels, index(page.imagelength), index(page.imagewidth)
     if min(shape) < 1:
         raise InputError(f"has an image of {shape[2]} x {shape[1]} pixels: save it again")
@@ -99,32 +101,16 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         tiff.is_bigtiff,
         stored.newbyteorder("="),
         planar,
-        # A kind that no standard knows becomes "unspecified", 0.
-        tuple(int(kind) if kind in (0, 1, 2) else 0 for kind in page.extrasamples),
+        kinds,
         extra,
     )
     elsewhere = {_ELSEWHERE[tag.code] for tag in page.tags if tag.code in _ELSEWHERE}
     lines = [f"its {name} cannot be carried over" for name in sorted(elsewhere)]
+    if 0 in kinds:
+        lines.append("its extra samples of an unspecified kind stay as they are")
     if count > 1:
         lines.append(f"only the first of {count} images is worked on, and carried over")
     return ImageFile(None, header, tuple(lines), None, path, file, samples)
-
-
-def _checked_dtype(page: TiffPage) -> np.dtype[Any]:
-    """The type of the samples; InputError unless the image is grey or RGB."""
-    import tifffile
-
-    kinds = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
-    if page.photometric not in kinds:
-        kind = getattr(page.photometric, "name", page.photometric)
-        raise InputError(f"is stored as {kind}: save it as grey or RGB")
-    dtype = page.dtype
-    usual = dtype and dtype.kind in "uif" and page.bitspersample == dtype.itemsize * 8
-    if dtype is None or not usual or page.imagedepth != 1:
-        raise InputError(
-            f"has samples of {page.bitspersample} bits: save it with 8, 16 or 32 bits a sample"
-        )
-    return dtype
 
 
 def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:
