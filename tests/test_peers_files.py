@@ -222,3 +222,81 @@ def test_what_no_tag_tells_of_a_fourth_sample_is_kept_beside_rgb(tmp_path):
     with open_image(tmp_path / "a.tif") as image:
         assert image.shape == (3, *SHAPE)
         assert "unspecified" in image.warnings[0]
+
+
+def with_thumbnail(path, place, **more):
+    """A TIFF file with a thumbnail before or after the image, or with the image in a SubIFD."""
+    pixels, small = stored("u2", (*SHAPE, 3)), stored("u1", (8, 6, 3))
+    thumbnail = {"photometric": "rgb", "subfiletype": 1, "metadata": None}
+    image = {"photometric": "rgb", "metadata": None, "description": "M 94", **more}
+    with tifffile.TiffWriter(path) as file:
+        if place == "after":
+            file.write(pixels, **image)
+        file.write(small, **thumbnail, subifds=2 if place == "outside" else None)
+        if place == "outside":
+            file.write(stored("u1", (16, 12, 3)), **thumbnail)
+        if place != "after":
+            file.write(pixels, **image)
+    return pixels
+
+
+@pytest.mark.parametrize("place", ["before", "outside", "after"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_thumbnail_is_not_the_image(tmp_path, place, compression):
+    path, output = tmp_path / "a.tif", tmp_path / "b.tif"
+    pixels = with_thumbnail(path, place, compression=compression)
+    with open_image(path) as image:
+        np.testing.assert_array_equal(image.to_array(), pixels)
+        assert any("thumbnail" in line for line in image.warnings) == (place != "after")
+    written(path, output, True)
+    with tifffile.TiffFile(output) as file:
+        assert len(file.pages) == 1
+        assert file.pages.first.description == "M 94"
+        np.testing.assert_array_equal(file.pages.first.asarray(), pixels)
+
+
+def camera_raw(path, photometric, place):
+    """A file as cameras write them: a thumbnail, and the exposure before or behind it."""
+    exposure = {"photometric": photometric, "metadata": None}
+    pixels = stored("u2", (*SHAPE, 3) if photometric == "linear_raw" else SHAPE)
+    unmarked = place.startswith("unmarked")
+    with tifffile.TiffWriter(path) as file:
+        if place == "alone":
+            file.write(pixels, **exposure)
+            return
+        file.write(
+            stored("u1", (8, 6, 3)),
+            photometric="rgb",
+            subfiletype=0 if unmarked else 1,
+            subifds=None if "chain" in place else 1,
+            extratags=[(271, 2, 0, "a maker", True)] if unmarked else [],
+            metadata=None,
+        )
+        file.write(pixels, **exposure)
+
+
+@pytest.mark.parametrize("place", ["alone", "chain", "outside", "unmarked, chain", "unmarked"])
+@pytest.mark.parametrize("photometric", ["cfa", "linear_raw"])
+def test_camera_raw_is_refused_with_a_cure(tmp_path, photometric, place):
+    camera_raw(tmp_path / "a.dng", photometric, place)
+    with pytest.raises(InputError, match="camera raw: develop or calibrate it first"):
+        open_image(tmp_path / "a.dng")
+
+
+def test_a_cr2_file_is_camera_raw(tmp_path):
+    path = tmp_path / "a.cr2"
+    tifffile.imwrite(path, stored("u1", (8, 6, 3)), photometric="rgb", metadata=None)
+    raw = path.read_bytes()
+    at = int.from_bytes(raw[4:8], "little")
+    # The offset of the first directory is behind the signature.
+    path.write_bytes(raw[:4] + len(raw).to_bytes(4, "little") + b"CR\2\0" + raw[12:] + raw[at:])
+    with pytest.raises(InputError, match="camera raw: develop or calibrate it first"):
+        open_image(path)
+
+
+def test_a_thumbnail_alone_is_the_image(tmp_path):
+    pixels = stored("u2", (*SHAPE, 3))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", subfiletype=1, metadata=None)
+    with open_image(tmp_path / "a.tif") as image:
+        assert not image.warnings
+        np.testing.assert_array_equal(image.to_array(), pixels)

@@ -19,6 +19,7 @@ from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
+from .directories import full_image
 from .header import Tag, TiffHeader
 from .page import checked_dtype, extra_kinds
 from .write import create as create
@@ -41,7 +42,7 @@ _ELSEWHERE = {330: "further images", 34665: "EXIF data", 34853: "GPS data", 4096
 
 
 def open_image(path: PathLike) -> ImageFile:
-    """Open the first image of a TIFF file.
+    """Open the first image of a TIFF file that is not a thumbnail.
 
     Alpha and other extra samples are not among the channels; outputs keep them. The image must be
     closed.
@@ -70,7 +71,7 @@ def open_image(path: PathLike) -> ImageFile:
 def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
     import tifffile
 
-    page, count = tiff.pages.first, len(tiff.pages)
+    page, count = full_image(tiff), len(tiff.pages)
     stored = checked_dtype(page).newbyteorder(tiff.byteorder)
     planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     every = page.samplesperpixel
@@ -108,7 +109,9 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
     lines = [f"its {name} cannot be carried over" for name in sorted(elsewhere)]
     if 0 in kinds:
         lines.append("its extra samples of an unspecified kind stay as they are")
-    if count > 1:
+    if page is not tiff.pages.first:
+        lines.append("its first image is a thumbnail or mask, which is not carried over")
+    elif count > 1:
         lines.append(f"only the first of {count} images is worked on, and carried over")
     return ImageFile(None, header, tuple(lines), None, path, file, samples)
 
@@ -134,7 +137,7 @@ def _unpacker(path: PathLike, size: int) -> Callable[[], Block]:
 
         try:
             with tifffile.TiffFile(path) as tiff:
-                samples = np.ascontiguousarray(tiff.pages.first.asarray())
+                samples = np.ascontiguousarray(full_image(tiff).asarray())
             if samples.nbytes != size:
                 raise ValueError(f"{samples.nbytes} bytes where {size} belong")
         except ValueError as error:
