@@ -300,3 +300,30 @@ def test_a_thumbnail_alone_is_the_image(tmp_path):
     with open_image(tmp_path / "a.tif") as image:
         assert not image.warnings
         np.testing.assert_array_equal(image.to_array(), pixels)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("lowest", [0, 900, 32700, 40000, 65436])
+def test_plio_of_unsigned_samples(tmp_path, lowest, scale):
+    """What CFITSIO adds to the samples, since they must not be negative, is taken off."""
+    counts = np.random.default_rng(0).integers(lowest, lowest + 100, SHAPE)
+    unit = astropy_fits.PrimaryHDU((counts - 32768).astype("i2"))
+    unit.header["BZERO"], unit.header["BSCALE"] = 32768, scale
+    unit.writeto(tmp_path / "a.fits")
+    with open_image(tmp_path / "a.fits") as image:
+        plain = image.to_array()
+    packed = compressed(tmp_path / "a.fits", "-p")
+    with open_image(packed) as image:
+        np.testing.assert_array_equal(image.to_array(), plain)
+    output = written(packed, tmp_path / "b.fits.fz", True)
+    subprocess.run([tool("funpack"), output], check=True)
+    with open_image(tmp_path / "b.fits") as image:
+        np.testing.assert_array_equal(image.to_array(), plain)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4"])
+def test_plio_of_other_samples(tmp_path, dtype):
+    counts = np.random.default_rng(0).integers(0, 100, SHAPE).astype(dtype)
+    astropy_fits.PrimaryHDU(counts).writeto(tmp_path / "a.fits")
+    with open_image(compressed(tmp_path / "a.fits", "-p")) as image:
+        np.testing.assert_array_equal(image.to_array()[..., 0], counts)

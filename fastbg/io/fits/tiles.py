@@ -19,7 +19,7 @@ from ...errors import InputError
 from ..blocks import Block, BytesInMemory, FileBytes
 from ..random_access import RandomAccessFile
 from .cards import VALUE, header_text, keywords_of, record_of
-from .units import Unit, padded, text, units_of, whole_number
+from .units import Unit, number, padded, text, units_of, whole_number
 
 _ONE_AT_A_TIME = Lock()
 """Astropy itself swaps those filters and restores them, which two threads must not do at once."""
@@ -138,6 +138,8 @@ def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
         raise InputError(
             f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
         ) from error
+    if _is_shifted(unit):
+        samples ^= np.int16(-32768)
     return BytesInMemory(samples.reshape(-1).view(np.uint8))
 
 
@@ -196,6 +198,19 @@ def _blank(unit: Unit) -> list[str]:
     columns = (text(unit.values, name) for name in unit.values if name.startswith("TTYPE"))
     # A column has it for each tile, and the usual value has to do for all.
     return [record_of("BLANK", -(1 << (bits - 1)))] if bits and "ZBLANK" in columns else []
+
+
+def _is_shifted(unit: Unit) -> bool:
+    """Whether 32768 was added to the stored samples, modulo 65536.
+
+    PLIO has no negative numbers, so CFITSIO does it wherever BZERO is 32768, and takes it off
+    again; astropy 8.0 does not.
+    """
+    return (
+        text(unit.values, "ZCMPTYPE") == "PLIO_1"
+        and number(unit.values, "ZBITPIX", 0) == 16
+        and number(unit.values, "BZERO", 0) == 32768
+    )
 
 
 class _Bytes:
