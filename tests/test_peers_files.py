@@ -327,3 +327,21 @@ def test_plio_of_other_samples(tmp_path, dtype):
     astropy_fits.PrimaryHDU(counts).writeto(tmp_path / "a.fits")
     with open_image(compressed(tmp_path / "a.fits", "-p")) as image:
         np.testing.assert_array_equal(image.to_array()[..., 0], counts)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, ".xisf"])
+def test_no_card_of_a_long_header_is_lost(tmp_path, kind):
+    lines = [f"step {number} of a pipeline" for number in range(100_000)]
+    records = [f"HISTORY {line}".ljust(80) for line in lines]
+    with (tmp_path / "a.fits").open("wb") as file:
+        head = astropy_fits.PrimaryHDU(stored("u2")).header
+        cards = [card.image.ljust(80) for card in head.cards]
+        text = "".join([*cards, *records, "END".ljust(80)])
+        file.write(text.ljust(-(-len(text) // 2880) * 2880).encode())
+        data = (stored("u2").astype("i4") - 32768).astype(">i2").tobytes()
+        file.write(data.ljust(-(-len(data) // 2880) * 2880, b"\0"))
+    output = written(tmp_path / "a.fits", tmp_path / f"b{kind}", True)
+    with open_image(output) as image:
+        found = [item for item in image.header.keywords if item.name == "HISTORY"]
+        assert [item.comment for item in found][: len(lines)] == lines
+        np.testing.assert_array_equal(image.to_array()[..., 0], stored("u2"))

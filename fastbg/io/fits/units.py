@@ -14,8 +14,8 @@ from .cards import BLOCK, CARD, first_values, meaning
 
 _END = "END".ljust(CARD)
 
-_LONGEST_HEADER = 1000
-"""Blocks. Nobody writes 36,000 keywords."""
+_LONGEST_HEADER = 10_000
+"""Blocks. Pipelines that log into HISTORY write tens of thousands of cards, but not 360,000."""
 
 _MOST_UNITS = 1000
 
