@@ -22,9 +22,9 @@ def tool(name):
     return shutil.which(name) or pytest.skip(f"{name} is not installed")
 
 
-def problems(path):
-    """What fitsverify says, and the count of its errors and warnings."""
-    said = subprocess.run([tool("fitsverify"), path], capture_output=True, text=True)
+def problems(path, *options):
+    """The count of the errors and warnings of fitsverify, and all that it says."""
+    said = subprocess.run([tool("fitsverify"), *options, path], capture_output=True, text=True)
     return said.returncode, said.stdout
 
 
@@ -106,6 +106,15 @@ def test_fitsverify_finds_no_more_in_outputs_than_in_real_files(tmp_path, shared
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
+@pytest.mark.parametrize("kind", [".fits", ".fits.fz"])
+def test_fitsverify_accepts_what_comes_from_real_xisf_and_tiff(tmp_path, shared_data, kind, same):
+    for path in sorted([*shared_data.glob("*.xisf"), *shared_data.glob("*.tif*")]):
+        # Errors alone: fitsverify 4.20 misses CRPIX1 in one file that has it.
+        count, said = problems(written(path, tmp_path / f"b{kind}", same), "-e")
+        assert count == 0, f"{path.name}: {said}"
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
 def test_a_primary_image_in_tiles_becomes_one_without(tmp_path, same):
     primary(tmp_path / "a.fits", "u2")
     output = written(compressed(tmp_path / "a.fits"), tmp_path / "b.fits", same, change=1)
@@ -118,15 +127,16 @@ def test_a_primary_image_in_tiles_becomes_one_without(tmp_path, same):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_first_unit_before_the_tiles_tells_is_kept(tmp_path, kind):
+@pytest.mark.parametrize("name", ["OBSERVER", "COMMENT"])
+def test_what_a_first_unit_before_the_tiles_tells_is_kept(tmp_path, name, kind):
     primary(tmp_path / "a.fits", "u2")
     packed = compressed(tmp_path / "a.fits")
     with astropy_fits.open(packed, "update", disable_image_compression=True) as units:
-        units[0].header["OBSERVER"] = "nobody"
+        units[0].header[name] = "nobody"
         assert "ZSIMPLE" in units[1].header
     output = written(packed, tmp_path / f"b{kind}", True)
     with astropy_fits.open(output) as units:
-        assert units[0].header["OBSERVER"] == "nobody"
+        assert "nobody" in units[0].header[name]
         assert units[1].header["OBJECT"] == "M 94"
         np.testing.assert_array_equal(units[1].data, stored("u2"))
     count, said = problems(output)

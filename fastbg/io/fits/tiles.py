@@ -57,8 +57,11 @@ _ELSE_OF_THE_TABLE = re.compile("SIMPLE|EXTEND|CHECKSUM|DATASUM|(TUNIT|TDISP|TBC
 _OF_THE_PRIMARY = ("SIMPLE", "EXTEND", "BLOCKED")
 """Names that an extension must not have."""
 
-_OF_AN_EMPTY_UNIT = re.compile("SIMPLE|BITPIX|NAXIS|EXTEND|COMMENT|CHECKSUM|DATASUM|DATE|")
-"""Names that the unit has which a program that compresses puts before the image."""
+_OF_AN_EMPTY_UNIT = re.compile(
+    r"(SIMPLE|BITPIX|NAXIS|EXTEND|CHECKSUM|DATASUM|DATE) *=.*| *|"
+    r"COMMENT +(FITS \(Flexible Image Transport System\)|and Astrophysics', volume 376).*"
+)
+"""Cards of the unit that programs which compress put before the image."""
 
 
 def was_primary(unit: Unit, before: Sequence[Unit]) -> bool:
@@ -70,7 +73,7 @@ def was_primary(unit: Unit, before: Sequence[Unit]) -> bool:
         "ZSIMPLE" in unit.values
         and len(before) == 1
         and before[0].size == 0
-        and all(_OF_AN_EMPTY_UNIT.fullmatch(name) for name, _ in _named(before[0].records))
+        and all(_OF_AN_EMPTY_UNIT.fullmatch(record) for record in before[0].records)
     )
 
 
