@@ -304,6 +304,13 @@ def test_a_cr2_file_is_camera_raw(tmp_path):
         open_image(path)
 
 
+def test_further_images_behind_a_thumbnail_are_told_of(tmp_path):
+    with_thumbnail(tmp_path / "a.tif", "before")
+    tifffile.imwrite(tmp_path / "a.tif", stored("u2"), append=True, metadata=None)
+    with open_image(tmp_path / "a.tif") as image:
+        assert "only the first of 2 images is worked on, and carried over" in image.warnings
+
+
 def test_a_thumbnail_alone_is_the_image(tmp_path):
     pixels = stored("u2", (*SHAPE, 3))
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", subfiletype=1, metadata=None)

@@ -111,7 +111,8 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         lines.append("its extra samples of an unspecified kind stay as they are")
     if page is not tiff.pages.first:
         lines.append("its first image is a thumbnail or mask, which is not carried over")
-    elif count > 1:
+        count -= 1
+    if count > 1:
         lines.append(f"only the first of {count} images is worked on, and carried over")
     return ImageFile(None, header, tuple(lines), None, path, file, samples)
 
