@@ -71,15 +71,7 @@ class Image:
         InputError
             For other shapes, channel counts or sample types.
         """
-        samples = np.asarray(samples)
-        if samples.ndim == 2:
-            samples = samples[..., np.newaxis]
-        if samples.ndim != 3 or samples.size == 0:
-            raise InputError(
-                f"an image of shape {samples.shape} cannot be used: give (height, width) or "
-                "(height, width, channels)"
-            )
-        return cls.of(_Array(np.moveaxis(samples, 2, 0)), bounds)
+        return cls.of(samples_of_array(samples), bounds)
 
     @classmethod
     def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
@@ -138,6 +130,25 @@ class Image:
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""
         return self.rows(slice(0, self.shape[0]))
+
+
+def samples_of_array(array: np.ndarray) -> Samples:
+    """A user's array, (H, W) or (H, W, K), as a source of samples that shares its memory.
+
+    Raises
+    ------
+    InputError
+        For other shapes.
+    """
+    array = np.asarray(array)
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(
+            f"an image of shape {array.shape} cannot be used: give (height, width) or "
+            "(height, width, channels)"
+        )
+    return _Array(np.moveaxis(array, 2, 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
-from ..image.image import Image
+from ..image.image import Image, samples_of_array
+from ..image.weights import range_of_mask
+from ..io.white import faint
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
@@ -33,8 +35,10 @@ def remove_background(
         Floats keep their scale; unsigned integers are scaled to [0, 1] by their type's maximum.
         Samples that are zero, NaN or infinite are missing. The array is not changed. An
         undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
-    weight : array_like, (H, W) or (H, W, K), in [0, 1], optional
-        1 = sky to fit, 0 = ignored. Without it, the thresholds of the settings decide.
+    weight : array_like, (H, W) or (H, W, K), bool, integer or float, optional
+        1 = sky to fit, 0 = ignored. Only ratios count: see `fastbg.image.weights.range_of_mask`.
+        Floats of more than one value besides 0 lie in [0, 1]. Without it, the thresholds of the
+        settings decide.
     settings : Settings, optional
     progress : callable, optional
         Called with a `Progress`; returning False cancels the job.
@@ -56,7 +60,7 @@ def remove_background(
     except InputError as error:
         raise InputError(f"the image {error}") from error
     with Job(settings, progress) as job:
-        prepared = job.prepare(frame, frame.weight(_weight_image(weight)))
+        prepared = job.prepare(frame, frame.weight(_weight_image(weight, job.warnings)))
         fitted = job.fit(prepared)
         plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
         corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
@@ -75,10 +79,19 @@ def remove_background(
     )
 
 
-def _weight_image(weight: np.ndarray | None) -> Image | None:
+def _weight_image(weight: np.ndarray | None, warnings: list[str]) -> Image | None:
     if weight is None:
         return None
+    samples = np.asarray(weight)
+    if samples.dtype == bool:
+        samples = samples.view(np.uint8)
     try:
-        return Image.from_samples(np.asarray(weight, np.float32))
+        source = samples_of_array(samples)
+        image = Image.of(source, (0, 1))  # refuses what is neither integer nor float
+        high = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else 1
+        found = range_of_mask(source, 0, high)
+        if found.guessed:
+            warnings.append(f"the mask {faint(found.high)}")
+        return image if found.bounds == (0, 1) else Image.of(source, found.bounds)
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
