@@ -17,12 +17,13 @@ from ..progress import ProgressCallback
 from ..report.report import describe
 from ..result import ArrayResult
 from ..settings.settings import Settings
+from .containers import Container
 
 
 def remove_background(
-    image: np.ndarray,
+    image: np.ndarray | Any,
     *,
-    weight: np.ndarray | None = None,
+    weight: np.ndarray | Any | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
@@ -35,10 +36,12 @@ def remove_background(
         Floats keep their scale; unsigned integers are scaled to [0, 1] by their type's maximum.
         Samples that are zero, NaN or infinite are missing. The array is not changed. An
         undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
+        A masked array, or an NDData, CCDData, Quantity or Masked of astropy, gives results of its
+        kind. What its mask hides is missing. With a unit, integers keep their scale, too.
     weight : array_like, (H, W) or (H, W, K), bool, integer or float, optional
         1 = sky to fit, 0 = ignored. Only ratios count: see `fastbg.image.weights.range_of_mask`.
-        Floats of more than one value besides 0 lie in [0, 1]. Without it, the thresholds of the
-        settings decide.
+        Floats of more than one value besides 0 lie in [0, 1]. What its own mask hides is ignored.
+        Without it, the thresholds of the settings decide.
     settings : Settings, optional
     progress : callable, optional
         Called with a `Progress`; returning False cancels the job.
@@ -53,8 +56,9 @@ def remove_background(
         If ``progress`` returned False.
     """
     settings = replace(settings or Settings(), **options)
-    samples = np.asarray(image)
-    source = Image.from_samples(samples)
+    given = Container.of(image)
+    shape = given.samples.shape
+    source = Image.from_samples(given.filled)
     try:
         frame = Frame(source, settings.pattern(None))
     except InputError as error:
@@ -69,20 +73,26 @@ def remove_background(
             background[:, rows], corrected[:, rows] = model, after
 
         done = job.correct(plan, store)
+    corrected, background = (
+        np.moveaxis(planes, 0, 2).reshape(shape) for planes in (corrected, background)
+    )
+    if given.mask is not None:
+        hidden = np.moveaxis(Image.from_samples(given.samples).planes(), 0, 2).reshape(shape)
+        np.copyto(corrected, hidden, where=given.mask)
     return ArrayResult(
         model=fitted.model,
         fit=fitted.fit,
         diagnostics=fitted.diagnostics,
         report=describe(job, frame, prepared.preparation(), fitted, done),
-        corrected=np.moveaxis(corrected, 0, 2).reshape(samples.shape),
-        background=np.moveaxis(background, 0, 2).reshape(samples.shape),
+        corrected=given.image(corrected),
+        background=given.model(background),
     )
 
 
-def _weight_image(weight: np.ndarray | None, warnings: list[str]) -> Image | None:
+def _weight_image(weight: np.ndarray | Any | None, warnings: list[str]) -> Image | None:
     if weight is None:
         return None
-    samples = np.asarray(weight)
+    samples = Container.of(weight).filled
     if samples.dtype == bool:
         samples = samples.view(np.uint8)
     try:
