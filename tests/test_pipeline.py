@@ -6,10 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from xisf import XISF
 
 import fastbg
-from fastbg import Cancelled, InputError, OutputError, Settings, SettingsError, remove_background
+from fastbg import (
+    Cancelled,
+    InputError,
+    OutputError,
+    Settings,
+    SettingsError,
+    process_file,
+    remove_background,
+)
 from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
@@ -65,6 +74,27 @@ def test_corrected_is_image_minus_model_plus_pedestal(rng):
     assert result.corrected == pytest.approx(expected, abs=1e-7)
     assert result.report["pedestal"] == pytest.approx(levels, rel=1e-6)
     assert result.losses.min() == result.fit.descent.loss == result.report["fit"]["loss"]
+
+
+@pytest.mark.parametrize("dtype", ["i2", ">i2", "i4", "i8"])
+def test_arrays_of_signed_integers_keep_their_scale_as_floats_do(rng, dtype):
+    counts = (smooth_sky(rng)[0] * 20000 - 300).clip(-32768, 32767).astype(dtype)
+    found = remove_background(counts, settings=replace(QUICK, epochs=5))
+    expected = remove_background(counts.astype("f4"), settings=replace(QUICK, epochs=5))
+    assert np.array_equal(found.corrected, expected.corrected)
+    assert np.array_equal(found.background, expected.background)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4"])
+def test_tiffs_of_signed_integers_are_counts(rng, tmp_path, dtype):
+    counts = (smooth_sky(rng)[0] * 20000).clip(0, 32767).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", counts, photometric="rgb")
+    settings = replace(QUICK, epochs=5)
+    outputs = {"output": tmp_path / "out.xisf", "output_dir": tmp_path}
+    process_file(tmp_path / "a.tif", **outputs, settings=settings)
+    expected = remove_background(counts / np.float32(65535), settings=settings)
+    found = XISF(str(tmp_path / "out.xisf")).read_image(0)
+    np.testing.assert_allclose(found, expected.corrected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (40, 50, 3)], ids=str)

@@ -81,7 +81,7 @@ class Image:
         ----------
         source : Samples
             Unsigned integers are scaled to [0, 1] by their type's maximum, as in XISF files;
-            floats keep their scale, and signed integers need bounds.
+            floats and signed integers keep their scale.
         bounds : (low, high), optional
             The values that a file declares as black and white; they become 0 and 1.
 
@@ -98,10 +98,9 @@ class Image:
             )
         if source.dtype.kind == "u":
             bounds = bounds or (0, np.iinfo(source.dtype).max)
-        elif source.dtype.kind != "f" and not (source.dtype.kind == "i" and bounds):
+        elif source.dtype.kind not in "fi":
             raise InputError(
-                f"samples of type {source.dtype} cannot be used: "
-                "give unsigned integers or real floats"
+                f"samples of type {source.dtype} cannot be used: give integers or real floats"
             )
         convert = _conversion(source.dtype, bounds)
 

@@ -33,7 +33,8 @@ def remove_background(
     Parameters
     ----------
     image : array_like, (H, W), (H, W, 1) or (H, W, 3), linear
-        Floats keep their scale; unsigned integers are scaled to [0, 1] by their type's maximum.
+        Floats and signed integers keep their scale; unsigned integers are scaled to [0, 1] by
+        their type's maximum.
         Samples that are zero, NaN or infinite are missing. The array is not changed. An
         undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
         A masked array, or an NDData, CCDData, Quantity or Masked of astropy, gives results of its

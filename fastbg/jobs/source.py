@@ -189,9 +189,7 @@ def _open_mask(path: Path) -> ImageFile:
 
 
 def _image(file: ImageFile) -> Image:
-    # Signed integers have no range of their own: 0 and 1 stand in until white is decided.
-    bounds = (0.0, 1.0) if file.bounds is None and file.dtype.kind == "i" else file.bounds
     try:
-        return Image.of(file, bounds)
+        return Image.of(file, file.bounds)
     except InputError as error:
         raise InputError(f"{file.path}: {error}") from error
