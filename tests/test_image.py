@@ -202,10 +202,30 @@ def test_rows_are_those_of_the_planes(rng):
 
 
 def test_what_is_missing():
-    samples = np.array([[0, -0.0, 1e-9, -1e-8, np.nan, np.inf, -np.inf, 2e-8, -0.1, 5]])
+    samples = np.array([[0, -0.0, np.nan, np.inf, -np.inf, 1e-9, -1e-8, 1e-45, 3e38, -0.1]])
     valid = is_valid(Image.from_samples(samples).planes())
-    assert valid.ravel().tolist() == [False] * 7 + [True] * 3
+    assert valid.ravel().tolist() == [False] * 5 + [True] * 5
     assert valid.shape == (1, *samples.shape)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bounds", "black"),
+    [
+        ("u1", None, 0),
+        ("u2", None, 0),
+        ("u4", None, 0),
+        ("u8", None, 0),
+        ("i2", (0, 65535), 0),
+        ("i4", (0, 2.0**40), 0),
+        ("u2", (100, 50000), 100),
+        ("f4", (0, 2.0**60), 0),
+        ("f8", (-3.5, 1e5), -3.5),
+    ],
+)
+def test_only_black_is_missing_on_every_scale(dtype, bounds, black):
+    samples = np.array([[black, black + 1, black + 2]], dtype)
+    valid = is_valid(Image.from_samples(samples, bounds).planes())
+    assert valid.ravel().tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import InputError
 
-MISSING_LEVEL = 1e-8
-"""Samples this close to zero are missing: registration borders, dead areas, empty channels."""
+MISSING_LEVEL = 0.0
+"""A sample of this size is missing: registration borders, dead areas, empty channels. Nothing else
+is, however small, for the scale of an image may be a guess, or that of 64-bit integers."""
 
 
 def is_valid(samples: np.ndarray) -> np.ndarray:
-    """False where a sample is missing: |v| <= 1e-8, NaN or infinite; shaped as the samples."""
+    """False where a sample is missing: exactly zero, NaN or infinite; shaped as the samples."""
     size = np.abs(samples)
     valid: np.ndarray = (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
     return valid
