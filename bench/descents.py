@@ -76,8 +76,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 
 def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]]:
-    from fastbg.image.image import Image
-    from fastbg.io import formats
+    from loading import read
     from scenes import SCENES, simulate
 
     for seed in options.seeds:
@@ -85,9 +84,7 @@ def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]
             scene = simulate(name, tuple(options.size), seed)
             yield f"{name} {seed}", scene.image, scene
     for path in options.files:
-        with formats.open_image(path) as file:
-            file.load()
-            yield path.name, np.moveaxis(Image.of(file, file.bounds).planes(), 0, 2), None
+        yield path.name, read(path), None
 
 
 def _fits(

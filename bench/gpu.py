@@ -149,7 +149,7 @@ def random_problem(rng: np.random.Generator, shape: tuple[int, int]) -> Problem:
 
 
 class Card:
-    """What a card promises: operations and bytes a second."""
+    """The nominal operations and bytes per second of a card."""
 
     def __init__(self) -> None:
         from numba import cuda as numba_cuda

@@ -2,7 +2,7 @@
 
 ``python bench inject FILE ...`` fits each image, and the image with a glow of 30 % of its median
 added. It prints std(difference of the two models - glow) / std(glow), the mean over the channels: 0
-is perfect. It does so with the default settings and with the preset of the ancestor's method.
+is perfect. It does so with the default settings and with the preset bgoptimizer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def glow(shape: tuple[int, int], level: float) -> np.ndarray:
 def main(arguments: Sequence[str]) -> int:
     """Print a row for each image."""
     from fastbg import Settings, load_preset, remove_background
-    from fastbg.image.image import Image, is_valid
-    from fastbg.io import formats
+    from fastbg.image.image import is_valid
     from fastbg.simulate import simulate_sky
+    from loading import read
 
     parser = argparse.ArgumentParser(prog="python bench inject", description=main.__doc__)
     parser.add_argument("files", nargs="*", type=Path)
@@ -39,11 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.smoke:
         images["simulated"] = simulate_sky((120, 180), np.random.default_rng(1)).image
     for path in options.files:
-        with formats.open_image(path) as file:
-            file.load()
-            images[path.name] = np.moveaxis(Image.of(file, file.bounds).planes(), 0, 2)
-    ways = {"fastbg": Settings(), "ancestor": load_preset("ancestor")}
-    print(f"{'image':36}" + "".join(f"{name:>10}" for name in ways))
+        images[path.name] = read(path)
+    ways = {"fastbg": Settings(), "bgoptimizer": load_preset("bgoptimizer")}
+    print(f"{'image':36}" + "".join(f"{name:>13}" for name in ways))
     for name, image in images.items():
         valid = is_valid(image)
         added = glow(image.shape[:2], float(np.median(image[valid])))
@@ -54,5 +52,5 @@ def main(arguments: Sequence[str]) -> int:
                 for each in (image, np.where(valid, image + added, image))
             )
             errors.append((after - before - added).std(axis=(0, 1)).mean() / added.std())
-        print(f"{name:36}" + "".join(f"{error:10.3f}" for error in errors), flush=True)
+        print(f"{name:36}" + "".join(f"{error:13.3f}" for error in errors), flush=True)
     return 0

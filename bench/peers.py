@@ -5,7 +5,7 @@ and the array is read. A peer that accepts a mask gets one of the missing sample
 not installed is skipped, with a message. GraXpert runs in an environment of its own.
 
 fastbg      default settings, Python API
-ancestor    its method with its defaults, by fastbg: the preset ``ancestor``
+bgoptimizer the method of bgoptimizer with its defaults, run by fastbg as the preset of that name
 sep         `sep.Background`: mesh of 64 x 64 (pip install sep)
 photutils   `Background2D`: mesh of 64 x 64, SExtractor's estimator, 3 sigma clipping, filter of 3
             x 3 (pip install photutils)
@@ -44,11 +44,11 @@ def fastbg() -> Model:
     return lambda image, missing: remove_background(image).background
 
 
-def ancestor() -> Model:
+def bgoptimizer() -> Model:
     from fastbg import load_preset
     from fastbg.jobs.array import remove_background
 
-    settings = load_preset("ancestor")
+    settings = load_preset("bgoptimizer")
     return lambda image, missing: remove_background(image, settings=settings).background
 
 
@@ -127,7 +127,7 @@ def _by_channel(plane: Model) -> Model:
 
 PEERS: dict[str, tuple[Callable[[], Model], str]] = {
     "fastbg": (fastbg, "fastbg"),
-    "ancestor": (ancestor, "fastbg"),
+    "bgoptimizer": (bgoptimizer, "fastbg"),
     "sep": (sep, "sep"),
     "photutils": (photutils, "photutils"),
     "seiza rbf": (seiza_rbf, "seiza"),

@@ -15,7 +15,7 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO_SHAPE, DEMO_SEED = (1000, 1500), 4
 SIZE, RESOLUTION = (11, 5.2), 72
-"""Of the picture, in inches, and its dots per inch: below 200 kB."""
+"""The size of the picture in inches, and its dots per inch; the file is smaller than 200 kB."""
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""What a command prints, kept in a file of bench/results with what it depends on.
+"""Keeps the output of a command in a file of bench/results, with everything that it depends on.
 
 ``python bench --save NAME COMMAND [OPTIONS]`` runs the command, and writes NAME.md: the command,
 the date, the versions, the class of the machine, and everything that was printed.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).with_name("results")
 PACKAGES = ("fastbg", "numpy", "scipy", "sep", "photutils", "seiza")
-"""Those whose versions are told, where they are installed."""
+"""The packages whose versions are told, where they are installed."""
 
 VECTORS = ("avx512f", "avx2", "avx", "asimd")
 """Flags of processors; the first that there is names the instruction set."""
@@ -63,7 +63,7 @@ def date() -> str:
 
 
 def versions() -> str:
-    """Those of Python, the packages, and the commit of the source tree."""
+    """The versions of Python and the packages, and the commit of the source tree."""
     told = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
         try:

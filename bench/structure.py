@@ -31,20 +31,25 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from graphlib import TopologicalSorter
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-FOLDERS = {"fastbg": "fastbg", "cuda_kernels": "fastbg.cuda_kernels", "cli": "fastbg.cli"}
-"""Folders of the repository, and the packages as which they are installed."""
+from modules import (
+    FOR_TYPES,
+    IN_A_FUNCTION,
+    Module,
+    circles,
+    floors,
+    imports_of,
+    modules_of,
+    room,
+)
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 ORDER = (
     ("fastbg", "__main__", "cli"),
     ("jobs",),
@@ -60,30 +65,6 @@ ORDER = (
 
 LONG_FILE, LONG_FUNCTION, MANY_PARAMETERS = 350, 60, 8
 
-AT_THE_TOP, IN_A_FUNCTION, FOR_TYPES = "at the top", "in a function", "for types"
-
-
-@dataclass(frozen=True)
-class Module:
-    """A file, by the name under which it is imported."""
-
-    name: str
-    path: Path
-    is_package: bool
-
-    @cached_property
-    def text(self) -> str:
-        return self.path.read_text(encoding="utf-8")
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text)
-
-    @property
-    def package(self) -> str:
-        """The package that relative imports start from."""
-        return self.name if self.is_package else self.name.rpartition(".")[0]
-
 
 @dataclass(frozen=True)
 class Function:
@@ -94,111 +75,6 @@ class Function:
     lines: int
     parameters: int
     keyword_only: int
-
-
-def modules_of(root: Path) -> dict[str, Module]:
-    """The modules of a source tree, by name."""
-    modules = {}
-    for folder, package in FOLDERS.items():
-        for path in sorted((root / folder).rglob("*.py*")):
-            if path.suffix not in (".py", ".pyi"):
-                continue
-            parts = path.relative_to(root / folder).with_suffix("").parts
-            is_package = parts[-1] == "__init__"
-            name = ".".join((package, *(parts[:-1] if is_package else parts)))
-            modules[name] = Module(name, path, is_package)
-    return modules
-
-
-def room(name: str) -> str:
-    """The part of a module's name that follows the package's."""
-    return name.split(".")[1] if "." in name else name
-
-
-def imports_of(modules: dict[str, Module]) -> dict[tuple[str, str], str]:
-    """Pairs of importing and imported module, and where the import stands.
-
-    Of several imports of one module, that counts which comes first in the order at the top, in a
-    function, for types.
-    """
-    found: dict[tuple[str, str], str] = {}
-    for kind in (FOR_TYPES, IN_A_FUNCTION, AT_THE_TOP):
-        for module in modules.values():
-            for names, where in _import_statements(module.tree, module, AT_THE_TOP):
-                imported = next((name for name in names if name in modules), None)
-                if where == kind and imported not in (None, module.name):
-                    found[module.name, str(imported)] = kind
-    return found
-
-
-def _import_statements(
-    node: ast.AST, module: Module, where: str
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Names that an import may mean, the most precise first, and where it stands."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            inside = FOR_TYPES if where == FOR_TYPES else IN_A_FUNCTION
-            yield from _import_statements(child, module, inside)
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from _import_statements(ast.Module(child.body, []), module, FOR_TYPES)
-            yield from _import_statements(ast.Module(child.orelse, []), module, where)
-        else:
-            for names in _named_by(child, module):
-                yield names, where
-            yield from _import_statements(child, module, where)
-
-
-def _named_by(node: ast.AST, module: Module) -> Iterator[tuple[str, ...]]:
-    if isinstance(node, ast.Import):
-        yield from ((alias.name,) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = _absolute("." * node.level + (node.module or ""), module)
-        yield from ((f"{base}.{alias.name}", base) for alias in node.names)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-        literal = (each for each in node.args[:1] if isinstance(each, ast.Constant))
-        yield from ((_absolute(str(each.value), module),) for each in literal)
-
-
-def _absolute(name: str, module: Module) -> str:
-    dots = len(name) - len(name.lstrip("."))
-    if not dots:
-        return name
-    parts = module.package.split(".")
-    return ".".join([*parts[: len(parts) - dots + 1], *filter(None, [name[dots:]])])
-
-
-def components(nodes: list[str], edges: set[tuple[str, str]]) -> list[int]:
-    """The number of the strongly connected component of each node."""
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    place = {node: number for number, node in enumerate(nodes)}
-    ends = np.array([[place[a], place[b]] for a, b in sorted(edges)]).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), ends), shape=(len(nodes), len(nodes)))
-    labels: list[int] = connected_components(graph, connection="strong")[1].tolist()
-    return labels
-
-
-def circles(nodes: list[str], edges: set[tuple[str, str]]) -> list[list[str]]:
-    """The members of each circle."""
-    label = dict(zip(nodes, components(nodes, edges), strict=True))
-    sizes = Counter(label.values())
-    members = [[node for node in nodes if label[node] == each] for each in sizes]
-    return [sorted(each) for each in members if len(each) > 1]
-
-
-def floors(nodes: list[str], edges: set[tuple[str, str]]) -> dict[str, int]:
-    """The longest path below each node, with circles as one node."""
-    label = dict(zip(nodes, components(nodes, edges), strict=True))
-    below: dict[int, set[int]] = {each: set() for each in label.values()}
-    for importer, imported in edges:
-        if label[importer] != label[imported]:
-            below[label[importer]].add(label[imported])
-    height: dict[int, int] = {}
-    for each in TopologicalSorter(below).static_order():
-        height[each] = max((height[other] + 1 for other in below[each]), default=0)
-    return {node: height[label[node]] for node in nodes}
 
 
 def against_order(imports: dict[tuple[str, str], str]) -> list[str] | None:
@@ -228,7 +104,7 @@ def functions_of(module: Module) -> Iterator[Function]:
 
 
 def found_in(root: Path) -> dict[str, list[str]]:
-    """What is counted in a tree, by the name of the row; each item described in a few words."""
+    """The counted items of a tree by the name of the row, each described in a few words."""
     modules = modules_of(root)
     imports = imports_of(modules)
     names = [*modules]

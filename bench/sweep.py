@@ -1,4 +1,4 @@
-"""What each constant of the search for the sky does to the errors on simulated skies.
+"""The effect of each constant of the search for the sky on the errors on simulated skies.
 
 ``python bench sweep NAME ...`` fits every kind of sky with the values of a constant in turn, and
 with the one that is in use, which is printed in bold. NAME is a constant or a group of `SWEPT`, and
@@ -193,7 +193,7 @@ class Skies:
         return errors, told
 
     def in_use(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """As `fitted` with all constants as they are; computed once."""
+        """The result of `fitted` with all constants as they are; it is computed once."""
         key = repr(settings)
         if key not in self._known:
             self._known[key] = self.fitted(settings)

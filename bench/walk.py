@@ -68,7 +68,7 @@ def walk(root: Path, *, installed: bool) -> dict[str, list[str]]:
 
 
 def _counted(passages: list[list[str]], root: Path) -> dict[str, list[str]]:
-    from structure import FOR_TYPES, floors, imports_of, modules_of, room
+    from modules import FOR_TYPES, floors, imports_of, modules_of, room
 
     modules = modules_of(root)
     edges = {pair for pair, kind in imports_of(modules).items() if kind != FOR_TYPES}

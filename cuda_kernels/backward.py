@@ -1,7 +1,7 @@
 """Device functions that gather the slopes dL/dS of a tile's pixels: the transpose of `forward`.
 
-What is far meets only the slopes gathered at the tile's nodes; what is near meets every pixel. All
-threads of a block call these functions together.
+A centre that is far meets only the slopes gathered at the tile's nodes; one that is near meets
+every pixel. All threads of a block call these functions together.
 
 Symbols: K channels, N control points, u the index of the thread.
 """

@@ -48,7 +48,7 @@ def passes(order: int, channels: int, threads: int = USUAL.threads) -> tuple[Any
     Both take a grid of (chunks or more, groups of centres, starts) and
 
     chunks : Chunks
-        Of y, x, data and weight, (2 + 2 K, L).
+        The planes y, x, data and weight, (2 + 2 K, L).
     parameters : (B, n), float32
     alpha : float32
     ended : (B,), int32
@@ -79,8 +79,8 @@ def _make(work: Work) -> Any:
         t = cuda.threadIdx.x
         number, start = cuda.blockIdx.x + chunks.first, cuda.blockIdx.z
         offset = chunks.first * chunks.chunk
-        held = min(chunks.places, offset + chunks.pixels.shape[1])
-        if number * chunks.chunk >= held or ended[start] != RUNNING:
+        stop = min(chunks.places, offset + chunks.pixels.shape[1])
+        if number * chunks.chunk >= stop or ended[start] != RUNNING:
             return
         centre = cuda.shared.array((own, threads), float32)
         shared = cuda.shared.array((room, threads), float32)

@@ -112,7 +112,7 @@ class Holder:
         fresh : set of str
             The groups that were allocated just now: their arrays are not initialised.
         """
-        kept = {group: held for group, held in self._groups.items() if held[0] == wanted.get(group)}
+        kept = {group: old for group, old in self._groups.items() if old[0] == wanted.get(group)}
         fresh = [group for group in wanted if group not in kept]
         self._groups = kept
         if fresh:

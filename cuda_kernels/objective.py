@@ -192,8 +192,8 @@ class CudaObjective(Objective):
         else:
             centres = self._centres(n)
             groups = -(-centres // direct.group_size(centres, self.launch.threads))
-        held = min(-(-there.shape[1] // cut.chunk), cut.chunks - first)
-        grid = (max(held, self.launch.fewest), groups, starts)
+        present = min(-(-there.shape[1] // cut.chunk), cut.chunks - first)
+        grid = (max(present, self.launch.fewest), groups, starts)
         kernel[grid, self.launch.threads, stream](
             *chunks, work["parameters"], self.alpha, work["ended"], work["partials"]
         )

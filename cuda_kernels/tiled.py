@@ -33,7 +33,7 @@ def passes(order: int, channels: int, threads: int = USUAL.threads) -> tuple[Any
     registers. All take a grid of (chunks or more, 1, starts) and
 
     chunks : Chunks
-        Of data and weights, (2 K, L), tile after tile.
+        The planes of data and weights, (2 K, L), tile after tile.
     axes : Axes
     parameters : (B, n), float32
     alpha : float32
@@ -66,8 +66,8 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
     def sweep(chunks, axes, parameters, alpha, ended, partials):
         t = cuda.threadIdx.x
         number, start = cuda.blockIdx.x + chunks.first, cuda.blockIdx.z
-        held = min(chunks.places, chunks.first * chunks.chunk + chunks.pixels.shape[1])
-        if number * chunks.chunk >= held or ended[start] != RUNNING:
+        stop = min(chunks.places, chunks.first * chunks.chunk + chunks.pixels.shape[1])
+        if number * chunks.chunk >= stop or ended[start] != RUNNING:
             return
         memory = TileMemory(
             cuda.shared.array((own, threads), float32),

@@ -13,14 +13,18 @@ try:
 
     c = _c
 except ImportError as error:
-    _import_error = f"its compiled part cannot be loaded ({error})"
+    _import_error = f"its compiled part cannot be loaded ({error}); install fastbg again"
 
 
 def unavailable() -> str | None:
-    """Why the compiled module cannot be used, or None: not built, or an unknown FASTBG_ISA."""
+    """Why the compiled module cannot be used, with the cure, or None.
+
+    It may not have been built, or FASTBG_ISA names no instruction set.
+    """
     if _import_error:
         return _import_error
     wanted = os.environ.get(ISA_VARIABLE)
     if wanted and wanted not in c.instruction_sets():
-        return f"{ISA_VARIABLE}={wanted} is not one of {', '.join(c.instruction_sets())}"
+        known = ", ".join(c.instruction_sets())
+        return f"{ISA_VARIABLE}={wanted} is not one of {known}; correct or unset it"
     return None

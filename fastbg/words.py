@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def format_bytes(count: int | None) -> str:
-    """A number of bytes in MB or GB."""
+    """A number of bytes in GB, MB or, of little, kB."""
     if count is None:
         return "unknown"
+    if count < 1e7:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

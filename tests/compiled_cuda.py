@@ -108,7 +108,7 @@ def ptx_of(kernel, signature, hot, architectures):
 
 
 def find_ptxas():
-    """That of the wheels for CUDA 12; those for 13 have none, and one on the path may be older."""
+    """The ptxas of the wheels for CUDA 12: those for 13 have none, one on the path may be older."""
     places = (Path(folder) / "nvidia/cuda_nvcc/bin/ptxas" for folder in sys.path)
     return next((str(place) for place in places if place.exists()), None)
 

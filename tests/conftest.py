@@ -1,4 +1,4 @@
-"""What the tests share."""
+"""Fixtures and options of all tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import cache, wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 # for one another: on a busy machine, several times as long as they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
 import pytest
+
+if find_spec("fastbg") is None:
+    pytest.exit("fastbg is not installed here: pip install -e '.[test]'", returncode=4)
+
+import numpy as np
 from hypothesis import settings as hypothesis_settings
 from trials import Trials, Work, make_work
 

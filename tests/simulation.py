@@ -1,4 +1,4 @@
-"""What tests in numba's CUDA simulator share."""
+"""Helpers of the tests in numba's CUDA simulator."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def backend(request):
 
 def evaluated(backend, spline, y, x, threads=1):
     """The spline on a grid, (K, rows, columns), in bands that some threads share."""
-    # What is not written shows: nothing of a background is near 1e30.
+    # Values that are not written show: no background is near 1e30.
     out = np.full((spline.weights.shape[1], y.size, x.size), 1e30, np.float32)
     tall = -(-y.size // threads)
     with closing(backend.plan(spline, y, x)) as rendering, ThreadPoolExecutor(threads) as pool:

@@ -498,7 +498,7 @@ def test_two_hundred_frames_killed_again_and_again(frames, out):
     kept: dict[str, tuple[int, int]] = {}
 
     def check_and_keep() -> None:
-        """What was finished before has not been touched since."""
+        """Files that were finished before have not been touched since."""
         now = {name: where for name, where in visible(out).items() if name in finished(out)}
         assert kept.items() <= now.items()
         kept.update(now)

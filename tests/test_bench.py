@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import gate
+import loading
 import sweep
 
 BENCH = Path(gate.__file__).parent
@@ -94,3 +95,12 @@ def test_a_constant_is_replaced_everywhere_and_put_back(swept):
             holders = (m for n, m in [*sys.modules.items()] if n.startswith("fastbg."))
             assert not any(getattr(each, name, None) is before for each in holders)
         assert getattr(module, name) is before
+
+
+def test_signed_counts_are_read_on_the_scale_of_jobs(tmp_path):
+    from astropy.io import fits
+
+    counts = np.random.default_rng(1).integers(900, 1100, (20, 30)).astype(np.int16)
+    fits.writeto(tmp_path / "counts.fits", counts)
+    read = loading.read(tmp_path / "counts.fits")
+    np.testing.assert_allclose(read[..., 0] * 65535, counts, rtol=1e-6)

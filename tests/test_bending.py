@@ -43,8 +43,8 @@ def test_the_gradient_is_that_of_differences(rng, order, channels):
 
 
 def test_is_the_thin_plates_bending_energy(rng):
-    # Of a spline with w orthogonal to the polynomials, whose second derivatives fall as 1/r^2: the
-    # integral of S_yy^2 + 2 S_yx^2 + S_xx^2 over the plane is 8 pi w^T Phi w for r^2 log r.
+    # If w is orthogonal to the polynomials, second derivatives fall as 1/r^2, and the integral of
+    # S_yy^2 + 2 S_yx^2 + S_xx^2 over the plane is 8 pi w^T Phi w for r^2 log r.
     spline = some_spline(rng, 2, channels=1, points=9)
     axis = np.array([0.0, 0.5, 1.0])
     spline = replace(spline, centres=on_grid(axis, axis).reshape(-1, 2))

@@ -43,7 +43,7 @@ def called_with_all(arguments):
 
 
 def arguments_of_all():
-    """What every function takes: 2 x 3 pixels, one channel, two centres."""
+    """Arguments for every function: 2 x 3 pixels, one channel, two centres."""
     parameters, y, x = np.ones(9), np.ones(2), np.ones(3)
     image = [*np.ones((2, 6), np.float32), y, x, 1, 2, 5.0, "auto"]
     six = np.ones(6, np.float32)

@@ -75,7 +75,7 @@ needs_two_cores = pytest.mark.skipif(
 
 
 def told_by(code: str) -> list[Any]:
-    """What a process says whose BLAS would use two threads."""
+    """The output of a process whose BLAS would use two threads."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     done = subprocess.run(
         [sys.executable, "-P", "-c", START + code],

@@ -36,7 +36,7 @@ needs_numba = pytest.mark.skipif(
 )
 
 MEGAPIXELS = {8: 375_000, 1: 61_000_000}
-"""Of 24 Mpx at a downscaling factor of 8, and of 61 Mpx at 1."""
+"""The pixels of 24 Mpx at a downscaling factor of 8, and of 61 Mpx at 1."""
 
 
 # The mathematics, and the account of memory.
@@ -145,7 +145,7 @@ def test_chunks_are_whole_tiles_and_hold_every_pixel(pixels):
     assert cut.chunks <= layout.MOST_CHUNKS
 
 
-# What is missing is told.
+# A part that is missing is told.
 
 
 class Driver:
@@ -193,7 +193,8 @@ def test_without_numba_cuda_it_is_told_what_to_install(monkeypatch):
 
 def test_asking_for_it_loads_no_numba():
     code = "import fastbg.backends.cuda as c, sys; c.unavailable(); print('numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
@@ -277,7 +278,7 @@ def test_the_host_does_its_part_with_a_driver_that_is_none(tmp_path):
 ARCHITECTURES = ["6.1", "7.5", "8.6", "9.0"]
 
 REGISTERS = 128
-"""Of a thread, at most: then two blocks of 256 share a multiprocessor."""
+"""The most that a thread may use: then two blocks of 256 share a multiprocessor."""
 
 SHARED = 48 * 1024
 """Bytes of a block that every device has."""

@@ -1,4 +1,4 @@
-"""What is said of a model, against models that are wrong in a known way."""
+"""Diagnostics, of models that are wrong in a known way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tilted(rng: np.random.Generator, channels: int = 1) -> np.ndarray:
 
 
 def judged(data: np.ndarray, spline: Spline, weight: np.ndarray | None = None) -> Diagnostics:
-    """Of a descent, in a space that is linear."""
+    """The diagnostics of a spline as the end of a descent, in a space that is linear."""
     channels = data.shape[2]
     weight = np.ones_like(data) if weight is None else weight
     stretch = Stretch(np.zeros(channels), np.ones(channels), np.full(channels, 0.5), 0.5)
@@ -95,7 +95,7 @@ def test_the_model_is_least_certain_where_no_sky_is(rng: np.random.Generator) ->
 
 
 def test_the_uncertainty_is_that_of_the_fit() -> None:
-    """Of many skies that differ in nothing but noise: what fits scatter by, and what is told."""
+    """Fits of skies that differ in nothing but noise scatter by about the uncertainty."""
     results = [
         remove_background(
             tilted(np.random.default_rng(seed)), downscaling_factor=2, threshold_max=1

@@ -184,6 +184,11 @@ def test_the_walk_works_as_it_is_written(tmp_path: Path) -> None:
     lines = {without_numbers(line) for line in printed.splitlines()}
     outdated = [line for line in shown.splitlines() if without_numbers(line) not in lines]
     assert not outdated, f"the README shows other lines than these:\n{printed}"
+    (script,) = re.findall(r"^python (\S+)$", walk, re.MULTILINE)
+    (python,) = (block for kind, block in FENCE.findall(walk) if kind == "python")
+    (tmp_path / script).write_text(python, encoding="utf-8")
+    run = [sys.executable, script]
+    assert subprocess.run(run, cwd=tmp_path, capture_output=True, check=True).stdout
     for path in re.findall(r"`(fastbg-demo/[\w./]+)`", walk):
         assert (tmp_path / path).exists(), path
 

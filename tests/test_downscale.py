@@ -20,7 +20,7 @@ MONO = Stretch(np.array([0.05]), np.array([0.2]), np.array([0.1]))
 
 FUNCTIONS = {"median": np.median, "mean": np.mean}
 
-# Of one rounding from float64 to float32.
+# The relative error of one rounding from float64 to float32.
 ROUNDED = 1.001 * 2**-24
 
 needs_c = pytest.mark.skipif(FASTEST is NUMPY, reason=str(compiled.unavailable()))

@@ -48,7 +48,7 @@ def be_overwritten(path: Path, size: int) -> None:
 
 
 HARMLESS = (vanish, be_replaced)
-"""What is open stays as it was."""
+"""Changes that leave an open file as it was."""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems keep open files as they are")
@@ -86,7 +86,7 @@ def test_an_input(
             assert work.check() == 0
             trials.ends["refused"] += 1
         else:
-            # What is read when it begins may be read whole already; a descent does not protect.
+            # An input may be read whole before the change comes; a descent does not protect.
             assert change in HARMLESS or stage in ("read", "protect")
             assert work.check() == 2
             trials.ends["finished"] += 1

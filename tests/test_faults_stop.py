@@ -26,7 +26,7 @@ STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 STOPPED = "fastbg: stopped; no unfinished file was left behind\n"
 
 STARTING = "Fatal Python error: init_import_site"
-"""What Python says that is stopped before it runs anything of fastbg."""
+"""The message of Python when it is stopped before it runs anything of fastbg."""
 
 
 def wait_for_a_moment(job: subprocess.Popen[str], rng: np.random.Generator) -> bool:

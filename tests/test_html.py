@@ -104,7 +104,7 @@ def measured(channels: int) -> Measured:
 def examine(
     image: Image, problem: Problem, spline: Spline, background: Image, settings: Settings
 ) -> html.Findings:
-    """What the page shows of a spline that was fitted to a problem."""
+    """The findings of the page for a spline that was fitted to a problem."""
     model, stretch = stretched(spline)
     start = Descent(spline.flatten(), 0.0, np.zeros(1), "converged")
     fit = Fit(spline, spline, start, [0.0], np.zeros((1, 3)))
@@ -739,7 +739,7 @@ def test_a_browser_has_nothing_to_complain_and_switches(file: Path, tmp_path: Pa
         *("model", "model:true", "before", "after", "true", "false", "after", "false", "true"),
     ]
 
-    # What the browser would say: the policy of the page forbids the network, and scripts fail.
+    # The browser complains of this: the policy of the page forbids the network, and scripts fail.
     bad = '<img src="https://example.invalid/a.png"><script>nosuch()</script></body>'
     written.write_text(text.replace("</body>", bad), encoding="utf-8")
     _, console = browse(written, tmp_path / "profile")

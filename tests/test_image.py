@@ -102,7 +102,7 @@ def test_types_byte_orders_and_strides(dtype, order, shape, view, seed):
         assert band.dtype.isnative
         assert all(plane.flags.c_contiguous for plane in band)
         assert np.array_equal(np.moveaxis(band, 0, 2), expected[rows])
-        # What is filled is the beginning of each plane, and nothing else.
+        # Only the beginning of each plane is filled.
         rest = out[:, rows.stop - rows.start :] if np.shares_memory(band, out) else out
         assert (rest == -7).all()
     assert np.array_equal(given_samples, before)

@@ -319,6 +319,28 @@ def test_impossible_targets_are_refused_in_one_line(tmp_path, names, overwrite, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("appears", [False, True])
+@pytest.mark.parametrize(
+    ("make", "cause"), [(os.mkdir, "is a directory"), (os.mkfifo, "not a regular file")]
+)
+def test_nothing_but_a_file_is_replaced(tmp_path, make, cause, appears):
+    target = tmp_path / "a"
+    if not appears:
+        make(target)
+
+    def write() -> None:
+        with atomic.staged([tmp_path / "b", target], overwrite=True) as parts:
+            assert appears
+            make(target)
+            for part in parts:
+                part.write_text("new")
+
+    with pytest.raises(OutputError, match=cause):
+        write()
+    assert [*tmp_path.iterdir()] == [target]
+    assert not target.is_file()
+
+
 @pytest.mark.parametrize("name", ["a", "new/a"])
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch, name):
     # Permissions do not bind the superuser, so the refusal of the system is imitated.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from fastbg.io import fits, formats
 from fastbg.io.fits import cards
+from fastbg.io.fits.tiles import pack
 from fastbg.io.keywords import Keyword
 
 # Blanks at the ends are not kept, and astropy cuts off an & where a string goes on.
@@ -220,3 +223,27 @@ def test_tiles_that_are_written_tell_their_checksums(tmp_path, rng, dtype):
     with astropy_fits.open(output, checksum=True) as units:
         assert "ZHECKSUM" not in units[1]._bintable.header
         assert np.array_equal(units[1].data, data)
+
+
+def test_threads_take_turns_where_astropy_swaps_the_filters_of_warnings(monkeypatch) -> None:
+    samples = np.random.default_rng(1).normal(size=(32, 32)).astype(np.float32)
+    pack(samples, [])  # imports come first: they add filters, too
+    inside, most = [], []
+
+    class Watched(warnings.catch_warnings):
+        def __enter__(self):
+            inside.append(self)
+            most.append(len(inside))
+            time.sleep(0.02)
+            return super().__enter__()
+
+        def __exit__(self, *error):
+            inside.remove(self)
+            return super().__exit__(*error)
+
+    filters = list(warnings.filters)
+    monkeypatch.setattr(warnings, "catch_warnings", Watched)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: pack(samples, []), range(8)))
+    assert set(most) <= {1}
+    assert list(warnings.filters) == filters

@@ -297,3 +297,13 @@ def test_files_that_cannot_be_read_or_written(model, tmp_path):
         BackgroundModel.load(tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
         model.save(tmp_path / "nowhere" / "model.json")
+    with pytest.raises(OutputError, match="is a directory: give a file name"):
+        model.save(tmp_path)
+    assert tmp_path.is_dir()
+
+
+def test_rendering_warns_of_the_slow_reference(model, monkeypatch):
+    monkeypatch.setattr("fastbg.backends.c.unavailable", lambda: "it was not built")
+    monkeypatch.setattr("fastbg.backends.cuda.unavailable", lambda: "there is no GPU")
+    with pytest.warns(RuntimeWarning, match="numpy"):
+        model.render(rows=slice(0, 1))

@@ -203,7 +203,7 @@ def test_samples_that_do_not_count_are_ignored(kernels):
     found = quantiles(plain, [0, 0.5, 1], 1, kernels=kernels)
     assert found.values().tolist() == [[1, 2, 3]]
     assert found.total(VALID) == 3
-    # Of another image: what is missing there does not count here, and only that.
+    # A value counts unless its sample is missing in the other image.
     other = plane_image([[1e-9, np.nan, 0, 1, 1, -1, -0.0]])
     finite = plane_image([[7, 8, 9, -4, 5, 0, 6]])
     found = quantiles(finite, [0, 0.5, 1], 1, samples=other, kernels=kernels)

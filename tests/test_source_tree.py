@@ -76,6 +76,23 @@ def test_the_installed_package_is_tested():
     assert "1 passed" in done.stdout
 
 
+def test_tests_without_an_installation_name_the_cure(clone: Path) -> None:
+    code = """
+import sys
+from importlib import util
+
+import pytest
+
+find = util.find_spec
+util.find_spec = lambda name, *more: None if name == "fastbg" else find(name, *more)
+sys.exit(pytest.main(["-n0", "-pno:cacheprovider", "tests"]))
+"""
+    done = python("-c", code, folder=clone)
+    assert done.returncode == 4
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert last.endswith("fastbg is not installed here: pip install -e '.[test]'")
+
+
 def test_python_m_fastbg_is_the_command_line(tmp_path: Path) -> None:
     done = python("-m", "fastbg", "--version", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import modules
 import structure
 
 TREE = {
@@ -40,17 +41,17 @@ def here():
 
 
 def test_imports_are_resolved_and_told_apart(tree):
-    assert structure.imports_of(structure.modules_of(tree)) == {
-        ("fastbg.top", "fastbg.middle"): structure.AT_THE_TOP,
-        ("fastbg.top", "fastbg.low.a"): structure.AT_THE_TOP,
-        ("fastbg.top", "fastbg.low"): structure.AT_THE_TOP,
-        ("fastbg.middle", "fastbg.top"): structure.FOR_TYPES,
-        ("fastbg.middle", "fastbg.low.a"): structure.IN_A_FUNCTION,
-        ("fastbg.low", "fastbg.low.b"): structure.AT_THE_TOP,
-        ("fastbg.low.a", "fastbg.low.b"): structure.AT_THE_TOP,
-        ("fastbg.low.b", "fastbg.low.a"): structure.IN_A_FUNCTION,
-        ("fastbg.cli.run", "fastbg.cuda_kernels"): structure.AT_THE_TOP,
-        ("fastbg.cli.run", "fastbg.middle"): structure.AT_THE_TOP,
+    assert modules.imports_of(modules.modules_of(tree)) == {
+        ("fastbg.top", "fastbg.middle"): modules.AT_THE_TOP,
+        ("fastbg.top", "fastbg.low.a"): modules.AT_THE_TOP,
+        ("fastbg.top", "fastbg.low"): modules.AT_THE_TOP,
+        ("fastbg.middle", "fastbg.top"): modules.FOR_TYPES,
+        ("fastbg.middle", "fastbg.low.a"): modules.IN_A_FUNCTION,
+        ("fastbg.low", "fastbg.low.b"): modules.AT_THE_TOP,
+        ("fastbg.low.a", "fastbg.low.b"): modules.AT_THE_TOP,
+        ("fastbg.low.b", "fastbg.low.a"): modules.IN_A_FUNCTION,
+        ("fastbg.cli.run", "fastbg.cuda_kernels"): modules.AT_THE_TOP,
+        ("fastbg.cli.run", "fastbg.middle"): modules.AT_THE_TOP,
     }
 
 
@@ -78,12 +79,12 @@ def test_long_files_and_many_parameters_are_found(tree):
 
 def test_a_floor_is_the_longest_path_below():
     edges = {("a", "b"), ("b", "c"), ("c", "b"), ("a", "d"), ("c", "d"), ("d", "e")}
-    assert structure.floors([*"abcde"], edges) == {"a": 3, "b": 2, "c": 2, "d": 1, "e": 0}
+    assert modules.floors([*"abcde"], edges) == {"a": 3, "b": 2, "c": 2, "d": 1, "e": 0}
 
 
 def test_the_order_is_a_table_of_rooms():
     up, down = ("fastbg.spline.loss", "fastbg.image.bands"), ("fastbg.cli.run", "fastbg.jobs.run")
-    kinds = dict.fromkeys((up, down), structure.FOR_TYPES)
+    kinds = dict.fromkeys((up, down), modules.FOR_TYPES)
     assert structure.against_order(kinds) == ["fastbg.spline.loss -> fastbg.image.bands"]
     assert structure.against_order({("fastbg.attic", "fastbg.cli"): "at the top"}) is None
 

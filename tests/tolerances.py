@@ -23,7 +23,7 @@ FLOAT32_LOSS = 5e-6
 FLOAT32_GRADIENT = 5e-5
 
 # Two descents of the same problem end in the same place but for the noise of their last steps;
-# the project asks the same of the loss against the ancestor's.
+# the project asks the same of the loss against bgoptimizer's.
 PATHS = 0.01
 
 # Their first steps: a single residual of 1e-7 that float32 sees on the other side of 0 already

@@ -18,7 +18,7 @@ def backend(gpu_memory: int = 0) -> CBackend:
 
 
 def instruction_sets() -> list[str]:
-    """Those that this build holds and this processor can run, best first."""
+    """The instruction sets that this build holds and this processor can run, best first."""
     return compiled.c.instruction_sets()
 
 

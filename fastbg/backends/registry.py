@@ -47,8 +47,8 @@ def choose(name: str, gpu_memory: int = 0, warnings: list[str] | None = None) ->
     gpu_memory : int
         Bytes of the memory of a GPU that may be taken; 0 = a quarter of what is free.
     warnings : list of str, optional
-        It gets a line if ``auto`` leaves only the slow reference, or later if a GPU fails and the
-        next evaluator goes on.
+        It gets a line if slow numpy has to do the work of the C evaluator, or later if a GPU fails
+        and the next evaluator goes on.
 
     Raises
     ------
@@ -65,14 +65,13 @@ def choose(name: str, gpu_memory: int = 0, warnings: list[str] | None = None) ->
         )
     first = usable[0]
     backend = _module(first).backend(gpu_memory)
-    if name != "auto":
-        return backend
-    if first == SLOW:
+    # The loops over pixels are those in C beside a GPU, too, or numpy's in their place.
+    if name != SLOW and (reason := unavailable("c")):
         heard.append(
-            f"the C evaluator is not available ({reasons['c']}): numpy does its work, tens of "
-            "times slower; install fastbg again"
+            f"numpy does the work of the C evaluator, tens of times slower: that is not available, "
+            f"{reason}"
         )
-    if first == "cuda":
+    if name == "auto" and first == "cuda":
         from .fallback import WithFallback
 
         return WithFallback(backend, _module(usable[1]).backend(gpu_memory), heard)

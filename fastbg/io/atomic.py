@@ -51,16 +51,14 @@ def check_targets(
     for path in paths:
         with _reported(path):
             target = Path(os.path.realpath(path))
-            if target.is_dir():
-                raise OutputError(f"{path} is a directory: give a file name")
+            _refuse_directory(target)
             if str(target) in taken or _same_file(target, taken):
                 raise OutputError(f"{path} is also an input: give another name")
             if str(target) in seen or _same_file(target, seen):
                 raise OutputError(f"{path} is asked for twice: give each output its own name")
             _clear(target.parent, re.escape(_kept(target)))
             _refuse_existing(target, overwrite)
-            if target.exists() and not target.is_file():
-                raise OutputError(f"{path} is not a regular file: give another name")
+            _refuse_other_kinds(target)
             _probe(existing(target.parent))
             seen.add(str(target))
 
@@ -74,7 +72,8 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     temporary names end in ``.part``: a writer cannot tell the format from them. Where a process is
     killed they stay, unlocked, until the same targets are checked again.
 
-    Of two processes with the same targets, all are those of one, where the system has locks.
+    If two processes have the same targets, all that stay are those of one of the two, where the
+    system has locks.
 
     Yields
     ------
@@ -84,11 +83,15 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
     Raises
     ------
     OutputError
-        If a folder cannot be created, a file cannot be moved into place, or a target has appeared
-        meanwhile (unless `overwrite`).
+        If a target is a directory or another thing that is no regular file, a folder cannot be
+        created, a file cannot be moved into place, or a target has appeared meanwhile (unless
+        `overwrite`).
     """
     # A symbolic link stays one: what it points to is replaced.
     targets = [Path(os.path.realpath(path)) for path in paths]
+    for target in targets:
+        with _reported(target):
+            _refuse_other_kinds(target)
     parts = [_hidden(target, "part") for target in targets]
     backups = [_hidden(target, "old") for target in targets]
     folders = {target.parent for target in targets}
@@ -117,6 +120,7 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
         for target in targets:
             with _reported(target):
                 _refuse_existing(target, overwrite)
+                _refuse_other_kinds(target)
         for part, target, backup in zip(parts, targets, backups, strict=True):
             with _reported(target):
                 _replace(part, target, backup, undo)
@@ -169,6 +173,18 @@ def _reported(path: PathLike) -> Iterator[None]:
 def _refuse_existing(target: Path, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(target):
         raise OutputError(f"{target} already exists: allow overwriting or give another name")
+
+
+def _refuse_directory(target: Path) -> None:
+    if target.is_dir():
+        raise OutputError(f"{target} is a directory: give a file name")
+
+
+def _refuse_other_kinds(target: Path) -> None:
+    """Raise OutputError for a directory, a device or a pipe, which a rename would replace."""
+    _refuse_directory(target)
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is not a regular file: give another name")
 
 
 def _same_file(target: Path, others: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from ..errors import InputError
 from .random_access import RandomAccessFile
 
 MOST_EXPANSION = 1 << 16
-"""More than any codec makes of a byte: deflate up to 1032, LZ4 255, LZW 4096, zstd 32768."""
+"""No codec makes more bytes of one: deflate up to 1032, LZ4 255, LZW 4096, zstd 32768."""
 
 
 class Block(Protocol):

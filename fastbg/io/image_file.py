@@ -45,7 +45,7 @@ class ImageFile:
         The values of black and white, where the file tells, or once they were decided; None means
         0 and 1 for floats, and the range of their type for integers.
     header : Header
-        What an output in the same format carries over.
+        The part of the file that an output in the same format carries over.
     warnings : tuple of str
         One line for each thing that was not understood or cannot be carried over.
     cfa : str or None

@@ -46,8 +46,9 @@ def text_of(keywords: tuple[Keyword, ...], name: str) -> str | None:
 def cfa_pattern(keywords: tuple[Keyword, ...]) -> str | None:
     """The colours of the first 2 x 2 pixels of a colour filter array, row by row as stored.
 
-    From BAYERPAT (or COLORTYP), XBAYROFF and YBAYROFF, as cameras' programs write them; ROWORDER
-    tells whether the pattern begins at the other end of the file. None where there is none.
+    It comes from BAYERPAT (or COLORTYP), XBAYROFF and YBAYROFF, which the programs of cameras
+    write; ROWORDER tells whether the pattern begins at the other end of the file. The result is
+    None where there is no pattern.
     """
     pattern = text_of(keywords, "BAYERPAT") or text_of(keywords, "COLORTYP")
     if not pattern:

@@ -50,7 +50,7 @@ def open_image(path: PathLike) -> ImageFile:
     with reading(path), open(path, "rb") as file:
         try:
             pixels = _pixels(file)
-        # What Pillow raises for damaged chunks is nowhere said.
+        # It is nowhere documented which errors Pillow raises for damaged chunks.
         except Exception as error:
             raise InputError(f"is damaged ({error}): save it again") from error
         height, width, channels = pixels.shape

@@ -1,4 +1,4 @@
-"""From corrected samples, float32, back to the samples of the file they came from."""
+"""The sample formats of files, and the way back to them from corrected float32 samples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SampleFormat:
         Parameters
         ----------
         stored : ndarray
-            As the file that they came from has them, with the same bounds.
+            The samples as the file has them, with the same bounds.
         samples, corrected : ndarray, float32, linear
             The same on the scale of fastbg, before and after the background was taken out.
 
@@ -73,4 +73,4 @@ class SampleFormat:
 
 
 FLOAT32 = SampleFormat(np.dtype(np.float32), (0, 1))
-"""Of outputs, unless they are to be the same as the input."""
+"""The format of outputs, unless they are to have that of the input."""

@@ -15,7 +15,7 @@ def read_small(path: Path, largest: int, cure: str) -> bytes:
     largest : int
         Bytes; a larger file is refused.
     cure : str
-        What to do about a larger one.
+        The cure that the error for a larger file names.
 
     Raises
     ------

@@ -42,11 +42,11 @@ class ImageTarget:
     shape : (int, int, int)
         K, H, W.
     stored : dtype
-        Of the samples in the file, in its byte order.
+        The type of the samples in the file, in its byte order.
     sink : Sink
-        Of the bytes of the image alone.
+        It takes the bytes of the image alone.
     encode : callable, optional
-        Makes of some rows, ``(slice, (K, n, W))``, what is stored of them: more samples of each
+        Turns some rows, ``(slice, (K, n, W))``, into the samples that are stored: more of each
         pixel, or other numbers. They are then stored pixel after pixel if `interleaved`.
     """
 
@@ -72,7 +72,7 @@ class ImageTarget:
         rows : slice
             n rows without a step; over all calls, each row of the image exactly once.
         planes : ndarray, (K, n, W)
-            Not mutated; rounded to the stored type if they are floats of another size.
+            They are not mutated, and are rounded if the stored type is a float of another size.
 
         Raises
         ------

@@ -29,7 +29,7 @@ HEADROOM = 4
 """Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""
 
 _BIAS = 1100
-"""More than the least exponent of a float64 is below 0."""
+"""Added to an exponent of a float64, it gives a positive number."""
 
 _BAND = 1 << 18
 """Samples that are read at a time: they stay in the cache."""

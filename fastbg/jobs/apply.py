@@ -98,9 +98,11 @@ def _fitting(
     """The model, brought to the level of a frame if that is asked for."""
     image, channels = frame.image, len(model.stretch.scale)
     if channels != image.channels:
+        mono = frame.pattern and channels == 1
+        cure = "turn the filter array off, or " if mono else ""
         raise InputError(
-            f"has {image.channels} channels and the model {channels}: fit a model to an image of "
-            "that kind"
+            f"has {image.channels} channels and the model {channels}: {cure}fit a model to an "
+            "image of that kind"
         )
     with job.stages.stage("prepare"):
         measured = job.measure(image)

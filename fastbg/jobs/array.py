@@ -106,3 +106,5 @@ def _weight_image(weight: np.ndarray | Any | None, warnings: list[str]) -> Image
         return image if found.bounds == (0, 1) else Image.of(source, found.bounds)
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the mask is no array of numbers ({error}): give one") from error

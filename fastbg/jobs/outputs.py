@@ -55,14 +55,15 @@ class Outputs:
         )
 
     def check(self, inputs: Iterable[Path]) -> None:
-        """Raise OutputError now for what would otherwise fail after minutes of work."""
+        """Raise OutputError now where writing would fail after minutes of work."""
         atomic.check_targets(self.targets.values(), overwrite=self._overwrite, inputs=inputs)
         for name, path in self.targets.items():
             suffix = _NO_IMAGES.get(name)
             if suffix is None:
                 formats.check_name(path, self._compress)
             elif path.suffix.lower() != suffix:
-                raise OutputError(f"{path} will not hold what its name says: end it in {suffix}")
+                kind = suffix[1:].upper()
+                raise OutputError(f"{path} does not tell that it holds {kind}: end it in {suffix}")
 
     def check_room(self, source: ImageFile, *, same: bool) -> None:
         """Raise OutputError now if the images of this source will not fit on their disks.
@@ -115,7 +116,7 @@ class Outputs:
         Store
             Takes the rows.
         SampleFormat
-            Of the corrected image.
+            The format of the corrected image.
         """
 
         images = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ class BackgroundModel:
         Returns
         -------
         ndarray, (rows, W, K), float32, linear
+            A RuntimeWarning says if "auto" leaves only the slow reference.
 
         Raises
         ------
@@ -103,7 +105,11 @@ class BackgroundModel:
                 f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render "
                 "fewer rows at a time, or a smaller shape"
             ) from error
-        with closing(self.rendered(choose(settings.backend), shape)) as rendered:
+        doubts: list[str] = []
+        evaluator = choose(settings.backend, warnings=doubts)
+        for line in doubts:
+            warnings.warn(line, RuntimeWarning, stacklevel=2)
+        with closing(self.rendered(evaluator, shape)) as rendered:
 
             def work(band: slice, _: None) -> None:
                 wanted = slice(first + band.start, first + band.stop)

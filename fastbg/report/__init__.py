@@ -1,1 +1,1 @@
-"""What a job tells about itself: a report, a preview, a page for a browser."""
+"""The description of a job: a report, a preview, a page for a browser."""

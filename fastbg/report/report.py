@@ -1,4 +1,4 @@
-"""What a job tells about itself: one dict of plain numbers, strings, lists and dicts.
+"""The report of a job: one dict of plain numbers, strings, lists and dicts.
 
 It is described once, when the job is done; nothing is computed from it.
 
@@ -9,11 +9,11 @@ It is described once, when the job is done; nothing is computed from it.
 ``settings``
     As in `fastbg.Settings`.
 ``image``
-    ``height``, ``width``, ``channels`` of the image that is fitted; of a Bayer mosaic those of its
-    superpixels, one of each 2 x 2, its ``cfa``, the pattern, and the ``mosaic``, its own ``height``
-    and ``width``. Of a file also ``white``: the ``value`` that became 1, and ``how`` it was found:
-    "declared" by the file, by the "type" of unsigned integers, "guessed" from all samples, or
-    "given"; see `fastbg.io.white`.
+    ``height``, ``width`` and ``channels`` of the image that is fitted. A Bayer mosaic is fitted as
+    superpixels of 2 x 2 pixels each; then ``cfa`` is its pattern, and ``mosaic`` has its own
+    ``height`` and ``width``. For files also ``white``: the ``value`` that became 1, and ``how`` it
+    was found: "declared" by the file, by the "type" of unsigned integers, "guessed" from all
+    samples, or "given"; see `fastbg.io.white`.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -25,14 +25,14 @@ It is described once, when the job is done; nothing is computed from it.
     last included), ``losses_of_starts``; with the backend auto, the backends that were
     ``passed_over`` and why.
 ``sky``
-    The parts of the usable frame that are ``explained`` by the sky that was found, and that lie
+    The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, and the ``stiffness`` of its surface.
 ``diagnostics``
-    Of the model, on some thousand parts of the frame: ``gradient_before`` and ``gradient_after``,
-    the standard deviation of the smooth part of the sky in each channel, linear; the ``noise`` of
-    one part; the share of the frame ``below`` the model; the correlation of the model with what was
-    excluded, ``follows``, -1 to 1; the ``median`` and ``max`` of its ``uncertainty``, linear. See
-    `fastbg.diagnostics.Diagnostics`.
+    How good the model is, measured on some thousand cells of the frame: ``gradient_before`` and
+    ``gradient_after``, the standard deviation of the smooth part of the sky in each channel,
+    linear; the ``noise`` of one cell; the share of the frame ``below`` the model; ``follows``, the
+    correlation of the model with the excluded objects, -1 to 1; the ``median`` and ``max`` of its
+    ``uncertainty``, linear. See `fastbg.diagnostics.Diagnostics`.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples.
@@ -40,7 +40,7 @@ It is described once, when the job is done; nothing is computed from it.
     The level that was added back, per channel, linear.
 ``model``
     Instead of ``stretch``, ``fitted`` and ``fit``, where a model is applied: its ``file``,
-    ``height``, ``width``, ``control_points``, and by what its channels were scaled, ``scale``.
+    ``height``, ``width``, ``control_points``, and ``scale``, the factors of its channels.
 ``counts``
     Samples of the fitted image that are ``missing``, and samples of the model that were ``clamped``
     to the range of the stretch; stored samples of the corrected image that are ``below_0`` and

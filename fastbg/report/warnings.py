@@ -1,4 +1,4 @@
-"""What a job warns of: one line each, with the cause and the cure."""
+"""The warnings of a job: one line each, with the cause and the cure."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ def _doubts(diagnostics: Diagnostics) -> Iterator[str]:
     noise = np.mean(diagnostics.noise)
     if after > max(LEFT * before, noise):
         yield (
-            f"a gradient seems to be left, {after / max(before, after):.0%} of what there was: "
+            f"a gradient seems to be left, {100 * after / max(before, after):.0f} % of it: "
             "compare with other control points, or with auto"
         )
     if diagnostics.below > BELOW:
         yield (
-            f"{diagnostics.below:.0%} of the frame lies below the model: a landscape or dark "
-            "dust may, but from sky too much was taken: mask what is none"
+            f"{100 * diagnostics.below:.0f} % of the frame lies below the model: if that is sky, "
+            "the model took too much; mask landscapes and dark dust"
         )
     if diagnostics.follows > FOLLOWS:
         yield (
@@ -135,6 +135,6 @@ def _doubts(diagnostics: Diagnostics) -> Iterator[str]:
         )
     if uncertainty > max(UNCERTAIN * before, noise):
         yield (
-            f"the model is uncertain by {uncertainty / max(before, uncertainty):.0%} of the "
-            "gradient: there is little sky to tell it by, or many control points"
+            f"the model is uncertain by {100 * uncertainty / max(before, uncertainty):.0f} % of "
+            "the gradient: there is little sky to fit, or there are many control points"
         )

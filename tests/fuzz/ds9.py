@@ -10,7 +10,7 @@ from fastbg.io import regions
 SUFFIX = ".reg"
 
 SHAPE = 24, 32
-"""Of the image."""
+"""The shape of the image."""
 
 TOKENS = (
     b"circle(",

@@ -1,9 +1,9 @@
-"""What every reader promises of any bytes, checked for one input at a time; and first inputs.
+"""The promises of every reader for any bytes, checked for one input at a time; and first inputs.
 
 A target is a module of this folder with
 
 ``SUFFIX``
-    Of the files that it reads.
+    The suffix of the files that it reads.
 ``TOKENS``
     Pieces that make sense in such a file: a mutation puts them anywhere.
 ``seeds()``
@@ -38,7 +38,7 @@ MOST_SAMPLES = 1 << 18
 """Larger images are read at their ends alone."""
 
 _opened: list[str] = []
-"""What Python has opened since a check began."""
+"""The files that Python has opened since a check began."""
 
 
 class Target(Protocol):

@@ -105,16 +105,17 @@ static PyObject *unstretch(PyObject *self, PyObject *args)
 {
     fbg_py_array_argument values = FBG_OUT_FLOAT32("values");
     double pedestal, scale, midtones, target;
-    size_t held;
+    size_t clamped;
     (void)self;
     if (!PyArg_ParseTuple(args, "O&dddd", fbg_py_array, &values, &pedestal, &scale, &midtones,
                           &target))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    held = fbg_unstretch(values.view.buf, fbg_py_count(&values), pedestal, scale, midtones, target);
+    clamped =
+        fbg_unstretch(values.view.buf, fbg_py_count(&values), pedestal, scale, midtones, target);
     Py_END_ALLOW_THREADS
     fbg_py_release(&values, 1);
-    return PyLong_FromSize_t(held);
+    return PyLong_FromSize_t(clamped);
 }
 
 static PyObject *subtract(PyObject *self, PyObject *args)
@@ -146,7 +147,7 @@ static PyMethodDef methods[] = {
     {"block_means", block_means, METH_VARARGS,
      "block_means(samples, columns, side, pedestal, scale, midtones, target, means); fills means"},
     {"unstretch", unstretch, METH_VARARGS,
-     "unstretch(values, pedestal, scale, midtones, target) -> held; in place"},
+     "unstretch(values, pedestal, scale, midtones, target) -> clamped; in place"},
     {"subtract", subtract, METH_VARARGS,
      "subtract(samples, background, level, out); fills out"},
     {NULL, NULL, 0, NULL},

@@ -139,7 +139,7 @@ def _bytes(file: RandomAccessFile, length: int) -> bytes:
 def _decompressed(path: PathLike) -> RandomAccessFile:
     """A temporary file with the units that the gzip file holds.
 
-    What comes behind them is left out: a small file may hold any amount of it.
+    Bytes behind them are left out, for a small file may expand to any number of them.
     """
     plain = RandomAccessFile.temporary()
     try:

@@ -1,6 +1,7 @@
 """The cards of FITS headers (FITS standard 4.0, section 4): names, values and comments.
 
-What breaks the rules passes through as it is spelled, so that nothing is lost and nobody is warned.
+Cards that break the rules pass through as they are spelled, so that nothing is lost and nobody is
+warned.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def first_values(records: Sequence[str]) -> dict[str, str]:
 
 
 def meaning(value: str) -> bool | int | float | str | None:
-    """What a spelled value stands for; None for nothing, and for what is none of these.
+    """The value that a card spells; None where it spells none, or one of another type.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from ..blocks import Block, BytesInMemory, FileBytes
 from ..random_access import RandomAccessFile
 from .cards import VALUE, header_text, keywords_of, record_of
 from .units import Unit, padded, text, units_of, whole_number
+
+_ONE_AT_A_TIME = Lock()
+"""Astropy itself swaps those filters and restores them, which two threads must not do at once."""
 
 EMPTY_PRIMARY = (
     record_of("SIMPLE", "T", "conforms to FITS standard"),
@@ -104,7 +108,10 @@ def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
     header = header_text(EMPTY_PRIMARY) + header_text([*legible, *_blank(unit)])
     source: Any = _Spliced(header, FileBytes(file, unit.data, unit.size))
     try:
-        with fits.open(source, memmap=False, do_not_scale_image_data=True) as units:
+        with (
+            _ONE_AT_A_TIME,
+            fits.open(source, memmap=False, do_not_scale_image_data=True) as units,
+        ):
             samples = np.ascontiguousarray(units[1].data, stored)
     except Exception as error:  # the codecs have errors of their own
         raise InputError(
@@ -119,7 +126,7 @@ def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesI
     Parameters
     ----------
     samples : ndarray
-        As they are stored.
+        The samples as they are stored.
     records : sequence of str
         The cards of the image.
 
@@ -127,16 +134,17 @@ def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesI
     -------
     list of str
         The cards of the unit; checksums are those of the image.
-    HeldBytes
+    BytesInMemory
         Its data, without padding.
     """
     from astropy.io import fits
 
     # RICE would round floats.
     codec, exact = ("GZIP_2", 0) if samples.dtype.kind == "f" else ("RICE_1", None)
-    unit = fits.CompImageHDU(samples, compression_type=codec, quantize_level=exact)
     stored = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stored)
+    with _ONE_AT_A_TIME:
+        unit = fits.CompImageHDU(samples, compression_type=codec, quantize_level=exact)
+        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stored)
     raw = np.frombuffer(stored.getbuffer(), np.uint8)
     table = list(units_of(_Bytes(raw)))[1]
     of_storage = [record for name, record in _named(table.records) if _STORAGE.fullmatch(name)]

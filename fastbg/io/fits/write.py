@@ -50,11 +50,12 @@ def create(
     shape : (int, int, int)
         K, H, W.
     dtype : dtype, optional
-        Of the samples: an unsigned or signed integer, float32 or float64; None: as `header` has
-        them, which must then be of a FITS file.
+        The type of the samples: an unsigned or signed integer, float32 or float64. None keeps that
+        of `header`, which must then be of a FITS file.
     header : Header, optional
-        What to carry over: all but the pixels; of other formats, the keywords. Checksums
-        are brought up to date. Not mutated; the file it was read from must still be open.
+        All but the pixels is carried over from it; from other formats, the keywords. Checksums are
+        brought up to date. It is not mutated, and the file that it was read from must still be
+        open.
     history : sequence of str
         Each becomes a HISTORY card, after the others.
     packing : {"none", "gzip", "tiles"}

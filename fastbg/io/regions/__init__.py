@@ -44,7 +44,7 @@ def open_regions(path: str | Path, shape: tuple[int, int]) -> Image:
     path : path
         A file for which `is_regions` is true; it is read now, and closed.
     shape : (H, W)
-        Of the image that it belongs to.
+        The shape of the image that the regions belong to.
 
     Returns
     -------

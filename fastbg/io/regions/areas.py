@@ -22,16 +22,16 @@ class Area(Protocol):
         """Left, top, right and bottom of a rectangle that holds it."""
 
     def work(self, rows: slice, columns: slice) -> int:
-        """About how many steps `inside` takes."""
+        """The approximate number of steps that `inside` takes."""
 
     def inside(self, rows: slice, columns: slice) -> np.ndarray:
         """Whether pixels have their centres in it: (n rows, n columns) bool, from any thread."""
 
 
 class Polygon:
-    """What lies inside an odd number of closed rings.
+    """The area inside an odd number of closed rings.
 
-    Of two polygons that share an edge, only one has the pixels whose centres lie on it.
+    A pixel whose centre lies on the common edge of two polygons belongs to only one of them.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Polygon:
     def inside(self, rows: slice, columns: slice) -> np.ndarray:
         """See `Area`."""
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        # One column more, for the edges that are right of all.
+        # One more column counts the edges to the right of all pixels.
         flips = np.zeros((height, width + 1), bool)
         edges = np.flatnonzero((self._first < rows.stop) & (self._last > rows.start))
         chunk = max(1, CHUNK_CROSSINGS // height)

@@ -69,7 +69,7 @@ def read(data: bytes) -> Iterator[tuple[Area, bool]]:
         try:
             text = f"image;{shape}({_numbers(shape, rest)})"
             areas = [_area(region) for region in regions.Regions.parse(text, format="ds9")]
-        # What the package raises is nowhere said.
+        # It is nowhere documented which errors the package raises.
         except Exception as error:
             raise InputError(
                 f"has a {shape} that cannot be used in line {number} ({str(error)[:80]}): "
@@ -112,7 +112,7 @@ def _area(region: Any) -> Area:
 
 
 class _Shape:
-    """Any region of the package; pixels whose centres lie on its edge are outside."""
+    """An area for any region of the package; pixels whose centres lie on its edge are outside."""
 
     def __init__(self, region: Any) -> None:
         box = region.bounding_box

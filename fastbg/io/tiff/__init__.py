@@ -59,7 +59,7 @@ def open_image(path: PathLike) -> ImageFile:
                 image = _image(path, file, tiff)
         except (InputError, OSError):
             raise
-        # What tifffile raises for damaged files is nowhere said.
+        # It is nowhere documented which errors tifffile raises for damaged files.
         except Exception as error:
             raise InputError(f"is not a TIFF file, or damaged ({error}): save it again") from error
         stack.pop_all()
@@ -98,7 +98,7 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         tiff.is_bigtiff,
         stored.newbyteorder("="),
         planar,
-        # What no standard knows is not specified.
+        # A kind that no standard knows becomes "unspecified", 0.
         tuple(int(kind) if kind in (0, 1, 2) else 0 for kind in page.extrasamples),
         extra,
     )

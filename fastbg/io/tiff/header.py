@@ -31,16 +31,16 @@ class TiffHeader:
     Attributes
     ----------
     tags : tuple of Tag
-        Those that do not tell of the storage.
+        The tags that do not describe the storage.
     byteorder : {"<", ">"}
     big : bool
         Whether it is a BigTIFF file.
     dtype : dtype
-        Of the samples, in native byte order.
+        The type of the samples, in native byte order.
     planar : bool
         Whether it is stored plane by plane.
     extra_kinds : tuple of int
-        What each further sample of a pixel is, as ExtraSamples has it.
+        The kind of each further sample of a pixel, as ExtraSamples has it.
     extra : Samples or None
         All samples, the extra ones last, where there are extra ones.
     """

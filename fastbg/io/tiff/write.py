@@ -46,10 +46,10 @@ def create(
     shape : (int, int, int)
         K, H, W; K = 1 or 3.
     dtype : dtype
-        Of the samples.
+        The type of the samples.
     header : Header, optional
-        Of a TIFF file: what to carry over, all but the pixels. Not mutated; the file it was read
-        from must still be open.
+        All but the pixels is carried over from it if it is of a TIFF file. It is not mutated, and
+        the file that it was read from must still be open.
     history : sequence of str
         Lines that are added to the tag ImageHistory.
     compress : bool
@@ -151,7 +151,7 @@ def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...
 
 
 def _value(tag: Tag, order: str) -> Any:
-    """As tifffile takes it: bytes, but for fractions, of which it would count each half."""
+    """The value as tifffile takes it: bytes, except for fractions, whose halves it would count."""
     if tag.dtype not in _FRACTIONS:
         return tag.raw
     return tuple(np.frombuffer(tag.raw, f"{order}{_FRACTIONS[tag.dtype]}").tolist())

@@ -1,6 +1,6 @@
 """XISF files (https://pixinsight.com/doc/docs/XISF-1.0-spec/XISF-1.0-spec.html).
 
-Here headers are read; the other modules of that name hold what lies behind them, and the writer.
+This module reads headers; the other modules read the data blocks, and write.
 Pixels stay in the file until their rows are asked for; compressed ones then come into memory all at
 once.
 """

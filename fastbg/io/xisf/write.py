@@ -77,10 +77,10 @@ def create(
     dtype : dtype
         uint8, uint16, uint32, float32 or float64.
     bounds : (float, float), optional
-        The values to declare as black and white, of floats.
+        The values to declare as black and white, for floats.
     header : Header, optional
-        What to carry over: all but the pixels; of other formats, the keywords. Not mutated; the
-        file it was read from must still be open.
+        All but the pixels is carried over from it; from other formats, the keywords. It is not
+        mutated, and the file that it was read from must still be open.
     history : sequence of str
         Each becomes a FITS HISTORY keyword, after the others.
     compress : bool

@@ -12,7 +12,7 @@ DIVERGING = np.array(
 SEQUENTIAL = np.array(
     [(24, 30, 58), (36, 72, 118), (34, 122, 134), (82, 168, 118), (190, 200, 92), (250, 228, 140)]
 )
-"""From dark blue to bright yellow, in even steps of lightness."""
+"""The colours go from dark blue to bright yellow in even steps of lightness."""
 
 
 def colours(values: np.ndarray, anchors: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
     Parameters
     ----------
     first, others : ndarray, (K, h, w), linear; NaN = missing
-        Of the others, only the medians matter.
+        Only the medians of the others matter.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
 
 
 def describe(stretch: Stretch) -> str:
-    """What three pictures under a display stretch have in common, for people."""
+    """A sentence on the stretch that three pictures have in common."""
     text = "All three pictures have the same stretch."
     if len(stretch.pedestal) == 1:
         return text
