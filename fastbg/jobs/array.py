@@ -93,17 +93,16 @@ def remove_background(
 def _weight_image(weight: np.ndarray | Any | None, warnings: list[str]) -> Image | None:
     if weight is None:
         return None
-    samples = Container.of(weight).filled
-    if samples.dtype == bool:
-        samples = samples.view(np.uint8)
     try:
+        samples = Container.of(weight).filled
+        if samples.dtype.kind not in "iuf":
+            samples = samples.astype(np.uint8 if samples.dtype == bool else np.float32)
         source = samples_of_array(samples)
-        image = Image.of(source, (0, 1))  # refuses what is neither integer nor float
         high = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else 1
         found = range_of_mask(source, 0, high)
         if found.guessed:
             warnings.append(f"the mask {faint(found.high)}")
-        return image if found.bounds == (0, 1) else Image.of(source, found.bounds)
+        return Image.of(source, found.bounds)
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
     except (TypeError, ValueError) as error:
