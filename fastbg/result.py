@@ -219,11 +219,13 @@ class ArrayResult(Result):
 
     Attributes
     ----------
-    corrected : ndarray, shaped as the input, float32, linear
-        The image without its background; missing samples as they came; nothing clipped.
-    background : ndarray, shaped as the input, float32, linear
-        The rendered model; of a Bayer mosaic, at each pixel that of its colour.
+    corrected : ndarray or the kind of the input, shaped as the input, float32, linear
+        The image without its background; missing samples as they came; nothing clipped. The
+        mask, unit, WCS, meta data and uncertainty are those of the input.
+    background : ndarray or the kind of the input, shaped as the input, float32, linear
+        The rendered model; of a Bayer mosaic, at each pixel that of its colour. It has no
+        uncertainty.
     """
 
-    corrected: np.ndarray
-    background: np.ndarray
+    corrected: np.ndarray | Any
+    background: np.ndarray | Any

@@ -20,7 +20,7 @@ def case(rng, kernels):
     model = (0.1 + 0.05 * rng.random((3, 12, 15))).astype(np.float32)
     planes = model + rng.normal(0.02, 0.05, model.shape).astype(np.float32)
     planes[0, :2], planes[1, 3], planes[2, 5, 5], planes[2, 6, 6] = 0, np.nan, np.inf, -np.inf
-    planes[0, 0, 3] = -5e-9
+    planes[0, 0, 3] = -5e-9  # nearly missing, but not
     # Zeros of either sign, and NaN with other bits than usual.
     planes[0, 0, 4], planes.view(np.uint32)[1, 3, :2] = -0.0, (0xFFC00123, 0x7FC0BEEF)
     return planes, model, is_valid(planes), kernels

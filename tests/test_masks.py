@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image as pil
 
-from fastbg import preview_file, process_file
+from fastbg import preview_file, process_file, remove_background
 from fastbg.errors import InputError
-from fastbg.image.image import Image
-from fastbg.image.weights import feathered, product
+from fastbg.image.image import Image, samples_of_array
+from fastbg.image.weights import feathered, product, range_of_mask
 from fastbg.io import png, xisf
 from fastbg.simulate import simulate_sky
 
@@ -113,6 +113,108 @@ def test_every_kind_of_mask_hides_the_same(tmp_path, sky, weight, kind):
     as_xisf(truth, weight)
     expected = process_file(sky, output_dir=tmp_path / "truth", mask=truth, **OPTIONS)
     np.testing.assert_array_equal(result.losses, expected.losses)
+
+
+def write_mask(path, weight):
+    """Samples of any type, as they are, with nothing that tells their white."""
+    if path.suffix == ".fits":
+        astropy_fits.PrimaryHDU(weight).writeto(path)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, weight)
+    elif path.suffix == ".png":
+        pil.fromarray(weight).save(path)
+    else:
+        planes = weight[np.newaxis]
+        with xisf.create(path, planes.shape, dtype=weight.dtype, bounds=None) as target:
+            target.write_rows(slice(None), planes)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "used"),
+    [
+        ("m.fits", "u2", 1),
+        ("m.fits", "u4", 1),
+        ("m.fits", "i2", 1),
+        ("m.fits", "f4", 255),
+        ("m.fits", "f4", 1e-7),
+        ("m.tif", "u1", 1),
+        ("m.tif", "u2", 255),
+        ("m.tif", "f4", 0.2),
+        ("m.xisf", "u2", 1),
+        ("m.xisf", "u4", 7),
+        ("m.png", "u1", 1),
+    ],
+)
+def test_a_mask_of_two_values_has_full_weight_whatever_its_unit(
+    tmp_path, sky, weight, name, dtype, used
+):
+    write_mask(tmp_path / name, (weight * used).astype(dtype))
+    as_xisf(tmp_path / "truth.xisf", weight)
+    found, expected = (
+        process_file(sky, output_dir=tmp_path / mask[0], mask=tmp_path / mask, **OPTIONS)
+        for mask in (name, "truth.xisf")
+    )
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert found.report["warnings"] == expected.report["warnings"]
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("u2", 255), ("u2", 4095), ("f4", 0.01), ("f4", 255)])
+def test_the_largest_sample_of_a_faint_soft_mask_has_full_weight_and_that_is_told(
+    tmp_path, sky, weight, dtype, top
+):
+    soft = (weight * np.linspace(0.5, 1, SHAPE[1]) * top).astype(dtype)
+    soft[:, -1] = top
+    write_mask(tmp_path / "m.fits", soft)
+    as_xisf(tmp_path / "truth.xisf", (soft.astype("f8") / soft.max()).astype("f4"))
+    found, expected = (
+        process_file(sky, output_dir=tmp_path / mask[0], mask=tmp_path / mask, **OPTIONS)
+        for mask in ("m.fits", "truth.xisf")
+    )
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    told = [line for line in found.report["warnings"] if "full weight" in line]
+    assert len(told) == 1
+    assert f"above {top:g}" in told[0]
+    assert "m.fits" in told[0]
+    assert not any("full weight" in line for line in expected.report["warnings"])
+
+
+def test_a_mask_of_two_values_can_be_inverted_whatever_its_unit(tmp_path, sky, weight):
+    write_mask(tmp_path / "m.fits", (weight == 0).astype("u2"))
+    as_xisf(tmp_path / "truth.xisf", weight)
+    found = process_file(
+        sky, output_dir=tmp_path / "1", mask=tmp_path / "m.fits", invert_mask=True, **OPTIONS
+    )
+    expected = process_file(sky, output_dir=tmp_path / "2", mask=tmp_path / "truth.xisf", **OPTIONS)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", ">f8", ">u2"]
+)
+@pytest.mark.parametrize("used", [1, 100])
+def test_an_array_of_two_values_has_full_weight_whatever_its_type(weight, dtype, used):
+    image = simulate_sky(SHAPE, np.random.default_rng(1), border=0).image
+    found = remove_background(image, weight=(weight * used).astype(dtype), **OPTIONS)
+    expected = remove_background(image, weight=weight, **OPTIONS)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert found.report["warnings"] == expected.report["warnings"]
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("u2", 255), ("i8", 100), ("f4", 0.01)])
+def test_a_faint_soft_array_is_told(weight, dtype, top):
+    image = simulate_sky(SHAPE, np.random.default_rng(1), border=0).image
+    soft = (weight * np.linspace(0.5, 1, SHAPE[1]) * top).astype(dtype)
+    found = remove_background(image, weight=soft, **OPTIONS)
+    expected = remove_background(image, weight=soft / soft.max(), **OPTIONS)
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-5)
+    assert sum("full weight" in line for line in found.report["warnings"]) == 1
+    assert not any("full weight" in line for line in expected.report["warnings"])
+
+
+def test_soft_masks_that_use_their_range_stay_as_they_are(weight):
+    soft = (weight * np.linspace(0.2, 0.8, SHAPE[1])).astype("f4")
+    found = range_of_mask(samples_of_array(soft))
+    assert (found.bounds, found.guessed) == ((0, 1), False)
 
 
 def test_several_masks_hide_all_that_one_of_them_hides(tmp_path, sky, weight):

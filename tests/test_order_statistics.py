@@ -199,12 +199,12 @@ def test_many_samples_of_every_kind(rng, kernels, make, threads, monkeypatch):
 
 
 def test_samples_that_do_not_count_are_ignored(kernels):
-    plain = plane_image([[np.nan, 3, 1, np.inf, 2, 0, -1e-9]])
+    plain = plane_image([[np.nan, 3, 1, np.inf, 2, 0, -0.0]])
     found = quantiles(plain, [0, 0.5, 1], 1, kernels=kernels)
     assert found.values().tolist() == [[1, 2, 3]]
     assert found.total(VALID) == 3
     # A value counts unless its sample is missing in the other image.
-    other = plane_image([[1, np.nan, 0, 1, 1, -1, 5e-9]])
+    other = plane_image([[1e-9, np.nan, 0, 1, 1, -1, -0.0]])
     finite = plane_image([[7, 8, 9, -4, 5, 0, 6]])
     found = quantiles(finite, [0, 0.5, 1], 1, samples=other, kernels=kernels)
     assert found.values().tolist() == [[-4, 2.5, 7]]

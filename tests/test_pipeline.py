@@ -6,11 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
+from astropy.io import fits as astropy_fits
 from xisf import XISF
 
 import fastbg
-from fastbg import Cancelled, InputError, OutputError, Settings, SettingsError, remove_background
-from fastbg.io import xisf
+from fastbg import (
+    Cancelled,
+    InputError,
+    OutputError,
+    Settings,
+    SettingsError,
+    process_file,
+    remove_background,
+)
+from fastbg.io import formats, xisf
 from fastbg.simulate import simulate_sky
 
 QUICK = Settings(
@@ -65,6 +75,67 @@ def test_corrected_is_image_minus_model_plus_pedestal(rng):
     assert result.corrected == pytest.approx(expected, abs=1e-7)
     assert result.report["pedestal"] == pytest.approx(levels, rel=1e-6)
     assert result.losses.min() == result.fit.descent.loss == result.report["fit"]["loss"]
+
+
+@pytest.mark.parametrize("dtype", ["i2", ">i2", "i4", "i8"])
+def test_arrays_of_signed_integers_keep_their_scale_as_floats_do(rng, dtype):
+    counts = (smooth_sky(rng)[0] * 20000 - 300).clip(-32768, 32767).astype(dtype)
+    found = remove_background(counts, settings=replace(QUICK, epochs=5))
+    expected = remove_background(counts.astype("f4"), settings=replace(QUICK, epochs=5))
+    assert np.array_equal(found.corrected, expected.corrected)
+    assert np.array_equal(found.background, expected.background)
+
+
+@pytest.mark.parametrize("settings", [replace(QUICK, epochs=5), Settings()])
+def test_arrays_of_64_bit_integers_are_fitted_as_their_counts_are(rng, settings):
+    counts = (smooth_sky(rng)[0] * 20000).clip(1, None).astype("u8")
+    found = remove_background(counts, settings=settings)
+    expected = remove_background(counts.astype("f4"), settings=settings)
+    assert found.report["counts"]["missing"] == 0
+    for name in ("corrected", "background"):
+        np.testing.assert_allclose(
+            getattr(found, name) * 2.0**64, getattr(expected, name), rtol=2e-3, atol=0.5
+        )
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".xisf"])
+def test_faint_sky_in_32_bit_integers_is_no_missing_data(rng, tmp_path, suffix):
+    ramp = np.linspace(30, 50, 128)[np.newaxis]
+    counts = rng.poisson(np.broadcast_to(ramp, (96, 128))).clip(1, None).astype("u4")
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".fits":
+        astropy_fits.PrimaryHDU(counts).writeto(path)
+    else:
+        XISF.write(str(path), counts[..., np.newaxis])
+    settings = replace(QUICK, epochs=300)
+    report = process_file(path, output_dir=tmp_path, settings=settings).report
+    assert report["counts"]["missing"] == 0
+    out = formats.open_image(tmp_path / f"a_bgSubtracted{suffix}")
+    with out:
+        left = out.read_rows(slice(None))[0]
+    steps = [left[:, part].mean() for part in (slice(0, 16), slice(-16, None))]
+    whole = (ramp[0, -16:].mean() - ramp[0, :16].mean()) / (1 if suffix == ".fits" else 2**32 - 1)
+    assert abs(steps[1] - steps[0]) < 0.2 * whole
+
+
+def test_drizzled_rates_around_0_with_one_bright_star_are_no_missing_data(rng, tmp_path):
+    rates = np.linspace(-0.002, 0.002, 128) + 0.0005 * rng.standard_normal((96, 128))
+    rates[40, 50] = 300
+    astropy_fits.PrimaryHDU(rates.astype("f4")).writeto(tmp_path / "a.fits")
+    report = process_file(tmp_path / "a.fits", output_dir=tmp_path, quantile=0.999).report
+    assert report["counts"]["missing"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4"])
+def test_tiffs_of_signed_integers_are_counts(rng, tmp_path, dtype):
+    counts = (smooth_sky(rng)[0] * 20000).clip(0, 32767).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", counts, photometric="rgb")
+    settings = replace(QUICK, epochs=5)
+    outputs = {"output": tmp_path / "out.xisf", "output_dir": tmp_path}
+    process_file(tmp_path / "a.tif", **outputs, settings=settings)
+    expected = remove_background(counts / np.float32(65535), settings=settings)
+    found = XISF(str(tmp_path / "out.xisf")).read_image(0)
+    np.testing.assert_allclose(found, expected.corrected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (40, 50, 3)], ids=str)

@@ -147,7 +147,7 @@ def test_missing_samples_count_in_nothing(rng):
     _, stretch = measured(samples)
     bordered = np.zeros((60, 60, 3), np.float32)
     bordered[5:45, 3:53] = samples
-    bordered[0], bordered[1, ::2], bordered[2] = np.nan, np.inf, -1e-9
+    bordered[0], bordered[1, ::2], bordered[2] = np.nan, np.inf, -0.0
     planes, other = measured(bordered)
     for name in ("pedestal", "scale", "midtones"):
         assert np.array_equal(getattr(other, name), getattr(stretch, name))

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOTHING = 1e-8
-"""Samples that are not larger than this are missing."""
-
 TARGET = 0.25
 """The stretched value of the median."""
 
 
 def is_missing(image: np.ndarray) -> np.ndarray:
     """Where samples are zero, NaN or infinite."""
-    return ~(np.isfinite(image) & (np.abs(image) > NOTHING))
+    return ~(np.isfinite(image) & (image != 0))
 
 
 @dataclass(frozen=True)

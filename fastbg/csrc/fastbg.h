@@ -128,8 +128,8 @@ void fbg_close(fbg_problem *problem);
  * These work on one band of one channel, in the thread that calls them.
  */
 
-/* Samples this close to zero are missing, as are infinities and NaN. */
-#define FBG_MISSING_LEVEL 1e-8f
+/* Samples of this size are missing, as are infinities and NaN. */
+#define FBG_MISSING_LEVEL 0.0f
 
 /* The inverse stretch of fastbg/image/stretch.py, in place. Returns how many values lay outside [0, 1]. */
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import InputError
 
-MISSING_LEVEL = 1e-8
-"""Samples this close to zero are missing: registration borders, dead areas, empty channels."""
+MISSING_LEVEL = 0.0
+"""A sample of this size is missing: registration borders, dead areas, empty channels. Nothing else
+is, however small, for the scale of an image may be a guess, or that of 64-bit integers."""
 
 
 def is_valid(samples: np.ndarray) -> np.ndarray:
-    """False where a sample is missing: |v| <= 1e-8, NaN or infinite; shaped as the samples."""
+    """False where a sample is missing: exactly zero, NaN or infinite; shaped as the samples."""
     size = np.abs(samples)
     valid: np.ndarray = (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
     return valid
@@ -71,15 +72,7 @@ class Image:
         InputError
             For other shapes, channel counts or sample types.
         """
-        samples = np.asarray(samples)
-        if samples.ndim == 2:
-            samples = samples[..., np.newaxis]
-        if samples.ndim != 3 or samples.size == 0:
-            raise InputError(
-                f"an image of shape {samples.shape} cannot be used: give (height, width) or "
-                "(height, width, channels)"
-            )
-        return cls.of(_Array(np.moveaxis(samples, 2, 0)), bounds)
+        return cls.of(samples_of_array(samples), bounds)
 
     @classmethod
     def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
@@ -89,7 +82,7 @@ class Image:
         ----------
         source : Samples
             Unsigned integers are scaled to [0, 1] by their type's maximum, as in XISF files;
-            floats keep their scale, and signed integers need bounds.
+            floats and signed integers keep their scale.
         bounds : (low, high), optional
             The values that a file declares as black and white; they become 0 and 1.
 
@@ -106,10 +99,9 @@ class Image:
             )
         if source.dtype.kind == "u":
             bounds = bounds or (0, np.iinfo(source.dtype).max)
-        elif source.dtype.kind != "f" and not (source.dtype.kind == "i" and bounds):
+        elif source.dtype.kind not in "fi":
             raise InputError(
-                f"samples of type {source.dtype} cannot be used: "
-                "give unsigned integers or real floats"
+                f"samples of type {source.dtype} cannot be used: give integers or real floats"
             )
         convert = _conversion(source.dtype, bounds)
 
@@ -138,6 +130,25 @@ class Image:
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""
         return self.rows(slice(0, self.shape[0]))
+
+
+def samples_of_array(array: np.ndarray) -> Samples:
+    """A user's array, (H, W) or (H, W, K), as a source of samples that shares its memory.
+
+    Raises
+    ------
+    InputError
+        For other shapes.
+    """
+    array = np.asarray(array)
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(
+            f"an image of shape {array.shape} cannot be used: give (height, width) or "
+            "(height, width, channels)"
+        )
+    return _Array(np.moveaxis(array, 2, 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,8 +67,8 @@ class Stretch:
             name = f"channel {k + 1} of {len(statistics)}"
             if np.isnan(low):
                 raise InputError(
-                    f"{name} is empty: every sample is missing (within 1e-8 of zero, or not a "
-                    "finite number); give an image with data, or rescale it"
+                    f"{name} is empty: every sample is missing (zero, or not a finite "
+                    "number); give an image with data"
                 )
             if max(-low, highest) > LARGEST_SAMPLE:
                 raise InputError(

@@ -1,19 +1,72 @@
 """The weight of each down-scaled pixel in the fit: by thresholds or by a weight image.
 
-A missing pixel has no weight.
+A missing pixel has no weight. Only ratios of weights count, so that a mask may come in any unit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
+from .bands import row_bands
 from .downscale import downscale_weight
-from .image import Image
+from .image import Image, Samples
 from .kernels import FASTEST, Kernels
+
+FAINT = 0.5
+"""A mask whose largest sample is below this part of its range is not meant to use that range."""
+
+
+@dataclass(frozen=True)
+class MaskRange:
+    """The samples of a mask that have no weight and full weight.
+
+    Attributes
+    ----------
+    low, high : float
+        They become 0 and 1.
+    guessed : bool
+        Whether nothing but the largest sample tells ``high``.
+    """
+
+    low: float
+    high: float
+    guessed: bool = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """As `Image.of` takes them."""
+        return self.low, self.high
+
+
+def range_of_mask(samples: Samples, low: float = 0.0, high: float = 1.0) -> MaskRange:
+    """The range of a mask, from all of its samples.
+
+    A mask that has one value besides ``low`` has full weight there, whatever the value. Otherwise
+    its largest sample has full weight if it lies below half of the range that the mask declares,
+    as in a mask of 0 to 255 that is stored in 16 bits.
+
+    Parameters
+    ----------
+    samples : Samples
+    low, high : float
+        The range that the mask, or the type of its samples, declares.
+    """
+    least, largest = np.inf, -np.inf
+    for rows in row_bands(samples.shape[1:]):
+        band = samples.read_rows(rows)
+        largest = max(largest, float(band.max()))
+        above = band[band > low]
+        least = min(least, float(above.min())) if above.size else least
+    if not low < largest < np.inf:
+        return MaskRange(low, high)
+    if least == largest:
+        return MaskRange(low, largest)
+    is_faint = largest - low < FAINT * (high - low)
+    return MaskRange(low, largest, guessed=True) if is_faint else MaskRange(low, high)
 
 
 def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np.ndarray:

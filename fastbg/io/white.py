@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import InputError
+from ..image.weights import range_of_mask
 from .image_file import ImageFile, White
 
 OUTLIERS = 0.001
@@ -50,7 +51,7 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
     InputError
         If samples cannot be read, or the white lies below the black that the file declares.
     """
-    low, high = file.bounds or (0.0, float(np.iinfo(file.dtype).max) if _unsigned(file) else 0.0)
+    low, high = file.bounds or _range_of_type(file)
     if given:
         if given <= low:
             raise InputError(f"has its black at {low:g}, above the white of {given:g}: give more")
@@ -63,6 +64,32 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
     # Floats without bounds are in [0, 1]; an output with the same samples then declares none.
     bounds = None if white == 1 and file.dtype.kind == "f" else (0.0, white)
     return replace(file, bounds=bounds, white=White(white, "guessed"))
+
+
+def with_full_weight(mask: ImageFile) -> ImageFile:
+    """The same mask with bounds: the samples of no weight and of full weight.
+
+    Compressed samples are decompressed. The only warning of the mask is now that nothing but its
+    largest sample tells what full weight is, if so: see `fastbg.image.weights.range_of_mask`. What
+    its reader warned of concerns outputs in its format, and there are none.
+
+    Raises
+    ------
+    InputError
+        If samples cannot be read.
+    """
+    mask = with_white(mask)
+    found = range_of_mask(mask, *(mask.bounds or _range_of_type(mask)))
+    warnings = (f"the mask {mask.path} {faint(found.high)}",) if found.guessed else ()
+    return replace(mask, bounds=found.bounds, warnings=warnings)
+
+
+def faint(largest: float) -> str:
+    """What is said of a mask whose largest sample was taken for full weight."""
+    return (
+        f"has no sample above {largest:g}, far below what its type of samples can hold: that was "
+        "taken for full weight"
+    )
 
 
 def _guessed(file: ImageFile) -> float:
@@ -100,6 +127,10 @@ def _exponents(samples: np.ndarray) -> np.ndarray:
     """How many positive finite samples have each exponent e, from 2 ** (e - 1) to below 2 ** e."""
     _, exponents = np.frexp(samples[(samples > 0) & (samples < np.inf)])
     return np.bincount(exponents + _BIAS, minlength=2 * _BIAS)
+
+
+def _range_of_type(file: ImageFile) -> tuple[float, float]:
+    return 0.0, float(np.iinfo(file.dtype).max) if _unsigned(file) else 1.0
 
 
 def _unsigned(file: ImageFile) -> bool:

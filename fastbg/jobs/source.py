@@ -15,7 +15,7 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
-from ..io.white import with_white
+from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..result import Prepared
 from ..settings.settings import Settings
@@ -71,7 +71,7 @@ class Source:
         """
         for each in self.opened:
             each.load()
-        masks = [with_white(mask) for mask in self.masks]
+        masks = [with_full_weight(mask) for mask in self.masks]
         try:
             file = with_white(self.file, white)
         except InputError as error:
@@ -126,7 +126,9 @@ def read(
         advance(0, memory=needs.bytes_needed())
         needs.check(max_memory)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
-        return source.loaded(job.settings.white)
+        source = source.loaded(job.settings.white)
+        job.warnings += [line for mask in source.masks for line in mask.warnings]
+        return source
 
 
 def prepare(job: Job, source: Source) -> Prepared:
@@ -187,9 +189,7 @@ def _open_mask(path: Path) -> ImageFile:
 
 
 def _image(file: ImageFile) -> Image:
-    # Signed integers have no range of their own: 0 and 1 stand in until white is decided.
-    bounds = (0.0, 1.0) if file.bounds is None and file.dtype.kind == "i" else file.bounds
     try:
-        return Image.of(file, bounds)
+        return Image.of(file, file.bounds)
     except InputError as error:
         raise InputError(f"{file.path}: {error}") from error
