@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from ..errors import Cancelled, FastbgError
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
-from .streams import silence_stdout
+from .streams import open_missing, silence_stdout
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
@@ -37,6 +37,7 @@ class Boundary(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its code."""
+        open_missing()
         given = extra.get("args")
         spelled = spelled_for_typer(sys.argv[1:] if given is None else given)
         extra["args"] = spelled
@@ -74,7 +75,8 @@ def raise_if_stopped() -> None:
 
 
 def _refuse(message: str, code: int) -> int:
-    typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
+    with suppress(OSError):  # the code says so, too, where nobody reads stderr
+        typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
     return code
 
 
@@ -90,8 +92,10 @@ def _exit_code(
     command: Callable[[], int | None], refuse: Callable[[str, int], int] = _refuse
 ) -> int:
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal cannot show must not make a finished job fail.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # A file name that the terminal cannot show must not make a finished job fail. The streams
+        # of programs that embed Python cannot all be configured.
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         with _signals_raise():
             code = command() or 0
