@@ -77,7 +77,7 @@ def apply(
     """
     from ..jobs.apply import apply_model
     from ..model.model import BackgroundModel
-    from .errors import REFUSED, refused
+    from .errors import REFUSED, refused, worded
     from .events import emit
     from .progress import display
     from .summary import print_json, tell
@@ -104,7 +104,7 @@ def apply(
             refused(error)
             failed += 1
             if events:
-                emit("failed", input=str(path), message=str(error))
+                emit("failed", input=str(path), message=worded(str(error)))
         else:
             reports.append(report)
             tell(report, quiet=quiet or as_json or events, as_json=False)

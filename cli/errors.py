@@ -74,9 +74,14 @@ def raise_if_stopped() -> None:
         raise _stops[0]
 
 
+def worded(message: str) -> str:
+    """A message of the library, which knows no options, as the command line says it."""
+    return message.replace("allow overwriting", "add --overwrite")
+
+
 def _refuse(message: str, code: int) -> int:
     with suppress(OSError):  # the code says so, too, where nobody reads stderr
-        typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
+        typer.echo("fastbg: " + worded(" ".join(message.splitlines())), err=True)
     return code
 
 
@@ -84,7 +89,7 @@ def _refuse_and_emit(message: str, code: int) -> int:
     from .events import emit
 
     with suppress(Cancelled):  # nobody reads the events, which is what the message says
-        emit("error", message=" ".join(message.splitlines()), exit_code=code)
+        emit("error", message=worded(" ".join(message.splitlines())), exit_code=code)
     return _refuse(message, code)
 
 

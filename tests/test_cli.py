@@ -359,26 +359,67 @@ def test_version() -> None:
     assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg("--version").stdout)
 
 
-def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -> None:
-    folder, stale = tmp_path / "demo", b"of an earlier demo"
-    files = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}
-    folder.mkdir()
-    for name in files:
-        (folder / name).write_bytes(stale)
+DEMO = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}
+
+
+def test_the_demo_removes_the_gradient(tmp_path: Path) -> None:
+    folder = tmp_path / "a demo"
     result = fastbg("demo", folder)
     assert result.exit_code == 0
-    assert names(folder) == files
-    assert all(name in result.stdout for name in files)
-    assert all((folder / name).read_bytes() != stale for name in files)
+    assert names(folder) == DEMO
+    assert all(name in result.stdout for name in DEMO)
     removed = re.search(r"([\d.]+) % of the known gradient", result.stdout)
     assert removed
     assert float(removed[1]) > 90
 
-    said = re.search(r"^same as +fastbg (.*)$", result.stdout, re.MULTILINE)
+
+@needs_posix
+@pytest.mark.parametrize("activated", [True, False])
+def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
+    tmp_path: Path, activated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, script = tmp_path / "a demo", tmp_path / "bin/fastbg"
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+    if activated:
+        script.parent.mkdir()
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m fastbg "$@"\n')
+        script.chmod(0o755)
+    said = re.search(r"^same as +(.*)$", fastbg("demo", folder).stdout, re.MULTILINE)
     assert said
-    model = xisf.read(folder / "sky_bgModel.xisf").to_array()
-    report_of(*shlex.split(said[1]), "--overwrite")
-    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), model)
+    assert said[1].startswith("fastbg run ") == activated
+    before = xisf.read(folder / "sky_bgModel.xisf").to_array()
+    time = (folder / "sky_bgModel.xisf").stat().st_mtime_ns
+    subprocess.run(said[1], shell=True, check=True, cwd=tmp_path)
+    assert (folder / "sky_bgModel.xisf").stat().st_mtime_ns > time
+    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), before)
+
+
+@pytest.mark.parametrize("name", sorted(DEMO))
+def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / name
+    mine.write_bytes(b"my own")
+    result = fastbg("demo", tmp_path)
+    assert (result.exit_code, names(tmp_path), mine.read_bytes()) == (2, {name}, b"my own")
+    assert name in result.stderr
+    assert "--overwrite" in result.stderr
+    assert fastbg("demo", tmp_path, "--overwrite").exit_code == 0
+    assert names(tmp_path) == DEMO
+    assert mine.read_bytes() != b"my own"
+
+
+def test_a_demo_without_a_folder_takes_one_that_has_no_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fastbg-demo").mkdir()
+    Path("fastbg-demo/notes.txt").touch()
+    (tmp_path / "fastbg-demo-2").mkdir()
+    (tmp_path / "fastbg-demo-2/sky.xisf").write_bytes(b"my own")
+    assert fastbg("demo").exit_code == 0
+    assert names(tmp_path / "fastbg-demo") == DEMO | {"notes.txt"}
+    assert "fastbg-demo-3" in fastbg("demo").stdout
+    assert names(tmp_path / "fastbg-demo-3") == DEMO
+    assert (tmp_path / "fastbg-demo-2/sky.xisf").read_bytes() == b"my own"
 
 
 def test_doctor_tells_what_there_is() -> None:

@@ -212,6 +212,8 @@ def test_impossible_commands(folder: Path, arguments: str, cause: str) -> None:
         ("run bad.xisf --preview-output mine.png", "mine.png"),
         ("run bad.xisf -p", "bad_preview.png"),
         ("preview bad.xisf", "bad_preview.png"),
+        ("fit bad.xisf", "bad_model.json"),
+        ("demo .", "sky.xisf"),
     ],
 )
 def test_existing_outputs_are_refused_before_the_input_is_read(
@@ -219,7 +221,20 @@ def test_existing_outputs_are_refused_before_the_input_is_read(
 ) -> None:
     (folder / existing).write_text("mine")
     line = refused(folder, *arguments.split())
-    assert f"{existing} already exists" in line
+    assert f"{existing} already exists: add --overwrite or " in line
+
+
+def test_a_batch_and_apply_name_the_option_that_replaces(folder: Path) -> None:
+    fastbg("fit", "sky.xisf")
+    (folder / "sky_bgSubtracted.xisf").write_text("mine")
+    apply = ("apply", "sky_model.json", "sky.xisf")
+    batch = ("batch", "sky.xisf", "--workers", "1")
+    for command in (apply, batch, (*apply, "--events"), (*batch, "--json")):
+        done = fastbg(*command)
+        assert done.exit_code == 2
+        assert "already exists: add --overwrite" in done.stderr
+        if len(command) > 3 and command[-1].startswith("--"):
+            assert "already exists: add --overwrite" in done.stdout
 
 
 @pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("8 GB")])
