@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import Cancelled, FastbgError
+from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
 from .streams import open_missing, silence_stdout
@@ -52,8 +53,10 @@ class Boundary(TyperGroup):
             return super().resolve_command(context, arguments)
         except _UsageError as error:
             name = arguments[0]
-            if os.path.exists(name):
-                error.message = f"the command is missing before {name}: try fastbg run {name}"
+            if is_input(name):
+                error.message = (
+                    f"the command is missing before {name}: try {command_for(arguments)}"
+                )
             raise
 
 
@@ -150,6 +153,8 @@ def refused(error: FastbgError) -> None:
 def _usage(error: Any) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "fastbg"
+    if "unexpected extra argument" in text and command.endswith((" run", " fit", " preview")):
+        text += ", since it takes one image; fastbg batch takes several"
     see = " See" if text.endswith("?") else "; see"
     return f"{text[:1].lower()}{text[1:]}{see} {command} --help"
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from fastbg import Settings
+from fastbg import Settings, SettingsError, process_file
 from fastbg.backends import registry
 from fastbg.cli import summary
 from fastbg.cli.app import app
@@ -254,6 +254,20 @@ def test_overwrite_replaces(image: Path, out: Path) -> None:
     assert xisf.read(out / "sky_bgModel.xisf").to_array().shape == (*SHAPE, 3)
 
 
+def test_the_model_may_be_left_out(image: Path, out: Path) -> None:
+    both, alone = out / "both", out / "alone"
+    report_of("run", image, both)
+    report = report_of("run", image, alone, "--no-model", "--report", alone)
+    assert report["outputs"].keys() == {"corrected", "report", "report_json"}
+    assert not list(alone.glob("*bgModel*"))
+    corrected = [xisf.read(folder / "sky_bgSubtracted.xisf").to_array() for folder in (both, alone)]
+    assert np.array_equal(*corrected)
+    refused = fastbg("run", image, out, "--no-model", "--model-output", out / "model.xisf")
+    assert (refused.exit_code, "exclude each other" in refused.stderr) == (2, True)
+    with pytest.raises(SettingsError, match="leave one"):
+        process_file(image, output_dir=out, write_model=False, model_output=out / "model.xisf")
+
+
 def test_quiet_prints_nothing(image: Path, out: Path) -> None:
     result = fastbg("run", image, out, *QUICK, "-q")
     assert (result.exit_code, result.output, result.stderr) == (0, "", "")
@@ -262,20 +276,19 @@ def test_quiet_prints_nothing(image: Path, out: Path) -> None:
 def test_lines_when_piped(image: Path, out: Path) -> None:
     fit = ("-e", "200", "-N", "32", "--optimizer", "adam")
     result = fastbg("run", image, out, *fit, "--preview-output", out / "p.png")
-    assert result.stderr == ""
-    lines = result.stdout.splitlines()
+    lines = result.stderr.splitlines()
     assert re.fullmatch(r"memory needed: about \d+ MB", lines.pop(1))
     assert lines[:3] == ["read", "prepare", "fit"]
     assert re.fullmatch(r"fit  100/200  loss -?\d+\.\d{4}  \d+ it/s", lines[3])
-    assert lines[5:8] == ["render", "correct", "write"]
-    labels = [line[:15].strip() for line in lines[8:]]
+    assert lines[5:] == ["render", "correct", "write"]
+    labels = [line[:15].strip() for line in result.stdout.splitlines()]
     outputs = ["corrected", "background", "preview"]
     assert labels[:7] == [*outputs, "gradient", "loss", "reduced to", "time"]
 
 
 def test_a_summary_without_a_descent_has_no_loss(image: Path, out: Path) -> None:
     lines = fastbg("run", image, out).stdout.splitlines()
-    labels = [line[:15].strip() for line in lines[lines.index("write") + 1 :]]
+    labels = [line[:15].strip() for line in lines]
     assert labels[:4] == ["corrected", "background", "gradient", "sky"]
     assert not {"loss", "stiffness"} & {word for line in lines for word in line.split()}
 
@@ -356,7 +369,8 @@ def test_help_lists_every_command(arguments: list[str]) -> None:
 
 
 def test_version() -> None:
-    assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg("--version").stdout)
+    for spelling in ("--version", "-V"):
+        assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg(spelling).stdout)
 
 
 DEMO = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}

@@ -38,11 +38,9 @@ def peak_of(path, *options):
     """Peak and estimate, in bytes, of ``fastbg run`` in a process of its own."""
     command = [sys.executable, "-P", "-m", "fastbg.cli", "run", path, path.parent / "out"]
     options = [*options, "--overwrite", "--threads", "2"]
-    lines = subprocess.run(
-        [*command, *options], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    told = next(line for line in lines if line.startswith("memory needed"))
-    found = next(line for line in lines if line.startswith("memory  "))
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    told = next(line for line in done.stderr.splitlines() if line.startswith("memory needed"))
+    found = next(line for line in done.stdout.splitlines() if line.startswith("memory  "))
     return in_bytes(found), in_bytes(told)
 
 

@@ -62,7 +62,7 @@ def test_every_command_runs_without_streams(folder: Path, arguments: str) -> Non
 @pytest.mark.parametrize("closed", CLOSED)
 def test_whatever_is_closed_the_outputs_are_the_same(folder: Path, closed: str) -> None:
     assert shell(folder, "fit sky.xisf -o open.json", "").returncode == 0
-    done = shell(folder, "fit sky.xisf -o closed.json", closed)
+    done = shell(folder, "fit sky.xisf -o closed.json -q", closed)
     assert (done.returncode, done.stderr) == (0, "")
     assert (folder / "closed.json").read_bytes() == (folder / "open.json").read_bytes()
 

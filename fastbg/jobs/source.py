@@ -15,6 +15,7 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..io.names import told_format
 from ..io.white import with_white
 from ..pipeline import Job
 from ..result import Prepared
@@ -119,6 +120,9 @@ def read(
     draws : bool, optional
         Whether the job draws pictures.
     """
+    if told_format(path) is None:
+        # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
+        formats.open_image(path).close()
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, job.settings, files)
@@ -183,7 +187,7 @@ def _source(
 
 
 def _open_mask(path: Path) -> ImageFile:
-    return png.open_image(path) if png.is_png(path) else formats.open_image(path)
+    return png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
 
 
 def _image(file: ImageFile) -> Image:
