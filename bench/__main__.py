@@ -16,6 +16,7 @@ COMMANDS = {
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
+    "memory": "the estimated memory of jobs on files, beside what they take",
     "structure": "modules, imports, circles, climbs, long files and functions, in numbers",
     "gate": "has this build become slower or larger than a stored one?",
 }

@@ -6,6 +6,9 @@ if __name__ != "fastbg.cli":
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    from .streams import open_missing
+
+    open_missing()
     try:
         # Signals are handled only once this is imported, which takes long enough for a Ctrl-C.
         from .app import main as run

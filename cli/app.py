@@ -41,7 +41,12 @@ def _fastbg(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", callback=_version, is_eager=True, metavar=""
+            "-V",
+            "--version",
+            help="Print the version.",
+            callback=_version,
+            is_eager=True,
+            metavar="",
         ),
     ] = False,
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import Cancelled, FastbgError
+from ..errors import Cancelled, FastbgError, InputError
 from ..settings.settings import Settings
 from .options import (
     INPUT,
@@ -75,13 +76,18 @@ def apply(
 
     If an image fails, its error is printed and the others are still processed.
     """
+    from ..io.names import clashes, default_name, same_name
     from ..jobs.apply import apply_model
     from ..model.model import BackgroundModel
-    from .errors import REFUSED, refused
+    from .errors import REFUSED, refused, worded
     from .events import emit
     from .progress import display
     from .summary import print_json, tell
 
+    # A file that is given twice is one.
+    inputs = [*{os.path.realpath(path): path for path in inputs}.values()]
+    for first, second in clashes(inputs, {}, lambda path: default_name(path, "", "").name):
+        raise InputError(same_name(first, second))
     BackgroundModel.load(model)  # so that a bad model is refused once, not for each image
     reports, failed = [], 0
     for path in inputs:
@@ -104,7 +110,7 @@ def apply(
             refused(error)
             failed += 1
             if events:
-                emit("failed", input=str(path), message=str(error))
+                emit("failed", input=str(path), message=worded(str(error)))
         else:
             reports.append(report)
             tell(report, quiet=quiet or as_json or events, as_json=False)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from rich.text import Text
 
 from ..errors import FastbgError
 from ..report.gradient import Gradient
-from .errors import raise_if_stopped, refused
+from .errors import raise_if_stopped, refused, worded
 from .summary import print_json
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class BatchDisplay:
         """Show the latest progress, and keep the outcome of a file."""
         raise_if_stopped()
         outcome = progress.outcome
+        if outcome and outcome.error:
+            outcome = replace(outcome, error=worded(outcome.error))
         if outcome:
             self._outcomes.pop(outcome.path, None)
             self._outcomes[outcome.path] = outcome

@@ -16,9 +16,10 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import Cancelled, FastbgError
+from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
-from .streams import silence_stdout
+from .streams import open_missing, silence_stdout
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
@@ -37,6 +38,7 @@ class Boundary(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its code."""
+        open_missing()
         given = extra.get("args")
         spelled = spelled_for_typer(sys.argv[1:] if given is None else given)
         extra["args"] = spelled
@@ -51,8 +53,10 @@ class Boundary(TyperGroup):
             return super().resolve_command(context, arguments)
         except _UsageError as error:
             name = arguments[0]
-            if os.path.exists(name):
-                error.message = f"the command is missing before {name}: try fastbg run {name}"
+            if is_input(name):
+                error.message = (
+                    f"the command is missing before {name}: try {command_for(arguments)}"
+                )
             raise
 
 
@@ -73,8 +77,14 @@ def raise_if_stopped() -> None:
         raise _stops[0]
 
 
+def worded(message: str) -> str:
+    """A message of the library, which knows no options, as the command line says it."""
+    return message.replace("allow overwriting", "add --overwrite")
+
+
 def _refuse(message: str, code: int) -> int:
-    typer.echo("fastbg: " + " ".join(message.splitlines()), err=True)
+    with suppress(OSError):  # the code says so, too, where nobody reads stderr
+        typer.echo("fastbg: " + worded(" ".join(message.splitlines())), err=True)
     return code
 
 
@@ -82,7 +92,7 @@ def _refuse_and_emit(message: str, code: int) -> int:
     from .events import emit
 
     with suppress(Cancelled):  # nobody reads the events, which is what the message says
-        emit("error", message=" ".join(message.splitlines()), exit_code=code)
+        emit("error", message=worded(" ".join(message.splitlines())), exit_code=code)
     return _refuse(message, code)
 
 
@@ -90,8 +100,10 @@ def _exit_code(
     command: Callable[[], int | None], refuse: Callable[[str, int], int] = _refuse
 ) -> int:
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal cannot show must not make a finished job fail.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # A file name that the terminal cannot show must not make a finished job fail. The streams
+        # of programs that embed Python cannot all be configured.
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         with _signals_raise():
             code = command() or 0
@@ -141,6 +153,8 @@ def refused(error: FastbgError) -> None:
 def _usage(error: Any) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "fastbg"
+    if "unexpected extra argument" in text and command.endswith((" run", " fit", " preview")):
+        text += ", since it takes one image; fastbg batch takes several"
     see = " See" if text.endswith("?") else "; see"
     return f"{text[:1].lower()}{text[1:]}{see} {command} --help"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -26,9 +26,9 @@ def display(
 ) -> Iterator[ProgressCallback]:
     """Show the progress of a job; the value is the callback of the job, which a signal makes raise.
 
-    The live line is on stderr. Plain lines are on stdout, so that stderr has only errors, and are
-    left out beside a JSON report. With ``events``, JSON lines take the place of both, each with
-    some ``keys`` more.
+    It is on stderr, so that stdout has only the result: a live line on a terminal, or plain lines,
+    which are left out beside a JSON report. With ``events``, JSON lines on stdout take the place of
+    both, each with some ``keys`` more.
     """
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -101,6 +101,12 @@ class _FitColumn(ProgressColumn):
         return Text(_fit_line(progress, task.speed))
 
 
+def _tell(line: str) -> None:
+    with suppress(OSError):  # a job does not fail because nobody reads how far it is
+        sys.stderr.write(f"{line}\n")  # at once: a signal may not come between its parts
+        sys.stderr.flush()
+
+
 class _Lines:
     """A progress callback that prints a line for each stage, and in the fit some lines more."""
 
@@ -110,12 +116,12 @@ class _Lines:
     def __call__(self, progress: Progress) -> None:
         now = time.perf_counter()
         if progress.memory is not None:
-            print(_memory_line(progress.memory), flush=True)
+            _tell(_memory_line(progress.memory))
         elif progress.done == 0:
-            print(progress.stage, flush=True)
+            _tell(progress.stage)
         elif progress.stage == "fit" and progress.done % LINE_EVERY == 0:
             rate = LINE_EVERY / (now - self._last_line)
-            print(f"fit  {_fit_line(progress, rate)}", flush=True)
+            _tell(f"fit  {_fit_line(progress, rate)}")
         else:
             return
         self._last_line = now

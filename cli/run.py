@@ -9,6 +9,7 @@ import typer
 
 from ..errors import SettingsError
 from ..settings.settings import Settings
+from .meant import check_single
 from .options import (
     DESCENT,
     INPUT,
@@ -53,6 +54,9 @@ ModelOutput = Annotated[
         help="Name of the background, instead of OUTPUT_DIR/<input>_bgModel.",
     ),
 ]
+NoModel = Annotated[
+    bool, flag(OUTPUT, "--no-model", help="Write only the corrected image, not the background.")
+]
 PreviewOutput = Annotated[
     Path | None,
     option(
@@ -90,6 +94,7 @@ def run(
     *,
     output: Output = None,
     model_output: ModelOutput = None,
+    no_model: NoModel = False,
     preview_output: PreviewOutput = None,
     report: Report = None,
     preview: PreviewOnly = False,
@@ -109,11 +114,14 @@ def run(
     from .progress import display
     from .summary import tell
 
-    if preview and (output or model_output or report):
+    if preview and (output or model_output or no_model or report):
         raise SettingsError(
-            "-p writes only a preview: leave out -o, --model-output and --report, or use "
-            "--preview-output"
+            "-p writes only a preview: leave out -o, --model-output, --no-model and --report, or "
+            "use --preview-output"
         )
+    if no_model and model_output:
+        raise SettingsError("--no-model and --model-output exclude each other: leave one out")
+    check_single(input, output_dir)
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         if preview:
             told = preview_file(
@@ -130,6 +138,7 @@ def run(
                 input,
                 output=output,
                 model_output=model_output,
+                write_model=not no_model,
                 output_dir=output_dir,
                 mask=mask,
                 preview=preview_output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -205,3 +206,27 @@ def test_the_command_applies_a_mono_model_to_a_mosaic(tmp_path, monkeypatch, rng
     assert "has 3 channels and the model 1: turn the filter array off, or" in refused.stderr
     assert command("apply", "raw_model.json", "raw.fit", "--cfa", "off").exit_code == 0
     assert (tmp_path / "raw_bgSubtracted.fit").exists()
+
+
+def test_the_command_refuses_two_files_with_outputs_of_one_name(tmp_path, sky, model):
+    inputs = [tmp_path / night / "L.xisf" for night in ("n1", "n2")]
+    for path in inputs:
+        path.parent.mkdir()
+        shutil.copy(sky, path)
+    out = tmp_path / "out"
+    command = ["apply", "--overwrite", str(tmp_path / "model.json")]
+    done = CliRunner().invoke(app, [*command, *map(str, inputs), "-o", str(out)])
+    assert (done.exit_code, out.exists()) == (2, False)
+    assert all(str(path) in done.stderr for path in inputs)
+    assert "outputs of the same name" in done.stderr
+    # One file that is given twice, and one of another format, are no clash.
+    again = tmp_path / "n2" / ".." / "n1" / "L.xisf"
+    planes = xisf.read(sky).to_array().transpose(2, 0, 1)
+    astropy_fits.PrimaryHDU(planes).writeto(tmp_path / "L.fits")
+    given = [str(inputs[0]), str(again), str(tmp_path / "L.fits")]
+    done = CliRunner().invoke(app, [*command[::2], *given, "-o", str(out), "-q"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert {path.name for path in out.iterdir()} == {
+        "L_bgSubtracted.xisf",
+        "L_bgSubtracted.fits",
+    }

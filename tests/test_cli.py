@@ -23,7 +23,7 @@ from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from fastbg import Settings
+from fastbg import Settings, SettingsError, process_file
 from fastbg.backends import registry
 from fastbg.cli import summary
 from fastbg.cli.app import app
@@ -254,6 +254,20 @@ def test_overwrite_replaces(image: Path, out: Path) -> None:
     assert xisf.read(out / "sky_bgModel.xisf").to_array().shape == (*SHAPE, 3)
 
 
+def test_the_model_may_be_left_out(image: Path, out: Path) -> None:
+    both, alone = out / "both", out / "alone"
+    report_of("run", image, both)
+    report = report_of("run", image, alone, "--no-model", "--report", alone)
+    assert report["outputs"].keys() == {"corrected", "report", "report_json"}
+    assert not list(alone.glob("*bgModel*"))
+    corrected = [xisf.read(folder / "sky_bgSubtracted.xisf").to_array() for folder in (both, alone)]
+    assert np.array_equal(*corrected)
+    refused = fastbg("run", image, out, "--no-model", "--model-output", out / "model.xisf")
+    assert (refused.exit_code, "exclude each other" in refused.stderr) == (2, True)
+    with pytest.raises(SettingsError, match="leave one"):
+        process_file(image, output_dir=out, write_model=False, model_output=out / "model.xisf")
+
+
 def test_quiet_prints_nothing(image: Path, out: Path) -> None:
     result = fastbg("run", image, out, *QUICK, "-q")
     assert (result.exit_code, result.output, result.stderr) == (0, "", "")
@@ -262,20 +276,19 @@ def test_quiet_prints_nothing(image: Path, out: Path) -> None:
 def test_lines_when_piped(image: Path, out: Path) -> None:
     fit = ("-e", "200", "-N", "32", "--optimizer", "adam")
     result = fastbg("run", image, out, *fit, "--preview-output", out / "p.png")
-    assert result.stderr == ""
-    lines = result.stdout.splitlines()
+    lines = result.stderr.splitlines()
     assert re.fullmatch(r"memory needed: about \d+ MB", lines.pop(1))
     assert lines[:3] == ["read", "prepare", "fit"]
     assert re.fullmatch(r"fit  100/200  loss -?\d+\.\d{4}  \d+ it/s", lines[3])
-    assert lines[5:8] == ["render", "correct", "write"]
-    labels = [line[:15].strip() for line in lines[8:]]
+    assert lines[5:] == ["render", "correct", "write"]
+    labels = [line[:15].strip() for line in result.stdout.splitlines()]
     outputs = ["corrected", "background", "preview"]
     assert labels[:7] == [*outputs, "gradient", "loss", "reduced to", "time"]
 
 
 def test_a_summary_without_a_descent_has_no_loss(image: Path, out: Path) -> None:
     lines = fastbg("run", image, out).stdout.splitlines()
-    labels = [line[:15].strip() for line in lines[lines.index("write") + 1 :]]
+    labels = [line[:15].strip() for line in lines]
     assert labels[:4] == ["corrected", "background", "gradient", "sky"]
     assert not {"loss", "stiffness"} & {word for line in lines for word in line.split()}
 
@@ -356,29 +369,71 @@ def test_help_lists_every_command(arguments: list[str]) -> None:
 
 
 def test_version() -> None:
-    assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg("--version").stdout)
+    for spelling in ("--version", "-V"):
+        assert re.fullmatch(r"fastbg \d+\.\d+\S*\n", fastbg(spelling).stdout)
 
 
-def test_demo_removes_the_gradient_from_a_fresh_or_used_folder(tmp_path: Path) -> None:
-    folder, stale = tmp_path / "demo", b"of an earlier demo"
-    files = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}
-    folder.mkdir()
-    for name in files:
-        (folder / name).write_bytes(stale)
+DEMO = {"sky.xisf", "sky_bgSubtracted.xisf", "sky_bgModel.xisf", "sky_preview.png"}
+
+
+def test_the_demo_removes_the_gradient(tmp_path: Path) -> None:
+    folder = tmp_path / "a demo"
     result = fastbg("demo", folder)
     assert result.exit_code == 0
-    assert names(folder) == files
-    assert all(name in result.stdout for name in files)
-    assert all((folder / name).read_bytes() != stale for name in files)
+    assert names(folder) == DEMO
+    assert all(name in result.stdout for name in DEMO)
     removed = re.search(r"([\d.]+) % of the known gradient", result.stdout)
     assert removed
     assert float(removed[1]) > 90
 
-    said = re.search(r"^same as +fastbg (.*)$", result.stdout, re.MULTILINE)
+
+@needs_posix
+@pytest.mark.parametrize("activated", [True, False])
+def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
+    tmp_path: Path, activated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, script = tmp_path / "a demo", tmp_path / "bin/fastbg"
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+    if activated:
+        script.parent.mkdir()
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m fastbg "$@"\n')
+        script.chmod(0o755)
+    said = re.search(r"^same as +(.*)$", fastbg("demo", folder).stdout, re.MULTILINE)
     assert said
-    model = xisf.read(folder / "sky_bgModel.xisf").to_array()
-    report_of(*shlex.split(said[1]), "--overwrite")
-    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), model)
+    assert said[1].startswith("fastbg run ") == activated
+    before = xisf.read(folder / "sky_bgModel.xisf").to_array()
+    time = (folder / "sky_bgModel.xisf").stat().st_mtime_ns
+    subprocess.run(said[1], shell=True, check=True, cwd=tmp_path)
+    assert (folder / "sky_bgModel.xisf").stat().st_mtime_ns > time
+    assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), before)
+
+
+@pytest.mark.parametrize("name", sorted(DEMO))
+def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / name
+    mine.write_bytes(b"my own")
+    result = fastbg("demo", tmp_path)
+    assert (result.exit_code, names(tmp_path), mine.read_bytes()) == (2, {name}, b"my own")
+    assert name in result.stderr
+    assert "--overwrite" in result.stderr
+    assert fastbg("demo", tmp_path, "--overwrite").exit_code == 0
+    assert names(tmp_path) == DEMO
+    assert mine.read_bytes() != b"my own"
+
+
+def test_a_demo_without_a_folder_takes_one_that_has_no_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fastbg-demo").mkdir()
+    Path("fastbg-demo/notes.txt").touch()
+    (tmp_path / "fastbg-demo-2").mkdir()
+    (tmp_path / "fastbg-demo-2/sky.xisf").write_bytes(b"my own")
+    assert fastbg("demo").exit_code == 0
+    assert names(tmp_path / "fastbg-demo") == DEMO | {"notes.txt"}
+    assert "fastbg-demo-3" in fastbg("demo").stdout
+    assert names(tmp_path / "fastbg-demo-3") == DEMO
+    assert (tmp_path / "fastbg-demo-2/sky.xisf").read_bytes() == b"my own"
 
 
 def test_doctor_tells_what_there_is() -> None:

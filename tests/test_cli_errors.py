@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as pil
 from typer.testing import CliRunner, Result
 
 from fastbg.cli.app import app
@@ -46,8 +47,10 @@ def refused(folder: Path, *arguments: object) -> str:
     assert contents(folder) == before
     assert result.exit_code == 2
     assert "{" not in result.stdout
-    (line,) = result.stderr.splitlines()
+    *progress, line = result.stderr.splitlines()
     assert line.startswith("fastbg: ")
+    assert not {"-q", "--json"} & set(arguments) or not progress
+    assert {said.split()[0] for said in progress} <= {"read", "memory", "prepare", "protect", "fit"}
     return line
 
 
@@ -113,6 +116,55 @@ def test_bad_images(folder: Path, command: str, name: str, more: tuple[str, ...]
 def test_bad_masks(folder: Path, mask: np.ndarray, cause: str) -> None:
     xisf.write(folder / "mask.xisf", mask)
     assert cause in refused(folder, "run", "sky.xisf", "-m", "mask.xisf")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ("run look.png", "look.png is a PNG file: give the linear image, as XISF, FITS or TIFF"),
+        ("run look.jpg", "look.jpg is a JPEG file: give the linear image"),
+        ("run notes.txt", "notes.txt is not an XISF, FITS or TIFF file"),
+        ("run nowhere.png", "nowhere.png does not exist: check the name"),
+        ("fit look.png", "look.png is a PNG file: give the linear image"),
+        ("apply model.json look.png", "look.png is a PNG file: give the linear image"),
+        ("batch look.png", "look.png is a PNG file: give the linear image"),
+        ("run sky.xisf -m look.jpg", "look.jpg is a JPEG file: save the mask as XISF, FITS, TIFF"),
+        ("run sky.xisf -m notes.txt", "notes.txt is not an XISF, FITS, TIFF or PNG file"),
+        ("run copy.dat", "copy_bgSubtracted.dat tells no format: end it in .xisf"),
+    ],
+)
+def test_the_cause_is_the_file_that_is_to_blame(folder: Path, arguments: str, cause: str) -> None:
+    fastbg("fit", "sky.xisf", "-o", "model.json")
+    (folder / "copy.dat").write_bytes((folder / "sky.xisf").read_bytes())
+    (folder / "notes.txt").write_text("clouds at 3 h")
+    for kind in ("png", "jpeg"):
+        pil.new("L", SHAPE[::-1]).save(folder / f"look.{kind.replace('e', '')}", kind)
+    done = fastbg(*arguments.split())
+    assert done.exit_code == 2
+    assert f"fastbg: {cause}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("sky.xisf", "fastbg run sky.xisf"),
+        ("sky.xisf out", "fastbg run sky.xisf"),
+        ("sky.xisf -N 9", "fastbg run sky.xisf"),
+        ("sky.xisf b.xisf", "fastbg batch sky.xisf b.xisf -o FOLDER"),
+        ("lights", "fastbg batch lights -o FOLDER"),
+        ("*.xisf", "fastbg batch '*.xisf' -o FOLDER"),
+        ("run lights", "fastbg batch lights -o FOLDER"),
+        ("run *.xisf", "fastbg batch '*.xisf' -o FOLDER"),
+        ("run sky.xisf b.xisf", "fastbg batch sky.xisf b.xisf -o FOLDER"),
+        ("run sky.xisf b.xisf c.xisf", "fastbg batch takes several"),
+        ("fit sky.xisf b.xisf", "fastbg batch takes several"),
+    ],
+)
+def test_the_command_that_is_meant_is_named(folder: Path, arguments: str, meant: str) -> None:
+    for name in ("b.xisf", "c.xisf"):
+        (folder / name).write_bytes((folder / "sky.xisf").read_bytes())
+    (folder / "lights").mkdir()
+    assert meant in refused(folder, *arguments.split())
 
 
 def test_missing_mask(folder: Path) -> None:
@@ -212,6 +264,8 @@ def test_impossible_commands(folder: Path, arguments: str, cause: str) -> None:
         ("run bad.xisf --preview-output mine.png", "mine.png"),
         ("run bad.xisf -p", "bad_preview.png"),
         ("preview bad.xisf", "bad_preview.png"),
+        ("fit bad.xisf", "bad_model.json"),
+        ("demo .", "sky.xisf"),
     ],
 )
 def test_existing_outputs_are_refused_before_the_input_is_read(
@@ -219,7 +273,20 @@ def test_existing_outputs_are_refused_before_the_input_is_read(
 ) -> None:
     (folder / existing).write_text("mine")
     line = refused(folder, *arguments.split())
-    assert f"{existing} already exists" in line
+    assert f"{existing} already exists: add --overwrite or " in line
+
+
+def test_a_batch_and_apply_name_the_option_that_replaces(folder: Path) -> None:
+    fastbg("fit", "sky.xisf")
+    (folder / "sky_bgSubtracted.xisf").write_text("mine")
+    apply = ("apply", "sky_model.json", "sky.xisf")
+    batch = ("batch", "sky.xisf", "--workers", "1")
+    for command in (apply, batch, (*apply, "--events"), (*batch, "--json")):
+        done = fastbg(*command)
+        assert done.exit_code == 2
+        assert "already exists: add --overwrite" in done.stderr
+        if len(command) > 3 and command[-1].startswith("--"):
+            assert "already exists: add --overwrite" in done.stdout
 
 
 @pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("8 GB")])
@@ -279,8 +346,8 @@ def test_a_stopped_fit_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert job.stdout
-    for line in job.stdout:
+    assert job.stderr
+    for line in job.stderr:
         if line == "fit\n":
             job.send_signal(number)
             break

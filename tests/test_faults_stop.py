@@ -15,7 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trials import CLI, KINDS, QUICK_OPTIONS, STAGES, Trials, Work, start, strays, untouched
+from trials import (
+    CLI,
+    KINDS,
+    QUICK_OPTIONS,
+    STAGES,
+    Trials,
+    Work,
+    start,
+    strays,
+    untouched,
+    without_progress,
+)
 
 from fastbg.jobs.batch.journal import FOLDER, Journal
 
@@ -35,8 +46,8 @@ def wait_for_a_moment(job: subprocess.Popen[str], rng: np.random.Generator) -> b
     if not stage:
         time.sleep(rng.uniform(0, 0.4))
         return False
-    assert job.stdout
-    while (line := job.stdout.readline()) and line.rstrip() != stage:
+    assert job.stderr
+    while (line := job.stderr.readline()) and line.rstrip() != stage:
         pass
     time.sleep(rng.choice([0, rng.uniform(0, 0.02)]))
     return True
@@ -52,7 +63,7 @@ def test_a_job(work_of: Callable[[str], Work], trials: Trials, number: signal.Si
             job = start(work.command(*["--overwrite"] * overwrite))
             begun = wait_for_a_moment(job, rng)
             job.send_signal(number)
-            _, errors = job.communicate(timeout=120)
+            errors = without_progress(job.communicate(timeout=120)[1])
             new = work.check()
             if job.returncode == 0:
                 assert new == 2
@@ -139,7 +150,7 @@ def test_a_batch(
             time.sleep(rng.uniform(0, 0.3))
             whom = rng.choice(["all", "the first"])
             (os.killpg if whom == "all" else os.kill)(job.pid, number)
-            _, errors = job.communicate(timeout=120)
+            errors = without_progress(job.communicate(timeout=120)[1])
             kept = batch.check()
             if job.returncode == 0:
                 end = "finished"
@@ -154,7 +165,7 @@ def test_a_batch(
             trials.ends[end] += 1
             batch.add(batch.frames[:1])
             again = batch.start()
-            assert again.communicate(timeout=120)[1] == ""
+            assert without_progress(again.communicate(timeout=120)[1]) == ""
             assert again.returncode == 0
             assert kept.items() <= batch.check().items()
             assert batch.recorded() == FRAMES
@@ -181,7 +192,7 @@ def test_a_worker_of_a_batch(
             children = workers_of(job.pid)
             if children:
                 os.kill(rng.choice(children), signal.SIGKILL)
-            assert job.communicate(timeout=120)[1] == ""
+            assert without_progress(job.communicate(timeout=120)[1]) == ""
             assert job.returncode == 0
             assert len(batch.check()) == 2 * FRAMES
             assert not strays(batch.out)

@@ -297,7 +297,7 @@ def test_a_preview_alone_has_no_report(file: Path) -> None:
     arguments = ["run", str(file), str(file.parent), "-p", "--report", str(file.parent)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
-    assert "leave out -o, --model-output and --report" in result.stderr
+    assert "leave out -o, --model-output, --no-model and --report" in result.stderr
     assert [p.name for p in file.parent.iterdir()] == ["sky.xisf"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -107,9 +108,20 @@ def untouched(*paths: Path) -> Iterator[None]:
     assert [fingerprint(path) for path in paths] == before
 
 
+PROGRESS = re.compile(
+    r"read|memory needed: .*|simulate|prepare|protect|fit|fit  .*|render|correct|report|write"
+)
+"""The lines of stderr that tell how far a job is."""
+
+
+def without_progress(errors: str) -> str:
+    lines = errors.splitlines(keepends=True)
+    return "".join(line for line in lines if not PROGRESS.fullmatch(line.rstrip("\n")))
+
+
 def the_line(errors: str) -> str:
-    """The one line on stderr of a command that failed."""
-    (line,) = errors.splitlines()
+    """The one line, beside the progress, on stderr of a command that failed."""
+    (line,) = without_progress(errors).splitlines()
     assert line.startswith("fastbg: ")
     return line
 

@@ -44,8 +44,14 @@ def check_name(path: Path, compress: bool) -> None:
         raise OutputError(f"{path} is compressed by its name: end it in .fits.fz or .fits.gz")
 
 
-def open_image(path: PathLike) -> ImageFile:
+def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
     """Open the first image of a file, which must be closed.
+
+    Parameters
+    ----------
+    path : path
+    mask : bool, optional
+        The file should be a mask, which may have more formats: only errors say so.
 
     Raises
     ------
@@ -60,10 +66,12 @@ def open_image(path: PathLike) -> ImageFile:
         open_it = next((how for magic, how in _OPEN.items() if first.startswith(magic)), None)
         if open_it is None:
             other = next((name for magic, name in _OTHERS.items() if first.startswith(magic)), None)
+            kinds = "XISF, FITS, TIFF or PNG" if mask else "XISF, FITS or TIFF"
+            wanted = "save the mask as" if mask else "give the linear image, as"
             raise InputError(
-                f"is {other} file: give the linear image, as XISF, FITS or TIFF"
+                f"is {other} file: {wanted} {kinds}"
                 if other
-                else "is not an XISF, FITS or TIFF file, or damaged at its start: save it as one"
+                else f"is not an {kinds} file, or damaged at its start: save it as one"
             )
     return open_it(path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +37,11 @@ def split_suffix(path: Path) -> tuple[str, str]:
     return stem, path.name[len(stem) :]
 
 
+def stem(path: Path) -> str:
+    """The beginning of the names of all outputs of a file."""
+    return split_suffix(path)[0]
+
+
 def told_format(path: Path) -> tuple[Format, Packing] | None:
     """The format that a name tells, and how the whole file is compressed; None for other names."""
     suffix = split_suffix(path)[1].lower()
@@ -47,3 +54,27 @@ def default_name(path: Path, folder: str | Path, what: str, suffix: str | None =
     """``<stem>_<what><suffix>`` in a folder, by default with the suffix of the input."""
     stem, own = split_suffix(path)
     return Path(folder) / f"{stem}_{what}{own if suffix is None else suffix}"
+
+
+def clashes(
+    paths: Iterable[Path], taken: dict[str, Path], name: Callable[[Path], str] = stem
+) -> Iterator[tuple[Path, Path]]:
+    """Pairs of files whose outputs, in one folder, would have the same name.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    taken : dict of str to Path
+        Collects all names.
+    name : callable, optional
+        The name of the outputs of a file, or its beginning.
+    """
+    for path in paths:
+        first = taken.setdefault(os.path.normcase(name(path)), path)
+        if first != path:
+            yield first, path
+
+
+def same_name(first: Path, second: Path) -> str:
+    """The error of a pair of `clashes`."""
+    return f"{second} and {first} would have outputs of the same name: give each its own folder"

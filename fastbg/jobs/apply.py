@@ -77,7 +77,7 @@ def apply_model(
     outputs = Outputs(targets, overwrite=overwrite, compress=compress)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, None, outputs, files, max_memory=max_memory)
+        source = read(job, path, None, outputs, files, max_memory=max_memory, fits=False)
         try:
             applied = _fitting(job, source.frame, model, name, rescale)
         except InputError as error:

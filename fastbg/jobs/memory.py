@@ -8,17 +8,29 @@ from ..errors import SettingsError
 from ..image.bands import row_bands
 from ..image.kernels import BINS
 from ..settings.settings import Settings
-from ..sky.selection import SIDE
+from ..sky.mesh import cell_count
+from ..sky.selection import SIDE, search_bytes
 from ..words import format_bytes
 
-LIBRARIES = 100_000_000
+LIBRARIES = 76_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
-SEARCH = 20_000_000
-"""Bytes of the libraries with which the sky is searched; measured."""
+FITTING = 22_000_000
+"""Bytes of the libraries with which a background is fitted; measured."""
 
-PAGE = 180_000_000
-"""Bytes for drawing a preview or a report and for the library that draws it; measured."""
+INPUT_PAGE = 67_000_000
+"""Bytes for drawing the input alone, and for the libraries that draw; measured."""
+
+RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 35_000_000, 12_000_000, 75, 800_000
+"""Bytes for drawing a result, for each of its channels, and for each of so many pixels; measured.
+
+Larger images are reduced before they are drawn."""
+
+UNPACKING = 13_000_000
+"""Bytes of the libraries that decompress an image, and of their buffers; measured."""
+
+MOSAIC_PAGE = 18_000_000
+"""Bytes more for drawing the result of a mosaic; measured."""
 
 UNTOUCHED = 250_000_000
 """Bytes that are in no memory and count where the address space is limited; measured.
@@ -44,6 +56,9 @@ class MemoryNeeds:
     settings : Settings
     draws, compress : bool
         Whether a preview or a report is drawn; whether outputs are compressed.
+    mosaic, fits, shows_result : bool
+        Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted;
+        whether what is drawn shows a result.
     """
 
     shape: tuple[int, int, int]
@@ -53,6 +68,9 @@ class MemoryNeeds:
     settings: Settings
     draws: bool = False
     compress: bool = False
+    mosaic: bool = False
+    fits: bool = True
+    shows_result: bool = True
 
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
@@ -68,22 +86,40 @@ class MemoryNeeds:
 
         pixels = -(-height // factor) * -(-width // factor)
         small = 4 * channels * pixels
+        block = factor * (2 if self.mosaic else 1)
+        cells = cell_count(-(-height // block), -(-width // block))
+        colours = 2 * band if self.mosaic else 0
+        search = search_bytes(cells) if self.fits and settings.finds_sky else 0
         points = settings.control_points or SIDE**2
         parameters = points * (2 + channels) + 3 * channels
         planes = 4 * channels * height * width
         fitted = 2 * small
-        kept = fitted if self.draws else 0
+        # The allocator keeps what the search has freed.
+        kept = search + (fitted if self.draws else 0)
+        fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         phases = {
             "load": self.packed,
             "measure": threads * (2 * band + 2 * window + conversion),
             "downscale": threads * (2 * tall_band + conversion) + fitted,
-            "protect": SEARCH + fitted + 4 * small if settings.finds_sky else 0,
-            "fit": fitted + 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2,
-            "correct": kept + threads * (3 * band + window + conversion + restoring),
+            "protect": search + fitted + 4 * small if search else 0,
+            "fit": search + fitted + fit if self.fits else 0,
+            "correct": kept + threads * (3 * band + window + conversion + restoring + colours),
             "write": kept + (4 * planes if self.compress else 0),
-            "draw": kept + PAGE if self.draws else 0,
+            "draw": kept + self._page if self.draws else 0,
         }
-        return LIBRARIES + self.in_memory + max(phases.values())
+        libraries = LIBRARIES + (FITTING if self.fits else 0)
+        libraries += UNPACKING if self.in_memory or self.packed else 0
+        return libraries + self.in_memory + max(phases.values())
+
+    @property
+    def _page(self) -> int:
+        """Bytes for drawing."""
+        channels, height, width = self.shape
+        if not self.shows_result:
+            return INPUT_PAGE
+        drawn = RESULT_PIXEL * min(height * width, RESULT_PIXELS)
+        mosaic = MOSAIC_PAGE if self.mosaic else 0
+        return RESULT_PAGE + channels * RESULT_CHANNEL + drawn + mosaic
 
     def check(self, limit: int | None) -> None:
         """Raise SettingsError, with what would help, if the job needs more than the limit.

@@ -48,7 +48,8 @@ def preview_file(
     path, outputs = Path(path), Outputs({"preview": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, mask, outputs, files, max_memory=max_memory, draws=True)
+        work = {"draws": True, "shows_result": fit}
+        source = read(job, path, mask, outputs, files, max_memory=max_memory, **work)
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()
         if fit:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
 from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
@@ -27,6 +28,7 @@ def process_file(
     *,
     output: str | Path | None = None,
     model_output: str | Path | None = None,
+    write_model: bool = True,
     output_dir: str | Path = ".",
     mask: Masks = None,
     preview: str | Path | None = None,
@@ -51,6 +53,8 @@ def process_file(
         ``output_dir`` and in the format of the input by default. The suffix tells the format.
         Samples are float32 (of the corrected image as ``sample_format`` says); everything that
         accompanies the input is kept, and a HISTORY of the job is added.
+    write_model : bool, optional
+        Write the background; otherwise only the corrected image is written.
     mask : path or sequence of path, optional
         Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product. Or regions
         that are no sky.
@@ -75,10 +79,14 @@ def process_file(
     """
     settings = replace(settings or Settings(), **options)
     path = Path(path)
-    targets = {
-        "corrected": output or default_name(path, output_dir, "bgSubtracted"),
-        "background": model_output or default_name(path, output_dir, "bgModel"),
-    }
+    targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
+    if write_model:
+        targets["background"] = model_output or default_name(path, output_dir, "bgModel")
+    elif model_output:
+        raise SettingsError(
+            f"the background has a name, {model_output}, and is not to be written: leave one of "
+            "the two options out"
+        )
     if preview:
         targets["preview"] = preview
     if report_dir:

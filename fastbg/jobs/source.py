@@ -15,6 +15,7 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..io.names import told_format
 from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..result import Prepared
@@ -84,17 +85,18 @@ class Source:
             each.check_unchanged()
 
     def memory_needs(
-        self, settings: Settings, *, draws: bool = False, compress: bool = False
+        self, settings: Settings, *, compress: bool = False, **work: bool
     ) -> MemoryNeeds:
-        """The memory that a job on this source needs."""
+        """The memory that a job on this source needs; ``work`` is as for `MemoryNeeds`."""
         return MemoryNeeds(
             (self.frame.image.channels, *self.frame.samples.shape),
             in_memory=sum(each.bytes_in_memory for each in self.opened),
             packed=max(each.packed_bytes for each in self.opened),
             float32=all(each.dtype == np.float32 for each in self.opened),
             settings=settings,
-            draws=draws,
             compress=compress,
+            mosaic=self.frame.pattern is not None,
+            **work,
         )
 
 
@@ -106,7 +108,7 @@ def read(
     files: ExitStack,
     *,
     max_memory: int | None = None,
-    draws: bool = False,
+    **work: bool,
 ) -> Source:
     """Open the files of a job, and refuse now what would otherwise fail after minutes of work.
 
@@ -116,13 +118,16 @@ def read(
         The files stay open until it is closed, for their images are read in bands.
     max_memory : int, optional
         Bytes that the job may take.
-    draws : bool, optional
-        Whether the job draws pictures.
+    **work : bool
+        What the job does: ``draws``, ``fits`` and ``shows_result`` of `MemoryNeeds`.
     """
+    if told_format(path) is None:
+        # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
+        formats.open_image(path).close()
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, job.settings, files)
-        needs = source.memory_needs(job.settings, draws=draws, compress=outputs.images_in_memory)
+        needs = source.memory_needs(job.settings, compress=outputs.images_in_memory, **work)
         advance(0, memory=needs.bytes_needed())
         needs.check(max_memory)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
@@ -185,7 +190,7 @@ def _source(
 
 
 def _open_mask(path: Path) -> ImageFile:
-    return png.open_image(path) if png.is_png(path) else formats.open_image(path)
+    return png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
 
 
 def _image(file: ImageFile) -> Image:

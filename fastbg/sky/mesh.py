@@ -61,6 +61,17 @@ class Mesh:
         return self.weight > 0
 
 
+def cell_side(height: int, width: int) -> int:
+    """The number of pixels along each side of a cell of a down-scaled image."""
+    return max(1, round(min(height, width) / ALONG), math.ceil((height * width / MOST) ** 0.5))
+
+
+def cell_count(height: int, width: int) -> int:
+    """The number of cells of a down-scaled image."""
+    side = cell_side(height, width)
+    return math.ceil(height / side) * math.ceil(width / side)
+
+
 def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) -> Mesh:
     """The mesh of a down-scaled image.
 
@@ -72,7 +83,7 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         The coordinates of rows and columns.
     """
     height, width = data.shape[:2]
-    side = max(1, round(min(height, width) / ALONG), math.ceil((height * width / MOST) ** 0.5))
+    side = cell_side(height, width)
     # One channel at a time: there are a few copies of it.
     measured = [
         _measure(np.where(weight[..., k] > 0, data[..., k], np.float32(np.nan)), side)

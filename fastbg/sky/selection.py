@@ -101,7 +101,7 @@ def select_surfaces(
         If fewer than `LEAST_CELLS` cells can be used.
     """
     usable = _checked(mesh)
-    side = min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
+    side = grid_side(usable)
     basis = Basis(mesh.points, side)
     bases = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
     search = _Search(protection, bases, watch)
@@ -127,6 +127,22 @@ def select_surfaces(
     if independent.odds >= ODDS * best.odds or best.below > independent.below + BELOW:
         return selected
     return [replace(best, joint=(joint_mesh, joint))]
+
+
+def grid_side(usable: int) -> int:
+    """The number of control points along each side, for a number of usable cells."""
+    return min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
+
+
+def search_bytes(cells: int) -> int:
+    """An upper estimate of what a search takes, with what is kept of it, in bytes.
+
+    It is in matrices of (P, M) and (M, M) float64, for P cells and M coordinates of `Splines`: one
+    for each `Basis` and its `Splines`, and those of least squares among them. The numbers of
+    matrices were measured, by the peak of the process, for 600 to 7800 cells.
+    """
+    coordinates = grid_side(cells) ** 2 + 3
+    return 8 * coordinates * (10 * cells + 45 * coordinates)
 
 
 def _checked(mesh: Mesh) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...backends.registry import choose
 from ...errors import Cancelled, InputError, SettingsError
+from ...io.names import clashes, same_name
 from ...progress import Progress
 from ...settings.settings import Settings
 from ..source import Masks, paths_of
@@ -178,7 +179,7 @@ def process_files(
     )
     files = find()
     for first, second in batch.clashes(files):
-        raise InputError(_same_name(first, second))
+        raise InputError(same_name(first, second))
     watcher = Watch(find)
     with journal.opened():
         for path in files:
@@ -207,7 +208,7 @@ class _Batch:
 
     def clashes(self, paths: Iterable[Path]) -> list[tuple[Path, Path]]:
         """Pairs of files, among these and earlier ones, whose outputs would have the same name."""
-        return list(inputs.clashes(paths, self.names))
+        return list(clashes(paths, self.names))
 
     def work_on(self, paths: list[Path]) -> None:
         """Process the files until each has an outcome."""
@@ -217,7 +218,7 @@ class _Batch:
         for path in paths:
             task = self.task_of(path)
             if path in clashing:
-                self.tell((path, failed(path, _same_name(clashing[path], path))))
+                self.tell((path, failed(path, same_name(clashing[path], path))))
             elif finished := skip(task):
                 self.tell((path, finished))
             else:
@@ -264,10 +265,6 @@ def _share_of(task: Task, workers: int) -> Task:
     threads = max(1, task.settings.worker_threads // workers)
     limit = task.max_memory and task.max_memory // workers
     return replace(task.with_threads(threads), max_memory=limit)
-
-
-def _same_name(first: Path, second: Path) -> str:
-    return f"{second} and {first} would have outputs of the same name: give each its own folder"
 
 
 def _mask_hash(masks: Masks) -> str | None:

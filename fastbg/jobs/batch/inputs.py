@@ -9,18 +9,13 @@ from glob import glob
 from pathlib import Path
 
 from ...errors import InputError
-from ...io.names import SUFFIXES, split_suffix, told_format
+from ...io.names import SUFFIXES, stem, told_format
 
 MAGIC = "*?["
 """A name with one of these characters is a pattern, unless there is a file of that name."""
 
 OUTPUT_ENDINGS = ("_bgSubtracted", "_bgModel")
 """The stems of the files that `fastbg.process_file` writes end so."""
-
-
-def stem(path: Path) -> str:
-    """The beginning of the names of all outputs of a file."""
-    return split_suffix(path)[0]
 
 
 def find(
@@ -67,14 +62,6 @@ def find(
             else "there are no files to work on: name some"
         )
     return kept
-
-
-def clashes(paths: Iterable[Path], taken: dict[str, Path]) -> Iterator[tuple[Path, Path]]:
-    """Pairs of files whose outputs would have the same name; ``taken`` collects all names."""
-    for path in paths:
-        first = taken.setdefault(os.path.normcase(stem(path)), path)
-        if first != path:
-            yield first, path
 
 
 def _without_outputs(

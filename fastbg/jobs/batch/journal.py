@@ -26,7 +26,7 @@ from typing import Any
 
 from ...errors import OutputError
 from ...io import atomic, lock
-from .inputs import stem
+from ...io.names import stem
 
 FOLDER = ".fastbg-batch"
 
