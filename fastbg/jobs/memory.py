@@ -26,6 +26,9 @@ RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 35_000_000, 12_000_00
 
 Larger images are reduced before they are drawn."""
 
+DESCENT = 6_000_000
+"""Bytes that a descent needs more than a search does, beside its arrays; measured."""
+
 UNPACKING = 13_000_000
 """Bytes of the libraries that decompress an image, and of their buffers; measured."""
 
@@ -109,6 +112,7 @@ class MemoryNeeds:
         }
         libraries = LIBRARIES + (FITTING if self.fits else 0)
         libraries += UNPACKING if self.in_memory or self.packed else 0
+        libraries += DESCENT if self.fits and not search else 0
         return libraries + self.in_memory + max(phases.values())
 
     @property
