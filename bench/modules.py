@@ -116,7 +116,9 @@ def components(nodes: list[str], edges: set[tuple[str, str]]) -> list[int]:
     from scipy.sparse.csgraph import connected_components
 
     place = {node: number for number, node in enumerate(nodes)}
-    ends = np.array([[place[a], place[b]] for a, b in sorted(edges)]).reshape(-1, 2).T
+    # scipy 1.11 finds no component at all where the indices have 64 bits.
+    pairs = [[place[a], place[b]] for a, b in sorted(edges)]
+    ends = np.array(pairs, np.int32).reshape(-1, 2).T
     graph = coo_array((np.ones(len(edges)), ends), shape=(len(nodes), len(nodes)))
     labels: list[int] = connected_components(graph, connection="strong")[1].tolist()
     return labels
