@@ -207,4 +207,4 @@ def test_plain_and_masked_arrays_do_not_import_astropy():
         f"    fastbg.remove_background(given, **{OPTIONS!r})\n"
         "assert 'astropy' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-P", "-c", program], check=True)

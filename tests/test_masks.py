@@ -246,7 +246,7 @@ def test_masks_are_drawn_in_the_preview(tmp_path, sky, weight):
     [
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(20), "JPEG"),
-        (b"hello", "not an XISF, FITS or TIFF file"),
+        (b"hello", "not an XISF, FITS, TIFF or PNG file"),
     ],
 )
 def test_bad_masks_are_named(tmp_path, sky, content, cause):

@@ -99,4 +99,6 @@ def test_python_m_fastbg_is_the_command_line(tmp_path: Path) -> None:
     assert done.stdout.startswith("fastbg ")
     refused = python("-m", "fastbg", "run", "missing.xisf", folder=tmp_path)
     assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
+    *stages, message = refused.stderr.splitlines()
+    assert message == "fastbg: missing.xisf does not exist: check the name"
+    assert stages == ["read"]
