@@ -35,7 +35,7 @@ def _examine() -> dict[str, Any]:
         "fastbg": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version(name) for name in ("numpy", "scipy", "lz4", "zstandard")},
+        "packages": {name: version(name) for name in ("numpy", "scipy", "lz4", "astropy")},
         "backends": _backends(),
         "instruction_sets": _instruction_sets(),
         "threads": Settings().worker_threads,

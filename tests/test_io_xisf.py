@@ -12,7 +12,6 @@ from xml.sax.saxutils import quoteattr
 import lz4.block
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xisf import XISF
@@ -34,7 +33,7 @@ COMPRESS = {
     "zlib": zlib.compress,
     "lz4": lambda raw: lz4.block.compress(raw, store_size=False),
     "lz4hc": lambda raw: lz4.block.compress(raw, mode="high_compression", store_size=False),
-    "zstd": zstandard.compress,
+    "zstd": xisf_codecs.zstd.compress,
 }
 NAMESPACE = 'xmlns="http://www.pixinsight.com/xisf"'
 

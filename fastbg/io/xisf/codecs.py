@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import Callable
-from typing import IO, Protocol, cast
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
 
 import numpy as np
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LEVELS = {"lz4hc": 9, "zstd": 3}
 """The compression levels of the codecs that are used for writing."""
@@ -15,7 +22,7 @@ LZ4_LIMIT = 0x7E000000
 """Bytes; LZ4 cannot compress a larger block."""
 
 _PIECE = 1 << 18
-"""Bytes that zlib takes and gives at a time."""
+"""Bytes that zlib and zstd take and give at a time."""
 
 
 class Stored(Protocol):
@@ -28,10 +35,9 @@ class Stored(Protocol):
 def compress(raw: np.ndarray, codec: str) -> bytes:
     """Compress bytes, (n,) uint8, with one of `LEVELS`."""
     import lz4.block
-    import zstandard
 
     if codec == "zstd":
-        return zstandard.compress(raw.data, LEVELS[codec])
+        return zstd.compress(raw.data, LEVELS[codec])
     packed: bytes = lz4.block.compress(
         raw, mode="high_compression", compression=LEVELS[codec], store_size=False
     )
@@ -50,36 +56,40 @@ def take_plain(stored: Stored, out: np.ndarray) -> int:
     return out.size
 
 
-def _zlib(stored: Stored, out: np.ndarray) -> int:
+def _zlib(stored: Stored) -> Iterator[bytes]:
     codec = zlib.decompressobj()
-    found = 0
-    while not codec.eof and found <= out.size:
+    while not codec.eof:
         packed = codec.unconsumed_tail or stored.read(_PIECE)
-        raw = codec.decompress(packed, _PIECE) if packed else codec.flush()
+        yield codec.decompress(packed, _PIECE) if packed else codec.flush()
         if not packed and not codec.eof:
             raise zlib.error("it ends too early")
+
+
+def _zstd(stored: Stored) -> Iterator[bytes]:
+    codec = zstd.ZstdDecompressor()
+    while not codec.eof:
+        packed = stored.read(_PIECE) if codec.needs_input else b""
+        if codec.needs_input and not packed:
+            raise zstd.ZstdError("it ends too early")
+        yield codec.decompress(packed, _PIECE)
+
+
+def _fill(pieces: Callable[[Stored], Iterator[bytes]], stored: Stored, out: np.ndarray) -> int:
+    found = 0
+    for raw in pieces(stored):
         fitting = raw[: out.size - found]
         out[found : found + len(fitting)] = np.frombuffer(fitting, np.uint8)
         found += len(raw)
+        if found > out.size:
+            break
     return found
 
 
-def _zstd(stored: Stored, out: np.ndarray) -> int:
-    import zstandard
-
-    with zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], stored)) as stream:
-        found = 0
-        while found < out.size and (count := stream.readinto(out[found:])):
-            found += count
-        # This also makes the library verify the checksum at the end.
-        return found + len(stream.read(1))
-
-
 DECOMPRESS: dict[str, Callable[[Stored, np.ndarray], int]] = {
-    "zlib": _zlib,
+    "zlib": partial(_fill, _zlib),
     "lz4": _lz4,
     "lz4hc": _lz4,
-    "zstd": _zstd,
+    "zstd": partial(_fill, _zstd),
 }
 """By codec: fills (n,) uint8 and returns the count of bytes found.
 
