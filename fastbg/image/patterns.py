@@ -4,3 +4,9 @@ from __future__ import annotations
 
 BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 """The colours of 2 x 2 pixels, row by row."""
+
+
+def shifted(pattern: str, rows: int, columns: int) -> str:
+    """The pattern as it goes on from some row and column of its mosaic, in either direction."""
+    places = ((rows + y, columns + x) for y in (0, 1) for x in (0, 1))
+    return "".join(pattern[2 * (row % 2) + column % 2] for row, column in places)

@@ -13,12 +13,16 @@ import numpy as np
 
 from ..errors import InputError, OutputError
 from . import fits, tiff, xisf
+from .carried import carried
 from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
+from .keywords import Header
 from .names import Format, Packing, told_format
+from .orientation import AS_STORED, ON_ITS_SIDE, Turn
 from .sample_format import FLOAT32, SampleFormat
 from .target import ImageTarget
 from .tiff.header import TiffHeader
+from .xisf.header import XisfHeader
 from .xisf.samples import SAMPLE_FORMATS
 from .xisf.write import SIGNATURE
 
@@ -28,6 +32,9 @@ _OPEN = {
     b"\x1f\x8b": fits.open_image,
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), tiff.open_image),
 }
+
+_FORMATS: dict[type, Format] = {FitsHeader: "FITS", TiffHeader: "TIFF", XisfHeader: "XISF"}
+"""The formats of files by their headers."""
 
 _OTHERS = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"\0\0\0\x0cjP": "a JPEG 2000"}
 """Files that people have, and that cannot be worked on."""
@@ -90,12 +97,55 @@ class Output:
         otherwise they are float32.
     compress : bool
         XISF: lz4hc and byte shuffling; TIFF: deflate.
+
+    Raises
+    ------
+    OutputError
+        If the format of the output cannot hold the source.
     """
 
     target: Path
     source: ImageFile
     same: bool = False
     compress: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.samples  # raises if the format has no such samples
+        if self._changes_format and (self.source.orientation or 1) >= ON_ITS_SIDE:
+            raise OutputError(
+                f"{self.target} cannot be made of {self.source.path}, which is stored on its side "
+                f"(orientation {self.source.orientation}): leave the output in the format of the "
+                "input, or save that upright"
+            )
+
+    @property
+    def changes(self) -> list[str]:
+        """One line for each thing that the image is not as it was, because of its format."""
+        turn, kind = Turn.of(self.source.orientation), self._told[0]
+        if not (self._changes_format and turn):
+            return []
+        what = (
+            "rows and columns" if turn.rows and turn.columns else "rows" if turn.rows else "columns"
+        )
+        return [f"{what} are in reverse order in {kind}, where the first pixel is at the top left"]
+
+    @property
+    def _turn(self) -> Turn:
+        """From the order in which the source is read to that of the output.
+
+        A file of the same format has its rows where the source stores them; others begin at the top
+        left.
+        """
+        stored = Turn.of(self.source.orientation) if self._changes_format else AS_STORED
+        return self.source.turn ^ stored
+
+    @property
+    def _source_format(self) -> Format:
+        return _FORMATS[type(self.source.header)]
+
+    @property
+    def _changes_format(self) -> bool:
+        return self._told[0] != self._source_format
 
     @property
     def _told(self) -> tuple[Format, Packing]:
@@ -124,8 +174,8 @@ class Output:
                     "format out"
                 )
             return SampleFormat(source.dtype, source.bounds)
-        keeps_units = (kind == "FITS" and isinstance(source.header, FitsHeader)) or (
-            kind == "TIFF" and isinstance(source.header, TiffHeader) and source.dtype.kind != "u"
+        keeps_units = not self._changes_format and (
+            kind == "FITS" or (kind == "TIFF" and source.dtype.kind != "u")
         )
         return SampleFormat(FLOAT32.dtype, source.bounds) if keeps_units else FLOAT32
 
@@ -161,7 +211,10 @@ class Output:
         """
         kind, packing = self._told
         samples, shape = self.samples, self.source.shape
-        about: dict[str, Any] = {"header": self.source.header, "history": history}
+        header: Header = self.source.header
+        if self._changes_format:
+            header = carried(self.source.turned(self._turn), self._source_format, kind)
+        about: dict[str, Any] = {"header": header, "history": [*history, *self.changes]}
         writer: AbstractContextManager[ImageTarget]
         if kind == "XISF":
             bounds = samples.bounds if samples.dtype.kind == "f" else None
@@ -169,10 +222,11 @@ class Output:
                 path, shape, dtype=samples.dtype, bounds=bounds, compress=self.compress, **about
             )
         elif kind == "FITS":
-            as_it_was = self.same and isinstance(self.source.header, FitsHeader)
+            as_it_was = self.same and not self._changes_format
             dtype = None if as_it_was else samples.dtype
             writer = fits.create(path, shape, dtype=dtype, packing=packing, **about)
         else:
             writer = tiff.create(path, shape, dtype=samples.dtype, compress=self.compress, **about)
         with writer as image:
+            image.turn = self._turn
             yield image

@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import InputError
+from ..image.patterns import BAYER_PATTERNS, shifted
 from .blocks import PackedBytes
 from .keywords import Header
+from .orientation import AS_STORED, Turn, TurnedSamples
 from .random_access import RandomAccessFile
 from .samples import Samples
 
@@ -54,6 +56,11 @@ class ImageFile:
     path : path
     white : White or None
         None before it was decided: see `fastbg.io.white`.
+    orientation : int or None
+        Which way up it is stored, as `fastbg.io.orientation` has it; None where the file does not
+        tell.
+    turn : Turn
+        From the order in which rows and columns are stored to that in which they are read.
     """
 
     bounds: tuple[float, float] | None
@@ -64,6 +71,8 @@ class ImageFile:
     _file: RandomAccessFile
     _samples: Samples
     white: White | None = None
+    orientation: int | None = 1
+    turn: Turn = AS_STORED
 
     def __enter__(self) -> ImageFile:
         return self
@@ -151,6 +160,16 @@ class ImageFile:
     def to_array(self) -> np.ndarray:
         """All samples, (H, W, K), as a view on (K, H, W) in new memory."""
         return np.moveaxis(self.read_rows(slice(None)), 0, 2)
+
+    def turned(self, turn: Turn) -> ImageFile:
+        """The same with its rows and columns, and its filter array, in another order."""
+        if not turn:
+            return self
+        cfa = self.cfa
+        if cfa in BAYER_PATTERNS:
+            cfa = shifted(cfa, *turn.first(self.shape[1:]))
+        samples = TurnedSamples(self._samples, turn)
+        return replace(self, cfa=cfa, turn=self.turn ^ turn, _samples=samples)
 
     def in_memory(self, header: Header) -> ImageFile:
         """The same with its samples in memory and another header, for when the file is closed."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import OutputError
+from .orientation import AS_STORED
 
 PathLike = str | os.PathLike[str]
 
@@ -48,7 +49,14 @@ class ImageTarget:
     encode : callable, optional
         Turns some rows, ``(slice, (K, n, W))``, into the samples that are stored: more of each
         pixel, or other numbers. They are then stored pixel after pixel if `interleaved`.
+
+    Attributes
+    ----------
+    turn : Turn
+        From the order in which rows come to that in which they are stored.
     """
+
+    turn = AS_STORED
 
     def __init__(
         self,
@@ -85,8 +93,10 @@ class ImageTarget:
         start, stop, step = rows.indices(height)
         if step != 1 or planes.shape != (channels, stop - start, width):
             raise ValueError(f"{rows} of {self.shape} cannot be an array of {planes.shape}")
+        rows, planes = self.turn.place(slice(start, stop), height), self.turn.planes(planes)
+        start = rows.start
         if self._encode:
-            planes = self._encode(slice(start, stop), planes)
+            planes = self._encode(rows, planes)
         row = width * self._stored.itemsize
         with writing(self._path):
             if self._interleaved:

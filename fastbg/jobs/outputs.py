@@ -84,6 +84,11 @@ class Outputs:
                     "another folder"
                 )
 
+    def changes(self, source: ImageFile) -> list[str]:
+        """What the formats of the images change in the image of this source: one line each."""
+        outputs = (self._output(name, source, same=False) for name in self._images)
+        return list(dict.fromkeys(line for output in outputs for line in output.changes))
+
     def stage(self, files: ExitStack) -> None:
         """Give all outputs temporary files, which get their own names when `files` is closed."""
         paths = [*self.targets.values()]

@@ -16,6 +16,7 @@ from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
 from ..io.names import told_format
+from ..io.orientation import Turn
 from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..result import Prepared
@@ -131,6 +132,7 @@ def read(
         advance(0, memory=needs.bytes_needed())
         needs.check(max_memory)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
+        job.warnings += outputs.changes(source.file)
         source = source.loaded(job.settings.white)
         job.warnings += [line for mask in source.masks for line in mask.warnings]
         return source
@@ -154,21 +156,26 @@ def paths_of(masks: Masks) -> list[Path]:
 def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) -> Source:
     """Open an image and its masks, which stay open as long as `files`.
 
-    Their rows can be read once the source is `Source.loaded`.
+    All of them are read upright. Their rows can be read once the source is `Source.loaded`.
 
     Raises
     ------
     InputError
         If one of them cannot be used.
     """
-    file = files.enter_context(formats.open_image(path))
+    stored = files.enter_context(formats.open_image(path))
+    turn = Turn.of(stored.orientation)
+    file = stored.turned(turn)
     masks: list[ImageFile] = []
     areas: list[Image] = []
     for mask in paths_of(given):
         if regions.is_regions(mask):
-            areas.append(regions.open_regions(mask, file.shape[1:]))
+            areas.append(turn.image(regions.open_regions(mask, file.shape[1:])))
         else:
-            masks.append(files.enter_context(_open_mask(mask)))
+            opened = files.enter_context(_open_mask(mask))
+            # Where one of the two does not tell which way up it is, both are taken as stored alike.
+            told = None not in (stored.orientation, opened.orientation)
+            masks.append(opened.turned(Turn.of(opened.orientation) if told else turn))
     return _source(path, file, settings.pattern(file.cfa), masks, areas)
 
 

@@ -22,14 +22,14 @@ import numpy as np
 from ...errors import InputError
 from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
-from ..keywords import cfa_pattern
+from ..keywords import cfa_pattern, is_bottom_up, no_pattern
 from ..random_access import RandomAccessFile
 from ..samples import Samples, StoredSamples
 from .cards import first_values
 from .header import FitsHeader
 from .scaling import Scaling
 from .tiles import image_records, unpack, was_primary
-from .units import number, units_of
+from .units import Unit, number, units_of
 from .write import create as create
 
 _GZIP = b"\x1f\x8b"
@@ -73,19 +73,7 @@ def open_image(path: PathLike) -> ImageFile:
             records = image_records(unit, primary)
             values = first_values(records)
         scaling = _scaling(values)
-        shape = _shape(unit.shape)
-        block: Block
-        if unit.is_compressed:
-            block = PackedBytes(
-                _size(unit.shape, scaling),
-                unit.size,
-                partial(unpack, file, unit, scaling.stored),
-            )
-            stored = scaling.stored
-        else:
-            block = FileBytes(file, unit.data, unit.size)
-            stored = scaling.stored.newbyteorder(">")
-        samples = _PhysicalSamples(StoredSamples(block, shape, stored), scaling)
+        samples = _PhysicalSamples(_stored_samples(file, unit, scaling), scaling)
         header = FitsHeader(
             records,
             scaling,
@@ -95,10 +83,17 @@ def open_image(path: PathLike) -> ImageFile:
             if unit.stop < file.size()
             else None,
         )
-        cfa = cfa_pattern(header.keywords) if shape[0] == 1 else None
+        keywords, cfa = header.keywords, None
+        bottom_up = is_bottom_up(keywords)
+        if samples.shape[0] == 1:
+            cfa = cfa_pattern(keywords, samples.shape[1] - 1 if bottom_up else 0)
+            lines += no_pattern(keywords) if cfa is None else ()
         bounds = (0.0, float(np.iinfo(scaling.dtype).max)) if scaling.dtype.kind == "u" else None
         stack.pop_all()
-        return ImageFile(bounds, header, tuple(lines), cfa, path, file, samples)
+        orientation = {True: 4, False: 1, None: None}[bottom_up]
+        return ImageFile(
+            bounds, header, tuple(lines), cfa, path, file, samples, orientation=orientation
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +125,15 @@ class _PhysicalSamples:
 
     def in_memory(self) -> _PhysicalSamples:
         return _PhysicalSamples(self.raw.in_memory(), self.scaling)
+
+
+def _stored_samples(file: RandomAccessFile, unit: Unit, scaling: Scaling) -> StoredSamples:
+    block: Block = FileBytes(file, unit.data, unit.size)
+    stored = scaling.stored.newbyteorder(">")
+    if unit.is_compressed:
+        size, stored = _size(unit.shape, scaling), scaling.stored
+        block = PackedBytes(size, unit.size, partial(unpack, file, unit, stored))
+    return StoredSamples(block, _shape(unit.shape), stored)
 
 
 def _bytes(file: RandomAccessFile, length: int) -> bytes:

@@ -17,6 +17,8 @@ import numpy as np
 from ...errors import InputError
 from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
+from ..keywords import cfa_pattern, no_pattern
+from ..orientation import Turn
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
 from .directories import full_image
@@ -36,6 +38,8 @@ _ABOUT_THE_SAMPLES = {
     *(532, 32997, 32998),
 }
 """Tags that tell how the samples of one file are stored, or where something lies in it."""
+
+_ORIENTATION = 274
 
 _ELSEWHERE = {330: "further images", 34665: "EXIF data", 34853: "GPS data", 40965: "EXIF data"}
 """Tags that refer to another directory."""
@@ -114,7 +118,18 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         count -= 1
     if count > 1:
         lines.append(f"only the first of {count} images is worked on, and carried over")
-    return ImageFile(None, header, tuple(lines), None, path, file, samples)
+    cfa, orientation = None, _orientation(page)
+    if channels == 1:
+        first = Turn.of(orientation).first(shape[1:])
+        cfa = cfa_pattern(header.keywords, *first)
+        lines += no_pattern(header.keywords) if cfa is None else ()
+    return ImageFile(None, header, tuple(lines), cfa, path, file, samples, orientation=orientation)
+
+
+def _orientation(page: TiffPage) -> int:
+    """The tag Orientation, where it is one of those that TIFF defines."""
+    told = page.tags.valueof(_ORIENTATION, 1)
+    return int(told) if told in range(1, 9) else 1
 
 
 def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:

@@ -7,8 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..fits.cards import CARD, keywords_of
 from ..keywords import Keyword
 from ..samples import Samples
+
+DESCRIPTION = 270
+"""ImageDescription, which is the header of a FITS file in Astro-TIFF files.
+
+https://astro-tiff.sourceforge.io, version 1.0: one card a line, which may be shorter than a card,
+from SIMPLE to END.
+"""
 
 HISTORY = 37395
 """ImageHistory of TIFF/EP (ISO 12234-2): what has been done to the image."""
@@ -55,11 +63,29 @@ class TiffHeader:
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
-        """The history alone: TIFF has no keywords."""
-        return tuple(Keyword("HISTORY", "", line) for line in self.history)
+        """Those of an Astro-TIFF file, and the history."""
+        told = tuple(keywords_of(self._cards))
+        lines = (Keyword("HISTORY", "", line) for line in self.history)
+        return (*told, *(line for line in lines if line not in told))
 
     @property
     def history(self) -> list[str]:
         """The lines of the tag ImageHistory."""
-        raw = next((tag.raw for tag in self.tags if tag.code == HISTORY), b"")
-        return raw.rstrip(b"\0").decode("ascii", "replace").splitlines()
+        return self._text(HISTORY).splitlines()
+
+    @property
+    def _cards(self) -> list[str]:
+        """The cards of the FITS header in ImageDescription; none where there is no such header."""
+        text = self._text(DESCRIPTION)
+        if not text.startswith("SIMPLE"):
+            return []
+        # Some headers have no line feeds between their cards.
+        starts = ((line, at) for line in text.splitlines() for at in range(0, len(line), CARD))
+        cards = [line[at : at + CARD].ljust(CARD) for line, at in starts]
+        end = next((at for at, card in enumerate(cards) if card.rstrip() == "END"), len(cards))
+        return cards[:end]
+
+    def _text(self, code: int) -> str:
+        """The text of a tag, up to its end; empty where there is none."""
+        raw = next((tag.raw for tag in self.tags if tag.code == code), b"")
+        return raw.partition(b"\0")[0].decode("latin-1")

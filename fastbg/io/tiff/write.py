@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..blocks import FileBytes
-from ..keywords import Header
+from ..fits.cards import CARD
+from ..fits.header import add_history, new_records
+from ..fits.scaling import Scaling
+from ..keywords import Header, is_structural
 from ..random_access import RandomAccessFile
 from ..target import ImageTarget, MemorySink, PathLike, writing
-from .header import HISTORY, Tag, TiffHeader
+from .header import DESCRIPTION, HISTORY, Tag, TiffHeader
 
 _LARGEST = 0xF0000000
 """Bytes of samples in a file whose offsets have 32 bits."""
@@ -48,10 +51,11 @@ def create(
     dtype : dtype
         The type of the samples.
     header : Header, optional
-        All but the pixels is carried over from it if it is of a TIFF file. It is not mutated, and
-        the file that it was read from must still be open.
+        All but the pixels is carried over from it if it is of a TIFF file; from other formats, the
+        keywords, as Astro-TIFF has them. It is not mutated, and the file that it was read from must
+        still be open.
     history : sequence of str
-        Lines that are added to the tag ImageHistory.
+        Lines that are added to the tag ImageHistory, and to the keywords of other formats.
     compress : bool
         Deflate. The samples are kept in memory until the end.
 
@@ -62,7 +66,10 @@ def create(
     """
     dtype = np.dtype(dtype)
     own = header if isinstance(header, TiffHeader) else None
-    layout = _Layout(own, shape, dtype, _tags(own, history))
+    tags = _tags(own, history)
+    if header and not own:
+        tags += _description(header, shape, dtype, history)
+    layout = _Layout(own, shape, dtype, tags)
     encode = partial(_with_extra, own.extra, dtype) if own and own.extra else None
     with ExitStack() as stack:
         with writing(path):
@@ -148,6 +155,19 @@ def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...
     order = own.byteorder if own else "<"
     tags = [(tag.code, tag.dtype, tag.count, _value(tag, order), True) for tag in kept]
     return [*tags, (HISTORY, _ASCII, 0, text, True)] if text else tags
+
+
+def _description(
+    header: Header, shape: tuple[int, int, int], dtype: np.dtype[Any], history: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The tag that makes an Astro-TIFF file, where there are keywords to write."""
+    if all(is_structural(keyword.name) for keyword in header.keywords):
+        return []
+    records = new_records(header, Scaling.storing(dtype), shape[shape[0] == 1 :])
+    add_history(records, history)
+    cards = (record[at : at + CARD] for record in records for at in range(0, len(record), CARD))
+    text = "\n".join(card.rstrip() for card in (*cards, "END"))
+    return [(DESCRIPTION, _ASCII, 0, text, True)]
 
 
 def _value(tag: Tag, order: str) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 
 from ...errors import InputError, one_line
 from ..image_file import ImageFile, PathLike, open_file, reading
-from ..keywords import cfa_pattern
+from ..keywords import X_TRANS, cfa_pattern, no_pattern, pattern_of
+from ..orientation import Turn
 from ..random_access import RandomAccessFile
 from . import blocks
 from .header import XisfHeader as XisfHeader
@@ -29,6 +30,12 @@ from .write import write as write
 
 _LONGEST_HEADER = 1 << 24
 """Bytes, of text that takes up to some twenty times as much memory once it is a tree."""
+
+_ORIENTATIONS = {
+    **{"0": 1, "flip": 2, "180": 3, "180;flip": 4},
+    **{"90;flip": 5, "-90": 6, "-90;flip": 7, "90": 8},
+}
+"""The spellings of XISF for the orientations of `fastbg.io.orientation`."""
 
 
 def open_image(path: PathLike) -> ImageFile:
@@ -54,9 +61,15 @@ def open_image(path: PathLike) -> ImageFile:
         bounds = _bounds(image, samples.dtype)
         warnings = list(_misunderstood(image, len(images)))
         header = open_header(file, root, end, warnings)
-        cfa = _cfa(image) or cfa_pattern(header.keywords) if samples.shape[0] == 1 else None
+        cfa, orientation = None, _ORIENTATIONS.get(image.get("orientation", "0"), 1)
+        if samples.shape[0] == 1:
+            # XISF begins at the top, whatever a ROWORDER of the FITS file before it tells.
+            first = Turn.of(orientation).first(samples.shape[1:])
+            cfa = _cfa(image) or cfa_pattern(header.keywords, *first)
+            warnings += no_pattern(header.keywords) if cfa is None else ()
         stack.pop_all()
-        return ImageFile(bounds, header, tuple(map(one_line, warnings)), cfa, path, file, samples)
+        lines = tuple(map(one_line, warnings))
+        return ImageFile(bounds, header, lines, cfa, path, file, samples, orientation=orientation)
 
 
 def read(path: PathLike) -> ImageFile:
@@ -114,8 +127,11 @@ def _cfa(image: ET.Element) -> str | None:
     array = image.find("ColorFilterArray")
     if array is None:
         return None
-    pattern, width, height = (array.get(name, "") for name in ("pattern", "width", "height"))
-    return pattern if (width, height) == ("2", "2") else f"{width} x {height} {pattern}"
+    width, height = array.get("width", ""), array.get("height", "")
+    pattern = pattern_of(array.get("pattern", ""))
+    if pattern is None or pattern == X_TRANS or (width, height) == ("2", "2"):
+        return pattern
+    return f"{width} x {height} {pattern}"
 
 
 def _misunderstood(image: ET.Element, images: int) -> Iterator[str]:
