@@ -27,7 +27,9 @@ from .image.frame import Frame
 from .image.image import Image
 from .image.kernels import ABOVE_1, NEGATIVE, VALID
 from .image.order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
+from .image.patterns import BAYER_PATTERNS
 from .image.stretch import Stretch
+from .image.undebayered import looks_undebayered
 from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
@@ -101,6 +103,7 @@ class Job:
         if weight is None and settings.invert_mask:
             raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         _check_size(image.shape, settings)
+        self.look_at(frame)
         factor, function = settings.downscaling_factor, settings.downscaling_func
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
@@ -158,6 +161,16 @@ class Job:
         model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
         diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
         return Fitted(model, best, diagnostics)
+
+    def look_at(self, frame: Frame) -> None:
+        """Warn of a frame that seems to be undebayered, where nothing tells its pattern."""
+        nobody_tells = self.settings.cfa == "auto" and frame.pattern is None
+        if nobody_tells and frame.samples.channels == 1 and looks_undebayered(frame.samples):
+            self.warnings.append(
+                "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and "
+                "no pattern is told: it was treated as mono; give its pattern with --cfa PATTERN "
+                f"({', '.join(BAYER_PATTERNS)}; cfa= in Python), or --cfa off if it is mono"
+            )
 
     def measure(self, image: Image) -> Measured:
         """Order statistics of an image."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
 from PIL import Image as pil
 
-from fastbg import apply_model, fit_file, process_file, remove_background
+from fastbg import Settings, apply_model, fit_file, process_file, remove_background
 from fastbg.errors import InputError
 from fastbg.image.bayer import halved, superpixels
 from fastbg.image.image import Image
+from fastbg.image.undebayered import looks_undebayered
 from fastbg.io import formats, xisf
 from fastbg.model.correction import Correction
 
@@ -78,8 +81,6 @@ def test_every_colour_loses_its_own_gradient(tmp_path, colours, pattern):
 def test_xisf_declares_the_array_and_keeps_it(tmp_path, colours):
     header = xisf.XisfHeader()
     image = header.root.find("Image")
-    import xml.etree.ElementTree as ET
-
     ET.SubElement(image, "ColorFilterArray", pattern="GRBG", width="2", height="2")
     mosaic = mosaic_of(colours[0], "GRBG")[..., None] / 65535
     xisf.write(tmp_path / "raw.xisf", mosaic, header=header)
@@ -212,3 +213,126 @@ def test_other_arrays_are_refused(tmp_path, colours, pattern):
     with pytest.raises(InputError, match=f"pattern {pattern}: debayer it first") as caught:
         process_file(tmp_path / "raw.fit", output_dir=tmp_path, **OPTIONS)
     assert str(caught.value).startswith(str(tmp_path / "raw.fit"))
+
+
+@pytest.mark.parametrize("told", ["RGGB", "'rggb  '", " Rggb", '"RGGB"'])
+def test_a_pattern_is_recognised_however_it_is_spelled(tmp_path, told):
+    header = xisf.XisfHeader()
+    ET.SubElement(header.root.find("Image"), "FITSKeyword", name="BAYERPAT", value=told, comment="")
+    xisf.write(tmp_path / "a.xisf", np.ones((20, 20, 1)), header=header)
+    with formats.open_image(tmp_path / "a.xisf") as image:
+        assert image.cfa == "RGGB"
+    Settings(cfa=told.strip("'\""))
+
+
+@pytest.mark.parametrize("keyword", ["BAYERPAT", "COLORTYP"])
+@pytest.mark.parametrize("told", ["INVALID", "None", "mono", "", "  ", " Monochrome "])
+def test_no_pattern_is_mono_and_noted(tmp_path, rng, keyword, told):
+    mono = rng.normal(5000, 20, SHAPE).astype(np.uint16)
+    unit = astropy_fits.PrimaryHDU(mono)
+    unit.header[keyword] = told
+    unit.writeto(tmp_path / "a.fit")
+    process_file(tmp_path / "a.fit", output=tmp_path / "a.xisf", write_model=False, **OPTIONS)
+    process_file(tmp_path / "a.fit", output=tmp_path / "a.tif", write_model=False, **OPTIONS)
+    for name in ("a.fit", "a.xisf", "a.tif"):
+        result = process_file(tmp_path / name, output_dir=tmp_path / "out", **OPTIONS)
+        assert "cfa" not in result.report["image"]
+        [line] = [line for line in result.report["warnings"] if keyword in line]
+        assert f"{told.strip() or 'blank'}, which is no pattern" in line
+        assert not [line for line in result.report["warnings"] if "--cfa" in line]
+
+
+@pytest.mark.parametrize("told", ["XTRANS", "X-Trans", "GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG"])
+@pytest.mark.parametrize("where", ["keyword", "element"])
+def test_x_trans_is_refused_by_name_unless_it_is_turned_off(tmp_path, colours, told, where):
+    header = xisf.XisfHeader()
+    image = header.root.find("Image")
+    if where == "keyword":
+        ET.SubElement(image, "FITSKeyword", name="BAYERPAT", value=f"'{told}'", comment="")
+    else:
+        ET.SubElement(image, "ColorFilterArray", pattern=told, width="6", height="6")
+    xisf.write(tmp_path / "a.xisf", colours[0][0][..., None] / 65535, header=header)
+    with pytest.raises(InputError, match="pattern XTRANS: debayer it first") as caught:
+        process_file(tmp_path / "a.xisf", output_dir=tmp_path, **OPTIONS)
+    assert "6 x 6" in str(caught.value)
+    result = process_file(tmp_path / "a.xisf", output_dir=tmp_path, cfa="off", **OPTIONS)
+    assert "cfa" not in result.report["image"]
+
+
+def untold(report):
+    return [line for line in report["warnings"] if "--cfa PATTERN" in line]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_mosaic_of_which_no_pattern_is_told_is_noticed(tmp_path, colours, pattern):
+    mosaic = mosaic_of(colours[0], pattern)
+    path = tmp_path / "a.fit"
+    astropy_fits.PrimaryHDU(np.rint(mosaic).astype(np.uint16)).writeto(path)
+    report = process_file(path, output_dir=tmp_path, **OPTIONS).report
+    assert len(untold(report)) == 1
+    fit_file(path, tmp_path / "model.json", **OPTIONS)
+    assert untold(apply_model(tmp_path / "model.json", path, output=tmp_path / "b.fit"))
+    assert untold(remove_background(mosaic / 65535, **OPTIONS).report)
+    for cfa in ("off", pattern, pattern.lower()):
+        report = process_file(path, output_dir=tmp_path, overwrite=True, cfa=cfa, **OPTIONS).report
+        assert not untold(report)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-7, 1e-4, 0.02])
+@pytest.mark.parametrize("kind", ["f4", "u2", "u1"])
+@pytest.mark.parametrize("shape", [(4, 4), (5, 7), (33, 40), (100, 141), (401, 300)])
+def test_no_mono_image_is_taken_for_a_mosaic(rng, noise, kind, shape):
+    y, x = np.mgrid[: shape[0], : shape[1]] / max(shape)
+    skies = [0.1 + 0.05 * x + 0.05 * y, 0.2 * (1 - x**2 - 0.3 * y**2) ** 2, 0.1 * np.exp(3 * x * y)]
+    for sky in skies:
+        sky = sky + rng.normal(0, noise, shape)
+        for y_step, x_step in ((1, 1), (2, 1), (1, 2)):  # amplifiers that differ
+            mono = sky.copy()
+            mono[::y_step, ::x_step] += 0.01
+            scale = np.iinfo(kind).max if kind != "f4" else 1
+            mono = np.clip(mono * scale, 0, scale) if kind == "f4" else np.rint(mono * scale)
+            assert not looks_undebayered(Image.from_samples(mono.astype(kind)))
+
+
+def test_no_real_image_is_taken_for_a_mosaic_but_those_that_are(shared_data):
+    found = set()
+    for path in sorted(shared_data.glob("*.*")):
+        if path.suffix in (".md", ".png"):
+            continue
+        with formats.open_image(path) as image:
+            image.load()
+            planes = np.moveaxis(image.to_array(), 2, 0)
+        if any(looks_undebayered(Image.from_samples(plane)) for plane in planes):
+            found.add(path.name)
+    assert found == {"m94_seestar_raw_cfa_u16.fit", "panoptes_cfa_rice.fits.fz"}
+
+
+@pytest.mark.parametrize("height", [160, 159])
+def test_every_colour_loses_its_gradient_where_rows_begin_at_the_bottom(tmp_path, colours, height):
+    sky, gradient = (planes[:, :height] for planes in colours)
+    upright = mosaic_of(sky, "RGGB")
+    unit = astropy_fits.PrimaryHDU(np.rint(upright[::-1]).astype(np.uint16))
+    unit.header.update(BAYERPAT="RGGB", ROWORDER="BOTTOM-UP")
+    unit.writeto(tmp_path / "a.fit")
+    truth = mosaic_of(gradient, "RGGB")
+    for name in ("b.fit", "b.xisf", "b.tif"):
+        process_file(tmp_path / "a.fit", output=tmp_path / name, write_model=False, **OPTIONS)
+        with formats.open_image(tmp_path / name) as image:
+            after = image.to_array()[..., 0]
+            if name == "b.fit":
+                after = after[::-1]
+            else:
+                after = after * 65535
+                assert image.cfa == "RGGB"
+        assert (spread(after, "RGGB") < 0.2 * spread(truth, "RGGB")).all()
+
+
+def test_the_array_of_an_xisf_file_is_told_in_every_format(tmp_path, colours):
+    header = xisf.XisfHeader()
+    image = header.root.find("Image")
+    ET.SubElement(image, "ColorFilterArray", pattern="GBRG", width="2", height="2")
+    xisf.write(tmp_path / "a.xisf", mosaic_of(colours[0], "GBRG")[..., None] / 65535, header=header)
+    for name in ("b.fits", "b.tif"):
+        process_file(tmp_path / "a.xisf", output=tmp_path / name, write_model=False, **OPTIONS)
+        with formats.open_image(tmp_path / name) as image:
+            assert image.cfa == "GBRG"

@@ -8,15 +8,20 @@ import numpy as np
 
 from ..errors import InputError
 from .image import Image, is_valid
-from .patterns import BAYER_PATTERNS
+from .patterns import BAYER_PATTERNS, X_TRANS
 
 _CURE = "debayer it first, or turn the filter array off to have it treated as mono"
+_CURE_OF_X_TRANS = (
+    "debayer it first, for only patterns of 2 x 2 pixels can be fitted colour by colour and it has "
+    "6 x 6; or turn the filter array off to have it treated as mono"
+)
 
 
 def check_pattern(pattern: str, channels: int = 1) -> None:
     """Raise InputError unless a pattern is one of `BAYER_PATTERNS`, of an image of one channel."""
     if pattern not in BAYER_PATTERNS:
-        raise InputError(f"has a colour filter array of the pattern {pattern}: {_CURE}")
+        cure = _CURE_OF_X_TRANS if pattern == X_TRANS else _CURE
+        raise InputError(f"has a colour filter array of the pattern {pattern}: {cure}")
     if channels != 1:
         raise InputError(f"has {channels} channels and a colour filter array: {_CURE}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from ..image.patterns import shifted
+from ..image.patterns import X_TRANS, shifted
 
 
 class Keyword(NamedTuple):
@@ -45,9 +45,6 @@ def text_of(keywords: tuple[Keyword, ...], name: str) -> str | None:
     value = next(found, None)
     return value if value is None else value.strip().strip("'\"").strip()
 
-
-X_TRANS = "XTRANS"
-"""What stands for the pattern of 6 x 6 pixels of Fujifilm's sensors, however it is spelled."""
 
 _PATTERN = ("BAYERPAT", "COLORTYP")
 _ROW_OFFSETS = ("YBAYROFF", "YBAYOFF", "BAYROFFY", "BAYOFFY")

@@ -104,6 +104,7 @@ def _fitting(
             f"has {image.channels} channels and the model {channels}: {cure}fit a model to an "
             "image of that kind"
         )
+    job.look_at(frame)
     with job.stages.stage("prepare"):
         measured = job.measure(image)
         if np.isnan(measured.median).all():

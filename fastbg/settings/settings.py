@@ -243,10 +243,11 @@ def _same_kind(value: Any, choice: str | int | bool) -> bool:
 
 
 def _pattern(value: Any) -> Any:
-    known = isinstance(value, str) and value.upper() in BAYER_PATTERNS
-    return (
-        value.upper() if known else _one_of("Bayer pattern", "auto", "off", *BAYER_PATTERNS)(value)
-    )
+    choices = ("auto", "off", *BAYER_PATTERNS)
+    if isinstance(value, str):
+        spellings = {choice.lower(): choice for choice in choices}
+        value = spellings.get(value.strip().lower(), value)
+    return _one_of("Bayer pattern", *choices)(value)
 
 
 def _pedestal(value: Any) -> Any:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, one_line
+from ...image.patterns import X_TRANS
 from ..image_file import ImageFile, PathLike, open_file, reading
-from ..keywords import X_TRANS, cfa_pattern, no_pattern, pattern_of
+from ..keywords import cfa_pattern, no_pattern, pattern_of
 from ..orientation import Turn
 from ..random_access import RandomAccessFile
 from . import blocks
