@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from ..image.patterns import BAYER_PATTERNS
+from .fits.header import FitsHeader
 from .image_file import ImageFile
-from .keywords import OF_THE_ARRAY, Keyword, cfa_pattern, is_bottom_up, is_structural
+from .keywords import OF_THE_ARRAY, Header, Keyword, cfa_pattern, is_bottom_up, is_structural
 from .names import Format
+from .tiff.header import TiffHeader
+from .xisf.header import XisfHeader
+
+_ICC_PROFILE = 34675
+"""The tag of TIFF files."""
+
+_OF_THE_IMAGE = {"FITSKeyword", "ColorFilterArray", "Data", "Resolution"}
+"""Elements of an XISF image that other formats have a place for, or that tell how it is stored."""
+
+_SPELLED = {"Property": "properties", "ICCProfile": "ICC profile", "Thumbnail": "thumbnail"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,20 @@ def carried(source: ImageFile, before: Format, after: Format) -> CarriedHeader:
     return CarriedHeader(tuple(keywords))
 
 
+def left_out(header: Header) -> list[str]:
+    """What an output in another format has no place for, in words."""
+    if isinstance(header, FitsHeader):
+        return ["further HDUs"] if header.after else []
+    if isinstance(header, TiffHeader):
+        found = ["ICC profile"] if any(tag.code == _ICC_PROFILE for tag in header.tags) else []
+        return [*found, "alpha and other extra samples"] if header.extra_kinds else found
+    assert isinstance(header, XisfHeader)
+    image, *others = header.root.findall("Image")
+    names = {item.tag for item in image if isinstance(item.tag, str)}
+    names |= {"further images"} if others else set()
+    return sorted(_SPELLED.get(name, name) for name in names - _OF_THE_IMAGE)
+
+
 def _with(keywords: list[Keyword], names: set[str] | frozenset[str], new: Keyword) -> list[Keyword]:
     """The keywords with one in the place of those of some names, or before the history."""
     places = [at for at, each in enumerate(keywords) if each.name in (*names, "HISTORY")]
@@ -64,15 +89,13 @@ def _reversed_axis(keywords: list[Keyword], axis: int, length: int) -> Iterator[
     """
     matrices = {each.name[5:] for each in keywords if re.fullmatch(r"PC1_1[A-Z]?", each.name)}
     for keyword in keywords:
-        value = _number(keyword.value)
-        if value is None:
-            yield keyword
-        elif re.fullmatch(rf"CRPIX{axis}[A-Z]?", keyword.name):
-            yield keyword._replace(value=f"{length + 1 - value}")
-        elif _changes_sign(keyword.name, axis, matrices):
-            yield keyword._replace(value=f"{0 - value}")
-        else:
-            yield keyword
+        text = keyword.value.strip()
+        value = _number(text)
+        if value is not None and re.fullmatch(rf"CRPIX{axis}[A-Z]?", keyword.name):
+            text = f"{length + 1 - value}"
+        elif value and _changes_sign(keyword.name, axis, matrices):
+            text = text[1:] if value < 0 else f"-{text.removeprefix('+')}"
+        yield keyword._replace(value=text)
 
 
 def _changes_sign(name: str, axis: int, matrices: set[str]) -> bool:
@@ -87,6 +110,6 @@ def _changes_sign(name: str, axis: int, matrices: set[str]) -> bool:
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(re.sub("[Dd]", "E", text.strip()))
+        return Decimal(re.sub("[Dd]", "E", text))
     except InvalidOperation:
         return None

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError, OutputError
 from . import fits, tiff, xisf
-from .carried import carried
+from .carried import carried, left_out
 from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
 from .keywords import Header
@@ -120,14 +120,17 @@ class Output:
 
     @property
     def changes(self) -> list[str]:
-        """One line for each thing that the image is not as it was, because of its format."""
-        turn, kind = Turn.of(self.source.orientation), self._told[0]
-        if not (self._changes_format and turn):
+        """What another format than that of the source changes or leaves out, one line each."""
+        if not self._changes_format:
             return []
-        what = (
-            "rows and columns" if turn.rows and turn.columns else "rows" if turn.rows else "columns"
-        )
-        return [f"{what} are in reverse order in {kind}, where the first pixel is at the top left"]
+        turn, kind, lines = Turn.of(self.source.orientation), self._told[0], []
+        if turn:
+            turned = {"rows": turn.rows, "columns": turn.columns}
+            what = " and ".join(name for name, is_turned in turned.items() if is_turned)
+            lines.append(f"{what} are in reverse order in {kind}, which begins at the top left")
+        if missing := left_out(self.source.header):
+            lines.append(f"left out, since {kind} has no place for them: {', '.join(missing)}")
+        return lines
 
     @property
     def _turn(self) -> Turn:

@@ -96,7 +96,7 @@ def records_of(keyword: Keyword) -> list[str]:
     """The cards of a keyword of any format: several where it is long."""
     name, value, comment = (printable(part).strip() for part in keyword)
     if name in COMMENTARY:
-        return commentary(name, comment or value.strip("'"))
+        return commentary(name, printable(keyword.comment).rstrip() or value.strip("'"))
     if not VALUE.fullmatch(value):
         value = "'" + value.replace("'", "''") + "'"
     elif not value.startswith("'"):

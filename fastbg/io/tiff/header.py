@@ -64,9 +64,12 @@ class TiffHeader:
     @property
     def keywords(self) -> tuple[Keyword, ...]:
         """Those of an Astro-TIFF file, and the history."""
-        told = tuple(keywords_of(self._cards))
-        lines = (Keyword("HISTORY", "", line) for line in self.history)
-        return (*told, *(line for line in lines if line not in told))
+        told, lines = tuple(keywords_of(self._cards)), self.history
+        said = [keyword.comment for keyword in told if keyword.name == "HISTORY"]
+        # The history of the job that wrote the header stands in both, last there and first here.
+        counts = range(len(lines) + 1)
+        both = max(count for count in counts if said[len(said) - count :] == lines[:count])
+        return (*told, *(Keyword("HISTORY", "", line) for line in lines[both:]))
 
     @property
     def history(self) -> list[str]:
@@ -79,8 +82,9 @@ class TiffHeader:
         text = self._text(DESCRIPTION)
         if not text.startswith("SIMPLE"):
             return []
+        lines = (line.rstrip() for line in text.split("\n"))
         # Some headers have no line feeds between their cards.
-        starts = ((line, at) for line in text.splitlines() for at in range(0, len(line), CARD))
+        starts = ((line, at) for line in lines for at in range(0, max(1, len(line)), CARD))
         cards = [line[at : at + CARD].ljust(CARD) for line, at in starts]
         end = next((at for at, card in enumerate(cards) if card.rstrip() == "END"), len(cards))
         return cards[:end]

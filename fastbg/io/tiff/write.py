@@ -166,7 +166,8 @@ def _description(
     records = new_records(header, Scaling.storing(dtype), shape[shape[0] == 1 :])
     add_history(records, history)
     cards = (record[at : at + CARD] for record in records for at in range(0, len(record), CARD))
-    text = "\n".join(card.rstrip() for card in (*cards, "END"))
+    # Cards may be shorter, but not every reader of long strings knows.
+    text = "\n".join((*cards, "END"))
     return [(DESCRIPTION, _ASCII, 0, text, True)]
 
 
