@@ -75,7 +75,8 @@ class Settings:
         integers, or all samples decide, see `fastbg.io.white`. Arrays are taken as they are.
     cfa : {"auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"}
         Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
-        pattern, "off" never, and a pattern whatever a file declares.
+        pattern, "off" never, and a pattern whatever a file declares. It begins at the top left
+        pixel of the picture.
     initializer : {"random", "grid"}
         Where the control points start.
     optimizer : {"lbfgs", "adam"}
