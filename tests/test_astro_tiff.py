@@ -72,7 +72,9 @@ def test_every_keyword_survives_the_round_trip(frame, middle):
     names = [card.keyword for card in astropy_fits.getheader(path).cards]
     assert all(names.count(name) == 1 for name in ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1"))
     # Each job of the way is told once.
-    told = [each for each in keywords(path, ours=True) if "settings: downscaling_factor" in each.comment]
+    told = [
+        each for each in keywords(path, ours=True) if "settings: downscaling_factor" in each.comment
+    ]
     assert len(told) == len(middle.split()) + 1
     if shutil.which("fitsverify"):
         done = subprocess.run(["fitsverify", "-e", path], capture_output=True, text=True)
