@@ -114,7 +114,7 @@ def diagnose(
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
         uncertainty = _uncertainty(Basis(mesh.points, side).of_degree(1), mesh, weight, UNBENT)
-    tolerance = explained_within(background, mesh, weight)
+    tolerance = explained_within(background, mesh.noise, weight)
     return Diagnostics(
         _gradient(mesh.values, weight, mesh),
         _gradient(residual, weight, mesh),

@@ -15,7 +15,9 @@ docs/sky.md describes the whole method and how each constant was chosen.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -81,7 +83,6 @@ Watch = Callable[[int], None]
 """Is told how many fits are done; what it raises ends the search."""
 
 
-@one_thread
 def select_surfaces(
     mesh: Mesh, protection: Protection, watch: Watch = lambda done: None
 ) -> list[Surface]:
@@ -92,27 +93,30 @@ def select_surfaces(
     mesh : Mesh
     protection : Protection
     watch : callable, optional
-        Called with the number of fits that are done, of at most `MOST_FITS`; what it raises ends
-        the search.
+        Called with the number of fits that are done, of at most `MOST_FITS`, on any thread but
+        not on two at once; what it raises ends the search.
 
     Raises
     ------
     InputError
         If fewer than `LEAST_CELLS` cells can be used.
     """
-    usable = _checked(mesh)
-    side = grid_side(usable)
-    basis = Basis(mesh.points, side)
-    bases = {degree: basis.of_degree(degree) for degree in (1, 2, 3) if degree < side}
-    search = _Search(protection, bases, watch)
-    joint_mesh = joint_channel(mesh, bases[max(bases)])
-    chains = [search.warm_chain(mesh), search.cold_chain(mesh)]
+    search = _Search(mesh, protection, watch)
+    with ThreadPoolExecutor(2) as pool:
+        chains = [pool.submit(start, mesh) for start in (search.warm_chain, search.cold_chain)]
+        *stiffer, selected = _select(search, mesh, [chain.result() for chain in chains])
+    return [*stiffer, selected.solved(mesh)]
+
+
+@one_thread
+def _select(search: _Search, mesh: Mesh, chains: list[Chain]) -> Chain:
     selected = _selected(chains)
+    joint_mesh = joint_channel(mesh, search.most_flexible)
     if joint_mesh is None:
         return selected
 
     joint_chain = _selected([search.cold_chain(joint_mesh)])
-    joint = joint_chain[-1]
+    joint = joint_chain[-1].solved(joint_mesh)
     stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
         return selected
@@ -161,13 +165,21 @@ def _checked(mesh: Mesh) -> int:
 
 
 class _Search:
-    """Makes fits, and counts them."""
+    """Makes fits on one mesh, or on others of its shape, and counts them."""
 
-    def __init__(self, protection: Protection, bases: Bases, watch: Watch) -> None:
-        self._protection, self._bases, self._watch = protection, bases, watch
-        self._candidates = [each for each in CANDIDATES if each[0] in bases]
-        self._done = 0
+    def __init__(self, mesh: Mesh, protection: Protection, watch: Watch) -> None:
+        side = grid_side(_checked(mesh))
+        self._candidates = [each for each in CANDIDATES if each[0] < side]
+        self._bases = _bases(mesh.points, side, self._candidates)
+        self._protection, self._watch = protection, watch
+        self._done, self._counting = 0, Lock()
 
+    @property
+    def most_flexible(self) -> Splines:
+        """The basis of the last candidate."""
+        return self._bases[self._candidates[-1][0]]
+
+    @one_thread
     def warm_chain(self, mesh: Mesh) -> Chain:
         """Each candidate starts from the weights of the one before it, the first from below."""
         weight = lower_envelope(self._bases[1], mesh)
@@ -179,6 +191,7 @@ class _Search:
                 break
         return chain
 
+    @one_thread
     def cold_chain(self, mesh: Mesh) -> Chain:
         """Each candidate starts from the largest smooth region of the frame."""
         weight = largest_smooth_region(mesh)
@@ -191,9 +204,17 @@ class _Search:
 
     def fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
         surface = fit_surface(splines, mesh, weight, stiffness, self._protection)
-        self._done += 1
-        self._watch(self._done)
+        with self._counting:
+            self._done += 1
+            self._watch(self._done)
         return surface
+
+
+@one_thread
+def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -> Bases:
+    basis = Basis(points, side)
+    softest = dict(sorted(candidates, reverse=True))
+    return {degree: basis.of_degree(degree, softest[degree]) for degree in softest}
 
 
 def _converged(chain: Chain) -> bool:

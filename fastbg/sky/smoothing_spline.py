@@ -5,6 +5,8 @@ The splines are expressed in modes that bend more and more (the Demmler-Reinsch 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from ..spline.spline import Spline, phi
@@ -23,6 +25,15 @@ UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
 
 
+FEW = 48
+"""Systems of at most this number of coordinates are in float64 throughout: they take little time."""
+
+
+MOST_STEPS, SHORT = 8, 1e-5
+"""A solution is near once a step is this short, relative to the coordinates. The next one would be
+shorter by 1e-3 or less."""
+
+
 class Basis:
     """Splines on a grid of control points, evaluated at the points where they are fitted.
 
@@ -39,46 +50,46 @@ class Basis:
         affine = _affine(self._centres)
         bending = np.linalg.qr(affine, mode="complete")[0][:, 3:]
         energies, modes = np.linalg.eigh(bending.T @ kernel @ bending)
-        self._weights = bending @ modes / np.sqrt(energies)
-        self._at_centres = np.hstack([kernel @ self._weights, affine])
-        self._matrix = np.hstack(
-            [phi(_squares(points, self._centres), ORDER) @ self._weights, _affine(points)]
-        )
+        weights = bending @ modes / np.sqrt(energies)
+        self._coefficients = block_diagonal(weights, np.eye(3))
+        self._at_centres = np.hstack([kernel @ weights, affine])
+        at_points = phi(_squares(points, self._centres), ORDER) @ weights
+        self._matrix = np.hstack([at_points, _affine(points)])
+        self._products = self._matrix.T @ self._matrix / len(points)
 
-    def of_degree(self, degree: int) -> Splines:
-        """The basis in which polynomials up to a degree, 1 to 3, cost no energy."""
-        affine = np.vstack([np.zeros((len(self._centres), 3)), np.eye(3)])
+    def of_degree(self, degree: int, softest: float = 0) -> Splines:
+        """The basis in which polynomials up to a degree, 1 to 3, cost no energy.
+
+        Without the modes that no fit sees whose stiffness is at least `softest`.
+        """
         y, x = (self._centres - 0.5).T
         # A polynomial is represented by the spline through its values at the centres.
         columns = np.stack([y**i * x**j for i, j in [*_FREE[degree], (0, 0)]], axis=1)
-        polynomials = np.linalg.lstsq(self._at_centres, columns, rcond=None)[0][:-3, :-1]
+        polynomials = np.linalg.solve(self._at_centres, columns)[:-3, :-1]
         count = polynomials.shape[1]
-        rotation = np.linalg.qr(polynomials, mode="complete")[0]
-        matrix = np.hstack([self._matrix[:, :-3] @ rotation, self._matrix[:, -3:]])
-        coefficients = np.vstack([self._weights @ rotation, np.zeros((3, len(rotation)))])
-        coefficients = np.hstack([coefficients, affine])
+        rotation = block_diagonal(np.linalg.qr(polynomials, mode="complete")[0], np.eye(3))
+        free, bends = np.hstack([rotation[:, :count], rotation[:, -3:]]), rotation[:, count:-3]
         # The bending modes beside the free ones, from those that matter most at the points on.
-        bends = np.r_[count : len(rotation)]
-        free = np.r_[:count, len(rotation) : matrix.shape[1]]
-        beside = np.linalg.lstsq(matrix[:, free], matrix[:, bends], rcond=None)[0]
-        modes = matrix[:, bends] - matrix[:, free] @ beside
-        seen, directions = np.linalg.eigh(modes.T @ modes / len(modes))
-        seen, directions = seen[::-1], directions[:, ::-1]
-        bending = (coefficients[:, bends] - coefficients[:, free] @ beside) @ directions
+        crossed = free.T @ self._products
+        bends = bends - free @ np.linalg.lstsq(crossed @ free, crossed @ bends, rcond=None)[0]
+        seen, directions = np.linalg.eigh(bends.T @ self._products @ bends)
+        kept = np.count_nonzero(seen > UNSEEN * softest)
+        modes = bends @ directions[:, ::-1][:, :kept]
+        change = np.hstack([free, modes])
         return Splines(
-            np.hstack([modes @ directions, matrix[:, free]]),
-            np.hstack([bending, coefficients[:, free]]),
-            seen,
+            self._matrix @ change,
+            self._coefficients @ change,
+            seen[::-1][:kept],
             self._centres,
         )
 
 
 class Splines:
-    """A basis: first the modes that bend, then the functions that cost no energy.
+    """A basis: first the functions that cost no energy, then the modes that bend.
 
     The weights w of a thin-plate spline satisfy ``B^T w = 0`` for B = [y x 1], and its bending
     energy is ``w^T Phi w``. In the coordinates a that are used here, ``S = matrix a`` and the
-    energy is ``|a_i|^2`` over the first coordinates: those after them, `free` in number, cost
+    energy is ``|a_i|^2`` over all but the first coordinates: those, `free` in number, cost
     nothing. The modes are orthogonal over the points and beside the free ones, and come in the
     order in which a fit shrinks them (A. Demmler and C. Reinsch, Oscillation matrices with spline
     smoothing, 1975), so that a stiff fit needs but a few.
@@ -91,13 +102,17 @@ class Splines:
     def __init__(
         self, matrix: np.ndarray, coefficients: np.ndarray, seen: np.ndarray, centres: np.ndarray
     ) -> None:
-        self.matrix = matrix
+        self.matrix = np.asfortranarray(matrix)
         self._coefficients, self._seen, self._centres = coefficients, seen, centres
 
     @property
     def free(self) -> int:
-        """The number of coordinates at the end that cost no energy."""
+        """The number of coordinates at the beginning that cost no energy."""
         return self.matrix.shape[1] - len(self._seen)
+
+    def used(self, stiffness: float) -> int:
+        """The number of coordinates, from the first on, that a fit of a stiffness uses."""
+        return self.free + np.count_nonzero(self._seen > UNSEEN * stiffness)
 
     def solve(self, data: np.ndarray, weight: np.ndarray, stiffness: float) -> np.ndarray:
         """The coordinates that minimise the mean weighted square of data - S plus the energy.
@@ -116,24 +131,79 @@ class Splines:
         """
         from scipy.linalg import cho_factor, cho_solve
 
-        bending = np.count_nonzero(self._seen > UNSEEN * stiffness)
-        used = np.r_[:bending, len(self._seen) : self.matrix.shape[1]]
-        matrix = self.matrix[:, used]
+        used = self.used(stiffness)
         root = np.sqrt(weight / weight.sum())[:, np.newaxis]
-        weighted = matrix * root
+        weighted = self.matrix[:, :used] * root
         normal = weighted.T @ weighted
-        penalised = np.arange(bending)
-        normal[penalised, penalised] += stiffness
+        normal.flat[self.free * (used + 1) :: used + 1] += stiffness
         # A trace of regularisation keeps coordinates finite that no weight determines.
-        normal.flat[:: len(normal) + 1] += 1e-12 * np.trace(normal) / len(normal)
+        normal.flat[:: used + 1] += 1e-12 * np.trace(normal) / used
         solution = np.zeros((self.matrix.shape[1], data.shape[1]))
-        solution[used] = cho_solve(cho_factor(normal), weighted.T @ (root * data))
+        solution[:used] = cho_solve(cho_factor(normal), weighted.T @ (root * data))
         return solution
+
+    def nearly_solve(
+        self,
+        data: np.ndarray,
+        weight: np.ndarray,
+        stiffness: float,
+        surface: np.ndarray,
+        coordinates: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The surface and the coordinates of `solve`, from those for similar weights, faster.
+
+        With more than `FEW` coordinates all matrices are in float32. Newton's method, which would
+        find the solution in one step, then takes two or three.
+
+        Parameters
+        ----------
+        data : ndarray, (P, K), of the order of 1
+        weight : ndarray, (P,)
+        stiffness : float
+        surface : ndarray, (P, K)
+            At the points, and so is the one that is returned.
+        coordinates : ndarray, (m, K)
+            Those of this surface, as many as are `used`.
+        """
+        from scipy.linalg import cho_factor, cho_solve
+
+        columns = (self.matrix.T if len(coordinates) <= FEW else self._single)[: len(coordinates)]
+        share = (weight / weight.sum()).astype(columns.dtype)
+        weighted = columns * np.sqrt(share)
+        normal = weighted @ weighted.T
+        price = np.zeros((len(coordinates), 1))
+        price[self.free :] = stiffness
+        # In units in which the matrix has ones on its diagonal, rounding is the same everywhere.
+        unit = 1 / np.sqrt(normal.diagonal()[:, np.newaxis] + price + np.finfo(np.float32).tiny)
+        normal *= (unit * unit.T).astype(columns.dtype)
+        normal.flat[:: len(normal) + 1] = 1 + 8 * np.finfo(columns.dtype).eps
+        factor = cho_factor(normal, overwrite_a=True, check_finite=False)
+        for _ in range(MOST_STEPS):
+            slope = columns @ (share[:, np.newaxis] * (data - surface)).astype(columns.dtype)
+            slope = (unit * (slope - price * coordinates)).astype(columns.dtype)
+            step = cho_solve(factor, slope, check_finite=False)
+            coordinates = coordinates + unit * step
+            surface = (coordinates.T.astype(columns.dtype) @ columns).T
+            if np.abs(step).max() <= SHORT * np.abs(coordinates / unit).max():
+                break
+        return surface, coordinates
+
+    def raised(self, coordinates: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """(M, K): of (m, K), with a constant, (K,), added to the surface."""
+        raised = np.zeros((self.matrix.shape[1], len(level)))
+        raised[: len(coordinates)] = coordinates
+        raised[self.free - 1] += level
+        return raised
+
+    @cached_property
+    def _single(self) -> np.ndarray:
+        """(M, P), float32: the matrix."""
+        return np.ascontiguousarray(self.matrix.T, np.float32)
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
         """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends."""
         shape = coordinates / (self.matrix @ coordinates).std()
-        columns = np.hstack([shape, np.eye(len(shape))[:, -1:]])
+        columns = np.hstack([shape, np.eye(len(shape))[:, self.free - 1 : self.free]])
         return Splines(
             self.matrix @ columns, self._coefficients @ columns, np.zeros(0), self._centres
         )
@@ -156,6 +226,16 @@ def _squares(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(P, N): squared distances."""
     square: np.ndarray = ((points[:, np.newaxis] - centres) ** 2).sum(axis=2)
     return square
+
+
+def block_diagonal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two matrices as the blocks of one."""
+    return np.block(
+        [
+            [first, np.zeros((len(first), second.shape[1]))],
+            [np.zeros((len(second), first.shape[1])), second],
+        ]
+    )
 
 
 def _affine(points: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ faster above the surface, where objects are, than below it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,6 +112,11 @@ class Surface:
         """The odds explained : unexplained."""
         return self.explained / max(1 - self.explained, LEAST_UNEXPLAINED)
 
+    def solved(self, mesh: Mesh) -> Surface:
+        """The same surface in float64, for the weights with which the search ended."""
+        coordinates = self.splines.solve(mesh.values, self.weight, self.stiffness)
+        return replace(self, coordinates=coordinates)
+
 
 def fit_surface(
     splines: Splines,
@@ -137,27 +142,33 @@ def fit_surface(
 
     usable = mesh.usable.reshape(mesh.shape).astype(float)
     around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
+    # In a unit and from a level in which float32 loses nothing.
+    level = np.median(mesh.values[mesh.usable], axis=0)
+    unit = np.abs(mesh.values - level).max(axis=0) + np.finfo(np.float64).tiny
+    values, noise = (mesh.values - level) / unit, mesh.noise / unit
+    coordinates = np.zeros((splines.used(stiffness), values.shape[1]))
+    surface = np.zeros_like(values)
     for factor in TOLERANCE_FACTORS:
-        surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
-        tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
-        off = ((mesh.values - surface) / tolerance).mean(axis=1)
+        surface, coordinates = splines.nearly_solve(values, weight, stiffness, surface, coordinates)
+        tolerance = factor * np.hypot(noise, TOLERANCE * weighted_deviation(surface, weight))
+        off = ((values - surface) / tolerance).mean(axis=1)
         plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
         nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
         sky = _falling(off - protection.above, SOFTNESS)
         sky *= _falling(-off - protection.below, SOFTNESS)
         sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
         weight = mesh.weight * np.maximum(sky, LEAST_WEIGHT)
-    coordinates = splines.solve(mesh.values, weight, stiffness)
-    surface = splines.matrix @ coordinates
-    off = (mesh.values - surface) / explained_within(surface, mesh, weight)
+    surface, coordinates = splines.nearly_solve(values, weight, stiffness, surface, coordinates)
+    off = (values - surface) / explained_within(surface, noise, weight)
     explained = mesh.weight @ (np.abs(off) < 1).all(axis=1) / mesh.weight.sum()
     below = mesh.weight @ (off < -1).mean(axis=1) / mesh.weight.sum()
+    coordinates = splines.raised(coordinates * unit, level)
     return Surface(splines, coordinates, weight, stiffness, float(explained), float(below))
 
 
-def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:
+def explained_within(surface: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(K,): the distance from a surface, (P, K), within which it explains a cell."""
-    within: np.ndarray = np.hypot(3 * mesh.noise, EXPLAINED * weighted_deviation(surface, weight))
+    within: np.ndarray = np.hypot(3 * noise, EXPLAINED * weighted_deviation(surface, weight))
     return within
 
 
