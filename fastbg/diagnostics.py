@@ -102,15 +102,19 @@ def diagnose(
         unknown = np.full(len(mesh.noise), np.nan)
         nowhere = np.full((*mesh.shape, len(unknown)), np.nan)
         return Diagnostics(unknown, unknown, unknown, np.nan, np.nan, nowhere)
+    surface = sky.surface if sky is not None and model.stretch is sky.stretch else None
     mesh = _in_linear_units(mesh, space)
-    background = model.evaluate(mesh.points)
+    if surface is not None:
+        background = space.invert(surface.values.T)[0].T
+    else:
+        background = model.evaluate(mesh.points)
     residual = mesh.values - background
     residual -= np.median(residual[weight > 0.5 * weight.max()], axis=0)
     if sky is None:
         spread = MAD_TO_SIGMA * np.median(np.abs(residual)[mesh.usable], axis=0)
         weight = weight * (np.abs(residual) <= OUTLYING * spread).all(axis=1)
-    if sky is not None and model.stretch is sky.stretch:
-        uncertainty = _of_surface(sky.surface, mesh, background)
+    if surface is not None:
+        uncertainty = _of_surface(surface, mesh, background)
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
         uncertainty = _uncertainty(Basis(mesh.points, side).of_degree(1), mesh, weight, UNBENT)
@@ -181,12 +185,12 @@ def _uncertainty(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: fl
     """(P, K): of a spline, fitted without each block of the frame in turn."""
     row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
     block = row * BLOCKS + column
+    numbers = np.unique(block[weight > LEAST_WEIGHT])
+    groups = [np.flatnonzero(block == number) for number in numbers]
     fits = []
-    for number in np.unique(block[weight > LEAST_WEIGHT]):
-        rest = np.where(block == number, 0, weight)
-        if rest.any():
-            fit = splines.matrix @ splines.solve(mesh.values, rest, stiffness)
-            fits.append(fit - (weight @ fit) / weight.sum())
+    for coordinates in splines.solve_without(mesh.values, weight, stiffness, groups):
+        fit = splines.matrix @ coordinates
+        fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
         return np.full(mesh.values.shape, np.nan)
     deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5

@@ -5,6 +5,7 @@ The splines are expressed in modes that bend more and more (the Demmler-Reinsch 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -26,8 +27,10 @@ UNSEEN = 0.03
 
 
 FEW = 48
-"""Systems of at most this number of coordinates are in float64 throughout: they take little time."""
+"""Systems of at most this number of coordinates are in float64: they take little time."""
 
+
+_ALL = slice(None)
 
 MOST_STEPS, SHORT = 8, 1e-5
 """A solution is near once a step is this short, relative to the coordinates. The next one would be
@@ -112,7 +115,7 @@ class Splines:
 
     def used(self, stiffness: float) -> int:
         """The number of coordinates, from the first on, that a fit of a stiffness uses."""
-        return self.free + np.count_nonzero(self._seen > UNSEEN * stiffness)
+        return self.free + int(np.count_nonzero(self._seen > UNSEEN * stiffness))
 
     def solve(self, data: np.ndarray, weight: np.ndarray, stiffness: float) -> np.ndarray:
         """The coordinates that minimise the mean weighted square of data - S plus the energy.
@@ -129,17 +132,53 @@ class Splines:
         -------
         ndarray, (M, K)
         """
+        return self._solution(self._sums(data, weight, self.used(stiffness)), stiffness)
+
+    def solve_without(
+        self, data: np.ndarray, weight: np.ndarray, stiffness: float, groups: list[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """The coordinates of `solve` without each group of points in turn.
+
+        Parameters
+        ----------
+        data, weight, stiffness
+            Those of `solve`.
+        groups : list of ndarray of int
+            The numbers of the points of each group. One that has all of the weight is passed over.
+        """
+        used = self.used(stiffness)
+        whole = self._sums(data, weight, used)
+        for group in groups:
+            rest = whole - self._sums(data, weight, used, group)
+            if rest[used, 0] > 1e-9 * whole[used, 0]:
+                yield self._solution(rest, stiffness)
+
+    def _sums(
+        self, data: np.ndarray, weight: np.ndarray, used: int, points: np.ndarray | slice = _ALL
+    ) -> np.ndarray:
+        """(used + 1, used + K): the weighted products of the columns with themselves and the data.
+
+        In the last row, the first number is the sum of the weights.
+        """
+        root = np.sqrt(weight[points])[:, np.newaxis]
+        weighted = self.matrix[points, :used] * root
+        sums = np.zeros((used + 1, used + data.shape[1]))
+        sums[:used, :used] = weighted.T @ weighted
+        sums[:used, used:] = weighted.T @ (root * data[points])
+        sums[used, 0] = weight[points].sum()
+        return sums
+
+    def _solution(self, sums: np.ndarray, stiffness: float) -> np.ndarray:
+        """(M, K): from `_sums`."""
         from scipy.linalg import cho_factor, cho_solve
 
-        used = self.used(stiffness)
-        root = np.sqrt(weight / weight.sum())[:, np.newaxis]
-        weighted = self.matrix[:, :used] * root
-        normal = weighted.T @ weighted
+        used = len(sums) - 1
+        normal, right = np.split(sums[:used] / sums[used, 0], [used], axis=1)
         normal.flat[self.free * (used + 1) :: used + 1] += stiffness
         # A trace of regularisation keeps coordinates finite that no weight determines.
         normal.flat[:: used + 1] += 1e-12 * np.trace(normal) / used
-        solution = np.zeros((self.matrix.shape[1], data.shape[1]))
-        solution[:used] = cho_solve(cho_factor(normal), weighted.T @ (root * data))
+        solution = np.zeros((self.matrix.shape[1], right.shape[1]))
+        solution[:used] = cho_solve(cho_factor(normal), right)
         return solution
 
     def nearly_solve(
