@@ -83,13 +83,13 @@ SWEPT = {
     ),
     "fit": (
         Swept(
-            "sky.surface",
+            "sky.robust_fit",
             "TOLERANCE_FACTORS",
             ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1)),
         ),
-        Swept("sky.surface", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
-        Swept("sky.surface", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
-        Swept("sky.surface", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
+        Swept("sky.robust_fit", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
+        Swept("sky.robust_fit", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
+        Swept("sky.robust_fit", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
         Swept("sky.surface", "ENVELOPE_STIFFNESS", (1e-5, 1e-4, 1e-2, 1e-1)),
         Swept("sky.surface", "PROTECTIONS.auto.above", (1.5, 2.0, 3.5, 5.0)),
         Swept("sky.surface", "PROTECTIONS.auto.below", (2.0, 3.0, 6.0, INFINITE)),

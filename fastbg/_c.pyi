@@ -47,5 +47,21 @@ def unstretch(
 def subtract(
     samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
 ) -> None: ...
+def fit_surface(
+    values: np.ndarray,
+    usable: np.ndarray,
+    noise: np.ndarray,
+    columns: int,
+    modes: np.ndarray,
+    used: int,
+    free: int,
+    stiffness: float,
+    factors: np.ndarray,
+    taps: np.ndarray,
+    protection: tuple[float, float, float, float, float, float],
+    weight: np.ndarray,
+    coordinates: np.ndarray,
+    surface: np.ndarray,
+) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...

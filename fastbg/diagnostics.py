@@ -12,9 +12,10 @@ from .model.model import BackgroundModel
 from .sky.blas import one_thread
 from .sky.detection import Sky
 from .sky.mesh import ALONG, Mesh, mesh_of
+from .sky.robust_fit import LEAST_WEIGHT, weighted_deviation
 from .sky.selection import SIDE
 from .sky.smoothing_spline import Basis, Splines
-from .sky.surface import LEAST_WEIGHT, Surface, explained_within, weighted_deviation
+from .sky.surface import Surface, explained_within
 from .spline.loss import Problem
 
 SMOOTH = 2.0
@@ -118,7 +119,7 @@ def diagnose(
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
         uncertainty = _uncertainty(Basis(mesh.points, side).of_degree(1), mesh, weight, UNBENT)
-    tolerance = explained_within(background, mesh.noise, weight)
+    tolerance = explained_within(background, mesh, weight)
     return Diagnostics(
         _gradient(mesh.values, weight, mesh),
         _gradient(residual, weight, mesh),

@@ -127,7 +127,8 @@ class Job:
         sky = None
         if settings.finds_sky:
             with self.stages.stage("protect", MOST_FITS) as advance:
-                sky = detect_sky(small, used, y, x, own, settings.protect, advance)
+                kernels, protection = self.backend.kernels, settings.protect
+                sky = detect_sky(small, used, y, x, own, protection, advance, kernels)
                 used = sky.weight
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)

@@ -169,4 +169,45 @@ fbg_status fbg_block_means(const float *samples, size_t rows, size_t columns, si
                            double pedestal, double scale, double midtones, double target,
                            double *means);
 
+/* ---- The search for the sky ---- */
+
+/* The cells of an image, row by row: n = rows * columns. */
+typedef struct {
+    size_t rows, columns;
+    int channels;
+    const float *values; /* (channels, n), in a unit in which they are of the order of 1 */
+    const float *usable; /* (n,): how much of each cell may be used; not 0 everywhere */
+    const double *noise; /* (channels,), in the same unit */
+} fbg_mesh;
+
+/* The functions of which a surface is a sum, at the cells. The squares of the coordinates from `free` on
+ * cost `stiffness` each. */
+typedef struct {
+    size_t used, free;
+    double stiffness;
+    const float *rows; /* (used, n) */
+} fbg_modes;
+
+/* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */
+typedef struct {
+    double above, below, around; /* distances at which it is halved, in tolerances */
+    double tolerance;            /* the part of the surface's deviation that is tolerated */
+    double softness, least;      /* the width of the logistic function; the least weight */
+    const double *factors;       /* (rounds,): multiples of the tolerance */
+    size_t rounds;
+    const float *taps; /* (radius + 1,): of a Gaussian, from its middle on */
+    size_t radius;
+} fbg_protection;
+
+typedef struct {
+    float *weight;       /* (n,): of the first round, then of the last one */
+    double *coordinates; /* (channels, used); overwritten */
+    float *values;       /* (channels, n): the surface at the cells; overwritten */
+} fbg_surface;
+
+/* Fits a surface by iteratively reweighted least squares: `rounds` times the solution for the
+ * weights and the weights for the solution, and then the last solution. */
+fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
+                           const fbg_protection *protection, fbg_surface *surface);
+
 #endif

@@ -40,6 +40,15 @@ typedef struct {
     double *own, *coupled;
 } fbg_sums;
 
+/* Memory of a robust fit to n cells with m modes: (m, m) and (m,) float64, (m, m) and (m,) float32, (n,) each,
+ * and a row of cells with room for the reach of the Gaussian on both sides. */
+typedef struct {
+    double *normal, *unit;
+    float *factor, *step;
+    float *share, *left, *off, *nearby, *around;
+    float *line;
+} fbg_surface_scratch;
+
 /* Values and slopes of K channels are K planes, `stride` numbers apart. `slow` keeps, for each
  * centre, the slow part of its kernel at each point, one row of `stride` floats per centre. */
 typedef struct {
@@ -104,6 +113,11 @@ typedef struct {
 
     /* Sorts the columns of keys, (n, FBG_LANES); no NaN. */
     void (*sort_lanes)(float *keys, size_t n);
+
+    /* fbg_fit_surface; `values` and `coordinates` are zeros. */
+    void (*fit_surface)(const fbg_mesh *mesh, const fbg_modes *modes,
+                        const fbg_protection *protection, fbg_surface *surface,
+                        fbg_surface_scratch *scratch);
 } fbg_kernels;
 
 extern const fbg_kernels fbg_kernels_baseline;

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.kernels import FASTEST, Kernels
 from ..image.stretch import Stretch
 from ..spline.spline import Spline
 from .mesh import Mesh, mesh_of
@@ -60,6 +61,7 @@ def detect_sky(
     stretch: Stretch,
     protection: str,
     watch: Callable[[int], None] = lambda done: None,
+    kernels: Kernels = FASTEST,
 ) -> Sky:
     """Find the sky of a down-scaled image.
 
@@ -76,6 +78,7 @@ def detect_sky(
     watch : callable, optional
         Called with the number of fits that are done, of at most
         `fastbg.sky.selection.MOST_FITS`; what it raises ends the search.
+    kernels : Kernels, optional
 
     Raises
     ------
@@ -83,7 +86,8 @@ def detect_sky(
         If too little of the image may be used.
     """
     mesh = mesh_of(linear, weight, y, x)
-    sky = Sky(stretch, mesh, select_surfaces(mesh, PROTECTIONS[protection], watch), weight)
+    surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, kernels)
+    sky = Sky(stretch, mesh, surfaces, weight)
     if protection != "off":
         pixels = _pixel_weight(linear, mesh, sky.surface)
         pixels[pixels < EXCLUDED_BELOW] = 0

@@ -22,11 +22,13 @@ from threading import Lock
 import numpy as np
 
 from ..errors import InputError
+from ..image.kernels import FASTEST, Kernels
 from .blas import one_thread
 from .colour import joint_channel
 from .mesh import Mesh
+from .robust_fit import Protection
 from .smoothing_spline import Basis, Splines
-from .surface import Protection, Surface, fit_surface, largest_smooth_region, lower_envelope
+from .surface import Surface, fit_surface, largest_smooth_region, lower_envelope
 
 SIDE = 14
 """The largest number of control points along each side of the frame."""
@@ -84,7 +86,10 @@ Watch = Callable[[int], None]
 
 
 def select_surfaces(
-    mesh: Mesh, protection: Protection, watch: Watch = lambda done: None
+    mesh: Mesh,
+    protection: Protection,
+    watch: Watch = lambda done: None,
+    kernels: Kernels = FASTEST,
 ) -> list[Surface]:
     """The smooth surface that is most likely the sky, behind the stiffer ones that led to it.
 
@@ -95,13 +100,14 @@ def select_surfaces(
     watch : callable, optional
         Called with the number of fits that are done, of at most `MOST_FITS`, on any thread but
         not on two at once; what it raises ends the search.
+    kernels : Kernels, optional
 
     Raises
     ------
     InputError
         If fewer than `LEAST_CELLS` cells can be used.
     """
-    search = _Search(mesh, protection, watch)
+    search = _Search(mesh, protection, watch, kernels)
     with ThreadPoolExecutor(2) as pool:
         chains = [pool.submit(start, mesh) for start in (search.warm_chain, search.cold_chain)]
         *stiffer, selected = _select(search, mesh, [chain.result() for chain in chains])
@@ -167,11 +173,11 @@ def _checked(mesh: Mesh) -> int:
 class _Search:
     """Makes fits on one mesh, or on others of its shape, and counts them."""
 
-    def __init__(self, mesh: Mesh, protection: Protection, watch: Watch) -> None:
+    def __init__(self, mesh: Mesh, protection: Protection, watch: Watch, kernels: Kernels) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
         self._bases = _bases(mesh.points, side, self._candidates)
-        self._protection, self._watch = protection, watch
+        self._protection, self._watch, self._kernels = protection, watch, kernels
         self._done, self._counting = 0, Lock()
 
     @property
@@ -203,7 +209,7 @@ class _Search:
         return chain
 
     def fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
-        surface = fit_surface(splines, mesh, weight, stiffness, self._protection)
+        surface = fit_surface(splines, mesh, weight, stiffness, self._protection, self._kernels)
         with self._counting:
             self._done += 1
             self._watch(self._done)

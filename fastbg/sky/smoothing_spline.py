@@ -26,15 +26,7 @@ UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
 
 
-FEW = 48
-"""Systems of at most this number of coordinates are in float64: they take little time."""
-
-
 _ALL = slice(None)
-
-MOST_STEPS, SHORT = 8, 1e-5
-"""A solution is near once a step is this short, relative to the coordinates. The next one would be
-shorter by 1e-3 or less."""
 
 
 class Basis:
@@ -105,7 +97,7 @@ class Splines:
     def __init__(
         self, matrix: np.ndarray, coefficients: np.ndarray, seen: np.ndarray, centres: np.ndarray
     ) -> None:
-        self.matrix = np.asfortranarray(matrix)
+        self.matrix = matrix
         self._coefficients, self._seen, self._centres = coefficients, seen, centres
 
     @property
@@ -181,62 +173,9 @@ class Splines:
         solution[:used] = cho_solve(cho_factor(normal), right)
         return solution
 
-    def nearly_solve(
-        self,
-        data: np.ndarray,
-        weight: np.ndarray,
-        stiffness: float,
-        surface: np.ndarray,
-        coordinates: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The surface and the coordinates of `solve`, from those for similar weights, faster.
-
-        With more than `FEW` coordinates all matrices are in float32. Newton's method, which would
-        find the solution in one step, then takes two or three.
-
-        Parameters
-        ----------
-        data : ndarray, (P, K), of the order of 1
-        weight : ndarray, (P,)
-        stiffness : float
-        surface : ndarray, (P, K)
-            At the points, and so is the one that is returned.
-        coordinates : ndarray, (m, K)
-            Those of this surface, as many as are `used`.
-        """
-        from scipy.linalg import cho_factor, cho_solve
-
-        columns = (self.matrix.T if len(coordinates) <= FEW else self._single)[: len(coordinates)]
-        share = (weight / weight.sum()).astype(columns.dtype)
-        weighted = columns * np.sqrt(share)
-        normal = weighted @ weighted.T
-        price = np.zeros((len(coordinates), 1))
-        price[self.free :] = stiffness
-        # In units in which the matrix has ones on its diagonal, rounding is the same everywhere.
-        unit = 1 / np.sqrt(normal.diagonal()[:, np.newaxis] + price + np.finfo(np.float32).tiny)
-        normal *= (unit * unit.T).astype(columns.dtype)
-        normal.flat[:: len(normal) + 1] = 1 + 8 * np.finfo(columns.dtype).eps
-        factor = cho_factor(normal, overwrite_a=True, check_finite=False)
-        for _ in range(MOST_STEPS):
-            slope = columns @ (share[:, np.newaxis] * (data - surface)).astype(columns.dtype)
-            slope = (unit * (slope - price * coordinates)).astype(columns.dtype)
-            step = cho_solve(factor, slope, check_finite=False)
-            coordinates = coordinates + unit * step
-            surface = (coordinates.T.astype(columns.dtype) @ columns).T
-            if np.abs(step).max() <= SHORT * np.abs(coordinates / unit).max():
-                break
-        return surface, coordinates
-
-    def raised(self, coordinates: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """(M, K): of (m, K), with a constant, (K,), added to the surface."""
-        raised = np.zeros((self.matrix.shape[1], len(level)))
-        raised[: len(coordinates)] = coordinates
-        raised[self.free - 1] += level
-        return raised
-
     @cached_property
-    def _single(self) -> np.ndarray:
-        """(M, P), float32: the matrix."""
+    def rows(self) -> np.ndarray:
+        """(M, P), float32: the matrix, one coordinate after the other."""
         return np.ascontiguousarray(self.matrix.T, np.float32)
 
     def multiples(self, coordinates: np.ndarray) -> Splines:

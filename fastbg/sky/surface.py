@@ -12,52 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..image.kernels import FASTEST, Kernels
 from .mesh import Mesh
+from .robust_fit import LEAST_WEIGHT, Protection, robust_fitter, weighted_deviation
 from .smoothing_spline import Splines
-
-TOLERANCE_FACTORS = (8, 5, 3, 2, 1.4, 1, 1, 1)
-"""The tolerance of each iteration, as a multiple of the last one."""
-
-TOLERANCE = 0.02
-"""The tolerance is ``hypot(noise, TOLERANCE * deviation of the surface)``."""
 
 EXPLAINED = 0.05
 """A cell is explained within ``hypot(3 noise, EXPLAINED * deviation of the surface)``."""
-
-SOFTNESS = 0.5
-"""The width of the logistic function by which weights fall, in tolerances."""
-
-LEAST_WEIGHT = 1e-4
-"""The relative weight of a cell that is far off the surface; it keeps every fit determined."""
 
 ENVELOPE_STIFFNESS = 1e-3
 """The stiffness of the surface of `lower_envelope`."""
 
 LEAST_UNEXPLAINED = 1e-3
 """Smaller shares of cells that are not explained are not told apart."""
-
-
-@dataclass(frozen=True)
-class Protection:
-    """How readily a cell is taken for an object.
-
-    Attributes
-    ----------
-    above : float
-        Tolerances above the surface at which a cell loses half its weight.
-    below : float
-        Tolerances below it, for landscapes, dark dust and shadows.
-    around : float
-        Tolerances above the surface at which the smoothed neighbourhood of a cell halves its
-        weight.
-    reach : float
-        The standard deviation, in cells, of the Gaussian that smooths the neighbourhood.
-    """
-
-    above: float
-    below: float
-    around: float
-    reach: float
 
 
 PROTECTIONS = {
@@ -124,6 +91,7 @@ def fit_surface(
     weight: np.ndarray,
     stiffness: float,
     protection: Protection,
+    kernels: Kernels = FASTEST,
 ) -> Surface:
     """Fit a surface to the sky and find which cells are sky.
 
@@ -137,47 +105,21 @@ def fit_surface(
     stiffness : float
         See `Splines.solve`.
     protection : Protection
+    kernels : Kernels, optional
     """
-    from scipy.ndimage import gaussian_filter
-
-    usable = mesh.usable.reshape(mesh.shape).astype(float)
-    around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
-    # In a unit and from a level in which float32 loses nothing.
-    level = np.median(mesh.values[mesh.usable], axis=0)
-    unit = np.abs(mesh.values - level).max(axis=0) + np.finfo(np.float64).tiny
-    values, noise = (mesh.values - level) / unit, mesh.noise / unit
-    coordinates = np.zeros((splines.used(stiffness), values.shape[1]))
-    surface = np.zeros_like(values)
-    for factor in TOLERANCE_FACTORS:
-        surface, coordinates = splines.nearly_solve(values, weight, stiffness, surface, coordinates)
-        tolerance = factor * np.hypot(noise, TOLERANCE * weighted_deviation(surface, weight))
-        off = ((values - surface) / tolerance).mean(axis=1)
-        plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
-        nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
-        sky = _falling(off - protection.above, SOFTNESS)
-        sky *= _falling(-off - protection.below, SOFTNESS)
-        sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
-        weight = mesh.weight * np.maximum(sky, LEAST_WEIGHT)
-    surface, coordinates = splines.nearly_solve(values, weight, stiffness, surface, coordinates)
-    off = (values - surface) / explained_within(surface, noise, weight)
+    found = robust_fitter(kernels)(splines, mesh, weight, stiffness, protection)
+    off = (mesh.values - found.values) / explained_within(found.values, mesh, found.weight)
     explained = mesh.weight @ (np.abs(off) < 1).all(axis=1) / mesh.weight.sum()
     below = mesh.weight @ (off < -1).mean(axis=1) / mesh.weight.sum()
-    coordinates = splines.raised(coordinates * unit, level)
-    return Surface(splines, coordinates, weight, stiffness, float(explained), float(below))
+    return Surface(
+        splines, found.coordinates, found.weight, stiffness, float(explained), float(below)
+    )
 
 
-def explained_within(surface: np.ndarray, noise: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:
     """(K,): the distance from a surface, (P, K), within which it explains a cell."""
-    within: np.ndarray = np.hypot(3 * noise, EXPLAINED * weighted_deviation(surface, weight))
+    within: np.ndarray = np.hypot(3 * mesh.noise, EXPLAINED * weighted_deviation(surface, weight))
     return within
-
-
-def weighted_deviation(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(K,): the weighted standard deviation of a surface, (P, K); never zero."""
-    share = weight[:, np.newaxis] / weight.sum()
-    variance = (share * (surface - (share * surface).sum(axis=0)) ** 2).sum(axis=0)
-    spread: np.ndarray = np.sqrt(variance) + np.finfo(np.float32).tiny
-    return spread
 
 
 def lower_envelope(splines: Splines, mesh: Mesh) -> np.ndarray:
@@ -218,9 +160,3 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
     largest = np.bincount(regions.ravel())[1:].argmax() + 1
     weight: np.ndarray = mesh.weight * np.maximum((regions == largest).ravel(), LEAST_WEIGHT)
     return weight
-
-
-def _falling(value: np.ndarray, softness: float) -> np.ndarray:
-    """The logistic function from 1, far below zero, to 0, far above it."""
-    fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
-    return fallen

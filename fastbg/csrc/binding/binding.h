@@ -50,9 +50,10 @@ int fbg_py_valid_kind(int channels, int order);
 /* None, or NULL with the exception of a status set. */
 PyObject *fbg_py_result(fbg_status status);
 
-/* Add the functions of problems.c, plans.c and bands.c. */
+/* Add the functions of problems.c, plans.c, bands.c and surfaces.c. */
 int fbg_py_add_problems(PyObject *module);
 int fbg_py_add_plans(PyObject *module);
 int fbg_py_add_bands(PyObject *module);
+int fbg_py_add_surfaces(PyObject *module);
 
 #endif

@@ -1,0 +1,153 @@
+"""The iteratively reweighted least squares of one surface: in numpy, the reference, and in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import compiled
+from ..image.kernels import NUMPY, Kernels
+from .mesh import Mesh
+from .smoothing_spline import Splines
+
+TOLERANCE_FACTORS = (8, 5, 3, 2, 1.4, 1, 1, 1)
+"""The tolerance of each iteration, as a multiple of the last one."""
+
+TOLERANCE = 0.02
+"""The tolerance is ``hypot(noise, TOLERANCE * deviation of the surface)``."""
+
+SOFTNESS = 0.5
+"""The width of the logistic function by which weights fall, in tolerances."""
+
+LEAST_WEIGHT = 1e-4
+"""The relative weight of a cell that is far off the surface; it keeps every fit determined."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How readily a cell is taken for an object.
+
+    Attributes
+    ----------
+    above : float
+        Tolerances above the surface at which a cell loses half its weight.
+    below : float
+        Tolerances below it, for landscapes, dark dust and shadows.
+    around : float
+        Tolerances above the surface at which the smoothed neighbourhood of a cell halves its
+        weight.
+    reach : float
+        The standard deviation, in cells, of the Gaussian that smooths the neighbourhood.
+    """
+
+    above: float
+    below: float
+    around: float
+    reach: float
+
+
+@dataclass(frozen=True, eq=False)
+class RobustFit:
+    """Where the iterations ended.
+
+    Attributes
+    ----------
+    coordinates : ndarray, (M, K)
+        Of the surface, in its basis.
+    values : ndarray, (P, K), linear
+        The surface at the cells.
+    weight : ndarray, (P,), in [0, 1]
+        How much each cell is sky.
+    """
+
+    coordinates: np.ndarray
+    values: np.ndarray
+    weight: np.ndarray
+
+
+RobustFitter = Callable[[Splines, Mesh, np.ndarray, float, Protection], RobustFit]
+"""Takes a basis, a mesh, the weights of its cells, (P,), the stiffness and the protection."""
+
+
+def robust_fitter(kernels: Kernels) -> RobustFitter:
+    """The implementation that goes with the kernels of a job."""
+    return _fit_in_numpy if kernels is NUMPY else _fit_in_c
+
+
+def _fit_in_numpy(
+    splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float, protection: Protection
+) -> RobustFit:
+    from scipy.ndimage import gaussian_filter
+
+    usable = mesh.usable.reshape(mesh.shape).astype(float)
+    around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
+    for factor in TOLERANCE_FACTORS:
+        surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
+        tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
+        off = ((mesh.values - surface) / tolerance).mean(axis=1)
+        plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
+        nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
+        sky = _falling(off - protection.above, SOFTNESS)
+        sky *= _falling(-off - protection.below, SOFTNESS)
+        sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
+        weight = mesh.weight * np.maximum(sky, LEAST_WEIGHT)
+    coordinates = splines.solve(mesh.values, weight, stiffness)
+    return RobustFit(coordinates, splines.matrix @ coordinates, weight)
+
+
+def _fit_in_c(
+    splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float, protection: Protection
+) -> RobustFit:
+    # From a level and in a unit in which float32 loses nothing.
+    level = np.median(mesh.values[mesh.usable], axis=0)
+    unit = np.abs(mesh.values - level).max(axis=0) + np.finfo(np.float64).tiny
+    used, channels = splines.used(stiffness), len(unit)
+    sky = weight.astype(np.float32)
+    coordinates = np.empty((channels, used))
+    surface = np.empty((channels, len(weight)), np.float32)
+    compiled.c.fit_surface(
+        np.ascontiguousarray(((mesh.values - level) / unit).T, np.float32),
+        mesh.weight.astype(np.float32),
+        mesh.noise / unit,
+        mesh.shape[1],
+        splines.rows[:used],
+        used,
+        splines.free,
+        stiffness,
+        np.array(TOLERANCE_FACTORS, np.float64),
+        _gaussian(protection.reach),
+        (
+            *(protection.above, protection.below, protection.around),
+            *(TOLERANCE, SOFTNESS, LEAST_WEIGHT),
+        ),
+        sky,
+        coordinates,
+        surface,
+    )
+    raised = np.zeros((len(splines.rows), channels))
+    raised[:used] = coordinates.T * unit
+    raised[splines.free - 1] += level
+    return RobustFit(raised, level + unit * surface.T, sky.astype(np.float64))
+
+
+def weighted_deviation(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(K,): the weighted standard deviation of a surface, (P, K); never zero."""
+    share = weight[:, np.newaxis] / weight.sum()
+    variance = (share * (surface - (share * surface).sum(axis=0)) ** 2).sum(axis=0)
+    spread: np.ndarray = np.sqrt(variance) + np.finfo(np.float32).tiny
+    return spread
+
+
+def _falling(value: np.ndarray, softness: float) -> np.ndarray:
+    """The logistic function from 1, far below zero, to 0, far above it."""
+    fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
+    return fallen
+
+
+def _gaussian(deviation: float) -> np.ndarray:
+    """(radius + 1,), float32: the weights of `scipy.ndimage.gaussian_filter` from the middle on."""
+    radius = int(4 * deviation + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    return (weights / weights.sum())[radius:].astype(np.float32)
