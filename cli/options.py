@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..words import SIZE, bytes_of
 
 INPUT = "Input"
 OUTPUT = "Output"
@@ -18,8 +19,6 @@ DESCENT = "Control points and descent"
 RUNNING = "Running"
 PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
 """The panels in the order of ``--help``; arguments have none."""
-
-SIZE = "a size like 350MB or 2GB"
 
 EVENTS_OPTION = "--events"
 
@@ -49,14 +48,6 @@ def parsed(parse: Callable[[str], Any], meaning: str) -> Callable[[Any], Any]:
             raise typer.BadParameter(f"{value} is not {meaning}") from None
 
     return parser
-
-
-def bytes_of(text: str) -> int:
-    """The number of bytes of a size like 350MB."""
-    match = re.fullmatch(r"([0-9.]+) ?([kmg])b?", text.lower())
-    if not match:
-        raise ValueError
-    return int(float(match[1]) * 1000 ** (1 + "kmg".index(match[2])))
 
 
 whole = partial(option, parser=parsed(int, "a whole number"))

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+SIZE = "a size like 350MB or 2GB"
+
+
+def bytes_of(text: str) -> int:
+    """The number of bytes of a size like 350MB.
+
+    Raises
+    ------
+    ValueError
+        For other texts.
+    """
+    match = re.fullmatch(r"([0-9.]+) ?([kmg])b?", text.strip().lower())
+    if not match:
+        raise ValueError(f"{text} is not {SIZE}")
+    return int(float(match[1]) * 1000 ** (1 + "kmg".index(match[2])))
+
 
 def format_bytes(count: int | None) -> str:
     """A number of bytes in GB, MB or, of little, kB."""

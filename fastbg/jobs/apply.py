@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -18,12 +17,16 @@ from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, Report, describe, history
 from ..result import Applied
+from ..settings.options import Options
 from ..settings.settings import Settings
+from .arguments import merged, public
+from .memory import MaxMemory
 from .outputs import Outputs
 from .source import read
 from .write import write
 
 
+@public
 def apply_model(
     model: BackgroundModel | str | Path,
     path: str | Path,
@@ -34,10 +37,10 @@ def apply_model(
     rescale: bool = False,
     compress: bool = False,
     overwrite: bool = False,
-    max_memory: int | None = None,
+    max_memory: MaxMemory = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Report:
     """Take a background that was fitted before out of a file.
 
@@ -67,7 +70,7 @@ def apply_model(
     InputError, SettingsError, OutputError, BackendError, Cancelled
         One line with cause and cure; nothing was written.
     """
-    settings = replace(settings or Settings(), **options)
+    settings = merged(settings, options)
     path, name = Path(path), None
     if not isinstance(model, BackgroundModel):
         name, model = str(model), BackgroundModel.load(model)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,17 +15,20 @@ from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
 from ..result import ArrayResult
+from ..settings.options import Options
 from ..settings.settings import Settings
+from .arguments import merged, public
 from .containers import Container
 
 
+@public
 def remove_background(
     image: np.ndarray | Any,
     *,
     weight: np.ndarray | Any | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> ArrayResult:
     """Fit the sky background of a linear image and take it out.
 
@@ -56,7 +58,7 @@ def remove_background(
     Cancelled
         If ``progress`` returned False.
     """
-    settings = replace(settings or Settings(), **options)
+    settings = merged(settings, options)
     given = Container.of(image)
     shape = given.samples.shape
     source = Image.from_samples(given.filled)

@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, describe
 from ..result import Result
+from ..settings.options import Options
 from ..settings.settings import Settings
+from .arguments import Masks, merged, public
+from .memory import MaxMemory
 from .outputs import Outputs
-from .source import Masks, prepare, read
+from .source import prepare, read
 
 
+@public
 def fit_file(
     path: str | Path,
     output: str | Path,
     *,
     mask: Masks = None,
     overwrite: bool = False,
-    max_memory: int | None = None,
+    max_memory: MaxMemory = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Result:
     """Fit the background of a file and write the model alone, as JSON.
 
     Parameters and errors as for `process_file`; ``output`` is what `BackgroundModel.save` writes,
     and `apply_model` takes.
     """
-    settings = replace(settings or Settings(), **options)
+    settings = merged(settings, options)
     path, outputs = Path(path), Outputs({"model": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:

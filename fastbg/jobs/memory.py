@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from ..errors import SettingsError
 from ..image.bands import row_bands
 from ..image.kernels import BINS
+from ..settings.checks import memory
 from ..settings.settings import Settings
 from ..sky.mesh import cell_count
 from ..sky.selection import SIDE, search_bytes
 from ..words import format_bytes
+
+MaxMemory = int | str | None
+"""What a job may take: bytes, or a size like 2GB."""
 
 LIBRARIES = 76_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
@@ -155,6 +159,17 @@ class MemoryNeeds:
             f"the job needs about {format_bytes(needed)} of memory, and {format_bytes(limit)} are "
             f"allowed: {cure}"
         )
+
+
+def in_bytes(limit: MaxMemory) -> int | None:
+    """The bytes that a job may take; None if the user sets no limit.
+
+    Raises
+    ------
+    SettingsError
+        If it is no number of bytes and no size.
+    """
+    return None if limit is None else memory("max_memory")(limit)
 
 
 def address_space() -> int | None:

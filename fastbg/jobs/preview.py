@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -14,14 +13,18 @@ from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, Report, describe
 from ..result import Corrected, Fitted, Prepared
+from ..settings.options import Options
 from ..settings.settings import Settings
+from .arguments import Masks, merged, public
+from .memory import MaxMemory
 from .outputs import Outputs
-from .source import Masks, prepare, read
+from .source import prepare, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
+@public
 def preview_file(
     path: str | Path,
     output: str | Path,
@@ -29,10 +32,10 @@ def preview_file(
     mask: Masks = None,
     fit: bool = False,
     overwrite: bool = False,
-    max_memory: int | None = None,
+    max_memory: MaxMemory = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Report:
     """Write a PNG of what a fit would see: the stretched image, the mask, the control points.
 
@@ -44,7 +47,7 @@ def preview_file(
     dict
         The report; without ``fit``, the part that is known before one: see `fastbg.report.report`.
     """
-    settings = replace(settings or Settings(), **options)
+    settings = merged(settings, options)
     path, outputs = Path(path), Outputs({"preview": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ..errors import SettingsError
 from ..io.names import default_name
@@ -13,16 +12,20 @@ from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, describe, history
 from ..result import Result
+from ..settings.options import Options
 from ..settings.settings import Settings
+from .arguments import Masks, merged, public
+from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
-from .source import Masks, prepare, read
+from .source import prepare, read
 from .write import write
 
 if TYPE_CHECKING:
     from ..report.html import Findings
 
 
+@public
 def process_file(
     path: str | Path,
     *,
@@ -35,10 +38,10 @@ def process_file(
     report_dir: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
-    max_memory: int | None = None,
+    max_memory: MaxMemory = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Result:
     """Take the background out of a file.
 
@@ -67,8 +70,9 @@ def process_file(
         Write with lz4hc and byte shuffling. This needs memory for both outputs.
     overwrite : bool
         Allow outputs that exist. They are replaced only when all are complete.
-    max_memory : int, optional
-        Bytes; a job that is estimated to need more is refused before it takes them.
+    max_memory : int or str, optional
+        Bytes, or a size like "2GB"; a job that is estimated to need more is refused before it takes
+        them.
     settings, progress, **options
         As for `remove_background`.
 
@@ -77,7 +81,7 @@ def process_file(
     InputError, SettingsError, OutputError, BackendError, Cancelled
         One line with cause and cure; nothing was written.
     """
-    settings = replace(settings or Settings(), **options)
+    settings = merged(settings, options)
     path = Path(path)
     targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
     if write_model:

@@ -21,11 +21,9 @@ from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..result import Prepared
 from ..settings.settings import Settings
-from .memory import MemoryNeeds
+from .arguments import Masks
+from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
-
-Masks = str | Path | Sequence[str | Path] | None
-"""The masks of a job: one file, several, or none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +106,7 @@ def read(
     outputs: Outputs,
     files: ExitStack,
     *,
-    max_memory: int | None = None,
+    max_memory: MaxMemory = None,
     **work: bool,
 ) -> Source:
     """Open the files of a job, and refuse now what would otherwise fail after minutes of work.
@@ -117,11 +115,12 @@ def read(
     ----------
     files : ExitStack
         The files stay open until it is closed, for their images are read in bands.
-    max_memory : int, optional
-        Bytes that the job may take.
+    max_memory : int or str, optional
+        What the job may take; see `in_bytes`.
     **work : bool
         What the job does: ``draws``, ``fits`` and ``shows_result`` of `MemoryNeeds`.
     """
+    limit = in_bytes(max_memory)
     if told_format(path) is None:
         # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
         formats.open_image(path).close()
@@ -130,7 +129,7 @@ def read(
         source = open_source(path, masks, job.settings, files)
         needs = source.memory_needs(job.settings, compress=outputs.images_in_memory, **work)
         advance(0, memory=needs.bytes_needed())
-        needs.check(max_memory)
+        needs.check(limit)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
         job.warnings += outputs.changes(source.file)
         source = source.loaded(job.settings.white)

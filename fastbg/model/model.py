@@ -19,6 +19,7 @@ from ..image.bands import for_each_band, row_bands
 from ..image.stretch import LEAST_MIDTONES, Stretch
 from ..io import atomic
 from ..io.small_file import read_small
+from ..settings.options import BackendName
 from ..settings.settings import MOST_CONTROL_POINTS, Settings
 from ..spline.spline import Spline, spline_values
 from .render import Rendered, pixel_centres
@@ -64,7 +65,7 @@ class BackgroundModel:
         shape: tuple[int, int] | None = None,
         rows: slice = slice(None),
         *,
-        backend: str = "auto",
+        backend: BackendName = "auto",
         threads: int = 0,
     ) -> np.ndarray:
         """The background as an image.

@@ -22,7 +22,7 @@ from reprlib import repr
 from typing import Any
 
 from ..errors import InputError, SettingsError
-from .settings import Settings
+from .settings import AUTOMATIC, Settings
 from .text import from_history, to_toml, toml_value
 
 LARGEST_PRESET, LARGEST_REPORT = 1 << 15, 1 << 22
@@ -227,6 +227,8 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
             raise SettingsError(f"{key} is no setting: {_nearest(key, spelled)}")
         if name in options:
             raise SettingsError(f"{key} stands there twice: leave one out")
+        if name in AUTOMATIC and value == "auto":
+            value = 0
         default = _DEFAULTS[name]
         words, kinds = _KINDS[type(default)]
         if type(value) not in (*kinds, *((int, float) if name == "pedestal" else ())):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
+from .checks import Check, memory, number, one_of, or_auto, whole, within
+from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
 """The evaluators, in the order in which the backend "auto" prefers them."""
@@ -41,7 +40,11 @@ WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change the time to a result, and not one bit of it."""
 
 
-@dataclass(frozen=True)
+AUTOMATIC = ("control_points", "white", "threads", "gpu_memory")
+"""Settings that fastbg decides where they are 0, which may be written "auto"."""
+
+
+@dataclass(frozen=True, init=False)
 class Settings:
     """How to fit and subtract.
 
@@ -58,6 +61,7 @@ class Settings:
     control_points : int
         The number N for a descent; a grid takes the nearest square number. With 0, the default,
         the data decide, see `fastbg.sky.selection`; what belongs to the descent has then no effect.
+        "auto" is another name for 0, as for the other numbers whose 0 lets fastbg decide.
     order : int
         The order of the polyharmonic spline, 1 to 4; 2 is the thin plate.
     threshold_min, threshold_max : float
@@ -105,12 +109,13 @@ class Settings:
     threads : int
         0 means all cores.
     gpu_memory : int
-        Bytes of the memory of a GPU that the backend cuda may take; 0 = a quarter of what is free.
+        Bytes of the memory of a GPU that the backend cuda may take, or a size like "2GB";
+        0 = a quarter of what is free.
 
     Raises
     ------
     SettingsError
-        If a value is impossible.
+        If a value is impossible, or there is no setting of that name.
     """
 
     downscaling_factor: int = 8
@@ -140,9 +145,11 @@ class Settings:
     threads: int = 0
     gpu_memory: int = 0
 
-    def __post_init__(self) -> None:
+    def __init__(self, **options: Unpack[Options]) -> None:
+        check_names(options, _CHECKS)
+        values: dict[str, Any] = {**{each.name: each.default for each in fields(self)}, **options}
         for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(getattr(self, name)))
+            object.__setattr__(self, name, check(values[name]))
         low, high = self.threshold_min, self.threshold_max
         if not low < high:
             raise SettingsError(f"the lower threshold {low:g} must lie below the upper {high:g}")
@@ -150,6 +157,12 @@ class Settings:
             raise SettingsError(
                 "the pedestal bgoptimizer belongs to subtraction; choose another to divide"
             )
+
+    def __repr__(self) -> str:
+        """What differs from the defaults."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        changed = (f"{k}={v!r}" for k, v in values.items() if v != getattr(Settings, k))
+        return f"Settings({', '.join(changed)})"
 
     @property
     def finds_sky(self) -> bool:
@@ -188,72 +201,17 @@ class Settings:
         return asdict(self)
 
 
-Check = Callable[[Any], Any]
-"""Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
-
-
-def _number(
-    name: str, possible: Callable[[float], bool] = lambda value: True, must: str = ""
-) -> Check:
-    def check(value: Any) -> float:
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
-            raise SettingsError(f"the {name} must be a finite number, not {value}")
-        number = int(value) if isinstance(value, Integral) else float(value)
-        if not possible(number):
-            raise SettingsError(f"the {name} must {must}, not {number:g}")
-        return number
-
-    return check
-
-
-def _within(name: str, low: float, high: float) -> Check:
-    return _number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
-
-
-def _whole(name: str, low: int, high: float = math.inf) -> Check:
-    def check(value: Any) -> int:
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or int(value) < low:
-            raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
-        if int(value) > high:
-            raise SettingsError(f"the {name} must be at most {high}, not {value}")
-        return int(value)
-
-    return check
-
-
-def _one_of(name: str, *choices: str | int | bool) -> Check:
-    *most, last = map(str, choices)
-
-    def check(value: Any) -> str | int | bool:
-        for choice in choices:
-            if value == choice and _same_kind(value, choice):
-                return choice
-        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
-
-    return check
-
-
-def _same_kind(value: Any, choice: str | int | bool) -> bool:
-    """Whether two equal values are of one kind: True is not 1, nor is 2.0 the whole number 2."""
-    if isinstance(choice, bool):
-        return type(value).__name__ in ("bool", "bool_")
-    if isinstance(choice, int):
-        return isinstance(value, Integral) and not isinstance(value, bool)
-    return isinstance(value, str)
-
-
 def _pattern(value: Any) -> Any:
     choices = ("auto", "off", *BAYER_PATTERNS)
     if isinstance(value, str):
         spellings = {choice.lower(): choice for choice in choices}
         value = spellings.get(value.strip().lower(), value)
-    return _one_of("Bayer pattern", *choices)(value)
+    return one_of("Bayer pattern", *choices)(value)
 
 
 def _pedestal(value: Any) -> Any:
     if not isinstance(value, str):
-        return _number(
+        return number(
             "pedestal",
             lambda level: abs(level) <= LARGEST_PEDESTAL,
             f"lie within {LARGEST_PEDESTAL:g}",
@@ -267,31 +225,31 @@ def _pedestal(value: Any) -> Any:
 _ALIASES = {"ancestor": "bgoptimizer"}
 
 _CHECKS: dict[str, Check] = {
-    "downscaling_factor": _whole("downscaling factor", 1, LARGEST_FACTOR),
-    "downscaling_func": _one_of("downscaling function", "median", "mean"),
-    "quantile": _number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
-    "control_points": _whole("number of control points", 0, MOST_CONTROL_POINTS),
-    "order": _one_of("order", 1, 2, 3, 4),
-    "threshold_min": _number("lower threshold"),
-    "threshold_max": _number("upper threshold"),
-    "invert_mask": _one_of("choice to invert the mask", False, True),
-    "feather": _number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
-    "white": _within("white", 0, LARGEST_WHITE),
-    "protect": _one_of("protection", "auto", "off", "strong"),
+    "downscaling_factor": whole("downscaling factor", 1, LARGEST_FACTOR),
+    "downscaling_func": one_of("downscaling function", "median", "mean"),
+    "quantile": number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
+    "control_points": or_auto(whole("number of control points", 0, MOST_CONTROL_POINTS)),
+    "order": one_of("order", 1, 2, 3, 4),
+    "threshold_min": number("lower threshold"),
+    "threshold_max": number("upper threshold"),
+    "invert_mask": one_of("choice to invert the mask", False, True),
+    "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "white": or_auto(within("white", 0, LARGEST_WHITE)),
+    "protect": one_of("protection", "auto", "off", "strong"),
     "cfa": _pattern,
-    "initializer": _one_of("initializer", "random", "grid"),
-    "optimizer": _one_of("optimizer", "lbfgs", "adam"),
-    "epochs": _whole("number of epochs", 1),
-    "alpha": _within("alpha", 0, LARGEST_ALPHA),
-    "stiffness": _within("stiffness", 0, LARGEST_ALPHA),
-    "starts": _whole("number of starts", 1, MOST_STARTS),
-    "learning_rate": _number("learning rate", lambda value: value > 0, "be positive"),
-    "seed": _whole("seed", 0),
+    "initializer": one_of("initializer", "random", "grid"),
+    "optimizer": one_of("optimizer", "lbfgs", "adam"),
+    "epochs": whole("number of epochs", 1),
+    "alpha": within("alpha", 0, LARGEST_ALPHA),
+    "stiffness": within("stiffness", 0, LARGEST_ALPHA),
+    "starts": whole("number of starts", 1, MOST_STARTS),
+    "learning_rate": number("learning rate", lambda value: value > 0, "be positive"),
+    "seed": whole("seed", 0),
     "pedestal": _pedestal,
-    "mode": _one_of("mode", "subtract", "divide"),
-    "sample_format": _one_of("sample_format", "float32", "same"),
-    "backend": _one_of("backend", "auto", *BACKENDS),
-    "threads": _whole("number of threads", 0, MOST_THREADS),
-    "gpu_memory": _whole("memory of the GPU", 0),
+    "mode": one_of("mode", "subtract", "divide"),
+    "sample_format": one_of("sample_format", "float32", "same"),
+    "backend": one_of("backend", "auto", *BACKENDS),
+    "threads": or_auto(whole("number of threads", 0, MOST_THREADS)),
+    "gpu_memory": or_auto(memory("memory of the GPU")),
 }
 """How each setting is checked, by its name."""

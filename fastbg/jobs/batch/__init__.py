@@ -12,14 +12,17 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from ...backends.registry import choose
 from ...errors import Cancelled, InputError, SettingsError
 from ...io.names import clashes, same_name
 from ...progress import Progress
+from ...settings.options import Options
 from ...settings.settings import Settings
-from ..source import Masks, paths_of
+from ..arguments import Count, Masks, Paths, merged, public
+from ..memory import MaxMemory, in_bytes
+from ..source import paths_of
 from . import cluster, inputs, pool
 from .capacity import workers_for
 from .journal import Journal, State, content_hash
@@ -83,20 +86,21 @@ BatchCallback = Callable[[BatchProgress], object]
 """Called from the thread that runs the batch, at least once a second. False cancels the batch."""
 
 
+@public
 def process_files(
-    paths: str | Path | Iterable[str | Path],
+    paths: Paths,
     *,
     output_dir: str | Path = ".",
     mask: Masks = None,
     compress: bool = False,
     overwrite: bool = False,
-    max_memory: int | None = None,
-    workers: int = 0,
+    max_memory: MaxMemory = None,
+    workers: Count = 0,
     watch: bool = False,
     dask: str | None = None,
     settings: Settings | None = None,
     progress: BatchCallback | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Summary:
     """Take the background out of many files, in several processes.
 
@@ -121,11 +125,11 @@ def process_files(
         Process finished files again, and replace all outputs. Without it, an output is replaced
         only if the journal shows that it was made from the same file, and that the file or the
         settings have changed since.
-    max_memory : int, optional
-        The memory of all workers together, in bytes; by default what is available. A file whose
-        job needs more than the share of one worker is refused.
-    workers : int
-        The number of processes; 0 means as many as the cores and the memory allow.
+    max_memory : int or str, optional
+        The memory of all workers together, in bytes or as a size like "2GB"; by default what is
+        available. A file whose job needs more than the share of one worker is refused.
+    workers : int or "auto"
+        The number of processes; 0 or "auto" means as many as the cores and the memory allow.
     watch : bool
         Wait for new and changed files in the end, until ``progress`` returns False.
     dask : str, optional
@@ -147,9 +151,8 @@ def process_files(
     Cancelled
         If ``progress`` returned False. Finished files remain finished.
     """
-    settings = replace(settings or Settings(), **options)
-    if workers < 0:
-        raise SettingsError(f"the number of workers must be at least 0, not {workers}")
+    settings = merged(settings, options)
+    limit = in_bytes(max_memory)
     if dask and workers:
         raise SettingsError("a cluster has its own workers: leave their number out")
     if not dask:
@@ -169,11 +172,11 @@ def process_files(
             settings,
             masks=tuple(paths_of(mask)),
             compress=compress,
-            max_memory=max_memory,
+            max_memory=limit,
             overwrite=overwrite,
             key=key,
         ),
-        workers=workers,
+        workers=int(workers),
         dask=dask,
         callback=progress,
     )

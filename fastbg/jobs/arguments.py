@@ -1,0 +1,150 @@
+"""What users give to the functions of the library: named in full, and checked before any work."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import wraps
+from pathlib import Path
+from reprlib import repr
+from typing import Any, Literal, TypeVar, cast, get_type_hints
+
+from ..errors import InputError, SettingsError
+from ..model.model import BackgroundModel
+from ..settings.checks import one_of, or_auto, whole
+from ..settings.options import Options, check_names
+from ..settings.settings import Settings
+
+Masks = str | Path | Sequence[str | Path] | None
+"""The masks of a job: one file, several, or none."""
+
+Count = int | Literal["auto"]
+
+Paths = str | Path | Iterable[str | Path]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def public(function: Function) -> Function:
+    """Check the arguments of a function that takes settings, by the types in its signature.
+
+    Its ``**options`` are the settings: the signature that editors and `help` show has each of them
+    as a parameter of its own.
+
+    Raises
+    ------
+    InputError, SettingsError
+        From the function, for an argument of another type or an unknown name.
+    """
+    plain = inspect.signature(function)
+    own = [each for each in plain.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    checks = {each.name: _CHECKS[each.annotation] for each in own if each.annotation in _CHECKS}
+    shown = plain.replace(parameters=[*own, *_settings_as_parameters()])
+
+    @wraps(function)
+    def checked(*args: Any, **named: Any) -> Any:
+        check_names(named, shown.parameters)
+        given = plain.bind(*args, **named)
+        for name in given.arguments.keys() & checks.keys():
+            given.arguments[name] = checks[name](name, given.arguments[name])
+        return function(*given.args, **given.kwargs)
+
+    checked.__signature__ = shown  # type: ignore[attr-defined]
+    return cast(Function, checked)
+
+
+def merged(settings: Settings | None, options: Options) -> Settings:
+    """The settings with single ones replaced."""
+    return replace(settings or Settings(), **cast("dict[str, Any]", options))
+
+
+def _settings_as_parameters() -> list[inspect.Parameter]:
+    types = get_type_hints(Options)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=types[each.name],
+        )
+        for each in fields(Settings)
+    ]
+
+
+def _path(name: str, value: Any) -> str | Path:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        array = hasattr(value, "shape") and name == "path"
+        cure = "; remove_background and apply take arrays" if array else ""
+        raise InputError(f"the {_words(name)} must be a path, not {repr(value)}{cure}")
+    return value if isinstance(value, str) else Path(value)
+
+
+def _paths(name: str, value: Any) -> list[str | Path]:
+    several = [value] if isinstance(value, str | os.PathLike) else value
+    if hasattr(value, "shape") or not isinstance(several, Iterable):
+        raise InputError(f"the {_words(name)} must be a path or some of them, not {repr(value)}")
+    return [_path(name, each) for each in several]
+
+
+def _model(name: str, value: Any) -> BackgroundModel | str | Path:
+    if isinstance(value, BackgroundModel):
+        return value
+    if hasattr(value, "model"):
+        kind = type(value).__name__
+        raise InputError(f"the model must be a BackgroundModel, not a {kind}: give its .model")
+    return _path(name, value)
+
+
+def _settings(name: str, value: Any) -> Settings | None:
+    if value is None or isinstance(value, Settings):
+        return value
+    cure = "give fastbg.Settings(...)"
+    if isinstance(value, str | os.PathLike):
+        cure = f"fastbg.load_preset({os.fspath(value)!r}) reads them"
+    elif isinstance(value, Mapping):
+        cure = "give fastbg.Settings(**...) of it"
+    raise SettingsError(f"the settings must be a Settings, not {repr(value)}: {cure}")
+
+
+def _callback(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise SettingsError(
+            f"the progress must be a function, which is called with a Progress, not {repr(value)}"
+        )
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"the {_words(name)} must be a text, not {repr(value)}")
+    return value
+
+
+def _flag(name: str, value: Any) -> Any:
+    return one_of(f"choice of {name}", False, True)(value)
+
+
+def _or_none(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "str | Path": _path,
+    "str | Path | None": _or_none(_path),
+    "str | None": _or_none(_text),
+    "Masks": _or_none(_paths),
+    "Paths": _paths,
+    "BackgroundModel | str | Path": _model,
+    "bool": _flag,
+    "Count": lambda name, value: or_auto(whole(f"number of {name}", 0))(value),
+    "Settings | None": _settings,
+    "ProgressCallback | None": _callback,
+    "BatchCallback | None": _callback,
+}
+"""How an argument is checked, by its type as it stands in the signature."""

@@ -1,0 +1,96 @@
+"""How single values are checked: each check gives a plain one, or says what it must be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+from ..errors import SettingsError
+from ..words import SIZE, bytes_of
+
+Check = Callable[[Any], Any]
+"""Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
+
+
+def number(
+    name: str, possible: Callable[[float], bool] = lambda value: True, must: str = ""
+) -> Check:
+    def check(value: Any) -> float:
+        if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
+            raise SettingsError(f"the {name} must be a finite number, not {value}")
+        plain = int(value) if isinstance(value, Integral) else float(value)
+        if not possible(plain):
+            raise SettingsError(f"the {name} must {must}, not {plain:g}")
+        return plain
+
+    return check
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def within(name: str, low: float, high: float) -> Check:
+    return number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
+
+
+def whole(name: str, low: int, high: float = math.inf) -> Check:
+    def check(value: Any) -> int:
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not is_whole or int(value) < low:
+            raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
+        if int(value) > high:
+            raise SettingsError(f"the {name} must be at most {high}, not {value}")
+        return int(value)
+
+    return check
+
+
+def or_auto(check: Check) -> Check:
+    """The check of a number whose 0 means that fastbg decides: "auto" is another name for that."""
+    return lambda value: 0 if isinstance(value, str) and value == "auto" else check(value)
+
+
+def memory(name: str) -> Check:
+    """The check of a number of bytes, which may be a text like 2GB."""
+    count = whole(name, 0)
+
+    def check(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 2e9
+        if not isinstance(value, str):
+            return count(value)
+        try:
+            return bytes_of(value)
+        except ValueError:
+            raise SettingsError(
+                f"the {name} must be a number of bytes or {SIZE}, not {value}"
+            ) from None
+
+    return check
+
+
+def one_of(name: str, *choices: str | int | bool) -> Check:
+    *most, last = map(str, choices)
+
+    def check(value: Any) -> str | int | bool:
+        for choice in choices:
+            if _same_kind(value, choice) and value == choice:
+                return choice
+        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
+
+    return check
+
+
+def _same_kind(value: Any, choice: str | int | bool) -> bool:
+    """Whether two equal values are of one kind: True is not 1, nor is 2.0 the whole number 2."""
+    if isinstance(choice, bool):
+        return type(value).__name__ in ("bool", "bool_")
+    if isinstance(choice, int):
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, str)

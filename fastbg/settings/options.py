@@ -1,0 +1,57 @@
+"""The settings as the keyword parameters of functions: what editors complete and checkers check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+from ..errors import SettingsError
+
+BackendName = Literal["auto", "c", "cuda", "numpy"]
+
+_MEANT = {"mask": "weight"}
+"""What is called otherwise elsewhere, and too far from its name here to be a typing error."""
+
+
+class Options(TypedDict, total=False):
+    """Any of the settings; `fastbg.Settings` has their meanings and their defaults."""
+
+    downscaling_factor: int
+    downscaling_func: Literal["median", "mean"]
+    quantile: float
+    control_points: int | Literal["auto"]
+    order: int
+    threshold_min: float
+    threshold_max: float
+    invert_mask: bool
+    protect: Literal["auto", "off", "strong"]
+    feather: float
+    white: float | Literal["auto"]
+    cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
+    initializer: Literal["random", "grid"]
+    optimizer: Literal["lbfgs", "adam"]
+    epochs: int
+    alpha: float
+    stiffness: float
+    starts: int
+    learning_rate: float
+    seed: int
+    pedestal: str | float
+    mode: Literal["subtract", "divide"]
+    sample_format: Literal["float32", "same"]
+    backend: BackendName
+    threads: int | Literal["auto"]
+    gpu_memory: int | str
+
+
+def check_names(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise SettingsError, with the name that is probably meant, for one that is not known."""
+    known = [*known]
+    for name in given:
+        if name not in known:
+            from difflib import get_close_matches
+
+            meant = _MEANT.get(name)
+            near = [meant] if meant in known else get_close_matches(name, known, 1)
+            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise SettingsError(f"unknown setting {name!r}: {cure}")
