@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import SettingsError as SettingsError
     from .jobs.apply import apply_model as apply_model
+    from .jobs.array import apply as apply
     from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
     from .jobs.fit import fit_file as fit_file
+    from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
     from .jobs.run import process_file as process_file
     from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
+    from .result import AppliedResult as AppliedResult
     from .result import ArrayResult as ArrayResult
     from .result import Result as Result
     from .settings.presets import load_preset as load_preset
@@ -40,13 +43,14 @@ _HOMES = {
     ],
     "jobs.apply": ["apply_model"],
     "jobs.fit": ["fit_file"],
+    "jobs.plot": ["plot"],
     "jobs.preview": ["preview_file"],
     "jobs.run": ["process_file"],
     "model.model": ["BackgroundModel"],
-    "jobs.array": ["remove_background"],
+    "jobs.array": ["apply", "remove_background"],
     "settings.presets": ["load_preset"],
     "progress": ["Progress"],
-    "result": ["ArrayResult", "Result"],
+    "result": ["AppliedResult", "ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

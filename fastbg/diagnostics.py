@@ -17,6 +17,7 @@ from .sky.selection import SIDE
 from .sky.smoothing_spline import Basis, Splines
 from .sky.surface import Surface, explained_within
 from .spline.loss import Problem
+from .words import brief
 
 SMOOTH = 2.0
 """The standard deviation, in cells, of the Gaussian that leaves gradients and takes out noise."""
@@ -69,6 +70,8 @@ class Diagnostics:
     below: float
     follows: float
     uncertainty: np.ndarray
+
+    __repr__ = brief
 
     def gradient(self) -> tuple[float, float, float]:
         """The gradient before and after and the median uncertainty, means over the channels."""

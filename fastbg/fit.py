@@ -21,6 +21,7 @@ from .spline.lbfgs import coarse_to_fine, descend
 from .spline.loss import Problem, loss_and_slope
 from .spline.objective import Objective, Watch, after
 from .spline.spline import Spline, interpolate
+from .words import brief
 
 LEVELS_PIXELS = 1 << 16
 """The approximate number of pixels over which `Fit.levels` are measured."""
@@ -50,6 +51,8 @@ class Fit:
     descent: Descent
     losses: list[float]
     levels: np.ndarray
+
+    __repr__ = brief
 
 
 def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import SettingsError
+from .words import brief
 
 BAND_ROWS = 128
 """The number of rows that are finished at a time: it bounds temporary copies."""
@@ -53,6 +54,8 @@ class SimulatedSky:
 
     image: np.ndarray
     background: np.ndarray
+
+    __repr__ = brief
 
 
 def simulate_sky(

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from reprlib import Repr
+from typing import Any
 
 SIZE = "a size like 350MB or 2GB"
+
+FEW = 4
+"""Numbers of an array that are shown: one for each channel, but not each control point."""
 
 
 def bytes_of(text: str) -> int:
@@ -33,3 +39,30 @@ def format_bytes(count: int | None) -> str:
 def explained_by_sky(explained: float) -> str:
     """The share of the usable frame, in [0, 1], that the sky which was found explains."""
     return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
+
+
+class _Brief(Repr):
+    """Arrays of more than a few numbers are their shapes, and reports their lengths."""
+
+    def repr_ndarray(self, array: Any, level: int) -> str:
+        if array.size <= FEW:
+            return str([float(f"{number:.4g}") for number in array.ravel().tolist()])
+        return f"<{' x '.join(map(str, array.shape))} {array.dtype}>"
+
+    def repr_float(self, number: float, level: int) -> str:
+        return f"{number:.4g}"
+
+    repr_float64 = repr_float
+
+    def repr_Report(self, report: Any, level: int) -> str:
+        return f"<{len(report)} entries>"
+
+
+def brief(value: Any) -> str:
+    """The repr of a dataclass whose fields may be large."""
+    shown = (f"{each.name}={_BRIEF.repr(getattr(value, each.name))}" for each in fields(value))
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+_BRIEF = _Brief()
+_BRIEF.maxother = _BRIEF.maxstring = 60

@@ -24,6 +24,7 @@ NEEDED = {
     "process_files": ("a.xisf",),
     "fit_file": ("a.xisf", "a.json"),
     "preview_file": ("a.xisf", "a.png"),
+    "apply": ("a.json", np.ones((64, 64))),
     "apply_model": ("a.json", "a.xisf"),
 }
 FUNCTIONS = {name: getattr(fastbg, name) for name in NEEDED}
@@ -168,7 +169,7 @@ def test_auto_is_the_number_that_lets_fastbg_decide(name):
 
 
 def test_sizes_are_read_as_on_the_command_line(tmp_path):
-    assert Settings(gpu_memory="2GB") == Settings(gpu_memory=2e9) == Settings(gpu_memory=2 * 10**9)
+    assert Settings(gpu_memory="2GB") == Settings(gpu_memory=2 * 10**9)
     path = tmp_path / "a.xisf"
     from fastbg.io import xisf
 
@@ -176,6 +177,7 @@ def test_sizes_are_read_as_on_the_command_line(tmp_path):
     with pytest.raises(SettingsError, match="and 1 kB are allowed"):
         fastbg.process_file(path, output_dir=tmp_path, max_memory="1kB")
     assert fastbg.process_file(path, output_dir=tmp_path, max_memory="1 GB").report
+    assert fastbg.process_file(path, output_dir=tmp_path, max_memory=1e9, overwrite=True).report
 
 
 @pytest.mark.parametrize("value", [10**400, np.array([1, 2]), np.ones(1), [1], {}, None, "1", b"a"])

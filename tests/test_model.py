@@ -87,7 +87,7 @@ def test_rows_with_a_step_are_rendered_or_refused(model):
     whole = model.render()
     try:
         part = model.render(rows=slice(0, 20, 3))
-    except ValueError:
+    except InputError:
         return
     assert np.array_equal(part, whole[0:20:3])
 
@@ -101,10 +101,42 @@ def test_bands_and_threads_do_not_show(model, monkeypatch):
         assert np.array_equal(model.render(rows=slice(5, 30), threads=2), whole[5:30])
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
-def test_empty_shapes_are_refused(model, shape):
-    with pytest.raises(ValueError, match="at least 1 x 1"):
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (-1, 5), (5,), 5, "ab", (0.5, 9), (2, 3, 4)])
+def test_impossible_shapes_are_refused(model, shape):
+    with pytest.raises(InputError, match="at least 1 x 1"):
         model.render(shape)
+
+
+@pytest.mark.parametrize("rows", [5, None, "a", slice("a"), slice(0, 9, -1)])
+def test_impossible_rows_are_refused(model, rows):
+    with pytest.raises(InputError, match="consecutive rows"):
+        model.render(rows=rows)
+
+
+def test_the_channels_of_a_rendering_are_where_they_are_wanted(model):
+    whole = model.render()
+    first = model.render(channel_axis=0)
+    assert np.array_equal(np.moveaxis(first, 0, -1), whole)
+    assert np.array_equal(model.render(channel_axis=2), whole)
+    assert whole.flags.c_contiguous
+    assert first.flags.c_contiguous
+    with pytest.raises(InputError, match="has no channel_axis 1"):
+        model.render(channel_axis=1)
+
+
+@pytest.mark.parametrize("value", [5, None, b"a", [], ""])
+def test_models_are_saved_to_paths(model, value):
+    for function in (model.save, BackgroundModel.load):
+        with pytest.raises(InputError, match="the model must be a path, not"):
+            function(value)
+    with pytest.raises(InputError, match="give what to_dict returned"):
+        BackgroundModel.from_dict(value)
+
+
+@pytest.mark.parametrize("points", ["ab", None, 5, [[1, 2], [3]], {}, [[np.nan, 0]]])
+def test_impossible_points_are_refused(model, points):
+    with pytest.raises(InputError, match="cannot be evaluated"):
+        model.evaluate(points)
 
 
 @pytest.mark.parametrize("shape", [(1 << 40, 1 << 20), (1 << 62, 1 << 62)])

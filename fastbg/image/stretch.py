@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..words import brief
 from .kernels import FASTEST, Kernels
 from .mtf import mtf
 
@@ -44,6 +45,8 @@ class Stretch:
     scale: np.ndarray
     midtones: np.ndarray
     target: float = TARGET_BACKGROUND
+
+    __repr__ = brief
 
     @classmethod
     def of(cls, statistics: np.ndarray, quantile: float) -> Stretch:

@@ -82,7 +82,7 @@ def apply_model(
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(job, path, None, outputs, files, max_memory=max_memory, fits=False)
         try:
-            applied = _fitting(job, source.frame, model, name, rescale)
+            applied = fitting(job, source.frame, model, name, rescale)
         except InputError as error:
             raise InputError(f"{path} {error}") from error
         plan = job.plan(source.frame, applied.model, applied.measured)
@@ -95,10 +95,16 @@ def apply_model(
         return describe(job, source.frame, applied, corrected=corrected, files=about)
 
 
-def _fitting(
+def fitting(
     job: Job, frame: Frame, model: BackgroundModel, name: str | None, rescale: bool
 ) -> Applied:
-    """The model, brought to the level of a frame if that is asked for."""
+    """The model, brought to the sky of a frame if that is asked for.
+
+    Raises
+    ------
+    InputError
+        If it has other channels, or the frame is empty; the message does not name the image.
+    """
     image, channels = frame.image, len(model.stretch.scale)
     if channels != image.channels:
         mono = frame.pattern and channels == 1

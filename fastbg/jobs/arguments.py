@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from ..errors import InputError, SettingsError
 from ..model.model import BackgroundModel
-from ..settings.checks import one_of, or_auto, whole
+from ..settings.checks import one_of, or_auto, path_of, whole
 from ..settings.options import Options, check_names
 from ..settings.settings import Settings
 
@@ -74,11 +74,13 @@ def _settings_as_parameters() -> list[inspect.Parameter]:
 
 
 def _path(name: str, value: Any) -> str | Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        array = hasattr(value, "shape") and name == "path"
-        cure = "; remove_background and apply take arrays" if array else ""
-        raise InputError(f"the {_words(name)} must be a path, not {repr(value)}{cure}")
-    return value if isinstance(value, str) else Path(value)
+    if hasattr(value, "shape"):
+        raise InputError(
+            f"the {_words(name)} must be a path, not an array; remove_background and apply take "
+            "arrays"
+        )
+    path = path_of(value, _words(name))
+    return value if isinstance(value, str) else path  # a Path would change a pattern
 
 
 def _paths(name: str, value: Any) -> list[str | Path]:

@@ -1,7 +1,8 @@
-"""The whole job on an array."""
+"""The jobs on arrays: a background is fitted and taken out, or one that was fitted before."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -11,12 +12,14 @@ from ..image.frame import Frame
 from ..image.image import Image, samples_of_array
 from ..image.weights import range_of_mask
 from ..io.white import faint
+from ..model.model import BackgroundModel
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
-from ..result import ArrayResult
+from ..result import AppliedResult, ArrayResult, Corrected, Given, Plan
 from ..settings.options import Options
 from ..settings.settings import Settings
+from .apply import fitting
 from .arguments import merged, public
 from .containers import Container
 
@@ -26,6 +29,7 @@ def remove_background(
     image: np.ndarray | Any,
     *,
     weight: np.ndarray | Any | None = None,
+    channel_axis: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
     **options: Unpack[Options],
@@ -41,15 +45,18 @@ def remove_background(
         undebayered frame is fitted colour by colour if ``cfa`` names its pattern, like "RGGB".
         A masked array, or an NDData, CCDData, Quantity or Masked of astropy, gives results of its
         kind. What its mask hides is missing. With a unit, integers keep their scale, too.
-    weight : array_like, (H, W) or (H, W, K), bool, integer or float, optional
+    weight : array_like, (H, W) or as the image, bool, integer or float, optional
         1 = sky to fit, 0 = ignored. Only ratios count: see `fastbg.image.weights.range_of_mask`.
         Floats of more than one value besides 0 lie in [0, 1]. What its own mask hides is ignored.
         Without it, the thresholds of the settings decide.
+    channel_axis : int, optional
+        The axis of the channels, of the image, of a weight with three axes and of the results:
+        0 for (3, H, W), -1 or None for (H, W, 3). It does not count for an image of two axes.
     settings : Settings, optional
     progress : callable, optional
         Called with a `Progress`; returning False cancels the job.
     **options
-        Single settings by name, over ``settings``.
+        Single settings by name, over ``settings``: see `Settings`.
 
     Raises
     ------
@@ -59,44 +66,89 @@ def remove_background(
         If ``progress`` returned False.
     """
     settings = merged(settings, options)
-    given = Container.of(image)
-    shape = given.samples.shape
-    source = Image.from_samples(given.filled)
-    try:
-        frame = Frame(source, settings.pattern(None))
-    except InputError as error:
-        raise InputError(f"the image {error}") from error
+    given = Given(image, weight, channel_axis, settings)
+    array, frame = opened(given)
     with Job(settings, progress) as job:
-        prepared = job.prepare(frame, frame.weight(_weight_image(weight, job.warnings)))
+        prepared = job.prepare(frame, weight_of(given, frame, job.warnings))
         fitted = job.fit(prepared)
         plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
-        corrected, background = np.empty((2, source.channels, *source.shape), np.float32)
-
-        def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-            background[:, rows], corrected[:, rows] = model, after
-
-        done = job.correct(plan, store)
-    corrected, background = (
-        np.moveaxis(planes, 0, 2).reshape(shape) for planes in (corrected, background)
-    )
-    if given.mask is not None:
-        hidden = np.moveaxis(Image.from_samples(given.samples).planes(), 0, 2).reshape(shape)
-        np.copyto(corrected, hidden, where=given.mask)
+        corrected, background, done = _taken_out(job, plan, array)
     return ArrayResult(
         model=fitted.model,
         fit=fitted.fit,
         diagnostics=fitted.diagnostics,
         report=describe(job, frame, prepared.preparation(), fitted, done),
-        corrected=given.image(corrected),
-        background=given.model(background),
+        corrected=corrected,
+        background=background,
+        given=given,
     )
 
 
-def _weight_image(weight: np.ndarray | Any | None, warnings: list[str]) -> Image | None:
-    if weight is None:
+@public
+def apply(
+    model: BackgroundModel | str | Path,
+    image: np.ndarray | Any,
+    *,
+    rescale: bool = False,
+    channel_axis: int | None = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Unpack[Options],
+) -> AppliedResult:
+    """Take a background that was fitted before out of an array, as `apply_model` does of a file.
+
+    Parameters
+    ----------
+    model : BackgroundModel or path
+        A model of as many channels as the image; it is rendered at the size of the image.
+    image, channel_axis, progress
+        As for `remove_background`.
+    rescale : bool
+        Scale and shift each channel of the model to the sky of this image, see
+        `fastbg.model.rescale`.
+    settings, **options
+        As for `remove_background`; only pedestal, mode, cfa, backend and threads count.
+
+    Raises
+    ------
+    InputError, SettingsError, BackendError, Cancelled
+        One line with cause and cure.
+    """
+    settings = merged(settings, options)
+    name = None
+    if not isinstance(model, BackgroundModel):
+        name, model = str(model), BackgroundModel.load(model)
+    given = Given(image, None, channel_axis, settings)
+    array, frame = opened(given)
+    with Job(settings, progress) as job:
+        try:
+            applied = fitting(job, frame, model, name, rescale)
+        except InputError as error:
+            raise InputError(f"the image {error}") from error
+        plan = job.plan(frame, applied.model, applied.measured)
+        corrected, background, done = _taken_out(job, plan, array)
+    report = describe(job, frame, applied, corrected=done)
+    return AppliedResult(applied.model, applied.scale, report, corrected, background, given)
+
+
+def opened(given: Given) -> tuple[Container, Frame]:
+    """What was given, as an array and as the frame that a job works on."""
+    array = Container.of(given.image, given.channel_axis)
+    try:
+        source = Image.from_samples(array.layout.channels_last(array.filled))
+        return array, Frame(source, given.settings.pattern(None))
+    except InputError as error:
+        told = str(error).startswith("an image")
+        raise InputError(str(error) if told else f"the image {error}") from error
+
+
+def weight_of(given: Given, frame: Frame, warnings: list[str]) -> Image | None:
+    """The weight that was given, for the fitted image."""
+    if given.weight is None:
         return None
     try:
-        samples = Container.of(weight).filled
+        array = Container.of(given.weight, given.channel_axis)
+        samples = array.layout.channels_last(array.filled)
         if samples.dtype.kind not in "iuf":
             samples = samples.astype(np.uint8 if samples.dtype == bool else np.float32)
         source = samples_of_array(samples)
@@ -104,8 +156,25 @@ def _weight_image(weight: np.ndarray | Any | None, warnings: list[str]) -> Image
         found = range_of_mask(source, 0, high)
         if found.guessed:
             warnings.append(f"the mask {faint(found.high)}")
-        return Image.of(source, found.bounds)
+        return frame.weight(Image.of(source, found.bounds))
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"the mask is no array of numbers ({error}): give one") from error
+
+
+def _taken_out(job: Job, plan: Plan, array: Container) -> tuple[Any, Any, Corrected]:
+    """The corrected image and the background, of the kind and the layout of what was given."""
+    layout = array.layout
+    corrected, background = layout.empty(), layout.empty()
+    # Views: rows are written where they belong, whatever the layout.
+    targets = layout.planes(background), layout.planes(corrected)
+
+    def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
+        targets[0][:, rows], targets[1][:, rows] = model, after
+
+    done = job.correct(plan, store)
+    if array.mask is not None:
+        hidden = Image.from_samples(layout.channels_last(array.samples)).planes()
+        np.copyto(targets[1], hidden, where=layout.planes(array.mask))
+    return array.image(corrected), array.model(background), done

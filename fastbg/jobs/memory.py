@@ -169,6 +169,8 @@ def in_bytes(limit: MaxMemory) -> int | None:
     SettingsError
         If it is no number of bytes and no size.
     """
+    if isinstance(limit, float) and limit.is_integer():  # 2e9
+        limit = int(limit)
     return None if limit is None else memory("max_memory")(limit)
 
 

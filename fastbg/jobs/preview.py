@@ -12,7 +12,7 @@ from ..fit import starting_points
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Files, Report, describe
-from ..result import Corrected, Fitted, Prepared
+from ..result import Corrected, Fitted, Measured, Prepared
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .arguments import Masks, merged, public
@@ -22,6 +22,8 @@ from .source import prepare, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
+    from ..report.preview import Fitted as DrawnResult
 
 
 @public
@@ -85,19 +87,7 @@ def draw(
         points, moved = fitted.fit.start.centres, fitted.spline.centres
     elif settings.control_points:
         points = starting_points(prepared.problem, settings)[0]
-    result = None
-    if corrected:
-        plan = corrected.plan
-        result = preview.Fitted(
-            plan.correction.background,
-            plan.correction.corrected(),
-            moved,
-            {
-                "input": prepared.measured.median.tolist(),
-                "background": plan.background.median.tolist(),
-                "corrected": corrected.measured.median.tolist(),
-            },
-        )
+    result = drawn_result(prepared.measured, corrected, moved) if corrected else None
     shown = preview.FitInput(
         prepared.frame.image,
         prepared.stretch,
@@ -108,3 +98,17 @@ def draw(
         (settings.threshold_min, settings.threshold_max),
     )
     return preview.draw(shown, result, title=title, captions=captions(prepared, settings, fitted))
+
+
+def drawn_result(measured: Measured, corrected: Corrected, centres: np.ndarray) -> DrawnResult:
+    """The part of a preview that shows before, model and after; `measured` is the input."""
+    from ..report import preview
+
+    plan = corrected.plan
+    levels = {"input": measured, "background": plan.background, "corrected": corrected.measured}
+    return preview.Fitted(
+        plan.correction.background,
+        plan.correction.corrected(),
+        centres,
+        {name: each.median.tolist() for name, each in levels.items()},
+    )

@@ -8,7 +8,7 @@ import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ..image.bands import for_each_band, row_bands
 from ..image.stretch import LEAST_MIDTONES, Stretch
 from ..io import atomic
 from ..io.small_file import read_small
+from ..settings.checks import path_of
 from ..settings.options import BackendName
 from ..settings.settings import MOST_CONTROL_POINTS, Settings
 from ..spline.spline import Spline, spline_values
@@ -51,6 +52,13 @@ class BackgroundModel:
     stretch: Stretch
     shape: tuple[int, int]
 
+    def __repr__(self) -> str:
+        (points, channels), (height, width) = self.spline.weights.shape, self.shape
+        return (
+            f"BackgroundModel({points} control points of order {self.spline.order}, "
+            f"{channels} channel{'s'[: channels > 1]}, fitted to {width} x {height} pixels)"
+        )
+
     def __eq__(self, other: object) -> bool:
         """Whether all numbers are equal."""
         if not isinstance(other, BackgroundModel):
@@ -65,6 +73,7 @@ class BackgroundModel:
         shape: tuple[int, int] | None = None,
         rows: slice = slice(None),
         *,
+        channel_axis: Literal[-1, 0, 2] | None = -1,
         backend: BackendName = "auto",
         threads: int = 0,
     ) -> np.ndarray:
@@ -76,12 +85,15 @@ class BackgroundModel:
             Size of the whole image; that of the fit by default.
         rows : slice, optional
             The rows wanted of it.
+        channel_axis : {-1, 0, 2} or None
+            The axis of the channels: -1 and 2 are the last, 0 the first; None leaves it out, which
+            only a model of one channel can do.
         backend, threads
             As in `Settings`.
 
         Returns
         -------
-        ndarray, (rows, W, K), float32, linear
+        ndarray, (rows, W, K), (K, rows, W) or (rows, W), float32, linear
             A RuntimeWarning says if "auto" leaves only the slow reference.
 
         Raises
@@ -89,23 +101,28 @@ class BackgroundModel:
         BackendError
             If the backend is not available.
         InputError
-            If so many rows do not fit into memory.
-        ValueError
-            For an empty shape, or rows that are not consecutive.
+            If so many rows do not fit into memory; for an empty shape, rows that are not
+            consecutive, or an axis that cannot be.
         """
         settings = Settings(backend=backend, threads=threads)
-        shape = shape or self.shape
-        first, last, step = rows.indices(shape[0])
-        if min(shape) < 1 or step != 1:
-            raise ValueError("render needs a shape of at least 1 x 1 and consecutive rows")
-        size = (self.spline.weights.shape[1], max(0, last - first), shape[1])
+        shape, first, last = _part(self.shape if shape is None else shape, rows)
+        size = [last - first, shape[1]]
+        channels = self.spline.weights.shape[1]
+        if channel_axis not in (-1, 0, 2) and (channel_axis is not None or channels > 1):
+            raise InputError(
+                f"a background of {channels} channels has no channel_axis {channel_axis}: give -1 "
+                "for the last, 0 for the first, or None for an image of one channel without an axis"
+            )
+        if channel_axis is not None:
+            size.insert(channel_axis % 3, channels)
         try:
-            planes = np.empty(size, np.float32)
+            image = np.empty(size, np.float32)
         except (MemoryError, ValueError) as error:  # the latter where 64 bits do not count it
             raise InputError(
-                f"{size[1]} x {size[2]} pixels of a background do not fit into memory: render "
-                "fewer rows at a time, or a smaller shape"
+                f"{last - first} x {shape[1]} pixels of a background do not fit into memory: "
+                "render fewer rows at a time, or a smaller shape"
             ) from error
+        planes = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
         doubts: list[str] = []
         evaluator = choose(settings.backend, warnings=doubts)
         for line in doubts:
@@ -118,7 +135,7 @@ class BackgroundModel:
 
             bands = row_bands((planes.shape[1], shape[1]))
             for_each_band(bands, settings.worker_threads, lambda: None, work)
-        return np.moveaxis(planes, 0, 2)
+        return image
 
     def rendered(self, backend: Backend, shape: tuple[int, int]) -> Rendered:
         """The background planned for the pixels of an image (H, W); close it after use."""
@@ -142,16 +159,19 @@ class BackgroundModel:
         InputError
             If they are no such points, or not finite, or further than 1000 away.
         """
-        points = np.asarray(points, np.float64)
+        try:
+            points = np.asarray(points, np.float64)
+        except (TypeError, ValueError):
+            points = np.empty(0)
         known = points.ndim in (1, 2) and points.shape[-1] == 2
         if not known or not (np.abs(points) <= LARGEST_COORDINATE).all():
             raise InputError(
-                f"points of shape {points.shape} cannot be evaluated: give (y, x) of each, finite "
-                "numbers, where 0 to 1 is the image"
+                "the points cannot be evaluated: give an array of (y, x) of each, finite numbers, "
+                "where 0 to 1 is the image"
             )
         values = spline_values(self.spline, points.reshape(-1, 2))
         linear, _ = self.stretch.invert(values.T)
-        return linear.T
+        return np.ascontiguousarray(linear.T)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain numbers and lists; `save` documents the keys."""
@@ -180,6 +200,8 @@ class BackgroundModel:
         InputError
             If it is not a model, is of a newer version, or does not fit together.
         """
+        if not isinstance(content, dict):
+            raise InputError("a background model is a dict: give what to_dict returned")
         if content.get("format") != FORMAT or content.get("version") != VERSION:
             raise InputError(
                 f"not a {FORMAT} of version {VERSION}: save it again with this version of fastbg"
@@ -239,7 +261,8 @@ class BackgroundModel:
         OutputError
             If the folder does not exist, or the file cannot be written.
         """
-        if not Path(path).parent.is_dir():
+        path = path_of(path, "model")
+        if not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: create its folder first")
         with atomic.staged([path], overwrite=True) as (part,):
             part.write_text(self.to_json(), encoding="utf-8")
@@ -253,8 +276,9 @@ class BackgroundModel:
         InputError
             If the file cannot be read or holds no model.
         """
+        path = path_of(path, "model")
         try:
-            content = json.loads(read_small(Path(path), LARGEST_FILE, "give a saved model"))
+            content = json.loads(read_small(path, LARGEST_FILE, "give a saved model"))
         except InputError as error:
             raise InputError(f"{path} {error}") from error
         except (ValueError, RecursionError) as error:
@@ -262,3 +286,18 @@ class BackgroundModel:
         if not isinstance(content, dict):
             raise InputError(f"{path} holds no background model: give a saved one")
         return cls.from_dict(content)
+
+
+def _part(shape: tuple[int, int], rows: slice) -> tuple[tuple[int, int], int, int]:
+    """The shape of an image in plain numbers, the first of some rows and the one after the last."""
+    try:
+        height, width = map(operator.index, shape)
+        first, last, step = rows.indices(height)
+    except (AttributeError, TypeError, ValueError):
+        height = width = first = last = step = 0
+    if min(height, width) < 1 or step != 1:
+        raise InputError(
+            "render needs a shape (height, width) of at least 1 x 1 and consecutive rows, like "
+            "slice(0, 100)"
+        )
+    return (height, width), first, max(first, last)

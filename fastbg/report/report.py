@@ -78,10 +78,21 @@ from ..version import version
 from .process import peak_memory_bytes
 from .warnings import warnings_of
 
-Report = dict[str, Any]
+
+class Report(dict[str, Any]):
+    """A dict, whose repr is one screen at most."""
+
+    def __repr__(self) -> str:
+        rows = [f"  {key:<18}{value}" for key, value in self.items()]
+        cut = (row if len(row) <= COLUMNS else f"{row[: COLUMNS - 3]}..." for row in rows)
+        return "\n".join(["Report (dict(report) shows all of it)", *cut])
+
 
 MOST_LOSSES = 100
 """Losses in the ``history``."""
+
+COLUMNS = 79
+"""Characters of a line of the repr of a report."""
 
 APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads")
 """The settings that count where a model is applied."""
@@ -128,7 +139,7 @@ def describe(
     files : Files, optional
         For jobs on files.
     """
-    report: Report = {"fastbg": version()}
+    report = Report(fastbg=version())
     if files:
         report["input"] = str(files.source)
         report["outputs"] = {name: str(path) for name, path in files.outputs.items()}

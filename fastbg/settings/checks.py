@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from numbers import Integral, Real
+from pathlib import Path
+from reprlib import repr
 from typing import Any
 
-from ..errors import SettingsError
+from ..errors import InputError, SettingsError
 from ..words import SIZE, bytes_of
 
 Check = Callable[[Any], Any]
@@ -61,8 +64,6 @@ def memory(name: str) -> Check:
     count = whole(name, 0)
 
     def check(value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 2e9
         if not isinstance(value, str):
             return count(value)
         try:
@@ -73,6 +74,13 @@ def memory(name: str) -> Check:
             ) from None
 
     return check
+
+
+def path_of(value: Any, name: str) -> Path:
+    """A path that was given as one of its kinds; InputError for what is none."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InputError(f"the {name} must be a path, not {repr(value)}")
+    return Path(os.fsdecode(value))
 
 
 def one_of(name: str, *choices: str | int | bool) -> Check:

@@ -86,6 +86,8 @@ def find(preset: str | Path) -> Path:
     SettingsError
         If there is no preset of that name.
     """
+    if not isinstance(preset, str | Path):
+        raise SettingsError(f"a preset has a name or a file, not {repr(preset)}")
     if not isinstance(preset, str) or not _NAME.fullmatch(preset):
         return Path(preset)
     known = named()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..words import brief
+
 DIVERGED = 1.0
 """A descent has diverged if its last loss, a mean of logarithms, exceeds the lowest by this."""
 
@@ -31,6 +33,8 @@ class Descent:
     loss: float
     losses: np.ndarray
     reason: str
+
+    __repr__ = brief
 
 
 def ended(parameters: np.ndarray, loss: float, losses: np.ndarray, reason: str) -> Descent:

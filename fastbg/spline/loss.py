@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..words import brief
+
 FLOOR = 0.001
 """Keeps the logarithm of a perfect pixel finite."""
 
@@ -33,6 +35,8 @@ class Problem:
     x: np.ndarray
     order: int
     alpha: float
+
+    __repr__ = brief
 
     @property
     def channels(self) -> int:

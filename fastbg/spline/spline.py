@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..words import brief
+
 EPS = 1e-10
 """Smallest squared distance that the kernels see."""
 
@@ -35,6 +37,8 @@ class Spline:
     weights: np.ndarray
     polynomial: np.ndarray
     order: int
+
+    __repr__ = brief
 
     def flatten(self) -> np.ndarray:
         """All free parameters, (N (2 + K) + 3 K,): centres, weights, polynomial, row by row."""

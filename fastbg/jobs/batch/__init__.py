@@ -77,6 +77,10 @@ class Summary:
     outcomes: list[Outcome]
     seconds: float
 
+    def __repr__(self) -> str:
+        counts = (f"{len(self.with_status(s))} {s}" for s in ("done", "skipped", "failed"))
+        return f"Summary({', '.join(counts)}, in {self.seconds:.1f} s)"
+
     def with_status(self, status: str) -> list[Outcome]:
         """The outcomes with the status "done", "skipped" or "failed"."""
         return [outcome for outcome in self.outcomes if outcome.status == status]

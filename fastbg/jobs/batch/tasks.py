@@ -13,6 +13,7 @@ from ...errors import Cancelled, FastbgError
 from ...progress import Progress, ProgressCallback
 from ...settings.settings import WITHOUT_EFFECT, Settings
 from ...version import version
+from ...words import brief
 from .journal import Journal, State, content_hash
 
 
@@ -73,6 +74,8 @@ class Outcome:
     status: Literal["done", "skipped", "failed"]
     report: dict[str, Any] | None = None
     error: str | None = None
+
+    __repr__ = brief
 
 
 def key_of(settings: Settings, mask: str | None, *, compress: bool = False) -> dict[str, Any]:
