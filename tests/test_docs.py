@@ -193,6 +193,46 @@ def test_the_walk_works_as_it_is_written(tmp_path: Path) -> None:
         assert (tmp_path / path).exists(), path
 
 
+PYTHON = """\
+import io
+import numpy
+from pathlib import Path
+from fastbg.io import xisf
+from fastbg.simulate import simulate_sky
+from astropy.io import fits
+from PIL import Image
+
+image = simulate_sky((96, 120), numpy.random.default_rng(1)).image
+Path("lights").mkdir()
+xisf.write("m94.xisf", image)
+for name in "m94.fits", "lights/1.fits", "lights/2.fits":
+    fits.writeto(name, numpy.moveaxis(image, 2, 0))
+data = Path("m94.fits").read_bytes()
+Image.fromarray(numpy.full((96, 120), 255, "uint8")).save("stars.png")
+Path("nebula.reg").write_text("image\\ncircle(60, 40, 9)\\n")
+"""
+"""What the examples of the page on Python take as given."""
+
+
+def test_the_examples_for_python_run_one_after_the_other(tmp_path: Path) -> None:
+    examples = blocks(ROOT / "docs" / "python.md", "python")
+    assert len(examples) > 9
+    # Outputs exist since the example before.
+    program = PYTHON + "\n".join(examples).replace(
+        'process_file("m94.fits", progress', 'process_file("m94.fits", overwrite=True, progress'
+    )
+    # Not as a script, which the processes of the batch would import, and so run again.
+    command = [sys.executable, "-P", "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for shown in re.findall(r"print\(.*\)  # (unknown .*)", program):
+        assert shown in done.stdout
+    assert "Settings(control_points=16, seed=3)" in done.stdout
+    assert "correct 96 96" in done.stdout
+    for name in ("sky.png", "flat.xisf", "m94_flat.fits", "out/1_bgModel.fits"):
+        assert (tmp_path / name).exists(), name
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as CONTRIBUTING.md says."""

@@ -19,7 +19,7 @@ from ..report.report import Files, Report, describe, history
 from ..result import Applied
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import merged, public
+from .arguments import Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import read
@@ -29,7 +29,7 @@ from .write import write
 @public
 def apply_model(
     model: BackgroundModel | str | Path,
-    path: str | Path,
+    path: Source,
     *,
     output: str | Path | None = None,
     model_output: str | Path | None = None,
@@ -71,7 +71,7 @@ def apply_model(
         One line with cause and cure; nothing was written.
     """
     settings = merged(settings, options)
-    path, name = Path(path), None
+    path, name = as_path(path), None
     if not isinstance(model, BackgroundModel):
         name, model = str(model), BackgroundModel.load(model)
     targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}

@@ -5,19 +5,25 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from functools import wraps
 from pathlib import Path
 from reprlib import repr
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO, Literal, TypeVar, cast, get_type_hints
 
 from ..errors import InputError, SettingsError
+from ..io.stream import store
 from ..model.model import BackgroundModel
 from ..settings.checks import one_of, or_auto, path_of, whole
 from ..settings.options import Options, check_names
 from ..settings.settings import Settings
 
-Masks = str | Path | Sequence[str | Path] | None
+Source = str | Path | BinaryIO
+"""A file by its path, or as a stream of bytes."""
+
+Masks = Source | Sequence[Source] | None
 """The masks of a job: one file, several, or none."""
 
 Count = int | Literal["auto"]
@@ -47,9 +53,13 @@ def public(function: Function) -> Function:
     def checked(*args: Any, **named: Any) -> Any:
         check_names(named, shown.parameters)
         given = plain.bind(*args, **named)
-        for name in given.arguments.keys() & checks.keys():
-            given.arguments[name] = checks[name](name, given.arguments[name])
-        return function(*given.args, **given.kwargs)
+        values = given.arguments
+        with ExitStack() as files:
+            for name in values.keys() & checks.keys():
+                if plain.parameters[name].annotation in ("Source", "Masks"):
+                    values[name] = _stored(values[name], files)
+                values[name] = checks[name](name, values[name])
+            return function(*given.args, **given.kwargs)
 
     checked.__signature__ = shown  # type: ignore[attr-defined]
     return cast(Function, checked)
@@ -58,6 +68,22 @@ def public(function: Function) -> Function:
 def merged(settings: Settings | None, options: Options) -> Settings:
     """The settings with single ones replaced."""
     return replace(settings or Settings(), **cast("dict[str, Any]", options))
+
+
+def as_path(source: Source) -> Path:
+    """The path of a source that was checked: by then, a stream is a temporary file."""
+    assert isinstance(source, str | Path)
+    return Path(source)
+
+
+def _stored(value: Any, files: ExitStack) -> Any:
+    """The same with temporary files instead of streams, which last as long as `files`."""
+    if isinstance(value, list | tuple):
+        return [_stored(each, files) for each in value]
+    if not hasattr(value, "read"):
+        return value
+    folder = files.enter_context(TemporaryDirectory(prefix="fastbg-", ignore_cleanup_errors=True))
+    return store(value, Path(folder))
 
 
 def _settings_as_parameters() -> list[inspect.Parameter]:
@@ -137,6 +163,7 @@ def _words(name: str) -> str:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "Source": _path,
     "str | Path": _path,
     "str | Path | None": _or_none(_path),
     "str | None": _or_none(_text),

@@ -12,7 +12,7 @@ from ..report.report import Files, describe
 from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, merged, public
+from .arguments import Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import prepare, read
@@ -20,7 +20,7 @@ from .source import prepare, read
 
 @public
 def fit_file(
-    path: str | Path,
+    path: Source,
     output: str | Path,
     *,
     mask: Masks = None,
@@ -36,7 +36,7 @@ def fit_file(
     and `apply_model` takes.
     """
     settings = merged(settings, options)
-    path, outputs = Path(path), Outputs({"model": output}, overwrite=overwrite)
+    path, outputs = as_path(path), Outputs({"model": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(job, path, mask, outputs, files, max_memory=max_memory)

@@ -15,7 +15,7 @@ from ..report.report import Files, Report, describe
 from ..result import Corrected, Fitted, Measured, Prepared
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, merged, public
+from .arguments import Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import prepare, read
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @public
 def preview_file(
-    path: str | Path,
+    path: Source,
     output: str | Path,
     *,
     mask: Masks = None,
@@ -50,7 +50,7 @@ def preview_file(
         The report; without ``fit``, the part that is known before one: see `fastbg.report.report`.
     """
     settings = merged(settings, options)
-    path, outputs = Path(path), Outputs({"preview": output}, overwrite=overwrite)
+    path, outputs = as_path(path), Outputs({"preview": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
         work = {"draws": True, "shows_result": fit}

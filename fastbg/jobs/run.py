@@ -14,7 +14,7 @@ from ..report.report import Files, describe, history
 from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, merged, public
+from .arguments import Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @public
 def process_file(
-    path: str | Path,
+    path: Source,
     *,
     output: str | Path | None = None,
     model_output: str | Path | None = None,
@@ -49,8 +49,10 @@ def process_file(
 
     Parameters
     ----------
-    path : path
-        A linear image, mono, RGB or undebayered: XISF, FITS or TIFF.
+    path : path or binary file
+        A linear image, mono, RGB or undebayered: XISF, FITS or TIFF. A file object, like
+        `io.BytesIO`, is read to its end into a temporary file; one without a name is called
+        ``image`` in the names of outputs.
     output, model_output : path, optional
         The corrected image and the background; ``<stem>_bgSubtracted`` and ``<stem>_bgModel`` in
         ``output_dir`` and in the format of the input by default. The suffix tells the format.
@@ -58,7 +60,7 @@ def process_file(
         accompanies the input is kept, and a HISTORY of the job is added.
     write_model : bool, optional
         Write the background; otherwise only the corrected image is written.
-    mask : path or sequence of path, optional
+    mask : path, binary file or sequence of them, optional
         Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product. Or regions
         that are no sky.
     preview : path, optional
@@ -82,7 +84,7 @@ def process_file(
         One line with cause and cure; nothing was written.
     """
     settings = merged(settings, options)
-    path = Path(path)
+    path = as_path(path)
     targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
     if write_model:
         targets["background"] = model_output or default_name(path, output_dir, "bgModel")

@@ -21,7 +21,7 @@ from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..result import Prepared
 from ..settings.settings import Settings
-from .arguments import Masks
+from .arguments import Masks, as_path
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
 
@@ -149,7 +149,12 @@ def paths_of(masks: Masks) -> list[Path]:
     """The files, as a list."""
     if not masks:
         return []
-    return [Path(masks)] if isinstance(masks, str | Path) else [Path(mask) for mask in masks]
+    return [
+        *map(
+            as_path,
+            masks if isinstance(masks, Sequence) and not isinstance(masks, str) else [masks],
+        )
+    ]
 
 
 def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) -> Source:
