@@ -1,4 +1,4 @@
-"""Numbers in words, which are the same wherever they are printed."""
+"""Numbers and objects in words, which are the same wherever they are printed."""
 
 from __future__ import annotations
 

@@ -88,6 +88,10 @@ def test_signatures_have_every_setting_as_a_named_parameter(name):
     inspect.signature(FUNCTIONS[name], eval_str=False).bind(*NEEDED[name])
 
 
+def test_the_signature_of_settings_has_their_names():
+    assert [*inspect.signature(Settings).parameters] == [each.name for each in fields(Settings)]
+
+
 @each_function
 def test_every_parameter_of_a_function_is_checked(name):
     unchecked = {

@@ -6,19 +6,19 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from reprlib import repr
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Literal, TypeVar, cast, get_type_hints
+from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from ..errors import InputError, SettingsError
 from ..io.stream import store
 from ..model.model import BackgroundModel
 from ..settings.checks import one_of, or_auto, path_of, whole
 from ..settings.options import Options, check_names
-from ..settings.settings import Settings
+from ..settings.settings import Settings, named_parameters
 
 Source = str | Path | BinaryIO
 """A file by its path, or as a stream of bytes."""
@@ -47,7 +47,7 @@ def public(function: Function) -> Function:
     plain = inspect.signature(function)
     own = [each for each in plain.parameters.values() if each.kind is not each.VAR_KEYWORD]
     checks = {each.name: _CHECKS[each.annotation] for each in own if each.annotation in _CHECKS}
-    shown = plain.replace(parameters=[*own, *_settings_as_parameters()])
+    shown = plain.replace(parameters=[*own, *named_parameters()])
 
     @wraps(function)
     def checked(*args: Any, **named: Any) -> Any:
@@ -84,19 +84,6 @@ def _stored(value: Any, files: ExitStack) -> Any:
         return value
     folder = files.enter_context(TemporaryDirectory(prefix="fastbg-", ignore_cleanup_errors=True))
     return store(value, Path(folder))
-
-
-def _settings_as_parameters() -> list[inspect.Parameter]:
-    types = get_type_hints(Options)
-    return [
-        inspect.Parameter(
-            each.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=each.default,
-            annotation=types[each.name],
-        )
-        for each in fields(Settings)
-    ]
 
 
 def _path(name: str, value: Any) -> str | Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, get_type_hints
 
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
@@ -253,3 +254,20 @@ _CHECKS: dict[str, Check] = {
     "gpu_memory": or_auto(memory("memory of the GPU")),
 }
 """How each setting is checked, by its name."""
+
+
+def named_parameters() -> list[inspect.Parameter]:
+    """Every setting as a parameter of a function, for its signature."""
+    types = get_type_hints(Options)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=types[each.name],
+        )
+        for each in fields(Settings)
+    ]
+
+
+Settings.__signature__ = inspect.Signature(named_parameters())  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""The mathematics: the polyharmonic spline, its loss and its descent. Imports nothing of fastbg."""
+"""The mathematics: the polyharmonic spline, its loss and its descent. It imports only `words`."""
