@@ -168,13 +168,15 @@ def _taken_out(job: Job, plan: Plan, array: Container) -> tuple[Any, Any, Correc
     layout = array.layout
     corrected, background = layout.empty(), layout.empty()
     # Views: rows are written where they belong, whatever the layout.
-    targets = layout.planes(background), layout.planes(corrected)
+    targets = [*layout.planes(background), *layout.planes(corrected)]
 
     def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
-        targets[0][:, rows], targets[1][:, rows] = model, after
+        # Plane by plane: all of them at once take 2 times as long where their samples interleave.
+        for target, plane in zip(targets, [*model, *after], strict=True):
+            target[rows] = plane
 
     done = job.correct(plan, store)
     if array.mask is not None:
         hidden = Image.from_samples(layout.channels_last(array.samples)).planes()
-        np.copyto(targets[1], hidden, where=layout.planes(array.mask))
+        np.copyto(layout.planes(corrected), hidden, where=layout.planes(array.mask))
     return array.image(corrected), array.model(background), done

@@ -131,7 +131,8 @@ class BackgroundModel:
 
             def work(band: slice, _: None) -> None:
                 wanted = slice(first + band.start, first + band.stop)
-                planes[:, band] = rendered.linear.rows(wanted)
+                for plane, some in zip(planes, rendered.linear.rows(wanted), strict=True):
+                    plane[band] = some
 
             bands = row_bands((planes.shape[1], shape[1]))
             for_each_band(bands, settings.worker_threads, lambda: None, work)
