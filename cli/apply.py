@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +13,12 @@ from .options import (
     INPUT,
     OUTPUT,
     RUNNING,
+    Again,
     Compress,
     Events,
+    Inputs,
     Json,
+    KeepTree,
     MaxMemory,
     Overwrite,
     Quiet,
@@ -28,14 +30,6 @@ from .with_settings import with_settings
 Model = Annotated[
     Path,
     typer.Argument(metavar="MODEL", help="A model that fastbg fit wrote.", show_default=False),
-]
-Inputs = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="INPUT",
-        help="Linear images in XISF, FITS or TIFF, with the channels of the model.",
-        show_default=False,
-    ),
 ]
 OutputDir = Annotated[
     Path,
@@ -62,7 +56,9 @@ def apply(
     model: Model,
     inputs: Inputs,
     *,
+    again: Again = False,
     output_dir: OutputDir = Path(),
+    keep_tree: KeepTree = False,
     rescale: Rescale = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
@@ -78,25 +74,33 @@ def apply(
     """
     from ..io.names import clashes, default_name, same_name
     from ..jobs.apply import apply_model
+    from ..jobs.inputs import Inputs as Given
     from ..model.model import BackgroundModel
     from .errors import REFUSED, refused, worded
     from .events import emit
-    from .progress import display
+    from .progress import display, tell_line
     from .summary import print_json, tell
 
-    # A file that is given twice is one.
-    inputs = [*{os.path.realpath(path): path for path in inputs}.values()]
-    for first, second in clashes(inputs, {}, lambda path: default_name(path, "", "").name):
-        raise InputError(same_name(first, second))
+    given = Given(inputs, again=again)
+    images, left_out = given.find()
+    folder_of = given.output_folders(output_dir, keep_tree=keep_tree)
+    targets = {path: default_name(path, folder_of(path), "bgSubtracted") for path in images}
+    for pair in clashes(images, {}, targets.__getitem__):
+        raise InputError(same_name(*pair))
     BackgroundModel.load(model)  # so that a bad model is refused once, not for each image
+    for path in left_out:
+        if events:
+            emit("left_out", input=str(path))
+        elif not quiet:
+            tell_line(f"{path} is left out, since fastbg wrote it: add --again to correct it, too")
     reports, failed = [], 0
-    for path in inputs:
+    for path, target in targets.items():
         try:
             with display(quiet=quiet, as_json=as_json, events=events, input=str(path)) as progress:
                 report = apply_model(
                     model,
                     path,
-                    output_dir=output_dir,
+                    output=target,
                     rescale=rescale,
                     compress=compress,
                     overwrite=overwrite,
@@ -117,7 +121,7 @@ def apply(
     if as_json:
         print_json(reports)
     if events and failed:
-        message = f"{failed} of {len(inputs)} files failed"
+        message = f"{failed} of {len(images)} files failed"
         emit("error", message=message, exit_code=REFUSED, report=reports)
     elif events:
         emit("done", report=reports)

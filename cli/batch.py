@@ -16,9 +16,13 @@ from .options import (
     OUTPUT,
     RUNNING,
     STRETCH,
+    Again,
     Compress,
+    Inputs,
     Json,
+    KeepTree,
     Masks,
+    NoModel,
     Quiet,
     flag,
     option,
@@ -27,15 +31,6 @@ from .options import (
 )
 from .with_settings import with_settings
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="INPUT",
-        help="Linear images, folders with images, or quoted patterns: 'lights/*.xisf' for one "
-        "folder, 'lights/**/*.xisf' for all folders below it, too.",
-        show_default=False,
-    ),
-]
 OutputDir = Annotated[
     Path,
     option(
@@ -89,7 +84,10 @@ Dask = Annotated[
 def batch(
     inputs: Inputs,
     *,
+    again: Again = False,
     output_dir: OutputDir = Path(),
+    keep_tree: KeepTree = False,
+    no_model: NoModel = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
     mask: Masks = None,
@@ -116,6 +114,9 @@ def batch(
         process_files(
             inputs,
             output_dir=output_dir,
+            keep_tree=keep_tree,
+            again=again,
+            write_model=not no_model,
             mask=mask,
             compress=compress,
             overwrite=overwrite,

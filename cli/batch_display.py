@@ -105,7 +105,9 @@ class BatchDisplay:
     def _print_summary(self) -> None:
         console = Console(highlight=False)
         outcomes = self._outcomes.values()
-        if (self._live or console.is_terminal) and any(o.status != "skipped" for o in outcomes):
+        if (self._live or console.is_terminal) and any(
+            o.status in ("done", "failed") for o in outcomes
+        ):
             console.print(_table(outcomes))
         took = _duration(time.monotonic() - self._started)
         console.print(f"{_counts(Counter(outcome.status for outcome in outcomes))}, in {took}")
@@ -176,11 +178,11 @@ class _LiveLines:
 
 
 def _plain(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
-    """The outcomes for JSON: reports of files that are done or skipped, errors of the others."""
-    found: dict[str, list[Any]] = {"done": [], "skipped": [], "failed": []}
+    """The outcomes for JSON: the reports, or else the names and the errors."""
+    found: dict[str, list[Any]] = {"done": [], "skipped": [], "left_out": [], "failed": []}
     for outcome in outcomes:
-        failure = {"input": str(outcome.path), "error": outcome.error}
-        found[outcome.status].append(outcome.report or failure)
+        cause = {"error": outcome.error} if outcome.error else {}
+        found[outcome.status].append(outcome.report or {"input": str(outcome.path), **cause})
     return found
 
 
@@ -188,13 +190,15 @@ def _counts(statuses: Counter[str]) -> str:
     words = [f"{statuses['done']} done"]
     if statuses["skipped"]:
         words.append(f"{statuses['skipped']} finished before")
+    if statuses["left_out"]:
+        words.append(f"{statuses['left_out']} left out (written by fastbg; see --again)")
     if statuses["failed"]:
         words.append(f"{statuses['failed']} failed")
     return ", ".join(words)
 
 
 def _line(outcome: Outcome) -> str:
-    words = [f"{outcome.status:<7}", outcome.path.name]
+    words = [f"{outcome.status.replace('_', ' '):<8}", str(outcome.path)]
     if outcome.report and outcome.status == "done":
         removed, seconds, warnings = _figures(outcome.report)
         words += [f"gradient removed {removed}", f"{seconds} s", warnings]

@@ -23,6 +23,13 @@ from .streams import open_missing, silence_stdout
 
 DEBUG_VARIABLE = "FASTBG_DEBUG"
 
+_OPTIONS = {
+    "allow overwriting": "--overwrite",
+    "keep their folders": "--keep-tree",
+    "process them again": "--again",
+}
+"""What the library tells to do, and the option that does it."""
+
 UNEXPECTED, REFUSED = 1, 2
 """Exit codes. After a signal the code is 128 + its number, as in shells."""
 
@@ -79,7 +86,9 @@ def raise_if_stopped() -> None:
 
 def worded(message: str) -> str:
     """A message of the library, which knows no options, as the command line says it."""
-    return message.replace("allow overwriting", "add --overwrite")
+    for said, option in _OPTIONS.items():
+        message = message.replace(said, f"add {option}")
+    return message
 
 
 def _refuse(message: str, code: int) -> int:

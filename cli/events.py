@@ -19,7 +19,8 @@ Each line is one object. The lines come in the order of the events:
     A job that SIGINT or SIGTERM stops has the exit code 130 or 143, and leaves no unfinished file.
 
 ``fastbg apply`` works on several files. Its lines about stages, memory and progress have a key
-``input``; a file that failed gives ``{"event": "failed", "input": "...", "message": "..."}``; and
+``input``; a file that failed gives ``{"event": "failed", "input": "...", "message": "..."}``; one
+that fastbg wrote and that is left out gives ``{"event": "left_out", "input": "..."}``; and
 ``report`` in the last line is a list of reports, which is there also if the last line is an error.
 
 Keys may be added. Numbers that are not finite are null.

@@ -63,6 +63,23 @@ Input = Annotated[
         show_default=False,
     ),
 ]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="Linear images, folders with images, or quoted patterns: 'lights/*.xisf' for one "
+        "folder, 'lights/**/*.xisf' for all folders below it, too.",
+        show_default=False,
+    ),
+]
+Again = Annotated[
+    bool,
+    flag(
+        INPUT,
+        "--again",
+        help="Process images that fastbg wrote, too, which are left out otherwise.",
+    ),
+]
 Preset = Annotated[
     str | None,
     option(
@@ -85,6 +102,18 @@ Masks = Annotated[
         "and black is ignored; or DS9 regions or GeoJSON polygons around objects to ignore. The "
         "option may be repeated. With a mask, the thresholds have no effect.",
     ),
+]
+KeepTree = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "--keep-tree",
+        help="Keep the folders of the inputs below their common folder, so that images of the same "
+        "name stay apart.",
+    ),
+]
+NoModel = Annotated[
+    bool, flag(OUTPUT, "--no-model", help="Write only the corrected image, not the background.")
 ]
 Overwrite = Annotated[
     bool,

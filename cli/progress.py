@@ -101,7 +101,8 @@ class _FitColumn(ProgressColumn):
         return Text(_fit_line(progress, task.speed))
 
 
-def _tell(line: str) -> None:
+def tell_line(line: str) -> None:
+    """Print a line on stderr, which nothing depends on."""
     with suppress(OSError):  # a job does not fail because nobody reads how far it is
         sys.stderr.write(f"{line}\n")  # at once: a signal may not come between its parts
         sys.stderr.flush()
@@ -116,12 +117,12 @@ class _Lines:
     def __call__(self, progress: Progress) -> None:
         now = time.perf_counter()
         if progress.memory is not None:
-            _tell(_memory_line(progress.memory))
+            tell_line(_memory_line(progress.memory))
         elif progress.done == 0:
-            _tell(progress.stage)
+            tell_line(progress.stage)
         elif progress.stage == "fit" and progress.done % LINE_EVERY == 0:
             rate = LINE_EVERY / (now - self._last_line)
-            _tell(f"fit  {_fit_line(progress, rate)}")
+            tell_line(f"fit  {_fit_line(progress, rate)}")
         else:
             return
         self._last_line = now

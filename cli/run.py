@@ -23,6 +23,7 @@ from .options import (
     Json,
     Masks,
     MaxMemory,
+    NoModel,
     Overwrite,
     Quiet,
     flag,
@@ -53,9 +54,6 @@ ModelOutput = Annotated[
         metavar="FILE",
         help="Name of the background, instead of OUTPUT_DIR/<input>_bgModel.",
     ),
-]
-NoModel = Annotated[
-    bool, flag(OUTPUT, "--no-model", help="Write only the corrected image, not the background.")
 ]
 PreviewOutput = Annotated[
     Path | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +207,31 @@ def test_the_command_applies_a_mono_model_to_a_mosaic(tmp_path, monkeypatch, rng
     assert "has 3 channels and the model 1: turn the filter array off, or" in refused.stderr
     assert command("apply", "raw_model.json", "raw.fit", "--cfa", "off").exit_code == 0
     assert (tmp_path / "raw_bgSubtracted.fit").exists()
+
+
+def test_the_command_takes_folders_keeps_them_and_leaves_out_what_fastbg_wrote(
+    tmp_path, sky, model, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for night in ("n1", "n2"):
+        Path(night).mkdir()
+        shutil.copy(sky, Path(night, "L.xisf"))
+    apply_model(model, sky, output_dir="n1", model_output="n1/sky_bgModel.xisf")
+    command = ["apply", "model.json", "n1", "n2", "-o", "out", "--keep-tree"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.stderr
+    written = {str(path.relative_to("out")) for path in Path("out").rglob("*.*")}
+    assert written == {str(Path(night, "L_bgSubtracted.xisf")) for night in ("n1", "n2")}
+    for name in ("sky_bgSubtracted", "sky_bgModel"):
+        assert f"{name}.xisf is left out, since fastbg wrote it: add --again" in done.stderr
+    again = CliRunner().invoke(app, [*command, "--again", "--overwrite", "--json"])
+    reports = {report["input"]: report["warnings"] for report in json.loads(again.stdout)}
+    assert len(reports) == 4
+    corrected = reports[str(Path("n1", "sky_bgSubtracted.xisf"))]
+    assert any("was removed before" in line for line in corrected)
+    alone = CliRunner().invoke(app, ["apply", "model.json", "n1/sky_bgModel.xisf"])
+    assert (alone.exit_code, alone.stdout) == (2, "")
+    assert "add --again" in alone.stderr
 
 
 def test_the_command_refuses_two_files_with_outputs_of_one_name(tmp_path, sky, model):

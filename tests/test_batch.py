@@ -21,10 +21,11 @@ import pytest
 from fastbg import InputError, OutputError, Settings, process_file, process_files
 from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, xisf
-from fastbg.jobs.batch import BatchProgress, Summary, capacity, inputs, pool, tasks
+from fastbg.jobs.batch import BatchProgress, Summary, capacity, pool, tasks
 from fastbg.jobs.batch.cgroups import left_by_groups
 from fastbg.jobs.batch.journal import FOLDER, Journal
 from fastbg.jobs.batch.tasks import Task, key_of
+from fastbg.jobs.inputs import Inputs
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
@@ -68,7 +69,8 @@ def visible(folder: Path) -> dict[str, tuple[int, int]]:
 
 def finished(folder: Path) -> set[str]:
     """The outputs that the journal knows."""
-    return {Path(path).name for path in Journal(folder).outputs()}
+    records = [json.loads(file.read_bytes()) for file in (folder / FOLDER).glob("*.json")]
+    return {output["path"] for record in records for output in record["outputs"].values()}
 
 
 def unfinished(folder: Path) -> list[Path]:
@@ -184,34 +186,130 @@ def test_names_folders_and_patterns(tmp_path, monkeypatch):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()
 
-    def find(*given, folder=".", known=()):
-        return [path.as_posix() for path in inputs.find(given, Path(folder), lambda: {*known})]
+    def find(*given):
+        return [path.as_posix() for path in Inputs([*map(str, given)]).find().images]
 
     assert find("a") == ["a/1.xisf", "a/2.XISF"]
     assert find("a/**/*.xisf", "a/1.xisf", tmp_path / "a/1.xisf") == ["a/1.xisf", "a/b/3.xisf"]
     assert find("[x].xisf", "missing.xisf") == ["[x].xisf", "missing.xisf"]
-    for name in ("a/1_bgSubtracted.xisf", "a/1_bgModel.xisf", "a/9_bgModel.xisf"):
-        Path(name).touch()
-    assert "a/1_bgModel.xisf" in find("a")
-    assert find("a", folder="a") == ["a/1.xisf", "a/2.XISF", "a/9_bgModel.xisf"]
-    known = [str(tmp_path / "a/9_bgModel.xisf")]
-    assert find("a", folder="a", known=known) == ["a/1.xisf", "a/2.XISF"]
     with pytest.raises(InputError, match=r"\*\.fits matches no image"):
         find("a/*.fits")
-    known += [str(tmp_path / "a" / f"1_{name}.xisf") for name in ("bgModel", "bgSubtracted")]
-    with pytest.raises(InputError, match="outputs of fastbg"):
-        find("a/1_bgModel.xisf", "a/1_bgSubtracted.xisf", folder="a", known=known)
 
 
-@pytest.mark.parametrize("second", ["b/m94.xisf", "a/m94.fits", "a/m94.fits.fz"])
+@pytest.mark.parametrize(
+    ("given", "common"),
+    [
+        (["lights"], "lights"),
+        (["lights/n1", "lights/n2"], "lights"),
+        (["lights/n1/a.fits", "lights/n2/a.fits"], "lights"),
+        (["lights/**/*.fits"], "lights"),
+        (["lights/n[12]/*.fits"], "lights"),
+        (["lights/n1/*.fits"], "lights/n1"),
+        (["lights/n1/a.fits"], "lights/n1"),
+        (["*/*/*.fits", "lights/../lights/n1"], "."),
+        (["lights/n1", "a.fits"], "."),
+    ],
+)
+def test_the_common_folder_does_not_depend_on_what_a_pattern_matches(
+    given, common, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for night in ("n1", "n2"):
+        (tmp_path / "lights" / night).mkdir(parents=True)
+    folder_of = Inputs(given).output_folders(Path("out"), keep_tree=True)
+    image = Path("lights/n1/a.fits")
+    assert folder_of(image) == Path("out", image.parent.relative_to(common))
+    assert Inputs(given).output_folders(Path("out"), keep_tree=False)(image) == Path("out")
+
+
+@pytest.mark.parametrize("suffix", [".xisf", ".fits", ".fits.gz", ".fits.fz", ".tif"])
+def test_images_that_fastbg_wrote_are_left_out(lights, out, tmp_path, suffix):
+    image = lights / "light_0.xisf"
+    names = [out / f"light_0_{what}{suffix}" for what in ("bgSubtracted", "bgModel")]
+    process_file(image, output=names[0], model_output=names[1], **QUICK)
+    renamed = names[0].rename(out / f"m94{suffix}")
+    for given in (out, [renamed, names[1]], str(out / "*")):
+        with pytest.raises(InputError, match="fastbg wrote all of"):
+            process_files(given, output_dir=tmp_path / "more", **QUICK)
+    assert not (tmp_path / "more").exists()
+    summary = process_files([out, image], output_dir=tmp_path / "more", **QUICK)
+    expected = {renamed.name: "left_out", names[1].name: "left_out", image.name: "done"}
+    assert statuses(summary) == expected
+    again = process_files([out, image], output_dir=tmp_path / "more", again=True, **QUICK)
+    assert statuses(again) == {renamed.name: "done", names[1].name: "done", image.name: "skipped"}
+    warnings = {each.path.name: " ".join(each.report["warnings"]) for each in again.outcomes}
+    assert "was removed before" in warnings[renamed.name]
+    assert "is a background" in warnings[names[1].name]
+    assert "HISTORY" not in warnings[image.name]
+
+
+def test_a_batch_into_the_folder_of_its_inputs_takes_no_output_for_an_input(lights):
+    process_files(lights, output_dir=lights, **QUICK)
+    summary = process_files(lights, output_dir=lights, **QUICK)
+    assert [len(summary.with_status(each)) for each in ("skipped", "left_out", "done")] == [3, 6, 0]
+
+
+def test_a_damaged_file_is_no_output_of_fastbg_but_fails(lights, out):
+    bad = lights / "bad.fits"
+    bad.write_bytes(b"SIMPLE  =" + bytes(100))
+    summary = process_files(lights, output_dir=out, **QUICK)
+    assert [outcome.path for outcome in summary.with_status("failed")] == [bad]
+
+
+def test_nights_with_the_same_names_keep_their_folders(tmp_path, out):
+    nights = [make(tmp_path / "lights" / night / "a.xisf", n) for n, night in enumerate("xyz")]
+    with pytest.raises(InputError, match="keep their folders"):
+        process_files(nights, output_dir=out, **QUICK)
+    assert not out.exists()
+    pattern = str(tmp_path / "lights" / "**" / "*.xisf")
+    done = process_files(pattern, output_dir=out, keep_tree=True, **QUICK)
+    assert len(done.with_status("done")) == 3
+    for night in nights:
+        process_file(night, output_dir=tmp_path / "single", overwrite=True, **QUICK)
+        for what in ("bgSubtracted", "bgModel"):
+            written = out / night.parent.name / f"a_{what}.xisf"
+            single = xisf.read(tmp_path / "single" / written.name).to_array()
+            np.testing.assert_array_equal(xisf.read(written).to_array(), single)
+    make(nights[1], seed=7)
+    again = process_files(pattern, output_dir=out, keep_tree=True, **QUICK)
+    assert [outcome.path for outcome in again.with_status("done")] == [nights[1]]
+    assert len(again.with_status("skipped")) == 2
+    with Journal(out / "x").opened(), pytest.raises(OutputError, match="another batch"):
+        process_files(pattern, output_dir=out, keep_tree=True, **QUICK)
+
+
+def test_files_that_differ_in_their_suffix_have_outputs_of_their_own(tmp_path, out):
+    first = make(tmp_path / "a" / "m94.xisf")
+    with xisf.open_image(first) as image:
+        pixels = image.to_array()[:, :, 0]
+    fits = pytest.importorskip("astropy.io.fits")
+    fits.writeto(tmp_path / "a" / "m94.fits", pixels)
+    fits.CompImageHDU(pixels).writeto(tmp_path / "a" / "m94.fits.fz")
+    summary = process_files(tmp_path / "a", output_dir=out, **QUICK)
+    assert len(summary.with_status("done")) == 3
+    assert {f"m94_bgSubtracted{each}" for each in (".xisf", ".fits", ".fits.fz")} <= finished(out)
+    assert len(process_files(tmp_path / "a", output_dir=out, **QUICK).with_status("skipped")) == 3
+
+
+@pytest.mark.parametrize("second", ["b/m94.xisf", "a/../b/m94.xisf"])
 def test_two_inputs_of_one_name_are_refused(tmp_path, out, second):
     first = make(tmp_path / "a" / "m94.xisf")
-    second = make(tmp_path / second.removesuffix(".fz")).rename(tmp_path / second)
-    with pytest.raises(InputError) as refusal:
+    second = make(tmp_path / second)
+    with pytest.raises(InputError, match="outputs of the same name") as refusal:
         process_files([first, second], output_dir=out)
     assert str(first) in str(refusal.value)
     assert str(second) in str(refusal.value)
     assert not out.exists()
+
+
+def test_the_background_may_be_left_out_and_asked_for_later(lights, out):
+    image = lights / "light_0.xisf"
+    process_files(image, output_dir=out, write_model=False, **QUICK)
+    assert {*visible(out)} == {"light_0_bgSubtracted.xisf"}
+    again = process_files(image, output_dir=out, write_model=False, **QUICK)
+    assert statuses(again) == {image.name: "skipped"}
+    process_files(image, output_dir=out, **QUICK)
+    assert {*visible(out)} == {"light_0_bgSubtracted.xisf", "light_0_bgModel.xisf"}
 
 
 def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path, monkeypatch):
@@ -359,6 +457,30 @@ def test_the_memory_of_this_computer_is_known():
     available = capacity.available_bytes()
     assert available is not None
     assert 0 < available < psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_watching_a_folder_takes_none_of_its_own_outputs(lights, monkeypatch, again):
+    monkeypatch.setattr("fastbg.jobs.batch.LOOK_SECONDS", 0.02)
+    looks, ended = 0, []
+
+    def act(progress: BatchProgress) -> bool:
+        nonlocal looks
+        if progress.outcome:
+            ended.append((progress.outcome.path.name, progress.outcome.status))
+        elif not progress.path and not progress.workers:
+            looks += 1
+            if looks == 5:
+                shutil.copy(lights / "light_0_bgModel.xisf", lights / "other.xisf")
+        return looks < 15
+
+    with pytest.raises(Cancelled):
+        process_files(
+            lights, output_dir=lights, watch=True, again=again, workers=1, progress=act, **QUICK
+        )
+    assert ended[:3] == [(f"light_{n}.xisf", "done") for n in range(3)]
+    assert ended[3:4] == [("other.xisf", "done" if again else "left_out")]
+    assert len(ended) == 4
 
 
 def test_watching_takes_new_and_changed_files_when_they_are_complete(lights, out, monkeypatch):

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from fastbg import process_files
 from fastbg.cli.app import app
-from fastbg.io import fits, formats, tiff, xisf
+from fastbg.io import fits, formats, names, tiff, xisf
 from fastbg.io.names import default_name, split_suffix, told_format
-from fastbg.jobs.batch import inputs
+from fastbg.jobs.inputs import Inputs
 from fastbg.simulate import simulate_sky
 
 NAMES = [
@@ -40,7 +40,7 @@ def test_a_name_is_its_stem_and_its_suffix(name, stem, suffix, told):
     assert told_format(path) == told
     assert default_name(path, "out", "bgModel") == Path("out", f"{stem}_bgModel{suffix}")
     assert default_name(path, "out", "preview", ".png") == Path("out", f"{stem}_preview.png")
-    assert inputs.stem(path) == stem
+    assert names.stem(path) == stem
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,8 @@ def test_a_folder_is_searched_for_names_that_tell_a_format(tmp_path, sky):
     names = ["a.fits", "b.FITS.GZ", "c.fit.fz", "d.tiff", "e.XISF"]
     for name in [*names, "f.tar.gz", "g.tif.gz", "h.gz", "i.png", ".j.fits"]:
         (tmp_path / name).touch()
-    found = inputs.find([tmp_path], tmp_path / "out", set)
-    assert [path.name for path in found] == names
+    found = Inputs([str(tmp_path)]).find()
+    assert [path.name for path in found.images] == names
 
 
 def test_only_names_of_fits_files_say_that_the_file_is_compressed(tmp_path, sky):

@@ -14,9 +14,10 @@ import numpy as np
 from ..errors import InputError, OutputError
 from . import fits, tiff, xisf
 from .carried import carried, left_out
+from .fits import GZIP
 from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
-from .keywords import Header
+from .keywords import Header, Keyword
 from .names import Format, Packing, told_format
 from .orientation import AS_STORED, ON_ITS_SIDE, Turn
 from .sample_format import FLOAT32, SampleFormat
@@ -29,7 +30,7 @@ from .xisf.write import SIGNATURE
 _OPEN = {
     SIGNATURE: xisf.open_image,
     b"SIMPLE  =": fits.open_image,
-    b"\x1f\x8b": fits.open_image,
+    GZIP: fits.open_image,
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), tiff.open_image),
 }
 
@@ -66,10 +67,7 @@ def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
         If the file is missing, unreadable, of no known format, or damaged.
     """
     with reading(path):
-        with open_file(path) as file:
-            start = np.zeros(16, np.uint8)
-            file.read_into(0, start)
-        first = start.tobytes()
+        first = _first_bytes(path)
         open_it = next((how for magic, how in _OPEN.items() if first.startswith(magic)), None)
         if open_it is None:
             other = next((name for magic, name in _OTHERS.items() if first.startswith(magic)), None)
@@ -81,6 +79,29 @@ def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
                 else f"is not an {kinds} file, or damaged at its start: save it as one"
             )
     return open_it(path)
+
+
+def read_keywords(path: PathLike) -> tuple[Keyword, ...]:
+    """The keywords of the first image of a file, as its header has them.
+
+    Raises
+    ------
+    InputError
+        As from `open_image`; damage behind the header is not noticed.
+    """
+    with reading(path):
+        is_gzip = _first_bytes(path).startswith(GZIP)
+    if is_gzip:  # it would be decompressed as a whole
+        return fits.read_keywords(path)
+    with open_image(path) as image:
+        return image.header.keywords
+
+
+def _first_bytes(path: PathLike) -> bytes:
+    start = np.zeros(16, np.uint8)
+    with open_file(path) as file:
+        file.read_into(0, start)
+    return start.tobytes()
 
 
 @dataclass(frozen=True)

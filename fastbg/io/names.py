@@ -57,24 +57,27 @@ def default_name(path: Path, folder: str | Path, what: str, suffix: str | None =
 
 
 def clashes(
-    paths: Iterable[Path], taken: dict[str, Path], name: Callable[[Path], str] = stem
+    paths: Iterable[Path], taken: dict[str, Path], output: Callable[[Path], Path]
 ) -> Iterator[tuple[Path, Path]]:
-    """Pairs of files whose outputs, in one folder, would have the same name.
+    """Pairs of files whose outputs would have the same name.
 
     Parameters
     ----------
     paths : iterable of Path
     taken : dict of str to Path
         Collects all names.
-    name : callable, optional
-        The name of the outputs of a file, or its beginning.
+    output : callable
+        The name of an output of a file.
     """
     for path in paths:
-        first = taken.setdefault(os.path.normcase(name(path)), path)
+        first = taken.setdefault(os.path.normcase(output(path)), path)
         if first != path:
             yield first, path
 
 
 def same_name(first: Path, second: Path) -> str:
     """The error of a pair of `clashes`."""
-    return f"{second} and {first} would have outputs of the same name: give each its own folder"
+    return (
+        f"{second} and {first} would have outputs of the same name: keep their folders, or give "
+        "each its own output folder"
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import OutputError
 from ..io import atomic, formats
 from ..io.image_file import ImageFile
+from ..io.made import MADE, Made
 from ..io.names import told_format
 from ..io.sample_format import SampleFormat
 from ..pipeline import Store
@@ -98,7 +99,7 @@ class Outputs:
     def create(
         self,
         source: ImageFile,
-        history: Sequence[str],
+        history: Mapping[Made, Sequence[str]],
         files: ExitStack,
         *,
         same: bool,
@@ -109,8 +110,8 @@ class Outputs:
         ----------
         source : ImageFile
             The image that they are made from; they take everything but the pixels from it.
-        history : sequence of str
-            Lines that tell what was done.
+        history : mapping of str to sequence of str
+            Lines that tell what each image is.
         files : ExitStack
             The images are complete when it is closed.
         same : bool
@@ -126,7 +127,7 @@ class Outputs:
 
         images = {
             name: files.enter_context(
-                self._output(name, source, same).create(self.parts[name], history)
+                self._output(name, source, same).create(self.parts[name], history[name])
             )
             for name in self._images
         }
@@ -146,8 +147,8 @@ class Outputs:
         return store, kind
 
     @property
-    def _images(self) -> list[str]:
-        return [name for name in self.targets if name not in _NO_IMAGES]
+    def _images(self) -> list[Made]:
+        return [name for name in MADE if name in self.targets]
 
     def _output(self, name: str, source: ImageFile, same: bool) -> formats.Output:
         """An image; only the corrected one can be stored as the source is."""

@@ -15,6 +15,7 @@ from ..image.image import Image
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
+from ..io.made import Made, made
 from ..io.names import told_format
 from ..io.orientation import Turn
 from ..io.white import with_full_weight, with_white
@@ -24,6 +25,18 @@ from ..settings.settings import Settings
 from .arguments import Masks, as_path
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
+
+
+_MADE_BY_FASTBG: dict[Made, str] = {
+    "corrected": (
+        "the background of this image was removed before, as its HISTORY tells: give the original "
+        "image, unless a second time is what you want"
+    ),
+    "background": (
+        "this file is a background that fastbg wrote, as its HISTORY tells: give the image itself"
+    ),
+}
+"""The warnings about images that fastbg wrote itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +146,8 @@ def read(
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
         job.warnings += outputs.changes(source.file)
         source = source.loaded(job.settings.white)
+        if kind := made(source.file.header.keywords):
+            job.warnings.append(_MADE_BY_FASTBG[kind])
         job.warnings += [line for mask in source.masks for line in mask.warnings]
         return source
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from ..io.made import Made
 from ..pipeline import Job
 from ..result import Corrected, Plan
 from .outputs import Outputs
@@ -16,7 +17,7 @@ def write(
     source: Source,
     plan: Plan,
     outputs: Outputs,
-    history: Sequence[str],
+    history: Mapping[Made, Sequence[str]],
     files: ExitStack,
 ) -> Corrected:
     """Take the background out, and write the corrected image and the background.
@@ -25,8 +26,8 @@ def write(
     ----------
     outputs : Outputs
         After `Outputs.stage`.
-    history : sequence of str
-        Lines that tell what was done.
+    history : mapping of str to sequence of str
+        Lines for the HISTORY of the corrected image and of the background.
     files : ExitStack
         The images are complete when it is closed.
     """

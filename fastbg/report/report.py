@@ -70,6 +70,7 @@ from ..diagnostics import Diagnostics
 from ..fit import Fit
 from ..image.frame import Frame
 from ..io.image_file import White
+from ..io.made import MADE, Made
 from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
@@ -261,8 +262,10 @@ def _describe_levels(measured: Measured) -> dict[str, list[float]]:
     }
 
 
-def history(settings: Settings, made_by: Fit | Applied, white: White | None = None) -> list[str]:
-    """Lines for the FITS HISTORY: what was done, and the settings that repeat it.
+def history(
+    settings: Settings, made_by: Fit | Applied, white: White | None = None
+) -> dict[Made, list[str]]:
+    """Lines for the FITS HISTORY of each image: what it is, and the settings that repeat it.
 
     ``white`` is told where no declaration and no type of the file decides it.
     """
@@ -276,8 +279,13 @@ def history(settings: Settings, made_by: Fit | Applied, white: White | None = No
         what = f"{points} control points, loss {loss:.4f}"
     if white and white.how in ("guessed", "given"):
         what += f", white {white.value:.17g} ({white.how})"
-    text = f"fastbg {version()}: background removed, {what}"
-    return [*textwrap.wrap(text, HISTORY_WIDTH), *to_history(told)]
+    return {
+        name: [
+            *textwrap.wrap(f"fastbg {version()}: {made}, {what}", HISTORY_WIDTH),
+            *to_history(told),
+        ]
+        for name, made in MADE.items()
+    }
 
 
 def to_json(report: Mapping[str, Any] | Sequence[Any], indent: int | None = 2) -> str:

@@ -11,8 +11,8 @@ import gzip
 import math
 import tempfile
 import zlib
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,17 +22,18 @@ import numpy as np
 from ...errors import InputError
 from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
-from ..keywords import cfa_pattern, is_bottom_up, no_pattern
+from ..keywords import Keyword, cfa_pattern, is_bottom_up, no_pattern
 from ..random_access import RandomAccessFile
 from ..samples import Samples, StoredSamples
-from .cards import first_values
+from .cards import first_values, keywords_of
 from .header import FitsHeader
 from .scaling import Scaling
 from .tiles import image_records, unpack, was_primary
 from .units import Unit, number, units_of
 from .write import create as create
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""What a compressed file begins with."""
 
 _PIECE = 1 << 20
 """Bytes that are decompressed at a time."""
@@ -52,7 +53,7 @@ def open_image(path: PathLike) -> ImageFile:
     with reading(path), ExitStack() as stack:
         file = open_file(path)
         stack.callback(lambda: file.close())
-        if _bytes(file, len(_GZIP)) == _GZIP:
+        if _bytes(file, len(GZIP)) == GZIP:
             file.close()
             file = _decompressed(path)
         units = list(units_of(file))
@@ -94,6 +95,25 @@ def open_image(path: PathLike) -> ImageFile:
         return ImageFile(
             bounds, header, tuple(lines), cfa, path, file, samples, orientation=orientation
         )
+
+
+def read_keywords(path: PathLike) -> tuple[Keyword, ...]:
+    """The keywords of the first image of a gzip file, which is decompressed as far as its header.
+
+    Raises
+    ------
+    InputError
+        As from :func:`open_image`.
+    """
+    with (
+        reading(path),
+        RandomAccessFile.temporary() as plain,
+        _unpacking(),
+        gzip.open(path) as packed,
+    ):
+        units = units_of(_Growing(plain, packed))
+        unit = next((unit for unit in units if unit.holds_image), None)
+        return tuple(keywords_of(unit.records)) if unit else ()
 
 
 @dataclass(frozen=True)
@@ -148,24 +168,29 @@ def _decompressed(path: PathLike) -> RandomAccessFile:
     """
     plain = RandomAccessFile.temporary()
     try:
-        with gzip.open(path) as packed:
+        with _unpacking(), gzip.open(path) as packed:
             for _ in units_of(_Growing(plain, packed)):
                 pass
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except BaseException:
         plain.close()
+        raise
+    return plain
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    """Say what is wrong with a gzip file, or with the folder of temporary files."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
     except OSError as error:
-        plain.close()
         if error.errno != errno.ENOSPC:
             raise
         raise InputError(
             f"cannot be decompressed ({tempfile.gettempdir()} is full): free some space there, or "
             "set TMPDIR to another folder"
         ) from error
-    except BaseException:
-        plain.close()
-        raise
-    return plain
 
 
 class _Growing:

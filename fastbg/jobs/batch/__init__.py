@@ -1,29 +1,31 @@
 """The job on any number of files, several at a time; finished files are skipped.
 
-`inputs` finds the files, `journal` records which are finished, and `tasks` does the work on one
-file. `pool` runs the tasks in processes, whose number `capacity` chooses, and `cluster` runs them
-with Dask. `watch` looks for new files.
+`journal` records which files are finished, and `tasks` does the work on one file. `pool` runs the
+tasks in processes, whose number `capacity` chooses, and `cluster` runs them with Dask. `watch`
+looks for new files.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
 from ...backends.registry import choose
 from ...errors import Cancelled, InputError, SettingsError
-from ...io.names import clashes, same_name
+from ...io.names import clashes, default_name, same_name
 from ...progress import Progress
 from ...settings.options import Options
 from ...settings.settings import Settings
 from ..arguments import Count, Masks, Paths, merged, public
+from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
 from ..source import paths_of
-from . import cluster, inputs, pool
+from . import cluster, pool
 from .capacity import workers_for
 from .journal import Journal, State, content_hash
 from .pool import Event
@@ -68,8 +70,8 @@ class Summary:
     Attributes
     ----------
     outcomes : list of Outcome
-        One for each file, in the order in which the jobs ended. A file that was tried again has
-        the outcome of the last attempt.
+        One for each file, in the order in which the jobs ended; files that are left out come
+        first. A file that was tried again has the outcome of the last attempt.
     seconds : float
         The time from the beginning of the batch to its end.
     """
@@ -82,7 +84,7 @@ class Summary:
         return f"Summary({', '.join(counts)}, in {self.seconds:.1f} s)"
 
     def with_status(self, status: str) -> list[Outcome]:
-        """The outcomes with the status "done", "skipped" or "failed"."""
+        """The outcomes with the status "done", "skipped", "left_out" or "failed"."""
         return [outcome for outcome in self.outcomes if outcome.status == status]
 
 
@@ -95,6 +97,9 @@ def process_files(
     paths: Paths,
     *,
     output_dir: str | Path = ".",
+    keep_tree: bool = False,
+    again: bool = False,
+    write_model: bool = True,
     mask: Masks = None,
     compress: bool = False,
     overwrite: bool = False,
@@ -119,11 +124,16 @@ def process_files(
     Parameters
     ----------
     paths : path, str or iterable of them
-        Files, folders (for the images in them) and patterns of `glob`, including ``**``. Outputs
-        of fastbg in the output folder are left out.
+        Files, folders (for the images in them) and patterns of `glob`, including ``**``.
     output_dir : path
         The folder of the outputs, which is created if it does not exist.
-    mask, compress
+    keep_tree : bool
+        Keep the folders of the files: each output lies below ``output_dir`` as its input lies
+        below the common folder of ``paths``. Each of these folders has a journal of its own.
+    again : bool
+        Process images that fastbg wrote itself, which their HISTORY tells, too. Without it they
+        are left out. What this batch writes is always left out, while it watches.
+    write_model, mask, compress
         As for `process_file`; the same for all files.
     overwrite : bool
         Process finished files again, and replace all outputs. Without it, an output is replaced
@@ -161,20 +171,17 @@ def process_files(
         raise SettingsError("a cluster has its own workers: leave their number out")
     if not dask:
         choose(settings.backend)
-    folder = Path(output_dir)
-    key = key_of(settings, _mask_hash(mask), compress=compress)
-    journal = Journal(folder)
+    key = key_of(settings, _mask_hash(mask), compress=compress, write_model=write_model)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-
-    def find() -> list[Path]:
-        return inputs.find(given, folder, journal.outputs, wait=watch)
-
+    inputs = Inputs([str(each) for each in given], again=again, wait=watch)
+    folder_of = inputs.output_folders(Path(output_dir), keep_tree=keep_tree)
     batch = _Batch(
         task_of=lambda path: Task(
             path,
-            folder,
+            folder_of(path),
             settings,
             masks=tuple(paths_of(mask)),
+            write_model=write_model,
             compress=compress,
             max_memory=limit,
             overwrite=overwrite,
@@ -184,18 +191,20 @@ def process_files(
         dask=dask,
         callback=progress,
     )
-    files = find()
-    for first, second in batch.clashes(files):
+    found = inputs.find()
+    for first, second in batch.clashes(found.images):
         raise InputError(same_name(first, second))
-    watcher = Watch(find)
-    with journal.opened():
-        for path in files:
+    watcher = Watch()
+    with batch.journals:
+        for path in found.images:
             watcher.take(path, State.of(path))
-        batch.work_on(files)
+        batch.work_on(found.images, found.left_out)
         while watch:
             time.sleep(LOOK_SECONDS)
             batch.tell(None)
-            batch.work_on(watcher.look())
+            found = inputs.find()
+            new = watcher.look(batch.not_written(found.images))
+            batch.work_on(new, batch.not_written(found.left_out))
     return batch.summary()
 
 
@@ -210,23 +219,50 @@ class _Batch:
     started: float = field(default_factory=time.monotonic)
     outcomes: dict[Path, Outcome] = field(default_factory=dict)
     names: dict[str, Path] = field(default_factory=dict)
+    journals: ExitStack = field(default_factory=ExitStack)
+    folders: set[Path] = field(default_factory=set)
     files: int = 0
     running: int = 0
 
     def clashes(self, paths: Iterable[Path]) -> list[tuple[Path, Path]]:
         """Pairs of files, among these and earlier ones, whose outputs would have the same name."""
-        return list(clashes(paths, self.names))
 
-    def work_on(self, paths: list[Path]) -> None:
-        """Process the files until each has an outcome."""
+        def corrected(path: Path) -> Path:
+            return default_name(path, self.task_of(path).folder, "bgSubtracted")
+
+        return list(clashes(paths, self.names, corrected))
+
+    def not_written(self, paths: Iterable[Path]) -> list[Path]:
+        """The files without those that this batch has written, or knows to be finished."""
+        written = {
+            os.path.realpath(output)
+            for outcome in self.outcomes.values()
+            if outcome.report
+            for output in outcome.report["outputs"].values()
+        }
+        return [path for path in paths if os.path.realpath(path) not in written]
+
+    def work_on(self, paths: list[Path], left_out: Iterable[Path] = ()) -> None:
+        """Process the files until each has an outcome.
+
+        Parameters
+        ----------
+        left_out : iterable of Path
+            Files that are only to be told of, once.
+        """
         clashing = {second: first for first, second in self.clashes(paths)}
-        self.files = len(self.outcomes.keys() | {*paths})
+        self.files = len(self.outcomes.keys() | {*paths, *left_out})
+        for path in left_out:
+            if path not in self.outcomes:
+                self.tell((path, Outcome(path, "left_out")))
         todo = []
         for path in paths:
             task = self.task_of(path)
             if path in clashing:
                 self.tell((path, failed(path, same_name(clashing[path], path))))
-            elif finished := skip(task):
+                continue
+            self._open_journal(task.folder)
+            if finished := skip(task):
                 self.tell((path, finished))
             else:
                 todo.append(task)
@@ -237,6 +273,11 @@ class _Batch:
             for event in events:
                 self.tell(event)
         self.running = 0
+
+    def _open_journal(self, folder: Path) -> None:
+        if folder not in self.folders:
+            self.journals.enter_context(Journal(folder).opened())
+            self.folders.add(folder)
 
     def tell(self, event: Event) -> None:
         """Keep an outcome, and call the callback.

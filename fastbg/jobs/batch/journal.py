@@ -184,15 +184,6 @@ class Journal:
         with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
             part.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
-    def outputs(self) -> set[str]:
-        """The real paths of all outputs in the journal."""
-        found = set()
-        for file in self._home.glob("*.json"):
-            record = _read_record(file)
-            for output in record["outputs"].values() if record else ():
-                found.add(os.path.realpath(self.folder / output["path"]))
-        return found
-
     def _clean(self, patience: float) -> bool:
         """Remove the leftovers of killed attempts, as soon as no process works in the folder."""
         deadline = time.monotonic() + patience

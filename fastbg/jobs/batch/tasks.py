@@ -27,7 +27,7 @@ class Task:
         The input, and the folder of its outputs.
     settings : Settings
     masks : tuple of Path
-    compress : bool
+    write_model, compress : bool
     max_memory : int or None
         As for `fastbg.process_file`.
     overwrite : bool
@@ -40,6 +40,7 @@ class Task:
     folder: Path
     settings: Settings
     masks: tuple[Path, ...] = ()
+    write_model: bool = True
     compress: bool = False
     max_memory: int | None = None
     overwrite: bool = False
@@ -62,8 +63,9 @@ class Outcome:
     Attributes
     ----------
     path : Path
-    status : {"done", "skipped", "failed"}
-        A file is skipped if it is finished according to the journal.
+    status : {"done", "skipped", "left_out", "failed"}
+        A file is skipped if it is finished according to the journal. It is left out if fastbg
+        wrote it.
     report : dict or None
         See `fastbg.report.report`; a skipped file has the report of the time when it was done.
     error : str or None
@@ -71,21 +73,24 @@ class Outcome:
     """
 
     path: Path
-    status: Literal["done", "skipped", "failed"]
+    status: Literal["done", "skipped", "left_out", "failed"]
     report: dict[str, Any] | None = None
     error: str | None = None
 
     __repr__ = brief
 
 
-def key_of(settings: Settings, mask: str | None, *, compress: bool = False) -> dict[str, Any]:
+def key_of(
+    settings: Settings, mask: str | None, *, compress: bool = False, write_model: bool = True
+) -> dict[str, Any]:
     """Everything but the content of the file that determines the result, as plain JSON.
 
-    These are the version of fastbg, the hash of the mask, and the settings that change a result.
-    The backend is one of them, since evaluators differ in the last bits.
+    These are the version of fastbg, the hash of the mask, the settings that change a result, and
+    what is written of it. The backend is one of them, since evaluators differ in the last bits.
     """
     decisive = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
-    key = {"fastbg": version(), "settings": decisive, "mask": mask, "compress": compress}
+    written = {"compress": compress, "model": write_model}
+    key = {"fastbg": version(), "settings": decisive, "mask": mask, **written}
     return json.loads(json.dumps(key))
 
 
@@ -154,6 +159,7 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
         report = process_file(
             path,
             output_dir=task.folder,
+            write_model=task.write_model,
             mask=task.masks,
             compress=task.compress,
             overwrite=task.overwrite or journal.owns(path),

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from .journal import State
 
 
 class Watch:
-    """Finds files that no job has taken since they last changed.
+    """Finds files that no job has taken since they last changed."""
 
-    Parameters
-    ----------
-    find : callable
-        Gives all files that exist now.
-    """
-
-    def __init__(self, find: Callable[[], Iterable[Path]]) -> None:
-        self._find = find
+    def __init__(self) -> None:
         self._seen: dict[str, State] = {}
         self._taken: dict[str, State] = {}
 
@@ -27,10 +20,16 @@ class Watch:
         if state:
             self._taken[state.path] = state
 
-    def look(self) -> list[Path]:
-        """The new files that have not changed since the last call, so are written completely."""
+    def look(self, paths: Iterable[Path]) -> list[Path]:
+        """The new files that have not changed since the last call, so are written completely.
+
+        Parameters
+        ----------
+        paths : iterable of Path
+            All files that exist now.
+        """
         seen, ripe = {}, []
-        for path in self._find():
+        for path in paths:
             state = State.of(path)
             if state is None or self._taken.get(state.path) == state:
                 continue
