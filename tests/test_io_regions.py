@@ -151,6 +151,91 @@ def test_annuli_are_open_inside(marked):
     assert np.array_equal(marked("image\nbox(14.3,9.6,6,4,12,8,25)"), outer & ~inner)
 
 
+@pytest.mark.parametrize("shape", ["ellipse", "box", "Rotbox"])
+def test_an_angle_may_be_left_out(marked, shape):
+    without = marked(f"image\n{shape}(14.3,9.6,12.1,4.7)")
+    assert without.any()
+    assert np.array_equal(without, marked(f"image\n{shape}(14.3,9.6,12.1,4.7,0)"))
+    assert np.array_equal(
+        marked(f"image\n{shape}(14.3,9.6,12.1,4.7,30d)"),
+        marked(f"image\n{shape} 14.3 9.6 12.1 4.7 {math.radians(30)}r"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("annulus", "solid"),
+    [
+        ("annulus(15,11,0,8)", "circle(15,11,8)"),
+        ("annulus(15,11,0,8,n=4)", "circle(15,11,8)"),
+        ("annulus(15,11,0,3,5,8)", "circle(15,11,8)"),
+        ("annulus 15 11 0 8 n = 4", "circle(15,11,8)"),
+        ("ellipse(15,11,0,0,8,4,20)", "ellipse(15,11,8,4,20)"),
+        ("ellipse(15,11,0,0,8,4)", "ellipse(15,11,8,4,0)"),
+        ("box(15,11,0,0,8,4,n=3,20)", "box(15,11,8,4,20)"),
+        ("circle3d(15,11,8)", "circle(15,11,8)"),
+    ],
+)
+def test_annuli_from_zero_have_no_hole(marked, annulus, solid):
+    assert np.array_equal(marked(f"image\n{annulus}"), marked(f"image\n{solid}"))
+
+
+@pytest.mark.parametrize(
+    ("rings", "one"),
+    [
+        ("annulus(15,11,2,8,n=3)", "annulus(15,11,2,8)"),
+        # There are centres on the circles of 5 pixels between the rings.
+        ("annulus(15,11,2,5,8)", "annulus(15,11,2,8)"),
+        ("annulus(15,11,8,2)", "annulus(15,11,2,8)"),
+        ("ellipse(15,11,2,1,10,5,n=4)", "ellipse(15,11,2,1,10,5,0)"),
+        ("ellipse(15,11,2,1,10,5,n=4,33)", "ellipse(15,11,2,1,10,5,33)"),
+        ("ellipse(15,11,2,1,4,2,10,5)", "ellipse(15,11,2,1,10,5)"),
+        ("box(15,11,4,2,16,8,N=2)", "box(15,11,4,2,16,8,0)"),
+        ("box(15,11,4,2,8,4,16,8,33)", "box(15,11,4,2,16,8,33)"),
+    ],
+)
+def test_rings_of_an_annulus_are_one_area(marked, rings, one):
+    assert np.array_equal(marked(f"image\n{rings}"), marked(f"image\n{one}"))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(20, 110), (200, 380), (-50, 35), (300, 40), (0, 360)])
+@pytest.mark.parametrize(
+    ("panda", "annulus", "angle"),
+    [
+        ("panda(14.3,9.6,{},{},3,3,8,2)", "annulus(14.3,9.6,3,8)", 0),
+        ("cpanda(14.3,9.6,{},{},1,0,8,1)", "circle(14.3,9.6,8)", 0),
+        ("epanda(14.3,9.6,{},{},3,6,4,12,8,2)", "ellipse(14.3,9.6,6,4,12,8)", 0),
+        ("bpanda(14.3,9.6,{},{},3,6,4,12,8,2,25)", "box(14.3,9.6,6,4,12,8,25)", 25),
+    ],
+)
+def test_a_panda_is_a_wedge_of_an_annulus(marked, panda, annulus, angle, start, stop):
+    x, y = ds9_grid()
+    u, v = turned(x - 14.3, y - 9.6, angle)
+    counted = (np.degrees(np.arctan2(v, u)) - start) % 360
+    wedge = counted < ((stop - start) % 360 or 360)
+    found = marked("image\n" + panda.format(start, stop))
+    assert np.array_equal(found, wedge & marked(f"image\n{annulus}"))
+    assert found.any()
+
+
+def test_the_property_include_is_a_sign(marked):
+    outer, inner = "circle(15,11,8.1)", "circle(17,12,3.1)"
+    expected = marked(f"image\n{outer}\n-{inner}")
+    for content in (
+        f"image\n{outer}\n{inner} # include=0 color=red",
+        f"image\n{outer}\n{inner} # text={{include=1}} include = no",
+        f"global include=0\nimage\n+{outer}\n{inner}",
+        f"global include=0\nimage\n{outer} # include=1\n{inner}",
+    ):
+        assert np.array_equal(marked(content), expected)
+    assert np.array_equal(marked(f"image\n{outer} # text={{include=0}}"), marked(f"image\n{outer}"))
+
+
+def test_points_of_old_files_have_no_area(marked):
+    points = [f"{kind} point 5 5" for kind in ("circle", "box", "x", "diamond", "cross", "arrow")]
+    found = marked("image\n" + "\n".join([*points, "circle(15,11,4)", "composite(1,1,0)"]))
+    assert np.array_equal(found, marked("image\ncircle(15,11,4)"))
+
+
 def test_a_ds9_polygon_is_that_of_geojson(marked):
     ring = [[2.25, 3.5], [28.1, 1.2], [20.7, 21.9], [12.3, 6.6], [4.4, 19.2]]
     # The first centre is at (1, 1) here and at (0.5, 0.5) there.
@@ -216,23 +301,28 @@ def test_files_as_programs_write_them(marked, content):
         ("wcsa\ncircle(1,2,3)", "'wcsa' in line 1: save it in image"),
         ("galactic\ncircle(1,2,3)", "'galactic' in line 1: save it in image"),
         ("linear\ncircle(1,2,3)", "'linear' in line 1: save it in image"),
-        (
-            "image\npanda(5,5,0,90,1,2,4,1)",
-            r"'panda\(5,5,.* in line 2: .* no other shapes than circle",
-        ),
+        ("image\npie(5,5,0,90)", r"'pie\(5,5,.* in line 2: .* no other shapes than circle"),
+        ("image\npanda(5,5,0,90,1,2,4)", r"in line 2 \(7 numbers\)"),
+        ("image\npanda(5,5,0,90,one,1,2,1)", "in line 2"),
+        ("image\nepanda(5,5,0,90,1,2,2,4,1)", r"in line 2 \(8 numbers\)"),
+        ("image\nannulus(5,5,4,4)", "in line 2 .*greater"),
+        ("image\nannulus(5,5,4)", r"in line 2 \(3 numbers\)"),
+        ("image\nannulus(5,5,3,4,n=0)", "in line 2"),
+        ("image\ncircle(5,5,3,n=2)", "in line 2"),
+        ("image\nellipse(5,5,0,0)", "in line 2 .*positive"),
+        ("image\nannulus(5,5,-1,3)", "in line 2 .*positive"),
         ("image circle(1,2,3)", r"'image circle\(1,2,3\)' in line 1"),
         ("image\ncircle(1,2," + "x" * 10_000 + ")", r"line 2 \(.{80}\)"),
         ("image\nnonsense", "'nonsense' in line 2"),
         ("image\n@@@", "'@@@' in line 2"),
         ("image\ncircle(1,2)", r"circle that cannot be used in line 2 \(2 numbers\)"),
         ("image\ncircle(1,2,3,4)", r"in line 2 \(4 numbers\)"),
-        ("image\nbox(1,2,3,4)", r"in line 2 \(4 numbers\)"),
+        ("image\nbox(1,2,3)", r"in line 2 \(2 numbers\)"),
         ("image\npolygon(1,2,3,4,5)", r"in line 2 \(5 numbers\)"),
         ("image\npolygon(1,2,3,4)", r"in line 2 \(4 numbers\)"),
         ("image\ncircle()", "in line 2"),
         ("image\ncircle(1,2,-3)", "in line 2 .*positive"),
         ("image\nellipse(5,5,0,3,0)", "in line 2 .*positive"),
-        ("image\nannulus(5,5,4,3)", "in line 2 .*greater"),
         ('image\ncircle(1,2,3")', "in line 2"),
         ("image\ncircle(12:30:00,2,3)", "in line 2"),
         ("image\ncircle(nan,2,3)", "in line 2 .*finite"),

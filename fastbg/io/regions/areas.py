@@ -88,6 +88,35 @@ class Polygon:
         return np.logical_xor.accumulate(flips, axis=1)[:, :-1]
 
 
+class Wedge:
+    """The part of an area that lies between two rays from a centre.
+
+    Parameters
+    ----------
+    area : Area
+    centre : (float, float)
+        x = column, y = row.
+    start, stop : float
+        The angles of the rays in degrees, from the axis x towards y. All around if they are one.
+    """
+
+    def __init__(self, area: Area, centre: tuple[float, float], start: float, stop: float) -> None:
+        self.bounds = area.bounds
+        self._area, self._centre = area, centre
+        self._start, self._span = start, (stop - start) % 360 or 360
+
+    def work(self, rows: slice, columns: slice) -> int:
+        """See `Area`."""
+        return 2 * self._area.work(rows, columns)
+
+    def inside(self, rows: slice, columns: slice) -> np.ndarray:
+        """See `Area`."""
+        y, x = np.mgrid[rows, columns].astype(np.float64)
+        angle = np.degrees(np.arctan2(y - self._centre[1], x - self._centre[0]))
+        between: np.ndarray = (angle - self._start) % 360 <= self._span
+        return between & self._area.inside(rows, columns)
+
+
 def _vertices(ring: object) -> np.ndarray:
     vertices = np.asarray(ring, np.float64)
     if vertices.ndim != 2 or vertices.shape[0] < 3 or vertices.shape[1] != 2:

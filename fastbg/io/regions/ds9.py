@@ -6,33 +6,36 @@ looked at here before.
 
 from __future__ import annotations
 
+import math
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from .areas import LARGEST, Area, Polygon
+from .areas import LARGEST, Area, Polygon, Wedge
 
-_COUNTS = {
-    "circle": range(3, 4),
-    "annulus": range(4, sys.maxsize),
-    "ellipse": range(5, sys.maxsize, 2),
-    "box": range(5, sys.maxsize, 2),
-    "polygon": range(6, sys.maxsize, 2),
-}
-"""How many numbers each shape may have; the package leaves surplus ones out."""
+_SIZES = {"circle": 1, "annulus": 1, "panda": 1, "ellipse": 2, "epanda": 2, "box": 2, "bpanda": 2}
+"""How many numbers tell a size: a radius, or two semi-axes, or a width and a height."""
+
+_OF_PANDA = {"panda": "annulus", "epanda": "ellipse", "bpanda": "box"}
+"""The annulus of which a panda, a pie and annulus, is a wedge."""
+
+_OTHER_NAMES = {"rotbox": "box", "circle3d": "circle", "cpanda": "panda"}
 
 _FRAMES = {"image", "physical"}
 
 _WITHOUT_AREA = {
-    *("global", "point", "line", "text"),
+    *("global", "point", "line", "text", "composite", "version"),
     *("vector", "ruler", "compass", "projection", "segment"),
 }
 
+_OLD_POINT = re.compile(r"(circle|box|diamond|cross|x|arrow|boxcircle)\s+point\b", re.IGNORECASE)
+_RINGS = re.compile(r"\bn\s*=\s*[1-9]\d*", re.IGNORECASE)
+
 _QUOTED = re.compile(r"""=\s*(\{[^{}]*\}|"[^"]*"|'[^']*')""")
+_INCLUDE = re.compile(r"\binclude\s*=\s*(\w+)", re.IGNORECASE)
 _STATEMENT = re.compile(r"([-+!]?)\s*(\w+)(.*)")
 
 
@@ -41,6 +44,7 @@ def read(data: bytes) -> Iterator[tuple[Area, bool]]:
 
     Composite regions count as their parts. Points, lines, text and the like enclose nothing and are
     left out. Physical coordinates are taken as image coordinates, which they are but in cut-outs.
+    Rings that touch are one area, so it makes no difference how many of them an annulus has.
 
     Yields
     ------
@@ -61,54 +65,107 @@ def read(data: bytes) -> Iterator[tuple[Area, bool]]:
     for number, sign, shape, rest in _statements(data.decode("utf-8-sig", "replace")):
         if shape in _WITHOUT_AREA or (shape in _FRAMES and not rest):
             continue
-        if shape not in _COUNTS:
+        if shape != "polygon" and shape not in _SIZES:
             raise InputError(
                 f"has {(shape + rest)[:40]!r} in line {number}: save it in image coordinates, "
-                f"with no other shapes than {', '.join(_COUNTS)}"
+                f"with no other shapes than {', '.join(_SIZES)} and polygon"
             )
         try:
-            text = f"image;{shape}({_numbers(shape, rest)})"
-            areas = [_area(region) for region in regions.Regions.parse(text, format="ds9")]
+            area = _area(shape, rest, regions.Regions)
         # It is nowhere documented which errors the package raises.
         except Exception as error:
             raise InputError(
                 f"has a {shape} that cannot be used in line {number} ({str(error)[:80]}): "
                 "save it in image coordinates"
             ) from error
-        yield from ((area, sign in ("-", "!")) for area in areas)
+        yield area, sign in ("-", "!")
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """Line, sign, first word in lower case and what follows it."""
+    """Line, sign, first word in lower case and what follows it.
+
+    The property ``include`` of a region is a sign, too, and that of all is the sign of the rest.
+    """
+    usual = ""
     for number, line in enumerate(text.splitlines(), 1):
         # Some lines that begin like comments are shapes, but none of them has an area.
         if line.lstrip().startswith("#"):
             continue
         for statement in _QUOTED.sub("=", line).split(";"):
-            bare = statement.partition("#")[0].strip()
-            if bare:
+            bare, _, properties = statement.partition("#")
+            bare = bare.strip()
+            if bare and not _OLD_POINT.match(bare):
                 match = _STATEMENT.match(bare)
                 sign, word, rest = match.groups() if match else ("", bare, "")
-                yield number, sign, word.lower(), rest
+                word = _OTHER_NAMES.get(word.lower(), word.lower())
+                if word == "global":
+                    usual = _sign(rest) or usual
+                yield number, _sign(properties) or sign or usual, word, rest
 
 
-def _numbers(shape: str, rest: str) -> str:
-    """The numbers of a shape as the package likes them; i and p say that they are pixels."""
-    fields = re.split(r"[\s,()|]+", rest.strip(" \t,()|"))
-    numbers = [float(field.rstrip("ip")) for field in fields]
-    if len(numbers) not in _COUNTS[shape]:
+def _sign(properties: str) -> str:
+    """The sign that some properties give; empty if they give none."""
+    found = _INCLUDE.search(properties)
+    if not found:
+        return ""
+    return "-" if found[1].lower() in ("0", "n", "no", "off", "false") else "+"
+
+
+def _area(shape: str, rest: str, package: Any) -> Area:
+    """The area of a shape, from what follows its name."""
+    told = _RINGS.sub(" ", rest) if shape in _OF_PANDA.values() else rest
+    fields = re.split(r"[\s,()|]+", told.strip(" \t,()|"))
+    if shape == "polygon":
+        if len(fields) < 6 or len(fields) % 2:
+            raise ValueError(f"{len(fields)} numbers")
+        return Polygon([np.reshape([_number(field) for field in fields], (-1, 2)) - 1])
+    size = _SIZES[shape]
+    angle = 0.0
+    # The angle may be missing, and is the only number without a partner.
+    if size == 2 and len(fields) % 2:
+        angle = _degrees(fields.pop())
+    if shape not in _OF_PANDA:
+        return _between(shape, [_number(field) for field in fields], angle, package)
+    if len(fields) != 6 + 2 * size:
+        raise ValueError(f"{len(fields)} numbers")
+    start, stop = (angle + _degrees(field) for field in fields[2:4])
+    x, y, _, *sizes, _ = (_number(field) for field in (*fields[:2], *fields[4:]))
+    annulus = _between(_OF_PANDA[shape], [x, y, *sizes], angle, package)
+    return Wedge(annulus, (x - 1, y - 1), start, stop)
+
+
+def _between(shape: str, numbers: list[float], angle: float, package: Any) -> Area:
+    """The area between the smallest and the largest of several sizes, or inside the only one."""
+    size = _SIZES[shape]
+    x, y, *sizes = numbers
+    count = len(sizes) // size
+    enough = count == 1 if shape == "circle" else count >= (2 if shape == "annulus" else 1)
+    if not enough or len(sizes) % size:
         raise ValueError(f"{len(numbers)} numbers")
-    if not all(abs(number) <= LARGEST for number in numbers):
+    edges = np.reshape(sizes, (-1, size))
+    inner, outer = edges.min(axis=0), edges.max(axis=0)
+    has_hole = count > 1 and inner.any()
+    if size == 1 and not has_hole:
+        shape = "circle"
+    text = [x, y, *(inner.tolist() if has_hole else []), *outer.tolist()]
+    text += [angle] if size == 2 else []
+    [region] = package.parse(f"image;{shape}({','.join(map(repr, text))})", format="ds9")
+    return _Shape(region)
+
+
+def _number(field: str) -> float:
+    """A coordinate or a size; i and p say that it is in pixels."""
+    number = float(field.rstrip("ip"))
+    if not abs(number) <= LARGEST:
         raise ValueError(f"numbers must be finite and within {LARGEST:g}")
-    return ",".join(map(repr, numbers))
+    return number
 
 
-def _area(region: Any) -> Area:
-    vertices = getattr(region, "vertices", None)
-    if vertices is None:
-        return _Shape(region)
-    # The package looks at every edge for every pixel: 10 s where this takes 0.1.
-    return Polygon([np.stack([vertices.x, vertices.y], axis=1)])
+def _degrees(field: str) -> float:
+    """An angle from the axis x towards y; d and r say that it is in degrees, or in radians."""
+    if field.endswith("r"):
+        return math.degrees(_number(field[:-1]))
+    return _number(field.removesuffix("d"))
 
 
 class _Shape:
