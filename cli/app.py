@@ -19,7 +19,6 @@ from .run import run
 
 app = typer.Typer(
     cls=Boundary,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import Cancelled, FastbgError, InputError
 from ..settings.settings import Settings
+from .meant import check_model
 from .options import (
     INPUT,
     OUTPUT,
@@ -81,6 +82,7 @@ def apply(
     from .progress import display, tell_line
     from .summary import print_json, tell
 
+    check_model(model, inputs)
     given = Given(inputs, again=again)
     images, left_out = given.find()
     folder_of = given.output_folders(output_dir, keep_tree=keep_tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from ..errors import Cancelled, FastbgError
+from ..errors import Cancelled, FastbgError, InputError
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
@@ -56,6 +57,14 @@ class Boundary(TyperGroup):
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Find the command; an image in its place, as in bgoptimizer, is answered with a hint."""
+        try:
+            os.getcwd()
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError)
+            cause = "was deleted" if gone else f"cannot be used ({error.strerror})"
+            raise InputError(
+                f"the current folder {cause}: change to another one, and try again"
+            ) from error
         try:
             return super().resolve_command(context, arguments)
         except _UsageError as error:
@@ -162,8 +171,15 @@ def refused(error: FastbgError) -> None:
 def _usage(error: Any) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "fastbg"
-    if "unexpected extra argument" in text and command.endswith((" run", " fit", " preview")):
-        text += ", since it takes one image; fastbg batch takes several"
+    if "unexpected extra argument" in text:
+        if command.endswith(" run"):
+            text += ", since it takes one image; fastbg batch takes several"
+        elif command.endswith((" fit", " preview")):
+            text += ", since it takes one image, and the name of the output after -o"
+    if command == "fastbg" and "o such option" in text:
+        text = f"{text.partition(' (')[0]} before the command; its options follow it"
+    # The question differs between releases of Typer.
+    text = re.sub(r" \(Possible options: (.*)\)$", r": did you mean \1?", text)
     see = " See" if text.endswith("?") else "; see"
     return f"{text[:1].lower()}{text[1:]}{see} {command} --help"
 

@@ -119,7 +119,7 @@ def run(
         )
     if no_model and model_output:
         raise SettingsError("--no-model and --model-output exclude each other: leave one out")
-    check_single(input, output_dir)
+    check_single(input, output_dir, output)
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         if preview:
             told = preview_file(

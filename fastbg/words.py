@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from reprlib import Repr
 from typing import Any
@@ -14,17 +15,18 @@ FEW = 4
 
 
 def bytes_of(text: str) -> int:
-    """The number of bytes of a size like 350MB.
+    """The number of bytes of a size like 350MB or 2GiB.
 
     Raises
     ------
     ValueError
         For other texts.
     """
-    match = re.fullmatch(r"([0-9.]+) ?([kmg])b?", text.strip().lower())
+    match = re.fullmatch(r"([0-9.]+) ?([kmgt])(i?)b?", text.strip().lower())
     if not match:
         raise ValueError(f"{text} is not {SIZE}")
-    return int(float(match[1]) * 1000 ** (1 + "kmg".index(match[2])))
+    number, unit, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** (1 + "kmgt".index(unit)))
 
 
 def format_bytes(count: int | None) -> str:
@@ -39,6 +41,15 @@ def format_bytes(count: int | None) -> str:
 def explained_by_sky(explained: float) -> str:
     """The share of the usable frame, in [0, 1], that the sky which was found explains."""
     return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A question that ends a message about an unknown word; empty if none is like it."""
+    from difflib import get_close_matches
+
+    spelled = {each.lower(): each for each in known}
+    near = get_close_matches(str(word).lower(), spelled, 1)
+    return f": did you mean {spelled[near[0]]}?" if near else ""
 
 
 class _Brief(Repr):

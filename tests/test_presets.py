@@ -359,7 +359,7 @@ def test_applying_tells_only_the_settings_that_count(image: Path) -> None:
 # What is no preset.
 
 BAD = {
-    "controlpoints = 16": "controlpoints is no setting: the nearest is control-points",
+    "controlpoints = 16": "controlpoints is no setting: did you mean control-points",
     "zzz = 16": "zzz is no setting: there are downscaling-factor, ",
     "[fit]\norder = 2": "fit is no setting",
     "order = 2\n'order' = 3": "not TOML (Cannot overwrite",
@@ -404,7 +404,7 @@ def test_what_is_right_only_with_the_options_is_not_the_presets_fault(image: Pat
 @pytest.mark.parametrize(
     ("name", "content", "cause"),
     [
-        ("stakc", None, "no preset stakc: the nearest is stack"),
+        ("stakc", None, "no preset stakc, only .*: did you mean stack"),
         ("zzzzz", None, f"no preset zzzzz: there are {', '.join(BUILT_IN)}"),
         ("a.toml", None, "a.toml: is not a file"),
         ("a.toml", b"\xff\xfe", "a.toml: not TOML"),
@@ -436,7 +436,7 @@ def test_what_is_no_preset_is_refused(name: str, content: bytes | None, cause: s
         (["calibrated"], "tells of no job"),
         (["fastbg settings: order=2 seed"], "HISTORY was changed"),
         (2 * ["fastbg settings: order=2"], "HISTORY was changed"),
-        (["fastbg settings: oder=2"], "oder is no setting: the nearest is order"),
+        (["fastbg settings: oder=2"], "oder is no setting: did you mean order"),
     ],
 )
 def test_an_image_without_a_whole_job_is_refused(history: list[str], cause: str) -> None:

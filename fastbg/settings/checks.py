@@ -11,7 +11,7 @@ from reprlib import repr
 from typing import Any
 
 from ..errors import InputError, SettingsError
-from ..words import SIZE, bytes_of
+from ..words import SIZE, bytes_of, did_you_mean
 
 Check = Callable[[Any], Any]
 """Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
@@ -90,7 +90,8 @@ def one_of(name: str, *choices: str | int | bool) -> Check:
         for choice in choices:
             if _same_kind(value, choice) and value == choice:
                 return choice
-        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}")
+        asked = did_you_mean(value, (*most, last))
+        raise SettingsError(f"the {name} must be {', '.join(most)} or {last}, not {value}{asked}")
 
     return check
 

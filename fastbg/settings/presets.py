@@ -22,6 +22,7 @@ from reprlib import repr
 from typing import Any
 
 from ..errors import InputError, SettingsError
+from ..words import did_you_mean
 from .settings import AUTOMATIC, Settings
 from .text import from_history, to_toml, toml_value
 
@@ -94,7 +95,9 @@ def find(preset: str | Path) -> Path:
     if preset not in known:
         preset = _ALIASES.get(preset, preset)
     if preset not in known:
-        raise SettingsError(f"there is no preset {preset}: {_nearest(preset, known)}")
+        raise SettingsError(
+            f"there is no preset {preset}, only {', '.join(known)}{did_you_mean(preset, known)}"
+        )
     return known[preset]
 
 
@@ -226,7 +229,8 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
         name = key.replace("-", "_")
         if name not in _DEFAULTS:
             spelled = [name.replace("_", "-") for name in _DEFAULTS]
-            raise SettingsError(f"{key} is no setting: {_nearest(key, spelled)}")
+            asked = did_you_mean(key, spelled) or f": there are {', '.join(spelled)}"
+            raise SettingsError(f"{key} is no setting{asked}")
         if name in options:
             raise SettingsError(f"{key} stands there twice: leave one out")
         if name in AUTOMATIC and value == "auto":
@@ -239,10 +243,3 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
             )
         options[name] = value
     return options
-
-
-def _nearest(word: str, known: Collection[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, known, 1)
-    return f"the nearest is {near[0]}" if near else f"there are {', '.join(known)}"

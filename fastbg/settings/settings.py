@@ -9,6 +9,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
+from ..words import did_you_mean
 from .checks import Check, memory, number, one_of, or_auto, whole, within
 from .options import Options, check_names
 
@@ -219,7 +220,10 @@ def _pedestal(value: Any) -> Any:
         )(value)
     value = _ALIASES.get(value, value)
     if value not in PEDESTALS:
-        raise SettingsError(f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}")
+        raise SettingsError(
+            f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}"
+            f"{did_you_mean(value, PEDESTALS)}"
+        )
     return value
 
 
