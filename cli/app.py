@@ -13,6 +13,7 @@ from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
 from .fit import fit
+from .help import Command, epilog_of
 from .presets import presets
 from .preview import preview
 from .run import run
@@ -23,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, batch, preview, fit, apply, presets, demo, doctor):
-    app.command()(command)
+    app.command(cls=Command, epilog=epilog_of(command.__name__))(command)
 
 
 def _version(asked: bool) -> None:
@@ -45,7 +46,6 @@ def _fastbg(
             help="Print the version.",
             callback=_version,
             is_eager=True,
-            metavar="",
         ),
     ] = False,
 ) -> None:

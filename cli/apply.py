@@ -69,7 +69,7 @@ def apply(
     events: Events = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove a background that fastbg fit wrote from any number of images.
+    """Remove a background that fastbg fit has found from any number of images.
 
     If an image fails, its error is printed and the others are still processed.
     """

@@ -14,7 +14,7 @@ def doctor(
         bool, flag(RUNNING, "--json", help="Print the findings as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Show which evaluators and which hardware fastbg can use here, and why not the others."""
+    """Show what fastbg can use on this computer, and why it cannot use the rest."""
     from .summary import print_json, print_rows
 
     findings = _examine()

@@ -14,9 +14,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from ..errors import Cancelled, FastbgError, InputError
+from .help import Group
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
@@ -41,7 +41,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _UsageError: Any = typer.BadParameter.__base__
 
 
-class Boundary(TyperGroup):
+class Boundary(Group):
     """The group of all commands. It prints no traceback, and always exits."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
@@ -171,11 +171,10 @@ def refused(error: FastbgError) -> None:
 def _usage(error: Any) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "fastbg"
-    if "unexpected extra argument" in text:
-        if command.endswith(" run"):
-            text += ", since it takes one image; fastbg batch takes several"
-        elif command.endswith((" fit", " preview")):
-            text += ", since it takes one image, and the name of the output after -o"
+    if "unexpected extra argument" in text and command.endswith((" run", " fit", " preview")):
+        text += ", since it takes one image; fastbg batch takes several"
+        if not command.endswith(" run"):
+            text += ", and -o names the output"
     if command == "fastbg" and "o such option" in text:
         text = f"{text.partition(' (')[0]} before the command; its options follow it"
     # The question differs between releases of Typer.

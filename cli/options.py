@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..words import SIZE, bytes_of
+from . import completion
 
 INPUT = "Input"
 OUTPUT = "Output"
@@ -26,11 +27,6 @@ EVENTS_OPTION = "--events"
 def option(panel: str | None, *names: str, help: str, **more: Any) -> Any:
     """An option in a panel of ``--help``."""
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
-
-
-def flag(panel: str | None, *names: str, help: str) -> Any:
-    """An option without a value, for which Typer would print the type ``<bool>``."""
-    return option(panel, *names, help=help, metavar="")
 
 
 def parsed(parse: Callable[[str], Any], meaning: str) -> Callable[[Any], Any]:
@@ -52,6 +48,7 @@ def parsed(parse: Callable[[str], Any], meaning: str) -> Callable[[Any], Any]:
 
 whole = partial(option, parser=parsed(int, "a whole number"))
 number = partial(option, parser=parsed(float, "a number"))
+flag = option
 size = partial(option, metavar="SIZE", parser=parsed(bytes_of, SIZE))
 
 
@@ -86,6 +83,7 @@ Preset = Annotated[
         None,
         "--preset",
         metavar="NAME|FILE",
+        autocompletion=completion.presets,
         help="Take the settings from a preset (fastbg presets lists them), a TOML file, the JSON "
         "report of a job, or an image that fastbg wrote. Options on the command line take "
         "precedence.",

@@ -7,13 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import SettingsError
+from . import completion
 from .options import DESCENT, INPUT, MASK, OUTPUT, RUNNING, STRETCH, flag, option
 from .with_settings import with_settings
 
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME|FILE", help="A preset to print as TOML; without it, all are listed."
+        metavar="NAME|FILE",
+        autocompletion=completion.presets,
+        help="A preset to print as TOML; without it, all are listed.",
     ),
 ]
 Save = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .completion import values_of
 from .options import (
     DESCENT,
     INPUT,
@@ -44,6 +45,7 @@ SETTING_OPTIONS: dict[str, Any] = {
     "cfa": option(
         INPUT,
         "--cfa",
+        autocompletion=values_of("cfa"),
         metavar="PATTERN",
         help="Bayer pattern, by which an image that is not debayered is fitted colour by colour: "
         "auto (the one that the file declares), off (the image is mono), or RGGB, BGGR, GRBG or "
@@ -52,6 +54,7 @@ SETTING_OPTIONS: dict[str, Any] = {
     "pedestal": option(
         OUTPUT,
         "--pedestal",
+        autocompletion=values_of("pedestal"),
         metavar="LEVEL",
         parser=_level_or_policy,
         help="Level of the sky in the corrected image: model-median (its level and colour do not "
@@ -61,12 +64,14 @@ SETTING_OPTIONS: dict[str, Any] = {
     "mode": option(
         OUTPUT,
         "--mode",
+        autocompletion=values_of("mode"),
         metavar="MODE",
         help="How the background is removed: subtract, or divide, which corrects vignetting.",
     ),
     "sample_format": option(
         OUTPUT,
         "--sample-format",
+        autocompletion=values_of("sample_format"),
         metavar="FORMAT",
         help="Sample format of the corrected image: float32, or same for that of the input.",
     ),
@@ -82,6 +87,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         STRETCH,
         "-df",
         "--downscaling-func",
+        autocompletion=values_of("downscaling_func"),
         metavar="NAME",
         help="The value of a block: median or mean of its pixels.",
     ),
@@ -117,6 +123,7 @@ SETTING_OPTIONS: dict[str, Any] = {
     "protect": option(
         MASK,
         "--protect",
+        autocompletion=values_of("protect"),
         metavar="WHEN",
         help="Find objects in the image and ignore them: auto (only with -N auto), strong (always, "
         "and more of them), or off (never).",
@@ -131,6 +138,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         DESCENT,
         "-N",
         "--control-points",
+        autocompletion=values_of("control_points"),
         metavar="COUNT|auto",
         parser=parsed(_count_or_auto, "a whole number or auto"),
         show_default="auto",
@@ -142,6 +150,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         DESCENT,
         "-O",
         "--order",
+        autocompletion=values_of("order"),
         metavar="1..4",
         help="Order of the polyharmonic spline; 2 is the thin-plate spline.",
     ),
@@ -149,6 +158,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         DESCENT,
         "-i",
         "--initializer",
+        autocompletion=values_of("initializer"),
         metavar="NAME",
         help="Where the control points start: random or grid.",
     ),
@@ -161,6 +171,7 @@ SETTING_OPTIONS: dict[str, Any] = {
     "optimizer": option(
         DESCENT,
         "--optimizer",
+        autocompletion=values_of("optimizer"),
         metavar="NAME",
         help="Minimiser of the loss: lbfgs, or adam, which bgoptimizer uses and which is often "
         "several times slower.",
@@ -203,9 +214,10 @@ SETTING_OPTIONS: dict[str, Any] = {
     "backend": option(
         RUNNING,
         "--backend",
+        autocompletion=values_of("backend"),
         metavar="NAME",
-        help="Evaluator of the spline: auto, c, cuda or numpy. fastbg doctor tells which of them "
-        "work here.",
+        help="What computes the background: c (the processor), cuda (an NVIDIA GPU), numpy (slow, "
+        "for comparison), or auto, the first of them that works. fastbg doctor tells which do.",
     ),
     "threads": whole(
         RUNNING, "--threads", metavar="COUNT", help="Number of threads; 0 means all cores."

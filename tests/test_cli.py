@@ -27,6 +27,7 @@ from fastbg import Settings, SettingsError, process_file
 from fastbg.backends import registry
 from fastbg.cli import summary
 from fastbg.cli.app import app
+from fastbg.cli.help import EXAMPLES
 from fastbg.cli.run import run as run_command
 from fastbg.cli.summary import print_json
 from fastbg.io import xisf
@@ -39,6 +40,10 @@ needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX termina
 
 def fastbg(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="fastbg")
+
+
+def commands() -> dict[str, Any]:
+    return dict(get_command(app).commands)  # type: ignore[attr-defined]
 
 
 def report_of(*arguments: object) -> dict[str, Any]:
@@ -346,7 +351,7 @@ def test_live_line_on_a_terminal_leaves_stdout_alone(image: Path, out: Path) -> 
 def test_help_lists_every_option() -> None:
     text = fastbg("run", "--help").stdout
     shown = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", text))
-    params = get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    params = commands()["run"].params
     options = {name for param in params for name in param.opts if name.startswith("-")}
     ancestor = "-c -dx -df -dq -p -N -O -tm -tM -m -i -e -a -B -lr --delinearization-quantile"
     assert options | set(ancestor.split()) <= shown
@@ -358,6 +363,61 @@ def test_help_has_room_for_its_sentences(command: str, monkeypatch: pytest.Monke
     lines = fastbg(command, "--help").stdout.splitlines()
     columns = {line.index("[default:") for line in lines if "[default:" in line}
     assert max(columns) <= 42
+
+
+@pytest.mark.parametrize("width", ["80", "120"])
+@pytest.mark.parametrize("command", ["", *EXAMPLES])
+def test_help_has_no_jargon_of_types_and_ends_with_examples(
+    command: str, width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    text = fastbg(*filter(None, [command]), "--help").stdout
+    assert not re.search(r"<(bool|path|str|list|int|float)|[{}]", text)
+    assert max(map(len, text.splitlines())) <= int(width)
+    lines = [line.strip() for line in text.splitlines()]
+    for example in EXAMPLES.get(command, ()):
+        assert example in lines  # on one line, to be copied
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_the_options_in_examples_exist(command: str) -> None:
+    for example in EXAMPLES[command]:
+        _, name, *arguments = shlex.split(example, comments=True)
+        known = {name for each in commands()[name].params for name in each.opts}
+        assert {each for each in arguments if each.startswith("-")} <= known
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("fastbg b", ["batch"]),
+        ("fastbg run --keep", []),
+        ("fastbg batch --keep", ["--keep-tree"]),
+        ("fastbg run --preset n", ["nebula"]),
+        ("fastbg presets st", ["stack"]),
+        ("fastbg run --mode ", ["subtract", "divide"]),
+        ("fastbg run --pedestal n", ["neutral", "none"]),
+        ("fastbg fit --backend c", ["c", "cuda"]),
+        ("fastbg fit --cfa RG", ["RGGB"]),
+        ("fastbg fit --order ", ["1", "2", "3", "4"]),
+        ("fastbg run sk", []),  # the shell completes file names
+        ("fastbg run -m sk", []),
+    ],
+)
+def test_the_shell_completes(typed: str, offered: list[str]) -> None:
+    words = typed.split(" ")
+    job = subprocess.run(
+        [sys.executable, "-P", "-m", "fastbg.cli"],
+        env={
+            **os.environ,
+            "_FASTBG_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(words) - 1),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert job.stdout.split() == offered, job.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

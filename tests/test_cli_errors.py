@@ -15,6 +15,7 @@ from PIL import Image as pil
 from typer.testing import CliRunner, Result
 
 from fastbg.cli.app import app
+from fastbg.cli.options import bytes_of
 from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
@@ -157,7 +158,12 @@ def test_the_cause_is_the_file_that_is_to_blame(folder: Path, arguments: str, ca
         ("run *.xisf", "fastbg batch '*.xisf' -o FOLDER"),
         ("run sky.xisf b.xisf", "fastbg batch sky.xisf b.xisf -o FOLDER"),
         ("run sky.xisf b.xisf c.xisf", "fastbg batch takes several"),
-        ("fit sky.xisf b.xisf", "fastbg batch takes several"),
+        ("fit sky.xisf b.xisf", "fastbg batch takes several, and -o names the output"),
+        ("run lights sky.xisf", "the image comes first, try fastbg run sky.xisf lights"),
+        ("run sky.xisf -o lights", "-o names a file: try fastbg run sky.xisf lights"),
+        ("apply sky.xisf model.json", "try fastbg apply model.json sky.xisf"),
+        ("apply sky.xisf b.xisf", "make a model first, with fastbg fit sky.xisf"),
+        ("-o out sky.xisf", "no such option: -o before the command; its options follow it"),
     ],
 )
 def test_the_command_that_is_meant_is_named(folder: Path, arguments: str, meant: str) -> None:
@@ -209,6 +215,16 @@ def test_missing_mask(folder: Path) -> None:
         ("--threads -1", "threads"),
         ("--backend tpu", "auto, c, cuda or numpy, not tpu"),
         ("--backend cuda", "cuda is not available: there is no GPU"),
+        ("--optimizer adm", "lbfgs or adam, not adm: did you mean adam?"),
+        ("--pedestal netural", "did you mean neutral?"),
+        ("--preset bgoptimzer", "did you mean bgoptimizer?"),
+        ("--cfa RGBG", "did you mean RGGB?"),
+        ("--backend CUD", "did you mean cuda?"),
+        ("--mode Divide", "did you mean divide?"),
+        ("--protect storng", "did you mean strong?"),
+        ("--sample-format flaot32", "did you mean float32?"),
+        ("--overwite", "did you mean --overwrite"),
+        ("--max-memory 2000", "2000 is not a size like 350MB or 2GB"),
         ("--gpu-memory much", "much is not a size like 350MB or 2GB"),
         ("--pedestal grey", "pedestal"),
         ("--pedestal inf", "finite"),
@@ -224,6 +240,7 @@ def test_missing_mask(folder: Path) -> None:
         ("-o sky.xisf --overwrite", "also an input"),
         ("-o a.xisf --model-output a.xisf", "asked for twice"),
         ("-o .", "is a directory"),
+        ("--model-output .", "is a directory"),
         # Below a regular file: no permission lets even the superuser write there.
         ("sky.xisf/out", "cannot be written"),
         ("--preview-output sky.xisf/p.png", "cannot be written"),
@@ -287,6 +304,40 @@ def test_a_batch_and_apply_name_the_option_that_replaces(folder: Path) -> None:
         assert "already exists: add --overwrite" in done.stderr
         if len(command) > 3 and command[-1].startswith("--"):
             assert "already exists: add --overwrite" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["run sky.xisf", "batch sky.xisf -o out", "fit x", "preview x", "apply m x", "demo"],
+)
+def test_a_current_folder_that_was_deleted_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    def deleted() -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("os.getcwd", deleted)
+    done = fastbg(*arguments.split())
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "fastbg: the current folder was deleted: change to another one, and try again\n"
+    )
+    assert fastbg("--help").exit_code == fastbg("-V").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("350MB", 350e6),
+        ("2GB", 2e9),
+        ("1Gb", 1e9),
+        ("1g", 1e9),
+        ("1.5 GiB", 1.5 * 2**30),
+        ("1T", 1e12),
+    ],
+)
+def test_sizes_are_understood_as_people_write_them(text: str, count: float) -> None:
+    assert bytes_of(text) == count
 
 
 @pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("8 GB")])

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fastbg.cli.help import EXAMPLES
+
 PAGE = Path(__file__).resolve().parents[1] / "options.md"
 
 INTRODUCTION = """\
@@ -27,6 +29,10 @@ INTRODUCTION = """\
 Options may stand before or after the arguments. An option on the command line takes precedence over
 the [preset](presets.md), and the preset over the default. [Reading the result](results.md) explains
 what the commands print, and [Running jobs](running.md) the exit codes.
+
+`fastbg --install-completion` installs completion for the shell that it is typed in: bash, zsh, fish
+or PowerShell. In a new terminal, the Tab key then completes commands, options and their values, the
+names of presets, and file names.
 """
 
 
@@ -60,6 +66,7 @@ def _section(name: str, command: Any) -> Iterator[str]:
     yield from (f"## fastbg {name}", "", "```text", f"fastbg {name} [OPTIONS]{usage}", "```")
     for paragraph in _paragraphs(command):
         yield from ("", _text(paragraph))
+    yield from ("", "```sh", *EXAMPLES[name], "```")
     if arguments:
         yield from ("", "| argument | default | meaning |", "|---|---|---|")
     for each in arguments:

@@ -96,7 +96,7 @@ def find(preset: str | Path) -> Path:
         preset = _ALIASES.get(preset, preset)
     if preset not in known:
         raise SettingsError(
-            f"there is no preset {preset}, only {', '.join(known)}{did_you_mean(preset, known)}"
+            f"there is no preset {preset} among {', '.join(known)}{did_you_mean(preset, known)}"
         )
     return known[preset]
 

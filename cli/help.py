@@ -1,0 +1,73 @@
+"""Commands whose ``--help`` has no names of types, and ends with examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+EXAMPLES = {
+    "run": (
+        "fastbg run m94.xisf                   # the defaults suit most images",
+        "fastbg run m94.fits out --report out  # into a folder, with a page on the fit",
+        "fastbg run m94.fits -m galaxy.reg     # regions of DS9 around what is no sky",
+    ),
+    "batch": (
+        "fastbg batch lights -o out            # all images of a folder",
+        "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
+        "fastbg batch lights -o out --watch    # and those that arrive later",
+    ),
+    "preview": (
+        "fastbg preview m94.xisf               # what is taken for sky",
+        "fastbg preview m94.xisf --fit         # and what becomes of the image",
+    ),
+    "fit": (
+        "fastbg fit first.fits -o sky.json",
+        "fastbg apply sky.json lights -o out --rescale",
+    ),
+    "apply": (
+        "fastbg fit first.fits -o sky.json",
+        "fastbg apply sky.json lights -o out --rescale",
+    ),
+    "presets": (
+        "fastbg presets nebula                 # prints one",
+        "fastbg presets --save moon --preset stack -tM 0.8",
+        "fastbg run m94.xisf --preset moon",
+    ),
+    "demo": ("fastbg demo",),
+    "doctor": ("fastbg doctor",),
+}
+"""Commands as they are typed, by the command whose help shows them."""
+
+
+class _PlainParameters:
+    """Parameters of a command as ``--help`` shows them: no types beside flags and arguments."""
+
+    def get_params(self, context: Any) -> list[Any]:
+        """All parameters, ``--help`` included."""
+        parameters: list[Any] = super().get_params(context)  # type: ignore[misc]
+        for each in parameters:
+            if each.param_type_name == "argument":
+                # Older releases of Typer have no such method, and print no type, either.
+                each.display_type_rich = lambda ctx: None
+            elif getattr(each, "is_flag", False):
+                each.metavar = ""
+        return parameters
+
+    def collect_usage_pieces(self, context: Any) -> list[str]:
+        """The parts of the line of usage, without the braces around what is required."""
+        pieces: list[str] = super().collect_usage_pieces(context)  # type: ignore[misc]
+        return [piece.replace("{", "").replace("}", "") for piece in pieces]
+
+
+class Group(_PlainParameters, TyperGroup):
+    """A group of commands."""
+
+
+class Command(_PlainParameters, TyperCommand):
+    """One command."""
+
+
+def epilog_of(command: str) -> str:
+    """The examples of a command; Typer prints a line for each paragraph."""
+    return "\n\n".join(["Examples:", *EXAMPLES[command]])
