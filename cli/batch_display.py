@@ -212,8 +212,12 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("")
     # Failures are last, next to the prompt, where they are seen.
-    for outcome in sorted(outcomes, key=lambda each: (each.status == "failed", each.path)):
-        name = Text(_short(outcome.path))
+    ordered = sorted(outcomes, key=lambda each: (each.status == "failed", each.path))
+    named = Counter(outcome.path.name for outcome in ordered)
+    for outcome in ordered:
+        path = outcome.path
+        night = f"{path.parent.name}/" if named[path.name] > 1 else ""
+        name = Text(f"{night}{_short(path)}")
         if outcome.status == "done" and outcome.report:
             removed, seconds, warnings = _figures(outcome.report)
             table.add_row(name, removed, seconds, Text(warnings, style="yellow"))
