@@ -73,9 +73,7 @@ def apply(
 
     If an image fails, its error is printed and the others are still processed.
     """
-    from ..io.names import clashes, default_name, same_name
     from ..jobs.apply import apply_model
-    from ..jobs.inputs import Inputs as Given
     from ..model.model import BackgroundModel
     from .errors import REFUSED, refused, worded
     from .events import emit
@@ -83,12 +81,7 @@ def apply(
     from .summary import print_json, tell
 
     check_model(model, inputs)
-    given = Given(inputs, again=again)
-    images, left_out = given.find()
-    folder_of = given.output_folders(output_dir, keep_tree=keep_tree)
-    targets = {path: default_name(path, folder_of(path), "bgSubtracted") for path in images}
-    for pair in clashes(images, {}, targets.__getitem__):
-        raise InputError(same_name(*pair))
+    targets, left_out = _targets(inputs, output_dir, again=again, keep_tree=keep_tree)
     BackgroundModel.load(model)  # so that a bad model is refused once, not for each image
     for path in left_out:
         if events:
@@ -123,9 +116,25 @@ def apply(
     if as_json:
         print_json(reports)
     if events and failed:
-        message = f"{failed} of {len(images)} files failed"
+        message = f"{failed} of {len(targets)} files failed"
         emit("error", message=message, exit_code=REFUSED, report=reports)
     elif events:
         emit("done", report=reports)
     if failed:
         raise typer.Exit(REFUSED)
+
+
+def _targets(
+    names: list[str], folder: Path, *, again: bool, keep_tree: bool
+) -> tuple[dict[Path, Path], list[Path]]:
+    """The name of each image's corrected one, and the files that are left out."""
+    from ..io.names import clashes, default_name, same_name
+    from ..jobs.inputs import Inputs as Given
+
+    given = Given(names, again=again)
+    images, left_out = given.find()
+    folder_of = given.output_folders(folder, keep_tree=keep_tree)
+    targets = {path: default_name(path, folder_of(path), "bgSubtracted") for path in images}
+    for pair in clashes(images, {}, targets.__getitem__):
+        raise InputError(same_name(*pair))
+    return targets, left_out

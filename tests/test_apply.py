@@ -229,6 +229,9 @@ def test_the_command_takes_folders_keeps_them_and_leaves_out_what_fastbg_wrote(
     assert len(reports) == 4
     corrected = reports[str(Path("n1", "sky_bgSubtracted.xisf"))]
     assert any("was removed before" in line for line in corrected)
+    events = CliRunner().invoke(app, [*command, "--overwrite", "--events"])
+    told = [json.loads(line) for line in events.stdout.splitlines()]
+    assert len([each for each in told if each["event"] == "left_out"]) == 2
     alone = CliRunner().invoke(app, ["apply", "model.json", "n1/sky_bgModel.xisf"])
     assert (alone.exit_code, alone.stdout) == (2, "")
     assert "add --again" in alone.stderr

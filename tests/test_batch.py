@@ -684,6 +684,22 @@ def test_a_stopped_batch_leaves_what_is_finished(lights, out, number):
     assert not leftovers(out)
 
 
+def test_the_command_tells_what_it_leaves_out(lights, out):
+    process_files(lights / "light_0.xisf", output_dir=lights, **QUICK)
+    lines, errors = batch(lights, "-o", out, "--keep-tree", "--no-model").communicate()
+    assert not errors
+    assert re.search(r"left out +\S*light_0_bgModel\.xisf", lines)
+    assert "3 done, 2 left out (written by fastbg; see --again)" in lines
+    assert {*visible(out)} == {f"light_{n}_bgSubtracted.xisf" for n in range(3)}
+    lines, _ = batch(lights, "-o", out, "--no-model", "--json").communicate()
+    found = json.loads(lines)
+    assert [len(found[each]) for each in ("done", "skipped", "left_out", "failed")] == [0, 3, 2, 0]
+    lines, _ = batch(lights, "-o", out, "--no-model", "--again").communicate()
+    assert "2 done, 3 finished before" in lines
+    _, errors = batch(lights / "light_0_bgModel.xisf", "-o", out).communicate()
+    assert "give the original images, or add --again" in errors
+
+
 def test_a_json_report_of_all(lights, out):
     process_files(lights / "light_0.xisf", output_dir=out, **QUICK)
     job = batch(lights, lights / "no.xisf", "-o", out, "--json")
