@@ -15,9 +15,9 @@ from PIL import Image as pil
 from typer.testing import CliRunner, Result
 
 from fastbg.cli.app import app
-from fastbg.cli.options import bytes_of
 from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
+from fastbg.words import bytes_of
 
 SHAPE = (48, 64)
 

@@ -26,7 +26,6 @@ from .arguments import Masks, as_path
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
 
-
 _MADE_BY_FASTBG: dict[Made, str] = {
     "corrected": (
         "the background of this image was removed before, as its HISTORY tells: give the original "
