@@ -12,6 +12,7 @@ from .model.model import BackgroundModel
 from .sky.blas import one_thread
 from .sky.detection import Sky
 from .sky.mesh import ALONG, Mesh, mesh_of
+from .sky.neighbourhood import gaussian_mean
 from .sky.robust_fit import LEAST_WEIGHT, weighted_deviation
 from .sky.selection import SIDE
 from .sky.smoothing_spline import Basis, Splines
@@ -150,11 +151,9 @@ def _in_linear_units(mesh: Mesh, stretch: Stretch) -> Mesh:
 
 def _gradient(values: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:
     """(K,): the standard deviation of the smooth part of (P, K), without that of the noise."""
-    from scipy.ndimage import gaussian_filter
 
     def smooth(numbers: np.ndarray, reach: float = SMOOTH) -> np.ndarray:
-        filtered: np.ndarray = gaussian_filter(numbers.reshape(mesh.shape), reach).ravel()
-        return filtered
+        return gaussian_mean(numbers.reshape(mesh.shape), reach).ravel()
 
     near = np.maximum(smooth(weight), LEAST_WEIGHT)
     smoothed = np.stack([smooth(weight * channel) / near for channel in values.T], axis=1)

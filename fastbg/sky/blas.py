@@ -27,8 +27,6 @@ class _Limit:
 
     @contextmanager
     def limited(self) -> Iterator[None]:
-        # scipy brings a BLAS of its own, which can be limited only once it is loaded.
-        import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits
 
         with self._lock:

@@ -38,8 +38,6 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
         None for an image of one channel, and where not exactly one sum is smooth: where there are
         several, the sky has more than one colour; where there is none, objects are seen in all.
     """
-    from scipy.linalg import eigh
-
     noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     values = mesh.values / noise
     if len(noise) == 1:
@@ -51,8 +49,10 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
     structure = np.cov((values[mesh.usable] - stiff).T)
     # Structure below the noise cannot be told from it.
     structure += np.eye(len(noise))
-    smoothness, colours = eigh(np.cov(smooth.T), structure)
+    # In the colours in which structure has the variance 1 and is uncorrelated.
+    white = np.linalg.inv(np.linalg.cholesky(structure))
+    smoothness, colours = np.linalg.eigh(white @ np.cov(smooth.T) @ white.T)
     if np.count_nonzero(smoothness > SMOOTH) != 1:
         return None
-    colour = colours[:, -1:]
+    colour = white.T @ colours[:, -1:]
     return replace(mesh, values=values @ colour, noise=np.sqrt((colour**2).sum(axis=0)))

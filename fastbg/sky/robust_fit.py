@@ -10,6 +10,7 @@ import numpy as np
 from .. import compiled
 from ..image.kernels import NUMPY, Kernels
 from .mesh import Mesh
+from .neighbourhood import gaussian_mean, gaussian_weights
 from .smoothing_spline import Splines
 
 TOLERANCE_FACTORS = (8, 5, 3, 2, 1.4, 1, 1, 1)
@@ -79,16 +80,14 @@ def robust_fitter(kernels: Kernels) -> RobustFitter:
 def _fit_in_numpy(
     splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float, protection: Protection
 ) -> RobustFit:
-    from scipy.ndimage import gaussian_filter
-
     usable = mesh.usable.reshape(mesh.shape).astype(float)
-    around = np.maximum(gaussian_filter(usable, protection.reach), 1e-3)
+    around = np.maximum(gaussian_mean(usable, protection.reach), 1e-3)
     for factor in TOLERANCE_FACTORS:
         surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
         tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
         off = ((mesh.values - surface) / tolerance).mean(axis=1)
         plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
-        nearby = (gaussian_filter(plane, protection.reach) / around).ravel()
+        nearby = (gaussian_mean(plane, protection.reach) / around).ravel()
         sky = _falling(off - protection.above, SOFTNESS)
         sky *= _falling(-off - protection.below, SOFTNESS)
         sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
@@ -104,6 +103,7 @@ def _fit_in_c(
     level = np.median(mesh.values[mesh.usable], axis=0)
     unit = np.abs(mesh.values - level).max(axis=0) + np.finfo(np.float64).tiny
     used, channels = splines.used(stiffness), len(unit)
+    taps = gaussian_weights(protection.reach).astype(np.float32)
     sky = weight.astype(np.float32)
     coordinates = np.empty((channels, used))
     surface = np.empty((channels, len(weight)), np.float32)
@@ -117,7 +117,7 @@ def _fit_in_c(
         splines.free,
         stiffness,
         np.array(TOLERANCE_FACTORS, np.float64),
-        _gaussian(protection.reach),
+        taps[len(taps) // 2 :],
         (
             *(protection.above, protection.below, protection.around),
             *(TOLERANCE, SOFTNESS, LEAST_WEIGHT),
@@ -144,10 +144,3 @@ def _falling(value: np.ndarray, softness: float) -> np.ndarray:
     """The logistic function from 1, far below zero, to 0, far above it."""
     fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
     return fallen
-
-
-def _gaussian(deviation: float) -> np.ndarray:
-    """(radius + 1,), float32: the weights of `scipy.ndimage.gaussian_filter` from the middle on."""
-    radius = int(4 * deviation + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
-    return (weights / weights.sum())[radius:].astype(np.float32)

@@ -162,15 +162,13 @@ class Splines:
 
     def _solution(self, sums: np.ndarray, stiffness: float) -> np.ndarray:
         """(M, K): from `_sums`."""
-        from scipy.linalg import cho_factor, cho_solve
-
         used = len(sums) - 1
         normal, right = np.split(sums[:used] / sums[used, 0], [used], axis=1)
         normal.flat[self.free * (used + 1) :: used + 1] += stiffness
         # A trace of regularisation keeps coordinates finite that no weight determines.
         normal.flat[:: used + 1] += 1e-12 * np.trace(normal) / used
         solution = np.zeros((self.matrix.shape[1], right.shape[1]))
-        solution[:used] = cho_solve(cho_factor(normal), right)
+        solution[:used] = np.linalg.solve(normal, right)
         return solution
 
     @cached_property

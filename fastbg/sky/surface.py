@@ -14,6 +14,7 @@ import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from .mesh import Mesh
+from .neighbourhood import largest_region
 from .robust_fit import LEAST_WEIGHT, Protection, robust_fitter, weighted_deviation
 from .smoothing_spline import Splines
 
@@ -141,8 +142,6 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
 
     The outline of a landscape separates it from the sky.
     """
-    from scipy.ndimage import label
-
     usable = mesh.usable.reshape(mesh.shape)
     scale = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     values = np.where(mesh.usable[:, np.newaxis], mesh.values / scale, np.nan)
@@ -154,9 +153,8 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
             part = steepest[side] if axis == 0 else steepest[:, side]
             np.maximum(part, step, out=part)
     smooth = usable & (steepest < 3 * np.median(steepest[usable]))
-    regions, count = label(smooth)
-    if count == 0:
+    if not smooth.any():
         return mesh.weight
-    largest = np.bincount(regions.ravel())[1:].argmax() + 1
-    weight: np.ndarray = mesh.weight * np.maximum((regions == largest).ravel(), LEAST_WEIGHT)
+    region = largest_region(smooth).ravel()
+    weight: np.ndarray = mesh.weight * np.maximum(region, LEAST_WEIGHT)
     return weight

@@ -1,0 +1,66 @@
+"""Cells and their neighbours: Gaussian means, and connected regions.
+
+They are what `scipy.ndimage` has, whose import takes longer than a search in a small image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def gaussian_mean(plane: np.ndarray, deviation: float) -> np.ndarray:
+    """(rows, columns): the mean of the neighbourhood of each cell, mirrored at the edges.
+
+    Parameters
+    ----------
+    plane : ndarray, (rows, columns)
+    deviation : float
+        Of the Gaussian, in cells.
+    """
+    down, across = (_means(size, deviation) for size in plane.shape)
+    mean: np.ndarray = down @ plane @ across.T
+    return mean
+
+
+def gaussian_weights(deviation: float) -> np.ndarray:
+    """(2 radius + 1,): the weights of neighbours up to four deviations away, which add up to 1."""
+    radius = int(4 * deviation + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    normalised: np.ndarray = weights / weights.sum()
+    return normalised
+
+
+def _means(size: int, deviation: float) -> np.ndarray:
+    """(size, size): the matrix of means along an axis."""
+    weights = gaussian_weights(deviation)
+    radius = len(weights) // 2
+    means = np.zeros((size, size))
+    for offset, weight in zip(range(-radius, radius + 1), weights, strict=True):
+        place = (np.arange(size) + offset) % (2 * size)
+        means[np.arange(size), np.minimum(place, 2 * size - 1 - place)] += weight
+    return means
+
+
+def largest_region(inside: np.ndarray) -> np.ndarray:
+    """(rows, columns) bool: the largest set of cells that are connected along rows and columns.
+
+    Parameters
+    ----------
+    inside : ndarray, (rows, columns), bool
+        The cells that may belong to it, at least one.
+    """
+    nowhere = inside.size
+    own = np.where(inside, np.arange(inside.size).reshape(inside.shape), nowhere)
+    # Every cell takes the smallest number around it, and then the one which that cell has.
+    numbers = own
+    while True:
+        around = np.pad(numbers, 1, constant_values=nowhere)
+        least = np.minimum.reduce(
+            [numbers, around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]]
+        )
+        least = np.append(least, nowhere)[np.where(inside, least, nowhere)]
+        if (least == numbers).all():
+            break
+        numbers = least
+    region: np.ndarray = numbers == np.bincount(numbers[inside]).argmax()
+    return region
