@@ -189,5 +189,5 @@ def _levels(problem: Problem, spline: Spline, backend: Backend) -> np.ndarray:
     levels = []
     for plane, missing in zip(values, np.isnan(data), strict=True):
         seen = plane if missing.all() else plane[~missing]
-        levels.append(np.quantile(seen, [0, 0.5, 1]))
+        levels.append([seen.min(), np.median(seen), seen.max()])
     return np.array(levels)

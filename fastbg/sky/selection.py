@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -176,7 +177,7 @@ class _Search:
     def __init__(self, mesh: Mesh, protection: Protection, watch: Watch, kernels: Kernels) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self._bases = _bases(mesh.points, side, self._candidates)
+        self._bases = _bases(mesh.points.tobytes(), side, tuple(self._candidates))
         self._protection, self._watch, self._kernels = protection, watch, kernels
         self._done, self._counting = 0, Lock()
 
@@ -216,9 +217,12 @@ class _Search:
         return surface
 
 
+@lru_cache(maxsize=1)
 @one_thread
-def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -> Bases:
-    basis = Basis(points, side)
+def _bases(points: bytes, side: int, candidates: tuple[tuple[int, float], ...]) -> Bases:
+    """The basis for each degree at points, (P, 2) float64. Those of the last call are kept: frames
+    of a night have the same."""
+    basis = Basis(np.frombuffer(points).reshape(-1, 2), side)
     softest = dict(sorted(candidates, reverse=True))
     return {degree: basis.of_degree(degree, softest[degree]) for degree in softest}
 
