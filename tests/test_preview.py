@@ -8,8 +8,10 @@ from images import filling, image_of, recorded
 
 from fastbg.image.bands import thinning_step
 from fastbg.image.stretch import Stretch
+from fastbg.model.correction import Correction, with_pedestal
 from fastbg.report import preview
 from fastbg.report.preview import fit_input, fit_result, histogram, marks, page, pictures
+from fastbg.settings.settings import PEDESTALS
 
 RNG_SEED = 5
 GRID = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), -1).reshape(-1, 2)
@@ -25,11 +27,18 @@ def stretched_like_the_fit(stretch, image):
     return np.moveaxis(stretch.apply(image.planes()), 0, 2).astype(np.float32)
 
 
-def fitted(background, corrected, centres):
-    """What a fit gave, with some medians."""
+def sky_of(background):
+    """The levels of a correction that keeps the median of a background."""
+    level = np.nan_to_num([np.median(plane) for plane in background.planes()])
+    return preview.SkyLevels(level, level, np.ones_like(level))
+
+
+def fitted(background, corrected, centres, median=0.0123):
+    """What a fit gave, with some medians; that of the last channel of the background is given."""
     names = ("input", "background", "corrected")
     medians = {name: [0.0123] * corrected.channels for name in names}
-    return preview.Fitted(background, corrected, centres, medians)
+    medians["background"][-1] = median
+    return preview.Fitted(background, corrected, centres, medians, sky_of(background))
 
 
 def draw(shape, channels=3, *, fit=True, weight=None, stretched=None, **options):
@@ -129,8 +138,9 @@ def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neut
         panel[height // 2 - 20 : height // 2 + 20, int(width * x) - 20 : int(width * x) + 20]
         for x in (1 / 6, 1 / 2, 5 / 6)
     )
-    assert (excluded[..., 0] - excluded[..., 1] > 40).all(), "red"
-    assert len(np.unique(excluded[..., 0])) >= 2, "hatched"
+    red, green, blue = np.moveaxis(excluded, 2, 0)
+    assert ((green > red) & (red > blue + 20)).all(), "yellow-green"
+    assert len(np.unique(green)) >= 2, "hatched"
     assert (used == 64).all()
     assert (missing == pictures.MISSING).all()
 
@@ -138,17 +148,17 @@ def test_the_excluded_part_of_the_picture_is_tinted_and_the_missing_part_is_neut
 def test_partial_weights_are_tinted_in_proportion_and_full_weights_not_at_all():
     rgb = np.full((1, 5, 3), 100, np.uint8)
     weight = np.array([[[1, 0.75, 0.5, 0.25, np.nan]]])
-    red = pictures.tint_excluded(rgb, weight)[0, :, 0].astype(int)
-    assert red[0] == red[4] == 100
-    assert 100 < red[1] < red[2] < red[3]
-    assert np.ptp(np.diff(red[:4])) <= 1
+    green = pictures.tint_excluded(rgb, weight)[0, :, 1].astype(int)
+    assert green[0] == green[4] == 100
+    assert 100 < green[1] < green[2] < green[3]
+    assert np.ptp(np.diff(green[:4])) <= 1
 
 
 def test_an_excluded_island_has_an_outline():
     rgb = np.zeros((30, 30, 3), np.uint8)
     weight = np.ones((1, 30, 30))
     weight[:, 10:20, 10:20] = 0
-    tinted = pictures.tint_excluded(rgb, weight)[..., 0].astype(int)
+    tinted = pictures.tint_excluded(rgb, weight)[..., 1].astype(int)
     assert (tinted[10, 10:20] == tinted[10, 10]).all()
     assert tinted[10, 10] > tinted[11:19, 11:19].max()
     assert tinted[9, 9] == 0
@@ -173,18 +183,116 @@ def test_a_control_point_lands_on_its_place_and_one_outside_on_the_edge():
         assert x.mean() - marks.OVERHANG == pytest.approx(inside[1] * 200, abs=4)
 
 
-def test_one_linear_value_has_one_colour_in_all_three_panels():
-    rng = np.random.default_rng(0)
-    planes = [rng.uniform(0.05, 0.1, (3, 20, 20)) for _ in range(3)]
-    colours = []
-    stretch = pictures.display_stretch(*planes)
-    for panel in planes:
-        panel[:, 3, 4] = (0.06, 0.07, 0.08)
-        colours.append(pictures.to_rgb(stretch.apply(panel))[3, 4])
-    assert (colours[0] == colours[1]).all()
-    assert (colours[0] == colours[2]).all()
+def lab(rgb):
+    """CIE 1976 L*a*b* of sRGB values in 0..255, (..., 3), under D65."""
+    channels = np.asarray(rgb) / 255
+    linear = np.where(channels > 0.04045, ((channels + 0.055) / 1.055) ** 2.4, channels / 12.92)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(np.maximum((linear @ np.transpose(to_xyz)) / (0.9505, 1, 1.089), 1e-4)).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
-    # On the page itself: the same image three times gives the same panel three times.
+
+NEBULAE = {
+    "hydrogen": (190, 40, 55),
+    "bright hydrogen": (255, 90, 110),
+    "hydrogen and reflection": (230, 90, 200),
+    "reflection": (70, 120, 220),
+    "oxygen": (40, 150, 150),
+    "galaxy": (150, 150, 150),
+    "core": (225, 205, 160),
+    "dust": (60, 50, 40),
+    "dark sky": (30, 30, 34),
+}
+
+
+@pytest.mark.parametrize("name", NEBULAE)
+def test_what_is_excluded_is_seen_on_any_nebula(name):
+    rgb = np.broadcast_to(np.array(NEBULAE[name], np.uint8), (40, 40, 3))
+    weight = np.ones((1, 40, 40))
+    weight[:, 10:30, 10:30] = 0
+    difference = np.linalg.norm(lab(pictures.tint_excluded(rgb, weight)) - lab(rgb), axis=-1)
+    inside = difference[11:29, 11:29]
+    assert inside.min() > 25, "the wash"
+    assert inside.max() > 55, "the hatching"
+    assert difference[10, 10:30].min() > 65, "the outline"
+    assert not difference[:10].any()
+
+
+def corrections(planes, background):
+    """All ways to take a background out of an image, and what they are called."""
+    image, model = image_of(planes), image_of(background)
+    middles = [np.median(part, axis=(1, 2)) for part in (planes, background)]
+    for mode in ("subtract", "divide"):
+        for pedestal in (*PEDESTALS, 0.0, 0.3, -0.2):
+            if mode == "divide" and pedestal in ("bgoptimizer", 0.0, -0.2):
+                continue  # refused, an image of nothing, and a negative
+            plain = Correction(image, model, mode, middles[1])
+            yield f"{mode} {pedestal}", with_pedestal(plain, pedestal, *middles)
+
+
+def tilted(channels, shape=(40, 50)):
+    """A sky with a gradient and a colour, most of which is behind a nebula; and its background."""
+    rng = np.random.default_rng(1)
+    level = np.array([0.016, 0.020, 0.015])[:channels, None, None]
+    slope = np.linspace(-4e-4, 4e-4, shape[1])
+    background = np.broadcast_to(level + slope, (channels, *shape)).astype(np.float32)
+    planes = background + rng.normal(0, 1e-4, (channels, *shape)).astype(np.float32)
+    planes[0, :, 8:] += np.float32(1e-3)
+    return planes, background
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_sky_is_the_same_grey_whatever_the_pedestal_and_the_mode(channels):
+    planes, background = tilted(channels)
+    sky = np.s_[:, :, :8]
+    shown = {}
+    for name, correction in corrections(planes, background):
+        levels = preview.SkyLevels.of(correction, np.median(background, axis=(1, 2)))
+        first, last = pictures.display_stretches(planes, levels)
+        model, after = first.apply(background), last.apply(correction.corrected().planes())
+        assert np.median(model, axis=(1, 2)) == pytest.approx(0.25, abs=0.01), name
+        assert np.median(after[sky], axis=(1, 2)) == pytest.approx(0.25, abs=0.02), name
+        shown[name] = after
+    for name, after in shown.items():
+        # A quotient changes the noise by the few percent of the gradient.
+        assert after == pytest.approx(shown["subtract none"], abs=0.02), name
+
+
+def test_a_nebula_does_not_lend_its_colour_to_the_sky():
+    planes, background = tilted(3)
+    assert (np.median(planes - background, axis=(1, 2)) > 5e-4).tolist() == [True, False, False]
+    (_, correction), *_ = corrections(planes, background)
+    levels = preview.SkyLevels.of(correction, np.median(background, axis=(1, 2)))
+    first, last = pictures.display_stretches(planes, levels)
+    after = last.apply(correction.corrected().planes())
+    sky, nebula = (np.median(after[..., part], axis=(1, 2)) for part in (np.s_[:8], np.s_[8:]))
+    assert np.ptp(sky) < 0.02, "grey"
+    assert nebula[0] > nebula[1:].max() + 0.2, "red"
+    assert np.array_equal(first.scale, last.scale)
+
+
+def test_images_without_contrast_or_samples_have_a_stretch():
+    for value in (0.3, 0.0, np.nan):
+        planes = np.full((3, 5, 5), value, np.float32)
+        for levels in ((0.3, 0.3, 1.0), (0.0, 0.0, 1.0), (5.0, -2.0, 1e-9)):
+            sky = preview.SkyLevels(*(np.full(3, level) for level in levels))
+            for stretch in pictures.display_stretches(planes, sky):
+                shown = stretch.apply(planes)
+                assert np.isfinite(shown).all() or np.isnan(value)
+
+
+def test_a_sample_of_the_corrected_image_that_is_zero_is_drawn():
+    planes, background = tilted(3)
+    planes[:, :10, :10], planes[:, 30:] = background[:, :10, :10], 0
+    plain = Correction(image_of(planes), image_of(background), "subtract", np.zeros(3))
+    after = pictures.missing_as_nan(plain.corrected(), plain.image)
+    assert (after.planes()[:, :10, :10] == 0).all()
+    drawn = pictures.resample(after, (40, 50), np.isfinite)
+    assert np.isfinite(drawn[:, :29]).all()
+    assert np.isnan(drawn[:, 31:]).all()
+
+
+def test_equal_pictures_are_drawn_alike():
     image = sky_image((90, 60), 3)
     stretched = np.full((90, 60, 3), 0.3)
     stretch = Stretch(*(np.repeat(v, 3) for v in (0.04, 0.1, 0.3)))
@@ -201,28 +309,6 @@ def test_one_linear_value_has_one_colour_in_all_three_panels():
     assert panels[0].std() > 5
     assert np.array_equal(panels[0], panels[1])
     assert np.array_equal(panels[0], panels[2])
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_display_stretch_draws_the_sky_dark_grey_whatever_its_colour(channels):
-    rng = np.random.default_rng(1)
-    level = np.array([0.016, 0.020, 0.015])[:channels, None, None]
-    planes = level + rng.normal(0, 1e-4, (channels, 50, 50))
-    planes[:, :5] = np.nan
-    shown = pictures.display_stretch(planes, planes).apply(planes)
-    assert np.nanmedian(shown, axis=(1, 2)) == pytest.approx(0.25, abs=0.02)
-
-
-def test_the_display_stretch_keeps_a_sky_visible_that_was_made_neutral():
-    rng = np.random.default_rng(1)
-    level = np.array([0.016, 0.020, 0.015])[:, None, None]
-    noise = rng.normal(0, 1e-4, (3, 50, 50))
-    before, after = level + noise, 0.017 + noise
-    stretch = pictures.display_stretch(before, after)
-    assert np.ptp(stretch.pedestal) == 0
-    colour = np.median(stretch.apply(after), axis=(1, 2))
-    assert np.ptp(colour) < 0.01
-    assert colour.min() > 0.1
 
 
 def test_reducing_takes_means_without_the_missing_samples():
@@ -336,9 +422,7 @@ def test_medians_are_written_above_each_picture(channels):
     for median in (0.0123, 0.0999):
         sheet = page.Page()
         sheet.y += 100
-        medians = {name: [0.0123] * channels for name in ("input", "background", "corrected")}
-        medians["background"] = [0.0123] * (channels - 1) + [median]
-        fit_result.draw(sheet, image, preview.Fitted(image, image, GRID, medians))
+        fit_result.draw(sheet, image, fitted(image, image, GRID, median))
         pages.append(np.asarray(sheet.picture).astype(int))
     different = np.argwhere((pages[0] != pages[1]).any(axis=2))
     room = (page.CONTENT - 2 * page.GAP) // 3

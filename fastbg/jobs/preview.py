@@ -104,11 +104,12 @@ def drawn_result(measured: Measured, corrected: Corrected, centres: np.ndarray) 
     """The part of a preview that shows before, model and after; `measured` is the input."""
     from ..report import preview
 
-    plan = corrected.plan
+    plan, correction = corrected.plan, corrected.plan.correction
     levels = {"input": measured, "background": plan.background, "corrected": corrected.measured}
     return preview.Fitted(
-        plan.correction.background,
-        plan.correction.corrected(),
+        correction.background,
+        preview.missing_as_nan(correction.corrected(), correction.image),
         centres,
         {name: each.median.tolist() for name, each in levels.items()},
+        preview.SkyLevels.of(correction, plan.background.median),
     )

@@ -10,7 +10,7 @@ from ...diagnostics import Diagnostics
 from ...image.bands import thinning_step
 from ...pipeline import Job
 from ...result import Fitted, Plan, Prepared
-from ..preview.pictures import STATISTICS_SAMPLES, thinning
+from ..preview.pictures import STATISTICS_SAMPLES, SkyLevels, thinning
 from . import histograms, noise, residual, views
 
 
@@ -29,8 +29,9 @@ def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Finding
     """Read the input and the corrected image once, in bands, and measure what the page shows."""
     correction, factor = plan.correction, job.settings.downscaling_factor
     shape = correction.image.shape
-    together, samples = thinning(views.together(correction))
-    seen = views.look(together, job.threads)
+    together, samples = thinning(views.together(correction), np.isfinite)
+    sky = SkyLevels.of(correction, plan.background.median)
+    seen = views.look(together, sky, job.threads)
     before, _, after = np.split(samples, 3)
     # The noise of the sky is that of the pixels which the fit uses.
     step = thinning_step(shape, STATISTICS_SAMPLES)

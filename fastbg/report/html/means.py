@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ...image.bands import for_each_band, row_bands
-from ...image.image import Image, is_valid
+from ...image.image import Image
 
 CHANNELS = 3
 """Bands hold as many pixels as they would for an image of so many channels, however many it has."""
 
 
 def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
-    """Means of blocks of pixels over their valid samples.
+    """Means of blocks of pixels over their samples that are finite.
 
     Incomplete blocks at the far edges are cut. Every row of the image is read once.
 
@@ -25,7 +25,7 @@ def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray, (K, H // factor, W // factor), float32; NaN where less than half of a block is valid
+    ndarray, (K, H // factor, W // factor), float32; NaN where less than half of a block is finite
     """
     fy, fx = (min(factor, size) for size in image.shape)
     h, w = image.shape[0] // fy, image.shape[1] // fx
@@ -44,7 +44,7 @@ def block_means(image: Image, factor: int, threads: int) -> np.ndarray:
     def work(rows: slice, _: None) -> None:
         band = image.rows(rows)
         band = band[:, : band.shape[1] // fy * fy]
-        good = is_valid(band)
+        good = np.isfinite(band)
         count = sums(good.astype(np.float32))
         total = sums(np.where(good, band, np.float32(0)))
         out = means[:, rows.start // fy : rows.stop // fy]

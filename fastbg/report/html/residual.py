@@ -30,7 +30,8 @@ ENLARGED = 2
 REACH = 3.0
 """The colour scale reaches this many robust standard deviations of the map."""
 
-EXCLUDED, HATCHED, MISSING = (58, 65, 77), (92, 101, 115), (30, 35, 43)
+EXCLUDED, HATCHED, MISSING = (44, 54, 36), (104, 148, 34), (30, 35, 43)
+"""What is excluded has the hue that it has in the preview."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def measure(
     other = None if model.stretch is stretch else stretch
     rendered = Rendered(backend, model.spline, model.stretch, problem.y, problem.x)
     with closing(rendered):
-        image, samples = thinning(residual_image(problem, rendered, other))
+        image, samples = thinning(residual_image(problem, rendered, other), np.isfinite)
         size = size_in(BOX, image.shape)
         planes = resample(image, size, np.isfinite)
     used = np.isfinite(planes)

@@ -1,4 +1,4 @@
-"""Before, model and after under one stretch, one of which is shown at a time."""
+"""Before, model and after, each drawn around its own sky; one of them is shown at a time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from ...image.image import Image
+from ...image.image import Image, is_valid
 from ...image.stretch import Stretch
 from ...model.correction import Correction
-from ..preview.pictures import describe, display_stretch, to_rgb
+from ..preview.pictures import STRETCHED, SkyLevels, display_stretches, to_rgb
 from .images import reduced
 from .means import block_means
 from .template import fill
@@ -28,42 +28,45 @@ BUTTON = 240
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """The input, the background and the corrected image under one display stretch.
+    """The input, the background and the corrected image as they are drawn.
 
     Attributes
     ----------
     before, model, after : ndarray, (h, w, 3), uint8
-    stretch : str
-        A description of the stretch for people.
     """
 
     before: np.ndarray
     model: np.ndarray
     after: np.ndarray
-    stretch: str
 
 
 def together(correction: Correction) -> Image:
-    """The input, its background and the corrected image as one image of 3 K channels, linear."""
+    """The input, its background and the corrected image as one image of 3 K channels, linear.
+
+    Input and corrected image are NaN where samples are missing: 0 is a valid level of the latter.
+    """
     channels = correction.image.channels
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         room, count = out.reshape(3, channels, *out.shape[1:]), rows.stop - rows.start
-        for own, band in zip(room, correction.read(rows, room), strict=True):
+        bands = correction.read(rows, room)
+        missing = ~is_valid(bands[0])
+        for own, band in zip(room, bands, strict=True):
             own[:, :count] = band
+        for own in room[::2]:
+            own[:, :count][missing] = np.nan
         return out[:, :count]
 
     return Image(3 * channels, correction.image.shape, read)
 
 
-def look(image: Image, threads: int) -> Views:
+def look(image: Image, sky: SkyLevels, threads: int) -> Views:
     """Draw the three images that `together` joined, which are read once, in bands."""
     height, width = image.shape
     factor = -(-max(height * BOX[1], width * BOX[0]) // (BOX[0] * BOX[1]))
     planes = np.split(block_means(image, factor, threads), 3)
-    stretch = display_stretch(*planes)
-    before, model, after = (_on_screen(each, stretch) for each in planes)
-    return Views(before, model, after, describe(stretch))
+    first, last = display_stretches(planes[0], sky)
+    return Views(*map(_on_screen, planes, (first, first, last)))
 
 
 def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
@@ -81,5 +84,5 @@ def figure(views: Views, name: str) -> Markup:
     return fill(
         "views.html.j2",
         pictures=[(key, rgb, reduced(rgb, BUTTON), alt) for key, (rgb, alt) in pictures.items()],
-        stretch=views.stretch,
+        stretch=STRETCHED,
     )

@@ -9,6 +9,8 @@ from . import fit_input, fit_result, histogram
 from .fit_input import FitInput as FitInput
 from .fit_result import Fitted as Fitted
 from .page import GAP, MARGIN, NARROWEST_COLUMN, WIDTH, Page, is_wide
+from .pictures import SkyLevels as SkyLevels
+from .pictures import missing_as_nan as missing_as_nan
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -23,7 +25,7 @@ def draw(
 
     The upper part shows the stretched image with the excluded parts and the control points, beside
     the histogram of the linear samples, in which the values of the settings are marked. The lower
-    part shows before, model and after under one stretch.
+    part shows before, model and after, each around its own sky.
 
     Parameters
     ----------

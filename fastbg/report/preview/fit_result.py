@@ -1,4 +1,4 @@
-"""The result of the fit: before, model and after, under one stretch."""
+"""The result of the fit: before, model and after, each drawn around its own sky."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ...image.image import Image
 from .page import CHANNELS, CONTENT, GAP, MARGIN, MUTED, NARROWEST_COLUMN, Page, is_wide, size_in
-from .pictures import describe, display_stretch, resample, to_rgb
+from .pictures import STRETCHED, SkyLevels, display_stretches, resample, to_rgb
 
 HEIGHT = 900
 """Largest height of each picture, in pixels."""
@@ -22,21 +22,23 @@ class Fitted:
     Attributes
     ----------
     background, corrected : Image, linear
-        Images of the size of the input.
+        Images of the size of the input; NaN = missing.
     centres : ndarray, (N, 2)
         The fitted control points, normalised (y, x).
     medians : mapping of {"input", "background", "corrected"} to sequence of float
         The median of each channel, linear.
+    sky : SkyLevels
     """
 
     background: Image
     corrected: Image
     centres: np.ndarray
     medians: Mapping[str, Sequence[float]]
+    sky: SkyLevels
 
 
 def draw(page: Page, before: Image, fitted: Fitted) -> None:
-    """Draw before, model and after below `page.y`, all under the display stretch of before."""
+    """Draw before, model and after below `page.y`, each around its own sky."""
     from PIL import Image as pil
 
     images = {
@@ -47,10 +49,15 @@ def draw(page: Page, before: Image, fitted: Fitted) -> None:
     stacked = is_wide(before)
     room = CONTENT if stacked else (CONTENT - (len(images) - 1) * GAP) // len(images)
     size = size_in((HEIGHT, room), before.shape)
-    panels = [resample(image, size) for image, _ in images.values()]
-    stretch = display_stretch(*panels)
+    panels = [
+        resample(before, size),
+        resample(fitted.background, size, np.isfinite),
+        resample(fitted.corrected, size, np.isfinite),
+    ]
+    first, last = display_stretches(panels[0], fitted.sky)
     x = MARGIN
     for (name, (_, medians)), planes in zip(images.items(), panels, strict=True):
+        stretch = last if name == "After" else first
         page.label(x, page.y, room, name)
         _draw_medians(page, x + max(size[1], NARROWEST_COLUMN), medians)
         page.picture.paste(pil.fromarray(to_rgb(stretch.apply(planes))), (x, page.y))
@@ -60,7 +67,7 @@ def draw(page: Page, before: Image, fitted: Fitted) -> None:
             x += room + GAP
     page.y += -3 * GAP if stacked else size[0]
     page.y += GAP + 12
-    page.text((MARGIN, page.y), describe(stretch), 15, MUTED)
+    page.text((MARGIN, page.y), STRETCHED, 15, MUTED)
 
 
 def _draw_medians(page: Page, right: float, medians: Sequence[float]) -> None:

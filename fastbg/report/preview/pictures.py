@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from ...image.bands import thinning_step
 from ...image.image import Image, is_valid
 from ...image.robust import robust_sigma
 from ...image.stretch import Stretch
+from ...model.correction import Correction
 from .page import Colour
 
 MISSING: Colour = (38, 43, 52)
-EXCLUDED: Colour = (255, 70, 80)
+EXCLUDED: Colour = (176, 255, 32)
+"""Yellow-green, which no nebula is: hydrogen is red or pink, oxygen is teal, dust reflects blue."""
 
 SHADOWS_CLIPPING = 2.8
 """Black is this many robust deviations below the median, as in PixInsight's automatic STF."""
@@ -83,51 +85,79 @@ def resample(
     return means
 
 
-def display_stretch(first: np.ndarray, *others: np.ndarray) -> Stretch:
-    """One stretch for several images, under which the sky of the first is a dark grey.
+@dataclass(frozen=True, eq=False)
+class SkyLevels:
+    """The level of the sky before and after a correction, which pictures show as grey.
 
-    After PixInsight's automatic screen transfer function: black lies 2.8 deviations below the
-    median, and the median is drawn at 0.25. All channels share contrast and midtones; each has a
-    black of its own, so that a sky of any colour is grey and its gradient shows. Where that would
-    draw the sky of another image black, because its level was moved, all channels share one
-    black too.
+    Attributes
+    ----------
+    before : ndarray, (K,), linear
+        The median of the model: that of the image would be a nebula's where one fills the frame.
+    after : ndarray, (K,), linear
+        What the correction makes of that level.
+    contrast : ndarray, (K,), positive
+        The factor by which the correction changes differences from that level.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    contrast: np.ndarray
+
+    @classmethod
+    def of(cls, correction: Correction, medians: np.ndarray) -> SkyLevels:
+        """Those of a correction whose background has these medians, (K,)."""
+        before = np.nan_to_num(medians)
+        contrast = np.ones_like(before)
+        if correction.mode == "divide":
+            usable = (before != 0) & (correction.levels != 0)
+            np.divide(correction.levels, before, out=contrast, where=usable)
+        divisor = correction.divisor
+        return cls(before, correction.levels / divisor, np.abs(contrast) / divisor)
+
+
+def display_stretches(before: np.ndarray, sky: SkyLevels) -> tuple[Stretch, Stretch]:
+    """The stretch of before and model, and that of after: the sky is a dark grey in all of them.
+
+    After PixInsight's automatic screen transfer function: black lies 2.8 deviations below the sky,
+    and the sky is drawn at 0.25. Each channel of each picture has a black of its own, so that a
+    sky of any colour and any pedestal is grey and its gradient shows. Contrast and midtones are
+    the same for all channels and pictures.
 
     Parameters
     ----------
-    first, others : ndarray, (K, h, w), linear; NaN = missing
-        Only the medians of the others matter.
-
-    Returns
-    -------
-    Stretch
+    before : ndarray, (K, h, w), linear; NaN = missing
+    sky : SkyLevels
     """
-    channels = [_valid_values(plane) for plane in first]
-    medians = np.array([np.median(values) for values in channels])
-    deviations = [robust_sigma(values) for values in channels]
-    lowest = np.array([values.min() for values in channels])
-    spread = SHADOWS_CLIPPING * float(np.mean(deviations))
+    channels = [_valid_values(plane) for plane in before]
+    spread = SHADOWS_CLIPPING * float(np.mean([robust_sigma(values) for values in channels]))
     # A flat image has no deviation, one of few levels has none below its lowest.
-    spread = min(spread, (medians - lowest).max()) or 1.0
-    black = medians - spread
-    levels = [[np.median(_valid_values(plane)) for plane in planes] for planes in others]
-    if any((level < black).any() for level in levels):
-        black = np.full_like(black, black.min())
-    scale = max(values.max() for values in channels) - black.min()
-    return Stretch(
-        black,
-        np.full_like(black, max(scale, 2 * spread)),
-        np.full_like(black, (medians - black).mean() / max(scale, 2 * spread)),
+    spread = min(spread, max(np.median(values) - values.min() for values in channels)) or 1.0
+    highest = np.array([values.max() for values in channels])
+    scale = max(float((highest - sky.before).max()) + spread, 2 * spread)
+    midtones = np.full_like(sky.before, spread / scale)
+    first, second = (
+        Stretch(level - contrast * spread, contrast * scale, midtones)
+        for level, contrast in ((sky.before, np.ones_like(midtones)), (sky.after, sky.contrast))
     )
+    return first, second
 
 
-def describe(stretch: Stretch) -> str:
-    """A sentence on the stretch that three pictures have in common."""
-    text = "All three pictures have the same stretch."
-    if len(stretch.pedestal) == 1:
-        return text
-    if np.ptp(stretch.pedestal) == 0:
-        return f"{text} All channels have the same black point."
-    return f"{text} Each channel has its own black point, so that the sky of Before is grey."
+def missing_as_nan(corrected: Image, image: Image) -> Image:
+    """A corrected image with NaN where the image has no valid sample: 0 is a valid level in it."""
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = corrected.read(rows, out)
+        band[~is_valid(image.rows(rows))] = np.nan
+        return band
+
+    return replace(corrected, read=read)
+
+
+STRETCHED = (
+    "The sky, at the median of the model, is the same grey in all three pictures, and they have "
+    "the same contrast."
+)
+"""A sentence on the stretches that three pictures have in common."""
 
 
 def _valid_values(plane: np.ndarray) -> np.ndarray:
@@ -169,7 +199,7 @@ def tint_excluded(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
     unused = 1 - np.nan_to_num(weight, nan=1.0).mean(axis=0)
     excluded = unused > 0.999
     y, x = np.indices(excluded.shape)
-    strength = np.where(excluded & ((x + y) % 9 < 2), 0.68, 0.4 * unused)
+    strength = np.where(excluded & ((x + y) % 9 < 2), 0.68, 0.3 * unused)
     around = np.pad(excluded, 1, mode="edge")
     inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     strength[excluded & ~inside] = 0.85
@@ -188,7 +218,9 @@ def thinned(image: Image) -> tuple[int, np.ndarray]:
     return step, np.where(is_valid(planes), planes, np.float32(np.nan))
 
 
-def thinning(image: Image) -> tuple[Image, np.ndarray]:
+def thinning(
+    image: Image, valid: Callable[[np.ndarray], np.ndarray] = is_valid
+) -> tuple[Image, np.ndarray]:
     """The same image, and its `thinned` samples, which are filled in while the image is read.
 
     This is for images that are computed where they are read: a row on its own takes several times
@@ -202,7 +234,7 @@ def thinning(image: Image) -> tuple[Image, np.ndarray]:
         band = image.read(rows, out)
         top = -(-rows.start // step)
         some = band[:, top * step - rows.start :: step, ::step]
-        np.copyto(samples[:, top : top + some.shape[1]], some, where=is_valid(some))
+        np.copyto(samples[:, top : top + some.shape[1]], some, where=valid(some))
         return band
 
     return replace(image, read=read), samples
