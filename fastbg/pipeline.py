@@ -122,6 +122,10 @@ class Job:
                 used = weight_from_image(
                     weight, image.shape, stretched, factor, function, **over_pixels
                 )
+            if not used.any():
+                raise InputError(
+                    f"every pixel is masked or missing: {_unmasking(weight, settings)}"
+                )
             used = feathered(used, settings.feather / factor)
             y, x = (block_centres(size, factor) for size in image.shape)
         sky = None
@@ -132,7 +136,7 @@ class Job:
                 used = sky.weight
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)
-        return Prepared(frame, measured, stretch, problem, sky)
+        return Prepared(frame, measured, stretch, problem, sky, weight is not None)
 
     def fit(self, prepared: Prepared) -> Fitted:
         """Fit: from the prepared problem to the model.
@@ -216,8 +220,7 @@ class Job:
         if frame.pattern:
             fine = self._rendered(model, frame.samples.shape)
             stored = correction.of_mosaic(frame.samples, fine.linear, frame.pattern)
-        clamped = found.total(NEGATIVE) + found.total(ABOVE_1)
-        return Plan(correction, stored, background, clamped)
+        return Plan(correction, stored, background, found.total(NEGATIVE), found.total(ABOVE_1))
 
     def correct(self, plan: Plan, store: Store, clipped: bool = False) -> Corrected:
         """Take the background out, band by band.
@@ -267,6 +270,14 @@ def _check_size(shape: tuple[int, int], settings: Settings) -> None:
             f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
             f"{what}: use {fewer}a smaller factor"
         )
+
+
+def _unmasking(weight: Image | None, settings: Settings) -> str:
+    """What to do where no pixel can be used."""
+    if weight is None:
+        return "widen the thresholds"
+    inverting = "leave inverting out" if settings.invert_mask else "invert it"
+    return f"give a mask that is 1 where the sky is, or {inverting}"
 
 
 def _measured(image: Image, statistics: np.ndarray, found: Quantiles) -> Measured:

@@ -58,6 +58,8 @@ class Prepared:
         The down-scaled, stretched image with its weights and coordinates.
     sky : Sky or None
         The sky that was found, if it was searched for.
+    masked : bool
+        Whether a weight image took the place of the thresholds.
     """
 
     frame: Frame
@@ -65,6 +67,7 @@ class Prepared:
     stretch: Stretch
     problem: Problem
     sky: Sky | None = None
+    masked: bool = False
 
     def preparation(self) -> Preparation:
         """The same without the pixels, whose memory may be wanted."""
@@ -79,6 +82,7 @@ class Prepared:
             (height, width),
             int(np.count_nonzero(self.problem.kept)),
             sky,
+            self.masked,
         )
 
 
@@ -95,6 +99,8 @@ class Preparation:
     usable_pixels : int
         The number of its pixels that have weight in some channel.
     sky : SkySummary or None
+    masked : bool
+        Whether a weight image took the place of the thresholds.
     """
 
     measured: Measured
@@ -102,6 +108,7 @@ class Preparation:
     shape: tuple[int, int]
     usable_pixels: int
     sky: SkySummary | None
+    masked: bool
 
 
 @dataclass(frozen=True)
@@ -177,14 +184,15 @@ class Plan:
         The correction of the samples as they are stored: of a Bayer mosaic, pixel by pixel.
     background : Measured
         Statistics of the model over the valid samples of the fitted image.
-    clamped : int
-        The number of samples of the model that lay outside the range of the stretch.
+    clamped_below, clamped_above : int
+        The numbers of samples of the model that lay outside the range of the stretch.
     """
 
     correction: Correction
     stored: Correction
     background: Measured
-    clamped: int
+    clamped_below: int
+    clamped_above: int
 
 
 @dataclass(frozen=True, eq=False)

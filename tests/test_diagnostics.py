@@ -133,7 +133,7 @@ def test_doubts_are_told_in_plain_words(rng: np.random.Generator) -> None:
     result = remove_background(image, downscaling_factor=2, control_points=4, epochs=1)
     warnings = "\n".join(result.report["warnings"])
     assert "a gradient seems to be left" in warnings
-    assert "of the frame lies below the model" in warnings
+    assert "of the usable frame lies below the model" in warnings
 
 
 @pytest.mark.parametrize("every", [3, 200])

@@ -113,7 +113,7 @@ def examine(
     fitted = Fitted(model, fit, diagnose(model, problem, stretch, None))
     correction = Correction(image, background, "subtract", np.array([0.07]))
     with Job(settings) as job:
-        plan = Plan(correction, correction, measured(1), 0)
+        plan = Plan(correction, correction, measured(1), 0, 0)
         return html.examine(prepared, fitted, plan, job)
 
 
@@ -364,7 +364,7 @@ def test_missing_samples_and_a_corner_without_sky_have_a_page(sky: np.ndarray) -
     assert np.isnan(findings.noise.sigma).any()
     assert findings.residual.missing.mean() == pytest.approx(10 / 15 * 17 / 23, abs=0.01)
     seen = Page(page.render(report, findings)).texts
-    assert "no data" in seen
+    assert "missing" in seen
     assert words.NONE in seen
 
 

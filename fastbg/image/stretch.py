@@ -81,10 +81,16 @@ class Stretch:
             if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")
             if not low < middle < high:
+                flat = middle in (low, highest)
                 raise InputError(
                     f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
                     f"quantile {quantile:g} ({high:g}) must increase; "
-                    "raise the quantile, or check that the image is linear and not clipped"
+                    + (
+                        "half of the samples have one value: set what is no data to zero, and "
+                        "check that the image is linear and not clipped"
+                        if flat
+                        else "raise the quantile"
+                    )
                 )
             if not LEAST_MIDTONES <= (middle - low) / (high - low) < 1:
                 raise InputError(

@@ -15,7 +15,7 @@ from ..model.model import BackgroundModel
 from ..model.rescale import rescaled
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Files, Report, describe, history
+from ..report.report import Report, describe, history
 from ..result import Applied
 from ..settings.options import Options
 from ..settings.settings import Settings
@@ -91,7 +91,7 @@ def apply_model(
         corrected = write(job, source, plan, outputs, lines, files)
         with job.stages.stage("write"):
             files.close()
-        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
+        about = source.about(outputs.targets)
         return describe(job, source.frame, applied, corrected=corrected, files=about)
 
 

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Files, describe
+from ..report.report import describe
 from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
@@ -47,6 +47,6 @@ def fit_file(
             outputs.stage(files)
             outputs.parts["model"].write_text(fitted.model.to_json(), encoding="utf-8")
             files.close()
-        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
+        about = source.about(outputs.targets)
         report = describe(job, source.frame, prepared.preparation(), fitted, files=about)
     return Result(fitted.model, fitted.fit, fitted.diagnostics, report)

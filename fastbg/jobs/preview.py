@@ -11,7 +11,7 @@ import numpy as np
 from ..fit import starting_points
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Files, Report, describe
+from ..report.report import Report, describe
 from ..result import Corrected, Fitted, Measured, Prepared
 from ..settings.options import Options
 from ..settings.settings import Settings
@@ -66,7 +66,7 @@ def preview_file(
             outputs.stage(files)
             picture.save(outputs.parts["preview"], format="png")
             files.close()
-        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
+        about = source.about(outputs.targets)
         return describe(job, source.frame, preparation, fitted, corrected, about)
 
 

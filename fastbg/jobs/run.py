@@ -10,7 +10,7 @@ from ..errors import SettingsError
 from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Files, describe, history
+from ..report.report import describe, history
 from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
@@ -126,7 +126,7 @@ def process_file(
                 picture.save(outputs.parts["preview"], format="png")
             # The report tells of everything but of putting it in place.
             (written if report_dir else files).close()
-        about = Files(path, outputs.targets, source.file.white, source.file.warnings)
+        about = source.about(outputs.targets)
         report = describe(job, source.frame, preparation, fitted, corrected, about)
         if findings:
             html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])

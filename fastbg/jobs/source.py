@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..io.names import told_format
 from ..io.orientation import Turn
 from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
+from ..report.files import Files
 from ..result import Prepared
 from ..settings.settings import Settings
 from .arguments import Masks, as_path
@@ -89,6 +90,11 @@ class Source:
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
         return _source(self.path, file, self.frame.pattern, masks, self.areas)
+
+    def about(self, outputs: Mapping[str, Path]) -> Files:
+        """What the report of a job tells of this source and of its outputs."""
+        file = self.file
+        return Files(self.path, outputs, file.white, file.warnings, file.cfa)
 
     def check_unchanged(self) -> None:
         """Raise InputError if a file has been written while it was read."""

@@ -39,11 +39,25 @@ class Gradient:
         """The share of the gradient that was taken out, in [0, 1]; NaN where none was measured."""
         return max(1 - self.after / self.before, 0.0) if self.before > 0 else nan
 
+    def to_dict(self) -> dict[str, float]:
+        """As a report tells it."""
+        return {
+            "taken_out": self.removed,
+            "before": self.before,
+            "after": self.after,
+            "uncertainty": self.uncertainty,
+        }
+
+    @property
+    def share(self) -> str:
+        """The share that was taken out, in percent, or that it is unknown."""
+        return "unknown" if isnan(self.removed) else f"{100 * self.removed:.3g} %"
+
     def __str__(self) -> str:
         if isnan(self.removed):
             return "no gradient could be measured"
+        change = "rose" if self.after > self.before else "fell"
         return (
-            f"{100 * self.removed:.3g} % was taken out; its standard deviation fell from "
-            f"{self.before:.2g} to {self.after:.2g} (linear). The model is uncertain by "
-            f"{self.uncertainty:.2g}"
+            f"{self.share} was taken out; its standard deviation {change} from {self.before:.2g} "
+            f"to {self.after:.2g} (linear). The model is uncertain by {self.uncertainty:.2g}"
         )

@@ -2,6 +2,10 @@
 
 It is described once, when the job is done; nothing is computed from it.
 
+``gradient``
+    How much of the gradient was taken out: ``taken_out``, the share of its standard deviation, 0
+    to 1; its standard deviation ``before`` and ``after``; and the ``uncertainty`` of the model.
+    Linear, means over the channels: see `fastbg.report.gradient`.
 ``fastbg``
     Version.
 ``input``, ``outputs``
@@ -17,22 +21,23 @@ It is described once, when the job is done; nothing is computed from it.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
-    ``height`` and ``width`` of the down-scaled image, its ``usable_pixels``.
+    ``height`` and ``width`` of the down-scaled image, and its ``usable_pixels``, those that the fit
+    uses.
 ``fit``
-    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``loss`` (the
-    best), ``first_loss``, ``iterations``, ``ended`` (iterations, converged or diverged, or chosen
-    where the model is the sky that was found), ``history`` (at most 100 losses, evenly spaced, the
-    last included), ``losses_of_starts``; with the backend auto, the backends that were
-    ``passed_over`` and why.
+    ``backend``, ``detail`` (its instruction set), ``threads``, ``control_points``, ``ended``
+    (iterations, converged or diverged, or chosen where the model is the sky that was found); of a
+    descent its ``iterations``, ``loss`` (the best), ``first_loss``, ``history`` (at most 100
+    losses, evenly spaced, the last included) and ``losses_of_starts``; with the backend auto, the
+    backends that were ``passed_over`` and why.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, and the ``stiffness`` of its surface.
 ``diagnostics``
     How good the model is, measured on some thousand cells of the frame: ``gradient_before`` and
     ``gradient_after``, the standard deviation of the smooth part of the sky in each channel,
-    linear; the ``noise`` of one cell; the share of the frame ``below`` the model; ``follows``, the
-    correlation of the model with the excluded objects, -1 to 1; the ``median`` and ``max`` of its
-    ``uncertainty``, linear. See `fastbg.diagnostics.Diagnostics`.
+    linear; the ``noise`` of one cell; the share of the usable frame ``below`` the model;
+    ``follows``, the correlation of the model with the excluded objects, -1 to 1; the ``median`` and
+    ``max`` of its ``uncertainty``, linear. See `fastbg.diagnostics.Diagnostics`.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples.
@@ -59,8 +64,6 @@ import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +79,9 @@ from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
 from ..version import version
+from .files import Files as Files
+from .gradient import Gradient
+from .idle import APPLIED
 from .process import peak_memory_bytes
 from .warnings import warnings_of
 
@@ -94,29 +100,6 @@ MOST_LOSSES = 100
 
 COLUMNS = 79
 """Characters of a line of the repr of a report."""
-
-APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads")
-"""The settings that count where a model is applied."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a job.
-
-    Attributes
-    ----------
-    source : Path
-    outputs : mapping of str to Path
-    white : White or None
-        The number of the source that became 1.
-    warnings : sequence of str
-        The warnings of reading the source.
-    """
-
-    source: Path
-    outputs: Mapping[str, Path]
-    white: White | None = None
-    warnings: Sequence[str] = ()
 
 
 def describe(
@@ -140,7 +123,10 @@ def describe(
     files : Files, optional
         For jobs on files.
     """
-    report = Report(fastbg=version())
+    report = Report()
+    if fitted:
+        report["gradient"] = Gradient(*fitted.diagnostics.gradient()).to_dict()
+    report["fastbg"] = version()
     if files:
         report["input"] = str(files.source)
         report["outputs"] = {name: str(path) for name, path in files.outputs.items()}
@@ -158,13 +144,13 @@ def describe(
         plan = corrected.plan
         statistics |= {"background": plan.background, "corrected": corrected.measured}
         report["pedestal"] = plan.correction.levels.tolist()
-        counts["clamped"] = plan.clamped
+        counts["clamped"] = plan.clamped_below + plan.clamped_above
         counts |= {"below_0": corrected.below_0, "above_1": corrected.above_1}
     report["statistics"] = {name: _describe_levels(each) for name, each in statistics.items()}
     report["counts"] = counts
     report["warnings"] = [
         *(files.warnings if files else ()),
-        *warnings_of(job, frame, begun, fitted, corrected, files.white if files else None),
+        *warnings_of(job, frame, begun, fitted, corrected, files),
     ]
     report["seconds"] = {**job.stages.seconds, "total": sum(job.stages.seconds.values())}
     report["peak_memory_bytes"] = peak_memory_bytes()
@@ -233,25 +219,32 @@ def _describe_diagnostics(diagnostics: Diagnostics) -> dict[str, Any]:
 
 
 def _describe_fit(fit: Fit, job: Job) -> dict[str, Any]:
-    losses = fit.descent.losses
-    losses = losses[np.isfinite(losses)]
-    shown = np.unique(np.linspace(0, len(losses) - 1, MOST_LOSSES).round().astype(int))
     backend = job.backend
     described = {
         "backend": backend.name,
         "detail": backend.detail(),
         "threads": job.threads,
         "control_points": len(fit.spline.centres),
-        "loss": fit.descent.loss,
-        "first_loss": float(losses[0]) if len(losses) else math.nan,
-        "iterations": len(fit.descent.losses),
         "ended": fit.descent.reason,
-        "history": losses[shown].tolist() if len(losses) else [],
-        "losses_of_starts": fit.losses,
     }
+    if fit.descent.reason != "chosen":
+        described |= _describe_descent(fit)
     if job.settings.backend == "auto":
         described["passed_over"] = passed_over(backend.name)
     return described
+
+
+def _describe_descent(fit: Fit) -> dict[str, Any]:
+    losses = fit.descent.losses
+    losses = losses[np.isfinite(losses)]
+    shown = np.unique(np.linspace(0, len(losses) - 1, MOST_LOSSES).round().astype(int))
+    return {
+        "iterations": len(fit.descent.losses),
+        "loss": fit.descent.loss,
+        "first_loss": float(losses[0]) if len(losses) else math.nan,
+        "history": losses[shown].tolist() if len(losses) else [],
+        "losses_of_starts": fit.losses,
+    }
 
 
 def _describe_levels(measured: Measured) -> dict[str, list[float]]:
@@ -275,8 +268,9 @@ def history(
         what = f"of the model {made_by.file or 'given'}, scaled by {scale}"
         told = {name: told[name] for name in APPLIED if name in told}
     else:
-        points, loss = len(made_by.spline.centres), made_by.descent.loss
-        what = f"{points} control points, loss {loss:.4f}"
+        what = f"{len(made_by.spline.centres)} control points"
+        if made_by.descent.reason != "chosen":
+            what += f", loss {made_by.descent.loss:.4f}"
     if white and white.how in ("guessed", "given"):
         what += f", white {white.value:.17g} ({white.how})"
     return {

@@ -15,6 +15,9 @@ from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from ..words import explained_by_sky
+from .files import Files
+from .gradient import Gradient
+from .idle import idle
 
 LITTLE_SKY = 0.15
 """The share of the frame on the sky that was found, below which that is told to be doubtful."""
@@ -38,24 +41,24 @@ def warnings_of(
     begun: Preparation | Applied,
     fitted: Fitted | None = None,
     corrected: Corrected | None = None,
-    white: White | None = None,
+    files: Files | None = None,
 ) -> list[str]:
     """All lines of a job but those of the reader; parameters as for `report.describe`."""
     lines = [*job.warnings]
-    if white:
-        lines += _unknown_unit(white)
+    if files and files.white:
+        lines += _unknown_unit(files.white)
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, frame.image)
     if corrected:
-        lines += _outside(corrected)
-    if not isinstance(begun, Applied):
-        lines += _idle(job.settings)
-        if begun.sky:
-            lines += _little_sky(begun.sky)
+        lines += _outside(corrected, begun, job.settings.control_points)
+    # Without a fit, a preview tries the settings of the correction that is to come.
+    lines += idle(job, begun, files, corrects=bool(corrected or not fitted))
+    if isinstance(begun, Preparation) and begun.sky:
+        lines += _little_sky(begun.sky)
     if fitted:
-        lines += _doubts(fitted.diagnostics)
+        lines += _doubts(fitted.diagnostics, job.settings)
         if fitted.fit.descent.reason == "diverged":
-            lines.append("the descent diverged and its best step was kept: lower the learning rate")
+            lines.append(_diverged(job.settings))
     return lines
 
 
@@ -79,15 +82,20 @@ def _other_proportions(applied: Applied, image: Image) -> Iterator[str]:
             yield f"channel {channel} has no valid sample and stays as it is"
 
 
-def _outside(corrected: Corrected) -> Iterator[str]:
+def _outside(
+    corrected: Corrected, begun: Preparation | Applied, control_points: int
+) -> Iterator[str]:
+    plan = corrected.plan
+    descends = isinstance(begun, Preparation) and control_points > 0
+    look = "look at it, for it is a guess there"
+    above = "raise the quantile" if descends else look
+    ends = (plan.clamped_below, "below", look), (plan.clamped_above, "above", above)
+    for count, end, cure in ends:
+        if count:
+            share = _share(count, plan.correction.image)
+            yield f"{share} of the model lay {end} the stretch and were clamped to its ends: {cure}"
     clipped = corrected.clipped
     fate = "they were clipped: write float32 to keep them" if clipped else "nothing was clipped"
-    plan = corrected.plan
-    if plan.clamped:
-        yield (
-            f"{_share(plan.clamped, plan.correction.image)} of the model lay outside the stretch "
-            "and were clamped to its ends: raise the quantile if bright sky is affected"
-        )
     for count, where in ((corrected.below_0, "below 0"), (corrected.above_1, "above 1")):
         if count:
             share = _share(count, plan.stored.image)
@@ -99,14 +107,6 @@ def _share(count: int, image: Image) -> str:
     return f"{count} samples ({100 * count / samples:.3g} %)"
 
 
-def _idle(settings: Settings) -> Iterator[str]:
-    if settings.idle:
-        yield (
-            f"{', '.join(settings.idle)} had no effect: give a number of control points for a "
-            "descent, and the optimizer adam for a learning rate"
-        )
-
-
 def _little_sky(sky: SkySummary) -> Iterator[str]:
     if sky.explained < LITTLE_SKY:
         yield (
@@ -115,26 +115,47 @@ def _little_sky(sky: SkySummary) -> Iterator[str]:
         )
 
 
-def _doubts(diagnostics: Diagnostics) -> Iterator[str]:
-    before, after, uncertainty = diagnostics.gradient()
+def _doubts(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
+    gradient = Gradient(*diagnostics.gradient())
     noise = np.mean(diagnostics.noise)
-    if after > max(LEFT * before, noise):
-        yield (
-            f"a gradient seems to be left, {100 * after / max(before, after):.0f} % of it: "
-            "compare with other control points, or with auto"
-        )
+    other = _other(settings)
+    if gradient.after > max(LEFT * gradient.before, noise):
+        share = _relative(gradient.after, gradient.before)
+        yield f"a gradient seems to be left, {share} what was there: compare with {other}"
     if diagnostics.below > BELOW:
         yield (
-            f"{100 * diagnostics.below:.0f} % of the frame lies below the model: if that is sky, "
-            "the model took too much; mask landscapes and dark dust"
+            f"{100 * diagnostics.below:.3g} % of the usable frame lies below the model: mask "
+            "landscapes and dark dust; if it is sky, the model took too much, so compare with "
+            f"{other}"
         )
     if diagnostics.follows > FOLLOWS:
         yield (
             "the model rises where objects were excluded, and may have taken their halos for sky: "
-            "look at it, and mask more around them"
+            "look at it, and draw a larger mask over them"
         )
-    if uncertainty > max(UNCERTAIN * before, noise):
+    if gradient.uncertainty > max(UNCERTAIN * gradient.before, noise):
+        share = _relative(gradient.uncertainty, gradient.before)
         yield (
-            f"the model is uncertain by {100 * uncertainty / max(before, uncertainty):.0f} % of "
-            "the gradient: there is little sky to fit, or there are many control points"
+            f"the model is uncertain by {share} the gradient, for want of sky to fit or of a "
+            f"gradient: compare with {other}"
         )
+
+
+def _relative(part: float, whole: float) -> str:
+    """How large a part is, to be followed by the name of the whole."""
+    if part > whole:
+        return f"{part / whole:.2g} times" if whole else "by far more than"
+    return f"{100 * part / whole:.3g} % of"
+
+
+def _other(settings: Settings) -> str:
+    """What to compare a doubtful model with."""
+    if settings.control_points:
+        return "another number of control points, or with auto"
+    return f"the protection {'strong' if settings.protect == 'auto' else 'auto'}"
+
+
+def _diverged(settings: Settings) -> str:
+    is_adam = settings.optimizer == "adam"
+    cure = "lower the learning rate" if is_adam else f"compare with {_other(settings)}"
+    return f"the descent diverged and its best step was kept: {cure}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Unpack, get_type_hints
 
@@ -35,6 +36,9 @@ _OF_THE_DESCENT = (
     "learning_rate",
     "seed",
 )
+
+_THRESHOLDS = (0.001, 1.0)
+"""The default of the thresholds."""
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
@@ -125,8 +129,8 @@ class Settings:
     quantile: float = 0.95
     control_points: int = 0
     order: int = 2
-    threshold_min: float = 0.001
-    threshold_max: float = 1.0
+    threshold_min: float = _THRESHOLDS[0]
+    threshold_max: float = _THRESHOLDS[1]
     invert_mask: bool = False
     protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
@@ -172,18 +176,33 @@ class Settings:
         return self.control_points == 0 or self.protect == "strong"
 
     @property
+    def unused(self) -> dict[str, str]:
+        """The names of settings that have no effect beside the others, and why each has none."""
+        if self.control_points:
+            lacking = f"{self.optimizer} has none; choose the optimizer adam"
+            return {} if self.optimizer == "adam" else {"learning_rate": lacking}
+        reasons = dict.fromkeys(_OF_THE_DESCENT, "give a number of control points for a descent")
+        if (self.threshold_min, self.threshold_max) == _THRESHOLDS:
+            reasons["quantile"] = (
+                "it scales thresholds and pictures; give thresholds, or a number of control points "
+                "for a descent"
+            )
+        return reasons
+
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """Those of the names whose settings are not the default, in the order of the settings."""
+        defaults = {field.name: field.default for field in fields(self)}
+        wanted = set(names)
+        return [
+            name
+            for name, default in defaults.items()
+            if name in wanted and getattr(self, name) != default
+        ]
+
+    @property
     def idle(self) -> list[str]:
         """The names of settings that are not the default, and have no effect beside the others."""
-        unused: tuple[str, ...] = ()
-        if not self.control_points:
-            unused = _OF_THE_DESCENT
-        elif self.optimizer != "adam":
-            unused = ("learning_rate",)
-        return [
-            field.name
-            for field in fields(self)
-            if field.name in unused and getattr(self, field.name) != field.default
-        ]
+        return self.changed(self.unused)
 
     def pattern(self, declared: str | None) -> str | None:
         """The Bayer pattern to fit by, where a file declares one, or None to treat it as mono."""

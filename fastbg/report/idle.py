@@ -1,0 +1,60 @@
+"""The settings that had no effect on a job, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..pipeline import Job
+from ..result import Applied, Preparation
+from .files import Files
+
+APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads", "gpu_memory")
+"""The settings that count where a model is applied."""
+
+OF_THE_CORRECTION = ("pedestal", "mode", "sample_format")
+
+NEITHER = ("white", "sample_format")
+"""The settings that are for files alone."""
+
+
+def idle(
+    job: Job, begun: Preparation | Applied, files: Files | None, *, corrects: bool
+) -> Iterator[str]:
+    """A line for each cause, with the names of the settings that are not the default.
+
+    Parameters
+    ----------
+    job : Job
+    begun : Preparation or Applied
+    files : Files or None
+        Those of the job; None for a job on an array.
+    corrects : bool
+        Whether the job corrects an image, as a fit alone does not.
+    """
+    settings, reasons = job.settings, {}
+    if isinstance(begun, Applied):
+        others = [name for name in settings.to_dict() if name not in APPLIED]
+        reasons = dict.fromkeys(others, "the model was fitted before; give them to the fit")
+    else:
+        reasons = settings.unused
+        if settings.initializer == "grid" and settings.starts == 1:
+            reasons |= {"seed": "nothing in a single grid is random"}
+        if settings.downscaling_factor == 1:
+            reasons |= {"downscaling_func": "blocks of one pixel have one value"}
+        if begun.masked:
+            why = "the mask takes the place of thresholds; mask what they should exclude"
+            reasons |= dict.fromkeys(("threshold_min", "threshold_max"), why)
+        if not corrects:
+            why = "they belong to the correction; give them where the model is applied"
+            reasons |= dict.fromkeys(OF_THE_CORRECTION, why)
+    if files is None:
+        reasons |= dict.fromkeys(NEITHER, "they are for files, and arrays are taken as they are")
+    if job.backend.name != "cuda":
+        reasons["gpu_memory"] = f"the backend {job.backend.name} takes none"
+    if settings.cfa == "off" and not (files and files.declared_cfa):
+        reasons["cfa"] = "the image declares no filter array that could be turned off"
+    causes: dict[str, list[str]] = {}
+    for name in settings.changed(reasons):
+        causes.setdefault(reasons[name], []).append(name)
+    for why, names in causes.items():
+        yield f"{', '.join(names)} had no effect: {why}"
