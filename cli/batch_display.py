@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,11 +30,16 @@ from rich.text import Text
 from ..errors import FastbgError
 from ..report.gradient import Gradient
 from .errors import raise_if_stopped, refused, worded
-from .summary import print_json
+from .summary import print_json, print_rows
 
 if TYPE_CHECKING:
     from ..jobs.batch import BatchProgress, Outcome
     from ..progress import Progress as Stage
+
+_NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?")
+
+MOST_NAMES = 3
+"""The largest number of files that a warning names."""
 
 NAME_WIDTH = 36
 """The largest number of characters of a file name in the live lines and in the table."""
@@ -109,6 +114,7 @@ class BatchDisplay:
             o.status in ("done", "failed") for o in outcomes
         ):
             console.print(_table(outcomes))
+        print_rows(("warning", text) for text in _warnings(outcomes))
         took = _duration(time.monotonic() - self._started)
         console.print(f"{_counts(Counter(outcome.status for outcome in outcomes))}, in {took}")
 
@@ -201,14 +207,21 @@ def _line(outcome: Outcome) -> str:
     words = [f"{outcome.status.replace('_', ' '):<8}", str(outcome.path)]
     if outcome.report and outcome.status == "done":
         removed, seconds, warnings = _figures(outcome.report)
-        words += [f"gradient removed {removed}", f"{seconds} s", warnings]
+        words += [f"gradient taken out: {removed}", f"{seconds} s", warnings]
     return "  ".join(filter(None, words))
 
 
 def _table(outcomes: Iterable[Outcome]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+        border_style="dim",
+    )
     table.add_column("file", no_wrap=True, max_width=NAME_WIDTH)
-    table.add_column("gradient removed", justify="right", no_wrap=True)
+    table.add_column("gradient taken out", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("")
     # Failures are last, next to the prompt, where they are seen.
@@ -231,9 +244,27 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
 def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     count = len(report["warnings"])
     warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
-    removed = Gradient.of(report["diagnostics"]).removed
-    share = "unknown" if isnan(removed) else f"{100 * removed:.3g} %"
+    share = Gradient.of(report["diagnostics"]).share
     return share, f"{report['seconds']['total']:.1f}", warnings
+
+
+def _warnings(outcomes: Iterable[Outcome]) -> Iterable[str]:
+    """The warnings of the files that are done, one line for all that differ only in numbers."""
+    told: dict[str, list[tuple[Path, str]]] = {}
+    done = [each for each in outcomes if each.status == "done" and each.report]
+    for outcome in sorted(done, key=lambda each: each.path):
+        for text in (outcome.report or {})["warnings"]:
+            told.setdefault(_NUMBER.sub("#", text), []).append((outcome.path, text))
+    for each in told.values():
+        paths, text = list(dict(each)), each[0][1]
+        where = names = ", ".join(map(_short, paths[:MOST_NAMES]))
+        if len(paths) > MOST_NAMES or len(paths) == len(done) > 1:
+            where = "all" if len(paths) == len(done) else f"{len(paths)} of {len(done)}"
+            where += " files"
+            names = _short(paths[0])
+        if any(other != text for _, other in each):
+            where += f", for example {names}" if where != names else ""
+        yield f"{where}: {text}"
 
 
 def _short(path: Path) -> str:

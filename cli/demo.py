@@ -66,7 +66,7 @@ def demo(
     command = [*_program(), "run", image, folder, "--preview-output", preview, "--overwrite"]
     before = _spread(sky.background)
     after = _spread(sky.background - background)
-    removed = 100 * (1 - after / before).mean()
+    removed = 100 * (1 - after.mean() / before.mean())
     print_rows(
         [
             ("simulated", f"{image}: {SHAPE[1]} x {SHAPE[0]} pixels"),
@@ -75,8 +75,8 @@ def demo(
             ("preview", f"{outputs['preview']} (look at this picture)"),
             (
                 "gradient",
-                f"{removed:.1f} % of the known gradient was removed: its standard deviation fell "
-                f"from {before.mean():.5f} to {after.mean():.5f}",
+                f"{removed:.1f} % of the known gradient was taken out; its standard deviation fell "
+                f"from {before.mean():.2g} to {after.mean():.2g} (linear)",
             ),
             ("same as", shlex.join(map(str, command))),
         ]

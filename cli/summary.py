@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..words import explained_by_sky, format_bytes
+from ..words import bends, explained_by_sky, format_bytes
 
 _LABEL_WIDTH = 15
 
@@ -58,7 +58,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if fit:
         yield "gradient", str(Gradient.of(report["diagnostics"]))
     if sky := report.get("sky"):
-        yield "sky", explained_by_sky(sky["explained"])
+        yield "sky", f"{explained_by_sky(sky['explained'])}, which {bends(sky['stiffness'])}"
     if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing
         ended = _ENDED[fit["ended"]]
         yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
@@ -67,7 +67,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if model := report.get("model"):
         yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
     yield "time", _time(report["seconds"], fit)
-    yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
+    yield "peak memory", format_bytes(report["peak_memory_bytes"])
     for warning in report["warnings"]:
         yield "warning", warning
 

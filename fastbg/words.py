@@ -77,3 +77,10 @@ def brief(value: Any) -> str:
 
 _BRIEF = _Brief()
 _BRIEF.maxother = _BRIEF.maxstring = 60
+
+
+def bends(stiffness: float) -> str:
+    """How far a surface bends whose stiffness the search chose; see `fastbg.sky.selection`."""
+    if stiffness >= 1e-3:
+        return "hardly bends"
+    return "bends" if stiffness >= 1e-5 else "bends freely"

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...words import format_bytes
+from ...words import bends, explained_by_sky, format_bytes
 from . import colours, images, words
 
 
@@ -40,6 +40,8 @@ def _environment() -> Environment:
         "count": words.count,
         "percent": words.percent,
         "bytes": format_bytes,
+        "bends": bends,
+        "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",
         "jpeg": images.jpeg,
         "png": images.png,

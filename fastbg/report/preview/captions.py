@@ -6,7 +6,7 @@ import numpy as np
 
 from ...result import Fitted, Prepared
 from ...settings.settings import Settings
-from ...words import explained_by_sky
+from ...words import bends, explained_by_sky
 from ..gradient import Gradient
 
 
@@ -14,7 +14,9 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     """Sentences about the fit, if there is one, and about the image that it works on."""
     lines = _of_fit(fitted, settings) if fitted else []
     if prepared.sky:
-        lines.append(f"Sky: {explained_by_sky(prepared.sky.surface.explained)}.")
+        surface = prepared.sky.surface
+        told = explained_by_sky(surface.explained)
+        lines.append(f"Sky: {told}, which {bends(surface.stiffness)}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
