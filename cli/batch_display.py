@@ -110,11 +110,11 @@ class BatchDisplay:
     def _print_summary(self) -> None:
         console = Console(highlight=False)
         outcomes = self._outcomes.values()
+        print_rows(("warning", text) for text in _warnings(outcomes))
         if (self._live or console.is_terminal) and any(
             o.status in ("done", "failed") for o in outcomes
         ):
             console.print(_table(outcomes))
-        print_rows(("warning", text) for text in _warnings(outcomes))
         took = _duration(time.monotonic() - self._started)
         console.print(f"{_counts(Counter(outcome.status for outcome in outcomes))}, in {took}")
 

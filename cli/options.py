@@ -23,6 +23,9 @@ PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
 
 EVENTS_OPTION = "--events"
 
+PREVIEW_OUTPUT = "--preview-output", "-po"
+"""The names of the option that names the picture, wherever one is drawn."""
+
 
 def option(panel: str | None, *names: str, help: str, **more: Any) -> Any:
     """An option in a panel of ``--help``."""

@@ -11,6 +11,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    PREVIEW_OUTPUT,
     RUNNING,
     STRETCH,
     Events,
@@ -25,14 +26,14 @@ from .options import (
 )
 from .with_settings import with_settings
 
-Output = Annotated[
+PreviewOutput = Annotated[
     Path | None,
     option(
         OUTPUT,
+        *PREVIEW_OUTPUT,
         "-o",
-        "--output",
         metavar="PNG",
-        help="Name of the picture, instead of <input>_preview.png in the current folder.",
+        help="Draw in this file, instead of <input>_preview.png in the current folder.",
     ),
 ]
 Fit = Annotated[
@@ -45,11 +46,11 @@ Fit = Annotated[
 ]
 
 
-@with_settings(INPUT, STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "pedestal", "mode", STRETCH, MASK, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
-    output: Output = None,
+    preview_output: PreviewOutput = None,
     fit: Fit = False,
     overwrite: Overwrite = False,
     mask: Masks = None,
@@ -68,7 +69,7 @@ def preview(
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         report = preview_file(
             input,
-            output or default_name(input, ".", "preview", ".png"),
+            preview_output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             fit=fit,
             overwrite=overwrite,

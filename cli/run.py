@@ -15,6 +15,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    PREVIEW_OUTPUT,
     RUNNING,
     STRETCH,
     Compress,
@@ -59,9 +60,10 @@ PreviewOutput = Annotated[
     Path | None,
     option(
         OUTPUT,
-        "--preview-output",
+        *PREVIEW_OUTPUT,
         metavar="PNG",
-        help="Also draw the image, the background and the corrected image in this file.",
+        help="Also draw the image, the background and the corrected image in this file. With -p, "
+        "it is the name of the preview.",
     ),
 ]
 Report = Annotated[
@@ -114,8 +116,8 @@ def run(
 
     if preview and (output or model_output or no_model or report):
         raise SettingsError(
-            "-p writes only a preview: leave out -o, --model-output, --no-model and --report, or "
-            "use --preview-output"
+            "-p writes only a preview: leave out -o, --model-output, --no-model and --report; "
+            "--preview-output names it"
         )
     if no_model and model_output:
         raise SettingsError("--no-model and --model-output exclude each other: leave one out")

@@ -22,16 +22,18 @@ _DEFAULTS = {field.name: field.default for field in fields(Settings)} | dict.fro
 )
 
 
-def with_settings(
-    *panels: str, made: Callable[..., Any] = Settings
-) -> Callable[[Command], Command]:
-    """Replace the parameter ``settings`` of a command by the options of some panels.
+def with_settings(*parts: str, made: Callable[..., Any] = Settings) -> Callable[[Command], Command]:
+    """Replace the parameter ``settings`` of a command by the options of panels and settings.
 
     The command is called with ``made(**options)``. The options are those given on the command line
     and those of the preset, also where the command has no option for them; the command line takes
     precedence. All others keep their defaults.
     """
-    chosen = [name for name, each in SETTING_OPTIONS.items() if each.rich_help_panel in panels]
+    chosen = [
+        name
+        for name, each in SETTING_OPTIONS.items()
+        if name in parts or each.rich_help_panel in parts
+    ]
 
     def decorate(command: Command) -> Command:
         parameters = _parameters(command, chosen)

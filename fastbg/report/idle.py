@@ -11,6 +11,8 @@ from .files import Files
 APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads", "gpu_memory")
 """The settings that count where a model is applied."""
 
+OF_THE_FIT = ("order", "optimizer", "epochs", "alpha", "stiffness", "learning_rate")
+
 OF_THE_CORRECTION = ("pedestal", "mode", "sample_format")
 
 NEITHER = ("white", "sample_format")
@@ -18,7 +20,12 @@ NEITHER = ("white", "sample_format")
 
 
 def idle(
-    job: Job, begun: Preparation | Applied, files: Files | None, *, corrects: bool
+    job: Job,
+    begun: Preparation | Applied,
+    files: Files | None,
+    *,
+    fits: bool = True,
+    corrects: bool = True,
 ) -> Iterator[str]:
     """A line for each cause, with the names of the settings that are not the default.
 
@@ -28,8 +35,8 @@ def idle(
     begun : Preparation or Applied
     files : Files or None
         Those of the job; None for a job on an array.
-    corrects : bool
-        Whether the job corrects an image, as a fit alone does not.
+    fits, corrects : bool, optional
+        Whether the job fits a background, and whether it corrects an image.
     """
     settings, reasons = job.settings, {}
     if isinstance(begun, Applied):
@@ -44,8 +51,11 @@ def idle(
         if begun.masked:
             why = "the mask takes the place of thresholds; mask what they should exclude"
             reasons |= dict.fromkeys(("threshold_min", "threshold_max"), why)
-        if not corrects:
-            why = "they belong to the correction; give them where the model is applied"
+        if not fits:
+            why = "nothing was fitted; ask for the fit, too"
+            reasons = {**dict.fromkeys((*OF_THE_FIT, *OF_THE_CORRECTION), why), **reasons}
+        elif not corrects:
+            why = "nothing was corrected; give them where the model is applied"
             reasons |= dict.fromkeys(OF_THE_CORRECTION, why)
     if files is None:
         reasons |= dict.fromkeys(NEITHER, "they are for files, and arrays are taken as they are")

@@ -51,8 +51,7 @@ def warnings_of(
         lines += _other_proportions(begun, frame.image)
     if corrected:
         lines += _outside(corrected, begun, job.settings.control_points)
-    # Without a fit, a preview tries the settings of the correction that is to come.
-    lines += idle(job, begun, files, corrects=bool(corrected or not fitted))
+    lines += idle(job, begun, files, fits=bool(fitted), corrects=bool(corrected))
     if isinstance(begun, Preparation) and begun.sky:
         lines += _little_sky(begun.sky)
     if fitted:

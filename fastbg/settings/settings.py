@@ -37,9 +37,6 @@ _OF_THE_DESCENT = (
     "seed",
 )
 
-_THRESHOLDS = (0.001, 1.0)
-"""The default of the thresholds."""
-
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
 WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
@@ -129,8 +126,8 @@ class Settings:
     quantile: float = 0.95
     control_points: int = 0
     order: int = 2
-    threshold_min: float = _THRESHOLDS[0]
-    threshold_max: float = _THRESHOLDS[1]
+    threshold_min: float = 0.001
+    threshold_max: float = 1.0
     invert_mask: bool = False
     protect: Literal["auto", "off", "strong"] = "auto"
     feather: float = 0.0
@@ -182,10 +179,10 @@ class Settings:
             lacking = f"{self.optimizer} has none; choose the optimizer adam"
             return {} if self.optimizer == "adam" else {"learning_rate": lacking}
         reasons = dict.fromkeys(_OF_THE_DESCENT, "give a number of control points for a descent")
-        if (self.threshold_min, self.threshold_max) == _THRESHOLDS:
+        if not self.changed(("threshold_min", "threshold_max")):
             reasons["quantile"] = (
-                "it scales thresholds and pictures; give thresholds, or a number of control points "
-                "for a descent"
+                "without a descent it only scales thresholds and pictures; give thresholds, or a "
+                "number of control points"
             )
         return reasons
 

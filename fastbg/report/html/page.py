@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,16 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
         rms=findings.noise.median,
         views=views.figure(findings.views, name),
         figures=figures,
-        settings=_settings(report["settings"]),
+        settings=_settings(report["settings"], Settings(**report["settings"]).unused),
     )
 
 
-def _settings(used: Mapping[str, object]) -> Iterable[tuple[str, str, str]]:
-    """The name and the value of each setting, and its default where that is another."""
+def _settings(used: Mapping[str, object], unused: Container[str]) -> Iterable[tuple[str, str, str]]:
+    """The name and the value of each setting with an effect, and its default if that is another."""
     defaults = {field.name: field.default for field in fields(Settings)}
     for name, value in used.items():
+        if name in unused:
+            continue
         default = defaults.get(name)
         yield name.replace("_", " "), _shown(value), "" if value == default else _shown(default)
 

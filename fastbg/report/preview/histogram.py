@@ -31,7 +31,7 @@ def marked_values(
 ) -> list[Mark]:
     """The values that the settings choose, in linear units."""
     values = [
-        ("pedestal", DOTTED, stretch.pedestal),
+        ("minimum", DOTTED, stretch.pedestal),
         ("median", DASHED, stretch.pedestal + stretch.midtones * stretch.scale),
         (f"q {quantile:g}", SOLID, stretch.pedestal + stretch.scale),
     ]
