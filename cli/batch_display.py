@@ -257,13 +257,13 @@ def _warnings(outcomes: Iterable[Outcome]) -> Iterable[str]:
             told.setdefault(_NUMBER.sub("#", text), []).append((outcome.path, text))
     for each in told.values():
         paths, text = list(dict(each)), each[0][1]
-        where = names = ", ".join(map(_short, paths[:MOST_NAMES]))
-        if len(paths) > MOST_NAMES or len(paths) == len(done) > 1:
-            where = "all" if len(paths) == len(done) else f"{len(paths)} of {len(done)}"
-            where += " files"
-            names = _short(paths[0])
+        where = ", ".join(map(_short, paths))
+        if len(paths) == len(done) > 1:
+            where = "all files"
+        elif len(paths) > MOST_NAMES:
+            where = f"{len(paths)} of {len(done)} files"
         if any(other != text for _, other in each):
-            where += f", for example {names}" if where != names else ""
+            where += f", for example {_short(paths[0])}"
         yield f"{where}: {text}"
 
 

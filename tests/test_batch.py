@@ -19,12 +19,13 @@ import psutil
 import pytest
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
+from fastbg.cli import batch_display
 from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, xisf
 from fastbg.jobs.batch import BatchProgress, Summary, capacity, pool, tasks
 from fastbg.jobs.batch.cgroups import left_by_groups
 from fastbg.jobs.batch.journal import FOLDER, Journal
-from fastbg.jobs.batch.tasks import Task, key_of
+from fastbg.jobs.batch.tasks import Outcome, Task, key_of
 from fastbg.jobs.inputs import Inputs
 
 SHAPE = (64, 96)
@@ -736,6 +737,33 @@ def test_live_lines_and_a_table_on_a_terminal(lights, out):
     rows = [line.split()[0] for line in table if ".xisf" in line]
     assert rows == ["light_0.xisf", "light_1.xisf", "light_2.xisf", "bad.xisf"]
     assert re.search(r"^3 done, 1 failed, in [0-9.]+ s", text, re.MULTILINE)
+
+
+def test_warnings_are_printed_once_for_all_files_that_have_them(tmp_path):
+    def done(name, *warnings):
+        return Outcome(tmp_path / name, "done", {"warnings": list(warnings)})
+
+    same, other = "epochs had no effect: give points", "only 7.49 % of the frame"
+    outcomes = [
+        done("b.xisf", same, "12 samples (3e-05 %) are below 0"),
+        done("a.xisf", same, "9 samples (0.1 %) are below 0"),
+        done("c.xisf", same, other),
+        Outcome(tmp_path / "d.xisf", "skipped", {"warnings": ["told before"]}),
+        Outcome(tmp_path / "e.xisf", "failed", None, "broken"),
+    ]
+    assert list(batch_display._warnings(outcomes)) == [
+        f"all files: {same}",
+        "a.xisf, b.xisf, for example a.xisf: 9 samples (0.1 %) are below 0",
+        f"c.xisf: {other}",
+    ]
+    many = [done(f"{n}.xisf", *([same] if n < 5 else [])) for n in range(8)]
+    assert list(batch_display._warnings(many)) == [f"5 of 8 files: {same}"]
+
+
+def test_warnings_are_printed_without_a_terminal(lights, out):
+    printed, _ = batch(lights, "-o", out, "--cfa", "off").communicate()
+    (line,) = (line for line in printed.splitlines() if "had no effect" in line)
+    assert line.startswith("warning        all files: cfa had no effect")
 
 
 def test_quiet_prints_only_errors(lights, out):

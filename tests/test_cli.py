@@ -545,3 +545,20 @@ def test_the_package_refuses_its_bare_name() -> None:
     )
     assert job.returncode == 1
     assert "import this package as fastbg.cli" in job.stderr
+
+
+@pytest.mark.parametrize("name", ["--preview-output", "-po"])
+def test_run_and_preview_name_the_picture_alike(image: Path, out: Path, name: str) -> None:
+    commands = ["preview", image], ["run", image, out, *QUICK], ["run", image, out, "-p"]
+    for number, command in enumerate(commands):
+        picture = out / f"{number}.png"
+        assert fastbg(*command, name, picture).exit_code == 0
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert fastbg("preview", image, "-o", out / "alias.png").exit_code == 0
+
+
+def test_a_preview_shows_the_pedestal_that_is_asked_for(image: Path, out: Path) -> None:
+    ask = ("--fit", "--pedestal", "none", "--mode", "divide")
+    report = report_of("preview", image, "-o", out / "p.png", *ask)
+    assert report["pedestal"] == [1.0] * report["image"]["channels"]
+    assert not any("no effect" in line for line in report["warnings"])

@@ -32,3 +32,18 @@ def test_no_gradient_is_told_in_words(before: float) -> None:
     found = told([before], [before])
     assert isnan(found.removed)
     assert str(found) == "no gradient could be measured"
+
+
+def test_a_gradient_that_grew_did_not_fall() -> None:
+    assert "its standard deviation rose from 0.0001 to 0.0002" in str(told([1e-4], [2e-4]))
+
+
+def test_a_report_tells_the_share_first() -> None:
+    found = told([1e-4], [2e-5])
+    assert found.share == "80 %"
+    assert found.to_dict() == {
+        "taken_out": pytest.approx(0.8),
+        "before": 1e-4,
+        "after": 2e-5,
+        "uncertainty": 1e-6,
+    }

@@ -747,3 +747,23 @@ def test_a_browser_has_nothing_to_complain_and_switches(file: Path, tmp_path: Pa
     _, console = browse(written, tmp_path / "profile")
     assert any("Content Security Policy" in line for line in console)
     assert any("nosuch is not defined" in line for line in console)
+
+
+def test_without_a_descent_the_page_tells_none_of_its_settings(sky: np.ndarray) -> None:
+    seen = {
+        points: Page(page.render(*examined(sky, control_points=points, epochs=1000))).texts
+        for points in (0, 9)
+    }
+    for name in ("stiffness", "learning rate", "loss"):
+        assert name not in seen[0]
+        assert name in seen[9]
+    assert any("% of the usable frame lies on the fitted sky, which " in text for text in seen[0])
+
+
+def test_a_gradient_that_cannot_be_measured_is_told_in_words(
+    job: tuple[Any, html.Findings],
+) -> None:
+    report, findings = job
+    unknown = {**report["diagnostics"], "gradient_before": [np.nan] * 3}
+    seen = Page(page.render({**report, "diagnostics": unknown}, findings)).texts
+    assert any("no gradient could be measured" in text for text in seen)

@@ -25,7 +25,7 @@ MOST_CONTROL_POINTS = 10_000
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 LARGEST_WHITE = 1e30
 
-_OF_THE_DESCENT = (
+OF_THE_DESCENT = (
     "order",
     "initializer",
     "optimizer",
@@ -36,6 +36,7 @@ _OF_THE_DESCENT = (
     "learning_rate",
     "seed",
 )
+"""The settings that have no effect without a number of control points."""
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
@@ -178,7 +179,7 @@ class Settings:
         if self.control_points:
             lacking = f"{self.optimizer} has none; choose the optimizer adam"
             return {} if self.optimizer == "adam" else {"learning_rate": lacking}
-        reasons = dict.fromkeys(_OF_THE_DESCENT, "give a number of control points for a descent")
+        reasons = dict.fromkeys(OF_THE_DESCENT, "give a number of control points for a descent")
         if not self.changed(("threshold_min", "threshold_max")):
             reasons["quantile"] = (
                 "without a descent it only scales thresholds and pictures; give thresholds, or a "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ...settings.settings import Settings
+from ...settings.settings import OF_THE_DESCENT, Settings
 from ..gradient import Gradient
 from . import histograms, loss, noise, residual, uncertainty, views, words
 from .findings import Findings
@@ -40,15 +40,18 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
         rms=findings.noise.median,
         views=views.figure(findings.views, name),
         figures=figures,
-        settings=_settings(report["settings"], Settings(**report["settings"]).unused),
+        settings=_settings(report["settings"]),
     )
 
 
-def _settings(used: Mapping[str, object], unused: Container[str]) -> Iterable[tuple[str, str, str]]:
-    """The name and the value of each setting with an effect, and its default if that is another."""
+def _settings(used: Mapping[str, object]) -> Iterable[tuple[str, str, str]]:
+    """The name and the value of each setting, and its default where that is another.
+
+    Without a descent, its settings are left out: the stiffness among them is not that of the sky.
+    """
     defaults = {field.name: field.default for field in fields(Settings)}
     for name, value in used.items():
-        if name in unused:
+        if name in OF_THE_DESCENT and not used["control_points"]:
             continue
         default = defaults.get(name)
         yield name.replace("_", " "), _shown(value), "" if value == default else _shown(default)
