@@ -749,6 +749,7 @@ def test_a_browser_has_nothing_to_complain_and_switches(file: Path, tmp_path: Pa
     assert any("nosuch is not defined" in line for line in console)
 
 
+@pytest.mark.idle_settings
 def test_without_a_descent_the_page_tells_none_of_its_settings(sky: np.ndarray) -> None:
     seen = {
         points: Page(page.render(*examined(sky, control_points=points, epochs=1000))).texts
