@@ -70,6 +70,7 @@ class Job:
         self.stages = Stages(progress)
         self.warnings: list[str] = []
         self.backend = choose(settings.backend, settings.gpu_memory, self.warnings)
+        self.looks_undebayered = False
         self._opened = ExitStack()
 
     def __enter__(self) -> Job:
@@ -169,8 +170,10 @@ class Job:
 
     def look_at(self, frame: Frame) -> None:
         """Warn of a frame that seems to be undebayered, where nothing tells its pattern."""
-        nobody_tells = self.settings.cfa == "auto" and frame.pattern is None
-        if nobody_tells and frame.samples.channels == 1 and looks_undebayered(frame.samples):
+        if frame.pattern or frame.samples.channels != 1:
+            return
+        self.looks_undebayered = looks_undebayered(frame.samples)
+        if self.looks_undebayered and self.settings.cfa == "auto":
             self.warnings.append(
                 "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and "
                 "no pattern is told: it was treated as mono; give its pattern with --cfa PATTERN "

@@ -122,6 +122,14 @@ def test_jobs_that_correct_nothing_tell_it(file: Path, tmp_path: Path) -> None:
     assert without_effect(applied) == {"quantile"}
 
 
+def test_a_mosaic_of_which_no_file_tells_may_be_called_mono(rng: np.random.Generator) -> None:
+    frame = rng.normal(0.1, 0.001, (96, 96)).astype(np.float32)
+    frame[::2, ::2] += 0.05
+    assert told(remove_background(frame, downscaling_factor=4), "--cfa off if it is mono")
+    off = remove_background(frame, downscaling_factor=4, cfa="off")
+    assert not told(off, "cfa")
+
+
 # Advice
 
 

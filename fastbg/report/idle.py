@@ -61,7 +61,8 @@ def idle(
         reasons |= dict.fromkeys(NEITHER, "they are for files, and arrays are taken as they are")
     if job.backend.name != "cuda":
         reasons["gpu_memory"] = f"the backend {job.backend.name} takes none"
-    if settings.cfa == "off" and not (files and files.declared_cfa):
+    told_otherwise = job.looks_undebayered or (files and files.declared_cfa)
+    if settings.cfa == "off" and not told_otherwise:
         reasons["cfa"] = "the image declares no filter array that could be turned off"
     causes: dict[str, list[str]] = {}
     for name in settings.changed(reasons):
