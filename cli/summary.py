@@ -67,7 +67,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if model := report.get("model"):
         yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
     yield "time", _time(report["seconds"], fit)
-    yield "peak memory", format_bytes(report["peak_memory_bytes"])
+    yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
 
