@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -249,5 +250,8 @@ def test_only_a_descent_has_a_loss(sky: np.ndarray) -> None:
     found, descent = remove_background(sky), remove_background(sky, **DESCENT)
     assert not losses & found.report["fit"].keys()
     assert losses <= descent.report["fit"].keys()
-    lines = [" ".join(sum(history(Settings(), each.fit).values(), [])) for each in (found, descent)]
+    lines = [
+        " ".join(chain.from_iterable(history(Settings(), each.fit).values()))
+        for each in (found, descent)
+    ]
     assert ["loss" in line for line in lines] == [False, True]
