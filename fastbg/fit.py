@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -9,16 +10,14 @@ import numpy as np
 
 from .backends.protocol import Backend
 from .errors import InputError
-from .image.bands import FEW_PIXELS, row_bands, thinning_step
-from .image.stretch import Stretch
-from .model.render import Rendered
+from .image.bands import thinning_step
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .spline.bending import stiffened
 from .spline.control_points import grid_points, initial_values, jittered, random_points
 from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
-from .spline.loss import Problem, loss_and_slope
+from .spline.loss import Problem
 from .spline.objective import Objective, Watch, after
 from .spline.spline import Spline, interpolate
 from .words import brief
@@ -29,14 +28,14 @@ LEVELS_PIXELS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The best of the starts.
+    """The best of the starts, or the sky that was found, which has no losses.
 
     Attributes
     ----------
     spline : Spline
         The best parameters seen, in the space of the model's stretch.
     start : Spline
-        The start of its descent.
+        The start of its descent; of a sky that was found, the spline itself.
     descent : Descent
         The descent that ended there.
     losses : list of float
@@ -144,39 +143,11 @@ def _descents(
     ]
 
 
-def fit_of_sky(sky: Sky, problem: Problem, stretch: Stretch, backend: Backend) -> Fit:
-    """The sky that was found as the end of a descent: its steps are those that led to it.
-
-    Parameters
-    ----------
-    sky : Sky
-    problem : Problem
-        The losses are those of a descent in its stretched space.
-    stretch : Stretch
-        The stretch of the problem.
-    backend : Backend
-    """
-    path = sky.path
-    losses = [_loss_of(spline, sky.stretch, problem, stretch, backend) for spline in path]
-    found = Descent(path[-1].flatten(), losses[-1], np.array(losses), "chosen")
-    return Fit(path[-1], path[0], found, [losses[-1]], _levels(problem, path[-1], backend))
-
-
-def _loss_of(
-    spline: Spline, own: Stretch, problem: Problem, stretch: Stretch, backend: Backend
-) -> float:
-    """The loss of a spline in the space ``own``, brought to the stretched space of the problem."""
-    total = 0.0
-    with closing(Rendered(backend, spline, own, problem.y, problem.x)) as rendered:
-        for rows in row_bands(problem.data.shape[:2], pixels=FEW_PIXELS):
-            kept = np.any(problem.weight[rows], axis=2)
-            # Stretched values are never negative: their mean over all pixels, which the loss has
-            # in every pixel, is zero.
-            model = np.moveaxis(stretch.apply(rendered.linear.rows(rows)), 0, 2)[kept]
-            data, weight = problem.data[rows][kept], problem.weight[rows][kept]
-            if len(data):
-                total += len(data) * loss_and_slope(data, weight, model, problem.alpha)[0]
-    return total / np.count_nonzero(problem.kept)
+def fit_of_sky(sky: Sky, problem: Problem, backend: Backend) -> Fit:
+    """The sky that was found, in place of the end of a descent: it has no loss."""
+    spline = sky.spline
+    found = Descent(spline.flatten(), math.nan, np.empty(0), "chosen")
+    return Fit(spline, spline, found, [], _levels(problem, spline, backend))
 
 
 def _levels(problem: Problem, spline: Spline, backend: Backend) -> np.ndarray:

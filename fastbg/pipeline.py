@@ -163,7 +163,7 @@ class Job:
             else:
                 assert prepared.sky is not None
                 stretch = prepared.sky.stretch
-                best = fit_of_sky(prepared.sky, problem, prepared.stretch, self.backend)
+                best = fit_of_sky(prepared.sky, problem, self.backend)
         model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
         diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
         return Fitted(model, best, diagnostics)

@@ -147,7 +147,7 @@ class Fitted:
 
     @property
     def losses(self) -> np.ndarray:
-        """(iterations,): the loss history of the best start."""
+        """(iterations,): the loss history of the best start; empty without a descent."""
         return self.fit.descent.losses
 
 

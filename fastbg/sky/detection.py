@@ -48,9 +48,9 @@ class Sky:
         return self.surfaces[-1]
 
     @property
-    def path(self) -> list[Spline]:
-        """The surfaces as splines, which can be evaluated anywhere."""
-        return [each.splines.spline(each.coordinates) for each in self.surfaces]
+    def spline(self) -> Spline:
+        """The surface as a spline, which can be evaluated anywhere."""
+        return self.surface.splines.spline(self.surface.coordinates)
 
 
 def detect_sky(

@@ -26,7 +26,8 @@ class Descent:
         The loss before each update.
     reason : str
         Why it ended: "iterations" (all were done), "converged" (the loss no longer fell) or
-        "diverged" (the loss was no longer a number, or ended far above the lowest).
+        "diverged" (the loss was no longer a number, or ended far above the lowest). "chosen" is no
+        descent: a sky that was found, whose loss is NaN.
     """
 
     parameters: np.ndarray
