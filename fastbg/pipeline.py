@@ -22,9 +22,9 @@ from .diagnostics import diagnose
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
 from .image.bands import row_bands
-from .image.downscale import block_centres, downscale, restretched
+from .image.downscale import BELOW, block_centres, downscale, restretched
 from .image.frame import Frame
-from .image.image import Image
+from .image.image import ZERO, Image
 from .image.kernels import ABOVE_1, NEGATIVE, VALID
 from .image.order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
 from .image.patterns import BAYER_PATTERNS
@@ -135,6 +135,9 @@ class Job:
                 kernels, protection = self.backend.kernels, settings.protect
                 sky = detect_sky(small, used, y, x, own, protection, advance, kernels)
                 used = sky.weight
+        # Cells of the mesh have medians where single blocks have none.
+        clipped = stretched == BELOW
+        stretched[clipped], used[clipped] = np.nan, 0
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)
         return Prepared(frame, measured, stretch, problem, sky, weight is not None)
@@ -284,6 +287,6 @@ def _unmasking(weight: Image | None, settings: Settings) -> str:
 
 
 def _measured(image: Image, statistics: np.ndarray, found: Quantiles) -> Measured:
-    low, middle, high = statistics.T
+    low, middle, high = np.where(np.abs(statistics) <= ZERO, 0, statistics).T
     samples = image.channels * math.prod(image.shape)
     return Measured(low, middle, high, samples - found.total(VALID))

@@ -26,7 +26,7 @@ def check_pattern(pattern: str, channels: int = 1) -> None:
         raise InputError(f"has {channels} channels and a colour filter array: {_CURE}")
 
 
-def superpixels(mosaic: Image, pattern: str) -> Image:
+def superpixels(mosaic: Image, pattern: str, *, one_green: bool = False) -> Image:
     """The mosaic as an RGB image of half the size: one pixel of each 2 x 2, green their mean.
 
     Parameters
@@ -35,6 +35,9 @@ def superpixels(mosaic: Image, pattern: str) -> Image:
         The last row and column of an odd size are left out.
     pattern : str
         One of `BAYER_PATTERNS`.
+    one_green : bool, optional
+        Take the first green alone where it is not missing: the median of a mean of clipped samples
+        is not that of the sky.
     """
     height, width = (size // 2 for size in mosaic.shape)
     if not height or not width:
@@ -53,6 +56,8 @@ def superpixels(mosaic: Image, pattern: str) -> Image:
         first, second = greens
         # A missing green leaves the other.
         np.copyto(out[1], np.where(is_valid(first), first, second))
+        if one_green:
+            return out
         both = is_valid(first) & is_valid(second)
         np.add(first, second, out=out[1], where=both)
         np.multiply(out[1], np.float32(0.5), out=out[1], where=both)

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from .bands import FEW_PIXELS, for_each_band, row_bands
-from .image import MISSING_LEVEL, Image
+from .image import CLIPPED, MISSING_LEVEL, Image
 from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
 from .stretch import Stretch
 
 ZEROS_COUNT = -1.0
 """A weight image has this instead of `MISSING_LEVEL`: its zeros are values like any other."""
+
+BELOW = -np.inf
+"""The median of a block of which half is clipped at 0: all that is known is that it lies below."""
 
 Reduction = Callable[[np.ndarray], np.ndarray]
 """Reduces a band, (K, rows, W), to its blocks, (K, h, w)."""
@@ -56,7 +59,8 @@ def downscale(
 
     Returns
     -------
-    ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample
+    ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample,
+        `BELOW` where its median is clipped
     """
     reduction = _medians if function == "median" else _means
     return _reduced(image, factor, threads, lambda band: reduction(band, stretch, factor, kernels))
@@ -65,11 +69,12 @@ def downscale(
 def restretched(
     small: np.ndarray, old: Stretch, new: Stretch, kernels: Kernels = FASTEST
 ) -> np.ndarray:
-    """A down-scaled image, (h, w, K) float32, from one stretch to another; NaN stays."""
+    """A down-scaled image, (h, w, K) float32, from one stretch to another; NaN and `BELOW` stay."""
     planes = np.moveaxis(small, 2, 0)
     out = np.empty(planes.shape, np.float32)
     for rows in row_bands(planes.shape[1:], pixels=FEW_PIXELS):
         out[:, rows] = new.apply(old.invert(planes[:, rows], kernels)[0])
+    out[planes == BELOW] = BELOW
     return np.moveaxis(out, 0, 2)
 
 
@@ -110,7 +115,9 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
 
 def _medians(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
     low, high = _middle_values(band, factor, MISSING_LEVEL, kernels)
-    return (stretch.apply(low) + stretch.apply(high)) / 2
+    medians = (stretch.apply(low) + stretch.apply(high)) / 2
+    medians[low == CLIPPED] = BELOW
+    return medians
 
 
 def _means(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .bayer import check_pattern, halved, superpixels
+from .clipping import with_zeros_of_sky
 from .image import Image
 
 
@@ -20,6 +21,8 @@ class Frame:
     pattern : str or None
         The colours of the 2 x 2 pixels of a Bayer mosaic, row by row, like RGGB. None for an
         image that is mono or RGB, or is treated so.
+    clipped : float
+        The share of the samples that are clipped at 0, where `with_zeros_of_sky` has found it.
 
     Raises
     ------
@@ -29,6 +32,7 @@ class Frame:
 
     samples: Image
     pattern: str | None = None
+    clipped: float = 0.0
 
     def __post_init__(self) -> None:
         if self.pattern:
@@ -38,7 +42,14 @@ class Frame:
     @cached_property
     def image(self) -> Image:
         """The linear image that a background is fitted to: the samples, or their superpixels."""
-        return superpixels(self.samples, self.pattern) if self.pattern else self.samples
+        if not self.pattern:
+            return self.samples
+        return superpixels(self.samples, self.pattern, one_green=self.clipped > 0)
+
+    def with_zeros_of_sky(self, threads: int = 1) -> Frame:
+        """The frame whose scattered zeros count as sky: see `fastbg.image.clipping`."""
+        samples, clipped = with_zeros_of_sky(self.samples, threads)
+        return replace(self, samples=samples, clipped=clipped)
 
     def weight(self, weight: Image | None) -> Image | None:
         """A weight image of the size of the samples, or of the fitted image, for that one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,12 @@ from ..errors import InputError
 MISSING_LEVEL = 0.0
 """A sample of this size is missing: registration borders, dead areas, empty channels. Nothing else
 is, however small, for the scale of an image may be a guess, or that of 64-bit integers."""
+
+CLIPPED = np.finfo(np.float32).tiny
+"""A sample of the sky that was clipped at 0: it is 0 at most. See `fastbg.image.clipping`."""
+
+ZERO = 2 * CLIPPED
+"""A sample that is 0 like any other number, and not missing."""
 
 
 def is_valid(samples: np.ndarray) -> np.ndarray:
@@ -126,6 +132,17 @@ class Image:
         """Some rows in memory of their own or of the source: (K, n, W) float32, linear."""
         count = rows.stop - rows.start
         return self.read(rows, np.empty((self.channels, count, self.shape[1]), np.float32))
+
+    def without(self, hidden: Image) -> Image:
+        """The image with NaN where another of its size and channels is not 0."""
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            band, out = self.read(rows, out), out[:, : rows.stop - rows.start]
+            np.copyto(out, band)
+            np.copyto(out, np.nan, where=hidden.rows(rows) != 0)
+            return out
+
+        return replace(self, read=read)
 
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..words import brief
+from .image import CLIPPED
 from .kernels import FASTEST, Kernels
 from .mtf import mtf
 
@@ -80,6 +81,11 @@ class Stretch:
                 )
             if low == highest:
                 raise InputError(f"{name} is constant ({low:g}): there is no background to model")
+            if middle == CLIPPED:
+                raise InputError(
+                    f"{name} has half of its samples or more at exactly 0: the sky is clipped, and "
+                    "nothing tells its level; add a pedestal when it is calibrated"
+                )
             if not low < middle < high:
                 flat = middle in (low, highest)
                 raise InputError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .bands import row_bands
-from .downscale import downscale_weight
+from .downscale import BELOW, downscale_weight
 from .image import Image, Samples
 from .kernels import FASTEST, Kernels
 
@@ -70,7 +70,7 @@ def range_of_mask(samples: Samples, low: float = 0.0, high: float = 1.0) -> Mask
 
 
 def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np.ndarray:
-    """1 where ``low <= value <= high``, else 0.
+    """1 where ``low <= value <= high`` or the value is `BELOW`, else 0.
 
     Parameters
     ----------
@@ -82,7 +82,8 @@ def weight_from_thresholds(stretched: np.ndarray, low: float, high: float) -> np
     """
     # Stretched values lie in [0, 1], and thresholds may lie beyond float32.
     low, high = max(low, -1.0), min(high, 2.0)
-    return ((stretched >= low) & (stretched <= high)).astype(np.float32)
+    within = (stretched >= low) & (stretched <= high)
+    return (within | (stretched == BELOW)).astype(np.float32)
 
 
 def weight_from_image(

@@ -69,6 +69,7 @@ def remove_background(
     given = Given(image, weight, channel_axis, settings)
     array, frame = opened(given)
     with Job(settings, progress) as job:
+        frame = frame.with_zeros_of_sky(job.threads)
         prepared = job.prepare(frame, weight_of(given, frame, job.warnings))
         fitted = job.fit(prepared)
         plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)

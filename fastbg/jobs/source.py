@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +151,7 @@ def read(
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
         job.warnings += outputs.changes(source.file)
         source = source.loaded(job.settings.white)
+        source = replace(source, frame=source.frame.with_zeros_of_sky(job.threads))
         if kind := made(source.file.header.keywords):
             job.warnings.append(_MADE_BY_FASTBG[kind])
         job.warnings += [line for mask in source.masks for line in mask.warnings]

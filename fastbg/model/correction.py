@@ -23,7 +23,7 @@ from threading import local
 import numpy as np
 
 from ..image.bayer import places
-from ..image.image import Image, is_valid
+from ..image.image import CLIPPED, ZERO, Image, is_valid
 from ..image.kernels import FASTEST, Kernels
 from ..image.order_statistics import quantiles
 
@@ -181,3 +181,4 @@ def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.n
         np.divide(np.float32(level), background, where=divisible, out=factor)
         np.multiply(samples, factor, out=out, where=divisible)
     np.copyto(out, samples, where=~np.isfinite(out))
+    np.copyto(out, 0, where=(samples == CLIPPED) | (samples == ZERO))

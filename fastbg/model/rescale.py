@@ -9,12 +9,16 @@ import numpy as np
 
 from ..backends.protocol import Backend
 from ..image.bands import thinning_step
-from ..image.image import Image, is_valid
+from ..image.image import CLIPPED, Image, is_valid
+from ..image.kernels import blocks
 from ..image.robust import MAD_TO_SIGMA
 from .model import BackgroundModel
 
 SAMPLES = 1 << 17
 """The approximate number of pixels that are compared."""
+
+POOLED = 8
+"""The side of the blocks of these pixels whose medians are compared where the sky is clipped."""
 
 
 def rescaled(
@@ -59,7 +63,9 @@ def _fit(samples: np.ndarray, background: np.ndarray) -> tuple[float, float]:
     """Scale and shift of one channel."""
     from scipy.optimize import least_squares
 
-    valid = is_valid(samples)
+    if (samples == CLIPPED).any():
+        samples, background = (_medians(plane, samples) for plane in (samples, background))
+    valid = is_valid(samples) & (samples != CLIPPED)
     if not valid.any():
         return 1.0, 0.0
     y, x = samples[valid].astype(np.float64), background[valid].astype(np.float64)
@@ -71,3 +77,11 @@ def _fit(samples: np.ndarray, background: np.ndarray) -> tuple[float, float]:
     slope, level = least_squares(lambda p: (p[0] * x + p[1] - y) / noise, start, loss="cauchy").x
     scale = slope / spread if slope > 0 and np.ptp(x) > 0 else 1.0
     return scale, level - scale * middle
+
+
+def _medians(plane: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """The medians of blocks of a plane, where the samples are not missing; 0 if all are."""
+    known = np.where(is_valid(samples), plane, np.float32(np.nan))
+    ordered = np.sort(blocks(known, POOLED), axis=2)
+    middle = np.count_nonzero(~np.isnan(ordered), axis=2, keepdims=True) // 2
+    return np.nan_to_num(np.take_along_axis(ordered, middle, axis=2)[..., 0])

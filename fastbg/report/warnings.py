@@ -47,6 +47,7 @@ def warnings_of(
     lines = [*job.warnings]
     if files and files.white:
         lines += _unknown_unit(files.white)
+    lines += _clipped(frame, job.settings)
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, frame.image)
     if corrected:
@@ -66,6 +67,19 @@ def _unknown_unit(white: White) -> Iterator[str]:
         yield (
             "the file does not tell its white, and its samples are neither in [0, 1] nor counts "
             f"of 16 bits: {white.value:g} was taken, set white if another is right"
+        )
+
+
+def _clipped(frame: Frame, settings: Settings) -> Iterator[str]:
+    if frame.clipped:
+        how = (
+            "a median of them is right where less than half are"
+            if settings.downscaling_func == "median"
+            else "their means are too high: use the median"
+        )
+        yield (
+            f"{100 * frame.clipped:.2g} % of the samples are exactly 0 and scattered in the sky, "
+            f"which is clipped there: {how}; add a pedestal when the image is calibrated"
         )
 
 

@@ -67,7 +67,7 @@ def detect_sky(
 
     Parameters
     ----------
-    linear : ndarray, (h, w, K); NaN = missing
+    linear : ndarray, (h, w, K); NaN = missing, `fastbg.image.downscale.BELOW` = clipped
         The image in the space of `stretch`, which must be a linear one.
     weight : ndarray, (h, w, K), float32, in [0, 1]
         How much of each pixel may be used; overwritten with how much of it is sky.
@@ -105,7 +105,7 @@ def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
     for channel, scale in enumerate(noise):  # one at a time: these may be large
         surface = _enlarged(sky.values[:, channel], mesh, (height, width))
         off += (linear[..., channel] - surface) / np.float32(channels * scale)
-    np.nan_to_num(off, copy=False)
+    np.nan_to_num(off, copy=False, neginf=-2 * OBJECT_SIGMA)
     np.clip(2 * (np.abs(off, out=off) - OBJECT_SIGMA), -30, 30, out=off)
     weight = _enlarged(sky.weight, mesh, (height, width))
     return (np.clip(weight, 0, 1, out=weight) / (1 + np.exp(off, out=off)))[..., np.newaxis]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.downscale import BELOW
 from ..image.kernels import blocks
 
 ALONG = 40
@@ -77,7 +78,7 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
 
     Parameters
     ----------
-    data : ndarray, (h, w, K), linear; NaN = missing
+    data : ndarray, (h, w, K), linear; NaN = missing, `BELOW` = lower than all others
     weight : ndarray, (h, w, K), in [0, 1]; 0 where missing
     y, x : ndarray, (h,) and (w,), normalised
         The coordinates of rows and columns.
@@ -91,10 +92,11 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     ]
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
     full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
+    full &= (middle != BELOW).all(axis=2)
     if side > 2:
-        scatter = (high - low)[full] / QUARTILES * MEDIAN_NOISE / side
+        scatter = (high[full] - low[full]) / QUARTILES * MEDIAN_NOISE / side
     else:
-        steps = np.abs(np.diff(middle, axis=1))
+        steps = np.abs(np.diff(np.where(full[..., np.newaxis], middle, np.nan), axis=1))
         scatter = steps[full[:, 1:] & full[:, :-1]] / (QUARTILES / 2) / np.sqrt(2)
     noise = np.percentile(scatter, QUIET, axis=0) if len(scatter) else np.zeros(data.shape[2])
     channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
