@@ -26,6 +26,10 @@ def _count_or_auto(text: str) -> int:
     return 0 if text == "auto" else int(text)
 
 
+def _whole_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
 def _level_or_policy(text: str) -> str | float:
     try:
         return float(text)
@@ -75,13 +79,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="FORMAT",
         help="Sample format of the corrected image: float32, or same for that of the input.",
     ),
-    "downscaling_factor": whole(
+    "downscaling_factor": option(
         STRETCH,
         "-dx",
         "--downscaling-factor",
         metavar="PIXELS",
+        parser=parsed(_whole_or_auto, "a whole number or auto"),
         help="The fit works on a smaller image, each pixel of which is a square block of the "
-        "input. This is the side of the blocks.",
+        "input. This is the side of the blocks; auto is 8, or less for small images.",
     ),
     "downscaling_func": option(
         STRETCH,

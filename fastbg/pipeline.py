@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,12 +101,15 @@ class Job:
         SettingsError
             If a weight image is to be inverted and there is none.
         """
-        settings, image = self.settings, frame.image
+        image = frame.image
+        factor = self.settings.factor(image.shape)
+        # From here on, the factor is known: the report and the history tell it.
+        settings = self.settings = replace(self.settings, downscaling_factor=factor)
         if weight is None and settings.invert_mask:
             raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         _check_size(image.shape, settings)
         self.look_at(frame)
-        factor, function = settings.downscaling_factor, settings.downscaling_func
+        function = settings.downscaling_func
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
             found = quantiles(image, [0, 0.5, settings.quantile, 1], **over_pixels)
@@ -268,14 +272,19 @@ class Job:
 
 def _check_size(shape: tuple[int, int], settings: Settings) -> None:
     """Raise InputError if the down-scaled image has too few pixels for a fit."""
-    factor, points = settings.downscaling_factor, settings.control_points
+    factor, points = settings.factor(shape), settings.control_points
     h, w = (-(-size // factor) for size in shape)
-    if h * w < (points or LEAST_CELLS):
-        what, fewer = (f"{points} control points", "fewer points or ") if points else ("a fit", "")
-        raise InputError(
-            f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
-            f"{what}: use {fewer}a smaller factor"
-        )
+    least = points or LEAST_CELLS
+    if h * w >= least:
+        return
+    what, cures = (f"{points} control points", ["fewer points"]) if points else ("a fit", [])
+    if math.prod(shape) >= least:
+        cures.append("a smaller factor")
+    cure = f"use {' or '.join(cures)}" if cures else f"give one of at least {least} pixels"
+    raise InputError(
+        f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
+        f"{what}: {cure}"
+    )
 
 
 def _unmasking(weight: Image | None, settings: Settings) -> str:

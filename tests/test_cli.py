@@ -127,7 +127,9 @@ def test_every_spelling_reaches_its_setting(
 ) -> None:
     # A descent by adam, so that each of them has an effect.
     given = (*QUICK, "--optimizer", "adam", *spelling.split())
-    expected = Settings(epochs=3, control_points=4, optimizer="adam")
+    expected = Settings(
+        epochs=3, control_points=4, optimizer="adam", downscaling_factor=Settings().factor(SHAPE)
+    )
     assert report_of("run", image, out, *given)["settings"] == {
         **expected.to_dict(),
         setting: value,
@@ -135,7 +137,8 @@ def test_every_spelling_reaches_its_setting(
 
 
 def test_defaults_are_those_of_the_library(image: Path, out: Path) -> None:
-    assert report_of("run", image, out)["settings"] == Settings().to_dict()
+    expected = Settings(downscaling_factor=Settings().factor(SHAPE))
+    assert report_of("run", image, out)["settings"] == expected.to_dict()
 
 
 def test_every_setting_has_an_option() -> None:
@@ -212,10 +215,9 @@ def test_mask_is_white_where_the_sky_is(image: Path, out: Path, spelling: str) -
     half[:, :32] = 1
     half[:, :16] = 0.5
     xisf.write(mask, half)
+    options = (*QUICK, "-N9", "-dx", "8", "--overwrite")
     usable = [
-        report_of("run", image, out, *QUICK, "-N9", "--overwrite", spelling, mask, *more)["fitted"][
-            "usable_pixels"
-        ]
+        report_of("run", image, out, *options, spelling, mask, *more)["fitted"]["usable_pixels"]
         for more in ([], ["--invert-mask"])
     ]
     assert usable == [6 * 4, 6 * 6]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fastbg import Settings, SettingsError, load_preset, remove_background
+from fastbg import Settings, SettingsError, load_preset, process_file, remove_background
+from fastbg.io import xisf
 from fastbg.settings.settings import BAYER_PATTERNS
 
 IMPOSSIBLE = [
@@ -90,7 +91,6 @@ def test_possible_values_are_taken(options):
 
 def test_most_defaults_are_the_ancestors():
     ancestors = {
-        "downscaling_factor": 8,
         "downscaling_func": "median",
         "quantile": 0.95,
         "order": 2,
@@ -105,6 +105,33 @@ def test_most_defaults_are_the_ancestors():
     }
     settings = Settings().to_dict()
     assert {name: settings[name] for name in ancestors} == ancestors
+
+
+@pytest.mark.parametrize(
+    ("shape", "factor"),
+    [
+        ((1000, 1500), 8),
+        ((4000, 960), 8),
+        ((959, 4000), 4),
+        ((458, 687), 2),
+        ((480, 640), 4),
+        ((240, 240), 2),
+        ((239, 9999), 1),
+        ((1, 1), 1),
+    ],
+)
+def test_small_images_are_fitted_at_finer_pixels(shape, factor):
+    assert Settings().factor(shape) == factor
+    assert Settings(downscaling_factor=8).factor(shape) == 8
+
+
+def test_the_downscaling_factor_that_was_taken_is_told(rng, tmp_path):
+    xisf.write(tmp_path / "a.xisf", rng.normal(1, 0.1, (260, 300)).astype(np.float32))
+    report = process_file(tmp_path / "a.xisf", output_dir=tmp_path).report
+    assert report["settings"]["downscaling_factor"] == 2
+    assert (report["fitted"]["height"], report["fitted"]["width"]) == (130, 150)
+    told = load_preset(tmp_path / "a_bgSubtracted.xisf")
+    assert told.downscaling_factor == 2
 
 
 def test_settings_are_immutable_and_come_back_from_their_dict():

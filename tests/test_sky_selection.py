@@ -11,7 +11,7 @@ import scenes
 from fastbg import Settings, remove_background
 from fastbg.errors import InputError
 from fastbg.sky.colour import joint_channel
-from fastbg.sky.mesh import mesh_of
+from fastbg.sky.mesh import cell_count, mesh_of
 from fastbg.sky.selection import MOST_FITS, select_surfaces
 from fastbg.sky.smoothing_spline import ORDER, Basis
 from fastbg.sky.surface import PROTECTIONS
@@ -77,7 +77,7 @@ def test_the_spline_is_the_surface_and_its_energy_what_was_paid(side, degree, se
 
 
 @settings(max_examples=25)
-@given(st.integers(1, 130), st.integers(1, 130), st.integers(0, 99))
+@given(st.integers(4, 130), st.integers(4, 130), st.integers(0, 99))
 def test_cells_are_medians_of_what_may_be_used(height, width, seed):
     rng = np.random.default_rng(seed)
     data = rng.normal(size=(height, width, 2))
@@ -99,6 +99,59 @@ def test_cells_are_medians_of_what_may_be_used(height, width, seed):
             np.testing.assert_allclose(mesh.points[number], [y[part[0]].mean(), x[part[1]].mean()])
             number += 1
     assert number == len(mesh.values) == np.prod(mesh.shape)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 3), st.integers(12, 9000), st.booleans(), st.integers(0, 99))
+def test_cells_of_a_strip_are_medians_across(across, along, tall, seed):
+    data = np.random.default_rng(seed).normal(size=(across, along, 2))
+    data = data.swapaxes(0, 1) if tall else data
+    mesh = mesh_of(data, np.ones(data.shape), *places(*data.shape[:2]))
+    rows, columns = mesh.shape[::-1] if tall else mesh.shape
+    assert rows == 4
+    assert rows * columns == cell_count(*data.shape[:2]) <= 8192 + rows
+    values = mesh.values.reshape(*mesh.shape, 2)
+    values = values.swapaxes(0, 1) if tall else values
+    np.testing.assert_array_equal(values, np.broadcast_to(values[:1], values.shape))
+    medians = np.median(data, axis=1 if tall else 0)
+    last = columns - 1
+    np.testing.assert_allclose(values[0, 0], np.median(medians[: mesh.side], axis=0))
+    np.testing.assert_allclose(
+        values[0, last - 1], np.median(medians[(last - 1) * mesh.side : last * mesh.side], axis=0)
+    )
+
+
+@pytest.mark.parametrize("factor", [8, "auto"])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 2000), (2, 2000), (5, 2000), (10, 2000), (16, 3000), (24, 2000), (1000, 8), (2000, 5)],
+    ids=str,
+)
+def test_a_strip_is_fitted_along(shape, factor):
+    height, width = shape
+    y, x = places(height, width)
+    along = np.broadcast_to(x if width > height else y[:, np.newaxis], shape)
+    sky = 0.06 + 0.02 * along + 0.01 * np.sin(2.5 * along)
+    rng = np.random.default_rng(1)
+    image = sky + rng.normal(0, 0.001, shape)
+    image[rng.random(shape) < 0.01] += 0.05
+    model = remove_background(image.astype(np.float32), downscaling_factor=factor).background
+    assert np.std(model - sky) < 0.06 * np.std(sky)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "cure"),
+    [
+        ((3, 3), {}, "give one of at least 12 pixels"),
+        ((3, 3), {"downscaling_factor": 8}, "give one of at least 12 pixels"),
+        ((3, 3), {"control_points": 10}, "use fewer points$"),
+        ((16, 40), {"downscaling_factor": 8}, "use a smaller factor"),
+    ],
+    ids=str,
+)
+def test_what_helps_a_small_image_is_told(rng, shape, options, cure):
+    with pytest.raises(InputError, match=cure):
+        remove_background(rng.normal(1, 0.1, shape), **options)
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (200, 300)])

@@ -51,8 +51,11 @@ FEW = 10
 DIFFERENCE = 1.627
 """The upper quartile of the size of the difference of two Gaussian samples of deviation 1."""
 
-SAMPLED = 1 << 20
+SAMPLED = 1 << 18
 """The approximate number of pixels that tell whether there is anything to do."""
+
+BAND_PIXELS = 1 << 20
+"""The pixels of a band in which regions are found; rows above and below it are read again."""
 
 
 def with_zeros_of_sky(image: Image, threads: int = 1) -> tuple[Image, float]:
@@ -158,7 +161,7 @@ def _regions(zeros: np.ndarray, width: int, threads: int) -> np.ndarray:
             region = maximum_filter(region, 2 * EDGE + 1, mode="constant") & zero
             out[rows] = np.packbits(region[own], axis=1)
 
-    for_each_band(row_bands((height, width), pixels=SAMPLED), threads, lambda: None, work)
+    for_each_band(row_bands((height, width), pixels=BAND_PIXELS), threads, lambda: None, work)
     return regions
 
 
@@ -176,8 +179,10 @@ def _with_values(image: Image, missing: np.ndarray, value: np.ndarray) -> Image:
         out = out[:, : band.shape[1]]
         for plane, samples, bits, own in zip(out, band, missing[:, rows], value, strict=True):
             np.copyto(plane, samples)
-            region = np.unpackbits(bits, axis=1, count=plane.shape[1])
-            np.copyto(plane, own, where=(plane == 0) & (region == 0))
+            zero = plane == 0
+            if bits.any():
+                zero &= np.unpackbits(bits, axis=1, count=plane.shape[1]) == 0
+            np.copyto(plane, own, where=zero)
         return out
 
     return replace(image, read=read)

@@ -82,7 +82,7 @@ class MemoryNeeds:
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
         channels, height, width = self.shape
-        settings, factor = self.settings, self.settings.downscaling_factor
+        settings, factor = self.settings, self._factor
         bands = row_bands((height, width))
         band = 4 * channels * width * bands[0].stop
         tall_band = 4 * channels * width * row_bands((height, width), factor)[0].stop
@@ -120,6 +120,12 @@ class MemoryNeeds:
         return libraries + self.in_memory + max(phases.values())
 
     @property
+    def _factor(self) -> int:
+        """The downscaling factor."""
+        halves = 2 if self.mosaic else 1
+        return self.settings.factor((self.shape[1] // halves, self.shape[2] // halves))
+
+    @property
     def _page(self) -> int:
         """Bytes for drawing."""
         channels, height, width = self.shape
@@ -143,14 +149,12 @@ class MemoryNeeds:
         if limit is None or needed <= limit:
             return
         settings = self.settings
-        coarser = replace(settings, downscaling_factor=2 * settings.downscaling_factor)
+        coarser = replace(settings, downscaling_factor=2 * self._factor)
         cures = {
             "leave compressing out": replace(self, compress=False),
             "leave the preview and the report out": replace(self, draws=False),
             "use 1 thread": replace(self, settings=replace(settings, threads=1)),
-            f"use a downscaling factor of {coarser.downscaling_factor}": replace(
-                self, settings=coarser
-            ),
+            f"use a downscaling factor of {2 * self._factor}": replace(self, settings=coarser),
             "save the input uncompressed": replace(self, in_memory=0, packed=0),
         }
         fitting = (cure for cure, job in cures.items() if job.bytes_needed() <= limit)

@@ -62,7 +62,7 @@ def preview_file(
             plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
             corrected = job.correct(plan, lambda *rows: None)
         with job.stages.stage("write"):
-            picture = draw(path.name, prepared, settings, fitted, corrected)
+            picture = draw(path.name, prepared, job.settings, fitted, corrected)
             outputs.stage(files)
             picture.save(outputs.parts["preview"], format="png")
             files.close()

@@ -112,7 +112,7 @@ def process_file(
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
         outputs.stage(files)
         written = files.enter_context(ExitStack())
-        lines = history(settings, fitted.fit, source.file.white)
+        lines = history(job.settings, fitted.fit, source.file.white)
         corrected = write(job, source, plan, outputs, lines, written)
         findings: Findings | None = None
         if drawn and report_dir:
@@ -122,7 +122,7 @@ def process_file(
                 findings = html.examine(drawn, fitted, plan, job)
         with job.stages.stage("write"):
             if drawn and preview:
-                picture = draw(path.name, drawn, settings, fitted, corrected)
+                picture = draw(path.name, drawn, job.settings, fitted, corrected)
                 picture.save(outputs.parts["preview"], format="png")
             # The report tells of everything but of putting it in place.
             (written if report_dir else files).close()

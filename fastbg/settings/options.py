@@ -16,7 +16,7 @@ _MEANT = {"mask": "weight"}
 class Options(TypedDict, total=False):
     """Any of the settings; `fastbg.Settings` has their meanings and their defaults."""
 
-    downscaling_factor: int
+    downscaling_factor: int | Literal["auto"]
     downscaling_func: Literal["median", "mean"]
     quantile: float
     control_points: int | Literal["auto"]

@@ -41,6 +41,9 @@ _KINDS: dict[type, tuple[str, Collection[type]]] = {
     str: ("a text", (str,)),
 }
 
+_NUMBERS = {"pedestal": (int, float), "downscaling_factor": (int,)}
+"""The types of settings that may be a number instead of a text."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -237,7 +240,7 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
             value = 0
         default = _DEFAULTS[name]
         words, kinds = _KINDS[type(default)]
-        if type(value) not in (*kinds, *((int, float) if name == "pedestal" else ())):
+        if type(value) not in (*kinds, *_NUMBERS.get(name, ())):
             raise SettingsError(
                 f"{key} must be {words} like {toml_value(default)}, not {repr(value)}"
             )

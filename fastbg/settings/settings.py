@@ -25,6 +25,11 @@ MOST_CONTROL_POINTS = 10_000
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 LARGEST_WHITE = 1e30
 
+FACTORS, LEAST_SIDE = (8, 4, 2), 120
+"""Downscaling factors of their own choice, and the pixels of the shorter side that they leave.
+
+With fewer, cells of the mesh hold too few pixels to tell noise from structure: see docs/sky.md."""
+
 OF_THE_DESCENT = (
     "order",
     "initializer",
@@ -52,12 +57,14 @@ AUTOMATIC = ("control_points", "white", "threads", "gpu_memory")
 class Settings:
     """How to fit and subtract.
 
-    ``Settings(control_points=32, protect="off", optimizer="adam")`` are those of bgoptimizer.
+    Those of bgoptimizer are ``Settings(downscaling_factor=8, control_points=32, protect="off",
+    optimizer="adam")``.
 
     Attributes
     ----------
-    downscaling_factor : int
-        Pixels per side of the blocks that become one pixel of the fit.
+    downscaling_factor : int or "auto"
+        Pixels per side of the blocks that become one pixel of the fit. "auto" is 8, or less for
+        small images, see `factor`.
     downscaling_func : {"median", "mean"}
         The value of a block: the median or the mean of its pixels.
     quantile : float
@@ -122,7 +129,7 @@ class Settings:
         If a value is impossible, or there is no setting of that name.
     """
 
-    downscaling_factor: int = 8
+    downscaling_factor: int | Literal["auto"] = "auto"
     downscaling_func: Literal["median", "mean"] = "median"
     quantile: float = 0.95
     control_points: int = 0
@@ -202,6 +209,16 @@ class Settings:
         """The names of settings that are not the default, and have no effect beside the others."""
         return self.changed(self.unused)
 
+    def factor(self, shape: tuple[int, int]) -> int:
+        """The downscaling factor for a fitted image of this shape, (H, W).
+
+        "auto" is the largest of `FACTORS` that leaves `LEAST_SIDE` pixels along the shorter side.
+        """
+        if self.downscaling_factor != "auto":
+            return self.downscaling_factor
+        enough = (factor for factor in FACTORS if min(shape) >= factor * LEAST_SIDE)
+        return next(enough, 1)
+
     def pattern(self, declared: str | None) -> str | None:
         """The Bayer pattern to fit by, where a file declares one, or None to treat it as mono."""
         return {"auto": declared, "off": None}.get(self.cfa, self.cfa)
@@ -218,6 +235,10 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """All settings by name."""
         return asdict(self)
+
+
+def _factor(value: Any) -> Any:
+    return value if value == "auto" else whole("downscaling factor", 1, LARGEST_FACTOR)(value)
 
 
 def _pattern(value: Any) -> Any:
@@ -247,7 +268,7 @@ def _pedestal(value: Any) -> Any:
 _ALIASES = {"ancestor": "bgoptimizer"}
 
 _CHECKS: dict[str, Check] = {
-    "downscaling_factor": whole("downscaling factor", 1, LARGEST_FACTOR),
+    "downscaling_factor": _factor,
     "downscaling_func": one_of("downscaling function", "median", "mean"),
     "quantile": number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
     "control_points": or_auto(whole("number of control points", 0, MOST_CONTROL_POINTS)),

@@ -28,6 +28,9 @@ QUARTILES = 1.349
 LEAST_USABLE = 0.5
 """The share of a cell's samples that must be usable."""
 
+LEAST_ROWS = 4
+"""Rows or columns of cells that a cubic across them needs; with fewer, it is constant across."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
@@ -70,6 +73,8 @@ def cell_side(height: int, width: int) -> int:
 def cell_count(height: int, width: int) -> int:
     """The number of cells of a down-scaled image."""
     side = cell_side(height, width)
+    if _is_strip(height, width):
+        return LEAST_ROWS * math.ceil(max(height, width) / _side_of_strip(height, width))
     return math.ceil(height / side) * math.ceil(width / side)
 
 
@@ -83,6 +88,8 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     y, x : ndarray, (h,) and (w,), normalised
         The coordinates of rows and columns.
     """
+    if _is_strip(*data.shape[:2]):
+        data, weight, y, x = _widened(data, weight, y, x)
     height, width = data.shape[:2]
     side = cell_side(height, width)
     # One channel at a time: there are a few copies of it.
@@ -110,6 +117,33 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         np.where(full, share, 0).ravel(),
         noise,
     )
+
+
+def _is_strip(height: int, width: int) -> bool:
+    """Whether too few rows or columns of cells are at least half a cell wide."""
+    side = cell_side(height, width)
+    return (2 * min(height, width) + side - 1) // (2 * side) < LEAST_ROWS
+
+
+def _side_of_strip(height: int, width: int) -> int:
+    """`cell_side` of a strip that has been widened to `LEAST_ROWS` cells."""
+    return math.ceil(LEAST_ROWS * max(height, width) / MOST)
+
+
+def _widened(
+    data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A strip with its medians across in `LEAST_ROWS` cells across: `mesh_of` takes the same."""
+    height, width = data.shape[:2]
+    axis = 0 if height <= width else 1
+    across = LEAST_ROWS * _side_of_strip(height, width)
+    known = np.where(weight > 0, data, np.float32(np.nan))
+    ordered = np.sort(np.moveaxis(known, axis, -1), axis=2)
+    middle = _quantile(ordered, np.count_nonzero(~np.isnan(ordered), axis=2), 0.5)
+    share = np.where(np.isnan(middle), 0, weight.mean(axis=axis))
+    data, weight = (np.repeat(np.expand_dims(a, axis), across, axis) for a in (middle, share))
+    centres = (np.arange(across) + 0.5) / across
+    return (data, weight, centres, x) if axis == 0 else (data, weight, y, centres)
 
 
 def _measure(data: np.ndarray, side: int) -> list[np.ndarray]:

@@ -27,8 +27,8 @@ class Findings:
 
 def examine(prepared: Prepared, fitted: Fitted, plan: Plan, job: Job) -> Findings:
     """Read the input and the corrected image once, in bands, and measure what the page shows."""
-    correction, factor = plan.correction, job.settings.downscaling_factor
-    shape = correction.image.shape
+    correction, shape = plan.correction, plan.correction.image.shape
+    factor = job.settings.factor(shape)
     together, samples = thinning(views.together(correction), np.isfinite)
     sky = SkyLevels.of(correction, plan.background.median)
     seen = views.look(together, sky, job.threads)
