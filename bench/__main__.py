@@ -12,6 +12,7 @@ COMMANDS = {
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
     "sweep": "what each constant of the search for the sky does to the errors",
+    "factors": "the downscaling factor for each size of image, by the errors on simulated skies",
     "descents": "ways to descend: loss, iterations, time, and the sky",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",

@@ -24,8 +24,19 @@ COMMANDS = {
     "run": "run {file} {out} --overwrite",
     "run --report": "run {file} {out} --overwrite --report {out} --preview-output {out}/p.png",
     "run -c": "run {file} {out} -c -o {out}/c.xisf --overwrite",
+    "run .fits": "run {file} {out} -o {out}/o.fits --overwrite",
+    "run .fits.fz": "run {file} {out} -o {out}/o.fits.fz --overwrite",
+    "run .tif": "run {file} {out} -o {out}/o.tif --overwrite",
+    "run same": "run {file} {out} --overwrite --sample-format same",
     "run -N 64": "run {file} {out} --overwrite -N 64 -e 5",
+    "run adam": "run {file} {out} --overwrite -N 64 -e 5 --optimizer adam",
+    "run -dx 8": "run {file} {out} --overwrite -dx 8",
     "run -dx 2": "run {file} {out} --overwrite -dx 2",
+    "run -dx 1": "run {file} {out} --overwrite -dx 1",
+    "run 1 thread": "run {file} {out} --overwrite --threads 1",
+    "run 8 threads": "run {file} {out} --overwrite --threads 8",
+    "run --cfa off": "run {file} {out} --overwrite --cfa off",
+    "run -m reg": "run {file} {out} --overwrite -m {out}/mask.reg",
     "fit": "fit {file} -o {out}/m.json --overwrite",
     "apply": "apply {out}/m.json {file} -o {out} --overwrite",
     "preview": "preview {file} -o {out}/p.png --overwrite",
@@ -49,6 +60,7 @@ def measured(arguments: list[str]) -> tuple[int, int] | None:
 def table(files: list[Path], commands: list[str]) -> Iterator[tuple[Path, str, int, int]]:
     """File, command, estimate and peak of every job that is not refused."""
     with tempfile.TemporaryDirectory() as out:
+        (Path(out) / "mask.reg").write_text("image\ncircle(100,100,50)\n")
         for file in files:
             for name in commands:
                 told = measured(COMMANDS[name].format(file=file, out=out).split(" "))

@@ -151,6 +151,7 @@ def test_options_win_over_the_preset_and_it_over_the_defaults(image: Path) -> No
         **Settings().to_dict(),
         **{"control_points": 4, "order": 4, "quantile": 0.9, "epochs": 3},
         **{"pedestal": "none", "threshold_max": 0.8},
+        "downscaling_factor": Settings().factor(SHAPE),
     }
 
 
@@ -164,9 +165,10 @@ def test_a_preset_may_be_switched_off(image: Path) -> None:
 def test_every_command_takes_the_whole_preset(image: Path) -> None:
     mine = preset('epochs = 3\npedestal = "neutral"\ncontrol_points = 4\ninitializer = "grid"')
     expected = Settings(epochs=3, pedestal="neutral", control_points=4, initializer="grid")
-    assert settings_of("run", image, "out", "--preset", mine) == expected.to_dict()
-    assert settings_of("fit", image, "--preset", mine) == expected.to_dict()
-    assert settings_of("preview", image, "--preset", mine) == expected.to_dict()
+    fitted = replace(expected, downscaling_factor=expected.factor(SHAPE))
+    assert settings_of("run", image, "out", "--preset", mine) == fitted.to_dict()
+    assert settings_of("fit", image, "--preset", mine) == fitted.to_dict()
+    assert settings_of("preview", image, "--preset", mine) == fitted.to_dict()
     applied = fastbg("apply", "sky_model.json", image, "--preset", mine, "--json")
     assert json.loads(applied.stdout)[0]["settings"] == expected.to_dict()
 
@@ -199,7 +201,12 @@ def test_every_built_in_preset_says_what_it_is_for_and_runs(name: str, rng) -> N
 def test_the_ancestors_preset_is_the_defaults_spelled_out_with_its_pedestal() -> None:
     found = presets.read(presets.find("ancestor")).options
     assert Settings(**found) == Settings(
-        control_points=32, protect="off", optimizer="adam", pedestal="bgoptimizer", cfa="off"
+        downscaling_factor=8,
+        control_points=32,
+        protect="off",
+        optimizer="adam",
+        pedestal="bgoptimizer",
+        cfa="off",
     )
     assert set(Settings().to_dict()) - set(found) == {"seed", "backend", "threads", "gpu_memory"}
 

@@ -126,7 +126,7 @@ def test_small_images_are_fitted_at_finer_pixels(shape, factor):
 
 
 def test_the_downscaling_factor_that_was_taken_is_told(rng, tmp_path):
-    xisf.write(tmp_path / "a.xisf", rng.normal(1, 0.1, (260, 300)).astype(np.float32))
+    xisf.write(tmp_path / "a.xisf", rng.normal(1, 0.1, (260, 300, 1)).astype(np.float32))
     report = process_file(tmp_path / "a.xisf", output_dir=tmp_path).report
     assert report["settings"]["downscaling_factor"] == 2
     assert (report["fitted"]["height"], report["fitted"]["width"]) == (130, 150)

@@ -58,6 +58,16 @@ BAND_PIXELS = 1 << 20
 """The pixels of a band in which regions are found; rows above and below it are read again."""
 
 
+def zeros_bytes(channels: int, shape: tuple[int, int], threads: int) -> tuple[int, int]:
+    """Upper estimates of what `with_zeros_of_sky` takes, and of what its image keeps, in bytes."""
+    height, width = shape
+    kept = channels * height * -(-width // 8)
+    tallest = min(height, row_bands(shape, pixels=BAND_PIXELS)[0].stop + 2 * (RUN + EDGE))
+    regions = 6 * threads * tallest * width
+    sample = 4 * (2 * channels + 6) * min(height * width, SAMPLED)
+    return 2 * kept + regions + sample, kept
+
+
 def with_zeros_of_sky(image: Image, threads: int = 1) -> tuple[Image, float]:
     """An image in which the zeros of the sky count, and the share of its samples that is clipped.
 

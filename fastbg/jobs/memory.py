@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..image.bands import row_bands
+from ..image.clipping import zeros_bytes
 from ..image.kernels import BINS
 from ..settings.checks import memory
 from ..settings.settings import Settings
@@ -103,9 +104,12 @@ class MemoryNeeds:
         fitted = 2 * small
         # The allocator keeps what the search has freed.
         kept = search + (fitted if self.draws else 0)
+        stored = 1 if self.mosaic else channels
+        zeros, regions = zeros_bytes(stored, (height, width), threads)
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         phases = {
             "load": self.packed,
+            "zeros": zeros + threads * (band + conversion) - regions,
             "measure": threads * (2 * band + 2 * window + conversion),
             "downscale": threads * (2 * tall_band + conversion) + fitted,
             "protect": search + fitted + 4 * small if search else 0,
@@ -117,7 +121,7 @@ class MemoryNeeds:
         libraries = LIBRARIES + (FITTING if self.fits else 0)
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += DESCENT if self.fits and not search else 0
-        return libraries + self.in_memory + max(phases.values())
+        return libraries + self.in_memory + regions + max(phases.values())
 
     @property
     def _factor(self) -> int:
