@@ -69,7 +69,6 @@ def remove_background(
     given = Given(image, weight, channel_axis, settings)
     array, frame = opened(given)
     with Job(settings, progress) as job:
-        frame = frame.with_zeros_of_sky(job.threads)
         prepared = job.prepare(frame, weight_of(given, frame, job.warnings))
         fitted = job.fit(prepared)
         plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
@@ -136,8 +135,12 @@ def opened(given: Given) -> tuple[Container, Frame]:
     """What was given, as an array and as the frame that a job works on."""
     array = Container.of(given.image, given.channel_axis)
     try:
-        source = Image.from_samples(array.layout.channels_last(array.filled))
-        return array, Frame(source, given.settings.pattern(None))
+        source = Image.from_samples(array.layout.channels_last(array.samples))
+        if array.mask is not None:
+            mask = array.layout.channels_last(array.mask.view(np.uint8))
+            source = source.without(Image.from_samples(mask))
+        frame = Frame(source, given.settings.pattern(None))
+        return array, frame.with_zeros_of_sky(given.settings.worker_threads)
     except InputError as error:
         told = str(error).startswith("an image")
         raise InputError(str(error) if told else f"the image {error}") from error
