@@ -16,7 +16,7 @@ from fastbg import InputError, Settings, remove_background
 from scenes import error, simulate
 
 FACTORS = (1, 2, 4, 8)
-KINDS = ("star_field", "light_dome", "large_nebula")
+KINDS = ("star field", "light dome", "large nebula")
 HEIGHTS = (150, 240, 300, 480, 700, 960)
 
 
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--smoke", action="store_true", help="one small sky")
     given = parser.parse_args(arguments)
     if given.smoke:
-        given.heights, given.kinds, given.seeds = [100], ["star_field"], 1
+        given.heights, given.kinds, given.seeds = [100], ["star field"], 1
     print(f"| height | sky | {' | '.join(f'{factor}: mean, largest' for factor in FACTORS)} |")
     print(f"|---|---|{'---|' * len(FACTORS)}")
     for height in given.heights:

@@ -17,7 +17,7 @@ from fastbg.io import formats, xisf
 from fastbg.model.rescale import rescaled
 from fastbg.pipeline import Job
 
-SHAPE = (480, 720)
+SHAPE = (720, 1080)
 NOISE = 20 / 255
 GRADIENT = 0.15
 """The scatter of the sky relative to its noise."""

@@ -115,8 +115,12 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
 
 def _medians(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
     low, high = _middle_values(band, factor, MISSING_LEVEL, kernels)
+    # Of a clipped channel, the upper of the middle values: it is known in more blocks, and the same
+    # order statistic in all of them.
+    clipped = stretch.pedestal == CLIPPED
+    low[clipped] = high[clipped]
     medians = (stretch.apply(low) + stretch.apply(high)) / 2
-    medians[low == CLIPPED] = BELOW
+    medians[high == CLIPPED] = BELOW
     return medians
 
 

@@ -40,6 +40,9 @@ UNPACKING = 13_000_000
 MOSAIC_PAGE = 18_000_000
 """Bytes more for drawing the result of a mosaic; measured."""
 
+REGIONS = 50_000_000
+"""Bytes of the libraries that read regions, which are those of astropy; measured."""
+
 UNTOUCHED = 250_000_000
 """Bytes that are in no memory and count where the address space is limited; measured.
 
@@ -64,9 +67,9 @@ class MemoryNeeds:
     settings : Settings
     draws, compress : bool
         Whether a preview or a report is drawn; whether outputs are compressed.
-    mosaic, fits, shows_result : bool
+    mosaic, fits, shows_result, regions : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted;
-        whether what is drawn shows a result.
+        whether what is drawn shows a result; whether a mask is a file of DS9 regions.
     """
 
     shape: tuple[int, int, int]
@@ -79,23 +82,28 @@ class MemoryNeeds:
     mosaic: bool = False
     fits: bool = True
     shows_result: bool = True
+    regions: bool = False
 
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
         channels, height, width = self.shape
-        settings, factor = self.settings, self._factor
-        bands = row_bands((height, width))
-        band = 4 * channels * width * bands[0].stop
-        tall_band = 4 * channels * width * row_bands((height, width), factor)[0].stop
-        threads = min(settings.worker_threads, len(bands))
+        settings = self.settings
+        shape = height, width
+        band = 4 * channels * width * row_bands(shape)[0].stop
+        stored = band // 3 if self.mosaic else band
+        fitted_height, fitted_width = self._fitted_shape
+        factor = settings.factor(self._fitted_shape)
+        tall_band = 4 * channels * width * row_bands(shape, factor)[0].stop
+        threads = min(settings.worker_threads, len(row_bands(shape)))
         conversion = 0 if self.float32 else 4 * band
-        restoring = 6 * band if settings.sample_format == "same" else 0
+        converted = 0 if self.float32 else 4 * stored
+        restoring = 6 * stored if settings.sample_format == "same" else 0
         window = 4 * BINS * channels
+        zeros, regions = zeros_bytes(1 if self.mosaic else channels, shape, threads)
 
-        pixels = -(-height // factor) * -(-width // factor)
+        h, w = -(-fitted_height // factor), -(-fitted_width // factor)
+        pixels, cells = h * w, cell_count(h, w)
         small = 4 * channels * pixels
-        block = factor * (2 if self.mosaic else 1)
-        cells = cell_count(-(-height // block), -(-width // block))
         colours = 2 * band if self.mosaic else 0
         search = search_bytes(cells) if self.fits and settings.finds_sky else 0
         points = settings.control_points or SIDE**2
@@ -104,30 +112,29 @@ class MemoryNeeds:
         fitted = 2 * small
         # The allocator keeps what the search has freed.
         kept = search + (fitted if self.draws else 0)
-        stored = 1 if self.mosaic else channels
-        zeros, regions = zeros_bytes(stored, (height, width), threads)
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         phases = {
             "load": self.packed,
-            "zeros": zeros + threads * (band + conversion) - regions,
+            "zeros": zeros - regions + threads * (stored + conversion),
             "measure": threads * (2 * band + 2 * window + conversion),
             "downscale": threads * (2 * tall_band + conversion) + fitted,
-            "protect": search + fitted + 4 * small if search else 0,
+            "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
-            "correct": kept + threads * (3 * band + window + conversion + restoring + colours),
+            "correct": kept + threads * (3 * stored + window + converted + restoring + colours),
             "write": kept + (4 * planes if self.compress else 0),
             "draw": kept + self._page if self.draws else 0,
         }
         libraries = LIBRARIES + (FITTING if self.fits else 0)
         libraries += UNPACKING if self.in_memory or self.packed else 0
+        libraries += REGIONS if self.regions else 0
         libraries += DESCENT if self.fits and not search else 0
         return libraries + self.in_memory + regions + max(phases.values())
 
     @property
-    def _factor(self) -> int:
-        """The downscaling factor."""
-        halves = 2 if self.mosaic else 1
-        return self.settings.factor((self.shape[1] // halves, self.shape[2] // halves))
+    def _fitted_shape(self) -> tuple[int, int]:
+        """The shape of the image that is fitted, (H, W)."""
+        side = 2 if self.mosaic else 1
+        return self.shape[1] // side, self.shape[2] // side
 
     @property
     def _page(self) -> int:
@@ -153,12 +160,13 @@ class MemoryNeeds:
         if limit is None or needed <= limit:
             return
         settings = self.settings
-        coarser = replace(settings, downscaling_factor=2 * self._factor)
+        factor = 2 * settings.factor(self._fitted_shape)
+        coarser = replace(settings, downscaling_factor=factor)
         cures = {
             "leave compressing out": replace(self, compress=False),
             "leave the preview and the report out": replace(self, draws=False),
             "use 1 thread": replace(self, settings=replace(settings, threads=1)),
-            f"use a downscaling factor of {2 * self._factor}": replace(self, settings=coarser),
+            f"use a downscaling factor of {factor}": replace(self, settings=coarser),
             "save the input uncompressed": replace(self, in_memory=0, packed=0),
         }
         fitting = (cure for cure, job in cures.items() if job.bytes_needed() <= limit)

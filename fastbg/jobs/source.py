@@ -113,6 +113,7 @@ class Source:
             settings=settings,
             compress=compress,
             mosaic=self.frame.pattern is not None,
+            regions=bool(self.areas),
             **work,
         )
 
