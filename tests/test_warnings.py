@@ -49,7 +49,7 @@ def without_effect(result: fastbg.Result | dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize(
     ("options", "idle"),
     [
-        ({"quantile": 0.9}, "quantile"),
+        ({"quantile": 0.9, "downscaling_factor": 8}, "quantile"),
         ({"quantile": 0.9, "threshold_max": 0.99}, ""),
         ({"quantile": 0.9, **DESCENT}, ""),
         ({"seed": 3, **DESCENT}, "seed"),
@@ -60,7 +60,7 @@ def without_effect(result: fastbg.Result | dict[str, Any]) -> set[str]:
         ({"white": 2.0}, "white"),
         ({"sample_format": "same"}, "sample_format"),
         ({"downscaling_factor": 1, "downscaling_func": "mean"}, "downscaling_func"),
-        ({"downscaling_func": "mean"}, ""),
+        ({"downscaling_factor": 4, "downscaling_func": "mean"}, ""),
         ({"epochs": 3}, "epochs"),
         ({"learning_rate": 0.1, **DESCENT}, "learning_rate"),
         ({"protect": "off", "pedestal": "none", "mode": "divide", "threads": 1}, ""),

@@ -151,8 +151,6 @@ def _zeros(image: Image, threads: int) -> np.ndarray:
 
 def _regions(zeros: np.ndarray, width: int, threads: int) -> np.ndarray:
     """The zeros that belong to regions; both in bits."""
-    from scipy.ndimage import grey_opening, maximum_filter
-
     height = zeros.shape[1]
     halo = RUN + EDGE
     sizes = [(min(SQUARE, height), min(SQUARE, width))]
@@ -165,14 +163,40 @@ def _regions(zeros: np.ndarray, width: int, threads: int) -> np.ndarray:
         own = slice(rows.start - top, rows.stop - top)
         for bits, out in zip(zeros, regions, strict=True):
             zero = np.unpackbits(bits[top : rows.stop + halo], axis=1, count=width)
-            region = np.zeros_like(zero)
+            region = np.zeros(zero.shape, bool)
             for size in sizes:
-                region |= grey_opening(zero, size, mode="constant")
-            region = maximum_filter(region, 2 * EDGE + 1, mode="constant") & zero
+                region |= _opened(zero, size)
+            region = _spread(region, EDGE, EDGE, (2 * EDGE + 1,) * 2) & (zero > 0)
             out[rows] = np.packbits(region[own], axis=1)
 
     for_each_band(row_bands((height, width), pixels=BAND_PIXELS), threads, lambda: None, work)
     return regions
+
+
+def _opened(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Where a plane of 0 and 1 is 1 all over a window of a size, anywhere in that window."""
+    whole = plane
+    for axis, length in enumerate(size):
+        whole = _window_sums(whole, length, axis) == length
+    return _spread(whole, size[0] - 1, size[1] - 1, size)
+
+
+def _spread(plane: np.ndarray, rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
+    """Where a plane, widened by so many rows and columns on all sides, is true in a window."""
+    plane = np.pad(plane, ((rows, rows), (columns, columns)))
+    for axis, length in enumerate(size):
+        plane = _window_sums(plane, length, axis) > 0
+    return plane
+
+
+def _window_sums(plane: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """The sums of `length` neighbours along an axis, fewer than 256, wherever there are so many."""
+    rows = np.swapaxes(plane, 0, axis)
+    # Sums of 8 bits wrap, and their differences are right all the same.
+    sums = np.zeros((len(rows) + 1, *rows.shape[1:]), np.uint8)
+    np.cumsum(rows, 0, np.uint8, sums[1:])
+    difference: np.ndarray = np.swapaxes(sums[length:] - sums[:-length], 0, axis)
+    return difference
 
 
 def _count(bits: np.ndarray) -> np.ndarray:

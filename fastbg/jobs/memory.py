@@ -17,11 +17,14 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 76_000_000
+LIBRARIES = 70_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
-FITTING = 22_000_000
+FITTING = 12_000_000
 """Bytes of the libraries with which a background is fitted; measured."""
+
+DESCENT = 6_000_000
+"""Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
 INPUT_PAGE = 67_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
@@ -31,8 +34,8 @@ RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 35_000_000, 12_000_00
 
 Larger images are reduced before they are drawn."""
 
-DESCENT = 6_000_000
-"""Bytes that a descent needs more than a search does, beside its arrays; measured."""
+FEATHERING = 20_000_000
+"""Bytes of the libraries that find distances from the edge of a mask; measured."""
 
 UNPACKING = 13_000_000
 """Bytes of the libraries that decompress an image, and of their buffers; measured."""
@@ -125,9 +128,10 @@ class MemoryNeeds:
             "draw": kept + self._page if self.draws else 0,
         }
         libraries = LIBRARIES + (FITTING if self.fits else 0)
+        libraries += DESCENT if self.fits and not search else 0
+        libraries += FEATHERING if settings.feather else 0
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += REGIONS if self.regions else 0
-        libraries += DESCENT if self.fits and not search else 0
         return libraries + self.in_memory + regions + max(phases.values())
 
     @property

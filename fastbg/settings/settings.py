@@ -238,7 +238,8 @@ class Settings:
 
 
 def _factor(value: Any) -> Any:
-    return value if value == "auto" else whole("downscaling factor", 1, LARGEST_FACTOR)(value)
+    automatic = isinstance(value, str) and value == "auto"
+    return value if automatic else whole("downscaling factor", 1, LARGEST_FACTOR)(value)
 
 
 def _pattern(value: Any) -> Any:

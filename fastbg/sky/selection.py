@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -148,12 +147,11 @@ def grid_side(usable: int) -> int:
 def search_bytes(cells: int) -> int:
     """An upper estimate of what a search takes, with what is kept of it, in bytes.
 
-    It is in matrices of (P, M) and (M, M) float64, for P cells and M coordinates of `Splines`: one
-    for each `Basis` and its `Splines`, and those of least squares among them. The numbers of
-    matrices were measured, by the peak of the process, for 600 to 7800 cells.
+    It is in matrices of (P, M) and (M, M) float64, for P cells and M coordinates of `Splines`. The
+    numbers of matrices were measured, by the peak of the process, for 600 to 7800 cells.
     """
     coordinates = grid_side(cells) ** 2 + 3
-    return 8 * coordinates * (10 * cells + 45 * coordinates)
+    return 8 * coordinates * (5 * cells + 11 * coordinates)
 
 
 def _checked(mesh: Mesh) -> int:
@@ -177,7 +175,7 @@ class _Search:
     def __init__(self, mesh: Mesh, protection: Protection, watch: Watch, kernels: Kernels) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self._bases = _bases(mesh.points.tobytes(), side, tuple(self._candidates))
+        self._bases = _bases(mesh.points, side, self._candidates)
         self._protection, self._watch, self._kernels = protection, watch, kernels
         self._done, self._counting = 0, Lock()
 
@@ -217,14 +215,20 @@ class _Search:
         return surface
 
 
-@lru_cache(maxsize=1)
+_kept: dict[tuple[bytes, int], Bases] = {}
+"""The bases of the last search, by its points and side: those of the next frame of a night."""
+
+
 @one_thread
-def _bases(points: bytes, side: int, candidates: tuple[tuple[int, float], ...]) -> Bases:
-    """The basis for each degree at points, (P, 2) float64. Those of the last call are kept: frames
-    of a night have the same."""
-    basis = Basis(np.frombuffer(points).reshape(-1, 2), side)
-    softest = dict(sorted(candidates, reverse=True))
-    return {degree: basis.of_degree(degree, softest[degree]) for degree in softest}
+def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -> Bases:
+    key = points.tobytes(), side
+    bases = _kept.get(key)
+    if bases is None:
+        _kept.clear()  # first, for both would need more memory than is told
+        basis, softest = Basis(points, side), dict(sorted(candidates, reverse=True))
+        bases = {degree: basis.of_degree(degree, softest[degree]) for degree in softest}
+        _kept[key] = bases
+    return bases
 
 
 def _converged(chain: Chain) -> bool:
