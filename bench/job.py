@@ -78,7 +78,8 @@ def main(arguments: list[str]) -> int:
         print(f"  {stage:8} {seconds:7.2f} s")
     print(f"  processor time {min(each['processor'] for each in ours):.2f} s")
     print(f"  peak memory {max(each['peak_memory_bytes'] for each in ours) / 1e6:.0f} MB")
-    print(f"  loss {fit['loss']:.4f} after {fit['iterations']} iterations")
+    if "loss" in fit:
+        print(f"  loss {fit['loss']:.4f} after {fit['iterations']} iterations")
     error = (residue / sky.background.std(axis=(0, 1))).mean()
     print(f"  error std(model - truth) / std(truth) {error:.4f}")
     if theirs:

@@ -7,7 +7,13 @@ from PIL import Image as pil
 
 from fastbg.image.image import Image
 from fastbg.report.preview.page import CONTENT, GAP, MARGIN, Page, size_in
-from fastbg.report.preview.pictures import MISSING, display_stretch, resample, to_rgb
+from fastbg.report.preview.pictures import (
+    MISSING,
+    SkyLevels,
+    display_stretches,
+    resample,
+    to_rgb,
+)
 from scenes import Scene
 
 TALLEST = 320
@@ -53,8 +59,10 @@ class Sheet:
         low, high = np.nanmin(truth), np.nanmax(truth)
         span = max(high - low, 1e-12)
         residual = (found - truth) / (2 * ENDS * span) + 0.5
+        level = np.nanmedian(scene.background, axis=(0, 1))
+        sky = SkyLevels(level, level, np.ones_like(level))
         pictures = {
-            name.capitalize(): to_rgb(display_stretch(seen).apply(seen)),
+            name.capitalize(): to_rgb(display_stretches(seen, sky)[0].apply(seen)),
             "Truth": _contoured((truth - low) / span),
             "Model": _contoured((found - low) / span),
             f"Residual, error {error:.3f}": _coloured(residual, RESIDUAL),

@@ -29,7 +29,7 @@ from fastbg.jobs.batch.tasks import Outcome, Task, key_of
 from fastbg.jobs.inputs import Inputs
 
 SHAPE = (64, 96)
-QUICK = {"epochs": 5, "control_points": 9, "downscaling_factor": 8}
+QUICK = {"epochs": 5, "control_points": 9}
 CLI = [sys.executable, "-P", "-m", "fastbg.cli", "batch"]
 QUICK_OPTIONS = ["-e", "5", "-N", "9"]
 

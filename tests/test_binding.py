@@ -61,6 +61,12 @@ def arguments_of_all():
         "block_means": [six, 3, 2, 0.0, 1.0, 0.5, 0.25, np.ones(2)],
         "unstretch": [six.copy(), 0.0, 1.0, 0.5, 0.25],
         "subtract": [six, six, 0.0, six.copy()],
+        "fit_surface": [
+            *(six, six, np.ones(1), 3),
+            *(np.ones((2, 6), np.float32), 2, 1, 1e-3),
+            *(np.ones(2), np.ones(2, np.float32), (2.5, 4.0, 1.5, 0.02, 0.5, 1e-4)),
+            *(six.copy(), np.ones((1, 2)), six.copy()),
+        ],
     }
 
 
@@ -78,6 +84,7 @@ WRITTEN = [
     ("block_means", 7),
     ("unstretch", 0),
     ("subtract", 3),
+    *(("fit_surface", position) for position in (11, 12, 13)),
 ]
 
 every_array = pytest.mark.parametrize(("function", "position"), EVERY_ARRAY)

@@ -180,7 +180,7 @@ def test_missing_mask(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        ("-N 1000", "1000 control points"),
+        ("-N 10000", "10000 control points"),
         ("-tm 2 -tM 3", "every pixel is masked"),
         ("--invert-mask", "no mask to invert"),
         ("--threads 1000", "at most 256"),

@@ -133,7 +133,7 @@ def test_numbers_that_are_none_are_null(capsys: pytest.CaptureFixture[str]) -> N
     "arguments",
     [
         ("run", "nosuch.xisf"),
-        ("run", "sky.xisf", "-N", "1000"),
+        ("run", "sky.xisf", "-N", "10000"),
         ("run", "sky.xisf", "-dx", "0"),
         ("run", "sky.xisf", "-dx", "many"),
         ("run", "sky.xisf", "--nosuch"),

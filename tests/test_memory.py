@@ -84,7 +84,7 @@ def test_the_estimate_knows_the_matrices_of_the_search(tmp_path, shape):
     nebula = np.exp(-8 * ((y / height - 0.5) ** 2 + (x / width - 0.4) ** 2))
     image = rng.normal(0.1, 0.005, (height, width)) + 0.2 * nebula + 1e-5 * x
     xisf.write(tmp_path / "sky.xisf", image[..., np.newaxis].astype(np.float32))
-    peak, estimate = peak_of(tmp_path / "sky.xisf")
+    peak, estimate = peak_of(tmp_path / "sky.xisf", "-dx", "8")
     assert estimate / 1.35 < peak <= estimate
 
 

@@ -325,7 +325,7 @@ def test_settings_of_the_descent_are_told_to_be_idle():
 
 def test_too_little_to_search_in_is_refused():
     with pytest.raises(InputError, match="only 8 of 8 parts of the image can be used"):
-        select_surfaces(cells_from(np.ones((1, 2))), AUTO)
+        select_surfaces(cells_from(np.ones((2, 2))), AUTO)
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (30, 400), (33, 47), (100, 20), (1, 60000)])

@@ -44,7 +44,7 @@ MOSAIC_PAGE = 18_000_000
 """Bytes more for drawing the result of a mosaic; measured."""
 
 REGIONS = 50_000_000
-"""Bytes of the libraries that read regions, which are those of astropy; measured."""
+"""Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
 UNTOUCHED = 250_000_000
 """Bytes that are in no memory and count where the address space is limited; measured.
@@ -72,7 +72,7 @@ class MemoryNeeds:
         Whether a preview or a report is drawn; whether outputs are compressed.
     mosaic, fits, shows_result, regions : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted;
-        whether what is drawn shows a result; whether a mask is a file of DS9 regions.
+        whether what is drawn shows a result; whether a mask is a file of regions.
     """
 
     shape: tuple[int, int, int]
@@ -102,7 +102,7 @@ class MemoryNeeds:
         converted = 0 if self.float32 else 4 * stored
         restoring = 6 * stored if settings.sample_format == "same" else 0
         window = 4 * BINS * channels
-        zeros, regions = zeros_bytes(1 if self.mosaic else channels, shape, threads)
+        zeros, missing = zeros_bytes(1 if self.mosaic else channels, shape, threads)
 
         h, w = -(-fitted_height // factor), -(-fitted_width // factor)
         pixels, cells = h * w, cell_count(h, w)
@@ -118,7 +118,7 @@ class MemoryNeeds:
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         phases = {
             "load": self.packed,
-            "zeros": zeros - regions + threads * (stored + conversion),
+            "zeros": zeros - missing + threads * (stored + conversion),
             "measure": threads * (2 * band + 2 * window + conversion),
             "downscale": threads * (2 * tall_band + conversion) + fitted,
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
@@ -132,7 +132,7 @@ class MemoryNeeds:
         libraries += FEATHERING if settings.feather else 0
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += REGIONS if self.regions else 0
-        return libraries + self.in_memory + regions + max(phases.values())
+        return libraries + self.in_memory + missing + max(phases.values())
 
     @property
     def _fitted_shape(self) -> tuple[int, int]:
