@@ -273,7 +273,7 @@ def test_the_repr_of_a_result_tells_what_matters(result, rgb):
     for line in result.report["warnings"]:
         assert line[:60] in shown
     assert "scale       1 1 1" in repr(fastbg.apply(result.model, rgb))
-    assert repr(result.report).startswith("Report (dict(report) shows all of it)\n  fastbg ")
+    assert repr(result.report).startswith("Report (dict(report) shows all of it)\n  gradient ")
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,11 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
                           fbg_py_array, &a[COORDINATES], fbg_py_array, &a[SURFACE]))
         return NULL;
     const size_t n = fbg_py_count(&a[USABLE]), channels = fbg_py_count(&a[NOISE]);
-    const size_t taps = fbg_py_count(&a[TAPS]);
-    if (columns < 1 || n % columns || free < 0 || used < free || used < 1 || taps < 1)
-        PyErr_SetString(PyExc_ValueError, "columns, used, free or taps are impossible");
+    const size_t taps = fbg_py_count(&a[TAPS]), rounds = fbg_py_count(&a[FACTORS]);
+    if (columns < 1 || !n || n % columns || !channels || free < 0 || used < free || used < 1)
+        PyErr_SetString(PyExc_ValueError, "columns, used or free is impossible");
+    else if (!taps || !rounds)
+        PyErr_SetString(PyExc_ValueError, "there must be a factor and a tap");
     else if (fbg_py_holds(&a[VALUES], channels * n) && fbg_py_holds(&a[ROWS], used * n) &&
              fbg_py_holds(&a[WEIGHT], n) && fbg_py_holds(&a[COORDINATES], channels * used) &&
              fbg_py_holds(&a[SURFACE], channels * n)) {
@@ -33,7 +35,7 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
         modes.free = free;
         modes.rows = a[ROWS].view.buf;
         p.factors = a[FACTORS].view.buf;
-        p.rounds = fbg_py_count(&a[FACTORS]);
+        p.rounds = rounds;
         p.taps = a[TAPS].view.buf;
         p.radius = taps - 1;
         fbg_surface surface = {a[WEIGHT].view.buf, a[COORDINATES].view.buf, a[SURFACE].view.buf};
