@@ -213,7 +213,7 @@ def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> Non
             for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
                 before = free()
                 opened = objective.CudaObjective(problem, all_memory(), arranged=arranged)
-                with opened.in_use(start.size):
+                with opened.in_use():
                     walk = descents.Descents(opened, start[np.newaxis], 2 * burst, 1e-3)
                 taken = before - free()
 

@@ -15,16 +15,35 @@ from numba import cuda, float32, uint64
 from . import maths
 from .compilation import device
 from .pixel_loss import ONE, ZERO
-from .reduction import STEP
+from .reduction import LANES, STEP
 from .tile_work import GRID, PIXELS, TileWork
 from .tiles import NODES
 
 
-def anterpolation(work: TileWork) -> tuple[Any, Any]:
-    """``to_nodes`` and ``add_polynomial``."""
+def tile_gradient(order: int, work: TileWork) -> Any:
+    """``gather``: the slopes of a tile's pixels, to the sums of a group and of the polynomial."""
+    channels, threads, part_room = work.channels, work.threads, work.parts * GRID
+    to_nodes, add_polynomial = anterpolation(work), to_polynomial(work)
+    from_nodes, from_pixels = from_far(order, work), from_near(order, work)
+
+    @device
+    def gather(place, group, n, near_count, memory, values, gathered, polynomial):
+        """Add the slopes in ``values`` to a thread's sums, after `forward` with the same group."""
+        part_sums = cuda.shared.array(part_room, float32)
+        slopes_at = cuda.shared.array((channels, GRID), float32)
+        to_nodes(place.thread, memory, part_sums, slopes_at, values)
+        add_polynomial(place, slopes_at, polynomial)
+        size = min(threads, n - group * threads)
+        from_nodes(place, size, threads // size, memory, slopes_at, gathered)
+        from_pixels(place.thread, near_count, memory, values, gathered)
+
+    return gather
+
+
+def anterpolation(work: TileWork) -> Any:
+    """``to_nodes``."""
     channels, threads, columns = work.channels, work.threads, work.columns
     apart, parts, part_room = work.apart, work.parts, work.parts * GRID
-    polynomial_room = polynomial_sums(work)
 
     @device
     def to_nodes(u, memory, part_sums, slopes_at, values):
@@ -66,6 +85,13 @@ def anterpolation(work: TileWork) -> tuple[Any, Any]:
                 slopes_at[k, node] = total
         cuda.syncthreads()
 
+    return to_nodes
+
+
+def to_polynomial(work: TileWork) -> Any:
+    """``add_polynomial``."""
+    channels, threads, polynomial_room = work.channels, work.threads, polynomial_sums(work)
+
     @device
     def add_polynomial(place, slopes_at, polynomial):
         """Add the slopes at the nodes to the sums of the polynomial that this thread keeps."""
@@ -81,7 +107,7 @@ def anterpolation(work: TileWork) -> tuple[Any, Any]:
                         at = axes.x_tiles[place.right, node % NODES]
                     polynomial[r] += at * slopes_at[e // 3, node]
 
-    return to_nodes, add_polynomial
+    return add_polynomial
 
 
 def polynomial_sums(work: TileWork) -> int:
@@ -89,16 +115,13 @@ def polynomial_sums(work: TileWork) -> int:
     return -(-3 * work.channels // work.threads)
 
 
-def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
-    """``from_nodes`` and ``from_pixels``, which add to the sums of the centres.
+def to_centre(order: int, channels: int) -> Any:
+    """``add``, to the sums of a centre.
 
-    These are, for each centre, K sums for its weights and two for its position: without the factor
-    -2, the sums of (sum_k g_k w_k) phi'(q) (p - c).
+    These are K sums for its weights and two for its position: without the factor -2, the sums of
+    (sum_k g_k w_k) phi'(q) (p - c).
     """
     phi, phi_prime = device(maths.PHI[order]), device(maths.PHI_PRIME[order])
-    channels, own, threads = work.channels, work.own, work.threads
-    columns, apart = work.columns, work.apart
-    lanes = min(16, threads)
 
     @device
     def add(dy, dx, slopes, i, centre, sums):
@@ -112,10 +135,20 @@ def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
         sums[0] += along * dy
         sums[1] += along * dx
 
+    return add
+
+
+def from_far(order: int, work: TileWork) -> Any:
+    """``from_nodes``."""
+    channels, add = work.channels, to_centre(order, work.channels)
+
     @device
-    def from_nodes(place, n, shares, memory, slopes_at, gathered):
-        """Add the slopes at the nodes: thread u takes share u // n of them for centre u % n."""
-        axes, mine, share = place.axes, place.thread % n, place.thread // n
+    def from_nodes(place, size, shares, memory, slopes_at, gathered):
+        """Add the slopes at the nodes to the far ones of the centres in the shared memory.
+
+        Thread u takes share u // size of the nodes for centre u % size.
+        """
+        axes, mine, share = place.axes, place.thread % size, place.thread // size
         slopes = cuda.local.array(channels, float32)
         if share < shares and memory.flag[mine] == 0:
             s, stop, step = uint64(share), uint64(GRID), uint64(shares)
@@ -126,6 +159,15 @@ def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
                     slopes[k] = slopes_at[k, s]
                 add(dy, dx, slopes, mine, memory.centre, gathered)
                 s += step
+
+    return from_nodes
+
+
+def from_near(order: int, work: TileWork) -> Any:
+    """``from_pixels``."""
+    channels, own, threads = work.channels, work.own, work.threads
+    columns, apart, lanes = work.columns, work.apart, min(LANES, threads)
+    add = to_centre(order, channels)
 
     @device
     def from_pixels(u, near_count, memory, values, gathered):
@@ -162,4 +204,4 @@ def to_centres(order: int, work: TileWork) -> tuple[Any, Any]:
                     gathered[e] += total
             cuda.syncthreads()
 
-    return from_nodes, from_pixels
+    return from_pixels

@@ -2,7 +2,8 @@
 
 A centre far from a tile is smooth on it. The far field is summed up at the tile's nodes and
 interpolated to the pixels; centres that are near are evaluated at every pixel. All threads of a
-block call these functions together.
+block call these functions together. A block holds as many centres at a time as it has threads: a
+group.
 
 Symbols: K channels, N control points, u the index of the thread.
 """
@@ -18,8 +19,71 @@ from . import maths
 from .compilation import device
 from .pixel_loss import ZERO
 from .reduction import STEP
-from .tile_work import GRID, PIXELS, TileWork
+from .tile_work import GRID, PIXELS, TileMemory, TileWork
 from .tiles import FAR, HALF_WIDTH, MIDDLE, NODES
+
+
+def tile_memory(work: TileWork) -> Any:
+    """``allocate``, which returns the `TileMemory` of a block."""
+    channels, threads, own, room = work.channels, work.threads, work.own, work.room
+    rows, columns = work.rows, work.columns
+
+    @device
+    def allocate():
+        return TileMemory(
+            cuda.shared.array((own, threads), float32),
+            cuda.shared.array(threads, int32),
+            cuda.shared.array(threads, int32),
+            cuda.shared.array(room, float32),
+            cuda.shared.array((channels, NODES, columns), float32),
+            cuda.shared.array(rows, float32),
+            cuda.shared.array(columns, float32),
+            cuda.shared.array((NODES, rows), float32),
+            cuda.shared.array((NODES, columns), float32),
+        )
+
+    return allocate
+
+
+def tile_values(order: int, work: TileWork, far_from: float = FAR) -> Any:
+    """``evaluate``: the spline on a tile. See `near_field` for ``far_from``."""
+    threads, values_room = work.threads, PIXELS * work.channels
+    far_room = work.nodes * work.channels
+    load_centre, load_axes = loaders(work)
+    find_near, add_near = near_field(order, work, far_from)
+    add_far, to_nodes = far_field(order, work)
+    to_pixels = interpolation(work)
+
+    @device
+    def evaluate(place, group, n, parameters, start, memory, values):
+        """Fill the values at a thread's pixels; return how many of the group's centres are near.
+
+        The group of centres that is given comes last, and stays in the shared memory.
+        """
+        u = place.thread
+        far = cuda.local.array(far_room, float32)
+        load_axes(place, memory)
+        for e in range(far_room):
+            far[e] = ZERO
+        for e in range(values_room):
+            values[e] = ZERO
+        groups = (n + threads - 1) // threads
+        near_count = int32(0)
+        for g in range(groups):
+            first = (group + 1 + g) % groups * threads
+            count = min(threads, n - first)
+            cuda.syncthreads()
+            if u < count:
+                load_centre(parameters, start, first + u, u, memory.centre)
+            near_count = find_near(place, count, memory)
+            cuda.syncthreads()
+            add_far(place, count, memory, far)
+            add_near(u, near_count, memory, values)
+        to_nodes(place, far, parameters, start, memory)
+        to_pixels(u, memory, values)
+        return near_count
+
+    return evaluate
 
 
 def loaders(work: TileWork) -> tuple[Any, Any]:
@@ -102,11 +166,10 @@ def near_field(order: int, work: TileWork, far_from: float = FAR) -> tuple[Any, 
     return find_near, add_near
 
 
-def far_field(order: int, work: TileWork) -> tuple[Any, Any, Any]:
-    """``add_far``, ``to_nodes`` and ``to_pixels``, to be called in this order."""
+def far_field(order: int, work: TileWork) -> tuple[Any, Any]:
+    """``add_far`` and ``to_nodes``, to be called in this order."""
     phi = device(maths.PHI[order])
     channels, own, threads = work.channels, work.own, work.threads
-    columns, apart = work.columns, work.apart
     slices, team, nodes, at_nodes = work.slices, work.team, work.nodes, work.at_nodes
 
     @device
@@ -148,6 +211,13 @@ def far_field(order: int, work: TileWork) -> tuple[Any, Any, Any]:
             memory.sums[k * at_nodes + node] = total
         cuda.syncthreads()
 
+    return add_far, to_nodes
+
+
+def interpolation(work: TileWork) -> Any:
+    """``to_pixels``, from the sums at the nodes."""
+    channels, columns, apart, at_nodes = work.channels, work.columns, work.apart, work.at_nodes
+
     @device
     def to_pixels(u, memory, values):
         """Add the far field to the values at a thread's pixels: along rows, then down columns."""
@@ -175,4 +245,4 @@ def far_field(order: int, work: TileWork) -> tuple[Any, Any, Any]:
                     values[v * channels + k] += weight * part[k]
             a += STEP
 
-    return add_far, to_nodes, to_pixels
+    return to_pixels

@@ -19,7 +19,7 @@ from .descents import Descents
 from .device import failures
 from .layout import NEGATIVE, RUNNING, USUAL, Chunks, Launch
 from .memory import Arrays, DeviceMemory, Holder
-from .pixels import Pixels, arrange, one_by_one
+from .pixels import Pixels, arrange
 from .tiles import Axes
 
 
@@ -46,9 +46,12 @@ class CudaObjective(Objective):
         arranged: Callable[[Problem, int], Pixels] | None = None,
     ) -> None:
         self.channels, self.launch = problem.channels, launch
-        self.alpha, self._problem = np.float32(problem.alpha), problem
+        self.alpha = np.float32(problem.alpha)
         self._memory, self._holder = memory, Holder()
-        self._take((arranged or arrange)(problem, launch.threads))
+        self.pixels = (arranged or arrange)(problem, launch.threads)
+        self.cut, self.kept = self.pixels.cut, self.pixels.kept
+        self._kernels: Any = tiled if self.cut.axes else direct
+        self._passes = self._kernels.passes(problem.order, self.channels, launch.threads)
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient, as `fastbg.spline.objective.Objective` says.
@@ -64,7 +67,7 @@ class CudaObjective(Objective):
         if not np.isfinite(single).all():
             # The hot kernels are compiled for finite numbers.
             return math.nan, np.full(n, math.nan)
-        with self.in_use(n), failures():
+        with self.in_use(), failures():
             stream = cuda.stream()
             pixels, work = self.hold(account.of_gradient(self.cut, n))
             work["parameters"].copy_to_device(single[np.newaxis], stream=stream)
@@ -99,7 +102,7 @@ class CudaObjective(Objective):
         n = starts[0].size
         while len(found) < len(starts):
             left, done = starts[len(found) :], len(found) * iterations
-            with self.in_use(n):
+            with self.in_use():
                 together = account.starts_together(
                     self.cut, self.channels, n, len(left), iterations, self._memory.budget
                 )
@@ -112,13 +115,9 @@ class CudaObjective(Objective):
         self._memory.close(self._holder)
 
     @contextmanager
-    def in_use(self, n: int) -> Iterator[None]:
-        """Let this thread alone use the device, for n parameters."""
+    def in_use(self) -> Iterator[None]:
+        """Let this thread alone use the device."""
         with self._memory.used_by(self._holder):
-            if self.cut.axes and self._centres(n) > self.launch.threads:
-                # In tiles a block holds all centres at once.
-                self._holder.give_back()
-                self._take(one_by_one(self._problem, self.launch.threads))
             yield
 
     def hold(self, work: account.Arrays) -> tuple[Arrays, Arrays]:
@@ -165,14 +164,6 @@ class CudaObjective(Objective):
         """The grid of the kernels that add up chunks."""
         return max(-(-n // adam.PARAMETERS), self.launch.fewest), starts
 
-    def _take(self, pixels: Pixels) -> None:
-        self.pixels, self.cut, self.kept = pixels, pixels.cut, pixels.kept
-        kernels = tiled if pixels.axes else direct
-        self._passes = kernels.passes(self._problem.order, self.channels, self.launch.threads)
-
-    def _centres(self, n: int) -> int:
-        return (n - 3 * self.channels) // (2 + self.channels)
-
     def _stream_through(self, kernel: Any, work: Arrays, pixels: Arrays, stream: Any) -> None:
         there = pixels["pixels"]
         width = there.shape[1]
@@ -186,12 +177,10 @@ class CudaObjective(Objective):
         cut, there = self.cut, pixels["pixels"]
         chunks: list[Any] = [Chunks(there, first, cut.chunk, cut.pixels, self.kept)]
         starts, n = work["parameters"].shape
-        groups = 1
         if cut.axes:
             chunks.append(Axes(*(pixels[name] for name in Axes._fields)))
-        else:
-            centres = self._centres(n)
-            groups = -(-centres // direct.group_size(centres, self.launch.threads))
+        centres = (n - 3 * self.channels) // (2 + self.channels)
+        groups = -(-centres // self._kernels.group_size(centres, self.launch.threads))
         present = min(-(-there.shape[1] // cut.chunk), cut.chunks - first)
         grid = (max(present, self.launch.fewest), groups, starts)
         kernel[grid, self.launch.threads, stream](

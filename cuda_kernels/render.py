@@ -10,14 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from numba import cuda, float32, int32
+from numba import cuda, float32
 
 from .compilation import device, kernel
-from .forward import far_field, loaders, near_field
+from .forward import tile_memory, tile_values
 from .layout import USUAL
-from .pixel_loss import ZERO
-from .tile_work import PIXELS, Place, TileMemory, TileWork
-from .tiles import FAR, NODES
+from .tile_work import PIXELS, Place, TileWork
+from .tiles import FAR
 
 
 @lru_cache
@@ -34,11 +33,8 @@ def renderer(order: int, channels: int, threads: int = USUAL.threads, far_from: 
     out : (K, stop - first, columns), float32; written
     """
     work = TileWork(threads, channels)
-    own, rows, columns = work.own, work.rows, work.columns
-    room, far_room, sums_room = PIXELS * channels, work.nodes * channels, channels * work.at_nodes
-    load_centre, load_axes = loaders(work)
-    find_near, add_near = near_field(order, work, far_from)
-    add_far, to_nodes, to_pixels = far_field(order, work)
+    own, rows, room = work.own, work.rows, PIXELS * channels
+    allocate, evaluate = tile_memory(work), tile_values(order, work, far_from)
     store = _store(work)
 
     def render(axes, parameters, first, stop, out):
@@ -46,36 +42,10 @@ def renderer(order: int, channels: int, threads: int = USUAL.threads, far_from: 
         place = Place(axes, first // rows + cuda.blockIdx.x // across, cuda.blockIdx.x % across, t)
         if place.down * rows >= stop:
             return
-        memory = TileMemory(
-            cuda.shared.array((own, threads), float32),
-            cuda.shared.array(threads, int32),
-            cuda.shared.array(threads, int32),
-            cuda.shared.array(sums_room, float32),
-            cuda.shared.array((channels, NODES, columns), float32),
-            cuda.shared.array(rows, float32),
-            cuda.shared.array(columns, float32),
-            cuda.shared.array((NODES, rows), float32),
-            cuda.shared.array((NODES, columns), float32),
-        )
+        memory = allocate()
         values = cuda.local.array(room, float32)
-        far = cuda.local.array(far_room, float32)
         n = (parameters.shape[1] - 3 * channels) // own
-        load_axes(place, memory)
-        for e in range(room):
-            values[e] = ZERO
-        for e in range(far_room):
-            far[e] = ZERO
-        for batch in range(0, n, threads):
-            count = min(threads, n - batch)
-            cuda.syncthreads()
-            if t < count:
-                load_centre(parameters, 0, batch + t, t, memory.centre)
-            near_count = find_near(place, count, memory)
-            cuda.syncthreads()
-            add_far(place, count, memory, far)
-            add_near(t, near_count, memory, values)
-        to_nodes(place, far, parameters, 0, memory)
-        to_pixels(t, memory, values)
+        evaluate(place, 0, n, parameters, 0, memory, values)
         store(place, first, stop, values, out)
 
     return kernel(render)

@@ -49,6 +49,8 @@ class TileWork:
         Sums of one channel: one for each slice and node.
     parts : int
         Parts of the columns. Different threads add up different parts at the same node.
+    room : int
+        Sums that threads hand over to each other, at most.
     """
 
     threads: int
@@ -90,6 +92,11 @@ class TileWork:
     def parts(self) -> int:
         return max(1, self.threads // GRID)
 
+    @property
+    def room(self) -> int:
+        of_nodes, of_lines = self.channels * self.at_nodes, self.apart * NODES * self.columns
+        return max(of_nodes, of_lines, self.own * self.threads)
+
 
 class Place(NamedTuple):
     """A tile in the grid of tiles, and a thread of the block that works on it.
@@ -114,13 +121,13 @@ class TileMemory(NamedTuple):
     Attributes
     ----------
     centre : (2 + K, threads)
-        y, x and weights of the centres.
+        y, x and weights of the centres of a group.
     flag : (threads,), int32
-        1 for each centre that is near the tile.
+        1 for each of these centres that is near the tile.
     near : (threads,), int32
-        The indices of these centres, in their order.
+        The places of those in ``centre``, in their order.
     sums : (room,)
-        Sums that threads hand over to each other; of the first K `at_nodes`, those at the nodes.
+        The first K `at_nodes` of them are the sums at the nodes.
     across : (K, NODES, columns)
         The far field at the nodes' rows and the pixels' columns.
     row_y, column_x : (rows,) and (columns,)

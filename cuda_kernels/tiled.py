@@ -1,9 +1,10 @@
 """The loss and its gradient in tiles of pixels, for large problems: see `direct` for small ones.
 
 A block goes over a chunk of whole tiles. For each it evaluates the spline (see `forward`), has the
-loss and the slopes dL/dS from there (see `pixel_loss`), and gathers the slopes at the centres (see
-`backward`). The work of a pixel hardly depends on the number of control points. Pixels without
-weight have a place in their tile, too.
+loss and the slopes dL/dS from there (see `pixel_loss`), and gathers the slopes at the centres of
+its group (see `backward`). The work of a pixel hardly depends on the number of control points; with
+several groups of centres, each evaluates the whole spline. Pixels without weight have a place in
+their tile, too.
 """
 
 from __future__ import annotations
@@ -14,23 +15,22 @@ from typing import Any
 
 from numba import cuda, float32, int32
 
-from .backward import anterpolation, polynomial_sums, to_centres
+from .backward import polynomial_sums, tile_gradient
 from .compilation import device, kernel
-from .forward import far_field, loaders, near_field
+from .forward import tile_memory, tile_values
 from .layout import EXTRAS, INVERSE, LOG, NEGATIVE, RUNNING, SETS, USUAL
 from .pixel_loss import LN_2, ONE, TWO, ZERO, pixel_loss
 from .reduction import below_zero, row_sums
-from .tile_work import GRID, PIXELS, Place, TileMemory, TileWork
-from .tiles import NODES
+from .tile_work import PIXELS, Place, TileWork
 
 
 @lru_cache
 def passes(order: int, channels: int, threads: int = USUAL.threads) -> tuple[Any, ...]:
-    """The kernels for an order and K channels, for at most as many centres as threads.
+    """The kernels for an order and K channels.
 
     The first pass takes the mean of |S| - S for zero and measures it. Where it is not zero, the
     others go over the pixels again, for one set of sums each: both sets at once would not fit into
-    registers. All take a grid of (chunks or more, 1, starts) and
+    registers. All take a grid of (chunks or more, groups of centres, starts) and
 
     chunks : Chunks
         The planes of data and weights, (2 K, L), tile after tile.
@@ -48,56 +48,38 @@ def passes(order: int, channels: int, threads: int = USUAL.threads) -> tuple[Any
     )
 
 
+def group_size(centres: int, threads: int = USUAL.threads) -> int:
+    """How many centres a block sums up slopes for."""
+    return min(centres, threads)
+
+
 def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
     threads, channels, own = work.threads, work.channels, work.own
-    rows, columns = work.rows, work.columns
-    area, far_room, room = rows * columns, work.nodes * channels, PIXELS * channels
-    sums_room = max(channels * work.at_nodes, work.apart * NODES * columns, own * threads)
-    part_room, polynomial_room = work.parts * GRID, polynomial_sums(work)
-    mean_below_zero = below_zero(channels, threads)
-    load_centre, load_axes = loaders(work)
-    find_near, add_near = near_field(order, work)
-    add_far, far_to_nodes, far_to_pixels = far_field(order, work)
-    slopes_to_nodes, add_polynomial = anterpolation(work)
-    from_nodes, from_pixels = to_centres(order, work)
+    area, room, polynomial_room = work.rows * work.columns, PIXELS * channels, polynomial_sums(work)
+    mean_below_zero, allocate = below_zero(channels, threads), tile_memory(work)
     kept_pixels, to_slopes = _slopes(work, set_)
+    evaluate, gather = tile_values(order, work), tile_gradient(order, work)
     store_polynomial, store_centres, store_extras = _stores(work, set_, again)
 
     def sweep(chunks, axes, parameters, alpha, ended, partials):
-        t = cuda.threadIdx.x
-        number, start = cuda.blockIdx.x + chunks.first, cuda.blockIdx.z
+        t, group, start = cuda.threadIdx.x, int32(cuda.blockIdx.y), cuda.blockIdx.z
+        number = cuda.blockIdx.x + chunks.first
         stop = min(chunks.places, chunks.first * chunks.chunk + chunks.pixels.shape[1])
         if number * chunks.chunk >= stop or ended[start] != RUNNING:
             return
-        memory = TileMemory(
-            cuda.shared.array((own, threads), float32),
-            cuda.shared.array(threads, int32),
-            cuda.shared.array(threads, int32),
-            cuda.shared.array(sums_room, float32),
-            cuda.shared.array((channels, NODES, columns), float32),
-            cuda.shared.array(rows, float32),
-            cuda.shared.array(columns, float32),
-            cuda.shared.array((NODES, rows), float32),
-            cuda.shared.array((NODES, columns), float32),
-        )
+        memory = allocate()
         extra = cuda.shared.array((EXTRAS, threads), float32)
-        part_sums = cuda.shared.array(part_room, float32)
-        slopes_at = cuda.shared.array((channels, GRID), float32)
         index = cuda.shared.array(threads, int32)
         values = cuda.local.array(room, float32)
-        far = cuda.local.array(far_room, float32)
         gathered = cuda.local.array(own, float32)
         polynomial = cuda.local.array(polynomial_room, float32)
         # 32 bits, and axes before centres: both save registers.
         n = int32((parameters.shape[1] - 3 * channels) // own)
-        shares = threads // n
         negative = ZERO
         if again:
             negative = mean_below_zero(t, start, chunks.kept, partials, memory.sums)
             if negative == ZERO:
                 return
-        if t < n:
-            load_centre(parameters, start, t, t, memory.centre)
         for e in range(own):
             gathered[e] = ZERO
         for r in range(polynomial_room):
@@ -115,27 +97,16 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             if not cuda.syncthreads_or(int32(valid)):
                 continue
             place = Place(axes, tile // axes.x_tiles.shape[0], tile % axes.x_tiles.shape[0], u)
-            load_axes(place, memory)
-            near_count = find_near(place, n, memory)
-            for e in range(far_room):
-                far[e] = ZERO
-            add_far(place, n, memory, far)
-            far_to_nodes(place, far, parameters, start, memory)
-            for e in range(room):
-                values[e] = ZERO
-            far_to_pixels(u, memory, values)
-            add_near(u, near_count, memory, values)
+            near_count = evaluate(place, group, n, parameters, start, memory, values)
             to_slopes(chunks.pixels, slot, valid, alpha, negative, values, extra, u)
-            slopes_to_nodes(u, memory, part_sums, slopes_at, values)
-            add_polynomial(place, slopes_at, polynomial)
-            from_nodes(place, n, shares, memory, slopes_at, gathered)
-            from_pixels(u, near_count, memory, values, gathered)
+            gather(place, group, n, near_count, memory, values, gathered, polynomial)
 
-        store_polynomial(t, number, start, n, polynomial, partials)
-        store_centres(t, number, start, n, shares, gathered, memory.sums, partials)
-        if set_ == 0:
-            cuda.syncthreads()
-            store_extras(t, number, start, extra, partials)
+        store_centres(t, number, start, group, n, gathered, memory.sums, partials)
+        if group == 0:
+            store_polynomial(t, number, start, n, polynomial, partials)
+            if set_ == 0:
+                cuda.syncthreads()
+                store_extras(t, number, start, extra, partials)
 
     return kernel(sweep)
 
@@ -197,20 +168,22 @@ def _stores(work: TileWork, set_: int, again: bool) -> tuple[Any, Any, Any]:
                 partials[start, set_, column, number] = polynomial[r]
 
     @device
-    def store_centres(t, number, start, n, shares, gathered, sums, partials):
-        """Add up the shares of each centre and write them."""
+    def store_centres(t, number, start, group, n, gathered, sums, partials):
+        """Add up the shares of each centre of the group and write them."""
+        size = min(threads, n - group * threads)
+        i = group * threads + t
         for e in range(own):
             cuda.syncthreads()
             sums[t] = gathered[e]
             cuda.syncthreads()
-            if t < n:
+            if t < size:
                 total = ZERO
-                for r in range(shares):
-                    total += sums[r * n + t]
+                for r in range(threads // size):
+                    total += sums[r * size + t]
                 if e < 2:
-                    partials[start, set_, 2 * t + e, number] = -TWO * total
+                    partials[start, set_, 2 * i + e, number] = -TWO * total
                 else:
-                    partials[start, set_, 2 * n + channels * t + e - 2, number] = total
+                    partials[start, set_, 2 * n + channels * i + e - 2, number] = total
 
     @device
     def store_extras(t, number, start, extra, partials):

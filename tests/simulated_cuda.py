@@ -313,7 +313,7 @@ def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatc
         objective = opened(problem, budget)
         for each, plain in zip(objective.descend(points, **options), expected, strict=True):
             same(each, plain)
-    with objective.in_use(n):
+    with objective.in_use():
         assert objective.holds_all(objective.hold({})[0])
     streamed = opened(problem, account.size_of(account.of_gradient(whole.cut, n)) + every - 1)
     loss, gradient = streamed.loss_and_gradient(points[0])
@@ -419,12 +419,11 @@ def test_a_step_to_what_is_no_number_is_seen():
     assert best.tolist() == [1, 1]
 
 
-def test_more_centres_than_a_block_holds_are_not_taken_in_tiles(rng, in_tiles):
-    problem, spline = make_case(rng, (4, 5), centres=SMALL.threads + 1, channels=1)
-    objective = opened(problem)
-    assert objective.cut.axes
-    objective.loss_and_gradient(spline.flatten())
-    assert not objective.cut.axes
+@pytest.mark.parametrize("centres", [SMALL.threads - 1, SMALL.threads + 1, 2 * SMALL.threads + 3])
+def test_agrees_in_tiles_with_more_centres_than_a_block_holds(rng, in_tiles, centres):
+    shape = (TILE_ROWS + 3, 2 * TILE_COLUMNS + 1)
+    problem, spline = make_case(rng, shape, centres=centres, channels=1, background="mixed")
+    assert opened(problem).cut.axes
     assert_agrees(problem, spline)
 
 

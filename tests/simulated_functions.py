@@ -70,7 +70,7 @@ class Tile:
             centre=np.full((work.own, THREADS), np.nan, np.float32),
             flag=np.full(THREADS, -1, np.int32),
             near=np.full(THREADS, -1, np.int32),
-            sums=np.full(2000, np.nan, np.float32),
+            sums=np.full(work.room, np.nan, np.float32),
             across=np.full((channels, NODES, work.columns), np.nan, np.float32),
             row_y=np.full(work.rows, np.nan, np.float32),
             column_x=np.full(work.columns, np.nan, np.float32),
@@ -186,7 +186,7 @@ def test_near_centres_are_added_at_every_pixel(rng, order):
 
 
 def far_at_nodes(tile):
-    add_far, to_nodes, _ = forward.far_field(tile.order, tile.work)
+    add_far, to_nodes = forward.far_field(tile.order, tile.work)
     far = np.zeros((THREADS, tile.work.nodes * tile.work.channels), np.float32)
 
     def summed(u):
@@ -209,18 +209,49 @@ def test_far_centres_and_the_polynomial_are_summed_up_at_the_nodes(rng, order):
 def test_the_far_field_is_interpolated_to_the_pixels(rng, order):
     tile = Tile(rng, order).load()
     far_at_nodes(tile)
-    _, _, to_pixels = forward.far_field(order, tile.work)
+    to_pixels = forward.interpolation(tile.work)
     values = tile.values()
     run(lambda u: to_pixels(u, tile.memory, values[u]))
     expected = spline_values(tile.part(~tile.near, polynomial=True), tile.pixels)
     assert relative_max(tile.unravelled(values), expected) < FLOAT32_VALUES
 
 
+@ORDERS
+@pytest.mark.parametrize("group", [0, 1, 2])
+def test_a_tile_is_evaluated_with_every_group_of_centres(rng, order, group):
+    n = 2 * THREADS + 3
+    tile = Tile(rng, order, centres=n)
+    evaluate, values, counts = forward.tile_values(order, tile.work), tile.values(), []
+
+    def filled(u):
+        counts.append(evaluate(tile.place(u), group, n, tile.parameters, 0, tile.memory, values[u]))
+
+    run(filled)
+    expected = spline_values(tile.spline, tile.pixels)
+    assert relative_max(tile.unravelled(values), expected) < FLOAT32_VALUES
+    # The group that was asked for is left for the way back.
+    own = tile.spline.centres[group * THREADS :][:THREADS]
+    assert np.array_equal(tile.memory.centre[:2, : len(own)].T, own.astype(np.float32))
+    assert set(counts) == {tile.memory.flag[: len(own)].sum()}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_threads_of_a_block_share_the_memory_of_a_tile(channels):
+    tile = Tile(np.random.default_rng(1), channels=channels)
+    allocate, made = forward.tile_memory(tile.work), []
+    run(lambda u: made.append(allocate()))
+    for name, array in tile.memory._asdict().items():
+        found = getattr(made[0], name)
+        assert all(getattr(memory, name) is found for memory in made)
+        assert found.dtype == array.dtype
+        assert found.shape == array.shape
+
+
 # Backward.
 
 
 def slopes_at_nodes(tile, values):
-    to_nodes, _ = backward.anterpolation(tile.work)
+    to_nodes = backward.anterpolation(tile.work)
     part_sums = np.full(tile.work.parts * GRID, np.nan, np.float32)
     slopes_at = np.full((tile.work.channels, GRID), np.nan, np.float32)
     run(lambda u: to_nodes(u, tile.memory, part_sums, slopes_at, values[u]))
@@ -234,7 +265,7 @@ def random_slopes(rng, tile):
 def test_anterpolation_is_the_transpose_of_interpolation(rng, tile):
     """<to_pixels(f), g> = <f, to_nodes(g)>."""
     f = far_at_nodes(tile).astype(float)
-    _, _, to_pixels = forward.far_field(tile.order, tile.work)
+    to_pixels = forward.interpolation(tile.work)
     values, g = tile.values(), random_slopes(rng, tile)
     run(lambda u: to_pixels(u, tile.memory, values[u]))
     before = g.copy()
@@ -249,7 +280,7 @@ def test_anterpolation_is_the_transpose_of_interpolation(rng, tile):
 def test_the_polynomial_gathers_slopes_at_nodes(rng, tile):
     channels = tile.work.channels
     slopes_at = rng.normal(size=(channels, GRID)).astype(np.float32)
-    _, add_polynomial = backward.anterpolation(tile.work)
+    add_polynomial = backward.to_polynomial(tile.work)
     kept = np.zeros((THREADS, backward.polynomial_sums(tile.work)), np.float32)
     run(lambda u: add_polynomial(tile.place(u), slopes_at, kept[u]))
     expected = np.c_[tile.nodes, np.ones(GRID)].T @ slopes_at.T
@@ -269,7 +300,7 @@ def assert_centres_gathered(found, tile, which, points, slopes):
 @pytest.mark.parametrize("centres", [3, THREADS])
 def test_far_centres_gather_slopes_at_nodes(rng, order, centres):
     tile = Tile(rng, order, centres=centres).load()
-    from_nodes, _ = backward.to_centres(order, tile.work)
+    from_nodes = backward.from_far(order, tile.work)
     slopes_at = rng.normal(size=(3, GRID)).astype(np.float32)
     shares = THREADS // centres
     sums = np.zeros((THREADS, tile.work.own), np.float32)
@@ -282,11 +313,39 @@ def test_far_centres_gather_slopes_at_nodes(rng, order, centres):
 @ORDERS
 def test_near_centres_gather_slopes_at_pixels(rng, order):
     tile = Tile(rng, order).load()
-    _, from_pixels = backward.to_centres(order, tile.work)
+    from_pixels = backward.from_near(order, tile.work)
     slopes = random_slopes(rng, tile)
     sums = np.zeros((THREADS, tile.work.own), np.float32)
     run(lambda u: from_pixels(u, tile.near_count, tile.memory, slopes[u], sums[u]))
     assert_centres_gathered(sums, tile, tile.near, tile.pixels, tile.unravelled(slopes))
+
+
+@ORDERS
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_group_gathers_the_slopes_of_a_tile(rng, order, group):
+    n = THREADS + 3
+    tile = Tile(rng, order, centres=n)
+    evaluate = forward.tile_values(order, tile.work)
+    gather = backward.tile_gradient(order, tile.work)
+    slopes = random_slopes(rng, tile)
+    sums = np.zeros((THREADS, tile.work.own), np.float32)
+    polynomial = np.zeros((THREADS, backward.polynomial_sums(tile.work)), np.float32)
+
+    def summed(u):
+        near = evaluate(tile.place(u), group, n, tile.parameters, 0, tile.memory, tile.values()[u])
+        gather(tile.place(u), group, n, near, tile.memory, slopes[u], sums[u], polynomial[u])
+
+    run(summed)
+    expected = adjoint(tile.spline, tile.pixels, tile.unravelled(slopes))
+    size = min(THREADS, n - group * THREADS)
+    own = slice(group * THREADS, group * THREADS + size)
+    shares = THREADS // size
+    found = sums[: shares * size].reshape(shares, size, -1).sum(axis=0)
+    assert relative_l2(-2 * found[:, :2], expected.centres[own]) < FLOAT32_GRADIENT
+    assert relative_l2(found[:, 2:], expected.weights[own]) < FLOAT32_GRADIENT
+    assert relative_l2(polynomial.T.ravel()[:9].reshape(3, 3).T, expected.polynomial) < (
+        FLOAT32_GRADIENT
+    )
 
 
 # The loss at a pixel, and sums over threads.
