@@ -14,7 +14,8 @@ from fastbg.errors import Cancelled
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
 from fastbg.spline.control_points import grid_points, initial_values
-from fastbg.spline.lbfgs import STILL, _metric, coarse_to_fine, descend
+from fastbg.spline.lbfgs import coarse_to_fine, descend
+from fastbg.spline.metric import STILL, metric_at
 from fastbg.spline.objective import Objective
 from fastbg.spline.spline import Spline, interpolate, spline_values
 
@@ -95,7 +96,7 @@ def test_the_metric_is_how_much_a_step_changes_the_model(rng, order, channels):
         slope = weight**2 * (after - before) / 2e-5 / weight.size
         gradient = adjoint(spline, points, slope).flatten()
         gradient[:10] += STILL * step[:10]
-        found = _metric(problem, spline, moving=moving)(gradient)
+        found = metric_at(problem, spline, moving=moving)(gradient)
         assert np.array_equal(found[:10] != 0, step[:10] != 0)
         # What keeps the matrix regular is felt where it is nearly singular.
         assert found == pytest.approx(step, abs=1e-3)

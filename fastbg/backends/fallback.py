@@ -13,7 +13,9 @@ from ..errors import BackendError
 from ..image.kernels import Kernels
 from ..spline.descent import Descent
 from ..spline.loss import Problem
+from ..spline.metric import Metric
 from ..spline.objective import Objective, Watch
+from ..spline.quasi_newton import State, Until
 from ..spline.spline import Spline
 from .protocol import Backend, Rendering
 
@@ -97,6 +99,11 @@ class _Objective(Objective):
             lambda backend: self._opened.by(backend).descend(
                 starts, iterations=iterations, learning_rate=learning_rate, watch=watch
             )
+        )
+
+    def settle(self, begin: State, metric: Metric, until: Until, watch: Watch) -> State:
+        return self._backend.attempt(
+            lambda backend: self._opened.by(backend).settle(begin, metric, until, watch)
         )
 
     def close(self) -> None:

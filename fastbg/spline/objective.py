@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import adam
+from . import adam, quasi_newton
 from .descent import Descent
+from .metric import Metric
+from .quasi_newton import State, Until
 
 Watch = Callable[[int, float], None]
 """Is told (iterations done over all starts, loss); what it raises ends the descents."""
@@ -54,6 +56,13 @@ class Objective(ABC):
             )
             for number, start in enumerate(starts)
         ]
+
+    def settle(self, begin: State, metric: Metric, until: Until, watch: Watch) -> State:
+        """Minimise by L-BFGS: see `fastbg.spline.quasi_newton.settle`.
+
+        An evaluator on a device keeps this loop there; it makes the same steps but for rounding.
+        """
+        return quasi_newton.settle(self.loss_and_gradient, begin, metric, until, watch)
 
     def close(self) -> None:  # noqa: B027
         """Give back what the evaluator holds for this problem; nothing is evaluated after it."""
