@@ -12,7 +12,9 @@ from math import prod
 import numpy as np
 
 from ..errors import BackendError
+from ..spline.quasi_newton import PAIRS
 from ..words import format_bytes
+from . import search_state
 from .layout import EXTRAS, FIELDS, SETS, VECTORS, Cut
 from .tiles import NODES
 
@@ -76,6 +78,28 @@ def of_descent(cut: Cut, n: int, starts: int, iterations: int) -> Arrays:
         "first": ((1,), np.int32),
         "steps": ((iterations, 2), np.float64),
         "losses": ((iterations, starts), np.float64),
+    }
+
+
+def of_search(cut: Cut, channels: int, centres: int, patience: int, iterations: int) -> Arrays:
+    """Arrays for a minimisation by L-BFGS: see `fastbg.cuda_kernels.search_state.Searching`."""
+    n = centres * (2 + channels) + 3 * channels
+    pairs = ((PAIRS, n), np.float64)
+    return {
+        **of_gradient(cut, n),
+        "vectors": ((search_state.VECTORS, n), np.float64),
+        "steps": pairs,
+        "changes": pairs,
+        "products": ((PAIRS,), np.float64),
+        "state": ((search_state.FIELDS,), np.float64),
+        "reached": ((patience + 1,), np.float64),
+        "broken": ((1,), np.int32),
+        "losses": ((iterations,), np.float64),
+        "root": ((centres + 3, centres + 3), np.float64),
+        "weights": ((centres, channels), np.float64),
+        "mixed": ((centres + 3, 2 * centres), np.float64),
+        "shift_root": ((2 * centres, 2 * centres), np.float64),
+        "moving": ((1,), np.int32),
     }
 
 

@@ -67,10 +67,11 @@ def tile_values(order: int, work: TileWork, far_from: float = FAR) -> Any:
             far[e] = ZERO
         for e in range(values_room):
             values[e] = ZERO
-        groups = (n + threads - 1) // threads
+        last = (n - 1) // threads
         near_count = int32(0)
-        for g in range(groups):
-            first = (group + 1 + g) % groups * threads
+        for g in range(last + 1):
+            # The last group takes the turn of the one that is given.
+            first = threads * (group if g == last else last if g == group else g)
             count = min(threads, n - first)
             cuda.syncthreads()
             if u < count:

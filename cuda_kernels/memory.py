@@ -7,6 +7,7 @@ used holders give back what it needs.
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -114,7 +115,7 @@ class Holder:
         """
         kept = {group: old for group, old in self._groups.items() if old[0] == wanted.get(group)}
         fresh = [group for group in wanted if group not in kept]
-        self._groups = kept
+        self._keep(kept)
         if fresh:
             memory.make_room(self, sum(account.size_of(wanted[group]) for group in fresh))
         for group in fresh:
@@ -124,9 +125,21 @@ class Holder:
     def give_back(self) -> None:
         """Free all arrays; a device that fails has lost them anyway."""
         if self._groups:
-            self._groups = {}
+            self._keep({})
             with suppress(BackendError), failures():
                 release()
+
+    def _keep(self, kept: dict[str, tuple[account.Arrays, Arrays]]) -> None:
+        gone = [
+            weakref.ref(array)
+            for group, (_, arrays) in self._groups.items()
+            if group not in kept
+            for array in arrays.values()
+        ]
+        self._groups = kept
+        if any(array() is not None for array in gone):
+            # Exceptions that numba caught as it compiled have frames that refer to them.
+            gc.collect()
 
 
 def allocate(arrays: account.Arrays) -> Arrays:

@@ -17,8 +17,9 @@ from tempfile import NamedTemporaryFile
 from numba import cuda, float32, float64, int32, int64, types
 from numba.cuda.cudadrv.error import CCSupportError
 
-from fastbg.cuda_kernels import adam, direct, render, tiled
+from fastbg.cuda_kernels import adam, direct, lbfgs, render, tiled
 from fastbg.cuda_kernels.layout import Chunks
+from fastbg.cuda_kernels.search_state import Searching
 from fastbg.cuda_kernels.tiles import Axes
 
 ARCHITECTURES = [(6, 1), (7, 5), (8, 6), (9, 0)]
@@ -45,6 +46,16 @@ DESCENDING = types.NamedTuple(
 )
 ADAM = types.void(array(float32, 4), int64, int64, float32, int64, DESCENDING)
 
+SEARCHING = types.NamedTuple(
+    [
+        *(array(float32, 2), *[array(float64, 2)] * 4, *[array(float64, 1)] * 3),
+        *(array(int32, 1), array(int32, 1), array(float64, 1)),
+        *(*[array(float64, 2)] * 4, array(int32, 1)),
+    ],
+    Searching,
+)
+JUDGE, TURN = types.void(float64, int64, SEARCHING), types.void(int64, SEARCHING)
+
 
 def hot_kernels(order, channels):
     name = f"order {order}, K = {channels}"
@@ -64,7 +75,10 @@ def all_kernels(everything):
             elif usual:
                 yield name, kernel, signature, True, ONE
     for name, kernel, signature in zip(
-        ("totals", "adam"), adam.kernels(), (TOTALS, ADAM), strict=True
+        ("totals", "adam", "judge", "turn"),
+        (*adam.kernels(), *lbfgs.kernels(3)),
+        (TOTALS, ADAM, JUDGE, TURN),
+        strict=True,
     ):
         yield name, kernel, signature, False, ARCHITECTURES if everything else ONE
 

@@ -13,6 +13,8 @@ from golden import make_case
 
 from fastbg.backends import cuda
 from fastbg.errors import BackendError
+from fastbg.spline.metric import metric_at
+from fastbg.spline.quasi_newton import State, Until
 
 DRIVER = ctypes.CDLL("libcuda.so.1")
 
@@ -28,7 +30,7 @@ def tell(name: str, value: int) -> None:
 def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.CudaBackend().detail() == "Fake GPU, compute capability 8.6"
-    from fastbg.cuda_kernels import account, descents, tile_work
+    from fastbg.cuda_kernels import account, descents, search, tile_work
     from fastbg.cuda_kernels.graph import Graph
 
     problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
@@ -91,8 +93,33 @@ def main() -> None:
         Graph(lambda: 1 / 0, descents.cuda.stream())
     assert told("live_graphs") == 0
 
-    # Streamed where they do not fit.
+    # L-BFGS is five kernels an evaluation: two over the pixels, their sums, and two that step. The
+    # losses of a driver that computes nothing are 0, so each evaluation is as good as the last.
+    metric = metric_at(problem, spline, moving=True)
+    until = Until(20, 1e-3, 40)
+    arrays_of_search = account.size_of(account.of_search(objective.cut, 1, 36, 20, 40))
+    before = {name: told(name) for name in ("launches", "kernels", "graphs", "streams")}
+    tell("peak", 0)
+    state = objective.settle(State(at), metric, until, lambda *now: None)
+    done = {name: told(name) - value for name, value in before.items()}
+    assert done["graphs"] == 40 // search.BURST - 1
+    assert done["launches"] == 5 * search.BURST
+    assert done["kernels"] == 5 * 40
+    assert done["streams"] == 0  # it uses that of the first gradient
+    assert told("live") == told("peak") == arrays_of_search + pixels
+    assert told("live_graphs") == 0
+    assert not state.losses
+
+    # Of five starts two fit side by side, and the last one is alone.
     objective.close()
+    tell("peak", 0)
+    paired = cuda.CudaBackend(arrays + pixels).open_problem(problem, 1)
+    paired.descend([at] * 5, iterations=1000, learning_rate=1e-3, watch=lambda *now: None)
+    assert told("peak") == arrays + pixels
+    paired.close()
+    assert told("live") == 0
+
+    # Streamed where they do not fit.
     tell("peak", 0)
     streamed = cuda.CudaBackend(arrays + pixels // 2).open_problem(problem, 1)
     streamed.descend([at, at], iterations=100, learning_rate=1e-3, watch=lambda *now: None)

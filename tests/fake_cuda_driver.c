@@ -18,6 +18,7 @@ long fake_live, fake_peak, fake_allocations;
 long fake_launches, fake_graphs; /* calls of the host */
 long fake_kernels, fake_blocks;  /* what they did */
 long fake_sent, fake_waits;      /* copies to the device, and waits for a stream */
+long fake_streams;
 long fake_live_graphs, fake_captures_fail;
 long fake_most_allocations = -1, fake_most_launches = -1;
 
@@ -112,8 +113,15 @@ int cuStreamSynchronize(void *stream) {
 }
 
 int cuCtxSynchronize(void) { return cuStreamSynchronize(NULL); }
-int cuStreamCreate(void **out, unsigned flags) { return handle(out); }
-int cuStreamCreateWithPriority(void **out, unsigned flags, int priority) { return handle(out); }
+int cuStreamCreate(void **out, unsigned flags) {
+    fake_streams++;
+    return handle(out);
+}
+
+int cuStreamCreateWithPriority(void **out, unsigned flags, int priority) {
+    return cuStreamCreate(out, flags);
+}
+
 int cuEventCreate(void **out, unsigned flags) { return handle(out); }
 
 int cuLinkCreate_v2(unsigned n, int *o, void **v, void **out) { return handle(out); }

@@ -39,6 +39,7 @@ from fastbg.cuda_kernels import (
     adam,
     descents,
     device,
+    evaluation,
     layout,
     memory,
     pixels,
@@ -110,7 +111,7 @@ def assert_agrees(problem, spline):
 @pytest.fixture
 def in_tiles(monkeypatch):
     """Problems in tiles, however small they are."""
-    monkeypatch.setattr(opening, "arrange", pixels.in_tiles)
+    monkeypatch.setattr(evaluation, "arrange", pixels.in_tiles)
 
 
 # Five centres: one lies on a pixel, and two on each other.
@@ -299,7 +300,7 @@ def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
 
 @pytest.mark.parametrize("arrange", [pixels.one_by_one, pixels.in_tiles])
 def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatch, arrange):
-    monkeypatch.setattr(opening, "arrange", arrange)
+    monkeypatch.setattr(evaluation, "arrange", arrange)
     problem, points = starts
     options = {"iterations": 2, "learning_rate": 0.01, "watch": lambda *now: None}
     whole = opened(problem)
@@ -361,7 +362,7 @@ def test_what_is_allocated_is_what_was_announced(starts, monkeypatch):
 def walk(losses, gradient, rate=1e-3):
     """The kernel of Adam alone, for losses that are given."""
     n, iterations = 2, len(losses)
-    begin = descents.Descents.begin(np.ones((1, n)), iterations, rate)
+    begin = descents.Descents.beginning(np.ones((1, n)), iterations, rate)
     work = {name: device.cuda.to_device(values) for name, values in begin.items()}
     work["losses"] = device.cuda.to_device(np.full((iterations, 1), np.nan))
     partials = np.zeros((1, 2, n + layout.EXTRAS, 1), np.float32)
@@ -480,6 +481,14 @@ def gradient_size(problem, n, chunks=None):
     return account.size_of(pixels) + account.size_of(account.of_gradient(cut, n))
 
 
+def search_size(problem, centres, iterations, chunks=None):
+    """Bytes for L-BFGS with control points that stand still, whose patience is longest."""
+    cut = layout.Cut.of(int(np.count_nonzero(problem.kept)), SMALL.threads)
+    pixels = account.of_pixels(cut, problem.channels, chunks or cut.chunks)
+    arrays = account.of_search(cut, problem.channels, centres, lbfgs.STANDING[0], iterations)
+    return account.size_of(pixels) + account.size_of(arrays)
+
+
 def rendering_size(problem, n, rows):
     axes = ((problem.y.size, TILE_ROWS), (problem.x.size, TILE_COLUMNS))
     return account.size_of(account.of_rendering(problem.channels, n, axes, rows))
@@ -546,10 +555,10 @@ def test_quasi_newton_fits_hold_the_budget(rng, small, alive, monkeypatch):
     assert len(lbfgs.coarse_to_fine(problem)) == 3
     settings = replace(TINY, optimizer="lbfgs", epochs=2)
     expected = fit_spline(problem, settings, cuda.CudaBackend(PLENTY))
-    n = expected.spline.flatten().size
+    centres = len(expected.spline.centres)
     # Room for a part of the pixels of the last level only.
-    least = gradient_size(problem, n, chunks=1)
-    for budget in (least, gradient_size(problem, n)):
+    least = search_size(problem, centres, 2, chunks=1)
+    for budget in (least, search_size(problem, centres, 2)):
         alive.peak = 0
         found = fit_spline(problem, settings, cuda.CudaBackend(budget))
         assert found.descent.losses.tobytes() == expected.descent.losses.tobytes()

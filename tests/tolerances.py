@@ -8,6 +8,10 @@ import numpy as np
 # S is a small difference of larger terms.
 FLOAT64 = 1e-11
 
+# The losses of some dozen steps of L-BFGS by two such programs: each step amplifies the rounding of
+# those before it by the condition of its matrices, up to 1e5.
+FLOAT64_STEPS = 1e-6
+
 # What issue and design ask of the golden reference against automatic differentiation; what is
 # left of central differences after one Richardson step is of the same size.
 DERIVATIVE = 1e-6
