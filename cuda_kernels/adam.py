@@ -138,7 +138,7 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
         if leader:
             advance(t, start, loss, gains, waited, descending)
 
-    return kernel(totals, fastmath=False), kernel(adam, fastmath=False)
+    return kernel(totals, threads, fastmath=False), kernel(adam, threads, fastmath=False)
 
 
 def _sums(threads: int) -> Any:

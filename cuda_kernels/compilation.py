@@ -13,8 +13,13 @@ def device(function: Callable[..., Any]) -> Any:
     return cuda.jit(device=True, inline="always")(function)
 
 
-def kernel(function: Callable[..., Any], fastmath: bool = True) -> Any:
-    """A kernel that is kept on disk once it is compiled, since that takes seconds."""
+def kernel(function: Callable[..., Any], *variant: object, fastmath: bool = True) -> Any:
+    """A kernel that is kept on disk once it is compiled, since that takes seconds.
+
+    Its name tells the variant, and so does that of the file: processes that compile two variants at
+    the same time must not write to the same file.
+    """
+    function.__name__ = function.__qualname__ = "_".join(map(str, (function.__name__, *variant)))
     try:
         return cuda.jit(cache=True, fastmath=fastmath)(function)
     except RuntimeError:  # no folder can be written to

@@ -119,7 +119,7 @@ def _make(work: Work) -> Any:
         if cuda.blockIdx.y == 0:
             store_extras(t, number, start, extra, shared, partials)
 
-    return kernel(sweep)
+    return kernel(sweep, work.order, channels, threads, sets)
 
 
 def _centres(work: Work) -> tuple[Any, Any, Any]:

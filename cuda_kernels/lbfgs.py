@@ -110,7 +110,10 @@ def kernels(channels: int, threads: int = USUAL.threads) -> tuple[Any, Any]:
             state[LEFT] = min(float64(HALVINGS), iterations - now[DONE])
             state[FOUND_LOSS], state[TURNS] = math.nan, 0.0
 
-    return kernel(judge, fastmath=False), kernel(turn, fastmath=False)
+    return (
+        kernel(judge, channels, threads, fastmath=False),
+        kernel(turn, channels, threads, fastmath=False),
+    )
 
 
 def _load() -> Any:

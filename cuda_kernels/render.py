@@ -7,6 +7,7 @@ points.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +49,7 @@ def renderer(order: int, channels: int, threads: int = USUAL.threads, far_from: 
         evaluate(place, 0, n, parameters, 0, memory, values)
         store(place, first, stop, values, out)
 
-    return kernel(render)
+    return kernel(render, order, channels, threads, "tiles" if far_from < math.inf else "direct")
 
 
 def _store(work: TileWork) -> Any:

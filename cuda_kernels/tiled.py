@@ -108,7 +108,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
                 cuda.syncthreads()
                 store_extras(t, number, start, extra, partials)
 
-    return kernel(sweep)
+    return kernel(sweep, order, channels, threads, set_, "again" if again else "first")
 
 
 def _slopes(work: TileWork, set_: int) -> tuple[Any, Any]:

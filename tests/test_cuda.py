@@ -314,6 +314,20 @@ def test_kernels_compile_to_float32_in_registers():
             assert 0 < found["shared"] <= SHARED, name
 
 
+@needs_numba
+def test_variants_of_a_kernel_are_kept_in_files_of_their_own():
+    from fastbg.cuda_kernels import adam, direct, lbfgs, render, tiled
+
+    made = [*adam.kernels(), *adam.kernels(128)]
+    for channels in (1, 3):
+        made += lbfgs.kernels(channels)
+        for order in (1, 2):
+            made += [*direct.passes(order, channels), *tiled.passes(order, channels)]
+            made += [render.renderer(order, channels, far_from=far) for far in (4, np.inf)]
+    names = [f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}" for kernel in made]
+    assert len(set(names)) == len(made)
+
+
 @pytest.mark.gpu
 def test_a_gpu_descends_as_the_c_backend(rng):
     if (reason := cuda.unavailable()) is not None:
