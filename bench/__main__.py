@@ -17,6 +17,7 @@ COMMANDS = {
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
+    "first_light": "the figures that a GPU has to show one day, beside their limits",
     "memory": "the estimated memory of jobs on files, beside what they take",
     "structure": "modules, imports, circles, climbs, long files and functions, in numbers",
     "gate": "has this build become slower or larger than a stored one?",
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python bench [--save NAME] COMMAND [OPTIONS]\n")
         print("-h after a command lists its options; --save keeps what it prints: see results.py\n")
         for command, purpose in COMMANDS.items():
-            print(f"  {command:10} {purpose}")
+            print(f"  {command:11} {purpose}")
         return 0 if arguments in (["-h"], ["--help"]) else 2
     run = import_module(arguments[0]).main
     if name is None:

@@ -139,9 +139,9 @@ def random_case(
 
 
 def random_problem(rng: np.random.Generator, shape: tuple[int, int]) -> Problem:
-    """A problem of RGB noise in which every pixel is kept."""
+    """A problem of RGB noise in which every pixel is kept, far above zero as skies are."""
     y, x = map(pixel_centres, shape)
-    data = np.moveaxis(rng.random((3, *shape), np.float32), 0, 2)
+    data = np.moveaxis(0.3 + 0.4 * rng.random((3, *shape), np.float32), 0, 2)
     return Problem(data, np.ones_like(data), y, x, 2, 5.0)
 
 
@@ -184,12 +184,18 @@ def all_memory() -> Any:
     return memory.DeviceMemory(free())
 
 
-def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
+def seconds(
+    work: Callable[[], object],
+    stream: Any,
+    rounds: int,
+    prepare: Callable[[], None] = lambda: None,
+) -> float:
     """The median time in seconds of enqueued work on the device, after a first run."""
     from numba import cuda as numba_cuda
 
     taken = []
     for _ in range(rounds + 1):
+        prepare()
         before, after = numba_cuda.event(), numba_cuda.event()
         before.record(stream)
         work()
@@ -201,42 +207,55 @@ def seconds(work: Callable[[], None], stream: Any, rounds: int) -> float:
 
 def time_fits(card: Card, sizes: dict[int, tuple[int, int]], rounds: int) -> None:
     """Iterations against their floor, whole descents, and the memory that they take."""
-    from fastbg.cuda_kernels import descents, objective, pixels
+    from fastbg.cuda_kernels import objective, pixels
 
     print("| dx | N | pixels | iteration, ms | as a graph | floor | 1000 iterations, s | C | MB |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rng, burst = np.random.default_rng(1), descents.BURST
+    rng = np.random.default_rng(1)
     for factor, shape in sizes.items():
         problem = random_problem(rng, shape)
         for n in (36, 64, 256):
-            start = interpolate(rng.random((n, 2)), rng.random((n, 3)), 2).flatten()
+            values = 0.3 + 0.4 * rng.random((n, 3))
+            start = interpolate(rng.random((n, 2)), values, 2).flatten()
             for kind, arranged in enumerate((pixels.one_by_one, pixels.in_tiles)):
                 before = free()
                 opened = objective.CudaObjective(problem, all_memory(), arranged=arranged)
-                with opened.in_use():
-                    walk = descents.Descents(opened, start[np.newaxis], 2 * burst, 1e-3)
+                launched, captured = iteration_seconds(opened, start, rounds)
                 taken = before - free()
-
-                def iterate(walk: Any = walk) -> None:
-                    walk.enqueue(range(burst), walk.states[0])
-
-                launched = seconds(iterate, walk.stream, rounds) / burst
-                captured = "-"
-                if walk.capture():
-                    captured = f"{1e3 * seconds(iterate, walk.stream, rounds) / burst:.3f}"
                 operations = opened.kept * (pixels.FIXED[kind] + n * pixels.EACH[kind])
                 floor = card.floor(operations, opened.pixels.values.nbytes)
                 print(
-                    f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | {captured} | "
+                    f"| {factor} | {n} | {arranged.__name__} | {1e3 * launched:.3f} | "
+                    f"{'-' if captured is None else f'{1e3 * captured:.3f}'} | "
                     f"{1e3 * floor:.3f} | | | {taken / 1e6:.0f} |"
                 )
-                del iterate, walk
                 opened.close()
             whole = descent_seconds(cuda.CudaBackend(), problem, start, 1000)
             few = 1000 if factor == 8 else 20
             theirs = descent_seconds(c.backend(), problem, start, few) * 1000 / few
             chosen = "in_tiles" if pixels.arrange(problem).cut.axes else "one_by_one"
             print(f"| {factor} | {n} | {chosen} | | | | {whole:.2f} | {theirs:.2f} | |", flush=True)
+
+
+def iteration_seconds(opened: Any, start: np.ndarray, rounds: int) -> tuple[float, float | None]:
+    """An iteration of Adam on the device: by plain launches, and as a graph where that works."""
+    from fastbg.cuda_kernels import descents
+
+    options = start[np.newaxis], 2 * descents.BURST, 1e-3
+    beginning = descents.Descents.beginning(*options)
+    with opened.in_use():
+        walk = descents.Descents(opened, *options)
+
+        def restart() -> None:
+            # A descent that has converged does nothing any more, and takes no time.
+            for name, values in beginning.items():
+                walk.work[name].copy_to_device(values, stream=walk.stream)
+
+        burst = partial(walk.enqueue, range(walk.burst), walk.states[0])
+        launched = seconds(burst, walk.stream, rounds, restart) / walk.burst
+        if not walk.capture():
+            return launched, None
+        return launched, seconds(burst, walk.stream, rounds, restart) / walk.burst
 
 
 def descent_seconds(backend: Any, problem: Problem, start: np.ndarray, iterations: int) -> float:

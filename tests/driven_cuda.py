@@ -6,11 +6,18 @@ Run by tests/test_cuda.py, with the driver where libraries are looked for and wa
 from __future__ import annotations
 
 import ctypes
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from golden import make_case
 
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
+
+import first_light
 from fastbg.backends import cuda
 from fastbg.errors import BackendError
 from fastbg.spline.metric import metric_at
@@ -137,6 +144,11 @@ def main() -> None:
         backend.open_problem(problem, 1).descend(
             [at], iterations=3, learning_rate=1e-3, watch=lambda *now: None
         )
+    # What first light measures, as far as it needs no results: the bytes asked of the driver.
+    tell("most_launches", -1)
+    with redirect_stdout(StringIO()) as printed:
+        assert first_light.main(["--smoke", "rendering"]) == 0
+    assert printed.getvalue().count("| yes |") == 2
     print("driven")
 
 

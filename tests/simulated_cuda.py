@@ -6,9 +6,11 @@ NUMBA_ENABLE_CUDASIM=1. Blocks are tiny there, since every thread is one of Pyth
 
 from __future__ import annotations
 
+import json
 import math
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +20,7 @@ from golden import make_case, parts, render
 from simulation import simulator  # noqa: F401
 from tolerances import FLOAT32_GRADIENT, FLOAT32_LOSS, FLOAT32_VALUES, relative_l2, relative_max
 
+import first_light
 import gpu
 from fastbg import remove_background
 from fastbg.backends import cuda
@@ -684,6 +687,35 @@ def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     assert found.losses == pytest.approx(
         fit_spline(problem, replace(TINY, epochs=2), reference.NumpyBackend()).losses, rel=1e-5
     )
+
+
+@pytest.mark.parametrize("off", [0, 1])
+def test_first_light_holds_each_figure_against_its_limit(
+    small, monkeypatch, capsys, alive, tmp_path, off
+):
+    @contextmanager
+    def requested():
+        before = alive.bytes + off
+
+        class Asked:
+            def __iter__(self):
+                return iter([alive.bytes - before])
+
+        yield Asked()
+
+    monkeypatch.setattr(descents, "BURST", 2)
+    tiny = first_light.Sizes((4, 6), (4, 6), (4, 6), iterations=2, rounds=1)
+    for name, value in (
+        *(("requested", requested), ("SMOKE", tiny), ("POINTS", 4)),
+        ("ADAM_SECONDS", math.inf),  # the simulator takes its time
+    ):
+        monkeypatch.setattr(first_light, name, value)
+    file = tmp_path / "figures.json"
+    assert first_light.main(["--smoke", "--json", str(file), "adam", "lbfgs"]) == off
+    found = {figure["name"]: figure["holds"] for figure in json.loads(file.read_text())}
+    assert found["  their loss against C"] is found["  its loss against C"] is True
+    assert found["  as the account says"] is not bool(off)
+    assert ("| NO |" in capsys.readouterr().out) is bool(off)
 
 
 def test_the_benchmark_checks_before_it_times(small, monkeypatch, capsys):

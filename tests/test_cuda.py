@@ -1,7 +1,7 @@
 """The CUDA backend, as far as it can be tested without a GPU.
 
-`simulated_cuda.py` runs the kernels in numba's simulator, and here they are compiled for devices
-that need not be there. Tests with the marker ``gpu`` need one.
+The scripts `simulated_*.py` run the kernels in numba's simulator, and here they are compiled for
+devices that need not be there. `test_gpu.py` needs one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import pytest
 from tolerances import relative_max
 
 from fastbg.backends import cuda, cuda_driver
-from fastbg.backends.c import CBackend
 from fastbg.backends.fallback import WithFallback
 from fastbg.backends.numpy import NumpyBackend, NumpyObjective
 from fastbg.backends.registry import choose
@@ -326,18 +325,3 @@ def test_variants_of_a_kernel_are_kept_in_files_of_their_own():
             made += [render.renderer(order, channels, far_from=far) for far in (4, np.inf)]
     names = [f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}" for kernel in made]
     assert len(set(names)) == len(made)
-
-
-@pytest.mark.gpu
-def test_a_gpu_descends_as_the_c_backend(rng):
-    if (reason := cuda.unavailable()) is not None:
-        pytest.skip(reason)
-    problem, spline = golden.make_case(rng, (200, 300), centres=36)
-    found, expected = (
-        backend.open_problem(problem, 1).descend(
-            [spline.flatten()] * 2, iterations=100, learning_rate=1e-3
-        )
-        for backend in (cuda.CudaBackend(), CBackend())
-    )
-    for each, other in zip(found, expected, strict=True):
-        assert each.loss == pytest.approx(other.loss, abs=1e-4)
