@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -36,28 +36,20 @@ from fastbg.spline.control_points import grid_points, initial_values
 from fastbg.spline.lbfgs import coarse_to_fine, descend
 from fastbg.spline.loss import Problem
 from fastbg.spline.spline import Spline, interpolate
+from figures import Figure, at_most, equal, requested
 from loading import read
 from measuring import report_of
 
 POINTS = 36
 ADAM_SECONDS, ADAM_BYTES = 0.050, 64_000_000
-LOSS = 1e-4
+LOSS, END = 1e-4, 1e-2
+"""Differences of the losses at the same parameters, and of those where two descents end. On 24 Mpx
+two instruction sets of the C evaluator ended 2e-3 apart, their backgrounds 0.015 of the range."""
+
 BANDWIDTH = 0.5
 STREAMED_BYTES, ITERATIONS = 1_000_000_000, 3
-BACKGROUND = 1e-3
-"""The largest difference of two backgrounds, of the range of one of them: two descents end in the
-same place but for the noise of their last steps."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured value; ``holds`` is None where there is no limit."""
-
-    name: str
-    value: float
-    unit: str = ""
-    limit: str = ""
-    holds: bool | None = None
+BACKGROUND, BACKGROUND_OF_END = 1e-5, 0.05
+"""Differences of two backgrounds, of the range of one: of the same spline, and of two descents."""
 
 
 @dataclass(frozen=True)
@@ -151,25 +143,27 @@ def figures_of_adam(sizes: Sizes) -> Iterator[Figure]:
                 account.of_descent(cut, start.size, 1, sizes.iterations)
             )
             asked = sum(sizes_asked)
+            (expected,) = c.open_problem(problem, os.cpu_count() or 1).descend([start], **options)
+            same, _ = opened.loss_and_gradient(expected.parameters)
             begin = time.perf_counter()
             opened.descend([start], **options)
             whole = (time.perf_counter() - begin) * sizes.iterations / len(found.losses)
             launched, captured = gpu.iteration_seconds(opened, start, sizes.rounds)
-    (expected,) = c.open_problem(problem, os.cpu_count() or 1).descend([start], **options)
     name = f"{sizes.iterations} iterations of Adam, dx = 8, N = {POINTS}"
     yield at_most(name, 1e3 * whole, 1e3 * ADAM_SECONDS, "ms")
     yield at_most("  their memory", asked, ADAM_BYTES, "bytes")
     yield equal("  as the account says", asked, announced)
-    yield at_most("  their loss against C", abs(found.loss - expected.loss), LOSS)
+    yield at_most("  the loss where C ends, against C", abs(same - expected.loss), LOSS)
+    yield at_most("  the loss where they end, against C", abs(found.loss - expected.loss), END)
     yield Figure("  an iteration by plain launches", 1e6 * launched, "us")
     yield Figure("  an iteration as a CUDA graph", 1e6 * (captured or np.nan), "us")
 
 
 def figures_of_lbfgs(sizes: Sizes) -> Iterator[Figure]:
     """The default descent at dx = 8, against C."""
-    problem = sky(sizes.small)
+    problem, gpu_backend = sky(sizes.small), cuda.CudaBackend()
     start, taken, losses = beginning(problem), [], []
-    for backend in (cuda.CudaBackend(), c.backend()):
+    for backend in (gpu_backend, c.backend()):
         for _ in range(2):
             begin = time.perf_counter()
             found = descend(
@@ -183,7 +177,10 @@ def figures_of_lbfgs(sizes: Sizes) -> Iterator[Figure]:
         losses.append(found.loss)
     yield Figure(f"L-BFGS, dx = 8, N = {POINTS}", 1e3 * taken[0], "ms")
     yield Figure("  by C", 1e3 * taken[1], "ms")
-    yield at_most("  its loss against C", abs(losses[0] - losses[1]), LOSS)
+    with closing(gpu_backend.open_problem(problem, 1)) as opened:
+        same, _ = opened.loss_and_gradient(found.parameters)
+    yield at_most("  the loss where C ends, against C", abs(same - losses[1]), LOSS)
+    yield at_most("  the loss where it ends, against C", abs(losses[0] - losses[1]), END)
 
 
 def figures_of_tiles(sizes: Sizes) -> Iterator[Figure]:
@@ -267,10 +264,11 @@ def figures_of_streaming(sizes: Sizes) -> Iterator[Figure]:
 
 
 JOBS = {
-    "the default job": (),
-    "a job with Adam": ("-N", str(POINTS), "--optimizer", "adam"),
-    "a job with L-BFGS": ("-N", str(POINTS), "--optimizer", "lbfgs"),
+    "the default job": ((), LOSS, BACKGROUND),
+    "a job with Adam": (("-N", str(POINTS), "--optimizer", "adam"), END, BACKGROUND_OF_END),
+    "a job with L-BFGS": (("-N", str(POINTS), "--optimizer", "lbfgs"), END, BACKGROUND_OF_END),
 }
+"""Options, and how far loss and background may be from those of C."""
 
 
 def figures_of_jobs(sizes: Sizes) -> Iterator[Figure]:
@@ -278,7 +276,7 @@ def figures_of_jobs(sizes: Sizes) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sky.xisf"
         xisf.write(path, simulate_sky(sizes.large, np.random.default_rng(1)).image)
-        for name, options in JOBS.items():
+        for name, (options, of_loss, of_background) in JOBS.items():
             losses, backgrounds = [], []
             for backend in ("cuda", "c"):
                 report = report_of(
@@ -290,10 +288,10 @@ def figures_of_jobs(sizes: Sizes) -> Iterator[Figure]:
                 yield Figure("  of it, fit and render", seconds["fit"] + seconds["render"], "s")
                 losses.append(report["fit"]["loss"])
                 backgrounds.append(read(Path(report["outputs"]["background"])))
-            yield at_most("  its loss against C", abs(losses[0] - losses[1]), LOSS)
+            yield at_most("  its loss against C", abs(losses[0] - losses[1]), of_loss)
             found, expected = backgrounds
             off = float(np.abs(found - expected).max() / np.ptp(expected))
-            yield at_most("  its background against C, of the range", off, BACKGROUND)
+            yield at_most("  its background against C, of the range", off, of_background)
 
 
 FIGURES: dict[str, Callable[[Sizes], Iterator[Figure]]] = {
@@ -307,36 +305,7 @@ FIGURES: dict[str, Callable[[Sizes], Iterator[Figure]]] = {
 }
 
 
-# What they share.
-
-
-def at_most(name: str, value: float, limit: float, unit: str = "") -> Figure:
-    """A figure with an upper limit."""
-    return Figure(name, value, unit, f"<= {limit:g} {unit}".strip(), bool(value <= limit))
-
-
-def equal(name: str, value: float, expected: float) -> Figure:
-    """A number of bytes that was announced."""
-    return Figure(name, value, "bytes", f"= {expected}", value == expected)
-
-
-@contextmanager
-def requested() -> Iterator[list[int]]:
-    """The sizes in bytes of all that is asked of the driver's memory meanwhile."""
-    from numba import cuda as numba_cuda
-
-    manager = numba_cuda.current_context().memory_manager
-    works, asked = manager.memalloc, []
-
-    def memalloc(size: int) -> Any:
-        asked.append(size)
-        return works(size)
-
-    manager.memalloc = memalloc
-    try:
-        yield asked
-    finally:
-        del manager.memalloc
+# The problem.
 
 
 def sky(shape: tuple[int, int]) -> Problem:
@@ -353,9 +322,3 @@ def beginning(problem: Problem) -> Spline:
     points = grid_points(POINTS, problem.data.shape[:2])
     values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
     return interpolate(points, values, problem.order)
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.exit(main(sys.argv[1:]))

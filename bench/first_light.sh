@@ -128,7 +128,7 @@ printf '| figure | value | limit | holds |\n|---|---|---|---|\n'
 for step in "${steps[@]}"; do
   case $step in
   install | doctor | tests | sanitizer | profile | bench) ;;
-  *) grep -h '^| ' "$OUT/$step.log" | grep -v '^| figure' ;;
+  *) grep -h -e '^| ' -e '^no ' "$OUT/$step.log" | grep -v '^| figure' ;;
   esac
 done
 exit $worst

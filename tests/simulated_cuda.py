@@ -713,7 +713,8 @@ def test_first_light_holds_each_figure_against_its_limit(
     file = tmp_path / "figures.json"
     assert first_light.main(["--smoke", "--json", str(file), "adam", "lbfgs"]) == off
     found = {figure["name"]: figure["holds"] for figure in json.loads(file.read_text())}
-    assert found["  their loss against C"] is found["  its loss against C"] is True
+    assert found["  the loss where they end, against C"] is True
+    assert found["  the loss where it ends, against C"] is True
     assert found["  as the account says"] is not bool(off)
     assert ("| NO |" in capsys.readouterr().out) is bool(off)
 
