@@ -242,7 +242,7 @@ def test_what_both_cannot_is_an_error(rng):
 @pytest.mark.parametrize(
     ("name", "tests"),
     [
-        ("simulated_cuda.py", r"7[0-9]"),
+        ("simulated_cuda.py", r"8[0-9]"),
         ("simulated_functions.py", r"8[0-9]"),
         ("simulated_lbfgs.py", r"4[0-9]"),
     ],
