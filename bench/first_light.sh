@@ -12,13 +12,14 @@
 #     PYTHON   the Python of the environment (python3)
 #     WHEEL    the wheel of fastbg (the newest in dist/, or else it is built, which takes a C compiler)
 #     EXTRA    cuda, or cuda13 for GPUs that CUDA 12 does not know
+#     ENVIRONMENT      the folder of the environment (below build/)
 #     SECONDS_IN_ALL   instead of the 8 or 5 minutes
 #     SMOKE=--smoke    tiny figures, to see that the script works
 set -u
 cd "$(dirname "$0")/.." || exit
 mkdir -p "${OUT:=build/first_light/out}"
 OUT=$(cd "$OUT" && pwd)
-environment=$PWD/build/first_light/environment
+environment=${ENVIRONMENT:-$PWD/build/first_light/environment}
 python=$environment/bin/python
 smoke=${SMOKE:-}
 

@@ -325,3 +325,50 @@ def test_variants_of_a_kernel_are_kept_in_files_of_their_own():
             made += [render.renderer(order, channels, far_from=far) for far in (4, np.inf)]
     names = [f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}" for kernel in made]
     assert len(set(names)) == len(made)
+
+
+# First light.
+
+FIRST_LIGHT = Path(__file__).parents[1] / "bench" / "first_light.sh"
+
+
+def first_light(tmp_path, *steps, **variables):
+    """Run the script where there is no environment, so that steps fail."""
+    variables |= {"OUT": str(tmp_path / "out"), "ENVIRONMENT": str(tmp_path / "none")}
+    return subprocess.run(
+        ["bash", str(FIRST_LIGHT), *steps],
+        env=os.environ | variables,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is for machines with Linux")
+def test_first_light_tells_each_step_that_fails_and_goes_on(tmp_path):
+    done = first_light(tmp_path, "doctor", "adam", "bench")
+    assert done.returncode == 1
+    table = (tmp_path / "out" / "steps.tsv").read_text().splitlines()
+    assert [line.split("\t")[:2] for line in table[1:]] == [
+        ["doctor", "127"],
+        ["adam", "127"],
+        ["bench", "127"],
+    ]
+    for step in ("doctor", "adam", "bench"):
+        assert re.search(rf"^{step} +127 +\d+$", done.stdout, re.MULTILINE), done.stdout
+        assert "No such file" in (tmp_path / "out" / f"{step}.log").read_text()
+    late = first_light(tmp_path, "adam", SECONDS_IN_ALL="5")
+    assert late.returncode == 1
+    assert "no time was left" in late.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is for machines with Linux")
+def test_first_light_has_a_step_for_each_group_of_figures(tmp_path):
+    import first_light as figures
+
+    done = first_light(tmp_path, "nonsense")
+    assert done.returncode == 2
+    (steps,) = re.findall(r"there is no step nonsense, but: (.*)", done.stderr)
+    assert set(figures.FIGURES) < set(steps.split())
+    limits = re.findall(r"\[(\w+)\]=\d+", FIRST_LIGHT.read_text())
+    assert sorted(limits) == sorted(steps.split())
