@@ -96,9 +96,7 @@ class Search(Bursts):
             "vectors": vectors,
             "steps": pairs[0],
             "changes": pairs[1],
-            "products": np.array(
-                [product for *_, product in begin.pairs] + [0.0] * (PAIRS - count)
-            ),
+            "products": products,
             "state": state,
             "reached": np.full(until.patience + 1, begin.loss),
             "root": metric.root,
@@ -111,8 +109,8 @@ class Search(Bursts):
 
     def settle(self) -> State:
         """Minimise to the end."""
-        with failures():
-            if self._begun.losses:
+        if self._begun.losses:
+            with failures():
                 self._turn[self._grid](self.iterations, self._searching)
         self.run()
         return self._result()
