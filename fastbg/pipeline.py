@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,8 @@ from .backends.registry import choose
 from .diagnostics import diagnose
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
-from .image.bands import row_bands
-from .image.downscale import BELOW, block_centres, downscale, restretched
+from .image.bands import SAMPLED_PIXELS, row_bands
+from .image.downscale import BELOW, block_centres, measured_and_reduced, restretched
 from .image.frame import Frame
 from .image.image import ZERO, Image
 from .image.kernels import ABOVE_1, NEGATIVE, VALID
@@ -34,7 +34,7 @@ from .image.undebayered import looks_undebayered
 from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
-from .model.render import Rendered
+from .model.render import Rendered, pixel_centres
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
@@ -47,6 +47,15 @@ Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
 
 LEVELS = (0, 0.5, 1)
 """Minimum, median and maximum as quantiles."""
+
+LEVELS_ROWS = 256
+"""The approximate number of rows of a large image in which `LEVELS` of a model are measured.
+
+A model is smooth: on real images and simulated skies its median then differs from that over all
+pixels by less than 1e-3 of its range, and its minimum and maximum by less than 1e-2."""
+
+BETWEEN = 0.01
+"""Between these rows, a model may lie beyond what it is in them by this part of its range."""
 
 
 class Job:
@@ -112,11 +121,12 @@ class Job:
         function = settings.downscaling_func
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
-            found = quantiles(image, [0, 0.5, settings.quantile, 1], **over_pixels)
+            wanted = [0, 0.5, settings.quantile, 1]
+            found, reduced = measured_and_reduced(image, wanted, factor, function, **over_pixels)
             statistics = found.values()
             stretch = Stretch.of(statistics, settings.quantile)
             own = Stretch.linear(statistics) if settings.finds_sky else stretch
-            stretched = small = downscale(image, own, factor, function, **over_pixels)
+            stretched = small = reduced(own)
             if settings.finds_sky:
                 stretched = restretched(small, own, stretch, self.backend.kernels)
             if weight is None:
@@ -214,12 +224,14 @@ class Job:
         guess = None if levels is None else np.stack([levels] * 2, axis=2)
         with self.stages.stage("render", image.shape[0]) as advance:
             rendered = self._rendered(model, image.shape)
-            found = quantiles(
-                rendered.stretched, LEVELS, self.threads, image, guess, advance, kernels
-            )
+            found = self._few_levels(model, image, guess)
+            if found is None:
+                stretched = rendered.stretched
+                found = quantiles(stretched, LEVELS, self.threads, image, guess, advance, kernels)
             # The inverse stretch is monotone: order statistics may pass it instead of all samples.
             statistics = found.values(lambda pairs: model.stretch.invert(pairs, kernels)[0])
-            background = _measured(image, statistics, found)
+            low, middle, high = statistics.T
+            background = Measured(low, middle, high, measured.missing)
             plain = Correction(
                 image, rendered.linear, settings.mode, background.median, kernels=kernels
             )
@@ -231,6 +243,26 @@ class Job:
             fine = self._rendered(model, frame.samples.shape)
             stored = correction.of_mosaic(frame.samples, fine.linear, frame.pattern)
         return Plan(correction, stored, background, found.total(NEGATIVE), found.total(ABOVE_1))
+
+    def _few_levels(
+        self, model: BackgroundModel, image: Image, guess: np.ndarray | None
+    ) -> Quantiles | None:
+        """`LEVELS` of a stretched model in some rows of a large image.
+
+        None if the image is not large, and where some of all pixels may lie beyond the stretch.
+        """
+        height, width = image.shape
+        step = height // LEVELS_ROWS
+        if height * width < SAMPLED_PIXELS or step < 2:
+            return None
+        y, x = pixel_centres(height)[step // 2 :: step], pixel_centres(width)
+        with closing(Rendered(self.backend, model.spline, model.stretch, y, x)) as few:
+            own, kernels = few.stretched, self.backend.kernels
+            rows = image.every(step)
+            found = quantiles(own, LEVELS, self.threads, rows, guess, kernels=kernels)
+        low, _, high = found.values().T
+        beyond = BETWEEN * (high - low)
+        return found if (low > beyond).all() and (high < 1 - beyond).all() else None
 
     def correct(self, plan: Plan, store: Store, clipped: bool = False) -> Corrected:
         """Take the background out, band by band.

@@ -20,7 +20,11 @@ from fastbg import (
     process_file,
     remove_background,
 )
+from fastbg.image.frame import Frame
+from fastbg.image.image import Image
 from fastbg.io import formats, xisf
+from fastbg.model.render import Rendered
+from fastbg.pipeline import Job
 from fastbg.simulate import simulate_sky
 
 QUICK = Settings(
@@ -533,3 +537,62 @@ def test_errors_of_files_name_the_file(tmp_path):
         fastbg.process_file(path, output_dir=tmp_path / "out")
     assert "\n" not in str(e.value)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Large enough for samples of rows to be taken."""
+    rng = np.random.default_rng(11)
+    y, x = np.mgrid[:4000, :3000].astype(np.float32) / 4000
+    return 0.1 + 0.03 * x + 0.01 * y**2 + 0.002 * rng.standard_normal(x.shape, np.float32)
+
+
+def counting(image: Image, counts: list[int]) -> Image:
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        counts.append(rows.stop - rows.start)
+        return image.read(rows, out)
+
+    return replace(image, read=read)
+
+
+def test_an_image_is_read_and_its_model_rendered_hardly_more_than_it_must(large, monkeypatch):
+    read, rendered = [], []
+    render = Rendered._read_stretched
+
+    def count(self, rows, out):
+        rendered.append((rows.stop - rows.start) * out.shape[2])
+        return render(self, rows, out)
+
+    monkeypatch.setattr(Rendered, "_read_stretched", count)
+    frame = Frame(counting(Image.from_samples(large), read))
+    with Job(Settings()) as job:
+        prepared = job.prepare(frame)
+        fitted = job.fit(prepared)
+        plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
+        job.correct(plan, lambda *rows: None)
+    assert sum(read) <= 2.5 * large.shape[0]
+    assert sum(rendered) <= 1.2 * large.size
+
+
+def test_levels_of_the_model_of_a_large_image_are_measured_in_some_rows(large, monkeypatch):
+    few = remove_background(large)
+    monkeypatch.setattr(Job, "_few_levels", lambda *arguments: None)
+    whole = remove_background(large)
+    one, other = (each.report["statistics"]["background"] for each in (few, whole))
+    span = other["max"][0] - other["min"][0]
+    assert one["median"] == pytest.approx(other["median"], abs=1e-3 * span)
+    assert one["min"] == pytest.approx(other["min"], abs=1e-2 * span)
+    assert one["max"] == pytest.approx(other["max"], abs=1e-2 * span)
+    np.testing.assert_allclose(few.corrected, whole.corrected, atol=1e-3 * span)
+
+
+def test_a_model_beyond_its_stretch_is_measured_everywhere(large, monkeypatch):
+    """What is clamped is counted over all pixels."""
+    bright = large.copy()
+    bright[:400, :400] += 0.2
+    settings = Settings(control_points=9, epochs=50, quantile=0.6, optimizer="adam")
+    few = remove_background(bright, settings=settings).report
+    monkeypatch.setattr(Job, "_few_levels", lambda *arguments: None)
+    whole = remove_background(bright, settings=settings).report
+    assert few["counts"] == whole["counts"]
+    assert few["counts"]["clamped"] > 0

@@ -17,8 +17,8 @@ FEW_PIXELS = 1 << 14
 BLOCK_ROWS = 16
 """The tiled evaluator works on blocks of this many rows."""
 
-SAMPLED_PIXELS = 1 << 21
-"""No sample is taken of images with fewer pixels."""
+SAMPLED_PIXELS, ENOUGH_PIXELS = 1 << 21, 1 << 19
+"""No sample is taken of images of fewer pixels than the first number; the second makes a sample."""
 
 State = TypeVar("State")
 
@@ -36,10 +36,12 @@ def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[sl
 
 
 def sampled_bands(shape: tuple[int, int]) -> list[slice]:
-    """An eighth of the rows of an image (H, W), evenly spread; none of a small one."""
-    if shape[0] * shape[1] < SAMPLED_PIXELS:
+    """Some rows of an image (H, W), an eighth at most, evenly spread; none of a small one."""
+    pixels = shape[0] * shape[1]
+    if pixels < SAMPLED_PIXELS:
         return []
-    return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], 64)]
+    distance = 8 * max(8, pixels // ENOUGH_PIXELS)
+    return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], distance)]
 
 
 def thinning_step(shape: tuple[int, int], samples: int) -> int:

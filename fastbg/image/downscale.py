@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .bands import FEW_PIXELS, for_each_band, row_bands
 from .image import CLIPPED, MISSING_LEVEL, Image
 from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
+from .order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
 from .stretch import Stretch
 
 ZEROS_COUNT = -1.0
@@ -35,6 +36,62 @@ def block_centres(size: int, factor: int) -> np.ndarray:
     return (start + np.minimum(start + factor, size)) / (2 * size)
 
 
+Small = Callable[[Stretch], np.ndarray]
+"""Gives a down-scaled image in a stretch: see `measured_and_reduced`."""
+
+
+def measured_and_reduced(
+    image: Image,
+    probabilities: Sequence[float],
+    factor: int,
+    function: str,
+    threads: int = 1,
+    kernels: Kernels = FASTEST,
+) -> tuple[Quantiles, Small]:
+    """Quantiles of an image, and the image reduced block by block, without missing samples.
+
+    Parameters
+    ----------
+    image : Image, linear
+    probabilities : sequence of float in [0, 1]
+    factor : int
+        Block size in pixels; partial blocks at the far edges use the pixels that exist.
+    function : {"median", "mean"}
+        The median of an even count is the mean of the two middle values after the stretch. The
+        stretch is monotone, so only those two are stretched, and they are found in the pass that
+        counts for the quantiles. Means are of stretched values, in a pass of their own.
+    threads : int, optional
+    kernels : Kernels, optional
+
+    Returns
+    -------
+    quantiles : Quantiles
+    small : callable
+        Takes a stretch, and returns the reduced image in it: (h, w, K), float32, planar in memory,
+        stretched; NaN where a block has no valid sample, `BELOW` where its median is clipped.
+    """
+    if function == "mean":
+        found = quantiles(image, probabilities, threads, kernels=kernels)
+        return found, lambda stretch: _reduced(
+            image, factor, threads, lambda band: _means(band, stretch, factor, kernels)
+        )
+    h, w = (-(-size // factor) for size in image.shape)
+    middle = np.empty((2, image.channels, h, w), np.float32)
+
+    def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        band = image.read(rows, buffers[0])
+        top = rows.start // factor
+        pair = _middle_values(band, factor, MISSING_LEVEL, kernels)
+        middle[:, :, top : top + pair[0].shape[1]] = pair
+        return band, band
+
+    guess = guess_quantiles(image, probabilities, threads, kernels=kernels)
+    found = Quantiles(image.channels, probabilities, guess, kernels)
+    count_pass(found, image, row_bands(image.shape, factor), threads, read, 1)
+    search(found, image, row_bands(image.shape), threads)
+    return found, lambda stretch: np.moveaxis(_medians(middle[0], middle[1], stretch), 0, 2)
+
+
 def downscale(
     image: Image,
     stretch: Stretch,
@@ -43,27 +100,8 @@ def downscale(
     threads: int = 1,
     kernels: Kernels = FASTEST,
 ) -> np.ndarray:
-    """Stretch and reduce an image block by block, ignoring missing samples.
-
-    Parameters
-    ----------
-    image : Image, linear
-    stretch : Stretch
-    factor : int
-        Block size in pixels; partial blocks at the far edges use the pixels that exist.
-    function : {"median", "mean"}
-        The median of an even count is the mean of the two middle values after the stretch. The
-        stretch is monotone, so only those two are stretched.
-    threads : int, optional
-    kernels : Kernels, optional
-
-    Returns
-    -------
-    ndarray, (h, w, K), float32, planar in memory, stretched; NaN where a block has no valid sample,
-        `BELOW` where its median is clipped
-    """
-    reduction = _medians if function == "median" else _means
-    return _reduced(image, factor, threads, lambda band: reduction(band, stretch, factor, kernels))
+    """An image reduced block by block in a stretch: see `measured_and_reduced`."""
+    return measured_and_reduced(image, [0.5], factor, function, threads, kernels)[1](stretch)
 
 
 def restretched(
@@ -113,14 +151,12 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
     return np.moveaxis(out, 0, 2)
 
 
-def _medians(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
-    low, high = _middle_values(band, factor, MISSING_LEVEL, kernels)
-    # Of a clipped channel, the upper of the middle values: it is known in more blocks, and the same
-    # order statistic in all of them.
-    clipped = stretch.pedestal == CLIPPED
-    low[clipped] = high[clipped]
-    medians = (stretch.apply(low) + stretch.apply(high)) / 2
-    medians[high == CLIPPED] = BELOW
+def _medians(low: np.ndarray, high: np.ndarray, stretch: Stretch) -> np.ndarray:
+    medians = np.empty_like(low)
+    for rows in row_bands(low.shape[1:], pixels=FEW_PIXELS):
+        part = medians[:, rows]
+        part[:] = (stretch.apply(low[:, rows]) + stretch.apply(high[:, rows])) / 2
+        part[low[:, rows] == CLIPPED] = BELOW
     return medians
 
 

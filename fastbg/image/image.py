@@ -144,6 +144,18 @@ class Image:
 
         return replace(self, read=read)
 
+    def every(self, step: int) -> Image:
+        """Every nth row of the image, from the middle of the first n on."""
+
+        places = range(step // 2, self.shape[0], step)
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            for index, row in enumerate(places[rows]):
+                out[:, index] = self.rows(slice(row, row + 1))[:, 0]
+            return out[:, : rows.stop - rows.start]
+
+        return replace(self, shape=(len(places), self.shape[1]), read=read)
+
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""
         return self.rows(slice(0, self.shape[0]))

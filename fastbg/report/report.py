@@ -40,7 +40,7 @@ It is described once, when the job is done; nothing is computed from it.
     ``max`` of its ``uncertainty``, linear. See `fastbg.diagnostics.Diagnostics`.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
-    linear, over valid samples.
+    linear, over valid samples; of the background of a large image, over some 256 of its rows.
 ``pedestal``
     The level that was added back, per channel, linear.
 ``model``
