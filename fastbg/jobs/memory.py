@@ -23,28 +23,31 @@ LIBRARIES = 70_000_000
 FITTING = 12_000_000
 """Bytes of the libraries with which a background is fitted; measured."""
 
-DESCENT = 6_000_000
-"""Bytes that a descent needs more than a search does, beside its arrays; measured."""
-
-INPUT_PAGE = 67_000_000
+INPUT_PAGE = 74_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
-RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 35_000_000, 12_000_000, 75, 800_000
+RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 40_000_000, 12_000_000, 75, 800_000
 """Bytes for drawing a result, for each of its channels, and for each of so many pixels; measured.
 
 Larger images are reduced before they are drawn."""
 
-FEATHERING = 20_000_000
-"""Bytes of the libraries that find distances from the edge of a mask; measured."""
+DESCENT = 6_000_000
+"""Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
 UNPACKING = 13_000_000
 """Bytes of the libraries that decompress an image, and of their buffers; measured."""
 
-MOSAIC_PAGE = 18_000_000
+MOSAIC_PAGE = 24_000_000
 """Bytes more for drawing the result of a mosaic; measured."""
 
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
+
+FEATHERING = 20_000_000
+"""Bytes of the libraries that find distances from the edge of a mask; measured."""
+
+TILING = 20_000_000
+"""Bytes of the libraries that write compressed tiles, and of their buffers; measured."""
 
 UNTOUCHED = 250_000_000
 """Bytes that are in no memory and count where the address space is limited; measured.
@@ -68,8 +71,9 @@ class MemoryNeeds:
     float32 : bool
         Whether the samples need no conversion.
     settings : Settings
-    draws, compress : bool
-        Whether a preview or a report is drawn; whether outputs are compressed.
+    draws, compress, in_tiles : bool
+        Whether a preview or a report is drawn; whether outputs are compressed; whether that is in
+        tiles, as in FITS.
     mosaic, fits, shows_result, regions : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted;
         whether what is drawn shows a result; whether a mask is a file of regions.
@@ -82,6 +86,7 @@ class MemoryNeeds:
     settings: Settings
     draws: bool = False
     compress: bool = False
+    in_tiles: bool = False
     mosaic: bool = False
     fits: bool = True
     shows_result: bool = True
@@ -107,32 +112,37 @@ class MemoryNeeds:
         h, w = -(-fitted_height // factor), -(-fitted_width // factor)
         pixels, cells = h * w, cell_count(h, w)
         small = 4 * channels * pixels
-        colours = 2 * band if self.mosaic else 0
+        # The background at every pixel of a mosaic, and the pixels of a band of superpixels.
+        colours, pairs = (2 * band, 8 * stored) if self.mosaic else (0, 0)
         search = search_bytes(cells) if self.fits and settings.finds_sky else 0
         points = settings.control_points or SIDE**2
         parameters = points * (2 + channels) + 3 * channels
-        planes = 4 * channels * height * width
+        planes = 4 * (1 if self.mosaic else channels) * height * width
+        tiles = TILING + planes // 2
         fitted = 2 * small
         # The allocator keeps what the search has freed.
         kept = search + (fitted if self.draws else 0)
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         phases = {
             "load": self.packed,
-            "zeros": zeros - missing + threads * (stored + conversion),
-            "measure": threads * (2 * band + 2 * window + conversion),
-            "downscale": threads * (2 * tall_band + conversion) + fitted,
+            "zeros": zeros - missing + threads * (stored + converted),
+            "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted,
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * (3 * stored + window + converted + restoring + colours),
-            "write": kept + (4 * planes if self.compress else 0),
+            "write": kept + (4 * planes if self.compress else 0) + (tiles if self.in_tiles else 0),
             "draw": kept + self._page if self.draws else 0,
         }
+        return self._libraries + self.in_memory + missing + max(phases.values())
+
+    @property
+    def _libraries(self) -> int:
+        """Bytes of all libraries but those of a single phase."""
         libraries = LIBRARIES + (FITTING if self.fits else 0)
-        libraries += DESCENT if self.fits and not search else 0
-        libraries += FEATHERING if settings.feather else 0
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += REGIONS if self.regions else 0
-        return libraries + self.in_memory + missing + max(phases.values())
+        libraries += FEATHERING if self.settings.feather else 0
+        return libraries + (DESCENT if self.fits and not self.settings.finds_sky else 0)
 
     @property
     def _fitted_shape(self) -> tuple[int, int]:
@@ -167,7 +177,7 @@ class MemoryNeeds:
         factor = 2 * settings.factor(self._fitted_shape)
         coarser = replace(settings, downscaling_factor=factor)
         cures = {
-            "leave compressing out": replace(self, compress=False),
+            "leave compressing out": replace(self, compress=False, in_tiles=False),
             "leave the preview and the report out": replace(self, draws=False),
             "use 1 thread": replace(self, settings=replace(settings, threads=1)),
             f"use a downscaling factor of {factor}": replace(self, settings=coarser),

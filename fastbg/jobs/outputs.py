@@ -50,10 +50,13 @@ class Outputs:
     @property
     def images_in_memory(self) -> bool:
         """Whether images are in memory until they are compressed."""
-        return self._compress or any(
-            told is not None and told[1] == "tiles"
-            for told in map(told_format, self.targets.values())
-        )
+        return self._compress or self.in_tiles
+
+    @property
+    def in_tiles(self) -> bool:
+        """Whether images are written in compressed tiles."""
+        told = map(told_format, self.targets.values())
+        return any(each is not None and each[1] == "tiles" for each in told)
 
     def check(self, inputs: Iterable[Path]) -> None:
         """Raise OutputError now where writing would fail after minutes of work."""

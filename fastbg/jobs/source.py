@@ -101,9 +101,7 @@ class Source:
         for each in self.opened:
             each.check_unchanged()
 
-    def memory_needs(
-        self, settings: Settings, *, compress: bool = False, **work: bool
-    ) -> MemoryNeeds:
+    def memory_needs(self, settings: Settings, **work: bool) -> MemoryNeeds:
         """The memory that a job on this source needs; ``work`` is as for `MemoryNeeds`."""
         return MemoryNeeds(
             (self.frame.image.channels, *self.frame.samples.shape),
@@ -111,7 +109,6 @@ class Source:
             packed=max(each.packed_bytes for each in self.opened),
             float32=all(each.dtype == np.float32 for each in self.opened),
             settings=settings,
-            compress=compress,
             mosaic=self.frame.pattern is not None,
             regions=bool(self.areas),
             **work,
@@ -146,7 +143,8 @@ def read(
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, job.settings, files)
-        needs = source.memory_needs(job.settings, compress=outputs.images_in_memory, **work)
+        work |= {"compress": outputs.images_in_memory, "in_tiles": outputs.in_tiles}
+        needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
         needs.check(limit)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")

@@ -47,11 +47,14 @@ def workers_for(tasks: Sequence[Task]) -> int:
 def bytes_needed(task: Task) -> int:
     """The estimated memory of the job on a file, in bytes; 0 if the file cannot be opened."""
     told = told_format(default_name(task.path, task.folder, "bgSubtracted"))
-    compress = task.compress or (told is not None and told[1] == "tiles")
+    in_tiles = told is not None and told[1] == "tiles"
+    compress = task.compress or in_tiles
     try:
         with ExitStack() as files:
             source = open_source(task.path, task.masks, task.settings, files)
-            return source.memory_needs(task.settings, compress=compress).bytes_needed()
+            return source.memory_needs(
+                task.settings, compress=compress, in_tiles=in_tiles
+            ).bytes_needed()
     except FastbgError:
         return 0
 
