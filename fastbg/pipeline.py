@@ -122,11 +122,12 @@ class Job:
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
             wanted = [0, 0.5, settings.quantile, 1]
-            found, reduced = measured_and_reduced(image, wanted, factor, function, **over_pixels)
+            found, small = measured_and_reduced(
+                image, wanted, self._stretch_of, factor, function, **over_pixels
+            )
             statistics = found.values()
+            stretched, own = small, self._stretch_of(statistics)
             stretch = Stretch.of(statistics, settings.quantile)
-            own = Stretch.linear(statistics) if settings.finds_sky else stretch
-            stretched = small = reduced(own)
             if settings.finds_sky:
                 stretched = restretched(small, own, stretch, self.backend.kernels)
             if weight is None:
@@ -155,6 +156,11 @@ class Job:
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)
         return Prepared(frame, measured, stretch, problem, sky, weight is not None)
+
+    def _stretch_of(self, statistics: np.ndarray) -> Stretch:
+        """The stretch of the small copy, by its (K, 4) statistics: for a search a linear one."""
+        stretch = Stretch.of(statistics, self.settings.quantile)
+        return Stretch.linear(statistics) if self.settings.finds_sky else stretch
 
     def fit(self, prepared: Prepared) -> Fitted:
         """Fit: from the prepared problem to the model.

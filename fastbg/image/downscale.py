@@ -36,24 +36,23 @@ def block_centres(size: int, factor: int) -> np.ndarray:
     return (start + np.minimum(start + factor, size)) / (2 * size)
 
 
-Small = Callable[[Stretch], np.ndarray]
-"""Gives a down-scaled image in a stretch: see `measured_and_reduced`."""
-
-
 def measured_and_reduced(
     image: Image,
     probabilities: Sequence[float],
+    stretch_of: Callable[[np.ndarray], Stretch],
     factor: int,
     function: str,
     threads: int = 1,
     kernels: Kernels = FASTEST,
-) -> tuple[Quantiles, Small]:
+) -> tuple[Quantiles, np.ndarray]:
     """Quantiles of an image, and the image reduced block by block, without missing samples.
 
     Parameters
     ----------
     image : Image, linear
     probabilities : sequence of float in [0, 1]
+    stretch_of : callable
+        Gives the stretch of the reduced image by the quantiles, (K, P), linear.
     factor : int
         Block size in pixels; partial blocks at the far edges use the pixels that exist.
     function : {"median", "mean"}
@@ -66,15 +65,16 @@ def measured_and_reduced(
     Returns
     -------
     quantiles : Quantiles
-    small : callable
-        Takes a stretch, and returns the reduced image in it: (h, w, K), float32, planar in memory,
-        stretched; NaN where a block has no valid sample, `BELOW` where its median is clipped.
+    small : ndarray, (h, w, K), float32, planar in memory, stretched
+        NaN where a block has no valid sample, `BELOW` where its median is clipped.
     """
     if function == "mean":
         found = quantiles(image, probabilities, threads, kernels=kernels)
-        return found, lambda stretch: _reduced(
+        stretch = stretch_of(found.values())
+        means = _reduced(
             image, factor, threads, lambda band: _means(band, stretch, factor, kernels)
         )
+        return found, means
     h, w = (-(-size // factor) for size in image.shape)
     middle = np.empty((2, image.channels, h, w), np.float32)
 
@@ -89,7 +89,8 @@ def measured_and_reduced(
     found = Quantiles(image.channels, probabilities, guess, kernels)
     count_pass(found, image, row_bands(image.shape, factor), threads, read, 1)
     search(found, image, row_bands(image.shape), threads)
-    return found, lambda stretch: np.moveaxis(_medians(middle[0], middle[1], stretch), 0, 2)
+    medians = _medians(middle[0], middle[1], stretch_of(found.values()))
+    return found, np.moveaxis(medians, 0, 2)
 
 
 def downscale(
@@ -101,7 +102,9 @@ def downscale(
     kernels: Kernels = FASTEST,
 ) -> np.ndarray:
     """An image reduced block by block in a stretch: see `measured_and_reduced`."""
-    return measured_and_reduced(image, [0.5], factor, function, threads, kernels)[1](stretch)
+    return measured_and_reduced(
+        image, [0.5], lambda found: stretch, factor, function, threads, kernels
+    )[1]
 
 
 def restretched(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..image.image import is_valid
+from ..image.image import ZERO, is_valid
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class SampleFormat:
             where=is_valid(samples),
             out=np.zeros(samples.shape),
         )
+        # The zeros of a sky are numbers that differ from 0 by so little.
+        np.copyto(change, 0, where=np.abs(change) <= ZERO)
         changed = stored + change * (high - low)
         if self.clips:
             limits = np.iinfo(self.dtype)

@@ -17,7 +17,7 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 70_000_000
+LIBRARIES = 73_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 FITTING = 12_000_000
@@ -26,7 +26,7 @@ FITTING = 12_000_000
 INPUT_PAGE = 74_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
-RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 40_000_000, 12_000_000, 75, 800_000
+RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 52_000_000, 12_000_000, 75, 800_000
 """Bytes for drawing a result, for each of its channels, and for each of so many pixels; measured.
 
 Larger images are reduced before they are drawn."""
@@ -34,8 +34,14 @@ Larger images are reduced before they are drawn."""
 DESCENT = 6_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
+THREAD = 1_000_000
+"""Bytes of a thread beside its bands; measured."""
+
 UNPACKING = 13_000_000
 """Bytes of the libraries that decompress an image, and of their buffers; measured."""
+
+MOSAIC = 16_000_000
+"""Bytes of what the allocator keeps of the bands of a mosaic; measured."""
 
 MOSAIC_PAGE = 24_000_000
 """Bytes more for drawing the result of a mosaic; measured."""
@@ -126,14 +132,15 @@ class MemoryNeeds:
         phases = {
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),
-            "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted,
+            "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * (3 * stored + window + converted + restoring + colours),
             "write": kept + (4 * planes if self.compress else 0) + (tiles if self.in_tiles else 0),
             "draw": kept + self._page if self.draws else 0,
         }
-        return self._libraries + self.in_memory + missing + max(phases.values())
+        kept = self.in_memory + missing + THREAD * threads
+        return self._libraries + kept + max(phases.values())
 
     @property
     def _libraries(self) -> int:
@@ -141,6 +148,7 @@ class MemoryNeeds:
         libraries = LIBRARIES + (FITTING if self.fits else 0)
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += REGIONS if self.regions else 0
+        libraries += MOSAIC if self.mosaic else 0
         libraries += FEATHERING if self.settings.feather else 0
         return libraries + (DESCENT if self.fits and not self.settings.finds_sky else 0)
 
