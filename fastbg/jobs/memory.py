@@ -139,8 +139,8 @@ class MemoryNeeds:
             "write": kept + (4 * planes if self.compress else 0) + (tiles if self.in_tiles else 0),
             "draw": kept + self._page if self.draws else 0,
         }
-        kept = self.in_memory + missing + THREAD * threads
-        return self._libraries + kept + max(phases.values())
+        always = self.in_memory + missing + THREAD * threads
+        return self._libraries + always + max(phases.values())
 
     @property
     def _libraries(self) -> int:
