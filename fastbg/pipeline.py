@@ -142,7 +142,8 @@ class Job:
                 raise InputError(
                     f"every pixel is masked or missing: {_unmasking(weight, settings)}"
                 )
-            used = feathered(used, settings.feather / factor)
+            hard, used = used, feathered(used, settings.feather / factor)
+            softened = not np.array_equal(hard, used)
             y, x = (block_centres(size, factor) for size in image.shape)
         sky = None
         if settings.finds_sky:
@@ -155,7 +156,7 @@ class Job:
         stretched[clipped], used[clipped] = np.nan, 0
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)
-        return Prepared(frame, measured, stretch, problem, sky, weight is not None)
+        return Prepared(frame, measured, stretch, problem, sky, weight is not None, softened)
 
     def _stretch_of(self, statistics: np.ndarray) -> Stretch:
         """The stretch of the small copy, by its (K, 4) statistics: for a search a linear one."""

@@ -60,6 +60,8 @@ class Prepared:
         The sky that was found, if it was searched for.
     masked : bool
         Whether a weight image took the place of the thresholds.
+    softened : bool
+        Whether feathering lowered a weight.
     """
 
     frame: Frame
@@ -68,6 +70,7 @@ class Prepared:
     problem: Problem
     sky: Sky | None = None
     masked: bool = False
+    softened: bool = False
 
     def preparation(self) -> Preparation:
         """The same without the pixels, whose memory may be wanted."""
@@ -83,6 +86,7 @@ class Prepared:
             int(np.count_nonzero(self.problem.kept)),
             sky,
             self.masked,
+            self.softened,
         )
 
 
@@ -101,6 +105,8 @@ class Preparation:
     sky : SkySummary or None
     masked : bool
         Whether a weight image took the place of the thresholds.
+    softened : bool
+        Whether feathering lowered a weight.
     """
 
     measured: Measured
@@ -109,6 +115,7 @@ class Preparation:
     usable_pixels: int
     sky: SkySummary | None
     masked: bool
+    softened: bool
 
 
 @dataclass(frozen=True)

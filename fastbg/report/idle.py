@@ -48,6 +48,9 @@ def idle(
             reasons |= {"seed": "nothing in a single grid is random"}
         if settings.downscaling_factor == 1:
             reasons |= {"downscaling_func": "blocks of one pixel have one value"}
+        if not begun.softened:
+            more = f"give a mask or thresholds, or more than {settings.downscaling_factor} pixels"
+            reasons |= {"feather": f"no ignored pixel lies so near another one; {more}"}
         if begun.masked:
             why = "the mask takes the place of thresholds; mask what they should exclude"
             reasons |= dict.fromkeys(("threshold_min", "threshold_max"), why)
