@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -226,11 +226,9 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("")
     # Failures are last, next to the prompt, where they are seen.
     ordered = sorted(outcomes, key=lambda each: (each.status == "failed", each.path))
-    named = Counter(outcome.path.name for outcome in ordered)
+    names = _names(outcome.path for outcome in ordered)
     for outcome in ordered:
-        path = outcome.path
-        night = f"{path.parent.name}/" if named[path.name] > 1 else ""
-        name = Text(f"{night}{_short(path)}")
+        name = Text(names[outcome.path])
         if outcome.status == "done" and outcome.report:
             removed, seconds, warnings = _figures(outcome.report)
             table.add_row(name, removed, seconds, Text(warnings, style="yellow"))
@@ -252,19 +250,37 @@ def _warnings(outcomes: Iterable[Outcome]) -> Iterable[str]:
     """The warnings of the files that are done, one line for all that differ only in numbers."""
     told: dict[str, list[tuple[Path, str]]] = {}
     done = [each for each in outcomes if each.status == "done" and each.report]
+    names = _names(outcome.path for outcome in done)
     for outcome in sorted(done, key=lambda each: each.path):
         for text in (outcome.report or {})["warnings"]:
             told.setdefault(_NUMBER.sub("#", text), []).append((outcome.path, text))
     for each in told.values():
         paths, text = list(dict(each)), each[0][1]
-        where = ", ".join(map(_short, paths))
+        where = ", ".join(names[path] for path in paths)
         if len(paths) == len(done) > 1:
             where = "all files"
         elif len(paths) > MOST_NAMES:
             where = f"{len(paths)} of {len(done)} files"
         if any(other != text for _, other in each):
-            where += f", for example {_short(paths[0])}"
+            where += f", for example {names[paths[0]]}"
         yield f"{where}: {text}"
+
+
+def _names(paths: Iterable[Path]) -> dict[Path, str]:
+    """Short names of files; those of the same name have as many folders as tell them apart."""
+    alike: dict[str, list[Path]] = {}
+    for path in paths:
+        alike.setdefault(path.name, []).append(path)
+    return {path: name for each in alike.values() for path, name in _apart(each)}
+
+
+def _apart(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    folders = [path.parent.parts[::-1] for path in paths]  # the nearest one first
+    depth = 0
+    while len({each[:depth] for each in folders}) < len(set(folders)):
+        depth += 1
+    for path, each in zip(paths, folders, strict=True):
+        yield path, str(Path(*each[:depth][::-1], _short(path)))
 
 
 def _short(path: Path) -> str:

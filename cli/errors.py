@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 import typer
 
-from ..errors import Cancelled, FastbgError, InputError
+from ..errors import Cancelled, FastbgError
+from ..io.names import check_current_folder
 from .help import Group
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
@@ -57,14 +58,7 @@ class Boundary(Group):
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Find the command; an image in its place, as in bgoptimizer, is answered with a hint."""
-        try:
-            os.getcwd()
-        except OSError as error:
-            gone = isinstance(error, FileNotFoundError)
-            cause = "was deleted" if gone else f"cannot be used ({error.strerror})"
-            raise InputError(
-                f"the current folder {cause}: change to another one, and try again"
-            ) from error
+        check_current_folder()
         try:
             return super().resolve_command(context, arguments)
         except _UsageError as error:

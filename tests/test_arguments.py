@@ -197,3 +197,28 @@ def test_paths_of_other_kinds_are_paths(tmp_path):
 
     with pytest.raises(InputError, match=r"a\.xisf does not exist"):
         fastbg.process_file(Other())
+
+
+@pytest.mark.parametrize("name", ["process_file", "process_files", "fit_file", "preview_file"])
+def test_a_current_folder_that_was_deleted_is_told(name, tmp_path, monkeypatch):
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InputError, match="the current folder was deleted: change to another one"):
+        FUNCTIONS[name](*NEEDED[name])
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ({"control_points": "12"}, "at least 0, not '12'; auto leaves it to fastbg"),
+        ({"downscaling_factor": "4"}, "at least 1, not '4'; auto leaves it to fastbg"),
+        ({"quantile": "0.9"}, "a finite number, not '0.9'"),
+        ({"seed": "3"}, "at least 0, not '3'"),
+        ({"pedestal": ["none"]}, "bgoptimizer or a number, not ['none']"),
+        ({"pedestal": True}, "bgoptimizer or a number, not True"),
+    ],
+    ids=str,
+)
+def test_a_text_in_place_of_a_number_is_shown_as_one(given, cause):
+    assert cause in refusal(Settings, **given)

@@ -122,6 +122,19 @@ def test_channels_that_come_first_are_recognised(rgb, channels):
     assert found.corrected.shape == first.shape
 
 
+@pytest.mark.parametrize(
+    ("axis", "given", "words"),
+    [(1, -1, "on its second axis: give channel_axis=1"), (2, 0, "last: give channel_axis=2")],
+)
+def test_channels_on_another_axis_than_is_said_are_recognised(rgb, axis, given, words):
+    image = np.moveaxis(rgb, -1, axis)
+    with pytest.raises(InputError, match=words) as caught:
+        fastbg.remove_background(image, channel_axis=given)
+    cure = str(caught.value).partition(" or ")[2]
+    moved = eval(cure, {"numpy": np, "image": image})
+    fastbg.remove_background(moved, channel_axis=given, **OPTIONS)
+
+
 @pytest.mark.parametrize("axis", [3, -4, 0.0, "0", True, [0], np.nan])
 def test_other_axes_are_refused(rgb, axis):
     with pytest.raises(SettingsError, match="the channel_axis must be 0, 1, 2, -1, -2 or -3, not"):

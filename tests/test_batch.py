@@ -760,6 +760,30 @@ def test_warnings_are_printed_once_for_all_files_that_have_them(tmp_path):
     assert list(batch_display._warnings(many)) == [f"5 of 8 files: {same}"]
 
 
+def test_warnings_tell_files_of_the_same_name_apart(tmp_path):
+    def done(name, *warnings):
+        return Outcome(tmp_path / name, "done", {"warnings": list(warnings)})
+
+    outcomes = [
+        done("n1/red/L.xisf", "of two"),
+        done("n2/red/L.xisf"),
+        done("n2/blue/L.xisf", "of two"),
+        done("n2/blue/R.xisf", "of one"),
+    ]
+    assert list(batch_display._warnings(outcomes)) == [
+        "n1/red/L.xisf, n2/blue/L.xisf: of two",
+        "R.xisf: of one",
+    ]
+
+
+def test_a_folder_with_images_only_below_it_is_told(lights, out):
+    pattern = lights.parent / "**" / "*.xisf"
+    with pytest.raises(InputError, match="only in folders below it") as caught:
+        process_files(lights.parent, output_dir=out)
+    assert str(caught.value).endswith(f"give the pattern '{pattern}'")
+    assert len(process_files(pattern, output_dir=out, **QUICK).outcomes) == 3
+
+
 def test_warnings_are_printed_without_a_terminal(lights, out):
     printed, _ = batch(lights, "-o", out, "--cfa", "off").communicate()
     (line,) = (line for line in printed.splitlines() if "had no effect" in line)

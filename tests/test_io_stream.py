@@ -92,6 +92,15 @@ def test_streams_of_something_else_are_refused(stream, cause, folder):
     assert [path.name for path in folder.iterdir()] == ["temporary"]
 
 
+def test_a_file_that_was_opened_as_text_is_told_whatever_its_bytes(folder):
+    (path := folder / "a.fits").write_bytes(b"SIMPLE  =" + bytes(range(256)))
+    with (
+        open(path, encoding="utf-8") as stream,
+        pytest.raises(InputError, match="opened as text: open it with the mode 'rb'"),
+    ):
+        fastbg.process_file(stream, output_dir=folder)
+
+
 def test_a_closed_stream_is_refused(folder):
     stream = io.BytesIO(b"1")
     stream.close()

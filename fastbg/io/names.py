@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from ..errors import InputError
+
 Format = Literal["XISF", "FITS", "TIFF"]
 Packing = Literal["none", "gzip", "tiles"]
 
@@ -22,6 +24,18 @@ SUFFIXES: dict[str, Format] = {
 
 _PACKINGS: dict[str, Packing] = {".gz": "gzip", ".fz": "tiles"}
 """Suffixes that may follow that of a FITS file, which is then compressed as a whole."""
+
+
+def check_current_folder() -> None:
+    """Raise InputError if the current folder is gone, so that relative names lead nowhere."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError)
+        cause = "was deleted" if gone else f"cannot be used ({error.strerror})"
+        raise InputError(
+            f"the current folder {cause}: change to another one, and try again"
+        ) from error
 
 
 def split_suffix(path: Path) -> tuple[str, str]:

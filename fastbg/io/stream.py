@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,7 @@ def store(stream: Any, folder: Path) -> Path:
         If nothing is left, or it is no stream of bytes, or it cannot be read or stored.
     """
     try:
-        start = stream.read(_CHUNK)
-        if not isinstance(start, bytes):
+        if isinstance(stream, TextIOBase) or not isinstance(start := stream.read(_CHUNK), bytes):
             raise InputError("the file was opened as text: open it with the mode 'rb'")
         if not start:
             raise InputError("nothing is left to read of the file: call its seek(0) first")

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from ..errors import InputError, SettingsError
+from ..io.names import check_current_folder
 from ..io.stream import store
 from ..model.model import BackgroundModel
 from ..settings.checks import one_of, or_auto, path_of, whole
@@ -59,7 +60,11 @@ def public(function: Function) -> Function:
                 if plain.parameters[name].annotation in ("Source", "Masks"):
                     values[name] = _stored(values[name], files)
                 values[name] = checks[name](name, values[name])
-            return function(*given.args, **given.kwargs)
+            try:
+                return function(*given.args, **given.kwargs)
+            except OSError:
+                check_current_folder()
+                raise
 
     checked.__signature__ = shown  # type: ignore[attr-defined]
     return cast(Function, checked)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from ..io.made import Made, made_file
-from ..io.names import SUFFIXES, told_format
+from ..io.names import SUFFIXES, split_suffix, told_format
 
 MAGIC = "*?["
 """A name with one of these characters is a pattern, unless there is a file of that name."""
@@ -55,7 +55,7 @@ class Inputs:
         for each in self.given:
             paths = sorted(_matches(each))
             if not paths and not self.wait:
-                raise InputError(f"{each} matches no image ({', '.join(SUFFIXES)}): check the name")
+                raise InputError(_no_image(each))
             for path in paths:
                 found.setdefault(os.path.realpath(path), path)
         ours = {} if self.again else {path: self._is_ours(path) for path in found.values()}
@@ -123,6 +123,16 @@ def _matches(name: str) -> Iterator[Path]:
     if _is_pattern(name):
         return (path for path in map(Path, glob(name, recursive=True)) if _is_image(path))
     return iter([Path(name)])
+
+
+def _no_image(name: str) -> str:
+    """The error of a name without images; those in the folders below a folder are pointed to."""
+    if os.path.isdir(name):
+        below = next((path for path in sorted(Path(name).rglob("*")) if _is_image(path)), None)
+        if below:
+            pattern = os.path.join(escape(name), "**", f"*{split_suffix(below)[1]}")
+            return f"{name} has images only in folders below it: give the pattern '{pattern}'"
+    return f"{name} matches no image ({', '.join(SUFFIXES)}): check the name"
 
 
 def _is_image(path: Path) -> bool:

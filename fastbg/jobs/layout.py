@@ -39,7 +39,7 @@ class Layout:
         Raises
         ------
         InputError
-            If the array has other axes, or its channels come first and nobody says so.
+            If the array has other axes, or its channels are on another one than is said.
         SettingsError
             If there is no such axis.
         """
@@ -49,15 +49,17 @@ class Layout:
                 "(height, width, channels)"
             )
         axes = one_of("channel_axis", 0, 1, 2, -1, -2, -3)
-        axis = -1 if channel_axis is None else int(axes(channel_axis))
+        axis = 2 if channel_axis is None else int(axes(channel_axis)) % 3
         if len(shape) == 2:
             return cls(shape, None)
-        if channel_axis is None and shape[2] not in (1, 3) and shape[0] in (1, 3):
+        likely = next((each for each in (2, 0, 1) if shape[each] in (1, 3)), axis)
+        if shape[axis] not in (1, 3) and likely != axis:
+            where = ("first", "on its second axis", "last")[likely]
             raise InputError(
-                f"an image of shape {shape} seems to have its channels first: give channel_axis=0, "
-                "or numpy.moveaxis(image, 0, -1)"
+                f"an image of shape {shape} seems to have its channels {where}: give "
+                f"channel_axis={likely}, or numpy.moveaxis(image, {likely}, {axis - 3})"
             )
-        return cls(shape, axis % 3)
+        return cls(shape, axis)
 
     def channels_last(self, array: np.ndarray) -> np.ndarray:
         """A view on an array of this layout, (H, W) or (H, W, K)."""

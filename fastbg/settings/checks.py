@@ -22,7 +22,7 @@ def number(
 ) -> Check:
     def check(value: Any) -> float:
         if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
-            raise SettingsError(f"the {name} must be a finite number, not {value}")
+            raise SettingsError(f"the {name} must be a finite number, not {_shown(value)}")
         plain = int(value) if isinstance(value, Integral) else float(value)
         if not possible(plain):
             raise SettingsError(f"the {name} must {must}, not {plain:g}")
@@ -38,6 +38,11 @@ def _is_finite(value: Real) -> bool:
         return False
 
 
+def _shown(value: Any) -> Any:
+    """A text in quotes, for "4" is no number, unlike 4."""
+    return repr(value) if isinstance(value, str) else value
+
+
 def within(name: str, low: float, high: float) -> Check:
     return number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
 
@@ -46,7 +51,9 @@ def whole(name: str, low: int, high: float = math.inf) -> Check:
     def check(value: Any) -> int:
         is_whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not is_whole or int(value) < low:
-            raise SettingsError(f"the {name} must be a whole number of at least {low}, not {value}")
+            raise SettingsError(
+                f"the {name} must be a whole number of at least {low}, not {_shown(value)}"
+            )
         if int(value) > high:
             raise SettingsError(f"the {name} must be at most {high}, not {value}")
         return int(value)
@@ -54,9 +61,20 @@ def whole(name: str, low: int, high: float = math.inf) -> Check:
     return check
 
 
-def or_auto(check: Check) -> Check:
-    """The check of a number whose 0 means that fastbg decides: "auto" is another name for that."""
-    return lambda value: 0 if isinstance(value, str) and value == "auto" else check(value)
+def or_auto(check: Check, automatic: Any = 0) -> Check:
+    """The check of a number that is fastbg's choice if the text "auto" is given, or 0."""
+
+    def check_or_auto(value: Any) -> Any:
+        if not isinstance(value, str):
+            return check(value)
+        if value == "auto":
+            return automatic
+        try:
+            return check(value)
+        except SettingsError as error:
+            raise SettingsError(f"{error}; auto leaves it to fastbg") from error
+
+    return check_or_auto
 
 
 def memory(name: str) -> Check:

@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any, Literal, Unpack, get_type_hints
 
 from ..errors import SettingsError
@@ -237,11 +238,6 @@ class Settings:
         return asdict(self)
 
 
-def _factor(value: Any) -> Any:
-    automatic = isinstance(value, str) and value == "auto"
-    return value if automatic else whole("downscaling factor", 1, LARGEST_FACTOR)(value)
-
-
 def _pattern(value: Any) -> Any:
     choices = ("auto", "off", *BAYER_PATTERNS)
     if isinstance(value, str):
@@ -251,25 +247,25 @@ def _pattern(value: Any) -> Any:
 
 
 def _pedestal(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, Real) and not isinstance(value, bool):
         return number(
             "pedestal",
             lambda level: abs(level) <= LARGEST_PEDESTAL,
             f"lie within {LARGEST_PEDESTAL:g}",
         )(value)
-    value = _ALIASES.get(value, value)
-    if value not in PEDESTALS:
+    policy = _ALIASES.get(value, value) if isinstance(value, str) else None
+    if policy not in PEDESTALS:
         raise SettingsError(
             f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}"
             f"{did_you_mean(value, PEDESTALS)}"
         )
-    return value
+    return policy
 
 
 _ALIASES = {"ancestor": "bgoptimizer"}
 
 _CHECKS: dict[str, Check] = {
-    "downscaling_factor": _factor,
+    "downscaling_factor": or_auto(whole("downscaling factor", 1, LARGEST_FACTOR), "auto"),
     "downscaling_func": one_of("downscaling function", "median", "mean"),
     "quantile": number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
     "control_points": or_auto(whole("number of control points", 0, MOST_CONTROL_POINTS)),
