@@ -47,6 +47,7 @@ def content(image, suffix, folder):
 def test_a_stream_gives_what_its_file_gives(image, suffix, folder):
     stream = io.BytesIO(content(image, suffix, folder))
     result = fastbg.process_file(stream, output_dir=folder)
+    assert result.report["input"] == f"image{suffix}"  # the temporary file is gone
     fastbg.process_file(folder / f"source{suffix}", output_dir=folder)
     assert result.model == fastbg.remove_background(image).model
     for what in ("bgSubtracted", "bgModel"):
@@ -80,8 +81,8 @@ def test_every_job_on_a_file_takes_streams(image, folder):
     [
         (io.BytesIO(), r"nothing is left to read of the file: call its seek\(0\) first"),
         (io.StringIO("text"), "opened as text: open it with the mode 'rb'"),
-        (io.BytesIO(b"no image at all"), "is not an XISF, FITS or TIFF file"),
-        (io.BytesIO(b"XISF0100" + bytes(99)), "image.xisf"),
+        (io.BytesIO(b"no image at all"), "^image.tif is not an XISF, FITS or TIFF file"),
+        (io.BytesIO(b"XISF0100" + bytes(99)), "^image.xisf"),
     ],
 )
 def test_streams_of_something_else_are_refused(stream, cause, folder):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import tempfile
 from io import TextIOBase
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,16 @@ _SUFFIXES = {
 """How a file is named that begins so; another one is a TIFF file, or nothing that can be read."""
 
 _CHUNK = 1 << 20
+
+
+PREFIX = "fastbg-stream-"
+"""How the temporary folder of a stored stream begins."""
+
+
+def without_folder(text: str) -> str:
+    """A text in which stored streams have their names alone: their folders do not last."""
+    start = re.escape(os.path.join(tempfile.gettempdir(), PREFIX))
+    return re.sub(rf"{start}\w+[/\\]", "", text)
 
 
 def store(stream: Any, folder: Path) -> Path:

@@ -13,9 +13,9 @@ from reprlib import repr
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
-from ..errors import InputError, SettingsError
+from ..errors import FastbgError, InputError, SettingsError
 from ..io.names import check_current_folder
-from ..io.stream import store
+from ..io.stream import PREFIX, store, without_folder
 from ..model.model import BackgroundModel
 from ..settings.checks import one_of, or_auto, path_of, whole
 from ..settings.options import Options, check_names
@@ -65,6 +65,9 @@ def public(function: Function) -> Function:
             except OSError:
                 check_current_folder()
                 raise
+            except FastbgError as error:
+                error.args = (without_folder(str(error)),)
+                raise
 
     checked.__signature__ = shown  # type: ignore[attr-defined]
     return cast(Function, checked)
@@ -87,7 +90,7 @@ def _stored(value: Any, files: ExitStack) -> Any:
         return [_stored(each, files) for each in value]
     if not hasattr(value, "read"):
         return value
-    folder = files.enter_context(TemporaryDirectory(prefix="fastbg-", ignore_cleanup_errors=True))
+    folder = files.enter_context(TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True))
     return store(value, Path(folder))
 
 

@@ -74,6 +74,7 @@ from ..fit import Fit
 from ..image.frame import Frame
 from ..io.image_file import White
 from ..io.made import MADE, Made
+from ..io.stream import without_folder
 from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
@@ -128,7 +129,7 @@ def describe(
         report["gradient"] = Gradient(*fitted.diagnostics.gradient()).to_dict()
     report["fastbg"] = version()
     if files:
-        report["input"] = str(files.source)
+        report["input"] = without_folder(str(files.source))
         report["outputs"] = {name: str(path) for name, path in files.outputs.items()}
     report["settings"] = job.settings.to_dict()
     report["image"] = _describe_frame(frame)
