@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from images import filling, image_of, recorded
@@ -431,3 +433,11 @@ def test_medians_are_written_above_each_picture(channels):
     start = page.MARGIN + room + page.GAP
     assert start < left < right < start + room, "above the model"
     assert bottom < page.MARGIN + 100 < top + 40
+
+
+def test_the_legend_calls_only_what_counts_little_used_in_part() -> None:
+    weight = np.full((10, 10, 3), 0.99, np.float32)  # as the search gives to plain sky
+    weight[:2], weight[2] = 0, 0.4
+    shown = SimpleNamespace(missing=np.zeros((10, 10), bool), weight=weight)
+    texts = [text for _, text in fit_input._areas(shown)]
+    assert texts == ["excluded: 20 %", "used by half or less: 10 %"]

@@ -118,7 +118,8 @@ def _areas(shown: FitInput) -> list[tuple[Picture, str]]:
 
     missing = shown.missing
     excluded = ~missing & (shown.weight == 0).all(axis=2)
-    partly = ~missing & ~excluded & (shown.weight < 1).any(axis=2)
+    # The search gives no pixel its full weight: the rest of them is what counts less than the sky.
+    partly = ~missing & ~excluded & (shown.weight.mean(axis=2) <= 0.5)
     swatch = np.full((18, 30, 3), 90, np.uint8)
 
     def tinted(unused: float) -> Picture:
@@ -128,7 +129,7 @@ def _areas(shown: FitInput) -> list[tuple[Picture, str]]:
 
     items = [(tinted(1), f"excluded: {100 * excluded.mean():.3g} %")]
     if partly.any():
-        items.append((tinted(0.5), f"used in part: {100 * partly.mean():.3g} %"))
+        items.append((tinted(0.5), f"used by half or less: {100 * partly.mean():.3g} %"))
     if missing.any():
         items.append((pil.new("RGB", (30, 18), MISSING), f"missing: {100 * missing.mean():.3g} %"))
     return items
