@@ -118,12 +118,12 @@ class Job:
             raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         _check_size(image.shape, settings)
         self.look_at(frame)
-        function = settings.downscaling_func
+        blocks = factor, settings.downscaling_func
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
             wanted = [0, 0.5, settings.quantile, 1]
             found, small = measured_and_reduced(
-                image, wanted, self._stretch_of, factor, function, **over_pixels
+                image, wanted, self._stretch_of, *blocks, **over_pixels
             )
             statistics = found.values()
             stretched, own = small, self._stretch_of(statistics)
@@ -135,9 +135,7 @@ class Job:
                 used = weight_from_thresholds(stretched, low, high)
             else:
                 weight = inverted(weight) if settings.invert_mask else weight
-                used = weight_from_image(
-                    weight, image.shape, stretched, factor, function, **over_pixels
-                )
+                used = weight_from_image(weight, image.shape, stretched, *blocks, **over_pixels)
             if not used.any():
                 raise InputError(
                     f"every pixel is masked or missing: {_unmasking(weight, settings)}"
