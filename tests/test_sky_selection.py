@@ -121,6 +121,16 @@ def test_cells_of_a_strip_are_medians_across(across, along, tall, seed):
     )
 
 
+@pytest.mark.parametrize("shape", [(1, 300), (3, 500), (7, 2000), (60, 90)], ids=str)
+def test_a_mesh_turns_with_its_image(rng, shape):
+    data = rng.normal(size=(*shape, 2))
+    lying, standing = cells_from(data), cells_from(data.swapaxes(0, 1))
+    values = lying.values.reshape(*lying.shape, 2).swapaxes(0, 1)
+    np.testing.assert_array_equal(standing.values.reshape(values.shape), values)
+    np.testing.assert_array_equal(standing.noise, lying.noise)
+    assert (lying.noise > 0).all()
+
+
 @pytest.mark.parametrize("factor", [8, "auto"])
 @pytest.mark.parametrize(
     "shape",

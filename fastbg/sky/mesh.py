@@ -103,8 +103,10 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     if side > 2:
         scatter = (high[full] - low[full]) / QUARTILES * MEDIAN_NOISE / side
     else:
-        steps = np.abs(np.diff(np.where(full[..., np.newaxis], middle, np.nan), axis=1))
-        scatter = steps[full[:, 1:] & full[:, :-1]] / (QUARTILES / 2) / np.sqrt(2)
+        # Along the longer side: across a strip, all cells are the same.
+        along = 1 if height <= width else 0
+        steps = np.abs(np.diff(np.where(full[..., np.newaxis], middle, np.nan), axis=along))
+        scatter = steps[~np.isnan(steps).any(axis=2)] / (QUARTILES / 2) / np.sqrt(2)
     noise = np.percentile(scatter, QUIET, axis=0) if len(scatter) else np.zeros(data.shape[2])
     channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
     share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
