@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
-from ..image.bands import row_bands
+from ..image.bands import row_bands, thinning_step
 from ..image.clipping import zeros_bytes
 from ..image.kernels import BINS
 from ..settings.checks import memory
@@ -26,10 +27,18 @@ FITTING = 12_000_000
 INPUT_PAGE = 74_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
-RESULT_PAGE, RESULT_CHANNEL, RESULT_PIXEL, RESULT_PIXELS = 52_000_000, 12_000_000, 75, 800_000
-"""Bytes for drawing a result, for each of its channels, and for each of so many pixels; measured.
+RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 45_000_000, 8_000_000, 15
+"""Bytes for drawing a result, for each of its channels, and for each sample of these that is
+measured or shown; measured."""
 
-Larger images are reduced before they are drawn."""
+RESULT_BAND, RESULT_BANDS = 13_000_000, 3
+"""Bytes that each thread takes for its band of a result; there are so many times as many bands."""
+
+MEASURED = 1_000_000
+"""About how many samples of a channel are measured: `report.preview.pictures`."""
+
+SHOWN = (1080, 1440)
+"""Height and width of the largest picture on a page: `report.html.views`."""
 
 DESCENT = 6_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
@@ -129,6 +138,7 @@ class MemoryNeeds:
         # The allocator keeps what the search has freed.
         kept = search + (fitted if self.draws else 0)
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
+        outputs = 2 * planes if self.compress else 0
         phases = {
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),
@@ -136,8 +146,8 @@ class MemoryNeeds:
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * (3 * stored + window + converted + restoring + colours),
-            "write": kept + (4 * planes if self.compress else 0) + (tiles if self.in_tiles else 0),
-            "draw": kept + self._page if self.draws else 0,
+            "write": kept + 2 * outputs + (tiles if self.in_tiles else 0),
+            "draw": kept + self._page + outputs if self.draws else 0,
         }
         always = self.in_memory + missing + THREAD * threads
         return self._libraries + always + max(phases.values())
@@ -161,12 +171,20 @@ class MemoryNeeds:
     @property
     def _page(self) -> int:
         """Bytes for drawing."""
-        channels, height, width = self.shape
         if not self.shows_result:
             return INPUT_PAGE
-        drawn = RESULT_PIXEL * min(height * width, RESULT_PIXELS)
+        channels = self.shape[0]
+        shape = height, width = self._fitted_shape
+        steps = (
+            thinning_step(shape, MEASURED),
+            math.ceil(max(height / SHOWN[0], width / SHOWN[1])),
+        )
+        samples = sum(math.ceil(height / step) * math.ceil(width / step) for step in steps)
+        drawn = channels * (RESULT_CHANNEL + RESULT_SAMPLE * samples)
+        bands = len(row_bands((height, RESULT_BANDS * width)))
+        working = min(self.settings.worker_threads, bands) * RESULT_BAND
         mosaic = MOSAIC_PAGE if self.mosaic else 0
-        return RESULT_PAGE + channels * RESULT_CHANNEL + drawn + mosaic
+        return RESULT_PAGE + drawn + working + mosaic
 
     def check(self, limit: int | None) -> None:
         """Raise SettingsError, with what would help, if the job needs more than the limit.
