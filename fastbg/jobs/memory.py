@@ -24,7 +24,7 @@ LIBRARIES = 73_000_000
 FITTING = 12_000_000
 """Bytes of the libraries with which a background is fitted; measured."""
 
-INPUT_PAGE = 74_000_000
+INPUT_PAGE = 90_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
 RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 45_000_000, 8_000_000, 15
@@ -61,7 +61,7 @@ REGIONS = 50_000_000
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
 
-TILING = 20_000_000
+TILING = 28_000_000
 """Bytes of the libraries that write compressed tiles, and of their buffers; measured."""
 
 UNTOUCHED = 250_000_000
