@@ -80,7 +80,7 @@ def test_as_much_gradient_is_left_as_of_an_unclipped_sky(
     assert any("exactly 0 and scattered" in line for line in result.report["warnings"])
 
 
-@pytest.mark.parametrize("share", [0.05, 0.22])
+@pytest.mark.parametrize("share", [0.05, 0.22, 0.4])
 def test_a_clipped_mosaic_is_fitted_by_colour(share: float) -> None:
     colours = np.tile([[1, 0.7], [0.7, 0.5]], (SHAPE[0] // 2, SHAPE[1] // 2))[..., np.newaxis]
     sky = tilted_sky(share, colours)

@@ -155,6 +155,10 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
 
 
 def _medians(low: np.ndarray, high: np.ndarray, stretch: Stretch) -> np.ndarray:
+    # Of a clipped channel, the upper of the middle values: it is known in more blocks, and the same
+    # order statistic in all of them.
+    clipped = stretch.pedestal == CLIPPED
+    low[clipped] = high[clipped]
     medians = np.empty_like(low)
     for rows in row_bands(low.shape[1:], pixels=FEW_PIXELS):
         part = medians[:, rows]

@@ -101,7 +101,10 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
     full &= (middle != BELOW).all(axis=2)
     if side > 2:
-        scatter = (high[full] - low[full]) / QUARTILES * MEDIAN_NOISE / side
+        # Noise is as far below the median as above it, where the lower quartile is clipped.
+        low, centre, high = low[full], middle[full], high[full]
+        low = np.where(low == BELOW, 2 * centre - high, low)
+        scatter = (high - low) / QUARTILES * MEDIAN_NOISE / side
     else:
         # Along the longer side: across a strip, all cells are the same.
         along = 1 if height <= width else 0
