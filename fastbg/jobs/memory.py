@@ -21,7 +21,7 @@ MaxMemory = int | str | None
 LIBRARIES = 73_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
-FITTING = 12_000_000
+FITTING = 8_000_000
 """Bytes of the libraries with which a background is fitted; measured."""
 
 INPUT_PAGE = 90_000_000
@@ -40,7 +40,7 @@ MEASURED = 1_000_000
 SHOWN = (1080, 1440)
 """Height and width of the largest picture on a page: `report.html.views`."""
 
-DESCENT = 6_000_000
+DESCENT = 10_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
 THREAD = 1_000_000
