@@ -18,7 +18,7 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 73_000_000
+LIBRARIES = 71_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 FITTING = 8_000_000
@@ -43,7 +43,7 @@ SHOWN = (1080, 1440)
 DESCENT = 10_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
-THREAD = 1_000_000
+THREAD = 2_000_000
 """Bytes of a thread beside its bands; measured."""
 
 UNPACKING = 13_000_000
