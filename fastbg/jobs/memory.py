@@ -27,7 +27,7 @@ FITTING = 8_000_000
 INPUT_PAGE = 90_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
-RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 63_000_000, 8_000_000, 15
+RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 67_000_000, 8_000_000, 15
 """Bytes for drawing a result, for each of its channels, and for each sample of these that is
 measured or shown; measured."""
 
