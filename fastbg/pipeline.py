@@ -126,8 +126,8 @@ class Job:
                 image, wanted, self._stretch_of, *blocks, **over_pixels
             )
             statistics = found.values()
-            stretched, own = small, self._stretch_of(statistics)
-            stretch = Stretch.of(statistics, settings.quantile)
+            own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
+            stretched = small
             if settings.finds_sky:
                 stretched = restretched(small, own, stretch, self.backend.kernels)
             if weight is None:

@@ -39,7 +39,7 @@ def fit_file(
     path, outputs = as_path(path), Outputs({"model": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, mask, outputs, files, max_memory=max_memory)
+        source = read(job, path, mask, outputs, files, max_memory=max_memory, corrects=False)
         prepared = prepare(job, source)
         fitted = job.fit(prepared)
         source.check_unchanged()

@@ -89,9 +89,10 @@ class MemoryNeeds:
     draws, compress, in_tiles : bool
         Whether a preview or a report is drawn; whether outputs are compressed; whether that is in
         tiles, as in FITS.
-    mosaic, fits, shows_result, regions : bool
-        Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted;
-        whether what is drawn shows a result; whether a mask is a file of regions.
+    mosaic, fits, corrects, shows_result, regions : bool
+        Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted, and
+        whether one is taken out; whether what is drawn shows a result; whether a mask is a file of
+        regions.
     """
 
     shape: tuple[int, int, int]
@@ -104,6 +105,7 @@ class MemoryNeeds:
     in_tiles: bool = False
     mosaic: bool = False
     fits: bool = True
+    corrects: bool = True
     shows_result: bool = True
     regions: bool = False
 
@@ -135,8 +137,10 @@ class MemoryNeeds:
         planes = 4 * (1 if self.mosaic else channels) * height * width
         tiles = TILING + planes // 2
         fitted = 2 * small
-        # The allocator keeps what the search has freed.
+        # The allocator keeps what the search, or the look for zeros before it, has freed.
         kept = search + (fitted if self.draws else 0)
+        kept_to_draw = max(search, zeros - missing) + fitted
+        correcting = 3 * stored + window + converted + restoring + colours
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         outputs = 2 * planes if self.compress else 0
         phases = {
@@ -145,9 +149,9 @@ class MemoryNeeds:
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
-            "correct": kept + threads * (3 * stored + window + converted + restoring + colours),
+            "correct": kept + threads * correcting if self.corrects else 0,
             "write": kept + 2 * outputs + (tiles if self.in_tiles else 0),
-            "draw": kept + self._page + outputs if self.draws else 0,
+            "draw": kept_to_draw + self._page + outputs if self.draws else 0,
         }
         always = self.in_memory + missing + THREAD * threads
         return self._libraries + always + max(phases.values())

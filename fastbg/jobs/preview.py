@@ -53,7 +53,7 @@ def preview_file(
     path, outputs = as_path(path), Outputs({"preview": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        work = {"draws": True, "shows_result": fit}
+        work = {"draws": True, "shows_result": fit, "corrects": fit}
         source = read(job, path, mask, outputs, files, max_memory=max_memory, **work)
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()

@@ -134,7 +134,8 @@ def read(
     max_memory : int or str, optional
         What the job may take; see `in_bytes`.
     **work : bool
-        What the job does: ``draws``, ``fits`` and ``shows_result`` of `MemoryNeeds`.
+        What the job does: ``draws``, ``fits``, ``corrects`` and ``shows_result`` of
+        `MemoryNeeds`.
     """
     limit = in_bytes(max_memory)
     if told_format(path) is None:
