@@ -76,21 +76,22 @@ def measured_and_reduced(
         )
         return found, means
     h, w = (-(-size // factor) for size in image.shape)
-    middle = np.empty((2, image.channels, h, w), np.float32)
+    low, high = (np.empty((image.channels, h, w), np.float32) for _ in range(2))
 
     def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         band = image.read(rows, buffers[0])
         top = rows.start // factor
-        pair = _middle_values(band, factor, MISSING_LEVEL, kernels)
-        middle[:, :, top : top + pair[0].shape[1]] = pair
+        own = _middle_values(band, factor, MISSING_LEVEL, kernels)
+        place = slice(top, top + own[0].shape[1])
+        low[:, place], high[:, place] = own
         return band, band
 
     guess = guess_quantiles(image, probabilities, threads, kernels=kernels)
     found = Quantiles(image.channels, probabilities, guess, kernels)
     count_pass(found, image, row_bands(image.shape, factor), threads, read, 1)
     search(found, image, row_bands(image.shape), threads)
-    medians = _medians(middle[0], middle[1], stretch_of(found.values()))
-    return found, np.moveaxis(medians, 0, 2)
+    _to_medians(low, high, stretch_of(found.values()))
+    return found, np.moveaxis(low, 0, 2)
 
 
 def downscale(
@@ -154,17 +155,17 @@ def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> n
     return np.moveaxis(out, 0, 2)
 
 
-def _medians(low: np.ndarray, high: np.ndarray, stretch: Stretch) -> np.ndarray:
+def _to_medians(low: np.ndarray, high: np.ndarray, stretch: Stretch) -> None:
+    """The stretched medians between two middle values, (K, h, w) each, in place of the first."""
     # Of a clipped channel, the upper of the middle values: it is known in more blocks, and the same
     # order statistic in all of them.
     clipped = stretch.pedestal == CLIPPED
     low[clipped] = high[clipped]
-    medians = np.empty_like(low)
     for rows in row_bands(low.shape[1:], pixels=FEW_PIXELS):
-        part = medians[:, rows]
-        part[:] = (stretch.apply(low[:, rows]) + stretch.apply(high[:, rows])) / 2
-        part[low[:, rows] == CLIPPED] = BELOW
-    return medians
+        part = low[:, rows]
+        below = part == CLIPPED
+        part[:] = (stretch.apply(part) + stretch.apply(high[:, rows])) / 2
+        part[below] = BELOW
 
 
 def _means(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) -> np.ndarray:
