@@ -146,8 +146,7 @@ class Job:
         sky = None
         if settings.finds_sky:
             with self.stages.stage("protect", MOST_FITS) as advance:
-                kernels, protection = self.backend.kernels, settings.protect
-                sky = detect_sky(small, used, y, x, own, protection, advance, kernels)
+                sky = detect_sky(small, used, y, x, own, settings.protect, advance, **over_pixels)
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -313,6 +314,13 @@ def test_jobs_in_threads_equal_the_same_jobs_alone(rng):
     alone = [job(image) for image in images]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(job, images)) == alone
+
+
+def test_progress_is_told_on_the_thread_that_runs_the_job(rng):
+    tellers = set()
+    image = rng.normal(0.1, 0.01, (96, 128, 3)).astype(np.float32)
+    remove_background(image, progress=lambda told: tellers.add(threading.get_ident()))
+    assert tellers == {threading.get_ident()}
 
 
 def test_threads_do_not_change_a_bit(rng):

@@ -76,3 +76,13 @@ def one_thread(function: Callable[Parameters, Returned]) -> Callable[Parameters,
             return function(*args, **kwargs)
 
     return limited
+
+
+def limit_this_thread() -> None:
+    """Let BLAS have one thread in the thread that calls this, to its end, while `one_thread` runs.
+
+    Builds of BLAS with one number for the process have it from the function that waits.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, "blas")

@@ -61,6 +61,7 @@ def detect_sky(
     stretch: Stretch,
     protection: str,
     watch: Callable[[int], None] = lambda done: None,
+    threads: int = 1,
     kernels: Kernels = FASTEST,
 ) -> Sky:
     """Find the sky of a down-scaled image.
@@ -78,6 +79,7 @@ def detect_sky(
     watch : callable, optional
         Called with the number of fits that are done, of at most
         `fastbg.sky.selection.MOST_FITS`; what it raises ends the search.
+    threads : int, optional
     kernels : Kernels, optional
 
     Raises
@@ -86,7 +88,7 @@ def detect_sky(
         If too little of the image may be used.
     """
     mesh = mesh_of(linear, weight, y, x)
-    surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, kernels)
+    surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, threads, kernels)
     sky = Sky(stretch, mesh, surfaces, weight)
     if protection != "off":
         pixels = _pixel_weight(linear, mesh, sky.surface)

@@ -101,14 +101,15 @@ def _fit_in_c(
 ) -> RobustFit:
     # From a level and in a unit in which float32 loses nothing.
     level = np.median(mesh.values[mesh.usable], axis=0)
-    unit = np.abs(mesh.values - level).max(axis=0) + np.finfo(np.float64).tiny
+    values = np.where(mesh.usable[:, np.newaxis], mesh.values - level, 0)
+    unit = np.abs(values).max(axis=0) + np.finfo(np.float64).tiny
     used, channels = splines.used(stiffness), len(unit)
     taps = gaussian_weights(protection.reach).astype(np.float32)
     sky = weight.astype(np.float32)
     coordinates = np.empty((channels, used))
     surface = np.empty((channels, len(weight)), np.float32)
     compiled.c.fit_surface(
-        np.ascontiguousarray(((mesh.values - level) / unit).T, np.float32),
+        np.ascontiguousarray((values / unit).T, np.float32),
         mesh.weight.astype(np.float32),
         mesh.noise / unit,
         mesh.shape[1],

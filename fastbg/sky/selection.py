@@ -14,16 +14,15 @@ docs/sky.md describes the whole method and how each constant was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
-from threading import Lock
 
 import numpy as np
 
 from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
-from .blas import one_thread
+from .blas import limit_this_thread, one_thread
 from .colour import joint_channel
 from .mesh import Mesh
 from .robust_fit import Protection
@@ -85,10 +84,12 @@ Watch = Callable[[int], None]
 """Is told how many fits are done; what it raises ends the search."""
 
 
+@one_thread
 def select_surfaces(
     mesh: Mesh,
     protection: Protection,
     watch: Watch = lambda done: None,
+    threads: int = 1,
     kernels: Kernels = FASTEST,
 ) -> list[Surface]:
     """The smooth surface that is most likely the sky, behind the stiffer ones that led to it.
@@ -98,8 +99,10 @@ def select_surfaces(
     mesh : Mesh
     protection : Protection
     watch : callable, optional
-        Called with the number of fits that are done, of at most `MOST_FITS`, on any thread but
-        not on two at once; what it raises ends the search.
+        Called on this thread with the number of fits that are done, of at most `MOST_FITS`; what it
+        raises ends the search.
+    threads : int, optional
+        More than two are of no use.
     kernels : Kernels, optional
 
     Raises
@@ -107,21 +110,19 @@ def select_surfaces(
     InputError
         If fewer than `LEAST_CELLS` cells can be used.
     """
-    search = _Search(mesh, protection, watch, kernels)
-    with ThreadPoolExecutor(2) as pool:
-        chains = [pool.submit(start, mesh) for start in (search.warm_chain, search.cold_chain)]
-        *stiffer, selected = _select(search, mesh, [chain.result() for chain in chains])
+    search = _Search(mesh, protection, watch, threads, kernels)
+    *stiffer, selected = _select(search, mesh)
     return [*stiffer, selected.solved(mesh)]
 
 
-@one_thread
-def _select(search: _Search, mesh: Mesh, chains: list[Chain]) -> Chain:
+def _select(search: _Search, mesh: Mesh) -> Chain:
+    chains = search.follow([search.warm_chain(mesh), search.cold_chain(mesh)])
     selected = _selected(chains)
     joint_mesh = joint_channel(mesh, search.most_flexible)
     if joint_mesh is None:
         return selected
 
-    joint_chain = _selected([search.cold_chain(joint_mesh)])
+    joint_chain = _selected(search.follow([search.cold_chain(joint_mesh)]))
     joint = joint_chain[-1].solved(joint_mesh)
     stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
@@ -130,8 +131,7 @@ def _select(search: _Search, mesh: Mesh, chains: list[Chain]) -> Chain:
         # A surface that bends more than the joint one has followed objects.
         selected = stiffer
     multiples = joint.splines.multiples(joint.coordinates)
-    starts = lower_envelope(multiples, mesh), largest_smooth_region(mesh)
-    fits = [search.fit(multiples, mesh, start, joint.stiffness) for start in starts]
+    (fits,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
     best = max(fits, key=lambda surface: surface.explained)
     independent = selected[-1]
     if independent.odds >= ODDS * best.odds or best.below > independent.below + BELOW:
@@ -172,54 +172,70 @@ def _checked(mesh: Mesh) -> int:
 class _Search:
     """Makes fits on one mesh, or on others of its shape, and counts them."""
 
-    def __init__(self, mesh: Mesh, protection: Protection, watch: Watch, kernels: Kernels) -> None:
+    def __init__(
+        self, mesh: Mesh, protection: Protection, watch: Watch, threads: int, kernels: Kernels
+    ) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
         self._bases = _bases(mesh.points, side, self._candidates)
-        self._protection, self._watch, self._kernels = protection, watch, kernels
-        self._done, self._counting = 0, Lock()
+        self._protection, self._kernels = protection, kernels
+        self._watch, self._threads, self._done = watch, threads, 0
 
     @property
     def most_flexible(self) -> Splines:
         """The basis of the last candidate."""
         return self._bases[self._candidates[-1][0]]
 
-    @one_thread
-    def warm_chain(self, mesh: Mesh) -> Chain:
+    def follow(self, chains: Sequence[Iterator[Surface]]) -> list[Chain]:
+        """All fits of the chains, which go side by side."""
+        found: list[Chain] = [[] for _ in chains]
+        workers = min(self._threads, len(chains))
+        with ThreadPoolExecutor(workers, initializer=limit_this_thread) as pool:
+            running = {pool.submit(next, chain, None): n for n, chain in enumerate(chains)}
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    number, surface = running.pop(future), future.result()
+                    if surface is not None:
+                        found[number].append(surface)
+                        self._done += 1
+                        self._watch(self._done)
+                        running[pool.submit(next, chains[number], None)] = number
+        return found
+
+    def warm_chain(self, mesh: Mesh) -> Iterator[Surface]:
         """Each candidate starts from the weights of the one before it, the first from below."""
         weight = lower_envelope(self._bases[1], mesh)
         chain: Chain = []
         for degree, stiffness in self._candidates:
-            chain.append(self.fit(self._bases[degree], mesh, weight, stiffness))
+            chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
+            yield chain[-1]
             weight = chain[-1].weight
             if _converged(chain):
-                break
-        return chain
+                return
 
-    @one_thread
-    def cold_chain(self, mesh: Mesh) -> Chain:
+    def cold_chain(self, mesh: Mesh) -> Iterator[Surface]:
         """Each candidate starts from the largest smooth region of the frame."""
         weight = largest_smooth_region(mesh)
         chain: Chain = []
         for degree, stiffness in self._candidates:
-            chain.append(self.fit(self._bases[degree], mesh, weight, stiffness))
+            chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
+            yield chain[-1]
             if _converged(chain):
-                break
-        return chain
+                return
 
-    def fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
-        surface = fit_surface(splines, mesh, weight, stiffness, self._protection, self._kernels)
-        with self._counting:
-            self._done += 1
-            self._watch(self._done)
-        return surface
+    def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
+        """Multiples of one shape, from both starts."""
+        for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
+            yield self._fit(splines, mesh, weight, stiffness)
+
+    def _fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
+        return fit_surface(splines, mesh, weight, stiffness, self._protection, self._kernels)
 
 
 _kept: dict[tuple[bytes, int], Bases] = {}
 """The bases of the last search, by its points and side: those of the next frame of a night."""
 
 
-@one_thread
 def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -> Bases:
     key = points.tobytes(), side
     bases = _kept.get(key)
