@@ -22,7 +22,7 @@ from .backends.registry import choose
 from .diagnostics import diagnose
 from .errors import InputError, SettingsError
 from .fit import fit_of_sky, fit_spline
-from .image.bands import SAMPLED_PIXELS, row_bands
+from .image.bands import BLOCK_ROWS, SAMPLED_PIXELS, row_bands
 from .image.downscale import BELOW, block_centres, measured_and_reduced, restretched
 from .image.frame import Frame
 from .image.image import ZERO, Image
@@ -53,6 +53,9 @@ LEVELS_ROWS = 256
 
 A model is smooth: on real images and simulated skies its median then differs from that over all
 pixels by less than 1e-3 of its range, and its minimum and maximum by less than 1e-2."""
+
+GUESSED = 1024
+"""The median of a spline is expected to be that at few points within 1/1024 of its range."""
 
 BETWEEN = 0.01
 """Between these rows, a model may lie beyond what it is in them by this part of its range."""
@@ -225,7 +228,7 @@ class Job:
             A guess at minimum, median and maximum of the spline: see `fastbg.fit.Fit.levels`.
         """
         settings, image, kernels = self.settings, frame.image, self.backend.kernels
-        guess = None if levels is None else np.stack([levels] * 2, axis=2)
+        guess = None if levels is None else _around(levels)
         with self.stages.stage("render", image.shape[0]) as advance:
             rendered = self._rendered(model, image.shape)
             found = self._few_levels(model, image, guess)
@@ -288,7 +291,7 @@ class Job:
             return after, samples
 
         with self.stages.stage("correct", image.shape[0]) as advance:
-            guess = guess_quantiles(corrected, LEVELS, self.threads, image, kernels)
+            guess = guess_quantiles(corrected, LEVELS, self.threads, image, kernels, BLOCK_ROWS)
             found = Quantiles(image.channels, LEVELS, guess, kernels)
             bands = row_bands(image.shape)
             count_pass(found, image, bands, self.threads, read_and_store, 3, advance)
@@ -304,6 +307,12 @@ class Job:
         rendered = model.rendered(self.backend, shape)
         self._opened.callback(rendered.close)
         return rendered
+
+
+def _around(levels: np.ndarray) -> np.ndarray:
+    """Between which values the `LEVELS` of a spline lie, (K, 3, 2), by those at fewer points."""
+    reach = (levels[:, 2:] - levels[:, :1]) / GUESSED
+    return np.stack([levels - reach, levels + reach], axis=2)
 
 
 def _check_size(shape: tuple[int, int], settings: Settings) -> None:

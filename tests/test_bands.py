@@ -63,25 +63,29 @@ def test_no_rows_no_bands():
     assert row_bands((0, 5)) == []
 
 
+@pytest.mark.parametrize("rows", [1, 16])
 @given(heights, widths)
-def test_samples_lie_inside_large_images_only(height, width):
-    bands = sampled_bands((height, width))
+def test_samples_lie_inside_large_images_only(rows, height, width):
+    bands = sampled_bands((height, width), rows)
     assert bool(bands) == (height * width >= SAMPLED_PIXELS)
     assert all(0 <= rows.start < rows.stop <= height for rows in bands)
     assert all(a.stop <= b.start for a, b in pairwise(bands))
 
 
-@pytest.mark.parametrize("height", [64, 640, 4000, 4001, 4063])
+@pytest.mark.parametrize("rows", [1, 8, 16])
+@pytest.mark.parametrize("height", [128, 640, 4000, 4001, 4063])
 @pytest.mark.parametrize("width", [3000, 50_000])
-def test_samples_are_bands_of_rows_evenly_spread(height, width):
-    bands = sampled_bands((height, width))
+def test_samples_are_bands_of_rows_evenly_spread(rows, height, width):
+    bands = sampled_bands((height, width), rows)
     if height * width < SAMPLED_PIXELS:
         assert not bands
         return
-    rows = np.concatenate([np.arange(band.start, band.stop) for band in bands])
-    assert rows.size <= height / 8 + 8
-    assert rows.size * width >= min(ENOUGH_PIXELS, height * width / 8)
-    assert len({b.start - a.start for a, b in pairwise(bands)}) <= 1
+    sampled = np.concatenate([np.arange(band.start, band.stop) for band in bands])
+    assert sampled.size <= height / 8
+    assert sampled.size * width >= min(ENOUGH_PIXELS, height * width / 8 - rows * width)
+    distances = {b.start - a.start for a, b in pairwise(bands)}
+    assert not distances or max(distances) - min(distances) <= 1
+    assert abs(sampled.mean() - (height - 1) / 2) <= 1
 
 
 @pytest.mark.parametrize("threads", [0, *THREADS])

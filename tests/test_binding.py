@@ -47,7 +47,7 @@ def arguments_of_all():
     parameters, y, x = np.ones(9), np.ones(2), np.ones(3)
     image = [*np.ones((2, 6), np.float32), y, x, 1, 2, 5.0, "auto"]
     six = np.ones(6, np.float32)
-    windows = np.array([[0, 16], [5, 31]], np.uint32)
+    windows = np.array([[0, 16, 1 << 16], [5, 31, 2]], np.uint32)
     counts = [np.zeros(5, np.uint64), np.zeros(2, np.uint64), np.zeros((2, 1 << 16), np.uint32)]
     plan = [parameters, 1, 2, y, x, "auto"]
     return {
@@ -227,14 +227,18 @@ def test_an_unknown_method_is_refused_with_the_choices(method):
             call()
 
 
-@pytest.mark.parametrize("shift", [32, 33, 40, 64, (1 << 32) - 1])
-def test_windows_must_be_narrower_than_keys(shift):
-    wide = np.array([[0, 16], [0, shift]], np.uint32)
-    refuses("count", 2, wide, ValueError, f"the shift of a window must be 0 to 31, not {shift}")
+@pytest.mark.parametrize(
+    ("shift", "bins"),
+    [*((shift, 9) for shift in (32, 33, 40, 64, (1 << 32) - 1)), (0, 0), (0, 65537), (31, 1 << 31)],
+)
+def test_windows_must_be_narrower_than_keys_and_than_counts(shift, bins):
+    wide = np.array([[0, 16, 9], [0, shift, bins]], np.uint32)
+    rule = "a window must have a shift of 0 to 31 and 1 to 65536 bins"
+    refuses("count", 2, wide, ValueError, f"{rule}, not {shift} and {bins}")
 
 
 def test_no_window_no_counts():
-    none = np.zeros((0, 2), np.uint32), np.zeros(5, np.uint64), np.zeros(0, np.uint64)
+    none = np.zeros((0, 3), np.uint32), np.zeros(5, np.uint64), np.zeros(0, np.uint64)
     values = np.ones(6, np.float32)
     _c.count(values, values, *none, np.zeros((0, 1 << 16), np.uint32))
     assert none[1][0] == 6

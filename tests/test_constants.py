@@ -57,7 +57,7 @@ def test_the_tally_has_the_headers_fields_in_its_order() -> None:
     assert body is not None
     names = re.findall(r"\b([a-z_0-9]+)(?=[,;])", re.sub(r"/\*.*?\*/", "", body[1]))
     assert names == ["valid", "negative", "above_1", "low", "high"]
-    counts = Counts.of(np.empty((0, 2), np.uint32))
+    counts = Counts.of(np.empty((0, 3), np.uint32))
     values = np.array([-2.0, 0.5, 3.0, 4.0], np.float32)
     counts.add(kernels.FASTEST, values, values)
     assert counts.tally[[kernels.VALID, kernels.NEGATIVE, kernels.ABOVE_1]].tolist() == [4, 1, 2]

@@ -25,8 +25,10 @@ from fastbg.image.kernels import (
 )
 from fastbg.image.order_statistics import (
     EVERYTHING,
+    LEAST_MARGIN,
     Counts,
     Quantiles,
+    _window,
     guess_quantiles,
     quantiles,
     search,
@@ -45,9 +47,9 @@ values = arrays(
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=5)
 
 
-def at(guess: np.ndarray | None) -> np.ndarray | None:
-    """A guess, (K, P), that is sure of itself."""
-    return None if guess is None else np.stack([guess, guess], axis=-1)
+def at(guess: np.ndarray | None, reach: float = 0.0) -> np.ndarray | None:
+    """A guess, (K, P), that is sure of itself, or as sure as is told."""
+    return None if guess is None else np.stack([guess - reach, guess + reach], axis=-1)
 
 
 def plane_image(*planes: np.ndarray) -> Image:
@@ -262,7 +264,8 @@ def test_a_monotone_map_of_the_order_statistics_is_one_of_the_values(rng):
 
 # Windows that searches make: over everything, and of single keys, as far as the infinities.
 windows = st.lists(
-    st.just(EVERYTHING) | st.tuples(st.integers(0, 0xFF800000 - BINS), st.just(0)),
+    st.just(EVERYTHING)
+    | st.tuples(st.integers(0, 0xFF800000 - BINS), st.just(0), st.integers(1, BINS)),
     max_size=4,
 )
 
@@ -274,8 +277,8 @@ def test_c_counts_as_numpy_does(flat, chosen, seed, near):
     samples = rng.choice(np.array([0.5, 0, -1e-8, 1e-9, np.nan, np.inf, -np.inf], "f4"), flat.size)
     if near:
         first = np.clip(key_of(flat[:2]).astype(np.int64) - BINS // 2, 0, 0xFF800000 - BINS)
-        chosen = [*chosen, *((key, 0) for key in first.tolist())]
-    array = np.array(chosen, np.uint32).reshape(-1, 2)
+        chosen = [*chosen, *((key, 0, BINS) for key in first.tolist())]
+    array = np.array(chosen, np.uint32).reshape(-1, 3)
     expected, found = Counts.of(array), Counts.of(array)
     # Twice, to see that counts are added to.
     for part in (flat, flat[::-1].copy()):
@@ -283,7 +286,7 @@ def test_c_counts_as_numpy_does(flat, chosen, seed, near):
         found.add(FASTEST, part, samples)
     assert found.tally.tolist() == expected.tally.tolist()
     assert found.below.tolist() == expected.below.tolist()
-    for (first, shift), own, other in zip(
+    for (first, shift, _), own, other in zip(
         array.tolist(), found.counts, expected.counts, strict=True
     ):
         # Bins above infinity hold no value; C may put there what does not count.
@@ -344,20 +347,33 @@ def test_a_good_guess_takes_one_pass_and_a_bad_one_three(rng, kernels, monkeypat
     }
     for name, (guess, number) in cases.items():
         image, reads = recorded(plane_image(*planes))
-        found = quantiles(image, wanted, threads, guess=at(guess), kernels=kernels)
+        found = quantiles(image, wanted, threads, guess=at(guess, 1e-4), kernels=kernels)
         assert same_bits(around(found), expected), name
         assert passes(reads, 64) == number, name
 
 
-@pytest.mark.parametrize("offset", [-1, 0, BINS - 1, BINS])
-def test_the_edges_of_a_window(kernels, offset):
+@pytest.mark.parametrize("beyond", [side * (LEAST_MARGIN + n) for side in (-1, 1) for n in (0, 1)])
+def test_the_edges_of_a_window(kernels, beyond):
     flat = np.linspace(0.3, 0.4, 101).astype(np.float32)
-    # The window begins half its bins below the guess.
-    guess = value_of(key_of(flat[50:51]).astype(np.int64) - offset + BINS // 2)
+    guess = value_of(key_of(flat[50:51]).astype(np.int64) - beyond)
     image, reads = recorded(row(flat))
     found = quantiles(image, [0.5], 1, guess=at(guess[np.newaxis]), kernels=kernels)
     assert around(found).tolist() == [[[flat[50]] * 2]]
-    assert len(reads) == (1 if 0 <= offset < BINS else 3)
+    assert len(reads) == (1 if abs(beyond) <= LEAST_MARGIN else 3)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "window"),
+    [
+        (1 << 20, 1 << 20, ((1 << 20) - LEAST_MARGIN, 0, 2 * LEAST_MARGIN + 1)),
+        (1 << 20, (1 << 20) + 9999, ((1 << 20) - 10001, 0, 30000)),
+        (1 << 20, (1 << 20) + BINS - 2, ((1 << 20) - 1, 0, BINS)),
+        (1 << 20, (1 << 20) + 3 * BINS, ((1 << 20) - BINS // 2, 2, BINS)),
+        (3, 5, (0, 0, 2 * LEAST_MARGIN + 3)),
+    ],
+)
+def test_a_window_reaches_as_far_beyond_a_guess_as_the_guess_is_wide(low, high, window):
+    assert _window(low, high) == window
 
 
 def test_neighbours_in_different_windows_are_both_found(kernels):
@@ -400,6 +416,11 @@ def large(monkeypatch, rng):
     return planes
 
 
+def rows_of_the_sample() -> list[int]:
+    """The rows of `large` that are sampled."""
+    return [band.start for band in bands_module.sampled_bands((200, 60), 1)]
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_large_images_are_sampled_first(kernels, large, threads):
     wanted = [0, 0.5, 0.95, 1]
@@ -409,12 +430,12 @@ def test_large_images_are_sampled_first(kernels, large, threads):
     assert same_bits(around(found), np.stack(expected))
     # Two passes over the sampled eighth and one over the whole image; here, where the sample is so
     # small that it leaves more open than windows of single floats hold, another one.
-    sampled = sum(rows.stop - rows.start for rows in bands_module.sampled_bands((200, 60)))
+    sampled = sum(rows.stop - rows.start for rows in bands_module.sampled_bands((200, 60), 1))
     assert round(passes(reads, 200) * 200) in (2 * sampled + 200, 2 * sampled + 400)
 
 
 def test_the_guess_lies_around_the_quantile_of_the_sampled_rows(large):
-    sample = np.concatenate([large[:, top : top + 8] for top in range(0, 200, 64)], axis=1)
+    sample = large[:, rows_of_the_sample()]
     guess = guess_quantiles(plane_image(*large), [0.25, 0.5], 2)
     for plane, found in zip(sample, guess, strict=True):
         flat = plane[np.isfinite(plane)].astype(np.float64)
@@ -452,16 +473,14 @@ def test_an_image_that_changes_all_the_time_is_refused(kernels):
 
 
 def test_a_sample_of_nothing_but_missing_rows_does_no_harm(large):
-    for top in range(0, 200, 64):
-        large[:, top : top + 8] = 0
+    large[:, rows_of_the_sample()] = 0
     found = quantiles(plane_image(*large), [0.5], 1)
     used = [plane[np.isfinite(plane) & (plane != 0)] for plane in large]
     assert same_bits(around(found), np.stack([neighbours(flat, [0.5]) for flat in used]))
 
 
 def test_a_misleading_sample_does_no_harm(large):
-    for top in range(0, 200, 64):
-        large[:, top : top + 8] = 7
+    large[:, rows_of_the_sample()] = 7
     image, reads = recorded(plane_image(*large))
     found = quantiles(image, [0.5], 1)
     used = [plane[np.isfinite(plane)] for plane in large]
@@ -484,8 +503,8 @@ def test_progress_goes_once_over_the_whole_image(large):
 def test_counting_by_hand_and_then_searching(kernels, rng):
     # As the pipeline does it: the first pass is fused with other work.
     planes = rng.normal(0.1, 0.01, (1, 40, 30)).astype(np.float32)
-    for guess, further in ((np.full((1, 1), 0.1), 0), (np.full((1, 1), -3.0), 2)):
-        found = Quantiles(1, [0.5], at(guess), kernels=kernels)
+    for guess, further in ((np.median(planes), 0), (-3.0, 2)):
+        found = Quantiles(1, [0.5], at(np.full((1, 1), guess), 1e-4), kernels=kernels)
         assert not found.known
         parts = [found.start_counting() for _ in range(2)]
         for counts, half in zip(parts, np.split(planes, 2, axis=1), strict=True):

@@ -140,11 +140,11 @@ size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, dou
 void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
 /* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w
- * has FBG_BINS bins of 2^shift keys each (shift < 32), the first from key `first` on. */
+ * has `bins` bins, 1 to FBG_BINS, of 2^shift keys each (shift < 32), the first from key `first` on. */
 enum { FBG_BINS = 1 << 16 };
 
 typedef struct {
-    uint32_t first, shift;
+    uint32_t first, shift, bins;
 } fbg_window;
 
 typedef struct {

@@ -108,8 +108,10 @@ typedef struct {
     void (*keys)(const float *values, const float *samples, size_t n, uint32_t *keys,
                  fbg_tally *tally);
 
-    /* How many keys lie below one. */
-    uint32_t (*keys_below)(const uint32_t *keys, size_t n, uint32_t key);
+    /* How many of up to FBG_BLOCK keys lie below `first`; within: whether each lies from there to
+     * first + reach. */
+    uint32_t (*keys_within)(const uint32_t *keys, size_t n, uint32_t first, uint32_t reach,
+                            unsigned char *within);
 
     /* Sorts the columns of keys, (n, FBG_LANES); no NaN. */
     void (*sort_lanes)(float *keys, size_t n);

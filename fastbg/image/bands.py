@@ -35,13 +35,20 @@ def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[sl
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
 
 
-def sampled_bands(shape: tuple[int, int]) -> list[slice]:
-    """Some rows of an image (H, W), an eighth at most, evenly spread; none of a small one."""
+def sampled_bands(shape: tuple[int, int], height: int) -> list[slice]:
+    """Some rows of an image (H, W), an eighth at most, evenly spread; none of a small one.
+
+    They are in bands of `height` rows, in the middle of the rows that they stand for: a gradient
+    along the image hardly shifts what is found in them.
+    """
     pixels = shape[0] * shape[1]
     if pixels < SAMPLED_PIXELS:
         return []
-    distance = 8 * max(8, pixels // ENOUGH_PIXELS)
-    return [slice(top, min(top + 8, shape[0])) for top in range(0, shape[0], distance)]
+    enough = -(-ENOUGH_PIXELS // (height * shape[1]))
+    count = max(1, min(enough, shape[0] // (8 * height)))
+    middles = (int((i + 0.5) * shape[0] / count) for i in range(count))
+    tops = (max(0, middle - height // 2) for middle in middles)
+    return [slice(top, min(top + height, shape[0])) for top in tops]
 
 
 def thinning_step(shape: tuple[int, int], samples: int) -> int:

@@ -13,7 +13,7 @@ from .image import is_valid
 from .mtf import imtf, mtf
 
 BINS = 1 << 16
-"""Bins of each window in which values are counted: FBG_BINS of fastbg.h."""
+"""The most bins of a window in which values are counted: FBG_BINS of fastbg.h."""
 
 VALID, NEGATIVE, ABOVE_1, LOW, HIGH = range(5)
 """Fields of a tally: numbers of values, smallest and largest key."""
@@ -55,9 +55,9 @@ class Kernels:
         Parameters
         ----------
         values, samples : ndarray, float32, C-contiguous, of one shape
-        windows : ndarray, (n, 2), uint32
-            The first key of each window of `BINS` bins, and the binary logarithm of the number of
-            keys in a bin: see `key_of`.
+        windows : ndarray, (n, 3), uint32
+            The first key of each window (see `key_of`), the binary logarithm of the number of keys
+            in a bin, and the number of bins, 1 to `BINS`.
         tally : ndarray, (5,), uint64
             The numbers of values, of values below 0 and above 1, the smallest and the largest
             key; updated.
@@ -74,10 +74,10 @@ class Kernels:
         tally[ABOVE_1] += np.uint64(np.count_nonzero(keys > ONE))
         tally[LOW] = min(tally[LOW], keys.min())
         tally[HIGH] = max(tally[HIGH], keys.max())
-        for w, (first, shift) in enumerate(windows.tolist()):
+        for w, (first, shift, width) in enumerate(windows.tolist()):
             below[w] += np.uint64(np.count_nonzero(keys < first))
             bins = (keys - first) >> shift
-            inside = bins[(bins >= 0) & (bins < BINS)]
+            inside = bins[(bins >= 0) & (bins < width)]
             counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
 
     def middle_values(

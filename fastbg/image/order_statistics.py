@@ -1,6 +1,7 @@
 """Exact quantiles of images that are read in bands.
 
-A pass over the bands counts the samples in windows of 65536 bins (see `fastbg.image.kernels`).
+A pass over the bands counts the samples in windows of up to 65536 bins (see
+`fastbg.image.kernels`); the fewer samples lie in them, the faster it is.
 The first windows lie around a guess, mostly with a bin for each float: if the wanted order
 statistics are in them, one pass is enough. A bin of several floats takes another pass, over that
 bin; a wrong guess takes two, the first with a window over all floats. Guesses come from a sample
@@ -25,8 +26,11 @@ STANDARD_ERRORS = 3
 MOST_PASSES = 5
 """An image that is the same whenever it is read takes fewer passes than this."""
 
-EVERYTHING = (0, 16)
-"""The window over all floats: its first key, and log2 of the number of keys in a bin."""
+EVERYTHING = (0, 16, BINS)
+"""The window over all floats: its first key, log2 of the number of keys in a bin, and the bins."""
+
+LEAST_MARGIN = BINS // 16
+"""A window reaches so many bins beyond a guess, or as many as the guess has, to both sides."""
 
 NO_KEY = 0xFFFFFFFF
 """The smallest key of nothing."""
@@ -37,7 +41,7 @@ class Counts:
     """The counts of one thread in one channel during one pass."""
 
     windows: np.ndarray
-    """(n, 2) uint32: first key and shift of each window."""
+    """(n, 3) uint32: first key, shift and number of bins of each window."""
     tally: np.ndarray
     """(5,) uint64."""
     below: np.ndarray
@@ -57,10 +61,12 @@ class Counts:
         kernels.count(values, samples, self.windows, self.tally, self.below, self.counts)
 
 
-def _window(low: int, high: int) -> tuple[int, int]:
+def _window(low: int, high: int) -> tuple[int, int, int]:
     """The finest window around the keys from one to another."""
     shift = ((high - low) // BINS).bit_length()
-    return max(0, (low + high) // 2 - (BINS << shift) // 2), shift
+    own = ((high - low) >> shift) + 1
+    bins = min(BINS, own + 2 * max(own, LEAST_MARGIN))
+    return max(0, (low + high) // 2 - (bins << shift) // 2), shift, bins
 
 
 class _Channel:
@@ -78,8 +84,8 @@ class _Channel:
             windows = {_window(*keys) for keys in key_of(guess[inside]).tolist()}
         self._set_windows(windows)
 
-    def _set_windows(self, windows: set[tuple[int, int]]) -> None:
-        self.windows = np.array(sorted(windows), np.uint32).reshape(-1, 2)
+    def _set_windows(self, windows: set[tuple[int, int, int]]) -> None:
+        self.windows = np.array(sorted(windows), np.uint32).reshape(-1, 3)
 
     @property
     def known(self) -> bool:
@@ -99,12 +105,12 @@ class _Channel:
                 windows.add(EVERYTHING)
                 continue
             w = within[0]
-            first, shift = self.windows[w].tolist()
+            first, shift, _ = self.windows[w].tolist()
             key = first + (int(np.searchsorted(upto[w], places[w], side="right")) << shift)
             if shift == 0:
                 self.keys[rank] = key
             else:
-                windows.add((key, 0))
+                windows.add((key, 0, 1 << shift))
         self._set_windows(windows)
 
     def _take_tally(self, tallies: np.ndarray) -> None:
@@ -231,16 +237,19 @@ def guess_quantiles(
     threads: int,
     samples: Image | None = None,
     kernels: Kernels = FASTEST,
+    rows: int = 1,
 ) -> np.ndarray | None:
     """A guess at quantiles of a large image from a sample: the values around each, (K, P, 2).
 
-    The result is None for a small image, and where a first pass finds them without a guess.
+    The sample has so many `rows` in each of some places: in more places it is closer to the whole,
+    but one row of a model takes as long to render as `BLOCK_ROWS`. The result is None for a small
+    image, and where a first pass finds them without a guess.
     """
     wanted = np.array(probabilities)
-    bands = sampled_bands(image.shape)
+    bands = sampled_bands(image.shape, rows)
     if not bands or not ((wanted > 0) & (wanted < 1)).any():
         return None
-    sampled = image.shape[1] * sum(rows.stop - rows.start for rows in bands)
+    sampled = image.shape[1] * sum(band.stop - band.start for band in bands)
     margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
     around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
     found = Quantiles(image.channels, around.ravel().tolist(), kernels=kernels)

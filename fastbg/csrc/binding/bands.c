@@ -4,12 +4,15 @@
 
 static int valid_windows(const fbg_window *windows, size_t number)
 {
-    for (size_t w = 0; w < number; w++)
-        if (windows[w].shift > 31) {
-            PyErr_Format(PyExc_ValueError, "the shift of a window must be 0 to 31, not %u",
-                         (unsigned)windows[w].shift);
+    for (size_t w = 0; w < number; w++) {
+        const unsigned shift = windows[w].shift, bins = windows[w].bins;
+        if (shift > 31 || bins < 1 || bins > FBG_BINS) {
+            PyErr_Format(PyExc_ValueError,
+                         "a window must have a shift of 0 to 31 and 1 to %d bins, not %u and %u",
+                         FBG_BINS, shift, bins);
             return 0;
         }
+    }
     return 1;
 }
 
