@@ -100,6 +100,7 @@ SWEPT = {
         Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
         Swept("sky.selection", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1)),
         Swept("sky.selection", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8)),
+        Swept("sky.selection", "HOPELESS", (0.11, 0.22, 0.88, INFINITE)),
         Swept("sky.selection", "CLEAR_PENALTY", (0.0, 0.01, 0.1, 0.2)),
         Swept("sky.selection", "COLD_START_PENALTY", (0.0, 0.05, 0.2, 0.4)),
         Swept("sky.selection", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),

@@ -18,9 +18,11 @@ from fastbg.sky.selection import (
     CLEAR,
     CLEAR_PENALTY,
     COLD_START_PENALTY,
+    HOPELESS,
     POLYNOMIAL_CANDIDATES,
     POLYNOMIAL_PENALTY,
     _converged,
+    _hopeless,
     _selected,
 )
 from fastbg.sky.smoothing_spline import Basis
@@ -182,6 +184,31 @@ def test_a_chain_that_has_ended_would_not_be_followed_further(explained):
         # Neither of the last two pays even the smaller penalty.
         for following in chain[-2:]:
             assert following.unexplained + CLEAR_PENALTY >= chain[-3].unexplained
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_chain_is_hopeless_once_bending_costs_too_much_more_than_the_least(more):
+    paid = (POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY + BENDING_PENALTY
+    worse = np.exp(HOPELESS - paid) * (1 + (EPS if more else -EPS))
+    chain = after(0.5, *[1.0] * (POLYNOMIAL_CANDIDATES - 1), worse)
+    assert _hopeless(chain) is more
+
+
+def test_polynomials_and_clear_frames_are_never_hopeless():
+    assert not _hopeless(chain_of(0.7, *[0.0] * (POLYNOMIAL_CANDIDATES - 1)))
+    assert _hopeless(chain_of(CLEAR - 1e-9, *[0.0] * POLYNOMIAL_CANDIDATES))
+    assert not _hopeless(chain_of(CLEAR, *[0.0] * POLYNOMIAL_CANDIDATES))
+
+
+@given(shares)
+def test_a_hopeless_chain_is_followed_no_further_unless_another_surface_becomes_the_cheapest(
+    explained,
+):
+    chain = chain_of(*explained)
+    for end in range(1, len(chain)):
+        costs = [cost_of(chain, i, 0) for i in range(len(chain))]
+        if _hopeless(chain[:end]) and min(costs[end:]) > min(costs[:end]):
+            assert _selected([chain[:end]]) == _selected([chain])
 
 
 # The weight of pixels.

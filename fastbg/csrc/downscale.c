@@ -1,40 +1,73 @@
 /* Blocks of side x side pixels, one after the other along a row of them; those at the right and
  * bottom edges may be partial.
  *
- * For the middle values, FBG_LANES blocks are sorted at the same time, one in each lane of a vector.
- * Samples that do not count sort last, as infinities. */
+ * Of FBG_LANES blocks, one in each lane of a vector, the middle values are found at the same time. Each
+ * has as many keys, a power of two: half of those that are not samples are -infinity, half +infinity, so
+ * that the middle stays where it is. */
 #include <stdlib.h>
 
 #include "kernels.h"
 #include "samples.h"
 
+typedef float lane_keys[FBG_LANES];
+
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* The least power of two that holds n keys, from 2 on. */
+static size_t power_of_two(size_t n)
+{
+    size_t power = 2;
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
+/* Fills a lane, whose first `count` keys are samples, up to n. */
+static void fill(lane_keys *keys, size_t lane, size_t count, size_t n)
+{
+    for (size_t i = count; i < n; i++)
+        keys[i][lane] = i - count < (n - count) / 2 ? -INFINITY : INFINITY;
+}
+
+/* The samples that count of the block whose corner is the first of `samples`; their number. */
+static size_t gather(const float *samples, size_t columns, size_t rows, size_t width, float least,
+                     lane_keys *keys, size_t lane)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++) {
+            /* Without a branch: a sample that does not count is overwritten by the next. */
+            keys[count][lane] = samples[r * columns + c];
+            count += fbg_is_valid(samples[r * columns + c], least);
+        }
+    return count;
+}
 
 /* The next FBG_LANES blocks of a row of blocks, from column `start`. */
 static void medians_of_lanes(const float *samples, size_t rows, size_t columns, size_t side,
-                             float least, size_t start, float (*keys)[FBG_LANES], float *low,
-                             float *high)
+                             float least, size_t start, lane_keys *keys, float *low, float *high)
 {
-    const size_t n = rows * smaller(side, columns);
-    size_t counts[FBG_LANES] = {0};
-    for (size_t lane = 0; lane < FBG_LANES && start + lane * side < columns; lane++) {
-        const size_t left = start + lane * side, right = smaller(left + side, columns);
-        size_t count = 0;
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = left; c < right; c++) {
-                /* Without a branch: a sample that does not count is overwritten by the next. */
-                keys[count][lane] = samples[r * columns + c];
-                count += fbg_is_valid(samples[r * columns + c], least);
-            }
-        counts[lane] = count;
-        for (size_t i = count; i < n; i++)
-            keys[i][lane] = INFINITY;
+    const fbg_kernels *k = fbg_active_kernels();
+    const size_t whole = rows * side, n = power_of_two(rows * smaller(side, columns));
+    const size_t blocks = smaller(FBG_LANES, (columns - start + side - 1) / side);
+    size_t counts[FBG_LANES];
+    float lows[FBG_LANES], highs[FBG_LANES];
+    const int all = start + FBG_LANES * side <= columns &&
+                    k->gather_lanes(samples + start, columns, rows, side, least, keys[0]);
+    for (size_t lane = 0; lane < FBG_LANES; lane++) {
+        const size_t left = start + lane * side;
+        counts[lane] = all ? whole : 0;
+        if (!all && lane < blocks)
+            counts[lane] = gather(samples + left, columns, rows, smaller(side, columns - left), least,
+                                  keys, lane);
+        fill(keys, lane, counts[lane], n);
     }
-    fbg_active_kernels()->sort_lanes(keys[0], n);
-    for (size_t lane = 0; lane < FBG_LANES && start + lane * side < columns; lane++) {
+    k->middle_of_lanes(keys[0], n, lows, highs);
+    for (size_t lane = 0; lane < blocks; lane++) {
         const size_t count = counts[lane], block = start / side + lane;
-        low[block] = count ? keys[(count - 1) / 2][lane] : NAN;
-        high[block] = count ? keys[count / 2][lane] : NAN;
+        low[block] = count ? lows[lane] : NAN;
+        /* An odd number has one more infinity above its middle than below it. */
+        high[block] = count % 2 ? low[block] : count ? highs[lane] : NAN;
     }
 }
 
@@ -44,8 +77,8 @@ fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, 
     /* A side beyond the image changes nothing, but its square and its multiples would wrap. */
     side = smaller(side, rows > columns ? rows : columns);
     const size_t across = (columns + side - 1) / side;
-    const size_t room = smaller(side, rows) * smaller(side, columns);
-    float(*keys)[FBG_LANES] = malloc(room * sizeof *keys);
+    const size_t room = power_of_two(smaller(side, rows) * smaller(side, columns));
+    lane_keys *keys = malloc(room * sizeof *keys);
     if (!keys)
         return FBG_NO_MEMORY;
     for (size_t top = 0; top < rows; top += side, low += across, high += across)

@@ -113,8 +113,14 @@ typedef struct {
     uint32_t (*keys_within)(const uint32_t *keys, size_t n, uint32_t first, uint32_t reach,
                             unsigned char *within);
 
-    /* Sorts the columns of keys, (n, FBG_LANES); no NaN. */
-    void (*sort_lanes)(float *keys, size_t n);
+    /* The samples of FBG_LANES whole blocks beside each other, (side * rows, FBG_LANES); whether all of
+     * them count (see fbg_block_medians). */
+    int (*gather_lanes)(const float *samples, size_t columns, size_t rows, size_t side, float least,
+                        float *keys);
+
+    /* The two middle keys of each column of (n, FBG_LANES), which are overwritten: n is a power of two,
+     * from 2 on, and there is no NaN. */
+    void (*middle_of_lanes)(float *keys, size_t n, float *low, float *high);
 
     /* fbg_fit_surface; `values` and `coordinates` are zeros. */
     void (*fit_surface)(const fbg_mesh *mesh, const fbg_modes *modes,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..io.image_file import ImageFile
 from ..io.made import MADE, Made
 from ..io.names import told_format
 from ..io.sample_format import SampleFormat
+from ..io.target import ImageTarget
 from ..pipeline import Store
 from ..words import format_bytes
 
@@ -128,13 +130,12 @@ class Outputs:
             The format of the corrected image.
         """
 
-        images = {
-            name: files.enter_context(
-                self._output(name, source, same).create(self.parts[name], history[name])
-            )
-            for name in self._images
-        }
-        kinds = {name: self._output(name, source, same).samples for name in images}
+        outputs = {name: self._output(name, source, same) for name in self._images}
+        images = _entered(
+            {name: each.create(self.parts[name], history[name]) for name, each in outputs.items()},
+            files,
+        )
+        kinds = {name: each.samples for name, each in outputs.items()}
         corrected, kind = images["corrected"], kinds["corrected"]
         # Float32 in [0, 1] is what rows come as; anything else begins with what is stored.
         restores = same or kind.bounds not in (None, (0, 1))
@@ -157,3 +158,15 @@ class Outputs:
         """An image; only the corrected one can be stored as the source is."""
         same = same and name == "corrected"
         return formats.Output(self.targets[name], source, same, self._compress)
+
+
+def _entered(
+    images: Mapping[Made, AbstractContextManager[ImageTarget]], files: ExitStack
+) -> dict[Made, ImageTarget]:
+    """Enter the contexts at the same time: some file systems fill the room that a file takes."""
+    with ThreadPoolExecutor(len(images)) as pool:
+        entering = {name: pool.submit(image.__enter__) for name, image in images.items()}
+    for name, each in entering.items():
+        if not each.exception():
+            files.push(images[name])
+    return {name: each.result() for name, each in entering.items()}

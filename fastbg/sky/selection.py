@@ -53,6 +53,10 @@ POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22
 A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
 little, for no nebula looks like one; surfaces that bend may follow a nebula."""
 
+HOPELESS = 2 * BENDING_PENALTY
+"""A chain of a frame that is not `CLEAR` ends once a surface that bends costs so much more than the
+least: those that follow, which pay further penalties, have not been seen to make up for it."""
+
 CLEAR_PENALTY = 0.03
 """The penalty instead of those in a frame that is `CLEAR`."""
 
@@ -210,7 +214,7 @@ class _Search:
             chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
             yield chain[-1]
             weight = chain[-1].weight
-            if _converged(chain):
+            if _ends(chain):
                 return
 
     def cold_chain(self, mesh: Mesh) -> Iterator[Surface]:
@@ -220,7 +224,7 @@ class _Search:
         for degree, stiffness in self._candidates:
             chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
             yield chain[-1]
-            if _converged(chain):
+            if _ends(chain):
                 return
 
     def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
@@ -247,11 +251,24 @@ def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -
     return bases
 
 
+def _ends(chain: Chain) -> bool:
+    """Whether the candidates that would follow cannot be expected to be selected."""
+    return _converged(chain) or _hopeless(chain)
+
+
 def _converged(chain: Chain) -> bool:
     """Whether the frame is clear and its last two candidates have not explained more."""
     if len(chain) < 3 or chain[-3].explained < CLEAR:
         return False
     return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PENALTY
+
+
+def _hopeless(chain: Chain) -> bool:
+    """Whether the last candidate costs too much more than the least that is not clear."""
+    costs = _costs(chain, 0)
+    if len(chain) <= POLYNOMIAL_CANDIDATES or chain[int(np.argmin(costs))].explained >= CLEAR:
+        return False
+    return bool(costs[-1] > costs.min() + HOPELESS)
 
 
 def _selected(chains: list[Chain]) -> Chain:
@@ -261,12 +278,8 @@ def _selected(chains: list[Chain]) -> Chain:
     candidates up to it. In a frame that is clear, the smaller `CLEAR_PENALTY` then decides how much
     further the chain is followed.
     """
-    costs = []
-    for start_penalty, chain in zip((0, COLD_START_PENALTY), chains, strict=False):
-        penalties = np.full(len(chain), BENDING_PENALTY)
-        penalties[:POLYNOMIAL_CANDIDATES] = POLYNOMIAL_PENALTY
-        penalties[0] = start_penalty
-        costs.append([each.unexplained for each in chain] + np.cumsum(penalties))
+    starts = zip(chains, (0, COLD_START_PENALTY), strict=False)
+    costs = [_costs(chain, penalty) for chain, penalty in starts]
     cheapest = np.argmin([cost.min() for cost in costs])
     chain, best = chains[cheapest], int(np.argmin(costs[cheapest]))
     for following in chain[best + 1 :]:
@@ -275,3 +288,12 @@ def _selected(chains: list[Chain]) -> Chain:
             break
         best += 1
     return chain[: best + 1]
+
+
+def _costs(chain: Chain, start_penalty: float) -> np.ndarray:
+    """The costs of a chain's surfaces: see `_selected`."""
+    penalties = np.full(len(chain), BENDING_PENALTY)
+    penalties[:POLYNOMIAL_CANDIDATES] = POLYNOMIAL_PENALTY
+    penalties[0] = start_penalty
+    costs: np.ndarray = [each.unexplained for each in chain] + np.cumsum(penalties)
+    return costs
