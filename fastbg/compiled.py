@@ -16,6 +16,12 @@ except ImportError as error:
     _import_error = f"its compiled part cannot be loaded ({error}); install fastbg again"
 
 
+def trim() -> None:
+    """Give freed memory back to the system: allocators keep it, and the next peak adds to it."""
+    if not _import_error:
+        c.trim()
+
+
 def unavailable() -> str | None:
     """Why the compiled module cannot be used, with the cure, or None.
 

@@ -110,6 +110,11 @@ def test_most_defaults_are_the_ancestors():
 @pytest.mark.parametrize(
     ("shape", "factor"),
     [
+        ((40_000, 50_000), 32),
+        ((16_000, 24_000), 32),
+        ((15_999, 24_000), 16),
+        ((8000, 12_000), 16),
+        ((7999, 12_000), 8),
         ((1000, 1500), 8),
         ((4000, 960), 8),
         ((959, 4000), 4),
@@ -120,7 +125,7 @@ def test_most_defaults_are_the_ancestors():
         ((1, 1), 1),
     ],
 )
-def test_small_images_are_fitted_at_finer_pixels(shape, factor):
+def test_small_images_are_fitted_at_finer_pixels_and_very_large_ones_at_coarser_ones(shape, factor):
     assert Settings().factor(shape) == factor
     assert Settings(downscaling_factor=8).factor(shape) == 8
 

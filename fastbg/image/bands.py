@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-BAND_PIXELS = 1 << 18
+BAND_PIXELS = 1 << 17
 """The pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
 
 FEW_PIXELS = 1 << 14
@@ -27,11 +27,11 @@ def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[sl
     """Cut an image (H, W) into bands of whole rows.
 
     A band has about `pixels` pixels, or `BAND_PIXELS` if that is 0. All but the last have a
-    multiple of `unit` rows.
+    multiple of `unit` rows, or of `BLOCK_ROWS` where neither is given and width allows it.
     """
+    if not pixels and unit == 1 and BLOCK_ROWS * shape[1] <= 4 * BAND_PIXELS:
+        unit = BLOCK_ROWS
     rows = max(unit, (pixels or BAND_PIXELS) // shape[1] // unit * unit)
-    if rows > BLOCK_ROWS and unit == 1:
-        rows -= rows % BLOCK_ROWS
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from ..compiled import trim
 from ..errors import SettingsError
 from ..io.names import default_name
 from ..pipeline import Job
@@ -109,6 +110,7 @@ def process_file(
         # The down-scaled image grows with the file, and the rest needs the memory.
         drawn = prepared if draws else None
         del prepared
+        trim()
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
         outputs.stage(files)
         written = files.enter_context(ExitStack())

@@ -26,10 +26,11 @@ MOST_CONTROL_POINTS = 10_000
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 LARGEST_WHITE = 1e30
 
-FACTORS, LEAST_SIDE = (8, 4, 2), 120
-"""Downscaling factors of their own choice, and the pixels of the shorter side that they leave.
+LEAST_SIDES = {32: 500, 16: 500, 8: 120, 4: 120, 2: 120}
+"""The downscaling factors that "auto" may take, and the least that each leaves of the shorter side.
 
-With fewer, cells of the mesh hold too few pixels to tell noise from structure: see docs/sky.md."""
+With fewer than 120 pixels, cells of the mesh hold too few of them to tell noise from structure: see
+docs/sky.md. More than 500 tell a search nothing more; beyond them, time and memory would grow."""
 
 OF_THE_DESCENT = (
     "order",
@@ -64,8 +65,8 @@ class Settings:
     Attributes
     ----------
     downscaling_factor : int or "auto"
-        Pixels per side of the blocks that become one pixel of the fit. "auto" is 8, or less for
-        small images, see `factor`.
+        Pixels per side of the blocks that become one pixel of the fit. "auto" is 8, less for small
+        images and more for very large ones, see `factor`.
     downscaling_func : {"median", "mean"}
         The value of a block: the median or the mean of its pixels.
     quantile : float
@@ -213,12 +214,12 @@ class Settings:
     def factor(self, shape: tuple[int, int]) -> int:
         """The downscaling factor for a fitted image of this shape, (H, W).
 
-        "auto" is the largest of `FACTORS` that leaves `LEAST_SIDE` pixels along the shorter side.
+        "auto" is the largest that leaves `LEAST_SIDES` of it along the shorter side, or 1.
         """
         if self.downscaling_factor != "auto":
             return self.downscaling_factor
-        enough = (factor for factor in FACTORS if min(shape) >= factor * LEAST_SIDE)
-        return next(enough, 1)
+        sides = LEAST_SIDES.items()
+        return next((factor for factor, least in sides if min(shape) >= factor * least), 1)
 
     def pattern(self, declared: str | None) -> str | None:
         """The Bayer pattern to fit by, where a file declares one, or None to treat it as mono."""

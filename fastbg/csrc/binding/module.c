@@ -1,6 +1,10 @@
 /* The Python module fastbg._c. */
 #include "binding.h"
 
+#ifdef __linux__
+#include <malloc.h>
+#endif
+
 static PyObject *instruction_set(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
@@ -20,10 +24,20 @@ static PyObject *instruction_sets(PyObject *self, PyObject *unused)
     return list;
 }
 
+static PyObject *trim(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    return Py_NewRef(Py_None);
+}
+
 static PyMethodDef methods[] = {
     {"instruction_set", instruction_set, METH_NOARGS, "The instruction set in use."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Those that this build holds and this processor can run, best first."},
+    {"trim", trim, METH_NOARGS, "Give freed memory back to the system, where it does not go at once."},
     {NULL, NULL, 0, NULL},
 };
 
