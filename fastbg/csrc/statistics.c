@@ -5,21 +5,19 @@
 
 #include "kernels.h"
 
-/* Keys that are looked at together: few windows hold more than one of a hundred. */
-enum { GROUP = sizeof(uint64_t) };
-
-static void count_groups(const uint32_t *keys, const unsigned char *within, size_t n, uint32_t first,
+/* Counts the keys that are within a window. Few are, so eight are looked at together: the lowest bit of a
+ * byte is set for each that is. */
+static void count_within(const uint32_t *keys, const unsigned char *within, size_t n, uint32_t first,
                          uint32_t shift, uint32_t *bins)
 {
-    for (size_t start = 0; start < n; start += GROUP) {
-        uint64_t any = 1;
-        if (n - start >= GROUP)
-            memcpy(&any, within + start, sizeof any);
-        if (!any)
-            continue;
-        for (size_t i = start; i < n && i < start + GROUP; i++)
-            if (within[i])
-                bins[(keys[i] - first) >> shift]++;
+    for (size_t start = 0; start < n; start += sizeof(uint64_t)) {
+        uint64_t eight;
+        memcpy(&eight, within + start, sizeof eight);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        eight = __builtin_bswap64(eight);
+#endif
+        for (; eight; eight &= eight - 1)
+            bins[(keys[start + __builtin_ctzll(eight) / 8] - first) >> shift]++;
     }
 }
 
@@ -36,7 +34,8 @@ void fbg_count(const float *values, const float *samples, size_t n, const fbg_wi
             const uint32_t first = windows[w].first, shift = windows[w].shift;
             const uint64_t reach = ((uint64_t)windows[w].bins << shift) - 1, most = UINT32_MAX - first;
             below[w] += k->keys_within(keys, length, first, reach < most ? reach : most, within);
-            count_groups(keys, within, length, first, shift, counts + w * FBG_BINS);
+            memset(within + length, 0, FBG_BLOCK - length);
+            count_within(keys, within, length, first, shift, counts + w * FBG_BINS);
         }
     }
 }
