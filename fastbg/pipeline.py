@@ -27,7 +27,14 @@ from .image.downscale import BELOW, block_centres, measured_and_reduced, restret
 from .image.frame import Frame
 from .image.image import ZERO, Image
 from .image.kernels import ABOVE_1, NEGATIVE, VALID
-from .image.order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
+from .image.order_statistics import (
+    Counts,
+    Quantiles,
+    count_pass,
+    guess_quantiles,
+    quantiles,
+    search,
+)
 from .image.patterns import BAYER_PATTERNS
 from .image.stretch import Stretch
 from .image.undebayered import looks_undebayered
@@ -247,9 +254,11 @@ class Job:
             )
         stored = correction
         if frame.pattern:
-            fine = self._rendered(model, frame.samples.shape)
+            fine = model.rendered_mosaic(self.backend, frame.samples.shape, frame.pattern)
+            self._opened.callback(fine.close)
             stored = correction.of_mosaic(frame.samples, fine.linear, frame.pattern)
-        return Plan(correction, stored, background, found.total(NEGATIVE), found.total(ABOVE_1))
+        clamped = found.total(NEGATIVE), found.total(ABOVE_1)
+        return Plan(frame, correction, stored, background, *clamped)
 
     def _few_levels(
         self, model: BackgroundModel, image: Image, guess: np.ndarray | None
@@ -282,26 +291,36 @@ class Job:
         clipped : bool, optional
             Whether what `store` writes is clipped to [0, 1].
         """
-        correction, kernels = plan.stored, self.backend.kernels
+        correction, frame, kernels = plan.stored, plan.frame, self.backend.kernels
         image, corrected = correction.image, correction.corrected()
+        # The statistics of the corrected image are by colour, as those of the input are.
+        by_colour = frame.by_colour(corrected), frame.by_colour(image)
+        outside = Quantiles(image.channels, [])
+        counted: list[list[Counts]] = []
 
         def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             samples, background, after = correction.read(rows, buffers)
             store(rows, samples, background, after)
-            return after, samples
+            if not frame.pattern:
+                return after, samples
+            counted.append(outside.start_counting())
+            counted[-1][0].add(kernels, after[0], samples[0])
+            return frame.band_by_colour(after), frame.band_by_colour(samples)
 
         with self.stages.stage("correct", image.shape[0]) as advance:
-            guess = guess_quantiles(corrected, LEVELS, self.threads, image, kernels, BLOCK_ROWS)
-            found = Quantiles(image.channels, LEVELS, guess, kernels)
-            bands = row_bands(image.shape)
+            values, samples = by_colour
+            guess = guess_quantiles(values, LEVELS, self.threads, samples, kernels, BLOCK_ROWS)
+            found = Quantiles(values.channels, LEVELS, guess, kernels)
+            # One row of superpixels has two of the mosaic.
+            bands = row_bands(image.shape, 2 * BLOCK_ROWS if frame.pattern else 1)
             count_pass(found, image, bands, self.threads, read_and_store, 3, advance)
-            search(found, corrected, bands, self.threads, image)
-            if correction is plan.correction:
-                measured = _measured(image, found.values(), found)
-            else:
-                # The statistics of the corrected image are by colour, as those of the input are.
-                measured = self.measure(plan.correction.corrected())
-        return Corrected(plan, measured, found.total(NEGATIVE), found.total(ABOVE_1), clipped)
+            search(found, values, row_bands(values.shape), self.threads, samples)
+        own = found
+        if frame.pattern:
+            outside.finish_pass(counted)
+            own = outside
+        measured = _measured(values, found.values(), found)
+        return Corrected(plan, measured, own.total(NEGATIVE), own.total(ABOVE_1), clipped)
 
     def _rendered(self, model: BackgroundModel, shape: tuple[int, int]) -> Rendered:
         rendered = model.rendered(self.backend, shape)

@@ -185,6 +185,7 @@ class Plan:
 
     Attributes
     ----------
+    frame : Frame
     correction : Correction
         The correction of the fitted image, ``frame.image``, of which pictures are drawn.
     stored : Correction
@@ -195,6 +196,7 @@ class Plan:
         The numbers of samples of the model that lay outside the range of the stretch.
     """
 
+    frame: Frame
     correction: Correction
     stored: Correction
     background: Measured

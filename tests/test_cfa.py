@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -10,12 +11,16 @@ from astropy.io import fits as astropy_fits
 from PIL import Image as pil
 
 from fastbg import Settings, apply_model, fit_file, process_file, remove_background
+from fastbg.backends.registry import choose
 from fastbg.errors import InputError
 from fastbg.image.bayer import halved, superpixels
 from fastbg.image.image import Image
+from fastbg.image.stretch import Stretch
 from fastbg.image.undebayered import looks_undebayered
 from fastbg.io import formats, xisf
 from fastbg.model.correction import Correction
+from fastbg.model.model import BackgroundModel
+from fastbg.spline.spline import Spline
 
 PATTERNS = ["RGGB", "BGGR", "GRBG", "GBRG"]
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4}
@@ -192,10 +197,10 @@ def test_the_correction_is_pixel_by_pixel(rng, shape, mode, kernels):
     background = rng.uniform(0.2, 0.5, (3, *shape)).astype("f4")
     levels = np.array([0.1, 0.2, 0.3])
     samples = Image.from_samples(mosaic)
-    fine = Image.from_samples(np.moveaxis(background, 0, 2))
+    model = mosaic_of(background, "GBRG").astype(float)
+    fine = Image.from_samples(model.astype("f4"))
     correction = Correction(fine, fine, mode, levels, 2.0, kernels)
     correction = correction.of_mosaic(samples, fine, "GBRG")
-    model = mosaic_of(background, "GBRG").astype(float)
     level = mosaic_of(np.broadcast_to(levels[:, None, None], background.shape), "GBRG")
     expected = mosaic - model + level if mode == "subtract" else mosaic / model * level
     expected = expected / 2
@@ -205,6 +210,36 @@ def test_the_correction_is_pixel_by_pixel(rng, shape, mode, kernels):
         _, found, corrected = correction.read(rows, np.empty((3, 1, count, shape[1]), "f4"))
         np.testing.assert_allclose(found[0], model[rows], rtol=1e-6)
         np.testing.assert_allclose(corrected[0], expected[rows], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (2, 2), (5, 2), (70, 131)])
+@pytest.mark.parametrize("pattern", ["RGGB", "GRBG"])
+def test_each_colour_of_a_model_is_rendered_on_its_own_pixels(rng, shape, pattern):
+    centres, weights = rng.random((12, 2)), 0.1 * rng.random((12, 3))
+    spline = Spline(centres, weights, np.full((3, 3), 0.2), 2)
+    low, span, middle = rng.uniform(0.1, 0.3, (3, 3))
+    model = BackgroundModel(spline, Stretch(low, span, middle), shape)
+    expected = mosaic_of(np.moveaxis(model.render(), 2, 0), pattern)
+    with closing(model.rendered_mosaic(choose("auto"), shape, pattern)) as rendered:
+        for rows in (slice(0, shape[0]), slice(1, 2), slice(1, shape[0])):
+            found = rendered.linear.rows(rows)
+            np.testing.assert_allclose(found, expected[np.newaxis, rows], rtol=1e-5)
+
+
+def test_samples_outside_are_counted_pixel_by_pixel_and_statistics_are_by_colour(rng):
+    sky = rng.uniform(0.01, 0.02, (140, 200)).astype("f4")
+    sky[::2, 1::2] += 0.5
+    sky[10, 11], sky[11, 10], sky[31, 31] = 1.9, 0.1, 0.9
+    result = remove_background(sky, cfa="RGGB", pedestal="none")
+    report, after = result.report, result.corrected
+    assert report["counts"]["below_0"] == np.count_nonzero(after < 0) > 1000
+    assert report["counts"]["above_1"] == np.count_nonzero(after > 1) == 1
+    greens = (after[::2, 1::2] + after[1::2, ::2]) / 2
+    by_colour = after[::2, ::2], greens, after[1::2, 1::2]
+    for name in ("min", "median", "max"):
+        measure = {"min": np.min, "median": np.median, "max": np.max}[name]
+        expected = [measure(plane) for plane in by_colour]
+        assert report["statistics"]["corrected"][name] == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("pattern", ["CYGM", "RGBW", "XTRANS", "RRGB"])

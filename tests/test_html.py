@@ -113,7 +113,7 @@ def examine(
     fitted = Fitted(model, fit, diagnose(model, problem, stretch, None))
     correction = Correction(image, background, "subtract", np.array([0.07]))
     with Job(settings) as job:
-        plan = Plan(correction, correction, measured(1), 0, 0)
+        plan = Plan(prepared.frame, correction, correction, measured(1), 0, 0)
         return html.examine(prepared, fitted, plan, job)
 
 

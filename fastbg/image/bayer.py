@@ -44,26 +44,45 @@ def superpixels(mosaic: Image, pattern: str, *, one_green: bool = False) -> Imag
         raise InputError(f"is too small for a colour filter array: {_CURE}")
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
-        band = mosaic.rows(slice(2 * rows.start, 2 * rows.stop))[0, :, : 2 * width]
-        out = out[:, : rows.stop - rows.start]
-        greens = []
-        for y, x, colour in places(pattern):
-            plane = band[y::2, x::2]
-            if colour == 1:
-                greens.append(plane)
-            else:
-                out[colour] = plane
-        first, second = greens
-        # A missing green leaves the other.
-        np.copyto(out[1], np.where(is_valid(first), first, second))
-        if one_green:
-            return out
-        both = is_valid(first) & is_valid(second)
-        np.add(first, second, out=out[1], where=both)
-        np.multiply(out[1], np.float32(0.5), out=out[1], where=both)
-        return out
+        band = mosaic.rows(slice(2 * rows.start, 2 * rows.stop))
+        return binned(band[0], pattern, out, one_green=one_green)
 
     return Image(3, (height, width), read)
+
+
+def binned(band: np.ndarray, pattern: str, out: np.ndarray, *, one_green: bool) -> np.ndarray:
+    """The superpixels of some rows of a mosaic, from an even one on.
+
+    Parameters
+    ----------
+    band : ndarray, (2 n or 2 n + 1, W), float32, linear
+    pattern, one_green
+        See `superpixels`.
+    out : ndarray, (3, at least n, W // 2), float32
+        Where they are put.
+
+    Returns
+    -------
+    ndarray, (3, n, W // 2)
+    """
+    height, width = (size // 2 for size in band.shape)
+    out = out[:, :height]
+    greens = []
+    for y, x, colour in places(pattern):
+        plane = band[y : 2 * height : 2, x : 2 * width : 2]
+        if colour == 1:
+            greens.append(plane)
+        else:
+            out[colour] = plane
+    first, second = greens
+    # A missing green leaves the other.
+    np.copyto(out[1], np.where(is_valid(first), first, second))
+    if one_green:
+        return out
+    both = is_valid(first) & is_valid(second)
+    np.add(first, second, out=out[1], where=both)
+    np.multiply(out[1], np.float32(0.5), out=out[1], where=both)
+    return out
 
 
 def halved(weight: Image) -> Image:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .bayer import check_pattern, halved, superpixels
+import numpy as np
+
+from .bayer import binned, check_pattern, halved, superpixels
 from .clipping import with_zeros_of_sky
 from .image import Image
 
@@ -42,9 +44,19 @@ class Frame:
     @cached_property
     def image(self) -> Image:
         """The linear image that a background is fitted to: the samples, or their superpixels."""
+        return self.by_colour(self.samples)
+
+    def by_colour(self, samples: Image) -> Image:
+        """Another image of the size of the samples as the one that is fitted is: see `image`."""
         if not self.pattern:
-            return self.samples
-        return superpixels(self.samples, self.pattern, one_green=self.clipped > 0)
+            return samples
+        return superpixels(samples, self.pattern, one_green=self.clipped > 0)
+
+    def band_by_colour(self, mosaic: np.ndarray) -> np.ndarray:
+        """Some rows of a mosaic, (1, n, W), as those of `by_colour`; the first row is even."""
+        assert self.pattern
+        out = np.empty((3, mosaic.shape[1] // 2, mosaic.shape[2] // 2), np.float32)
+        return binned(mosaic[0], self.pattern, out, one_green=self.clipped > 0)
 
     def with_zeros_of_sky(self, threads: int = 1) -> Frame:
         """The frame whose scattered zeros count as sky: see `fastbg.image.clipping`."""

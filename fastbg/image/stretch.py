@@ -120,6 +120,11 @@ class Stretch:
         half = np.full(len(statistics), 0.5)
         return cls(low, high - low, half, 0.5)
 
+    def channel(self, number: int) -> Stretch:
+        """That of one channel alone."""
+        own = slice(number, number + 1)
+        return Stretch(self.pedestal[own], self.scale[own], self.midtones[own], self.target)
+
     def apply(self, linear: np.ndarray) -> np.ndarray:
         """Stretch linear values.
 

@@ -72,11 +72,18 @@ class Correction:
         return samples, background, corrected
 
     def _take_out(
-        self, samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
+        self,
+        samples: np.ndarray,
+        background: np.ndarray,
+        level: float | np.ndarray,
+        out: np.ndarray,
     ) -> None:
-        """Fill `out` with what is left of a plane, or of some of its pixels."""
+        """Fill `out` with what is left of a plane; there may be a level for each pixel."""
         if self.mode == "divide":
             _divide(samples, background, level, out)
+        elif isinstance(level, np.ndarray):
+            np.subtract(background, level, out=out)
+            self.kernels.subtract(samples, out, 0, out)
         else:
             self.kernels.subtract(samples, background, level, out)
         if self.divisor != 1:
@@ -110,8 +117,8 @@ class MosaicCorrection(Correction):
 
     Attributes
     ----------
-    background : Image of 3 channels, linear
-        It has the size of the mosaic.
+    background : Image of 1 channel, linear
+        At each pixel, that of its colour.
     levels : ndarray, (3,)
     pattern : str
         A pattern of `fastbg.image.patterns.BAYER_PATTERNS`.
@@ -121,13 +128,13 @@ class MosaicCorrection(Correction):
 
     def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         samples = self.image.read(rows, buffers[0])
-        colours = self.background.rows(rows)
-        background, corrected = (part[:, : samples.shape[1]] for part in buffers[1:])
+        background = self.background.read(rows, buffers[1])
+        corrected = buffers[2][:, : samples.shape[1]]
+        levels = np.empty((2, samples.shape[2]), np.float32)
         for y, x, colour in places(self.pattern):
-            own = (slice((y - rows.start) % 2, None, 2), slice(x, None, 2))
-            plane = colours[colour][own]
-            background[0][own] = plane
-            self._take_out(samples[0][own], plane, self.levels[colour], corrected[0][own])
+            levels[y, x::2] = self.levels[colour]
+        own = levels[np.arange(rows.start, rows.start + samples.shape[1]) % 2]
+        self._take_out(samples[0], background[0], own, corrected[0])
         return samples, background, corrected
 
 
@@ -172,13 +179,15 @@ def with_pedestal(
     return replace(correction, levels=np.nan_to_num(levels), divisor=divisor)
 
 
-def _divide(samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray) -> None:
+def _divide(
+    samples: np.ndarray, background: np.ndarray, level: float | np.ndarray, out: np.ndarray
+) -> None:
     out[:] = samples
     # Where the model is zero or nearly so, the sample stays: the quotient would not be finite.
     divisible = is_valid(samples) & (background != 0)
     factor = np.ones_like(background)
     with np.errstate(over="ignore"):
-        np.divide(np.float32(level), background, where=divisible, out=factor)
+        np.divide(np.asarray(level, np.float32), background, where=divisible, out=factor)
         np.multiply(samples, factor, out=out, where=divisible)
     np.copyto(out, samples, where=~np.isfinite(out))
     np.copyto(out, 0, where=(samples == CLIPPED) | (samples == ZERO))

@@ -23,7 +23,7 @@ from ..settings.checks import path_of
 from ..settings.options import BackendName
 from ..settings.settings import MOST_CONTROL_POINTS, Settings
 from ..spline.spline import Spline, spline_values
-from .render import Rendered, pixel_centres
+from .render import Rendered, RenderedMosaic, pixel_centres
 
 FORMAT, VERSION = "fastbg background model", 1
 
@@ -142,6 +142,13 @@ class BackgroundModel:
         """The background planned for the pixels of an image (H, W); close it after use."""
         y, x = map(pixel_centres, shape)
         return Rendered(backend, self.spline, self.stretch, y, x)
+
+    def rendered_mosaic(
+        self, backend: Backend, shape: tuple[int, int], pattern: str
+    ) -> RenderedMosaic:
+        """The same for the pixels of a Bayer mosaic, of a model of its three colours."""
+        y, x = map(pixel_centres, shape)
+        return RenderedMosaic(backend, self.spline, self.stretch, y, x, pattern)
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """The background at single points.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backends.protocol import Backend
+from ..image.bayer import places
 from ..image.image import Image
 from ..image.stretch import Stretch
 from ..spline.spline import Spline
@@ -60,3 +61,53 @@ class Rendered:
         band = self._read_stretched(rows, out)
         self._stretch.invert_in_place(band, self._kernels)
         return band
+
+
+class RenderedMosaic:
+    """A background of three colours on the pixels of a Bayer mosaic, each colour on its own pixels.
+
+    Parameters
+    ----------
+    backend, spline, stretch, y, x
+        As for `Rendered`, of all rows and columns of the mosaic.
+    pattern : str
+        A pattern of `fastbg.image.patterns.BAYER_PATTERNS`.
+
+    Attributes
+    ----------
+    linear : Image, (1, H, W)
+        The background in linear units.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        spline: Spline,
+        stretch: Stretch,
+        y: np.ndarray,
+        x: np.ndarray,
+        pattern: str,
+    ) -> None:
+        self._parts = [
+            (
+                (top, left),
+                Rendered(
+                    backend, spline.channel(colour), stretch.channel(colour), y[top::2], x[left::2]
+                ),
+            )
+            for top, left, colour in places(pattern)
+        ]
+        self.linear = Image(1, (len(y), len(x)), self._read_linear)
+
+    def close(self) -> None:
+        """Give back what the evaluator holds; the image can no longer be read."""
+        for _, part in self._parts:
+            part.close()
+
+    def _read_linear(self, rows: slice, out: np.ndarray) -> np.ndarray:
+        out = out[:, : rows.stop - rows.start]
+        for (top, left), part in self._parts:
+            own = slice((rows.start + 1 - top) // 2, (rows.stop + 1 - top) // 2)
+            if own.start < own.stop:
+                out[:, 2 * own.start + top - rows.start :: 2, left::2] = part.linear.rows(own)
+        return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,11 @@ class Spline:
     order: int
 
     __repr__ = brief
+
+    def channel(self, number: int) -> Spline:
+        """One channel alone."""
+        own = slice(number, number + 1)
+        return replace(self, weights=self.weights[:, own], polynomial=self.polynomial[:, own])
 
     def flatten(self) -> np.ndarray:
         """All free parameters, (N (2 + K) + 3 K,): centres, weights, polynomial, row by row."""
