@@ -1,7 +1,9 @@
-/* The passes over all samples at full resolution after the fit, which are bounded by memory. The order
- * of operations is kept, so that the subtraction rounds as numpy's does. */
+/* The passes over all samples at full resolution, which are bounded by memory. The order of operations
+ * is kept, and none of them are contracted, so that results round as numpy's do. */
 #include "fastbg.h"
 #include "samples.h"
+
+#include <float.h>
 
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
                      double target)
@@ -26,4 +28,62 @@ void fbg_subtract(const float *samples, const float *background, size_t n, doubl
     for (size_t i = 0; i < n; i++)
         out[i] = fbg_is_valid(samples[i], FBG_MISSING_LEVEL) ? samples[i] - (background[i] - added)
                                                              : samples[i];
+}
+
+/* One loop for each type of numbers in a file. */
+#define FOR_EACH_TYPE(CASE)                                                                          \
+    CASE(FBG_UINT8, uint8_t)                                                                         \
+    CASE(FBG_INT16, int16_t)                                                                         \
+    CASE(FBG_UINT16, uint16_t)                                                                       \
+    CASE(FBG_INT32, int32_t)                                                                         \
+    CASE(FBG_UINT32, uint32_t)                                                                       \
+    CASE(FBG_FLOAT32, float)                                                                         \
+    CASE(FBG_FLOAT64, double)
+
+void fbg_scale(const void *values, fbg_type type, size_t n, double low, double span, float *restrict out)
+{
+    switch (type) {
+#define SCALE(NAME, TYPE)                                                                            \
+    case NAME: {                                                                                     \
+        const TYPE *restrict value = values;                                                         \
+        for (size_t i = 0; i < n; i++)                                                               \
+            out[i] = (float)((value[i] - low) / span);                                               \
+        break;                                                                                       \
+    }
+        FOR_EACH_TYPE(SCALE)
+    }
+}
+
+void fbg_unscale(const float *restrict values, size_t n, double low, double span, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(low + values[i] * span);
+}
+
+/* The change of a sample, on the scale of what is stored, added to that. */
+static inline double restored(double stored, float sample, float corrected, double span)
+{
+    const double zero = 2 * (double)FLT_MIN; /* ZERO of fastbg/image/missing.py */
+    const double change = (double)corrected - sample;
+    const int none = !fbg_is_valid(sample, FBG_MISSING_LEVEL) | (fabs(change) <= zero);
+    return stored + (none ? 0 : change) * span;
+}
+
+void fbg_restore(const void *stored, fbg_type type, const float *restrict samples,
+                 const float *restrict corrected, size_t n, double span, void *out, fbg_type out_type)
+{
+    float *restrict narrow = out_type == FBG_FLOAT32 ? out : NULL;
+    double *restrict wide = narrow ? NULL : out;
+    switch (type) {
+#define RESTORE(NAME, TYPE)                                                                          \
+    case NAME: {                                                                                     \
+        const TYPE *restrict before = stored;                                                        \
+        for (size_t i = 0; narrow && i < n; i++)                                                     \
+            narrow[i] = (float)restored(before[i], samples[i], corrected[i], span);                  \
+        for (size_t i = 0; wide && i < n; i++)                                                       \
+            wide[i] = restored(before[i], samples[i], corrected[i], span);                           \
+        break;                                                                                       \
+    }
+        FOR_EACH_TYPE(RESTORE)
+    }
 }

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Scaling:
     def bitpix(self) -> int:
         return next(bitpix for bitpix, code in _TYPES.items() if np.dtype(code) == self.stored)
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The type of the physical numbers, in native byte order."""
         if self._shifts:
@@ -61,7 +62,7 @@ class Scaling:
     def _plain(self) -> bool:
         return self.zero == 0 and self.scale == 1 and self.blank is None
 
-    @property
+    @cached_property
     def _shifts(self) -> bool:
         """Whether it only turns signed integers into unsigned ones, or the reverse."""
         half = 2.0 ** (8 * self.stored.itemsize - 1)
@@ -69,9 +70,10 @@ class Scaling:
         return self.zero == zero and self.scale == 1 and self.blank is None
 
     def decode(self, stored: np.ndarray) -> np.ndarray:
-        """Physical numbers, of `dtype`; NaN where blank. `stored` may be mutated."""
+        """Physical numbers, of `dtype`; NaN where blank. Perhaps `stored` itself, mutated."""
         if self._shifts:
-            return (stored ^ _top_bit(self.stored)).view(self.dtype)
+            stored ^= _top_bit(self.stored)
+            return stored.view(self.dtype)
         if self._plain:
             return stored
         physical = self.zero + self.scale * stored.astype(np.float64)
