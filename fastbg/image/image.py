@@ -161,6 +161,16 @@ class Image:
 
         return replace(self, shape=(len(places), self.shape[1]), read=read)
 
+    def filled(self, value: float) -> Image:
+        """An image of this size that is one value everywhere."""
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            out = out[:, : rows.stop - rows.start]
+            out.fill(value)
+            return out
+
+        return replace(self, read=read)
+
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""
         return self.rows(slice(0, self.shape[0]))
