@@ -69,10 +69,15 @@ class Scaling:
         zero = {"i": half, "u": -half}.get(self.stored.kind)
         return self.zero == zero and self.scale == 1 and self.blank is None
 
+    @cached_property
+    def _top_bit(self) -> np.generic:
+        bits = np.array([1 << (8 * self.stored.itemsize - 1)], f"u{self.stored.itemsize}")
+        return bits.view(self.stored)[0]
+
     def decode(self, stored: np.ndarray) -> np.ndarray:
         """Physical numbers, of `dtype`; NaN where blank. Perhaps `stored` itself, mutated."""
         if self._shifts:
-            stored ^= _top_bit(self.stored)
+            stored ^= self._top_bit
             return stored.view(self.dtype)
         if self._plain:
             return stored
@@ -85,7 +90,7 @@ class Scaling:
         """The inverse, of `stored`: rounded, and clamped to the range of integers."""
         if self._shifts:
             shifted = np.ascontiguousarray(physical, self.dtype)
-            return shifted.view(self.stored) ^ _top_bit(self.stored)
+            return shifted.view(self.stored) ^ self._top_bit
         if self._plain:
             return physical
         numbers = (physical.astype(np.float64) - self.zero) / self.scale
@@ -96,7 +101,3 @@ class Scaling:
         numbers = np.clip(np.rint(numbers), limits.min, limits.max, where=~empty, out=numbers)
         numbers[empty] = 0 if self.blank is None else self.blank
         return numbers.astype(self.stored)
-
-
-def _top_bit(dtype: np.dtype[Any]) -> np.generic:
-    return np.array([1 << (8 * dtype.itemsize - 1)], f"u{dtype.itemsize}").view(dtype)[0]
