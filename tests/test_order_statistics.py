@@ -428,8 +428,9 @@ def test_large_images_are_sampled_first(kernels, large, threads):
     found = quantiles(image, wanted, threads, kernels=kernels)
     expected = [neighbours(plane[np.isfinite(plane)], wanted) for plane in large]
     assert same_bits(around(found), np.stack(expected))
-    # One pass over the sampled eighth, which is then in memory, and one over the whole image; here, where the sample is so
-    # small that it leaves more open than windows of single floats hold, another one.
+    # One pass over the sampled eighth, which is then in memory, and one over the whole image; here,
+    # where the sample is so small that it leaves more open than windows of single floats hold,
+    # another one.
     sampled = sum(rows.stop - rows.start for rows in bands_module.sampled_bands((200, 60), 1))
     assert round(passes(reads, 200) * 200) in (sampled + 200, sampled + 400)
 
