@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -86,3 +87,13 @@ def limit_this_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, "blas")
+
+
+def limit_this_process() -> None:
+    """Let BLAS have one thread from now on, in a process that shares the cores with others.
+
+    That is also so for builds of BLAS that are loaded later.
+    """
+    for name in ("OPENBLAS", "MKL", "OMP", "BLIS", "VECLIB_MAXIMUM"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+    limit_this_thread()
