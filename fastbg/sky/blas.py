@@ -92,8 +92,8 @@ def limit_this_thread() -> None:
 def limit_this_process() -> None:
     """Let BLAS have one thread from now on, in a process that shares the cores with others.
 
-    That is also so for builds of BLAS that are loaded later.
+    That holds for builds of BLAS that are loaded later, too.
     """
-    for name in ("OPENBLAS", "MKL", "OMP", "BLIS", "VECLIB_MAXIMUM"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
+    for name in ("OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "OMP_NUM", "VECLIB_MAXIMUM"):
+        os.environ[f"{name}_THREADS"] = "1"
     limit_this_thread()
