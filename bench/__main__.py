@@ -8,6 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
     "gigapixel": "the whole job on mono images of up to a gigapixel: time and memory by size",
+    "batch": "many frames: frames a second, beside another build and other programs",
     "skies": "the default settings on simulated skies with a known background",
     "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",
     "peers": "other programs on the same skies: error, time, memory",

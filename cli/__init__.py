@@ -6,8 +6,11 @@ if __name__ != "fastbg.cli":
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    import gc
+
     from .streams import open_missing
 
+    gc.disable()  # until a command begins: what is loaded before stays
     open_missing()
     try:
         # Signals are handled only once this is imported, which takes long enough for a Ctrl-C.

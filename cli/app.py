@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Annotated
 
@@ -50,6 +51,7 @@ def _fastbg(
     ] = False,
 ) -> None:
     """Remove the gradient of the sky background from linear astrophotos."""
+    gc.enable()
     if context.invoked_subcommand is None:
         # Typer prints the help itself if rich is installed, and returns it otherwise.
         typer.echo(context.get_help(), nl=False)

@@ -77,7 +77,8 @@ def apply(
     from ..model.model import BackgroundModel
     from .errors import REFUSED, refused, worded
     from .events import emit
-    from .progress import display, tell_line
+    from .lines import tell_line
+    from .progress import display
     from .summary import print_json, tell
 
     check_model(model, inputs)

@@ -109,7 +109,6 @@ def run(
 ) -> None:
     """Remove the background of an image, and write the corrected image and the background."""
     from ..io.names import default_name
-    from ..jobs.preview import preview_file
     from ..jobs.run import process_file
     from .progress import display
     from .summary import tell
@@ -124,6 +123,8 @@ def run(
     check_single(input, output_dir, output)
     with display(quiet=quiet, as_json=as_json, events=events) as progress:
         if preview:
+            from ..jobs.preview import preview_file
+
             told = preview_file(
                 input,
                 preview_output or default_name(input, output_dir, "preview", ".png"),

@@ -6,9 +6,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
 from ..report.gradient import Gradient
 from ..report.report import to_json
 from ..words import bends, explained_by_sky, format_bytes
@@ -41,6 +38,9 @@ def print_json(report: Mapping[str, Any] | Sequence[Any]) -> None:
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
     """Print labelled lines; on a terminal they are wrapped beside the labels."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False)
     width = max(20, console.width - _LABEL_WIDTH) if console.is_terminal else 100_000
     for label, value in rows:

@@ -145,8 +145,9 @@ def _in_linear_units(mesh: Mesh, stretch: Stretch) -> Mesh:
     """The same mesh in linear units: the stretch is monotone, so medians may pass it."""
     middle = np.median(mesh.values[mesh.usable], axis=0)
     ends = np.stack([middle, middle + mesh.noise, *mesh.values], axis=1)
-    (low, high, *values) = stretch.invert(ends)[0].T
-    return replace(mesh, values=np.array(values), noise=high - low)
+    inverted = stretch.invert(ends)[0].T
+    low, high = inverted[:2]
+    return replace(mesh, values=np.ascontiguousarray(inverted[2:]), noise=high - low)
 
 
 def _gradient(values: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:

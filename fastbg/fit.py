@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .backends.protocol import Backend
 from .errors import InputError
 from .image.bands import thinning_step
 from .settings.settings import Settings
+from .sky.blas import one_thread
 from .sky.detection import Sky
 from .spline.bending import stiffened
 from .spline.control_points import grid_points, initial_values, jittered, random_points
@@ -104,6 +106,13 @@ def fit_spline(
     InputError
         See `starting_points`.
     """
+    # First, so that its BLAS has one thread, too: the last bits of sums depend on the number.
+    import_module("scipy.linalg")
+    return _best_descent(problem, settings, backend, watch)
+
+
+@one_thread
+def _best_descent(problem: Problem, settings: Settings, backend: Backend, watch: Watch) -> Fit:
     starts = []
     for points in starting_points(problem, settings):
         values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)

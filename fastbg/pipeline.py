@@ -238,7 +238,7 @@ class Job:
         guess = None if levels is None else _around(levels)
         with self.stages.stage("render", image.shape[0]) as advance:
             rendered = self._rendered(model, image.shape)
-            found = self._few_levels(model, image, guess)
+            found = self._few_levels(model, image, guess, measured.missing)
             if found is None:
                 stretched = rendered.stretched
                 found = quantiles(stretched, LEVELS, self.threads, image, guess, advance, kernels)
@@ -261,7 +261,7 @@ class Job:
         return Plan(frame, correction, stored, background, *clamped)
 
     def _few_levels(
-        self, model: BackgroundModel, image: Image, guess: np.ndarray | None
+        self, model: BackgroundModel, image: Image, guess: np.ndarray | None, missing: int
     ) -> Quantiles | None:
         """`LEVELS` of a stretched model in some rows of a large image.
 
@@ -274,7 +274,8 @@ class Job:
         y, x = pixel_centres(height)[step // 2 :: step], pixel_centres(width)
         with closing(Rendered(self.backend, model.spline, model.stretch, y, x)) as few:
             own, kernels = few.stretched, self.backend.kernels
-            rows = image.every(step)
+            # Hundreds of single rows take longer to read than to render.
+            rows = image.every(step) if missing else image.every(step).filled(1)
             found = quantiles(own, LEVELS, self.threads, rows, guess, kernels=kernels)
         low, _, high = found.values().T
         beyond = BETWEEN * (high - low)

@@ -398,6 +398,13 @@ def _broken(connection):
     sys.exit(3)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_reading_ahead_waits_for_nothing_and_refuses_nothing(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "missing", "."):
+        pool._read_ahead(tmp_path / name)
+
+
 def test_workers_fit_into_memory(lights, out):
     paths = sorted(lights.glob("*"))
     settings = Settings(**QUICK, threads=3)

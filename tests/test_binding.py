@@ -61,6 +61,9 @@ def arguments_of_all():
         "block_means": [six, 3, 2, 0.0, 1.0, 0.5, 0.25, np.ones(2)],
         "unstretch": [six.copy(), 0.0, 1.0, 0.5, 0.25],
         "subtract": [six, six, 0.0, six.copy()],
+        "scale": [six, 0.0, 1.0, six.copy()],
+        "unscale": [six, 0.0, 1.0, six.copy()],
+        "restore": [six, six, six, 1.0, six.copy()],
         "fit_surface": [
             *(six, six, np.ones(1), 3),
             *(np.ones((2, 6), np.float32), 2, 1, 1e-3),
@@ -84,8 +87,18 @@ WRITTEN = [
     ("block_means", 7),
     ("unstretch", 0),
     ("subtract", 3),
+    ("scale", 3),
+    ("unscale", 3),
+    ("restore", 4),
     *(("fit_surface", position) for position in (11, 12, 13)),
 ]
+
+SEVERAL_TYPES = {
+    ("scale", 0): ("f4", "f8", "i4", "u4", "u1"),
+    ("restore", 0): ("f4", "f8", "i4", "u4", "u1"),
+    ("restore", 4): ("f4", "f8"),
+}
+"""Arrays that may be of several types."""
 
 every_array = pytest.mark.parametrize(("function", "position"), EVERY_ARRAY)
 
@@ -107,13 +120,14 @@ def test_every_function_is_called_here():
 @every_array
 def test_an_array_must_have_the_type_of_its_numbers(function, position):
     array = arguments_of_all()[function][position]
+    allowed = SEVERAL_TYPES.get((function, position), [array.dtype.str])
     for other in ("f4", "f8", "i4", "u4", "i8", "u8", "u1", "S4", "?"):
-        if np.dtype(other) != array.dtype:
+        if np.dtype(other) not in map(np.dtype, allowed):
             refuses(function, position, np.zeros(array.shape, other), TypeError)
             # As many bytes of another type.
             if array.nbytes % np.dtype(other).itemsize == 0:
                 refuses(function, position, np.zeros(array.nbytes, "u1").view(other), TypeError)
-    swapped = "must be an array of (float|uint)(32|64), not of the buffer format '>"
+    swapped = "must be an array of (numbers|(float|uint)(32|64)), not of the buffer format '>"
     if sys.byteorder == "little":
         refuses(function, position, lambda a: a.astype(a.dtype.newbyteorder(">")), match=swapped)
 
@@ -287,6 +301,9 @@ def test_a_block_may_be_wider_than_anything():
 def test_bands_of_any_numbers(values, one, other):
     called(_c.unstretch, values.copy(), one, other, one, other)
     called(_c.subtract, values, values, one, np.empty_like(values))
+    called(_c.scale, values, one, other, np.empty_like(values))
+    called(_c.unscale, values, one, other, np.empty_like(values))
+    called(_c.restore, values, values, values, one, np.empty_like(values))
 
 
 @settings(max_examples=150)

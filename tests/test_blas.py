@@ -74,12 +74,12 @@ needs_two_cores = pytest.mark.skipif(
 )
 
 
-def told_by(code: str) -> list[Any]:
-    """The output of a process whose BLAS would use two threads."""
+def told_by(code: str, threads: int = THREADS) -> Any:
+    """The output of a process whose BLAS would use some threads."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     done = subprocess.run(
         [sys.executable, "-P", "-c", START + code],
-        env={**os.environ, **dict.fromkeys(names, str(THREADS))},
+        env={**os.environ, **dict.fromkeys(names, str(threads))},
         capture_output=True,
         text=True,
     )
@@ -136,3 +136,33 @@ def test_jobs_that_overlap_are_limited_and_leave_blas_as_it_was() -> None:
     for name in ("first", "second"):
         assert len(seen[name]) > 6
         assert {*seen[name]} == {1}, name
+
+
+WORKER = """
+from fastbg.sky.blas import limit_this_process
+
+limit_this_process()
+import scipy.linalg
+print(json.dumps(threads_of_blas()))
+"""
+
+
+@needs_two_cores
+def test_a_worker_of_a_batch_has_one_thread_of_blas_also_of_one_that_comes_late() -> None:
+    threads = told_by(WORKER)
+    assert len(threads) > 1
+    assert {*threads.values()} == {1}
+
+
+DESCENT = """
+from hashlib import sha256
+
+options = {"control_points": 256, "epochs": 30, "downscaling_factor": 1, "threads": 1}
+done = fastbg.remove_background(image, **options)
+print(json.dumps(sha256(done.background.tobytes()).hexdigest()))
+"""
+
+
+@needs_two_cores
+def test_a_descent_does_not_depend_on_the_threads_of_blas() -> None:
+    assert told_by(DESCENT, 1) == told_by(DESCENT, 2)

@@ -318,7 +318,7 @@ def test_the_summary_and_the_preview_say_the_same_of_the_sky(
 
 def test_on_a_terminal_only_labels_are_dim(monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=60, color_system="standard")
-    monkeypatch.setattr(summary, "Console", lambda **_: console)
+    monkeypatch.setattr("rich.console.Console", lambda **_: console)
     summary.print_rows([("gradient", "word " * 20), ("warning", "look")])
     assert isinstance(console.file, io.StringIO)
     gradient, *more, warning = console.file.getvalue().splitlines()

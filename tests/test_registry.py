@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from fastbg import _c, apply_model, compiled, fit_file, process_file, remove_background
 from fastbg.backends import cuda, registry
@@ -162,6 +163,14 @@ def test_the_backend_numpy_runs_no_c(without_c, sky, options) -> None:
     result = remove_background(sky, backend="numpy", **{**quick, **options})
     assert result.report["fit"]["backend"] == "numpy"
     assert np.isfinite(result.corrected).all()
+
+
+def test_the_backend_numpy_runs_no_c_for_integers(without_c, sky, tmp_path: Path) -> None:
+    samples, weight = (sky * 65535).astype(np.uint16), np.full(SHAPE, 255, np.uint8)
+    remove_background(samples, weight=weight, backend="numpy", **QUICK)
+    path = tmp_path / "sky.fits"
+    fits.writeto(path, np.moveaxis(samples, 2, 0))
+    process_file(path, output_dir=tmp_path, backend="numpy", **QUICK)
 
 
 def test_the_backend_numpy_runs_no_c_for_mosaics_and_models(without_c, sky) -> None:

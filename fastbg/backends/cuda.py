@@ -6,6 +6,7 @@ Neither numba nor the driver is loaded before they are needed.
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from threading import Lock
@@ -104,6 +105,7 @@ def _kernels(name: str) -> Any:
         raise BackendError(f"numba-cuda cannot be loaded ({said}): {INSTALL}") from error
 
 
+@cache
 def _bindings() -> int:
     """The major version of CUDA that numba's bindings are made for."""
     try:

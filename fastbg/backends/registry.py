@@ -57,13 +57,13 @@ def choose(name: str, gpu_memory: int = 0, warnings: list[str] | None = None) ->
     """
     heard = [] if warnings is None else warnings
     candidates = BACKENDS if name == "auto" else (name,)
-    reasons = {each: unavailable(each) for each in candidates}
-    usable = [each for each, reason in reasons.items() if reason is None]
-    if not usable:
+    # One after the other, for asking for CUDA takes long.
+    usable = (each for each in candidates if unavailable(each) is None)
+    first = next(usable, None)
+    if first is None:
         raise BackendError(
-            f"the backend {name} is not available: {reasons[name]}; choose another, or auto"
+            f"the backend {name} is not available: {unavailable(name)}; choose another, or auto"
         )
-    first = usable[0]
     backend = _module(first).backend(gpu_memory)
     # The loops over pixels are those in C beside a GPU, too, or numpy's in their place.
     if name != SLOW and (reason := unavailable("c")):
@@ -74,7 +74,7 @@ def choose(name: str, gpu_memory: int = 0, warnings: list[str] | None = None) ->
     if name == "auto" and first == "cuda":
         from .fallback import WithFallback
 
-        return WithFallback(backend, _module(usable[1]).backend(gpu_memory), heard)
+        return WithFallback(backend, _module(next(usable)).backend(gpu_memory), heard)
     return backend
 
 

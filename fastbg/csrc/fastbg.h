@@ -139,6 +139,28 @@ size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, dou
  * the background is the level. */
 void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
+/* The types of the numbers in files. */
+typedef enum {
+    FBG_UINT8,
+    FBG_INT16,
+    FBG_UINT16,
+    FBG_INT32,
+    FBG_UINT32,
+    FBG_FLOAT32,
+    FBG_FLOAT64,
+} fbg_type;
+
+/* out = (values - low) / span, in float64. */
+void fbg_scale(const void *values, fbg_type type, size_t n, double low, double span, float *out);
+
+/* out = low + values * span, in float64. */
+void fbg_unscale(const float *values, size_t n, double low, double span, float *out);
+
+/* out = stored + (corrected - samples) * span, in float64: `stored` where the samples are missing, or differ
+ * by no more than the zeros of a sky do from 0. out_type: FBG_FLOAT32 or FBG_FLOAT64. */
+void fbg_restore(const void *stored, fbg_type type, const float *samples, const float *corrected,
+                 size_t n, double span, void *out, fbg_type out_type);
+
 /* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w
  * has `bins` bins, 1 to FBG_BINS, of 2^shift keys each (shift < 32), the first from key `first` on. */
 enum { FBG_BINS = 1 << 16 };

@@ -115,10 +115,12 @@ def _beside_zero(image: Image) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beside_zero_of_plane(plane: np.ndarray) -> tuple[float, bool]:
+    if (plane != 0).all():
+        return 0.0, False
     # Two columns away is a pixel of the same colour of a mosaic.
     one, other = plane[:, 2:], plane[:, :-2]
     known = np.isfinite(one) & np.isfinite(other) & ((one != 0) | (other != 0))
-    if not known.any() or (plane != 0).all():
+    if not known.any():
         return 0.0, False
     with np.errstate(over="ignore"):
         noise = np.quantile(np.abs(one[known] - other[known]), 0.75) / DIFFERENCE

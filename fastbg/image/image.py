@@ -9,23 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import InputError
-
-MISSING_LEVEL = 0.0
-"""A sample of this size is missing: registration borders, dead areas, empty channels. Nothing else
-is, however small, for the scale of an image may be a guess, or that of 64-bit integers."""
-
-CLIPPED = np.finfo(np.float32).tiny
-"""A sample of the sky that was clipped at 0: it is 0 at most. See `fastbg.image.clipping`."""
-
-ZERO = 2 * CLIPPED
-"""A sample that is 0 like any other number, and not missing."""
-
-
-def is_valid(samples: np.ndarray) -> np.ndarray:
-    """False where a sample is missing: exactly zero, NaN or infinite; shaped as the samples."""
-    size = np.abs(samples)
-    valid: np.ndarray = (size > np.float32(MISSING_LEVEL)) & (size < np.inf)
-    return valid
+from .kernels import FASTEST, Kernels
+from .missing import CLIPPED as CLIPPED
+from .missing import MISSING_LEVEL as MISSING_LEVEL
+from .missing import ZERO as ZERO
+from .missing import is_valid as is_valid
 
 
 class Samples(Protocol):
@@ -64,13 +52,18 @@ class Image:
     read: Callable[[slice, np.ndarray], np.ndarray]
 
     @classmethod
-    def from_samples(cls, samples: np.ndarray, bounds: tuple[float, float] | None = None) -> Image:
+    def from_samples(
+        cls,
+        samples: np.ndarray,
+        bounds: tuple[float, float] | None = None,
+        kernels: Kernels = FASTEST,
+    ) -> Image:
         """An image that shares the memory of a user's array.
 
         Parameters
         ----------
         samples : array_like, (H, W) or (H, W, K), integer or float
-        bounds : (low, high), optional
+        bounds, kernels
             See `of`.
 
         Raises
@@ -78,10 +71,15 @@ class Image:
         InputError
             For other shapes, channel counts or sample types.
         """
-        return cls.of(samples_of_array(samples), bounds)
+        return cls.of(samples_of_array(samples), bounds, kernels)
 
     @classmethod
-    def of(cls, source: Samples, bounds: tuple[float, float] | None = None) -> Image:
+    def of(
+        cls,
+        source: Samples,
+        bounds: tuple[float, float] | None = None,
+        kernels: Kernels = FASTEST,
+    ) -> Image:
         """An image of the samples of a file.
 
         Parameters
@@ -91,6 +89,8 @@ class Image:
             floats and signed integers keep their scale.
         bounds : (low, high), optional
             The values that a file declares as black and white; they become 0 and 1.
+        kernels : Kernels, optional
+            The kernels that bring samples to that scale.
 
         Raises
         ------
@@ -109,20 +109,22 @@ class Image:
             raise InputError(
                 f"samples of type {source.dtype} cannot be used: give integers or real floats"
             )
-        convert = _conversion(source.dtype, bounds)
+        scaled = bounds not in (None, (0, 1))
+        low, high = bounds or (0, 1)
+        as_it_is = not scaled and source.dtype == np.float32
 
         def read(rows: slice, out: np.ndarray) -> np.ndarray:
-            as_it_is = convert is None and source.dtype == np.float32
             band = source.read_rows(rows, out if as_it_is else None)
             flags = band[0].flags
             if as_it_is and band.dtype.isnative and flags.c_contiguous and flags.aligned:
                 return band
             out = out[:, : band.shape[1]]
-            # Values beyond float32 become infinite, and every kind of NaN stays NaN: missing.
-            with np.errstate(over="ignore", invalid="ignore"):
-                if convert:
-                    convert(band, out)
-                else:
+            if scaled:
+                for values, plane in zip(band, out, strict=True):
+                    kernels.scale(values, low, high, plane)
+            else:
+                # Values beyond float32 become infinite, and every kind of NaN stays NaN: missing.
+                with np.errstate(over="ignore", invalid="ignore"):
                     out[:] = band
             return out
 
@@ -151,10 +153,23 @@ class Image:
 
         def read(rows: slice, out: np.ndarray) -> np.ndarray:
             for index, row in enumerate(places[rows]):
-                out[:, index] = self.rows(slice(row, row + 1))[:, 0]
+                own = out[:, index : index + 1]
+                band = self.read(slice(row, row + 1), own)
+                if not np.may_share_memory(band, own):
+                    own[:] = band
             return out[:, : rows.stop - rows.start]
 
         return replace(self, shape=(len(places), self.shape[1]), read=read)
+
+    def filled(self, value: float) -> Image:
+        """An image of this size that is one value everywhere."""
+
+        def read(rows: slice, out: np.ndarray) -> np.ndarray:
+            out = out[:, : rows.stop - rows.start]
+            out.fill(value)
+            return out
+
+        return replace(self, read=read)
 
     def planes(self) -> np.ndarray:
         """The whole image, (K, H, W) float32, linear."""
@@ -197,23 +212,3 @@ class _Array:
 
     def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
         return self.planar[:, rows]
-
-
-def _conversion(
-    dtype: np.dtype[Any], bounds: tuple[float, float] | None
-) -> Callable[[np.ndarray, np.ndarray], None] | None:
-    """A function (band, out) that maps the bounds to 0 and 1; None where they are."""
-    if bounds in (None, (0, 1)):
-        return None
-    low, high = bounds
-
-    def scale(band: np.ndarray, out: np.ndarray) -> None:
-        # float64 keeps 32-bit integers exact.
-        out[:] = (band.astype(np.float64) - low) / (high - low)
-
-    if dtype.kind != "u" or dtype.itemsize > 2:
-        return scale
-    every = np.arange(np.iinfo(dtype).max + 1)
-    table = np.empty(every.size, np.float32)
-    scale(every, table)
-    return lambda band, out: np.copyto(out, table[band])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import compiled
-from .image import is_valid
+from .missing import ZERO, is_valid
 from .mtf import imtf, mtf
 
 BINS = 1 << 16
@@ -148,6 +148,51 @@ class Kernels:
         difference = samples - (background - np.float32(level))
         out[:] = np.where(is_valid(samples), difference, samples)
 
+    def scale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+        """Fill ``out``, float32, with values of any real type, so that the bounds become 0 and 1.
+
+        Values beyond float32 become infinite, and every kind of NaN stays NaN: missing.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            # float64 keeps 32-bit integers exact.
+            out[:] = (values.astype(np.float64) - low) / (high - low)
+
+    def unscale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+        """Fill ``out``, float32, with the inverse of `scale` for float32 values."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[:] = low + values.astype(np.float64) * (high - low)
+
+    def restore(
+        self,
+        stored: np.ndarray,
+        samples: np.ndarray,
+        corrected: np.ndarray,
+        span: float,
+        out: np.ndarray,
+    ) -> None:
+        """Fill ``out`` with stored + (corrected - samples) * span: no change, the same numbers.
+
+        Parameters
+        ----------
+        stored : ndarray, of any real type
+        samples, corrected : ndarray, float32, of the same shape
+            Where a sample is missing, nothing changes.
+        span : float
+            From black to white.
+        out : ndarray, float32 or float64
+        """
+        change = np.subtract(
+            corrected,
+            samples,
+            dtype=np.float64,
+            where=is_valid(samples),
+            out=np.zeros(samples.shape),
+        )
+        # The zeros of a sky are numbers that differ from 0 by so little.
+        np.copyto(change, 0, where=np.abs(change) <= ZERO)
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[:] = stored + change * span
+
 
 class _Compiled(Kernels):
     """The kernels in C, in the thread that calls them; what they do not take goes to numpy."""
@@ -201,6 +246,46 @@ class _Compiled(Kernels):
             super().subtract(samples, background, level, out)
         else:
             compiled.c.subtract(samples, background, level, out)
+
+    def scale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+        if _in_one_piece(values, out):
+            compiled.c.scale(values, low, high - low, out)
+        else:
+            super().scale(values, low, high, out)
+
+    def unscale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+        if _in_one_piece(values, out):
+            compiled.c.unscale(values, low, high - low, out)
+        else:
+            super().unscale(values, low, high, out)
+
+    def restore(
+        self,
+        stored: np.ndarray,
+        samples: np.ndarray,
+        corrected: np.ndarray,
+        span: float,
+        out: np.ndarray,
+    ) -> None:
+        if _in_one_piece(stored, samples, corrected, out):
+            compiled.c.restore(stored, samples, corrected, span, out)
+        else:
+            super().restore(stored, samples, corrected, span, out)
+
+
+_NUMBERS = {np.dtype(code) for code in ("u1", "i2", "u2", "i4", "u4", "f4", "f8")}
+"""The types of numbers in files that the C kernels take: fbg_type of fastbg.h."""
+
+
+def _in_one_piece(*arrays: np.ndarray) -> bool:
+    """Whether C can go over the arrays."""
+    return all(
+        each.flags.c_contiguous
+        and each.flags.aligned
+        and each.dtype.byteorder in "=|"
+        and each.dtype in _NUMBERS
+        for each in arrays
+    )
 
 
 NUMPY = Kernels()

@@ -11,7 +11,8 @@ of the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -252,9 +253,27 @@ def guess_quantiles(
     sampled = image.shape[1] * sum(band.stop - band.start for band in bands)
     margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
     around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
+    # It takes two passes at least, and rows may be expensive to read.
+    kept = _in_memory(image, bands, threads)
+    counting = _in_memory(samples, bands, threads) if samples else None
     found = Quantiles(image.channels, around.ravel().tolist(), kernels=kernels)
-    search(found, image, bands, threads, samples)
+    search(found, kept, row_bands(kept.shape), threads, counting)
     return found.values().reshape(image.channels, -1, 2)
+
+
+def _in_memory(image: Image, bands: Sequence[slice], threads: int) -> Image:
+    """Some bands of an image as an image of their own, in memory."""
+    width, heights = image.shape[1], [band.stop - band.start for band in bands]
+    tops = dict(zip((band.start for band in bands), accumulate(heights, initial=0), strict=False))
+    planes = np.empty((image.channels, sum(heights), width), np.float32)
+    room = (image.channels, max(heights), width)
+
+    def work(rows: slice, buffer: np.ndarray) -> None:
+        band, top = image.read(rows, buffer), tops[rows.start]
+        planes[:, top : top + band.shape[1]] = band
+
+    for_each_band(bands, threads, lambda: np.empty(room, np.float32), work)
+    return replace(image, shape=planes.shape[1:], read=lambda rows, out: planes[:, rows])
 
 
 def search(

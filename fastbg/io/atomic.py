@@ -29,6 +29,9 @@ PathLike = str | os.PathLike[str]
 KEPT = 60
 """Characters of a target in its temporary name: of 4 bytes each, a file system takes no more."""
 
+_LEFTOVER = re.compile(r"\.(.*)\.[0-9a-f]{8}\.(part|old)", re.DOTALL)
+"""The names of temporary files and backups: of their targets, as far as they are `KEPT`."""
+
 PATIENCE = 10.0
 """Seconds to wait for others to move their files into place, which takes them much less."""
 
@@ -141,13 +144,15 @@ def remove_leftovers(folder: Path, stem: str) -> None:
 
 def _clear(folder: Path, kept: str) -> None:
     """Remove what nobody writes any more, of the targets whose names are a pattern."""
-    leftover = re.compile(rf"\.({kept})\.[0-9a-f]{{8}}\.(part|old)", re.DOTALL)
     with suppress(OSError), lock.folder(folder) as alone:
-        for path in folder.iterdir() if alone else ():
-            found = leftover.fullmatch(path.name)
-            if found and found[2] == "part":
+        for name in os.listdir(folder) if alone else ():
+            found = _LEFTOVER.fullmatch(name)
+            if not found or not re.fullmatch(kept, found[1], re.DOTALL):
+                continue
+            path = folder / name
+            if found[2] == "part":
                 lock.remove_unless_held(path)
-            elif found and found[2] == "old":
+            else:
                 _clear_backup(path, path.with_name(found[1]))
 
 

@@ -51,6 +51,7 @@ class FileBytes:
 
     def write(self, start: int, data: np.ndarray) -> None:
         self._file.write(self.start + start, data.data)
+        self._file.start_storing(self.start + start, data.size)
 
 
 class BytesInMemory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from threading import Lock
 from typing import Any, Literal
@@ -74,6 +75,15 @@ class RandomAccessFile:
         while rest:
             count = self._write_some(start, rest)
             start, rest = start + count, rest[count:]
+
+    def start_storing(self, start: int, size: int) -> None:
+        """Let the system begin to bring these bytes to the disk, where it can be asked for that.
+
+        Otherwise it begins seconds later, or when the file is flushed, and that then waits.
+        """
+        if sys.platform == "linux":
+            # What is not on the disk yet stays in memory: the name says less than it does.
+            os.posix_fadvise(self._file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
 
     def allocate(self, size: int) -> None:
         """Give the file its size; where the system can, the disk's room for it is taken now.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..image.image import ZERO, is_valid
+from ..image.kernels import FASTEST, Kernels
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,23 @@ class SampleFormat:
     def _range(self) -> tuple[float, float]:
         return self.bounds or (0, np.iinfo(self.dtype).max if self.clips else 1)
 
-    def physical(self, samples: np.ndarray) -> np.ndarray:
-        """Samples on the scale of fastbg, float32, as the numbers of such a file, float."""
+    def physical(self, samples: np.ndarray, kernels: Kernels = FASTEST) -> np.ndarray:
+        """Samples on the scale of fastbg, float32, as the numbers of such a file, float32."""
         low, high = self._range
         if (low, high) == (0, 1):
             return samples
-        return low + samples.astype(np.float64) * (high - low)
+        numbers = np.empty(samples.shape, np.float32)
+        for plane, out in zip(samples, numbers, strict=True):
+            kernels.unscale(plane, low, high, out)
+        return numbers
 
-    def restore(self, stored: np.ndarray, samples: np.ndarray, corrected: np.ndarray) -> np.ndarray:
+    def restore(
+        self,
+        stored: np.ndarray,
+        samples: np.ndarray,
+        corrected: np.ndarray,
+        kernels: Kernels = FASTEST,
+    ) -> np.ndarray:
         """Apply the change of the samples to what is stored: no change, the same bits.
 
         Parameters
@@ -51,6 +60,7 @@ class SampleFormat:
             The samples as the file has them, with the same bounds.
         samples, corrected : ndarray, float32, linear
             The same on the scale of fastbg, before and after the background was taken out.
+        kernels : Kernels, optional
 
         Returns
         -------
@@ -58,20 +68,13 @@ class SampleFormat:
             Missing samples stay; integers are rounded, and clipped to their range.
         """
         low, high = self._range
-        change = np.subtract(
-            corrected,
-            samples,
-            dtype=np.float64,
-            where=is_valid(samples),
-            out=np.zeros(samples.shape),
-        )
-        # The zeros of a sky are numbers that differ from 0 by so little.
-        np.copyto(change, 0, where=np.abs(change) <= ZERO)
-        changed = stored + change * (high - low)
+        changed = np.empty(stored.shape, np.float32 if self.dtype == np.float32 else np.float64)
+        for planes in zip(stored, samples, corrected, changed, strict=True):
+            kernels.restore(*planes[:3], high - low, planes[3])
         if self.clips:
             limits = np.iinfo(self.dtype)
-            changed = np.clip(np.rint(changed), limits.min, limits.max)
-        return changed.astype(self.dtype)
+            np.clip(np.rint(changed, out=changed), limits.min, limits.max, out=changed)
+        return changed.astype(self.dtype, copy=False)
 
 
 FLOAT32 = SampleFormat(np.dtype(np.float32), (0, 1))

@@ -77,8 +77,10 @@ class StoredSamples:
         for channel, plane in enumerate(out):
             memory = np.frombuffer(plane, np.uint8)
             self.block.read_into((channel * height + start) * row, memory)
-        if not self._stored.isnative:
-            out.byteswap(inplace=True)
+            if not self._stored.isnative:
+                # Such an assignment takes an eighth of the time of `byteswap`.
+                numbers = plane.reshape(-1)
+                numbers[...] = numbers.view(self._stored)
 
     def in_memory(self) -> StoredSamples:
         block = self.block if self.block.in_memory else BytesInMemory(whole(self.block))

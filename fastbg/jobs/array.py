@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..image.frame import Frame
 from ..image.image import Image, samples_of_array
+from ..image.kernels import FASTEST, NUMPY, Kernels
 from ..image.weights import range_of_mask
 from ..io.white import faint
 from ..model.model import BackgroundModel
@@ -135,7 +136,8 @@ def opened(given: Given) -> tuple[Container, Frame]:
     """What was given, as an array and as the frame that a job works on."""
     array = Container.of(given.image, given.channel_axis)
     try:
-        source = Image.from_samples(array.layout.channels_last(array.samples))
+        samples = array.layout.channels_last(array.samples)
+        source = Image.from_samples(samples, kernels=_kernels_of(given))
         if array.mask is not None:
             mask = array.layout.channels_last(array.mask.view(np.uint8))
             source = source.without(Image.from_samples(mask))
@@ -160,11 +162,16 @@ def weight_of(given: Given, frame: Frame, warnings: list[str]) -> Image | None:
         found = range_of_mask(source, 0, high)
         if found.guessed:
             warnings.append(f"the mask {faint(found.high)}")
-        return frame.weight(Image.of(source, found.bounds))
+        return frame.weight(Image.of(source, found.bounds, _kernels_of(given)))
     except InputError as error:
         raise InputError(f"the mask: {error}") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"the mask is no array of numbers ({error}): give one") from error
+
+
+def _kernels_of(given: Given) -> Kernels:
+    """The kernels of the backend, before there is a job."""
+    return NUMPY if given.settings.backend == "numpy" else FASTEST
 
 
 def _taken_out(job: Job, plan: Plan, array: Container) -> tuple[Any, Any, Corrected]:

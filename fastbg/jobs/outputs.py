@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OutputError
+from ..image.kernels import Kernels
 from ..io import atomic, formats
 from ..io.image_file import ImageFile
 from ..io.made import MADE, Made
@@ -108,6 +109,7 @@ class Outputs:
         files: ExitStack,
         *,
         same: bool,
+        kernels: Kernels,
     ) -> tuple[Store, SampleFormat]:
         """Create the images, after `stage`.
 
@@ -121,6 +123,8 @@ class Outputs:
             The images are complete when it is closed.
         same : bool
             Whether the corrected image is stored as the source is.
+        kernels : Kernels
+            The kernels that bring samples to the scale of a file.
 
         Returns
         -------
@@ -142,10 +146,10 @@ class Outputs:
 
         def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
             if restores:
-                after = kind.restore(source.read_rows(rows), before, after)
+                after = kind.restore(source.read_rows(rows), before, after, kernels)
             corrected.write_rows(rows, after)
             if "background" in images:
-                physical = kinds["background"].physical(model)
+                physical = kinds["background"].physical(model, kernels)
                 images["background"].write_rows(rows, physical)
 
         return store, kind

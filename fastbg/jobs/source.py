@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..image.frame import Frame
 from ..image.image import Image
+from ..image.kernels import FASTEST, Kernels
 from ..image.weights import product
 from ..io import formats, png, regions
 from ..io.image_file import ImageFile
@@ -55,6 +56,8 @@ class Source:
         The masks that are images.
     areas : tuple of Image
         The weights of the other masks.
+    kernels : Kernels
+        The kernels that bring samples to the scale of fastbg.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Source:
     weight: Image | None
     masks: tuple[ImageFile, ...]
     areas: tuple[Image, ...]
+    kernels: Kernels
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
@@ -89,7 +93,7 @@ class Source:
             file = with_white(self.file, white)
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
-        return _source(self.path, file, self.frame.pattern, masks, self.areas)
+        return _source(self.path, file, self.frame.pattern, masks, self.areas, self.kernels)
 
     def about(self, outputs: Mapping[str, Path]) -> Files:
         """What the report of a job tells of this source and of its outputs."""
@@ -143,7 +147,7 @@ def read(
         formats.open_image(path).close()
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
-        source = open_source(path, masks, job.settings, files)
+        source = open_source(path, masks, job.settings, files, job.backend.kernels)
         work |= {"compress": outputs.images_in_memory, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
@@ -178,7 +182,13 @@ def paths_of(masks: Masks) -> list[Path]:
     ]
 
 
-def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) -> Source:
+def open_source(
+    path: Path,
+    given: Masks,
+    settings: Settings,
+    files: ExitStack,
+    kernels: Kernels = FASTEST,
+) -> Source:
     """Open an image and its masks, which stay open as long as `files`.
 
     All of them are read upright. Their rows can be read once the source is `Source.loaded`.
@@ -201,7 +211,7 @@ def open_source(path: Path, given: Masks, settings: Settings, files: ExitStack) 
             # Where one of the two does not tell which way up it is, both are taken as stored alike.
             told = None not in (stored.orientation, opened.orientation)
             masks.append(opened.turned(Turn.of(opened.orientation) if told else turn))
-    return _source(path, file, settings.pattern(file.cfa), masks, areas)
+    return _source(path, file, settings.pattern(file.cfa), masks, areas, kernels)
 
 
 def _source(
@@ -210,23 +220,24 @@ def _source(
     pattern: str | None,
     masks: Sequence[ImageFile],
     areas: Sequence[Image],
+    kernels: Kernels,
 ) -> Source:
-    samples = _image(file)
+    samples = _image(file, kernels)
     try:
         frame = Frame(samples, pattern)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    weights = [*areas, *map(_image, masks)]
+    weights = [*areas, *(_image(mask, kernels) for mask in masks)]
     weight = frame.weight(product(weights)) if weights else None
-    return Source(path, file, frame, weight, tuple(masks), tuple(areas))
+    return Source(path, file, frame, weight, tuple(masks), tuple(areas), kernels)
 
 
 def _open_mask(path: Path) -> ImageFile:
     return png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
 
 
-def _image(file: ImageFile) -> Image:
+def _image(file: ImageFile, kernels: Kernels) -> Image:
     try:
-        return Image.of(file, file.bounds)
+        return Image.of(file, file.bounds, kernels)
     except InputError as error:
         raise InputError(f"{file.path}: {error}") from error

@@ -32,7 +32,8 @@ def write(
         The images are complete when it is closed.
     """
     same = job.settings.sample_format == "same"
-    store, samples = outputs.create(source.file, history, files, same=same)
+    kernels = job.backend.kernels
+    store, samples = outputs.create(source.file, history, files, same=same, kernels=kernels)
     corrected = job.correct(plan, store, clipped=samples.clips)
     source.check_unchanged()
     return corrected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -86,3 +87,13 @@ def limit_this_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, "blas")
+
+
+def limit_this_process() -> None:
+    """Let BLAS have one thread from now on, in a process that shares the cores with others.
+
+    That holds for builds of BLAS that are loaded later, too.
+    """
+    for name in ("OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "OMP_NUM", "VECLIB_MAXIMUM"):
+        os.environ[f"{name}_THREADS"] = "1"
+    limit_this_thread()

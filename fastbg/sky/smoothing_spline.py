@@ -200,7 +200,8 @@ def _grid(side: int) -> np.ndarray:
 
 def _squares(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(P, N): squared distances."""
-    square: np.ndarray = ((points[:, np.newaxis] - centres) ** 2).sum(axis=2)
+    dy, dx = (np.subtract.outer(points[:, axis], centres[:, axis]) for axis in (0, 1))
+    square: np.ndarray = dy * dy + dx * dx
     return square
 
 

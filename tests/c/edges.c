@@ -68,6 +68,10 @@ static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
     fbg_tally tally = {0, 0, 0, UINT32_MAX, 0};
     fbg_count(values, samples, n, windows, 3, &tally, below, counts);
     fbg_subtract(samples, values, n, 0.1, out);
+    fbg_scale(samples, FBG_FLOAT32, n, 0.1, 3, out);
+    fbg_unscale(samples, n, 0.1, 3, out);
+    fbg_restore(samples, FBG_UINT8, samples, values, n, 255, out, FBG_FLOAT32);
+    fbg_restore(samples, FBG_UINT16, samples, values, n / 2, 65535, means, FBG_FLOAT64);
     fbg_unstretch(values, n, 0, 1, 1e-30, 0.25);
     free(counts), free(means), free(high), free(out), free(values), free(samples);
 }

@@ -1,5 +1,5 @@
-/* The functions of fastbg._c for bands of samples: counts, block medians and means, unstretch,
- * subtract. */
+/* The functions of fastbg._c for bands of samples: counts, block medians and means, and the
+ * passes of samples.c. */
 #include "binding.h"
 
 static int valid_windows(const fbg_window *windows, size_t number)
@@ -142,6 +142,76 @@ static PyObject *subtract(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *scale(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_NUMBERS("values"), FBG_OUT_FLOAT32("out")};
+    double low, span;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&ddO&", fbg_py_array, &a[0], &low, &span, fbg_py_array, &a[1]))
+        return NULL;
+    const size_t n = fbg_py_count(&a[0]);
+    if (fbg_py_holds(&a[1], n)) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_scale(a[0].view.buf, a[0].type, n, low, span, a[1].view.buf);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 2);
+    return result;
+}
+
+static PyObject *unscale(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_FLOAT32("values"), FBG_OUT_FLOAT32("out")};
+    double low, span;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&ddO&", fbg_py_array, &a[0], &low, &span, fbg_py_array, &a[1]))
+        return NULL;
+    const size_t n = fbg_py_count(&a[0]);
+    if (fbg_py_holds(&a[1], n)) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_unscale(a[0].view.buf, n, low, span, a[1].view.buf);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 2);
+    return result;
+}
+
+/* Whether an array holds floats; else a TypeError is set. */
+static int holds_floats(const fbg_py_array_argument *argument)
+{
+    if (argument->type == FBG_FLOAT32 || argument->type == FBG_FLOAT64)
+        return 1;
+    PyErr_Format(PyExc_TypeError, "%s must be an array of float32 or float64", argument->name);
+    return 0;
+}
+
+static PyObject *restore(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_NUMBERS("stored"), FBG_FLOAT32("samples"),
+                                 FBG_FLOAT32("corrected"), FBG_OUT_NUMBERS("out")};
+    double span;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&O&O&dO&", fbg_py_array, &a[0], fbg_py_array, &a[1],
+                          fbg_py_array, &a[2], &span, fbg_py_array, &a[3]))
+        return NULL;
+    const size_t n = fbg_py_count(&a[0]);
+    if (holds_floats(&a[3]) && fbg_py_holds(&a[1], n) && fbg_py_holds(&a[2], n) &&
+        fbg_py_holds(&a[3], n)) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_restore(a[0].view.buf, a[0].type, a[1].view.buf, a[2].view.buf, n, span,
+                    a[3].view.buf, a[3].type);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 4);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
      "count(values, samples, windows, tally, below, counts); adds to the last three"},
@@ -153,6 +223,9 @@ static PyMethodDef methods[] = {
      "unstretch(values, pedestal, scale, midtones, target) -> clamped; in place"},
     {"subtract", subtract, METH_VARARGS,
      "subtract(samples, background, level, out); fills out"},
+    {"scale", scale, METH_VARARGS, "scale(values, low, span, out); fills out"},
+    {"unscale", unscale, METH_VARARGS, "unscale(values, low, span, out); fills out"},
+    {"restore", restore, METH_VARARGS, "restore(stored, samples, corrected, span, out); fills out"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -2,12 +2,35 @@
 
 #include <string.h>
 
+/* The formats of each fbg_type, and the bytes of an item. */
+static const struct {
+    const char *formats;
+    Py_ssize_t size;
+} TYPES[] = {
+    [FBG_UINT8] = {"B", 1},   [FBG_INT16] = {"h", 2},   [FBG_UINT16] = {"H", 2},
+    [FBG_INT32] = {"il", 4},  [FBG_UINT32] = {"IL", 4}, [FBG_FLOAT32] = {"f", 4},
+    [FBG_FLOAT64] = {"d", 8},
+};
+
 /* Without a format, items are bytes. */
-static int has_format(const fbg_py_array_argument *argument)
+static int is_of(const Py_buffer *view, const char *formats, size_t size)
 {
-    const Py_buffer *view = &argument->view;
-    return view->format && strlen(view->format) == 1 && strchr(argument->formats, *view->format) &&
-           (size_t)view->itemsize == argument->size;
+    return view->format && strlen(view->format) == 1 && strchr(formats, *view->format) &&
+           (size_t)view->itemsize == size;
+}
+
+/* Fills the type and the size of an argument that may be of any. */
+static int has_format(fbg_py_array_argument *a)
+{
+    if (a->formats)
+        return is_of(&a->view, a->formats, a->size);
+    for (size_t type = 0; type < sizeof TYPES / sizeof *TYPES; type++)
+        if (is_of(&a->view, TYPES[type].formats, TYPES[type].size)) {
+            a->type = (fbg_type)type;
+            a->size = TYPES[type].size;
+            return 1;
+        }
+    return 0;
 }
 
 int fbg_py_array(PyObject *object, void *argument)

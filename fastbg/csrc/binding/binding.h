@@ -15,19 +15,23 @@
 /* An argument that is an array. Made by one of the macros, filled by fbg_py_array, and to be released. */
 typedef struct {
     const char *name, *dtype;
-    const char *formats; /* of the buffer protocol: one of these characters, native byte order */
+    const char *formats; /* of the buffer protocol: one of these characters, native byte order; NULL
+                            for those of any fbg_type, which fills `size` and `type` */
     size_t size;         /* bytes of an item */
     int writable;
     Py_buffer view;
+    fbg_type type;
 } fbg_py_array_argument;
 
-#define FBG_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 0, {0}}
-#define FBG_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 0, {0}}
-#define FBG_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 0, {0}}
-#define FBG_OUT_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 1, {0}}
-#define FBG_OUT_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 1, {0}}
-#define FBG_OUT_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 1, {0}}
-#define FBG_OUT_UINT64(NAME) {NAME, "uint64", "LQ", sizeof(uint64_t), 1, {0}}
+#define FBG_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 0, {0}, 0}
+#define FBG_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 0, {0}, 0}
+#define FBG_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 0, {0}, 0}
+#define FBG_NUMBERS(NAME) {NAME, "numbers", NULL, 0, 0, {0}, 0}
+#define FBG_OUT_NUMBERS(NAME) {NAME, "numbers", NULL, 0, 1, {0}, 0}
+#define FBG_OUT_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 1, {0}, 0}
+#define FBG_OUT_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 1, {0}, 0}
+#define FBG_OUT_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 1, {0}, 0}
+#define FBG_OUT_UINT64(NAME) {NAME, "uint64", "LQ", sizeof(uint64_t), 1, {0}, 0}
 
 /* Converter of PyArg_ParseTuple ("O&"): takes the buffer of an object if it is an array as the
  * argument says; else sets a TypeError or ValueError. */

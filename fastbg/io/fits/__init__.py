@@ -140,7 +140,7 @@ class _PhysicalSamples:
         stored = out.view(self.scaling.stored) if same else np.empty(out.shape, self.scaling.stored)
         self.raw.read_into(start, stored)
         physical = self.scaling.decode(stored)
-        if physical is not stored:
+        if not np.may_share_memory(physical, out):
             out[...] = physical
 
     def in_memory(self) -> _PhysicalSamples:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Scaling:
     def bitpix(self) -> int:
         return next(bitpix for bitpix, code in _TYPES.items() if np.dtype(code) == self.stored)
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The type of the physical numbers, in native byte order."""
         if self._shifts:
@@ -61,17 +62,23 @@ class Scaling:
     def _plain(self) -> bool:
         return self.zero == 0 and self.scale == 1 and self.blank is None
 
-    @property
+    @cached_property
     def _shifts(self) -> bool:
         """Whether it only turns signed integers into unsigned ones, or the reverse."""
         half = 2.0 ** (8 * self.stored.itemsize - 1)
         zero = {"i": half, "u": -half}.get(self.stored.kind)
         return self.zero == zero and self.scale == 1 and self.blank is None
 
+    @cached_property
+    def _top_bit(self) -> np.generic:
+        bits = np.array([1 << (8 * self.stored.itemsize - 1)], f"u{self.stored.itemsize}")
+        return bits.view(self.stored)[0]
+
     def decode(self, stored: np.ndarray) -> np.ndarray:
-        """Physical numbers, of `dtype`; NaN where blank. `stored` may be mutated."""
+        """Physical numbers, of `dtype`; NaN where blank. Perhaps `stored` itself, mutated."""
         if self._shifts:
-            return (stored ^ _top_bit(self.stored)).view(self.dtype)
+            stored ^= self._top_bit
+            return stored.view(self.dtype)
         if self._plain:
             return stored
         physical = self.zero + self.scale * stored.astype(np.float64)
@@ -83,7 +90,7 @@ class Scaling:
         """The inverse, of `stored`: rounded, and clamped to the range of integers."""
         if self._shifts:
             shifted = np.ascontiguousarray(physical, self.dtype)
-            return shifted.view(self.stored) ^ _top_bit(self.stored)
+            return shifted.view(self.stored) ^ self._top_bit
         if self._plain:
             return physical
         numbers = (physical.astype(np.float64) - self.zero) / self.scale
@@ -94,7 +101,3 @@ class Scaling:
         numbers = np.clip(np.rint(numbers), limits.min, limits.max, where=~empty, out=numbers)
         numbers[empty] = 0 if self.blank is None else self.blank
         return numbers.astype(self.stored)
-
-
-def _top_bit(dtype: np.dtype[Any]) -> np.generic:
-    return np.array([1 << (8 * dtype.itemsize - 1)], f"u{dtype.itemsize}").view(dtype)[0]

@@ -182,7 +182,7 @@ class Journal:
             "report": report,
         }
         with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
-            part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+            part.write_text(json.dumps(record), encoding="utf-8")
 
     def _clean(self, patience: float) -> bool:
         """Remove the leftovers of killed attempts, as soon as no process works in the folder."""

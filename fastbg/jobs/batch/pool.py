@@ -8,6 +8,7 @@ closed, cancels its job, which cleans up, and ends.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -22,6 +23,7 @@ from typing import Any
 
 from ...errors import BackendError, Cancelled
 from ...progress import Progress
+from ...sky.blas import limit_this_process
 from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
 
@@ -35,6 +37,9 @@ TELL_SECONDS = 0.1
 
 PATIENCE = 20.0
 """The time for workers to clean up, in seconds; a large file takes some to be flushed."""
+
+READ_AHEAD = 1 << 28
+"""The bytes of the next file that are read ahead, at most."""
 
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 
@@ -65,6 +70,8 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
                 if worker.ready and not worker.task:
                     if waiting:
                         worker.give(waiting.popleft())
+                        if waiting:
+                            _read_ahead(waiting[0].path)
                     elif again and not any(each.task for each in team):
                         worker.give(again.popleft())
             # There is no pause while more workers are to be started.
@@ -101,6 +108,18 @@ def run(work: Sequence[Task], workers: int) -> Generator[Event]:
             worker.end(max(0, deadline - time.monotonic()))
 
 
+def _read_ahead(path: Path) -> None:
+    """Ask the system to read a file that is needed next, while the workers are busy."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its writer
+        try:
+            os.posix_fadvise(file, 0, READ_AHEAD, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(file)
+
+
 def serve(connection: Connection) -> None:
     """Process tasks in a worker until the connection is closed."""
     todo: SimpleQueue[Task | None] = SimpleQueue()
@@ -123,6 +142,7 @@ def serve(connection: Connection) -> None:
     else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True).start()
+    limit_this_process()
     teller = _Teller(connection, stop)
     with suppress(OSError, Cancelled):
         connection.send(None)

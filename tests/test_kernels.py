@@ -1,0 +1,78 @@
+"""The passes that change the scale of samples: in C and in numpy they give the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastbg.image.kernels import FASTEST, NUMPY
+from fastbg.image.missing import CLIPPED, ZERO
+
+TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", ">u2", ">f4"]
+BOUNDS = [(0, 1), (0.0, 65535.0), (-1, 1), (3.5, 1e4), (1e-30, 1e30)]
+ODD = [0, np.nan, np.inf, -np.inf, 1e-45, CLIPPED, ZERO, -CLIPPED, 1, -1, 3e38, 65504]
+
+
+def numbers(code, count=999):
+    """Numbers over the whole range of a type, odd ones among them."""
+    rng, dtype = np.random.default_rng(7), np.dtype(code)
+    if dtype.kind == "f":
+        found = rng.normal(0, 3, count).astype(dtype)
+        with np.errstate(over="ignore"):
+            found[: len(ODD)] = np.array(ODD).astype(dtype)
+        return found
+    limits = np.iinfo(dtype)
+    found = rng.integers(limits.min, limits.max, count, dtype.newbyteorder("="), endpoint=True)
+    found[:3] = 0, limits.min, limits.max
+    return found.astype(dtype)
+
+
+def both(call, *shape_and_type):
+    """What C and numpy fill in."""
+    filled = []
+    for kernels in (FASTEST, NUMPY):
+        out = np.empty(*shape_and_type)
+        call(kernels, out)
+        filled.append(out)
+    return filled
+
+
+@pytest.mark.parametrize("code", TYPES)
+@pytest.mark.parametrize(("low", "high"), BOUNDS)
+def test_scale(code, low, high):
+    values = numbers(code)
+    ours, reference = both(lambda k, out: k.scale(values, low, high, out), values.shape, "f4")
+    assert ours.tobytes() == reference.tobytes()
+    with np.errstate(over="ignore"):
+        expected = ((values.astype(float) - low) / (high - low)).astype(np.float32)
+    np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize(("low", "high"), BOUNDS)
+def test_unscale(low, high):
+    values = numbers("f4")
+    ours, reference = both(lambda k, out: k.unscale(values, low, high, out), values.shape, "f4")
+    assert ours.tobytes() == reference.tobytes()
+
+
+@pytest.mark.parametrize("code", TYPES)
+@pytest.mark.parametrize("out_type", ["f4", "f8"])
+@pytest.mark.parametrize("span", [1, 65535.0])
+def test_restore(code, out_type, span):
+    stored = numbers(code)
+    samples = numbers("f4")
+    corrected = (samples - np.float32(0.1)) * np.float32(1.1)
+    corrected[len(ODD) : 200] = samples[len(ODD) : 200]
+    ours, reference = both(
+        lambda k, out: k.restore(stored, samples, corrected, span, out), stored.shape, out_type
+    )
+    np.testing.assert_array_equal(ours, reference)
+    unchanged = ~np.isfinite(samples) | (samples == 0) | (corrected == samples)
+    np.testing.assert_array_equal(ours[unchanged], stored[unchanged].astype(out_type))
+
+
+def test_planes_that_are_no_piece_of_memory_are_taken():
+    values, out = np.arange(12, dtype="u2")[::2], np.empty(12, "f4")[::2]
+    FASTEST.scale(values, 0, 2, out)
+    FASTEST.unscale(out, 0, 2, out)
+    np.testing.assert_array_equal(out, values)
