@@ -86,7 +86,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="PIXELS",
         parser=parsed(_whole_or_auto, "a whole number or auto"),
         help="The fit works on a smaller image, each pixel of which is a square block of the "
-        "input. This is the side of the blocks; auto is 8, less for small images and more for very large ones.",
+        "input. This is the side of the blocks; auto is 8, less for small images and more for very "
+        "large ones.",
     ),
     "downscaling_func": option(
         STRETCH,

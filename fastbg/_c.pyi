@@ -47,6 +47,13 @@ def unstretch(
 def subtract(
     samples: np.ndarray, background: np.ndarray, level: float, out: np.ndarray
 ) -> None: ...
+def superpixels(
+    mosaic: np.ndarray,
+    columns: int,
+    colours: tuple[int, ...],
+    one_green: bool,
+    out: np.ndarray,
+) -> None: ...
 def scale(values: np.ndarray, low: float, span: float, out: np.ndarray) -> None: ...
 def unscale(values: np.ndarray, low: float, span: float, out: np.ndarray) -> None: ...
 def restore(

@@ -76,3 +76,17 @@ def test_planes_that_are_no_piece_of_memory_are_taken():
     FASTEST.scale(values, 0, 2, out)
     FASTEST.unscale(out, 0, 2, out)
     np.testing.assert_array_equal(out, values)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 3), (6, 17), (40, 256)])
+@pytest.mark.parametrize("colours", [(0, 1, 1, 2), (1, 2, 0, 1)])
+@pytest.mark.parametrize("one_green", [False, True])
+def test_superpixels(shape, colours, one_green):
+    height, width = shape
+    mosaic = np.random.default_rng(5).choice([*ODD, 0.3, 0.7], shape).astype("f4")
+    planes = (3, height // 2, width // 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ours, reference = both(
+            lambda k, out: k.superpixels(mosaic, colours, one_green, out), planes, "f4"
+        )
+    np.testing.assert_array_equal(ours, reference)

@@ -139,6 +139,12 @@ size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, dou
  * the background is the level. */
 void fbg_subtract(const float *samples, const float *background, size_t n, double level, float *out);
 
+/* The pixels of 2 x 2 of a Bayer mosaic, (2 rows, columns), as planes of red, green and blue, (3, rows,
+ * columns / 2): out[k * stride + i]. `colours` are those of the four pixels, 0 to 2, row by row. Green is
+ * the mean of both, or that which is not missing; if `one_green`, the first that is not. */
+void fbg_superpixels(const float *mosaic, size_t rows, size_t columns, const int *colours,
+                     int one_green, float *out, size_t stride);
+
 /* The types of the numbers in files. */
 typedef enum {
     FBG_UINT8,

@@ -1,5 +1,7 @@
 /* The passes over all samples at full resolution, which are bounded by memory. The order of operations
  * is kept, and none of them are contracted, so that results round as numpy's do. */
+#include <stddef.h>
+
 #include "fastbg.h"
 #include "samples.h"
 
@@ -27,6 +29,41 @@ size_t fbg_unstretch(float *restrict values, size_t n, double pedestal, double s
         clamped += own;
     }
     return clamped;
+}
+
+/* Every second number of a row to a row. */
+static void every_second(const float *row, size_t n, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = row[2 * i];
+}
+
+static void greens(const float *first, const float *second, size_t n, int one, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float a = first[2 * i], b = second[2 * i];
+        const int has_a = fbg_is_valid(a, FBG_MISSING_LEVEL), has_b = fbg_is_valid(b, FBG_MISSING_LEVEL);
+        const float either = has_a ? a : b;
+        out[i] = has_a & has_b & !one ? (a + b) * 0.5f : either;
+    }
+}
+
+void fbg_superpixels(const float *mosaic, size_t rows, size_t columns, const int *colours,
+                     int one_green, float *out, size_t stride)
+{
+    const size_t n = columns / 2;
+    for (size_t row = 0; row < rows; row++, mosaic += 2 * columns, out += n) {
+        const float *green[2] = {0};
+        for (size_t place = 0; place < 4; place++) {
+            const float *own = mosaic + place / 2 * columns + place % 2;
+            if (colours[place] == 1)
+                green[green[0] != NULL] = own;
+            else
+                every_second(own, n, out + colours[place] * stride);
+        }
+        if (green[1])
+            greens(green[0], green[1], n, one_green, out + stride);
+    }
 }
 
 void fbg_subtract(const float *restrict samples, const float *restrict background, size_t n,

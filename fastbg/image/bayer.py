@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import InputError
-from .image import Image, is_valid
+from .image import Image
+from .kernels import FASTEST, Kernels
 from .patterns import BAYER_PATTERNS, X_TRANS
 
 _CURE = "debayer it first, or turn the filter array off to have it treated as mono"
@@ -26,7 +27,9 @@ def check_pattern(pattern: str, channels: int = 1) -> None:
         raise InputError(f"has {channels} channels and a colour filter array: {_CURE}")
 
 
-def superpixels(mosaic: Image, pattern: str, *, one_green: bool = False) -> Image:
+def superpixels(
+    mosaic: Image, pattern: str, *, one_green: bool = False, kernels: Kernels = FASTEST
+) -> Image:
     """The mosaic as an RGB image of half the size: one pixel of each 2 x 2, green their mean.
 
     Parameters
@@ -38,6 +41,7 @@ def superpixels(mosaic: Image, pattern: str, *, one_green: bool = False) -> Imag
     one_green : bool, optional
         Take the first green alone where it is not missing: the median of a mean of clipped samples
         is not that of the sky.
+    kernels : Kernels, optional
     """
     height, width = (size // 2 for size in mosaic.shape)
     if not height or not width:
@@ -45,43 +49,22 @@ def superpixels(mosaic: Image, pattern: str, *, one_green: bool = False) -> Imag
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band = mosaic.rows(slice(2 * rows.start, 2 * rows.stop))
-        return binned(band[0], pattern, out, one_green=one_green)
+        return binned(band, pattern, one_green=one_green, kernels=kernels)
 
     return Image(3, (height, width), read)
 
 
-def binned(band: np.ndarray, pattern: str, out: np.ndarray, *, one_green: bool) -> np.ndarray:
-    """The superpixels of some rows of a mosaic, from an even one on.
-
-    Parameters
-    ----------
-    band : ndarray, (2 n or 2 n + 1, W), float32, linear
-    pattern, one_green
-        See `superpixels`.
-    out : ndarray, (3, at least n, W // 2), float32
-        Where they are put.
+def binned(band: np.ndarray, pattern: str, *, one_green: bool, kernels: Kernels) -> np.ndarray:
+    """The `superpixels` of some rows of a mosaic, (1, n, W), of which the first is an even one.
 
     Returns
     -------
-    ndarray, (3, n, W // 2)
+    ndarray, (3, n // 2, W // 2), float32
     """
-    height, width = (size // 2 for size in band.shape)
-    out = out[:, :height]
-    greens = []
-    for y, x, colour in places(pattern):
-        plane = band[y : 2 * height : 2, x : 2 * width : 2]
-        if colour == 1:
-            greens.append(plane)
-        else:
-            out[colour] = plane
-    first, second = greens
-    # A missing green leaves the other.
-    np.copyto(out[1], np.where(is_valid(first), first, second))
-    if one_green:
-        return out
-    both = is_valid(first) & is_valid(second)
-    np.add(first, second, out=out[1], where=both)
-    np.multiply(out[1], np.float32(0.5), out=out[1], where=both)
+    height, width = band.shape[1] // 2, band.shape[2]
+    out = np.empty((3, height, width // 2), np.float32)
+    colours = tuple(colour for _, _, colour in places(pattern))
+    kernels.superpixels(band[0, : 2 * height], colours, one_green, out)
     return out
 
 

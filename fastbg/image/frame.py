@@ -10,6 +10,7 @@ import numpy as np
 from .bayer import binned, check_pattern, halved, superpixels
 from .clipping import with_zeros_of_sky
 from .image import Image
+from .kernels import FASTEST, Kernels
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Frame:
         image that is mono or RGB, or is treated so.
     clipped : float
         The share of the samples that are clipped at 0, where `with_zeros_of_sky` has found it.
+    kernels : Kernels
+        The kernels that bin a mosaic.
 
     Raises
     ------
@@ -35,6 +38,7 @@ class Frame:
     samples: Image
     pattern: str | None = None
     clipped: float = 0.0
+    kernels: Kernels = FASTEST
 
     def __post_init__(self) -> None:
         if self.pattern:
@@ -50,13 +54,12 @@ class Frame:
         """Another image of the size of the samples as the one that is fitted is: see `image`."""
         if not self.pattern:
             return samples
-        return superpixels(samples, self.pattern, one_green=self.clipped > 0)
+        return superpixels(samples, self.pattern, one_green=self.clipped > 0, kernels=self.kernels)
 
     def band_by_colour(self, mosaic: np.ndarray) -> np.ndarray:
         """Some rows of a mosaic, (1, n, W), as those of `by_colour`; the first row is even."""
         assert self.pattern
-        out = np.empty((3, mosaic.shape[1] // 2, mosaic.shape[2] // 2), np.float32)
-        return binned(mosaic[0], self.pattern, out, one_green=self.clipped > 0)
+        return binned(mosaic, self.pattern, one_green=self.clipped > 0, kernels=self.kernels)
 
     def with_zeros_of_sky(self, threads: int = 1) -> Frame:
         """The frame whose scattered zeros count as sky: see `fastbg.image.clipping`."""

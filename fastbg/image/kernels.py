@@ -148,6 +148,35 @@ class Kernels:
         difference = samples - (background - np.float32(level))
         out[:] = np.where(is_valid(samples), difference, samples)
 
+    def superpixels(
+        self, mosaic: np.ndarray, colours: tuple[int, ...], one_green: bool, out: np.ndarray
+    ) -> None:
+        """Fill ``out`` with the 2 x 2 pixels of a Bayer mosaic.
+
+        Parameters
+        ----------
+        mosaic : ndarray, (2 n, W), float32
+        colours : tuple of int
+            Those of the four pixels, row by row: 0, 1 and 2 for red, green and blue.
+        one_green : bool
+            Take the first green that is not missing instead of the mean of both.
+        out : ndarray, (3, n, W // 2), float32
+        """
+        width = mosaic.shape[1] // 2 * 2
+        greens = []
+        for place, colour in enumerate(colours):
+            plane = mosaic[place // 2 :: 2, place % 2 : width : 2]
+            if colour == 1:
+                greens.append(plane)
+            else:
+                out[colour] = plane
+        first, second = greens
+        # A missing green leaves the other.
+        np.copyto(out[1], np.where(is_valid(first), first, second))
+        both = is_valid(first) & is_valid(second) & (not one_green)
+        np.add(first, second, out=out[1], where=both)
+        np.multiply(out[1], np.float32(0.5), out=out[1], where=both)
+
     def scale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
         """Fill ``out``, float32, with values of any real type, so that the bounds become 0 and 1.
 
@@ -246,6 +275,12 @@ class _Compiled(Kernels):
             super().subtract(samples, background, level, out)
         else:
             compiled.c.subtract(samples, background, level, out)
+
+    def superpixels(
+        self, mosaic: np.ndarray, colours: tuple[int, ...], one_green: bool, out: np.ndarray
+    ) -> None:
+        contiguous = np.ascontiguousarray(mosaic)
+        compiled.c.superpixels(contiguous, mosaic.shape[1], colours, one_green, out)
 
     def scale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
         if _in_one_piece(values, out):

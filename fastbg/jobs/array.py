@@ -137,11 +137,12 @@ def opened(given: Given) -> tuple[Container, Frame]:
     array = Container.of(given.image, given.channel_axis)
     try:
         samples = array.layout.channels_last(array.samples)
-        source = Image.from_samples(samples, kernels=_kernels_of(given))
+        kernels = _kernels_of(given)
+        source = Image.from_samples(samples, kernels=kernels)
         if array.mask is not None:
             mask = array.layout.channels_last(array.mask.view(np.uint8))
             source = source.without(Image.from_samples(mask))
-        frame = Frame(source, given.settings.pattern(None))
+        frame = Frame(source, given.settings.pattern(None), kernels=kernels)
         return array, frame.with_zeros_of_sky(given.settings.worker_threads)
     except InputError as error:
         told = str(error).startswith("an image")

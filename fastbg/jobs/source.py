@@ -224,7 +224,7 @@ def _source(
 ) -> Source:
     samples = _image(file, kernels)
     try:
-        frame = Frame(samples, pattern)
+        frame = Frame(samples, pattern, kernels=kernels)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     weights = [*areas, *(_image(mask, kernels) for mask in masks)]

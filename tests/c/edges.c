@@ -62,12 +62,18 @@ static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
         fbg_block_medians(samples, rows, columns, sides[s], -1, out, high);
         fbg_block_means(samples, rows, columns, sides[s], 0.01, 1e-30, 1e-9, 0.25, means);
     }
-    const fbg_window windows[] = {{0, 16}, {0xFFFFFFFF, 0}, {0x80000000, 3}};
+    const fbg_window windows[] = {{0, 16, FBG_BINS}, {0xFFFFFFFF, 0, 1}, {0x80000000, 3, FBG_BINS}};
     uint64_t below[3] = {0};
     uint32_t *counts = calloc(3 * FBG_BINS, sizeof *counts);
     fbg_tally tally = {0, 0, 0, UINT32_MAX, 0};
     fbg_count(values, samples, n, windows, 3, &tally, below, counts);
     fbg_subtract(samples, values, n, 0.1, out);
+    const int colours[] = {1, 0, 2, 1};
+    float *planes = room(3 * (rows / 2) * (columns / 2) + 1, sizeof *planes);
+    for (int one_green = 0; one_green < 2; one_green++)
+        fbg_superpixels(samples, rows / 2, columns, colours, one_green, planes,
+                        (rows / 2) * (columns / 2));
+    free(planes);
     fbg_scale(samples, FBG_FLOAT32, n, 0.1, 3, out);
     fbg_unscale(samples, n, 0.1, 3, out);
     fbg_restore(samples, FBG_UINT8, samples, values, n, 255, out, FBG_FLOAT32);

@@ -212,6 +212,34 @@ static PyObject *restore(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *superpixels(PyObject *self, PyObject *args)
+{
+    fbg_py_array_argument a[] = {FBG_FLOAT32("mosaic"), FBG_OUT_FLOAT32("out")};
+    Py_ssize_t columns;
+    int colours[4], one_green;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O&n(iiii)pO&", fbg_py_array, &a[0], &columns, &colours[0],
+                          &colours[1], &colours[2], &colours[3], &one_green, fbg_py_array, &a[1]))
+        return NULL;
+    const size_t rows = columns > 0 ? fbg_py_count(&a[0]) / columns / 2 : 0;
+    int known = rows > 0;
+    for (int place = 0; place < 4; place++)
+        known = known && colours[place] >= 0 && colours[place] <= 2;
+    if (!known)
+        PyErr_SetString(PyExc_ValueError, "there must be two rows or more, and colours of 0 to 2");
+    else if (fbg_py_holds(&a[0], 2 * rows * columns) &&
+             fbg_py_holds(&a[1], 3 * rows * (columns / 2))) {
+        Py_BEGIN_ALLOW_THREADS
+        fbg_superpixels(a[0].view.buf, rows, columns, colours, one_green, a[1].view.buf,
+                        rows * (columns / 2));
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    }
+    fbg_py_release(a, 2);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
      "count(values, samples, windows, tally, below, counts); adds to the last three"},
@@ -223,6 +251,8 @@ static PyMethodDef methods[] = {
      "unstretch(values, pedestal, scale, midtones, target) -> clamped; in place"},
     {"subtract", subtract, METH_VARARGS,
      "subtract(samples, background, level, out); fills out"},
+    {"superpixels", superpixels, METH_VARARGS,
+     "superpixels(mosaic, columns, colours, one_green, out); fills out"},
     {"scale", scale, METH_VARARGS, "scale(values, low, span, out); fills out"},
     {"unscale", unscale, METH_VARARGS, "unscale(values, low, span, out); fills out"},
     {"restore", restore, METH_VARARGS, "restore(stored, samples, corrected, span, out); fills out"},
