@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from mmap import mmap
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from fastbg.image.downscale import downscale
 from fastbg.image.image import Image
 from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
+from fastbg.io import fits
 from fastbg.model.correction import Correction
 from fastbg.model.render import Rendered, pixel_centres
 from fastbg.simulate import simulate_sky
@@ -36,6 +38,9 @@ ROUNDS, SMOKE_ROUNDS = 15, 2
 GRADIENTS = 10
 """The number of gradients in a row, on the same pixels."""
 
+FRAMES = 8
+"""The number of frames of a batch."""
+
 BLOCK = 4
 """The side of the blocks whose medians are taken, and the downscaling factor of the gradients."""
 
@@ -47,6 +52,8 @@ YARDSTICKS = {
     "block medians": "arithmetic",
     "correct": "arithmetic",
     "whole job": "copy",
+    "default job": "copy",
+    "batch": "process",
     "fastbg --help": "process",
 }
 """For each workload the yardstick whose time varies most like it."""
@@ -101,9 +108,23 @@ def workloads(shape: tuple[int, int]) -> dict[str, Call]:
         lambda: downscale(image, stretch, BLOCK, "median", 1),
         lambda: quantiles(corrected, [0, 0.5, 1], 1, samples=image),
         lambda: remove_background(samples, control_points=16, epochs=100, threads=1),
+        lambda: remove_background(samples, threads=1),
+        lambda: batch(samples),
         lambda: _process("-P", "-m", "fastbg.cli", "--help"),
     ]
     return dict(zip(YARDSTICKS, calls, strict=True))
+
+
+def batch(samples: np.ndarray) -> None:
+    """`FRAMES` mono FITS of 16 bits through two workers, from their start to their end."""
+    with TemporaryDirectory() as folder:
+        frame = (samples[..., 0] * 65535).astype(np.uint16)
+        for number in range(FRAMES):
+            with fits.create(f"{folder}/{number}.fits", (1, *frame.shape), dtype="u2") as image:
+                image.write_rows(slice(0, len(frame)), frame[np.newaxis])
+        _process(
+            "-P", "-m", "fastbg.cli", "batch", folder, "-o", f"{folder}/out", "-q", "--workers", "2"
+        )
 
 
 def _elsewhere(array: np.ndarray) -> np.ndarray:

@@ -139,6 +139,7 @@ def without_c(monkeypatch: pytest.MonkeyPatch) -> None:
         return called
 
     functions = [name for name in dir(_c) if callable(getattr(_c, name)) and name[0] != "_"]
+    functions.remove("trim")  # which computes nothing
     assert {"count", "subtract", "make_plan", "loss_and_gradient"} <= {*functions}
     for name in functions:
         monkeypatch.setattr(_c, name, refuse(name))
