@@ -8,21 +8,31 @@ stay as they are spelled.
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, BytesInMemory, FileBytes
+from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..random_access import RandomAccessFile
+from ..temporary import Decompressed
 from .cards import VALUE, header_text, keywords_of, record_of
 from .units import Unit, number, padded, text, units_of, whole_number
 
 _ONE_AT_A_TIME = Lock()
 """Astropy itself swaps those filters and restores them, which two threads must not do at once."""
+
+_PIECE = 1 << 22
+"""About how many bytes are decompressed at a time."""
+
+_COPIES = 4
+"""Times they are in memory meanwhile; measured."""
 
 EMPTY_PRIMARY = (
     record_of("SIMPLE", "T", "conforms to FITS standard"),
@@ -111,14 +121,34 @@ def image_records(unit: Unit, primary: bool) -> tuple[str, ...]:
     return (*records, *_blank(unit))
 
 
-def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
-    """The decompressed samples, of the type `stored`.
+def packed(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> PackedBytes:
+    """The samples of an image, of the type `stored`."""
+    size = math.prod(unit.shape) * stored.itemsize
+    working = _COPIES * math.prod(_steps(unit, stored)) * stored.itemsize
 
-    Raises
-    ------
-    InputError
-        If they are damaged.
-    """
+    def unpack(files: ExitStack) -> Block:
+        raw = files.enter_context(closing(Decompressed(size)))
+        _unpack(file, unit, stored, raw)
+        return raw
+
+    return PackedBytes(size, unit.size, working, unpack)
+
+
+def _steps(unit: Unit, stored: np.dtype[Any]) -> list[int]:
+    """The shape of what is decompressed at a time: some rows of tiles."""
+    shape, axes = unit.shape, len(unit.shape)
+    tile = [
+        min(length, max(1, whole_number(unit.values, f"ZTILE{axes - at}", length if at == axes - 1 else 1)))
+        for at, length in enumerate(shape)
+    ]
+    row = math.prod(tile[:-2]) * tile[-2] * shape[-1] * stored.itemsize
+    rows = tile[-2] * max(1, _PIECE // row)
+    return [*tile[:-2], min(rows, shape[-2]), shape[-1]]
+
+
+def _unpack(
+    file: RandomAccessFile, unit: Unit, stored: np.dtype[Any], raw: Decompressed
+) -> None:
     from astropy.io import fits
 
     of_storage = [
@@ -136,14 +166,38 @@ def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
             _ONE_AT_A_TIME,
             fits.open(source, memmap=False, do_not_scale_image_data=True) as units,
         ):
-            samples = np.ascontiguousarray(units[1].data, stored)
+            section = units[1].section
+            for place in _places(unit.shape, _steps(unit, stored)):
+                samples = np.ascontiguousarray(section[place], stored)
+                if _is_shifted(unit):
+                    samples ^= np.int16(-32768)
+                _write(raw, samples, unit.shape, place)
+    except (InputError, OSError):
+        raise
     except Exception as error:  # the codecs have errors of their own
         raise InputError(
             f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
         ) from error
-    if _is_shifted(unit):
-        samples ^= np.int16(-32768)
-    return BytesInMemory(samples.reshape(-1).view(np.uint8))
+
+
+def _places(shape: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """The parts of an array in steps along its axes."""
+    ranges = (range(0, length, step) for length, step in zip(shape, steps, strict=True))
+    for corner in itertools.product(*ranges):
+        ends = (min(at + step, n) for at, step, n in zip(corner, steps, shape, strict=True))
+        yield tuple(map(slice, corner, ends))
+
+
+def _write(
+    raw: FileBytes, samples: np.ndarray, shape: Sequence[int], place: tuple[slice, ...]
+) -> None:
+    """Write whole rows of an array of that shape."""
+    corner = [part.start for part in place]
+    for plane in np.ndindex(samples.shape[:-2]):
+        at = [*map(sum, zip(corner, plane, strict=False)), corner[-2]]
+        row = int(np.ravel_multi_index(at, shape[:-1]))
+        rows = samples[plane].reshape(-1).view(np.uint8)
+        raw.write(row * shape[-1] * samples.itemsize, rows)
 
 
 def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesInMemory]:
