@@ -26,8 +26,9 @@ from ..samples import Samples, StoredSamples
 from .cards import first_values, keywords_of
 from .header import FitsHeader
 from .scaling import Scaling
-from .tiles import image_records, packed, was_primary
+from .tiles import image_records, was_primary
 from .units import Unit, number, units_of
+from .unpack import packed
 from .write import create as create
 
 GZIP = b"\x1f\x8b"

@@ -143,12 +143,14 @@ class _Reader:
         return piece
 
     def verify(self) -> None:
-        """Raise InputError if the bytes of the block, the unread ones too, have another checksum."""
+        """Raise InputError if the block, with what was not read yet, has another checksum."""
         self.stop = self._block.size
         while self._hash and self.read(_PIECE):
             pass
         if self._hash and self._hash.hexdigest() != self._digest:
-            raise InputError("has a block that differs from its checksum: copy or download it again")
+            raise InputError(
+                "has a block that differs from its checksum: copy or download it again"
+            )
 
 
 def checksum(attribute: str) -> tuple[str | None, str]:

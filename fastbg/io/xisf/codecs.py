@@ -103,5 +103,3 @@ def window(codec: str, begin: bytes, size: int) -> int:
         return size
     least = 1 << 10 + (begin[5] >> 3)
     return min(size, least + least // 8 * (begin[5] & 7))
-
-

@@ -217,7 +217,7 @@ class _Draft:
         return self._place(size)[0][0]
 
     def _place(self, size: int, start: int = 0) -> tuple[list[int], int]:
-        """Declare where each block begins, that of the image first; this, and where the last ends."""
+        """Declare where each block begins, the image first; this, and where the last one ends."""
         elements = [self._image, *(element for element, _ in self._attached)]
         sizes = [size, *(block.size for _, block in self._attached)]
         while True:
