@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,29 +15,55 @@ from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import PathLike
 from ..temporary import Decompressed
 from .directories import full_image
+from .page import checked_dtype
 
 if TYPE_CHECKING:
-    from tifffile import TiffPage
+    from tifffile import FileHandle, TiffPage
 
 _BUFFER = 1 << 22
 """Bytes that are read at a time, where parts are smaller."""
 
-_COPIES = 3
-"""Times a part is in memory while a thread decompresses it and undoes the predictor; measured."""
+_DEFLATE = (8, 32946)
+"""The numbers of its compression; the second one is old."""
+
+_LONG = 1 << 24
+"""Bytes of a part that is not decompressed as a whole, where that can be helped."""
 
 
 def packed(path: PathLike, page: TiffPage, stored: int) -> PackedBytes:
     """The samples of a page, of which the file has so many bytes: in native byte order."""
-    size = math.prod(page.shaped) * index(page.dtype.itemsize)
+    size = math.prod(page.shaped) * checked_dtype(page).itemsize
     return PackedBytes(size, stored, _working(page, size), lambda files: _unpack(path, size, files))
 
 
 def _working(page: TiffPage, size: int) -> int:
+    """Bytes in memory while a page is decompressed."""
+    # The predictor of floats moves their bytes, that of integers works in place.
+    copies = 1 if page.predictor in (1, 2) else 2
     if page.is_contiguous:
-        return _COPIES * size
-    part = math.prod(page.chunks) * index(page.dtype.itemsize)
+        return copies * size
+    if _is_streamed(page):
+        return 4 * _BUFFER
     largest = max(page.databytecounts, default=0)
-    return _COPIES * part * max(1, page.maxworkers) + 2 * max(_BUFFER, largest)
+    return copies * _part(page) * max(1, page.maxworkers) + max(2 * _BUFFER, largest)
+
+
+def _part(page: TiffPage) -> int:
+    """Bytes of a strip or tile."""
+    return math.prod(page.chunks) * checked_dtype(page).itemsize
+
+
+def _is_streamed(page: TiffPage) -> bool:
+    """Whether strips are decompressed row by row: long ones, by deflate, by the library of Python.
+
+    Some programs write all rows as one strip.
+    """
+    return (
+        page.compression in _DEFLATE
+        and not page.is_tiled
+        and page.fillorder == 1
+        and _part(page) > _LONG
+    )
 
 
 def _unpack(path: PathLike, size: int, files: ExitStack) -> Block:
@@ -46,7 +73,7 @@ def _unpack(path: PathLike, size: int, files: ExitStack) -> Block:
     try:
         with tifffile.TiffFile(path) as tiff:
             page = full_image(tiff)
-            if math.prod(page.shaped) * page.dtype.itemsize != size:
+            if math.prod(page.shaped) * checked_dtype(page).itemsize != size:
                 raise ValueError(f"not the {size} bytes that it had")
             _decode(page, raw)
     except (InputError, OSError):
@@ -66,7 +93,7 @@ def _unpack(path: PathLike, size: int, files: ExitStack) -> Block:
 def _decode(page: TiffPage, raw: FileBytes) -> None:
     """Write the samples of a page where they belong."""
     _, _, height, width, samples = page.shaped
-    dtype = page.dtype.newbyteorder("=")
+    dtype = checked_dtype(page).newbyteorder("=")
 
     def write(place: int, part: np.ndarray) -> None:
         stored = np.ascontiguousarray(part, dtype)
@@ -87,6 +114,53 @@ def _decode(page: TiffPage, raw: FileBytes) -> None:
 
     if page.is_contiguous:
         write(0, page.asarray())
-        return
-    for _ in page.segments(func=store, buffersize=_BUFFER, sort=True, _fullsize=False):
-        pass
+    elif _is_streamed(page):
+        for start, rows in _streamed(page):
+            write(start * width * samples, rows)
+    else:
+        for _ in page.segments(func=store, buffersize=_BUFFER, sort=True, _fullsize=False):
+            pass
+
+
+def _streamed(page: TiffPage) -> Iterator[tuple[int, np.ndarray]]:
+    """Some rows at a time, (n, W, samples), and the first of them, counted through all planes."""
+    import tifffile
+
+    _, _, height, width, samples = page.shaped
+    order = page.parent.byteorder if page.predictor in (1, 2) else "="
+    dtype = checked_dtype(page).newbyteorder(order)
+    row = width * samples * dtype.itemsize
+    step = max(1, _BUFFER // row) * row
+    in_plane = -(-height // page.rowsperstrip)
+    for number, (place, size) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
+        plane, strip = divmod(number, in_plane)
+        first = strip * page.rowsperstrip
+        left = min(page.rowsperstrip, height - first) * row
+        first += plane * height
+        raw = bytearray()
+        for piece in _inflated(page.parent.filehandle, place, size):
+            raw += piece
+            while len(raw) >= min(step, left) > 0:
+                taken, raw = raw[:step][:left], raw[step:]
+                left -= len(taken)
+                rows = np.frombuffer(taken, dtype).reshape(-1, width, samples)
+                if page.predictor != 1:
+                    rows = tifffile.TIFF.UNPREDICTORS[page.predictor](rows, axis=-2)
+                yield first, rows
+                first += len(rows)
+        if left:
+            raise ValueError(f"a strip lacks {left} bytes")
+
+
+def _inflated(file: FileHandle, place: int, size: int) -> Iterator[bytes]:
+    codec, stop = zlib.decompressobj(), place + size
+    packed = b""
+    while not codec.eof and (packed or place < stop):
+        if not packed:
+            file.seek(place)
+            packed = file.read(min(_BUFFER, stop - place))
+            if not packed:
+                return
+            place += len(packed)
+        yield codec.decompress(packed, _BUFFER)
+        packed = codec.unconsumed_tail

@@ -155,7 +155,7 @@ class _Layout:
     def _row(self) -> tuple[int, int]:
         """The samples of a row: its pixels, and those of each that lie together."""
         together = len(self.pixels) > 2 and not self.planar
-        return self.pixels[-2:] if together else (self.pixels[-1], 1)
+        return (self.pixels[-2], self.pixels[-1]) if together else (self.pixels[-1], 1)
 
     @property
     def _is_differenced(self) -> bool:
