@@ -237,7 +237,7 @@ def test_a_full_disk_for_the_decompressed_file_is_told(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fastbg.io.random_access.RandomAccessFile.write", full)
-    with pytest.raises(InputError, match=r"is full.*TMPDIR"):
+    with pytest.raises(InputError, match=r"into .* \(No space left on device\): .* TMPDIR"):
         fits.open_image(tmp_path / "a.fits.gz")
 
 

@@ -166,9 +166,7 @@ class _Draft:
 
         found = self._root.find("Metadata")
         self._about = ET.SubElement(self._root, "Metadata") if found is None else found
-        for name in _UNTRUE:
-            for stale in self._about.findall(f"Property[@id='XISF:{name}']"):
-                self._about.remove(stale)
+        self._forget(_UNTRUE)
         system = platform.system()
         self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
         self._say("CreatorApplication", "String", f"fastbg {version()}")
@@ -198,6 +196,11 @@ class _Draft:
         self._image.set("compression", f"{codec}+sh:{samples.size}:{samples.item}")
         self._say("CompressionCodecs", "String", codec)
         self._say("CompressionLevel", "Int32", str(codecs.LEVELS[codec]))
+
+    def uncompressed(self) -> None:
+        """Undo `compressed`."""
+        del self._image.attrib["compression"]
+        self._forget(("CompressionCodecs", "CompressionLevel"))
 
     def write(self, file: RandomAccessFile, size: int, start: int = 0) -> int:
         """Write everything but the image block of `size` bytes, and return where that begins.
@@ -235,6 +238,12 @@ class _Draft:
         text = ET.tostring(self._root, encoding="UTF-8", xml_declaration=True)
         return text.replace(b"\0", b"&#13;")
 
+    def _forget(self, names: Sequence[str]) -> None:
+        """Remove properties of the file."""
+        for name in names:
+            for stale in self._about.findall(f"Property[@id='XISF:{name}']"):
+                self._about.remove(stale)
+
     def _say(self, name: str, kind: str, value: str) -> None:
         """Set a property of the file."""
         identifier = f"XISF:{name}"
@@ -261,12 +270,12 @@ def _copy(block: Block, file: RandomAccessFile, place: int) -> None:
 def _write_compressed(file: RandomAccessFile, draft: _Draft, samples: ShuffledBytes) -> None:
     size = samples.size
     codec = "lz4hc" if size <= codecs.LZ4_LIMIT else "zstd"
-    plain = copy.deepcopy(draft)
     draft.compressed(codec, samples)
     stop = start = draft.begin(size)
     for piece in codecs.compress(samples.stored, codec):
         if stop + len(piece) >= start + size:
-            _copy(samples, file, plain.write(file, size))
+            draft.uncompressed()
+            _copy(samples, file, draft.write(file, size))
             return
         file.write(stop, piece)
         stop += len(piece)
