@@ -297,7 +297,7 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(path, tmp_path, monkeypa
     with xisf.open_image(path) as source:
         with monkeypatch.context() as patch:
             patch.setattr(RandomAccessFile, "write", full)
-            with pytest.raises(InputError, match="No space left.* TMPDIR") as caught:
+            with pytest.raises(InputError, match=r"No space left.* TMPDIR") as caught:
                 source.load()
         assert f"into {tmp_path} " in str(caught.value)
         assert "\n" not in str(caught.value)
