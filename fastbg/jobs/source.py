@@ -74,7 +74,7 @@ class Source:
         return (self.file, *self.masks)
 
     def loaded(self, white: float) -> Source:
-        """The same with compressed samples in memory, on the scale of its white.
+        """The same with compressed samples decompressed, on the scale of its white.
 
         Parameters
         ----------
