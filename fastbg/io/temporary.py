@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +45,22 @@ def decompressing() -> Iterator[None]:
 
 
 class Decompressed(FileBytes):
-    """A block that is decompressed into a temporary file; it must be closed."""
+    """A block that is decompressed into a temporary file; it must be closed.
+
+    Its room on the disk is taken now.
+
+    Raises
+    ------
+    InputError
+        If there is not enough room.
+    """
 
     def __init__(self, size: int) -> None:
-        with decompressing():
-            super().__init__(RandomAccessFile.temporary(folder()), 0, size)
+        with decompressing(), ExitStack() as undo:
+            file = undo.enter_context(RandomAccessFile.temporary(folder()))
+            file.allocate(size)
+            undo.pop_all()
+        super().__init__(file, 0, size)
 
     def write(self, start: int, data: np.ndarray) -> None:
         with decompressing():

@@ -71,7 +71,8 @@ def process_file(
         Also write ``<stem>_report.html``, a page for a browser that needs no network, and the
         report as ``<stem>_report.json`` into this folder.
     compress : bool
-        Write XISF with lz4hc and byte shuffling, TIFF with deflate, from temporary files beside them.
+        Write XISF with lz4hc and byte shuffling, TIFF with deflate, from temporary files beside the
+        outputs.
     overwrite : bool
         Allow outputs that exist. They are replaced only when all are complete.
     max_memory : int or str, optional
