@@ -18,13 +18,16 @@ from .directories import full_image
 from .page import checked_dtype
 
 if TYPE_CHECKING:
-    from tifffile import FileHandle, TiffPage
+    from tifffile import TiffPage
 
 _BUFFER = 1 << 22
 """Bytes that are read at a time, where parts are smaller."""
 
 _DEFLATE = (8, 32946)
-"""The numbers of its compression; the second one is old."""
+"""Its numbers, the second of which is old: the one codec that is decompressed piece by piece."""
+
+_OF_BYTES = (*_DEFLATE, 5, 32773, 34925, 50000)
+"""The codecs that know of no image: LZW, PackBits, LZMA and zstd, too."""
 
 _LONG = 1 << 24
 """Bytes of a part that is not decompressed as a whole, where that can be helped."""
@@ -42,9 +45,9 @@ def _working(page: TiffPage, size: int) -> int:
     copies = 1 if page.predictor in (1, 2) else 2
     if page.is_contiguous:
         return copies * size
-    if _is_streamed(page):
-        return 4 * _BUFFER
     largest = max(page.databytecounts, default=0)
+    if _is_streamed(page):
+        return 4 * _BUFFER + (0 if page.compression in _DEFLATE else _part(page) + largest)
     return copies * _part(page) * max(1, page.maxworkers) + max(2 * _BUFFER, largest)
 
 
@@ -54,12 +57,9 @@ def _part(page: TiffPage) -> int:
 
 
 def _is_streamed(page: TiffPage) -> bool:
-    """Whether strips are decompressed row by row: long ones, by deflate, by the library of Python.
-
-    Some programs write all rows as one strip.
-    """
+    """Whether strips are too long to be several times in memory: some programs write one strip."""
     return (
-        page.compression in _DEFLATE
+        page.compression in _OF_BYTES
         and not page.is_tiled
         and page.fillorder == 1
         and _part(page) > _LONG
@@ -138,7 +138,8 @@ def _streamed(page: TiffPage) -> Iterator[tuple[int, np.ndarray]]:
         left = min(page.rowsperstrip, height - first) * row
         first += plane * height
         raw = bytearray()
-        for piece in _inflated(page.parent.filehandle, place, size):
+        inflate = _inflated if page.compression in _DEFLATE else _decompressed
+        for piece in inflate(page, place, size):
             raw += piece
             while len(raw) >= min(step, left) > 0:
                 taken, raw = raw[:step][:left], raw[step:]
@@ -148,11 +149,25 @@ def _streamed(page: TiffPage) -> Iterator[tuple[int, np.ndarray]]:
                     rows = tifffile.TIFF.UNPREDICTORS[page.predictor](rows, axis=-2)
                 yield first, rows
                 first += len(rows)
+            if not left:
+                break
         if left:
             raise ValueError(f"a strip lacks {left} bytes")
 
 
-def _inflated(file: FileHandle, place: int, size: int) -> Iterator[bytes]:
+def _decompressed(page: TiffPage, place: int, size: int) -> Iterator[bytes]:
+    """A strip, of which the stored bytes are gone when its pieces are used."""
+    import tifffile
+
+    file = page.parent.filehandle
+    file.seek(place)
+    whole = tifffile.TIFF.DECOMPRESSORS[page.compression](file.read(size))
+    for at in range(0, len(whole), _BUFFER):
+        yield whole[at : at + _BUFFER]
+
+
+def _inflated(page: TiffPage, place: int, size: int) -> Iterator[bytes]:
+    file = page.parent.filehandle
     codec, stop = zlib.decompressobj(), place + size
     packed = b""
     while not codec.eof and (packed or place < stop):
