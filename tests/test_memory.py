@@ -110,7 +110,7 @@ def test_no_compressed_image_comes_into_memory(tmp_path, uncompressed):
             found[path.name] = peak
     assert len(found) == 24
     # Beside the image there is the library of its format.
-    assert max(found.values()) < uncompressed + 35e6, found
+    assert max(found.values()) < uncompressed + 45e6, found
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
@@ -123,7 +123,7 @@ def test_no_compressed_output_comes_into_memory(sky, uncompressed, options):
     path = sky((3, 2000, 3000))
     peak, estimate = peak_of(path, *(option.format(path) for option in options))
     assert 0.5 * estimate < peak <= estimate
-    assert peak < uncompressed + 25e6
+    assert peak < uncompressed + 40e6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
