@@ -3,6 +3,8 @@
 ``python bench memory FILE...`` runs each command on each file, in a process of its own, and prints
 the estimate and the peak, and at last the least and the largest ratio. It ends with 1 if a peak is
 above its estimate. ``--max-memory`` is an upper bound only as far as the estimate is one.
+
+``--packed H W`` adds a simulated sky of that size in each of the compressed forms of packed.py.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,9 @@ COMMANDS = {
     "run -c": "run {file} {out} -c -o {out}/c.xisf --overwrite",
     "run .fits": "run {file} {out} -o {out}/o.fits --overwrite",
     "run .fits.fz": "run {file} {out} -o {out}/o.fits.fz --overwrite",
+    "run .fits.gz": "run {file} {out} -o {out}/o.fits.gz --overwrite",
     "run .tif": "run {file} {out} -o {out}/o.tif --overwrite",
+    "run .tif -c": "run {file} {out} -c --no-model -o {out}/o.tif --overwrite",
     "run same": "run {file} {out} --overwrite --sample-format same",
     "run -N 64": "run {file} {out} --overwrite -N 64 -e 5",
     "run adam": "run {file} {out} --overwrite -N 64 -e 5 --optimizer adam",
@@ -57,7 +62,7 @@ def measured(arguments: list[str]) -> tuple[int, int] | None:
     return told, report["peak_memory_bytes"]
 
 
-def table(files: list[Path], commands: list[str]) -> Iterator[tuple[Path, str, int, int]]:
+def table(files: Iterable[Path], commands: list[str]) -> Iterator[tuple[Path, str, int, int]]:
     """File, command, estimate and peak of every job that is not refused."""
     with tempfile.TemporaryDirectory() as out:
         (Path(out) / "mask.reg").write_text("image\ncircle(100,100,50)\n")
@@ -73,6 +78,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python bench memory", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--smoke", action="store_true", help="one small simulated image")
+    parser.add_argument("--packed", nargs=2, type=int, metavar=("H", "W"))
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     given = parser.parse_args(arguments)
     ratios = []
@@ -81,7 +87,12 @@ def main(arguments: list[str]) -> int:
             given.files, given.commands = [Path(folder) / "sky.xisf"], ["run"]
             sky = simulate_sky((200, 300), np.random.default_rng(1))
             xisf.write(given.files[0], sky.image)
-        for file, name, told, peak in table(given.files, given.commands):
+        packed: Iterable[Path] = ()
+        if given.packed:
+            from packed import save
+
+            packed = save(Path(folder), tuple(given.packed))
+        for file, name, told, peak in table(chain(given.files, packed), given.commands):
             ratios.append(told / peak)
             sizes = f"{told / 1e6:7.1f} {peak / 1e6:7.1f} {ratios[-1]:6.2f}"
             print(f"{file.name:<36} {name:<14} {sizes}", flush=True)

@@ -105,8 +105,12 @@ def test_room_is_looked_for_before_the_work(
     assert not [*tmp_path.iterdir()]
     room.free += 1
     jobs()
-    room.free = 0
+    # What is compressed comes from a temporary file.
     jobs(compress=True, overwrite=True)
+    room.free -= 1
+    with pytest.raises(OutputError, match="has room for"):
+        jobs(compress=True, overwrite=True)
+    room.free = 0
     room.total = 0
     jobs(overwrite=True)
 

@@ -237,7 +237,7 @@ def test_a_full_disk_for_the_decompressed_file_is_told(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fastbg.io.random_access.RandomAccessFile.write", full)
-    with pytest.raises(InputError, match=r"is full.*TMPDIR"):
+    with pytest.raises(InputError, match=r"into .* \(No space left on device\): .* TMPDIR"):
         fits.open_image(tmp_path / "a.fits.gz")
 
 
@@ -319,3 +319,42 @@ def test_many_shapes(tmp_path, rng):
             target.write_rows(slice(0, height), planes)
         with astropy_fits.open(path) as units:
             np.testing.assert_array_equal(units[0].data.reshape(planes.shape), planes)
+
+
+@pytest.mark.parametrize("piece", [1, 1 << 22])
+@pytest.mark.parametrize(
+    "tile", [(1, 1, 29), (1, 7, 13), (3, 5, 29), (2, 37, 29), (3, 37, 29), (1, 37, 1)]
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "u2"])
+def test_tiles_of_any_shape_are_where_they_belong(tmp_path, monkeypatch, dtype, tile, piece):
+    data = (1000 * np.random.default_rng(0).random(SHAPE)).astype(dtype)
+    exact = {"compression_type": "GZIP_2", "quantize_level": 0} if dtype[0] == "f" else {}
+    path = tmp_path / "a.fits.fz"
+    astropy_fits.CompImageHDU(data, tile_shape=tile, **exact).writeto(path)
+    monkeypatch.setattr("fastbg.io.fits.unpack._PIECE", piece)
+    with fits.open_image(path) as image:
+        assert np.array_equal(image.read_rows(slice(None)), data)
+        assert image.bytes_in_memory == 0
+        assert image.packed_bytes >= data.itemsize * np.prod(tile[:2]) * SHAPE[2]
+
+
+@pytest.mark.parametrize("largest", [1, 1 << 31], ids=["64 bits", "32 bits"])
+@pytest.mark.parametrize("piece", [1, 1000, 1 << 22])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "u2", "i4"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_are_written_some_rows_at_a_time(
+    tmp_path, monkeypatch, channels, dtype, piece, largest
+):
+    data = (200 * np.random.default_rng(0).random((channels, *SHAPE[1:]))).astype(dtype)
+    monkeypatch.setattr("fastbg.io.fits.pack._PIECE", piece)
+    monkeypatch.setattr("fastbg.io.fits.pack._LARGEST", largest)
+    path = tmp_path / "a.fits.fz"
+    with fits.create(path, data.shape, dtype=np.dtype(dtype), packing="tiles") as target:
+        for start in (30, 0, 10, 20):
+            target.write_rows(slice(start, start + 10), data[:, start : start + 10])
+    with astropy_fits.open(path) as units:
+        units.verify("exception")
+        assert np.array_equal(np.atleast_3d(units[1].data.T).T, data)
+        assert f"1{'Q' if largest == 1 else 'P'}B(" in units[1]._bintable.header["TFORM1"]
+    with fits.open_image(path) as image:
+        assert np.array_equal(image.read_rows(slice(None)), data)

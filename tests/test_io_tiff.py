@@ -190,3 +190,47 @@ def test_unusable_files_are_refused_in_one_line(tmp_path, cause, caplog):
 def test_nothing_is_printed(tmp_path, capfd):
     logging.getLogger("tifffile").warning("of no interest to the user")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("long", [1, 1 << 24], ids=["row by row", "part by part"])
+@pytest.mark.parametrize(
+    "form",
+    [{"rowsperstrip": 37}, {"rowsperstrip": 10}, {"rowsperstrip": 1}, {"tile": (16, 32)}],
+    ids=str,
+)
+@pytest.mark.parametrize("predictor", [False, True])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("codec", ["zlib", "lzw", "packbits", "zstd"])
+def test_parts_of_any_shape_are_where_they_belong(
+    tmp_path, monkeypatch, codec, planar, predictor, form, long
+):
+    monkeypatch.setattr("fastbg.io.tiff.unpack._LONG", long)
+    monkeypatch.setattr("fastbg.io.tiff.unpack._BUFFER", 500)
+    for order, dtype in (("<", "u1"), (">", "u2"), ("<", "f4"), (">", "f4"), (">", "f8")):
+        data = made(dtype, 3)
+        stored = np.moveaxis(data, 2, 0) if planar == "separate" else data
+        options = {"photometric": "rgb", "planarconfig": planar, "byteorder": order, **form}
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, stored, compression=codec, predictor=predictor, **options)
+        with tiff.open_image(path) as image:
+            np.testing.assert_array_equal(image.to_array(), data)
+            assert image.bytes_in_memory == 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_compressed_strips_are_those_of_tifffile(tmp_path, monkeypatch, samples, dtype):
+    monkeypatch.setattr("fastbg.io.tiff.write._STRIP", 1000)
+    data = made(dtype, samples)
+    with tiff.create(
+        tmp_path / "a.tif", (samples, 37, 29), dtype=np.dtype(dtype), compress=True
+    ) as target:
+        for start in (30, 0, 10, 20):
+            rows = slice(start, min(start + 10, 37))
+            target.write_rows(rows, np.moveaxis(data[rows], 2, 0))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.pages.first
+        assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+        assert page.predictor == (1 if data.dtype.kind == "f" else 2)
+        assert len(page.dataoffsets) > 1
+        np.testing.assert_array_equal(page.asarray().reshape(data.shape), data)

@@ -11,6 +11,7 @@ from fastbg import Settings, SettingsError, process_file
 from fastbg.io import xisf
 from fastbg.jobs.memory import MemoryNeeds
 from fastbg.words import format_bytes
+from packed import save
 
 NEEDS = MemoryNeeds(
     (3, 4000, 6000), in_memory=0, packed=0, float32=True, settings=Settings(threads=2)
@@ -92,6 +93,39 @@ def test_the_estimate_knows_the_matrices_of_the_search(tmp_path, shape):
     assert estimate / 1.35 < peak <= estimate
 
 
+@pytest.fixture(scope="module")
+def uncompressed(sky):
+    """The peak of a job on (2000, 3000, 3) float32 that is not compressed, 72 MB, in bytes."""
+    return peak_of(sky((3, 2000, 3000)))[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
+def test_no_compressed_image_comes_into_memory(tmp_path, uncompressed):
+    found = {}
+    for path in save(tmp_path, (2000, 3000)):
+        # A strip by LZW is the one thing that no library decompresses in pieces.
+        if not path.name.startswith("lzw_strip_"):
+            peak, estimate = peak_of(path, "--no-model", "-o", f"{path}.xisf")
+            assert 0.5 * estimate < peak <= estimate, path.name
+            found[path.name] = peak
+    assert len(found) == 24
+    # Beside the image there is the library of its format.
+    assert max(found.values()) < uncompressed + 45e6, found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
+@pytest.mark.parametrize(
+    "options",
+    [["-c"], ["-c", "-o", "{}.tif"], ["-o", "{}.fits.fz"], ["-o", "{}.fits.gz"]],
+    ids=str,
+)
+def test_no_compressed_output_comes_into_memory(sky, uncompressed, options):
+    path = sky((3, 2000, 3000))
+    peak, estimate = peak_of(path, *(option.format(path) for option in options))
+    assert 0.5 * estimate < peak <= estimate
+    assert peak < uncompressed + 40e6
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
 def test_memory_hardly_grows_with_the_image(sky):
     small, _ = peak_of(sky((3, 1000, 4000)))
@@ -106,7 +140,7 @@ def test_the_estimate_grows_with_what_takes_memory():
         replace(NEEDS, in_memory=10**8),
         replace(NEEDS, packed=10**9),
         replace(NEEDS, draws=True),
-        replace(NEEDS, compress=True),
+        replace(NEEDS, in_tiles=True),
         replace(NEEDS, settings=Settings(threads=16)),
         replace(NEEDS, settings=Settings(threads=2, downscaling_factor=1)),
     ):
@@ -116,7 +150,11 @@ def test_the_estimate_grows_with_what_takes_memory():
 @pytest.mark.parametrize(
     ("needs", "limit", "cure"),
     [
-        (replace(NEEDS, compress=True), 200e6, "leave compressing out"),
+        (
+            replace(NEEDS, compress=True, in_tiles=True),
+            NEEDS.bytes_needed(),
+            "leave compressing out",
+        ),
         (replace(NEEDS, draws=True), 200e6, "leave the preview and the report out"),
         (replace(NEEDS, settings=Settings(threads=64)), 300e6, "use 1 thread"),
         (
@@ -125,6 +163,7 @@ def test_the_estimate_grows_with_what_takes_memory():
             "use a downscaling factor of 2",
         ),
         (replace(NEEDS, in_memory=3 * 10**8), 200e6, "save the input uncompressed"),
+        (replace(NEEDS, packed=3 * 10**8), 200e6, "save the input uncompressed"),
         (NEEDS, 50e6, f"allow {format_bytes(NEEDS.bytes_needed())}"),
     ],
 )

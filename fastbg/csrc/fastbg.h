@@ -44,6 +44,7 @@ typedef enum {
     FBG_NO_PIXELS,      /* no pixel has weight, or there is none */
     FBG_NO_SUCH_ROWS,   /* they are not all in the image */
     FBG_UNKNOWN_METHOD, /* not "auto", "direct" or "tiled" */
+    FBG_DAMAGED,        /* compressed bytes that mean nothing */
 } fbg_status;
 
 /* A `method` is "direct", "tiled" or "auto", which is direct for fewer (kept) pixels than these: it is
@@ -237,5 +238,20 @@ typedef struct {
  * weights and the weights for the solution, and then the last solution. */
 fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
                            const fbg_protection *protection, fbg_surface *surface);
+
+/* ---- Decompression ---- */
+
+/* Where the decoding of a raw LZ4 block is; zeros at its beginning. */
+typedef struct {
+    uint64_t step, literals, match, distance; /* what is left to do of a sequence */
+    uint64_t consumed;                        /* bytes of the block that have been decoded */
+    uint64_t sequence;                        /* where in the block the last sequence begins */
+    uint64_t is_complete;                     /* whether the block may end here */
+} fbg_lz4;
+
+/* Decodes as much as there is of a block, or as fits. `out` has `room` bytes, of which the first *filled
+ * are those decoded last: the last 65536, or all. It may return FBG_DAMAGED. */
+fbg_status fbg_lz4_decode(fbg_lz4 *state, const uint8_t *packed, size_t size, size_t *used,
+                          uint8_t *out, size_t room, size_t *filled);
 
 #endif

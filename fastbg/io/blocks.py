@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from threading import Lock
 from typing import Protocol
@@ -66,12 +67,16 @@ class BytesInMemory:
 
 
 class PackedBytes:
-    """A compressed block: decompressed into memory when its bytes are first asked for.
+    """A compressed block: decompressed when its bytes are first asked for; it must be closed.
 
-    Attributes
+    Parameters
     ----------
-    stored : int
-        Bytes of the compressed block, which are needed beside the others while it is decompressed.
+    size, stored : int
+        Bytes of the block, and of what it is decompressed from.
+    working : int
+        Bytes that are in memory while it is decompressed.
+    unpack : callable
+        Decompresses it into a file, which the given stack will close.
 
     Raises
     ------
@@ -79,23 +84,33 @@ class PackedBytes:
         If no codec could make so many bytes of the stored ones.
     """
 
-    def __init__(self, size: int, stored: int, unpack: Callable[[], Block]) -> None:
+    in_memory = 0
+
+    def __init__(
+        self, size: int, stored: int, working: int, unpack: Callable[[ExitStack], Block]
+    ) -> None:
         if size > stored * MOST_EXPANSION:
             raise InputError(
                 f"claims {size} bytes in {stored} compressed ones, which cannot be: copy or "
                 "download it again, or save it uncompressed"
             )
-        self.size = self.in_memory = size
-        self.stored = stored
+        self.size, self.working = size, working
         self._unpack, self._once = unpack, Lock()
+        self._files = ExitStack()
 
     @cached_property
     def _block(self) -> Block:
-        return self._unpack()
+        with ExitStack() as files:
+            block = self._unpack(files)
+            self._files = files.pop_all()
+        return block
 
     def load(self) -> None:
         with self._once:
             _ = self._block
+
+    def close(self) -> None:
+        self._files.close()
 
     def read_into(self, start: int, out: np.ndarray) -> None:
         self.load()

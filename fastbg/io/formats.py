@@ -204,17 +204,13 @@ class Output:
         return SampleFormat(FLOAT32.dtype, source.bounds) if keeps_units else FLOAT32
 
     @property
-    def held_in_memory(self) -> bool:
-        """Whether all samples are in memory until they are compressed."""
-        return self.compress or self._told[1] == "tiles"
-
-    @property
     def room(self) -> int:
-        """Bytes that writing takes on the disk; 0 where nobody knows, since it is compressed."""
-        if self.held_in_memory:
-            return 0
+        """Bytes that writing takes on the disk, at least.
+
+        What is compressed comes from a temporary file beside the output. How small it becomes is
+        not known, but that noise hardly gets smaller by gzip.
+        """
         size = math.prod(self.source.shape) * self.samples.dtype.itemsize
-        # It is compressed from a temporary file beside it, and noise hardly gets smaller.
         return 2 * size if self._told[1] == "gzip" else size
 
     @contextmanager

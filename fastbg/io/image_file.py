@@ -81,8 +81,10 @@ class ImageFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and the temporary one of a compressed image."""
         self._file.close()
+        if isinstance(block := self._samples.block, PackedBytes):
+            block.close()
 
     def check_unchanged(self) -> None:
         """Raise InputError if the open file has been written since it was opened."""
@@ -102,22 +104,24 @@ class ImageFile:
 
     @property
     def bytes_in_memory(self) -> int:
-        """Bytes of samples in memory once rows are read: 0 where they come from the file."""
+        """Bytes of samples in memory: 0 where rows are read from a file."""
         return self._samples.block.in_memory
 
     @property
     def packed_bytes(self) -> int:
-        """Bytes of a compressed image in the file, which :meth:`load` needs in memory too."""
+        """Bytes that :meth:`load` needs in memory while it decompresses an image."""
         block = self._samples.block
-        return block.stored if isinstance(block, PackedBytes) else 0
+        return block.working if isinstance(block, PackedBytes) else 0
 
     def load(self) -> None:
         """Decompress a compressed image now, instead of when rows are first read.
 
+        It is in a temporary file then, until this one is closed.
+
         Raises
         ------
         InputError
-            If it is damaged.
+            If it is damaged, or the disk is full.
         """
         block = self._samples.block
         if isinstance(block, PackedBytes):

@@ -23,16 +23,6 @@ class Sink(Protocol):
         """Put (n,) uint8 at byte `start`, from any thread."""
 
 
-class MemorySink:
-    """An array that takes its own bytes."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self._bytes = array.reshape(-1).view(np.uint8)
-
-    def write(self, start: int, data: np.ndarray) -> None:
-        self._bytes[start : start + data.size] = data
-
-
 class ImageTarget:
     """Takes the rows of an image.
 

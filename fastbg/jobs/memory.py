@@ -49,6 +49,9 @@ THREAD = 2_000_000
 UNPACKING = 13_000_000
 """Bytes of the libraries that decompress an image, and of their buffers; measured."""
 
+COMPRESSING = 12_000_000
+"""Bytes of the pieces of an output that are compressed, and of a library; measured."""
+
 MOSAIC = 16_000_000
 """Bytes of what the allocator keeps of the bands of a mosaic; measured."""
 
@@ -61,8 +64,8 @@ REGIONS = 50_000_000
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
 
-TILING = 32_000_000
-"""Bytes of the libraries that write compressed tiles, and of their buffers; measured."""
+TILING = 20_000_000
+"""Bytes of the library that writes compressed tiles; measured."""
 
 UNTOUCHED = 250_000_000
 """Bytes that are in no memory and count where the address space is limited; measured.
@@ -81,8 +84,8 @@ class MemoryNeeds:
     ----------
     shape : (K, H, W)
     in_memory, packed : int
-        Bytes of samples in memory, and of compressed samples while they are decompressed, of the
-        image and the masks.
+        Bytes of samples in memory, of the image and the masks, and those that decompressing the
+        neediest of them takes.
     float32 : bool
         Whether the samples need no conversion.
     settings : Settings
@@ -134,15 +137,12 @@ class MemoryNeeds:
         search = search_bytes(cells) if self.fits and settings.finds_sky else 0
         points = settings.control_points or SIDE**2
         parameters = points * (2 + channels) + 3 * channels
-        planes = 4 * (1 if self.mosaic else channels) * height * width
-        tiles = TILING + planes // 2
         fitted = 2 * small
         # The allocator keeps what the search, or the look for zeros before it, has freed.
         kept = search + (fitted if self.draws else 0)
         kept_to_draw = max(search, zeros - missing) + fitted
         correcting = 3 * stored + window + converted + restoring + colours
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
-        outputs = 2 * planes if self.compress else 0
         phases = {
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),
@@ -150,8 +150,8 @@ class MemoryNeeds:
             "protect": search + fitted + 4 * (small + pixels) if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
-            "write": kept + 2 * outputs + (tiles if self.in_tiles else 0),
-            "draw": kept_to_draw + self._page + outputs if self.draws else 0,
+            "write": kept + (COMPRESSING if self.compress else 0),
+            "draw": kept_to_draw + self._page if self.draws else 0,
         }
         always = self.in_memory + missing + THREAD * threads
         return self._libraries + always + max(phases.values())
@@ -161,6 +161,7 @@ class MemoryNeeds:
         """Bytes of all libraries but those of a single phase."""
         libraries = LIBRARIES + (FITTING if self.fits else 0)
         libraries += UNPACKING if self.in_memory or self.packed else 0
+        libraries += TILING if self.in_tiles else 0
         libraries += REGIONS if self.regions else 0
         libraries += MOSAIC if self.mosaic else 0
         libraries += FEATHERING if self.settings.feather else 0

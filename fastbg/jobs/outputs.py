@@ -51,8 +51,8 @@ class Outputs:
         self._overwrite, self._compress = overwrite, compress
 
     @property
-    def images_in_memory(self) -> bool:
-        """Whether images are in memory until they are compressed."""
+    def compresses(self) -> bool:
+        """Whether images are compressed in pieces."""
         return self._compress or self.in_tiles
 
     @property

@@ -46,7 +46,8 @@ def process_file(
 ) -> Result:
     """Take the background out of a file.
 
-    An image that the file stores uncompressed is read in bands, and written so, whatever its size.
+    The image is read in bands, and written so, whatever its size; one that is compressed, from a
+    temporary file.
 
     Parameters
     ----------
@@ -70,7 +71,8 @@ def process_file(
         Also write ``<stem>_report.html``, a page for a browser that needs no network, and the
         report as ``<stem>_report.json`` into this folder.
     compress : bool
-        Write with lz4hc and byte shuffling. This needs memory for both outputs.
+        Write XISF with lz4hc and byte shuffling, TIFF with deflate, from temporary files beside the
+        outputs.
     overwrite : bool
         Allow outputs that exist. They are replaced only when all are complete.
     max_memory : int or str, optional

@@ -74,7 +74,7 @@ class Source:
         return (self.file, *self.masks)
 
     def loaded(self, white: float) -> Source:
-        """The same with compressed samples in memory, on the scale of its white.
+        """The same with compressed samples decompressed, on the scale of its white.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ def read(
     outputs.check([path, *paths_of(masks)])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, job.settings, files, job.backend.kernels)
-        work |= {"compress": outputs.images_in_memory, "in_tiles": outputs.in_tiles}
+        work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
         needs.check(limit)

@@ -164,6 +164,50 @@ static int spline(size_t rows, size_t columns, int channels, int order, const ch
     return differ != 0;
 }
 
+/* A block of every kind of sequence, in pieces of every size, then bytes that mean nothing. */
+static int lz4(uint64_t *state)
+{
+    /* 20 letters; a match of 4 + 15 + 255 + 2 at distance 1; one letter, a match of 4 at distance 18; an end. */
+    uint8_t block[32] = {0xff, 5}, whole[305];
+    memset(block + 2, 'a', 20);
+    memcpy(block + 22, (uint8_t[]){1, 0, 255, 2, 0x10, 'b', 18, 0, 0x00}, 9);
+    const size_t size = 31;
+    int wrong = 0;
+    for (size_t piece = 1; piece <= size; piece++)
+        for (size_t space = 1; space < 40; space++) {
+            fbg_lz4 s = {0};
+            size_t at = 0, total = 0;
+            uint8_t *out = room(304 + space, 1);
+            for (size_t n = 0; n < 1000 && (at < size || total < 301); n++) {
+                const size_t left = size - at, given = left < piece ? left : piece;
+                uint8_t *in = room(given ? given : 1, 1);
+                memcpy(in, block + at, given);
+                size_t used, filled = total;
+                wrong |= fbg_lz4_decode(&s, in, given, &used, out, total + space, &filled) != FBG_OK;
+                free(in);
+                at += used, total = filled;
+            }
+            wrong |= !s.is_complete || s.sequence != 30 || total != 301 || at != size;
+            if (piece == 1 && space == 1)
+                memcpy(whole, out, total);
+            wrong |= memcmp(whole, out, total);
+            free(out);
+        }
+    for (int n = 0; n < 20000; n++) {
+        fbg_lz4 s = {0};
+        uint8_t *in = room(16, 1), *out = room(24, 1);
+        for (int i = 0; i < 16; i++)
+            in[i] = (uint8_t)(uniform(state) * (n % 2 ? 256 : 20));
+        size_t used, filled = 0;
+        for (int again = 0; again < 3; again++) {
+            (void)fbg_lz4_decode(&s, in, 16, &used, out, 24, &filled);
+            filled = filled > 8 ? 8 : filled;
+        }
+        free(in), free(out);
+    }
+    return wrong;
+}
+
 int main(void)
 {
     enum { COUNT = sizeof SIZES / sizeof *SIZES };
@@ -198,6 +242,7 @@ int main(void)
              FBG_NO_PIXELS;
     wrong |= fbg_open(&problem, &nothing, (float[1]){1}, &none, 1, &none, 1, 1, 2, 5, "quadtree") !=
              FBG_UNKNOWN_METHOD;
+    wrong |= lz4(&state);
     printf("%s: %d splines\n", fbg_instruction_set(), cases);
     return wrong;
 }

@@ -104,6 +104,9 @@ PyObject *fbg_py_result(fbg_status status)
     case FBG_UNKNOWN_METHOD:
         PyErr_SetString(PyExc_ValueError, "the method must be auto, direct or tiled");
         break;
+    case FBG_DAMAGED:
+        PyErr_SetString(PyExc_ValueError, "a distance leads before the beginning");
+        break;
     }
     return NULL;
 }

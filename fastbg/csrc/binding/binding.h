@@ -23,11 +23,13 @@ typedef struct {
     fbg_type type;
 } fbg_py_array_argument;
 
+#define FBG_UINT8(NAME) {NAME, "uint8", "B", sizeof(uint8_t), 0, {0}, 0}
 #define FBG_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 0, {0}, 0}
 #define FBG_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 0, {0}, 0}
 #define FBG_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 0, {0}, 0}
 #define FBG_NUMBERS(NAME) {NAME, "numbers", NULL, 0, 0, {0}, 0}
 #define FBG_OUT_NUMBERS(NAME) {NAME, "numbers", NULL, 0, 1, {0}, 0}
+#define FBG_OUT_UINT8(NAME) {NAME, "uint8", "B", sizeof(uint8_t), 1, {0}, 0}
 #define FBG_OUT_FLOAT32(NAME) {NAME, "float32", "f", sizeof(float), 1, {0}, 0}
 #define FBG_OUT_FLOAT64(NAME) {NAME, "float64", "d", sizeof(double), 1, {0}, 0}
 #define FBG_OUT_UINT32(NAME) {NAME, "uint32", "IL", sizeof(uint32_t), 1, {0}, 0}
@@ -54,10 +56,11 @@ int fbg_py_valid_kind(int channels, int order);
 /* None, or NULL with the exception of a status set. */
 PyObject *fbg_py_result(fbg_status status);
 
-/* Add the functions of problems.c, plans.c, bands.c and surfaces.c. */
+/* Add the functions of problems.c, plans.c, bands.c, surfaces.c and packed.c. */
 int fbg_py_add_problems(PyObject *module);
 int fbg_py_add_plans(PyObject *module);
 int fbg_py_add_bands(PyObject *module);
 int fbg_py_add_surfaces(PyObject *module);
+int fbg_py_add_packed(PyObject *module);
 
 #endif

@@ -50,7 +50,8 @@ PyMODINIT_FUNC PyInit__c(void)
 {
     PyObject *module = PyModule_Create(&definition);
     if (module && (fbg_py_add_problems(module) < 0 || fbg_py_add_plans(module) < 0 ||
-                   fbg_py_add_bands(module) < 0 || fbg_py_add_surfaces(module) < 0))
+                   fbg_py_add_bands(module) < 0 || fbg_py_add_surfaces(module) < 0 ||
+                   fbg_py_add_packed(module) < 0))
         Py_CLEAR(module);
     return module;
 }

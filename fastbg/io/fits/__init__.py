@@ -1,26 +1,24 @@
 """FITS files (https://fits.gsfc.nasa.gov/fits_standard.html), also compressed: .fz and .gz.
 
-Pixels stay in the file until their rows are asked for, unless it is compressed in tiles: these,
-by astropy, then come into memory all at once.
+Pixels stay in the file until their rows are asked for. Of a compressed one, that is a temporary
+file.
 """
 
 from __future__ import annotations
 
-import errno
 import gzip
 import math
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, FileBytes, PackedBytes
+from .. import temporary
+from ..blocks import Block, FileBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..keywords import Keyword, cfa_pattern, is_bottom_up, no_pattern
 from ..random_access import RandomAccessFile
@@ -28,8 +26,9 @@ from ..samples import Samples, StoredSamples
 from .cards import first_values, keywords_of
 from .header import FitsHeader
 from .scaling import Scaling
-from .tiles import image_records, unpack, was_primary
+from .tiles import image_records, was_primary
 from .units import Unit, number, units_of
+from .unpack import packed
 from .write import create as create
 
 GZIP = b"\x1f\x8b"
@@ -107,7 +106,7 @@ def read_keywords(path: PathLike) -> tuple[Keyword, ...]:
     """
     with (
         reading(path),
-        RandomAccessFile.temporary() as plain,
+        _temporary() as plain,
         _unpacking(),
         gzip.open(path) as packed,
     ):
@@ -151,8 +150,8 @@ def _stored_samples(file: RandomAccessFile, unit: Unit, scaling: Scaling) -> Sto
     block: Block = FileBytes(file, unit.data, unit.size)
     stored = scaling.stored.newbyteorder(">")
     if unit.is_compressed:
-        size, stored = _size(unit.shape, scaling), scaling.stored
-        block = PackedBytes(size, unit.size, partial(unpack, file, unit, stored))
+        stored = scaling.stored
+        block = packed(file, unit, stored)
     return StoredSamples(block, _shape(unit.shape), stored)
 
 
@@ -161,12 +160,17 @@ def _bytes(file: RandomAccessFile, length: int) -> bytes:
     return out[: file.read_into(0, out)].tobytes()
 
 
+def _temporary() -> RandomAccessFile:
+    with temporary.decompressing():
+        return RandomAccessFile.temporary(temporary.folder())
+
+
 def _decompressed(path: PathLike) -> RandomAccessFile:
     """A temporary file with the units that the gzip file holds.
 
     Bytes behind them are left out, for a small file may expand to any number of them.
     """
-    plain = RandomAccessFile.temporary()
+    plain = _temporary()
     try:
         with _unpacking(), gzip.open(path) as packed:
             for _ in units_of(_Growing(plain, packed)):
@@ -179,18 +183,11 @@ def _decompressed(path: PathLike) -> RandomAccessFile:
 
 @contextmanager
 def _unpacking() -> Iterator[None]:
-    """Say what is wrong with a gzip file, or with the folder of temporary files."""
+    """Say what is wrong with a gzip file."""
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"cannot be decompressed ({error}): copy or download it again") from error
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise InputError(
-            f"cannot be decompressed ({tempfile.gettempdir()} is full): free some space there, or "
-            "set TMPDIR to another folder"
-        ) from error
 
 
 class _Growing:
@@ -205,7 +202,8 @@ class _Growing:
 
     def read_into(self, start: int, out: np.ndarray) -> int:
         while self._size < start + out.size and (piece := self._packed.read(_PIECE)):
-            self._plain.write(self._size, piece)
+            with temporary.decompressing():
+                self._plain.write(self._size, piece)
             self._size += len(piece)
         return self._plain.read_into(start, out)
 
@@ -231,7 +229,3 @@ def _shape(axes: tuple[int, ...]) -> tuple[int, int, int]:
         raise InputError(f"has an image of {size} samples: only 2-D images can be used")
     channels, height, width = (1, *axes)[-3:]
     return channels, height, width
-
-
-def _size(axes: tuple[int, ...], scaling: Scaling) -> int:
-    return int(np.prod(axes, dtype=object)) * scaling.stored.itemsize

@@ -1,27 +1,20 @@
-"""Images in compressed tiles (FITS standard 4.0, section 10): the tiles by astropy, headers here.
+"""The headers of images in compressed tiles (FITS standard 4.0, section 10).
 
-Astropy gets no card but those that tell how the tiles are stored. So it has nothing to warn about,
-which could only be kept from users by filters that the whole process shares; and all other cards
-stay as they are spelled.
+The tiles are astropy's (`unpack` and `pack`), which gets no card but those that tell how the tiles
+are stored. So it has nothing to warn about, which could only be kept from users by filters that the
+whole process shares; and all other cards stay as they are spelled.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from threading import Lock
-from typing import Any
 
-import numpy as np
-
-from ...errors import InputError
-from ..blocks import Block, BytesInMemory, FileBytes
-from ..random_access import RandomAccessFile
 from .cards import VALUE, header_text, keywords_of, record_of
-from .units import Unit, number, padded, text, units_of, whole_number
+from .units import Unit, text, whole_number
 
-_ONE_AT_A_TIME = Lock()
+ONE_AT_A_TIME = Lock()
 """Astropy itself swaps those filters and restores them, which two threads must not do at once."""
 
 EMPTY_PRIMARY = (
@@ -111,16 +104,29 @@ def image_records(unit: Unit, primary: bool) -> tuple[str, ...]:
     return (*records, *_blank(unit))
 
 
-def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
-    """The decompressed samples, of the type `stored`.
+def table_records(records: Sequence[str], of_storage: Sequence[str]) -> list[str]:
+    """The cards of the table that holds an image with these cards.
 
-    Raises
-    ------
-    InputError
-        If they are damaged.
+    Parameters
+    ----------
+    of_storage : sequence of str
+        The cards that tell how the table and its tiles are stored, and perhaps others.
     """
-    from astropy.io import fits
+    kept = [record for name, record in _named(of_storage) if _STORAGE.fullmatch(name)]
+    place = next(at for at, record in enumerate(kept) if record.startswith("ZIMAGE")) + 1
+    own, others = [], []
+    for name, record in _named(records):
+        if name in _IN_TABLE:
+            own.append(f"{_IN_TABLE[name]:<8}{record[8:]}")
+        elif not (_STORAGE.fullmatch(name) or name in _IN_IMAGE):
+            others.append(record)
+    if not any(record.startswith("EXTNAME ") for record in others):
+        kept.append(record_of("EXTNAME", "'COMPRESSED_IMAGE'"))
+    return [*kept[:place], *own, *kept[place:], *others]
 
+
+def storage_header(unit: Unit) -> bytes:
+    """The headers of a file with this unit, of those cards alone that astropy needs."""
     of_storage = [
         record
         for name, record in _named(unit.records)
@@ -129,62 +135,7 @@ def unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> Block:
     legible = [
         record for record in of_storage if VALUE.fullmatch(next(keywords_of([record])).value)
     ]
-    header = header_text(EMPTY_PRIMARY) + header_text([*legible, *_blank(unit)])
-    source: Any = _Spliced(header, FileBytes(file, unit.data, unit.size))
-    try:
-        with (
-            _ONE_AT_A_TIME,
-            fits.open(source, memmap=False, do_not_scale_image_data=True) as units,
-        ):
-            samples = np.ascontiguousarray(units[1].data, stored)
-    except Exception as error:  # the codecs have errors of their own
-        raise InputError(
-            f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
-        ) from error
-    if _is_shifted(unit):
-        samples ^= np.int16(-32768)
-    return BytesInMemory(samples.reshape(-1).view(np.uint8))
-
-
-def pack(samples: np.ndarray, records: Sequence[str]) -> tuple[list[str], BytesInMemory]:
-    """Compress an image in tiles, without loss.
-
-    Parameters
-    ----------
-    samples : ndarray
-        The samples as they are stored.
-    records : sequence of str
-        The cards of the image.
-
-    Returns
-    -------
-    list of str
-        The cards of the unit; checksums are those of the image.
-    BytesInMemory
-        Its data, without padding.
-    """
-    from astropy.io import fits
-
-    # RICE would round floats.
-    codec, exact = ("GZIP_2", 0) if samples.dtype.kind == "f" else ("RICE_1", None)
-    stored = io.BytesIO()
-    with _ONE_AT_A_TIME:
-        unit = fits.CompImageHDU(samples, compression_type=codec, quantize_level=exact)
-        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stored)
-    raw = np.frombuffer(stored.getbuffer(), np.uint8)
-    table = list(units_of(_Bytes(raw)))[1]
-    of_storage = [record for name, record in _named(table.records) if _STORAGE.fullmatch(name)]
-    place = next(at for at, record in enumerate(of_storage) if record.startswith("ZIMAGE")) + 1
-    own, others = [], []
-    for name, record in _named(records):
-        if name in _IN_TABLE:
-            own.append(f"{_IN_TABLE[name]:<8}{record[8:]}")
-        elif not (_STORAGE.fullmatch(name) or name in _IN_IMAGE):
-            others.append(record)
-    if not any(record.startswith("EXTNAME ") for record in others):
-        of_storage.append(record_of("EXTNAME", "'COMPRESSED_IMAGE'"))
-    data = BytesInMemory(raw[table.data : table.data + table.size])
-    return [*of_storage[:place], *own, *of_storage[place:], *others], data
+    return header_text(EMPTY_PRIMARY) + header_text([*legible, *_blank(unit)])
 
 
 def _named(records: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -201,64 +152,3 @@ def _blank(unit: Unit) -> list[str]:
     columns = (text(unit.values, name) for name in unit.values if name.startswith("TTYPE"))
     # A column has it for each tile, and the usual value has to do for all.
     return [record_of("BLANK", -(1 << (bits - 1)))] if bits and "ZBLANK" in columns else []
-
-
-def _is_shifted(unit: Unit) -> bool:
-    """Whether 32768 was added to the stored samples, modulo 65536.
-
-    PLIO has no negative numbers, so CFITSIO does it wherever BZERO is 32768, and takes it off
-    again; astropy 8.0 does not.
-    """
-    return (
-        text(unit.values, "ZCMPTYPE") == "PLIO_1"
-        and number(unit.values, "ZBITPIX", 0) == 16
-        and number(unit.values, "BZERO", 0) == 32768
-    )
-
-
-class _Bytes:
-    """Bytes in memory, in which units are found."""
-
-    def __init__(self, raw: np.ndarray) -> None:
-        self._raw = raw
-
-    def size(self) -> float:
-        return self._raw.size
-
-    def read_into(self, start: int, out: np.ndarray) -> int:
-        found = self._raw[start : start + out.size]
-        out[: found.size] = found
-        return found.size
-
-
-class _Spliced(io.RawIOBase):
-    """A file that begins with other headers than the data have in theirs."""
-
-    def __init__(self, header: bytes, data: FileBytes) -> None:
-        self._header, self._data = np.frombuffer(header, np.uint8), data
-        self._size = len(header) + padded(data.size)
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        out = np.frombuffer(buffer, np.uint8)[: max(0, self._size - self._at)]
-        out[:] = 0
-        head = self._header[self._at : self._at + out.size]
-        out[: head.size] = head
-        start = max(0, self._at - self._header.size)
-        length = max(0, min(out.size - head.size, self._data.size - start))
-        self._data.read_into(start, out[head.size : head.size + length])
-        self._at += out.size
-        return out.size

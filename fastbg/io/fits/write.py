@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from .. import temporary
 from ..blocks import Block, FileBytes
 from ..keywords import Header
 from ..names import Packing
 from ..random_access import RandomAccessFile
-from ..target import ImageTarget, MemorySink, PathLike, writing
+from ..target import ImageTarget, PathLike, writing
 from . import checksum
 from .cards import BLOCK, header_text
 from .header import FitsHeader, add_history, new_records, restored_records, set_text
+from .pack import pack
 from .scaling import Scaling
-from .tiles import EMPTY_PRIMARY, pack
+from .tiles import EMPTY_PRIMARY
 from .units import padded
 
 _PIECE = 1 << 20
@@ -59,8 +61,8 @@ def create(
     history : sequence of str
         Each becomes a HISTORY card, after the others.
     packing : {"none", "gzip", "tiles"}
-        ``gzip``: the whole file; it is written uncompressed first. ``tiles``: the image, without
-        loss; its samples are kept in memory until the end.
+        ``gzip``: the whole file. ``tiles``: the image, without loss. What is compressed is in a
+        temporary file beside this one until the end.
 
     Raises
     ------
@@ -77,15 +79,20 @@ def create(
     axes = own.axes if own else shape[shape[0] == 1 :]
     records = restored_records(own, scaling) if own else new_records(header, scaling, axes)
     add_history(records, history)
-    kind = _Tiled if packing == "tiles" else _Plain
+    size = math.prod(shape) * scaling.stored.itemsize
+    stored = scaling.stored.newbyteorder(">")
     with ExitStack() as stack:
+        unit: _Tiled | _Plain
         with writing(path):
             if packing == "gzip":
                 file = stack.enter_context(RandomAccessFile.temporary(Path(path).parent))
             else:
                 file = stack.enter_context(RandomAccessFile(path, "wb+"))
-            unit = kind(file, own, records, scaling, shape, axes)
-        stored = scaling.stored.newbyteorder(">")
+            if packing == "tiles":
+                raw = stack.enter_context(temporary.beside(path, size))
+                unit = _Tiled(file, own, records, raw, stored, axes)
+            else:
+                unit = _Plain(file, own, records, size)
         target = ImageTarget(
             path, shape, stored, unit.data, lambda _, planes: scaling.encode(planes)
         )
@@ -107,12 +114,10 @@ class _Plain:
         file: RandomAccessFile,
         own: FitsHeader | None,
         records: list[str],
-        scaling: Scaling,
-        shape: tuple[int, int, int],
-        axes: tuple[int, ...],
+        size: int,
     ) -> None:
         self._file, self._records = file, records
-        text, size = header_text(records), math.prod(shape) * scaling.stored.itemsize
+        text = header_text(records)
         # What is before a primary image is there for its tiles.
         is_primary = records[0].startswith("SIMPLE")
         self._start = _put(file, 0, None if is_primary or not own else own.before)
@@ -128,31 +133,28 @@ class _Plain:
 
 
 class _Tiled:
-    """A file whose image is compressed in tiles, from memory."""
+    """A file whose image is compressed in tiles, from a temporary file with its samples."""
 
     def __init__(
         self,
         file: RandomAccessFile,
         own: FitsHeader | None,
         records: list[str],
-        scaling: Scaling,
-        shape: tuple[int, int, int],
+        raw: FileBytes,
+        stored: np.dtype[Any],
         axes: tuple[int, ...],
     ) -> None:
         self._file, self._own, self._records = file, own, records
-        self._scaling, self._axes = scaling, axes
-        self._stored = np.empty(shape, scaling.stored.newbyteorder(">"))
-        self.data = MemorySink(self._stored)
+        self._stored, self._axes = stored, axes
+        self.data = raw
 
     def finish(self) -> None:
         before = self._own.before if self._own else None
-        place = _put(self._file, 0, before or header_text(EMPTY_PRIMARY))
-        samples = self._stored.astype(self._scaling.stored)
-        records, data = pack(samples.reshape(self._axes), self._records)
+        start = _put(self._file, 0, before or header_text(EMPTY_PRIMARY))
+        records, data = pack(self.data, self._stored, self._axes, self._records, self._file, start)
         _bring_up_to_date(records, data)
-        place = _put(self._file, place, header_text(records))
-        place = _put(self._file, place, data)
-        place = _put(self._file, place, bytes(-data.size % BLOCK))
+        self._file.write(start, header_text(records))
+        place = _put(self._file, data.start + data.size, bytes(-data.size % BLOCK))
         _put(self._file, place, self._own.after if self._own else None)
 
 

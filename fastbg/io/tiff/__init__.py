@@ -1,13 +1,13 @@
 """TIFF files, by tifffile.
 
 Pixels that are stored uncompressed in one piece, with their bits in the usual order, stay in the
-file until their rows are asked for; others come into memory all at once.
+file until their rows are asked for; others are decompressed into a temporary file.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from operator import index
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
-from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
+from ..blocks import Block, FileBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
 from ..keywords import cfa_pattern, no_pattern
 from ..orientation import Turn
@@ -24,6 +24,7 @@ from ..samples import StoredSamples
 from .directories import full_image
 from .header import Tag, TiffHeader
 from .page import checked_dtype, extra_kinds
+from .unpack import packed
 from .write import create as create
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         if block.start + size > file.size():
             raise InputError("is truncated: copy or download it again")
     else:
-        packed = min(sum(page.databytecounts), file.size())
-        block = PackedBytes(size, packed, _unpacker(path, size))
+        block = packed(path, page, min(sum(page.databytecounts), file.size()))
         stored = stored.newbyteorder("=")
     interleaved = 0 if planar else every
     samples = StoredSamples(block, shape, stored, interleaved)
@@ -145,26 +145,3 @@ def _tags(file: RandomAccessFile, page: TiffPage) -> Iterator[Tag]:
             if file.read_into(tag.valueoffset, raw) < raw.size:
                 raise InputError("is truncated inside a tag: copy or download it again")
             yield Tag(tag.code, int(tag.dtype), tag.count, raw.tobytes())
-
-
-def _unpacker(path: PathLike, size: int) -> Callable[[], Block]:
-    def unpack() -> Block:
-        import tifffile
-
-        try:
-            with tifffile.TiffFile(path) as tiff:
-                samples = np.ascontiguousarray(full_image(tiff).asarray())
-            if samples.nbytes != size:
-                raise ValueError(f"{samples.nbytes} bytes where {size} belong")
-        except ValueError as error:
-            cure = "copy or save it again"
-            if "imagecodecs" in str(error):
-                cure = "save it uncompressed, or pip install imagecodecs"
-            raise InputError(f"cannot be decompressed ({error}): {cure}") from error
-        except Exception as error:  # the codecs have errors of their own
-            raise InputError(
-                f"cannot be decompressed ({error or 'out of memory'}): copy or save it again"
-            ) from error
-        return BytesInMemory(samples.reshape(-1).view(np.uint8))
-
-    return unpack

@@ -1,8 +1,8 @@
 """XISF files (https://pixinsight.com/doc/docs/XISF-1.0-spec/XISF-1.0-spec.html).
 
 This module reads headers; the other modules read the data blocks, and write.
-Pixels stay in the file until their rows are asked for; compressed ones then come into memory all at
-once.
+Pixels stay in the file until their rows are asked for; compressed ones are decompressed into a
+temporary file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def open_image(path: PathLike) -> ImageFile:
     """Open the first image of an XISF file.
 
     Any channel count is read; which ones can be used is for the caller to say. Checksums are
-    verified. The image must be closed.
+    verified, of a compressed image when it is decompressed. The image must be closed.
 
     Raises
     ------

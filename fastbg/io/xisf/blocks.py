@@ -6,6 +6,7 @@ import base64
 import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from ...errors import InputError
 from ..blocks import Block, BytesInMemory, FileBytes, PackedBytes
 from ..random_access import RandomAccessFile
-from .codecs import DECOMPRESS, take_plain
+from ..temporary import Decompressed
+from . import codecs
 from .shuffle import ShuffledBytes
 
 _CHECKSUMS = {
@@ -29,7 +31,7 @@ _LARGEST_ITEM = 16
 """Bytes of a sample: complex float64."""
 
 _PIECE = 1 << 18
-"""Bytes that are hashed at a time."""
+"""Bytes that are read at a time for their checksum alone."""
 
 
 def stored_dtype(element: ET.Element, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -40,41 +42,45 @@ def stored_dtype(element: ET.Element, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None = None) -> Block:
-    """The data block of an element, its checksum verified.
+    """The data block of an element. Its checksum is verified now, or while it is decompressed.
 
-    `expected` is the size that the bytes must have: it is compared before any memory is taken.
+    `expected` is the size that the bytes must have: it is compared before anything is decompressed.
     """
     attributes, _ = _description(element)
     stored = stored_block(file, element)
-    verify(element, stored)
     if "compression" not in attributes:
+        verify(element, stored)
         _check_size(stored.size, expected)
         return stored
     codec, size, item = _compression(attributes["compression"])
     parts = _parts(attributes.get("subblocks", ""), stored.size, size)
     _check_size(size, expected)
+    begin = np.empty(min(codecs.WINDOW_TOLD, stored.size), np.uint8)
+    stored.read_into(0, begin)
+    working = codecs.window(codec, begin.tobytes(), max(part[1] for part in parts))
 
-    def unpack() -> Block:
+    def unpack(files: ExitStack) -> Block:
+        raw = files.enter_context(closing(Decompressed(size)))
+        reader = _Reader(element, stored)
         try:
-            raw = _decompressed(stored, codec, parts)
-        except (InputError, OSError):
-            raise
+            _decompress(reader, codec, parts, raw)
         except Exception as error:  # each codec's library has errors of its own
+            reader.verify()
+            if isinstance(error, InputError | OSError):
+                raise
             raise InputError(
                 f"has a {codec} block that cannot be decompressed ({error or 'out of memory'}): "
                 "copy or save it again"
             ) from error
-        return BytesInMemory(raw) if item == 1 else ShuffledBytes(raw, item)
+        reader.verify()
+        return raw if item == 1 else ShuffledBytes(raw, item)
 
-    return PackedBytes(size, stored.size, unpack)
+    return PackedBytes(size, stored.size, working, unpack)
 
 
 def verify(element: ET.Element, stored: Block) -> None:
     """Raise InputError if the stored bytes of an element's block differ from its checksum."""
-    attributes, _ = _description(element)
-    algorithm, digest = checksum(attributes.get("checksum", ""))
-    if algorithm and _digest(algorithm, stored) != digest:
-        raise InputError("has a block that differs from its checksum: copy or download it again")
+    _Reader(element, stored).verify()
 
 
 def _check_size(size: int, expected: int | None) -> None:
@@ -120,24 +126,31 @@ def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | Byt
 
 
 class _Reader:
-    """The bytes of a block from `start` to `stop`, in their order."""
+    """The bytes of an element's block in their order, and their checksum."""
 
-    def __init__(self, block: Block, start: int, stop: int) -> None:
-        self._block, self._start, self._stop = block, start, stop
+    def __init__(self, element: ET.Element, block: Block) -> None:
+        self._block, self._place, self.stop = block, 0, block.size
+        algorithm, self._digest = checksum(_description(element)[0].get("checksum", ""))
+        self._hash = hashlib.new(algorithm) if algorithm else None
 
-    def read(self, size: int = -1) -> bytearray:
-        left = self._stop - self._start
-        piece = bytearray(left if size < 0 else min(size, left))
-        self._block.read_into(self._start, np.frombuffer(piece, np.uint8))
-        self._start += len(piece)
+    def read(self, size: int) -> bytearray:
+        """The next bytes before `stop`."""
+        piece = bytearray(min(size, self.stop - self._place))
+        self._block.read_into(self._place, np.frombuffer(piece, np.uint8))
+        self._place += len(piece)
+        if self._hash:
+            self._hash.update(piece)
         return piece
 
-
-def _digest(algorithm: str, stored: Block) -> str:
-    digest, reader = hashlib.new(algorithm), _Reader(stored, 0, stored.size)
-    while piece := reader.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
+    def verify(self) -> None:
+        """Raise InputError if the block, with what was not read yet, has another checksum."""
+        self.stop = self._block.size
+        while self._hash and self.read(_PIECE):
+            pass
+        if self._hash and self._hash.hexdigest() != self._digest:
+            raise InputError(
+                "has a block that differs from its checksum: copy or download it again"
+            )
 
 
 def checksum(attribute: str) -> tuple[str | None, str]:
@@ -153,7 +166,7 @@ def _compression(attribute: str) -> tuple[str, int, int]:
     try:
         size, *rest = (int(number) for number in numbers)
         item = rest[0] if shuffling else 1
-        if codec not in DECOMPRESS or size < 0 or not 1 <= item <= _LARGEST_ITEM:
+        if codec not in codecs.DECOMPRESS or size < 0 or not 1 <= item <= _LARGEST_ITEM:
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(
@@ -177,21 +190,24 @@ def _parts(subblocks: str, stored: int, size: int) -> list[tuple[int, int]]:
     return parts
 
 
-def _decompressed(stored: Block, codec: str, parts: list[tuple[int, int]]) -> np.ndarray:
-    raw = np.empty(sum(size for _, size in parts), np.uint8)
+def _decompress(
+    reader: _Reader, codec: str, parts: list[tuple[int, int]], raw: Decompressed
+) -> None:
     at = begin = 0
     for length, size in parts:
+        reader.stop = at = at + length
         # PixInsight stores a sub-block as it is where compression would not make it smaller.
-        fill = take_plain if length == size and len(parts) > 1 else DECOMPRESS[codec]
-        found = fill(_Reader(stored, at, at + length), raw[begin : begin + size])
-        _check_found(codec, found, size)
-        at, begin = at + length, begin + size
-    return raw
-
-
-def _check_found(codec: str, found: int, size: int) -> None:
-    if found != size:
-        raise InputError(
-            f"has a {codec} block of {found if found < size else 'more'} bytes "
-            f"where {size} belong: copy or save it again"
-        )
+        is_plain = length == size and len(parts) > 1
+        found = 0
+        for piece in (codecs.plain if is_plain else codecs.DECOMPRESS[codec])(reader, size):
+            fitting = np.frombuffer(piece, np.uint8)[: size - found]
+            raw.write(begin + found, fitting)
+            found += len(piece)
+            if found > size:
+                break
+        if found != size:
+            raise InputError(
+                f"has a {codec} block of {found if found < size else 'more'} bytes "
+                f"where {size} belong: copy or save it again"
+            )
+        begin += size

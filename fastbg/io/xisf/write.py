@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import OutputError
 from ...version import version
+from .. import temporary
 from ..blocks import Block, FileBytes
 from ..keywords import Header
 from ..random_access import RandomAccessFile
@@ -84,8 +85,8 @@ def create(
     history : sequence of str
         Each becomes a FITS HISTORY keyword, after the others.
     compress : bool
-        LZ4HC with byte shuffling, unless that would not make the block smaller. The samples are
-        kept in memory until the end.
+        LZ4HC with byte shuffling, unless that would not make the block smaller. The samples are in
+        a temporary file beside this one until the end.
 
     Raises
     ------
@@ -106,7 +107,8 @@ def create(
             draft.describe(shape, dtype, bounds)
             block: FileBytes | ShuffledBytes
             if compress:
-                block = ShuffledBytes(np.empty(size, np.uint8), dtype.itemsize)
+                raw = stack.enter_context(temporary.beside(path, size))
+                block = ShuffledBytes(raw, dtype.itemsize)
             else:
                 block = FileBytes(file, draft.write(file, size), size)
         target = ImageTarget(path, shape, dtype.newbyteorder("<"), block)
@@ -164,9 +166,7 @@ class _Draft:
 
         found = self._root.find("Metadata")
         self._about = ET.SubElement(self._root, "Metadata") if found is None else found
-        for name in _UNTRUE:
-            for stale in self._about.findall(f"Property[@id='XISF:{name}']"):
-                self._about.remove(stale)
+        self._forget(_UNTRUE)
         system = platform.system()
         self._say("CreationTime", "TimePoint", datetime.now(UTC).isoformat())
         self._say("CreatorApplication", "String", f"fastbg {version()}")
@@ -197,28 +197,52 @@ class _Draft:
         self._say("CompressionCodecs", "String", codec)
         self._say("CompressionLevel", "Int32", str(codecs.LEVELS[codec]))
 
-    def write(self, file: RandomAccessFile, size: int) -> int:
-        """Write everything but the image block of `size` bytes, and return where that begins."""
+    def uncompressed(self) -> None:
+        """Undo `compressed`."""
+        del self._image.attrib["compression"]
+        self._forget(("CompressionCodecs", "CompressionLevel"))
+
+    def write(self, file: RandomAccessFile, size: int, start: int = 0) -> int:
+        """Write everything but the image block of `size` bytes, and return where that begins.
+
+        It does not begin before `start`.
+        """
+        starts, stop = self._place(size, start)
+        text = self._text()
+        file.allocate(stop)
+        file.write(0, SIGNATURE + len(text).to_bytes(4, "little") + bytes(4) + text)
+        for place, (_, block) in zip(starts[1:], self._attached, strict=True):
+            _copy(block, file, place)
+        return starts[0]
+
+    def begin(self, size: int) -> int:
+        """Where an image block of up to `size` bytes can begin."""
+        return self._place(size)[0][0]
+
+    def _place(self, size: int, start: int = 0) -> tuple[list[int], int]:
+        """Declare where each block begins, the image first; this, and where the last one ends."""
         elements = [self._image, *(element for element, _ in self._attached)]
         sizes = [size, *(block.size for _, block in self._attached)]
-        start = 0
         while True:
             starts, stop = [], start
             for element, length in zip(elements, sizes, strict=True):
                 starts.append(-(-stop // _ALIGNMENT) * _ALIGNMENT)
                 stop = starts[-1] + length
                 element.set("location", f"attachment:{starts[-1]}:{length}")
-            text = ET.tostring(self._root, encoding="UTF-8", xml_declaration=True)
-            text = text.replace(b"\0", b"&#13;")
             # The header grows with the numbers that say how far behind it the blocks begin.
-            if PREAMBLE + len(text) <= starts[0]:
-                break
-            start = PREAMBLE + len(text)
-        file.allocate(stop)
-        file.write(0, SIGNATURE + len(text).to_bytes(4, "little") + bytes(4) + text)
-        for place, (_, block) in zip(starts[1:], self._attached, strict=True):
-            _copy(block, file, place)
-        return starts[0]
+            if PREAMBLE + len(self._text()) <= starts[0]:
+                return starts, stop
+            start = PREAMBLE + len(self._text())
+
+    def _text(self) -> bytes:
+        text = ET.tostring(self._root, encoding="UTF-8", xml_declaration=True)
+        return text.replace(b"\0", b"&#13;")
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """Remove properties of the file."""
+        for name in names:
+            for stale in self._about.findall(f"Property[@id='XISF:{name}']"):
+                self._about.remove(stale)
 
     def _say(self, name: str, kind: str, value: str) -> None:
         """Set a property of the file."""
@@ -246,9 +270,13 @@ def _copy(block: Block, file: RandomAccessFile, place: int) -> None:
 def _write_compressed(file: RandomAccessFile, draft: _Draft, samples: ShuffledBytes) -> None:
     size = samples.size
     codec = "lz4hc" if size <= codecs.LZ4_LIMIT else "zstd"
-    packed = codecs.compress(samples.stored, codec)
-    if len(packed) < size:
-        draft.compressed(codec, samples)
-        file.write(draft.write(file, len(packed)), packed)
-    else:
-        _copy(samples, file, draft.write(file, size))
+    draft.compressed(codec, samples)
+    stop = start = draft.begin(size)
+    for piece in codecs.compress(samples.stored, codec):
+        if stop + len(piece) >= start + size:
+            draft.uncompressed()
+            _copy(samples, file, draft.write(file, size))
+            return
+        file.write(stop, piece)
+        stop += len(piece)
+    draft.write(file, stop - start, start)
