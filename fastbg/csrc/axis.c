@@ -64,7 +64,7 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
     size_t doubles = pixels * (1 + FBG_NODES), floats = 0;
     for (int level = 0; level < FBG_LEVELS; level++) {
         doubles += boxes_of(size, level) * (2 + FBG_NODES + 2 * FBG_GRID);
-        floats += pixels * FBG_NODES;
+        floats += 2 * pixels * FBG_NODES;
     }
     double *next = malloc(doubles * sizeof *next + floats * sizeof(float));
     const lagrange_basis basis = basis_of_nodes();
@@ -89,6 +89,7 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
         l->down = (double(*)[FBG_NODES][FBG_NODES])next, next += l->boxes * FBG_GRID;
         l->up = (double(*)[FBG_NODES][FBG_NODES])next, next += l->boxes * FBG_GRID;
         l->basis = (float(*)[FBG_NODES][FBG_SIDE])next_float, next_float += pixels * FBG_NODES;
+        l->adjoint = (float(*)[FBG_SIDE][FBG_NODES])next_float, next_float += pixels * FBG_NODES;
         for (size_t b = 0; b < l->boxes; b++) {
             const interval box = box_of(coordinates, size, level, b);
             l->centre[b] = box.centre;
@@ -110,7 +111,7 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
             const double t = (axis->coordinates[i] - box.centre) / box.half;
             for (int j = 0; j < FBG_NODES; j++) {
                 const double value = lagrange(&basis, j, t);
-                l->basis[block][j][i % FBG_SIDE] = (float)value;
+                l->basis[block][j][i % FBG_SIDE] = l->adjoint[block][i % FBG_SIDE][j] = (float)value;
                 if (level == FBG_LEAF)
                     axis->leaf_basis[block][j][i % FBG_SIDE] = value;
             }

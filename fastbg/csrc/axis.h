@@ -21,6 +21,7 @@ typedef struct {
     double (*down)[FBG_NODES][FBG_NODES];   /* (boxes,): (node of the parent, node), level > 0 */
     double (*up)[FBG_NODES][FBG_NODES];     /* the same, transposed */
     float (*basis)[FBG_NODES][FBG_SIDE];    /* (blocks,): (node of the box, pixel of the block) */
+    float (*adjoint)[FBG_SIDE][FBG_NODES];  /* the same, transposed */
 } fbg_axis_level;
 
 typedef struct {

@@ -25,10 +25,10 @@ typedef struct {
 } fbg_spline;
 
 /* FBG_SIDE rows of FBG_SIDE pixels, so many numbers from row to row. A pixel counts if it has
- * weight in some channel; data without weight may be anything. */
+ * weight in some channel; data without weight may be anything. Without weights (NULL), all are 1. */
 typedef struct {
     const float *data[FBG_MAX_CHANNELS], *weight[FBG_MAX_CHANNELS];
-    size_t data_stride, weight_stride;
+    size_t stride;
 } fbg_pixels;
 
 /* Sums over pixels; `below` is the sum of |S| - S over samples that count. Gradients are laid
@@ -84,7 +84,7 @@ typedef struct {
     /* Tensor products with matrices of (node, point): from a node grid to the columns of a block
      * (FBG_NODES x FBG_SIDE per channel), from those to its pixels, and (gather) their adjoints.
      * `level`, a number near the values of each channel, is taken off before they are rounded to
-     * float32, and put back last. */
+     * float32, and put back last. Along x, gathering takes the transposed matrix. */
     void (*expand_x)(const double *grid, const float *level, const float *basis, float *columns,
                      int channels);
     void (*expand_y)(const float *columns, const float *level, const float *basis, float *pixels,
@@ -93,7 +93,7 @@ typedef struct {
     void (*expand_fine)(const double *grid, const double *basis_y, const double *basis_x,
                         double *pixels, int channels);
     void (*gather_y)(const float *pixels, const float *basis, float *columns, int channels);
-    void (*gather_x)(const float *columns, const float *basis, double *grid, int channels);
+    void (*gather_x)(const float *columns, const float *adjoint, double *grid, int channels);
 
     /* Node grids along one axis, by a matrix of (node, mapped node): from a box to one of its halves,
      * or back by the transposed matrix. If `add`, the result is added to `mapped`. */

@@ -128,7 +128,7 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
         float gathered[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE] = {0};
         k->backward_grid(&near, y, x, FBG_SIDE, slope[f], near_slow, walk->gradients[f]);
         k->gather_y(slope[f], walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
-        k->gather_x(gathered, walk->x->levels[FBG_LEAF].basis[bx][0], frame->adjoint[f], channels);
+        k->gather_x(gathered, walk->x->levels[FBG_LEAF].adjoint[bx][0], frame->adjoint[f], channels);
     }
     return fields;
 }
@@ -167,7 +167,7 @@ static int visit_far_blocks(fbg_walk *walk, fbg_frame *frame, const box_blocks *
         }
         for (int f = 0; f < FBG_FIELDS; f++)
             if (fields_of_column & 1 << f)
-                k->gather_x(gathered[f], x->basis[bx][0], frame->adjoint[f], channels);
+                k->gather_x(gathered[f], x->adjoint[bx][0], frame->adjoint[f], channels);
         all_fields |= fields_of_column;
     }
     return all_fields;
