@@ -135,7 +135,7 @@ static fbg_status render_direct(const rows_wanted *wanted, int threads)
     direct_job j = {*wanted, malloc((size_t)threads * floats * sizeof(float))};
     if (!j.scratch)
         return FBG_NO_MEMORY;
-    fbg_parallel(threads, wanted->count, evaluate_row, &j);
+    fbg_parallel(NULL, threads, wanted->count, evaluate_row, &j);
     free(j.scratch);
     return FBG_OK;
 }
@@ -208,8 +208,8 @@ static void render_boxes(tiled_job *j, int threads)
         fbg_walk_init(&j->walks[t], j->scratch + t * fbg_walk_floats(plan->spline.n));
     }
     j->first_box = first / side * across;
-    fbg_parallel(threads, boxes, expand_box, j);
-    fbg_parallel(threads, boxes, render_box, j);
+    fbg_parallel(NULL, threads, boxes, expand_box, j);
+    fbg_parallel(NULL, threads, boxes, render_box, j);
 }
 
 static fbg_status render_tiled(const rows_wanted *wanted, int threads)
