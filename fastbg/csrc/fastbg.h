@@ -72,7 +72,7 @@ typedef struct fbg_plan fbg_plan;
 
 /* Prepares a spline for the pixels at (y[row], x[column]), the normalised coordinates of a whole image.
  *
- * parameters, y, x: copied. A plan takes some 330 bytes for each row and each column. The tiled method
+ * parameters, y, x: copied. A plan takes some 200 bytes for each row and 330 for each column. The tiled method
  * keeps the expansion of the far centres of each box of 128 x 128 pixels once it was needed: 512 K
  * bytes a box, less than 1 % of a float32 image.
  */

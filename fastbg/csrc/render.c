@@ -68,9 +68,9 @@ fbg_status fbg_plan_make(fbg_plan **plan, const double *parameters, size_t n, in
     new->tiled = chosen == &fbg_tiled;
     fbg_status status = copy_spline(new, parameters, n, channels, order);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->y, y, rows);
+        status = fbg_axis_init(&new->y, FBG_ROWS, y, rows);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->x, x, columns);
+        status = fbg_axis_init(&new->x, FBG_COLUMNS, x, columns);
     if (status == FBG_OK && new->tiled)
         status = prepare_boxes(new);
     if (status == FBG_OK)

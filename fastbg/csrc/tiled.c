@@ -94,8 +94,8 @@ static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
     if (!new)
         return FBG_NO_MEMORY;
     new->image = *image;
-    if (fbg_axis_init(&new->y, image->y, image->rows) == FBG_OK &&
-        fbg_axis_init(&new->x, image->x, image->columns) == FBG_OK) {
+    if (fbg_axis_init(&new->y, FBG_ROWS, image->y, image->rows) == FBG_OK &&
+        fbg_axis_init(&new->x, FBG_COLUMNS, image->x, image->columns) == FBG_OK) {
         new->boxes_per_chunk = (boxes(new) + FBG_MAX_CHUNKS - 1) / FBG_MAX_CHUNKS;
         new->kept = calloc(new->y.blocks * new->x.blocks, sizeof *new->kept);
         if (new->kept && make_padded(new)) {
