@@ -183,7 +183,9 @@ def two_loops(gradient: np.ndarray, pairs: deque[Pair], metric: Preconditioner) 
     """
     if not pairs:
         return metric(gradient)
-    steps, changes = (np.array(vectors) for vectors in zip(*(pair[:2] for pair in pairs), strict=True))
+    steps, changes = (
+        np.array(vectors) for vectors in zip(*(pair[:2] for pair in pairs), strict=True)
+    )
     products = np.triu(steps @ changes.T)
     parts = np.linalg.solve(products, steps @ gradient)
     direction = metric(gradient - parts @ changes)
