@@ -223,23 +223,6 @@ static int visit_far_blocks(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     return fields;
 }
 
-/* The largest |phi(q)| for 0 <= q <= most. */
-static double largest_kernel(double most, int order)
-{
-    const double most_bounded = fmax(most, 1e-10);
-    switch (order) {
-    case 1:
-        return sqrt(most_bounded);
-    case 2:
-        return fmax(0.5 * most * fabs(log(most_bounded)), most < exp(-1) ? 0 : 0.5 * exp(-1));
-    case 3:
-        return most_bounded * sqrt(most_bounded);
-    default:
-        return fmax(0.5 * most * most * fabs(log(most_bounded)),
-                    most < exp(-0.5) ? 0 : 0.25 * exp(-1));
-    }
-}
-
 /* Whether S is certainly not below zero in a box. The far part is a polynomial, bounded by its
  * Chebyshev coefficients, since |T_i| <= 1; a near centre adds at most |w| max |phi|. */
 static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box_blocks *box,
@@ -261,7 +244,7 @@ static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box
         for (int k = 0; k < channels; k++)
             near[k] += fabs(weights[k]);
     }
-    const double kernel = frame->near_count ? largest_kernel(most, spline->order) : 0;
+    const double kernel = frame->near_count ? fbg_largest_kernel(most, spline->order) : 0;
     for (int k = 0; k < channels; k++) {
         const double *of_channel = coefficients + k * FBG_GRID;
         double rest = kernel * near[k];
