@@ -3,7 +3,8 @@
 The base case is 24 Mpx RGB with N = 36, blocks of 8 x 8 pixels and no mask; one of these changes at
 a time. Each run is a process of its own that reads a file, does the whole job and writes its
 outputs. The program checks that both compute the same: their losses at equal parameters, and in
-every case the losses of their first iterations.
+every case the losses of their first iterations. Adam descends in both; the last line of a case is
+the time that fastbg's default descent takes until its loss is as low (until.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from fastbg.io import xisf
 from fastbg.simulate import fractal_noise, simulate_sky
 from measuring import report_of
 
-REFERENCE = str(reference.HERE / "run.py")
+REFERENCE, UNTIL = str(reference.HERE / "run.py"), str(Path(__file__).parent / "until.py")
 Results = list[tuple["Case", list[dict[str, Any]]]]
 
 MASK_STEP = 64
@@ -116,6 +117,13 @@ class Bench:
             "extrapolated": False,
         }
 
+    def until(self, case: Case, loss: float) -> dict[str, Any]:
+        """The seconds and evaluations that the default descent takes to a loss: see until.py."""
+        arguments = [str(self.folder / "sky.xisf"), str(self.folder), str(loss)]
+        arguments += [str(case.control_points), str(case.downscaling_factor)]
+        arguments += [str(self.folder / "weight.xisf")] * bool(case.masked)
+        return report_of("-P", UNTIL, *arguments)
+
     def theirs(self, case: Case, iterations: int) -> dict[str, Any]:
         """Run some iterations of the reference and extrapolate its times to the given number."""
         epochs = min(self.epochs, iterations)
@@ -173,13 +181,19 @@ def measure(bench: Bench, case: Case, runs: int) -> list[dict[str, Any]]:
     for _ in range(runs):
         for backend in bench.backends:
             found.setdefault(backend, []).append(bench.ours(case, backend))
+        by_adam = found[bench.backends[0]]
+        by_adam[-1]["until"] = bench.until(case, by_adam[0]["loss"])
         if bench.python:
             iterations = found[bench.backends[0]][0]["iterations"]
             try:
                 found.setdefault("reference", []).append(bench.theirs(case, iterations))
             except RuntimeError as failure:
                 print(f"\n{case}: the reference did not finish ({failure})")
-    return [min(each, key=lambda run: run["job"]) for each in found.values() if each]
+    soonest = min(
+        (run["until"] for run in by_adam), key=lambda until: until["seconds"] or float("inf")
+    )
+    best = [min(each, key=lambda run: run["job"]) for each in found.values() if each]
+    return [best[0] | {"until": soonest}, *best[1:]]
 
 
 def show(case: Case, runs: list[dict[str, Any]]) -> None:
@@ -203,6 +217,19 @@ def show(case: Case, runs: list[dict[str, Any]]) -> None:
             f"  {'':10} {times['iteration']:>12} {times['fit']:>10} {times['render']:>9} "
             f"{times['job']:>10} {times['bytes']:>10}"
         )
+
+
+def show_until(runs: list[dict[str, Any]]) -> None:
+    """Print how soon the default descent is as low as Adam, with ratios to the fits by Adam."""
+    seconds, evaluations = (runs[0]["until"][name] for name in ("seconds", "evaluations"))
+    if seconds is None:
+        print(f"  to {runs[0]['loss']:.4f} by default: never")
+        return
+    times = ", ".join(f"{run['fit'] / seconds:.3g} x {run['program']}" for run in runs)
+    print(
+        f"  to {runs[0]['loss']:.4f} by default: {seconds:.3f} s, {evaluations} evaluations of all "
+        f"pixels; {times}"
+    )
 
 
 def same_start(runs: list[dict[str, Any]]) -> bool:
@@ -274,6 +301,7 @@ def main(arguments: list[str]) -> int:
             bench.prepare(case)
             runs = measure(bench, case, 1 if options.smoke else options.runs)
             show(case, runs)
+            show_until(runs)
             fair &= same_start(runs)
             results.append((case, runs))
             records = [{"case": asdict(case), "runs": runs} for case, runs in results]

@@ -6,8 +6,9 @@
     python bench descents --way optimizer=adam --way optimizer=lbfgs --way stiffness=0.1
 
 For each way: the loss; after how many iterations on all pixels it is as low as that of the first
-("-": never), and of how many; how many times as fast as the first the whole fit is; and, on
-simulated skies, the error as `scenes.error` has it, at the pixels of the fit. More threads for the
+("-": never), and of how many; how many times as fast as the first the whole fit is, and as fast it
+is until it is as low ("0": never); and, on simulated skies, the error as `scenes.error` has it, at
+the pixels of the fit. More threads for the
 small matrices, which the command line does not allow, take longer than the matrices.
 """
 
@@ -49,15 +50,16 @@ def main(arguments: Sequence[str]) -> int:
         options.size, common = (120, 180), replace(common, epochs=20, control_points=4)
     ways = [replace(common, **_settings(name)) for name in names]
 
-    print(f"{'image':32}" + "".join(f"{name:>38}" for name in names))
-    print(f"{'':32}" + f"{'loss':>10}{'as low after':>14}{'times':>7}{'error':>7}" * len(ways))
+    print(f"{'image':32}" + "".join(f"{name:>45}" for name in names))
+    heads = f"{'loss':>10}{'as low after':>14}{'times':>7}{'until':>7}{'error':>7}"
+    print(f"{'':32}" + heads * len(ways))
     errors = []
     for name, image, scene in _images(options):
         found = _fits(image, scene, ways, options.dx)
         errors.append([error for *_, error in found])
         cells = (
-            f"{loss:10.4f}{after:>14}{times:7.1f}{error:7.3f}"
-            for loss, after, times, error in found
+            f"{loss:10.4f}{after:>14}{times:7.1f}{until:7.1f}{error:7.3f}"
+            for loss, after, times, until, error in found
         )
         print(f"{name:32}" + "".join(cells), flush=True)
     ratios = np.array([each for each in errors if np.isfinite(each).all()])
@@ -89,21 +91,22 @@ def _images(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Any]
 
 def _fits(
     image: np.ndarray, scene: Any, ways: Sequence[Any], factor: int
-) -> list[tuple[float, str, float, float]]:
+) -> list[tuple[float, str, float, float, float]]:
     from fastbg.fit import fit_spline
     from fastbg.image.frame import Frame
     from fastbg.image.image import Image
     from fastbg.pipeline import Job
 
-    found: list[tuple[float, str, float, float]] = []
+    found: list[tuple[float, str, float, float, float]] = []
+    goal, slowest = np.inf, 0.0
     for way in ways:
         settings = replace(way, downscaling_factor=SCENE_BLOCKS if scene else factor)
         job = Job(settings)
         prepared = job.prepare(Frame(Image.from_samples(image)))
         problem = prepared.problem
-        started = time.perf_counter()
-        fit = fit_spline(problem, settings, job.backend)
-        seconds = time.perf_counter() - started
+        watch = _Watch()
+        fit = fit_spline(problem, settings, job.backend, watch)
+        seconds = time.perf_counter() - watch.started
         losses = fit.descent.losses
         if not found:
             goal, slowest = fit.descent.loss, seconds
@@ -115,8 +118,24 @@ def _fits(
             with closing(job.backend.plan(fit.spline, problem.y, problem.x)) as rendering:
                 rendering.rows(slice(0, problem.y.size), values)
             error = _error(np.moveaxis(prepared.stretch.invert(values)[0], 0, 2), scene)
-        found.append((fit.descent.loss, after, slowest / seconds, error))
+        until = slowest / watch.seconds_to(goal)
+        found.append((fit.descent.loss, after, slowest / seconds, until, error))
     return found
+
+
+class _Watch:
+    """Notes when each loss on all pixels was seen."""
+
+    def __init__(self) -> None:
+        self.started, self._seen = time.perf_counter(), list[tuple[float, float]]()
+
+    def __call__(self, iteration: int, loss: float) -> None:
+        if iteration:
+            self._seen.append((time.perf_counter() - self.started, loss))
+
+    def seconds_to(self, goal: float) -> float:
+        """The seconds until a loss was as low, infinity if none was."""
+        return next((seconds for seconds, loss in self._seen if loss <= goal), np.inf)
 
 
 def _error(model: np.ndarray, scene: Any) -> float:

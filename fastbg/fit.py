@@ -64,16 +64,14 @@ def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:
     InputError
         If the mask leaves fewer pixels than there are control points.
     """
-    generators = [
-        np.random.default_rng(s)
-        for s in np.random.SeedSequence(settings.seed).spawn(settings.starts)
-    ]
     n = settings.control_points
     if settings.initializer == "random":
-        points = [random_points(n, rng) for rng in generators]
+        points = [random_points(n, rng) for rng in _generators(settings)]
     else:
         grid = grid_points(n, problem.data.shape[:2])
-        points = [grid, *(jittered(grid, rng) for rng in generators[1:])]
+        points = [grid]
+        if settings.starts > 1:  # numpy.random takes some iterations to import
+            points += [jittered(grid, rng) for rng in _generators(settings)[1:]]
     kept = np.count_nonzero(problem.kept)
     if kept == 0:
         raise InputError(
@@ -85,6 +83,12 @@ def starting_points(problem: Problem, settings: Settings) -> list[np.ndarray]:
             f"image has {kept}: use fewer points or a smaller downscaling factor"
         )
     return points
+
+
+def _generators(settings: Settings) -> list[np.random.Generator]:
+    """One for each start."""
+    seeds = np.random.SeedSequence(settings.seed).spawn(settings.starts)
+    return [np.random.default_rng(seed) for seed in seeds]
 
 
 def fit_spline(

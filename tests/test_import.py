@@ -38,6 +38,15 @@ def test_import_is_cheap():
     assert not modules_after("import fastbg") & HEAVY
 
 
+def test_the_start_of_a_descent_needs_no_scipy():
+    code = (
+        "import numpy\n"
+        "from fastbg.spline.spline import interpolate\n"
+        "interpolate(numpy.random.random((9, 2)), numpy.ones((9, 3)), 2)"
+    )
+    assert "scipy" not in modules_after(code)
+
+
 def test_import_of_the_pipeline_leaves_what_only_files_need():
     loaded = modules_after(
         "import fastbg; fastbg.remove_background; fastbg.Settings(backend='numpy')"

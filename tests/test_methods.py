@@ -6,7 +6,9 @@ gradient within 1e-5 (relative L2) where the loss has no kink nearby.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,6 +267,48 @@ def test_blocks_of_weight_one_are_like_any_other(method, rng):
     weight = np.ones_like(problem.weight)
     weight[40:60, 10:25, 1] = 0.5
     assert_same_loss(replace(problem, weight=weight), spline, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_blocks_without_weight_beside_others(method, rng):
+    y, x = pixel_centres(270), pixel_centres(150)
+    spline = interpolate(rng.random((9, 2)), smooth(rng.random((9, 2)), rng), 2)
+    blocks = rng.random((17, 10, 1)) < 0.5
+    weight = np.kron(blocks, np.ones((16, 16, 3)))[: y.size, : x.size]
+    assert_same_loss(replace(problem_around(spline, y, x, rng), weight=weight), spline, method)
+
+
+def tasks():
+    return len(os.listdir("/proc/self/task"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_threads_are_kept_until_the_objective_is_closed(rng):
+    spline = interpolate(rng.random((9, 2)), smooth(rng.random((9, 2)), rng), 2)
+    problem = problem_around(spline, pixel_centres(270), pixel_centres(300), rng)
+    before = tasks()
+    objective = c.open_problem(problem, 3)
+    for _ in range(3):
+        objective.loss_and_gradient(spline.flatten())
+        assert tasks() == before + 2
+    objective.close()
+    assert tasks() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_evaluates_without_the_threads_of_its_parent(rng):
+    spline = interpolate(rng.random((9, 2)), smooth(rng.random((9, 2)), rng), 2)
+    problem = problem_around(spline, pixel_centres(270), pixel_centres(300), rng)
+    objective = c.open_problem(problem, 3)
+    loss, _ = objective.loss_and_gradient(spline.flatten())
+    child = os.fork()
+    if not child:
+        same = objective.loss_and_gradient(spline.flatten())[0] == loss
+        objective.close()
+        os._exit(0 if same else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert objective.loss_and_gradient(spline.flatten())[0] == loss
 
 
 def test_few_pixels_are_evaluated_directly(rng):

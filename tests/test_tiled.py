@@ -168,6 +168,12 @@ def test_bounds_for_few_and_many_centres(rng, centres, channels, order):
     assert_within_bounds(rng, spline, y, x, "tiled")
 
 
+def test_bounds_where_rows_do_not_mirror_each_other(rng):
+    y, x = pixel_centres(270) ** 1.3, pixel_centres(150) ** 0.8
+    spline = noise(rng, rng.random((20, 2)), 3, 2)
+    assert_within_bounds(rng, spline, y, x, "tiled")
+
+
 def test_bounds_on_a_large_image(rng):
     y, x = pixel_centres(1500), pixel_centres(2100)
     spline = noise(rng, rng.random((36, 2)), 3, 2)

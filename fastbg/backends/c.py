@@ -119,6 +119,9 @@ class CObjective(Objective):
         )
         return loss, gradient
 
+    def close(self) -> None:
+        self._problem = None
+
 
 def _planes(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32)

@@ -58,20 +58,88 @@ static size_t boxes_of(size_t size, int level)
     return (size + side - 1) / side;
 }
 
-fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
+/* Nodes, and the matrices from and to those of the parents. */
+static void fill_boxes(fbg_axis_level *l, const double *coordinates, size_t size, int level,
+                       const lagrange_basis *basis)
+{
+    for (size_t b = 0; b < l->boxes; b++) {
+        const interval box = box_of(coordinates, size, level, b);
+        l->centre[b] = box.centre;
+        l->half[b] = box.half;
+        for (int j = 0; j < FBG_NODES; j++)
+            l->nodes[b][j] = box.centre + box.half * basis->node[j];
+        if (level == 0)
+            continue;
+        const interval parent = box_of(coordinates, size, level - 1, b / 2);
+        for (int j = 0; j < FBG_NODES; j++) {
+            const double t = (l->nodes[b][j] - parent.centre) / parent.half;
+            for (int of_parent = 0; of_parent < FBG_NODES; of_parent++)
+                l->up[b][j][of_parent] = l->down[b][of_parent][j] = lagrange(basis, of_parent, t);
+        }
+    }
+}
+
+/* The basis of a box at a pixel of it, at t in [-1, 1]. */
+static void fill_pixel(fbg_axis *axis, int level, size_t pixel, double t, const lagrange_basis *basis)
+{
+    const size_t block = pixel / FBG_SIDE, i = pixel % FBG_SIDE;
+    const fbg_axis_level *l = &axis->levels[level];
+    double values[FBG_NODES];
+    for (int j = 0; j < FBG_NODES; j++) {
+        values[j] = lagrange(basis, j, t);
+        if (level == FBG_LEAF)
+            axis->leaf_basis[block][j][i] = values[j];
+    }
+    if (l->adjoint) {
+        for (int j = 0; j < FBG_NODES; j++)
+            l->basis[block][j][i] = l->adjoint[block][i][j] = (float)values[j];
+        return;
+    }
+    for (int j = 0; j < FBG_NODES / 2; j++) {
+        const double mirrored = values[FBG_NODES - 1 - j];
+        l->basis[block][j][i] = (float)((values[j] + mirrored) / 2);
+        l->basis[block][FBG_NODES / 2 + j][i] = (float)((values[j] - mirrored) / 2);
+    }
+}
+
+static void fill_pixels(fbg_axis *axis, int level, const lagrange_basis *basis)
+{
+    const double unequal = 1e-9; /* of half a box: less than a rounding of the basis to float32 */
+    const fbg_axis_level *l = &axis->levels[level];
+    const size_t side = FBG_BLOCKS_PER_BOX(level) * FBG_SIDE, pixels = axis->blocks * FBG_SIDE;
+    for (size_t b = 0; b < l->boxes; b++) {
+        const size_t first = b * side, last = first + side - 1;
+        l->symmetric[b] = last < axis->size;
+        for (size_t i = first; i <= last && i < pixels; i++) {
+            const double off = axis->coordinates[i] - l->centre[b];
+            fill_pixel(axis, level, i, off / l->half[b], basis);
+            if (l->symmetric[b]) {
+                const double mirrored = axis->coordinates[first + last - i] - l->centre[b];
+                l->symmetric[b] = fabs(off + mirrored) <= unequal * l->half[b];
+            }
+        }
+    }
+}
+
+fbg_status fbg_axis_init(fbg_axis *axis, fbg_direction direction, const double *coordinates,
+                         size_t size)
 {
     const size_t blocks = boxes_of(size, FBG_LEAF), pixels = blocks * FBG_SIDE;
-    size_t doubles = pixels * (1 + FBG_NODES), floats = 0;
-    for (int level = 0; level < FBG_LEVELS; level++) {
-        doubles += boxes_of(size, level) * (2 + FBG_NODES + 2 * FBG_GRID);
-        floats += pixels * FBG_NODES;
-    }
-    double *next = malloc(doubles * sizeof *next + floats * sizeof(float));
+    const size_t per_pixel = (direction == FBG_COLUMNS ? 2 : 1) * FBG_NODES;
+    size_t doubles = pixels * (1 + FBG_NODES), boxes = 0;
+    for (int level = 0; level < FBG_LEVELS; level++)
+        boxes += boxes_of(size, level);
+    doubles += boxes * (2 + FBG_NODES + 2 * FBG_GRID);
+    doubles = (doubles + 7) / 8 * 8; /* then floats are aligned, too */
+    const size_t floats = FBG_LEVELS * pixels * per_pixel;
+    void *memory = malloc(doubles * sizeof(double) + floats * sizeof(float) + boxes + 63);
     const lagrange_basis basis = basis_of_nodes();
-    *axis = (fbg_axis){.size = size, .blocks = blocks, .coordinates = next};
-    if (!next)
+    double *next = (double *)(((uintptr_t)memory + 63) / 64 * 64); /* see FBG_ALIGNED */
+    *axis = (fbg_axis){.size = size, .blocks = blocks, .memory = memory, .coordinates = next};
+    if (!memory)
         return FBG_NO_MEMORY;
     float *next_float = (float *)(next + doubles);
+    unsigned char *next_flag = (unsigned char *)(next_float + floats);
     for (int j = 0; j < FBG_NODES; j++)
         for (int degree = 0; degree < FBG_NODES; degree++)
             axis->spectrum[j][degree] =
@@ -89,34 +157,13 @@ fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size)
         l->down = (double(*)[FBG_NODES][FBG_NODES])next, next += l->boxes * FBG_GRID;
         l->up = (double(*)[FBG_NODES][FBG_NODES])next, next += l->boxes * FBG_GRID;
         l->basis = (float(*)[FBG_NODES][FBG_SIDE])next_float, next_float += pixels * FBG_NODES;
-        for (size_t b = 0; b < l->boxes; b++) {
-            const interval box = box_of(coordinates, size, level, b);
-            l->centre[b] = box.centre;
-            l->half[b] = box.half;
-            for (int j = 0; j < FBG_NODES; j++)
-                l->nodes[b][j] = box.centre + box.half * basis.node[j];
-            if (level == 0)
-                continue;
-            const interval parent = box_of(coordinates, size, level - 1, b / 2);
-            for (int j = 0; j < FBG_NODES; j++) {
-                const double t = (l->nodes[b][j] - parent.centre) / parent.half;
-                for (int of_parent = 0; of_parent < FBG_NODES; of_parent++)
-                    l->up[b][j][of_parent] = l->down[b][of_parent][j] = lagrange(&basis, of_parent, t);
-            }
-        }
-        for (size_t i = 0; i < pixels; i++) {
-            const size_t block = i / FBG_SIDE;
-            const interval box = box_of(coordinates, size, level, block / FBG_BLOCKS_PER_BOX(level));
-            const double t = (axis->coordinates[i] - box.centre) / box.half;
-            for (int j = 0; j < FBG_NODES; j++) {
-                const double value = lagrange(&basis, j, t);
-                l->basis[block][j][i % FBG_SIDE] = (float)value;
-                if (level == FBG_LEAF)
-                    axis->leaf_basis[block][j][i % FBG_SIDE] = value;
-            }
-        }
+        if (direction == FBG_COLUMNS)
+            l->adjoint = (float(*)[FBG_SIDE][FBG_NODES])next_float, next_float += pixels * FBG_NODES;
+        l->symmetric = next_flag, next_flag += l->boxes;
+        fill_boxes(l, coordinates, size, level, &basis);
+        fill_pixels(axis, level, &basis);
     }
     return FBG_OK;
 }
 
-void fbg_axis_free(fbg_axis *axis) { free(axis->coordinates); }
+void fbg_axis_free(fbg_axis *axis) { free(axis->memory); }

@@ -21,17 +21,25 @@ typedef struct {
     double (*down)[FBG_NODES][FBG_NODES];   /* (boxes,): (node of the parent, node), level > 0 */
     double (*up)[FBG_NODES][FBG_NODES];     /* the same, transposed */
     float (*basis)[FBG_NODES][FBG_SIDE];    /* (blocks,): (node of the box, pixel of the block) */
+    float (*adjoint)[FBG_SIDE][FBG_NODES];  /* the same, transposed; NULL for rows */
+    unsigned char *symmetric;               /* (boxes,): whether pixels mirror each other in it */
 } fbg_axis_level;
 
 typedef struct {
     size_t size, blocks;
+    void *memory; /* of all arrays */
     double *coordinates; /* (blocks * FBG_SIDE,); beyond the last pixel, its coordinate again */
     double spectrum[FBG_NODES][FBG_NODES]; /* (node, degree): to Chebyshev coefficients */
     double (*leaf_basis)[FBG_NODES][FBG_SIDE]; /* (blocks,): the basis of the last level, exactly */
     fbg_axis_level levels[FBG_LEVELS];
 } fbg_axis;
 
-fbg_status fbg_axis_init(fbg_axis *axis, const double *coordinates, size_t size);
+/* Along the columns of an image, or along its rows, whose nodes are folded (see kernels.h) in `basis`:
+ * of nodes m and FBG_NODES - 1 - m, half of the sum and half of the difference. */
+typedef enum { FBG_COLUMNS, FBG_ROWS } fbg_direction;
+
+fbg_status fbg_axis_init(fbg_axis *axis, fbg_direction direction, const double *coordinates,
+                         size_t size);
 void fbg_axis_free(fbg_axis *axis);
 
 #endif

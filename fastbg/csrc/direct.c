@@ -94,7 +94,7 @@ static void evaluate_block(const fbg_pixel_store *store, const fbg_evaluation *e
 {
     const int channels = store->channels;
     double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
-    b->pixels = (fbg_pixels){.data_stride = FBG_SIDE, .weight_stride = FBG_SIDE};
+    b->pixels = (fbg_pixels){.stride = FBG_SIDE};
     for (int channel = 0; channel < channels; channel++) {
         b->pixels.data[channel] = store->data[channel] + start;
         b->pixels.weight[channel] = store->weight[channel] + start;

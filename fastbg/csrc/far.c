@@ -27,10 +27,19 @@ double fbg_far_error(const fbg_kernels *kernels, const fbg_spline *spline, const
     return fmin(SHARE_OF_RANGE * range + largest / (1 << 24), MOST_ERROR);
 }
 
+/* The root of degree FBG_NODES, several times as fast as pow. */
+static double root(double x)
+{
+    _Static_assert(FBG_NODES == 8, "three square roots");
+    return sqrt(sqrt(sqrt(x)));
+}
+
 double fbg_far_level(const fbg_axis_level *level, int order, double error)
 {
-    const double rough = pow(level->half[0], order) * pow(5, order > 2 ? order - 2 : 0);
-    return pow(rough / error, 1.0 / FBG_NODES);
+    double rough = 1;
+    for (int i = 0; i < order; i++)
+        rough *= level->half[0] * (i < 2 ? 1 : 5);
+    return root(rough / error);
 }
 
 double fbg_far_weights(const fbg_spline *spline)
@@ -45,7 +54,7 @@ double fbg_far_weights(const fbg_spline *spline)
         }
         largest = sum > largest ? sum : largest;
     }
-    return pow(sqrt(largest), 1.0 / FBG_NODES);
+    return root(sqrt(largest));
 }
 
 /* 1 / a^2 and 1 / b^2. */

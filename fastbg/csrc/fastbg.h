@@ -24,6 +24,9 @@
  * 2 n (2 + K) doubles per chunk of pixels as well (at most FBG_MAX_CHUNKS). Nothing grows with pixels
  * times centres.
  *
+ * Threads. A problem keeps those of its evaluations until it is closed: they wait for the next one some
+ * ten microseconds, and then sleep. A forked process starts others.
+ *
  * Reproducibility. Pixels are summed in chunks that do not depend on the number of threads, and
  * chunks are added in order: the same bits for any number of threads. Different instruction sets
  * differ in the last bits.
@@ -73,7 +76,7 @@ typedef struct fbg_plan fbg_plan;
 
 /* Prepares a spline for the pixels at (y[row], x[column]), the normalised coordinates of a whole image.
  *
- * parameters, y, x: copied. A plan takes some 200 bytes for each row and each column. The tiled method
+ * parameters, y, x: copied. A plan takes some 200 bytes for each row and 330 for each column. The tiled method
  * keeps the expansion of the far centres of each box of 128 x 128 pixels once it was needed: 512 K
  * bytes a box, less than 1 % of a float32 image.
  */
@@ -96,8 +99,8 @@ void fbg_plan_free(fbg_plan *plan);
 
 /* ---- The loss ---- */
 
-/* The kept pixels of an image: an opened problem. Read only after it is opened, so any number of
- * threads may evaluate it at the same time. */
+/* The kept pixels of an image: an opened problem. Any number of threads may evaluate it at the same
+ * time; the first has the threads that it keeps, and the others start their own. */
 typedef struct fbg_problem fbg_problem;
 
 /* Prepares the pixels that have weight in some channel.

@@ -12,6 +12,7 @@ struct fbg_problem {
     fbg_pixel_store *store;
     int channels, order;
     double alpha, pixels; /* kept pixels */
+    fbg_team *team;
 };
 
 int fbg_channels(const fbg_problem *problem) { return problem->channels; }
@@ -35,17 +36,20 @@ fbg_status fbg_open(fbg_problem **problem, const float *data, const float *weigh
     fbg_problem *new = malloc(sizeof *new);
     if (!new)
         return FBG_NO_MEMORY;
-    *new = (fbg_problem){chosen, NULL, channels, order, alpha, (double)pixels};
+    *new = (fbg_problem){chosen, NULL, channels, order, alpha, (double)pixels, fbg_team_make()};
     const fbg_status status = chosen->open(&new->store, &image);
-    if (status != FBG_OK)
-        free(new);
-    else
+    if (status == FBG_OK) {
         *problem = new;
+    } else {
+        fbg_team_free(new->team);
+        free(new);
+    }
     return status;
 }
 
 void fbg_close(fbg_problem *problem)
 {
+    fbg_team_free(problem->team);
     problem->method->close(problem->store);
     free(problem);
 }
@@ -89,7 +93,7 @@ static void add(double *total, const double *part, size_t length)
 /* Runs all chunks and adds them up, in order, in the first. Returns the `negative` penalty. */
 static double run_pass(pass *run, fbg_task task, int threads)
 {
-    fbg_parallel(threads, run->chunks, task, run);
+    fbg_parallel(run->problem->team, threads, run->chunks, task, run);
     fbg_sums *total = &run->sums[0];
     for (size_t c = 1; c < run->chunks; c++) {
         const fbg_sums *part = &run->sums[c];

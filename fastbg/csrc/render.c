@@ -68,9 +68,9 @@ fbg_status fbg_plan_make(fbg_plan **plan, const double *parameters, size_t n, in
     new->tiled = chosen == &fbg_tiled;
     fbg_status status = copy_spline(new, parameters, n, channels, order);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->y, y, rows);
+        status = fbg_axis_init(&new->y, FBG_ROWS, y, rows);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->x, x, columns);
+        status = fbg_axis_init(&new->x, FBG_COLUMNS, x, columns);
     if (status == FBG_OK && new->tiled)
         status = prepare_boxes(new);
     if (status == FBG_OK)
@@ -135,7 +135,7 @@ static fbg_status render_direct(const rows_wanted *wanted, int threads)
     direct_job j = {*wanted, malloc((size_t)threads * floats * sizeof(float))};
     if (!j.scratch)
         return FBG_NO_MEMORY;
-    fbg_parallel(threads, wanted->count, evaluate_row, &j);
+    fbg_parallel(NULL, threads, wanted->count, evaluate_row, &j);
     free(j.scratch);
     return FBG_OK;
 }
@@ -208,8 +208,8 @@ static void render_boxes(tiled_job *j, int threads)
         fbg_walk_init(&j->walks[t], j->scratch + t * fbg_walk_floats(plan->spline.n));
     }
     j->first_box = first / side * across;
-    fbg_parallel(threads, boxes, expand_box, j);
-    fbg_parallel(threads, boxes, render_box, j);
+    fbg_parallel(NULL, threads, boxes, expand_box, j);
+    fbg_parallel(NULL, threads, boxes, render_box, j);
 }
 
 static fbg_status render_tiled(const rows_wanted *wanted, int threads)

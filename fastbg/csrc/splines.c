@@ -1,5 +1,7 @@
 #include "splines.h"
 
+#include <math.h>
+
 size_t fbg_parameter_count(size_t n, int channels) { return n * (2 + channels) + 3 * channels; }
 
 fbg_spline fbg_whole_spline(uint32_t *index, const double *parameters, size_t n, int channels,
@@ -57,4 +59,20 @@ void fbg_affine_grid_adjoint(int channels, const double *y, const double *x, con
     double point_y[FBG_GRID], point_x[FBG_GRID];
     points_of(y, x, point_y, point_x);
     fbg_affine_adjoint(channels, point_y, point_x, FBG_GRID, slope, FBG_GRID, polynomial);
+}
+
+double fbg_largest_kernel(double most, int order)
+{
+    const double most_bounded = fmax(most, 1e-10);
+    switch (order) {
+    case 1:
+        return sqrt(most_bounded);
+    case 2:
+        return fmax(0.5 * most * fabs(log(most_bounded)), most < exp(-1) ? 0 : 0.5 * exp(-1));
+    case 3:
+        return most_bounded * sqrt(most_bounded);
+    default:
+        return fmax(0.5 * most * most * fabs(log(most_bounded)),
+                    most < exp(-0.5) ? 0 : 0.25 * exp(-1));
+    }
 }

@@ -1,4 +1,4 @@
-/* The centres of a parameter vector, and its affine part. */
+/* The centres of a parameter vector, its affine part, and the size of its kernel. */
 #ifndef FBG_SPLINES_H
 #define FBG_SPLINES_H
 
@@ -7,6 +7,9 @@
 /* All n centres of a parameter vector; fills index, (n,). */
 fbg_spline fbg_whole_spline(uint32_t *index, const double *parameters, size_t n, int channels,
                             int order);
+
+/* The largest |phi(q)| for 0 <= q <= most. */
+double fbg_largest_kernel(double most, int order);
 
 /* values = the affine part of S at `count` points. Planes are `stride` numbers apart. */
 void fbg_affine(const fbg_spline *spline, const double *y, const double *x, size_t count,

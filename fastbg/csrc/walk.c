@@ -6,6 +6,8 @@
 #include "far.h"
 #include "splines.h"
 
+enum { COLUMNS = FBG_NODES * FBG_SIDE }; /* numbers of a channel */
+
 /* An index takes the room of a float. */
 _Static_assert(sizeof(uint32_t) == sizeof(float), "indices lie among floats");
 
@@ -102,6 +104,8 @@ static int any_kept(const fbg_walk *walk, size_t y0, size_t y1, size_t x0, size_
 typedef struct {
     size_t y0, y1, x0, x1;
     double centre_y, centre_x;
+    int symmetric;      /* whether its rows of pixels mirror each other */
+    size_t first, last; /* its rows of blocks, to be visited or not */
 } box_blocks;
 
 /* The only block of a box of the last level, with the near centres of the box. */
@@ -110,8 +114,9 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     const fbg_kernels *k = walk->kernels;
     const int channels = walk->spline->channels;
     const size_t by = box->y0, bx = box->x0;
-    double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
-    float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
+    FBG_ALIGNED double exact[FBG_MAX_CHANNELS * FBG_BLOCK];
+    FBG_ALIGNED float values[FBG_MAX_CHANNELS * FBG_BLOCK];
+    FBG_ALIGNED float slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
     const double *y = walk->y->coordinates + by * FBG_SIDE;
     const double *x = walk->x->coordinates + bx * FBG_SIDE;
     const fbg_spline near = part_of(walk, frame->near, frame->near_count);
@@ -125,12 +130,60 @@ static int visit_near_block(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     for (int f = 0; f < FBG_FIELDS; f++) {
         if (!(fields & 1 << f))
             continue;
-        float gathered[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE] = {0};
+        FBG_ALIGNED float gathered[FBG_MAX_CHANNELS * COLUMNS] = {0};
+        FBG_ALIGNED float folded[FBG_MAX_CHANNELS * FBG_GRID] = {0};
         k->backward_grid(&near, y, x, FBG_SIDE, slope[f], near_slow, walk->gradients[f]);
-        k->gather_y(slope[f], walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
-        k->gather_x(gathered, walk->x->levels[FBG_LEAF].basis[bx][0], frame->adjoint[f], channels);
+        k->gather_y(slope[f], NULL, walk->y->levels[FBG_LEAF].basis[by][0], gathered, channels);
+        k->gather_x(gathered, walk->x->levels[FBG_LEAF].adjoint[bx][0], folded, channels);
+        k->unfold(folded, frame->adjoint[f], channels);
     }
     return fields;
+}
+
+/* A column of blocks in a box without near centres. */
+typedef struct {
+    size_t x;
+    float (*basis)[FBG_NODES][FBG_SIDE]; /* of the rows of blocks */
+    float level[FBG_MAX_CHANNELS];
+    FBG_ALIGNED float columns[FBG_MAX_CHANNELS * COLUMNS];
+    FBG_ALIGNED float gathered[FBG_FIELDS][FBG_MAX_CHANNELS * COLUMNS];
+    int fields; /* that were gathered */
+} block_column;
+
+/* One block of a column, at rows `upper`, or also the one at rows `lower`, which mirrors it in the box
+ * (it may be the same one); NULL if pixels do not mirror each other. */
+static void visit_pair(fbg_walk *walk, const box_blocks *box, block_column *column, size_t upper,
+                       const size_t *lower)
+{
+    const fbg_kernels *k = walk->kernels;
+    const int channels = walk->spline->channels, of_itself = lower && *lower == upper;
+    const size_t rows[2] = {upper, lower ? *lower : upper};
+    const float *basis = column->basis[upper][0];
+    FBG_ALIGNED float values[2][FBG_MAX_CHANNELS * FBG_BLOCK];
+    FBG_ALIGNED float slope[2][FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
+    int wanted[2], fields[2] = {FBG_NONE, FBG_NONE};
+
+    for (int i = 0; i < 2; i++)
+        wanted[i] = i <= (lower && !of_itself) && rows[i] >= box->y0 && rows[i] < box->y1 &&
+                    any_kept(walk, rows[i], rows[i] + 1, column->x, column->x + 1);
+    if (!wanted[0] && !wanted[1])
+        return;
+    k->expand_y(column->columns, column->level, basis, values[0], lower ? values[!of_itself] : NULL,
+                channels);
+    for (int i = 0; i < 2; i++)
+        if (wanted[i])
+            fields[i] = walk->block(walk->context, rows[i], column->x, values[i], slope[i]);
+    for (int f = 0; f < FBG_FIELDS; f++) {
+        const int of[2] = {fields[0] >> f & 1, fields[1] >> f & 1};
+        float *gathered = column->gathered[f];
+        if ((of[0] || of[1]) && !(column->fields >> f & 1))
+            memset(gathered, 0, sizeof column->gathered[f]);
+        if (of[0] && (of[1] || of_itself))
+            k->gather_y(slope[0][f], slope[!of_itself][f], basis, gathered, channels);
+        else if (of[0] || of[1])
+            k->gather_y(slope[of[1]][f], NULL, column->basis[rows[of[1]]][0], gathered, channels);
+    }
+    column->fields |= fields[0] | fields[1];
 }
 
 /* Interpolates from the nodes of a frame to all blocks of its box, and gathers back. */
@@ -140,54 +193,34 @@ static int visit_far_blocks(fbg_walk *walk, fbg_frame *frame, const box_blocks *
     const int channels = walk->spline->channels;
     const fbg_axis_level *y = &walk->y->levels[frame->level_y];
     const fbg_axis_level *x = &walk->x->levels[frame->level_x];
-    float columns[FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
-    float gathered[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_NODES * FBG_SIDE];
-    float values[FBG_MAX_CHANNELS * FBG_BLOCK], slope[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_BLOCK];
-    float level_of[FBG_MAX_CHANNELS];
-    int all_fields = FBG_NONE;
+    FBG_ALIGNED float folded[FBG_MAX_CHANNELS * FBG_GRID];
+    FBG_ALIGNED float gathered[FBG_FIELDS][FBG_MAX_CHANNELS * FBG_GRID] = {{0}};
+    block_column column = {.basis = y->basis};
+    int fields = FBG_NONE;
 
     for (int channel = 0; channel < channels; channel++)
-        level_of[channel] = (float)frame->values[channel * FBG_GRID + FBG_GRID / 2];
+        column.level[channel] = (float)frame->values[channel * FBG_GRID + FBG_GRID / 2];
+    k->fold(frame->values, column.level, folded, channels);
     for (size_t bx = box->x0; bx < box->x1; bx++) {
-        int fields_of_column = FBG_NONE;
-        k->expand_x(frame->values, level_of, x->basis[bx][0], columns, channels);
-        for (size_t by = box->y0; by < box->y1; by++) {
-            if (!any_kept(walk, by, by + 1, bx, bx + 1))
-                continue;
-            k->expand_y(columns, level_of, y->basis[by][0], values, channels);
-            const int fields = walk->block(walk->context, by, bx, values, slope);
-            for (int f = 0; f < FBG_FIELDS; f++) {
-                if (!(fields & 1 << f))
-                    continue;
-                if (!(fields_of_column & 1 << f))
-                    memset(gathered[f], 0, sizeof gathered[f]);
-                k->gather_y(slope[f], y->basis[by][0], gathered[f], channels);
+        column.x = bx, column.fields = FBG_NONE;
+        k->expand_x(folded, x->basis[bx][0], column.columns, channels);
+        if (box->symmetric)
+            for (size_t i = 0; 2 * i <= box->last - box->first; i++) {
+                const size_t lower = box->last - i;
+                visit_pair(walk, box, &column, box->first + i, &lower);
             }
-            fields_of_column |= fields;
-        }
+        else
+            for (size_t by = box->y0; by < box->y1; by++)
+                visit_pair(walk, box, &column, by, NULL);
         for (int f = 0; f < FBG_FIELDS; f++)
-            if (fields_of_column & 1 << f)
-                k->gather_x(gathered[f], x->basis[bx][0], frame->adjoint[f], channels);
-        all_fields |= fields_of_column;
+            if (column.fields >> f & 1)
+                k->gather_x(column.gathered[f], x->adjoint[bx][0], gathered[f], channels);
+        fields |= column.fields;
     }
-    return all_fields;
-}
-
-/* The largest |phi(q)| for 0 <= q <= most. */
-static double largest_kernel(double most, int order)
-{
-    const double most_bounded = fmax(most, 1e-10);
-    switch (order) {
-    case 1:
-        return sqrt(most_bounded);
-    case 2:
-        return fmax(0.5 * most * fabs(log(most_bounded)), most < exp(-1) ? 0 : 0.5 * exp(-1));
-    case 3:
-        return most_bounded * sqrt(most_bounded);
-    default:
-        return fmax(0.5 * most * most * fabs(log(most_bounded)),
-                    most < exp(-0.5) ? 0 : 0.25 * exp(-1));
-    }
+    for (int f = 0; f < FBG_FIELDS; f++)
+        if (fields >> f & 1)
+            k->unfold(gathered[f], frame->adjoint[f], channels);
+    return fields;
 }
 
 /* Whether S is certainly not below zero in a box. The far part is a polynomial, bounded by its
@@ -211,7 +244,7 @@ static int nowhere_below(const fbg_walk *walk, const fbg_frame *frame, const box
         for (int k = 0; k < channels; k++)
             near[k] += fabs(weights[k]);
     }
-    const double kernel = frame->near_count ? largest_kernel(most, spline->order) : 0;
+    const double kernel = frame->near_count ? fbg_largest_kernel(most, spline->order) : 0;
     for (int k = 0; k < channels; k++) {
         const double *of_channel = coefficients + k * FBG_GRID;
         double rest = kernel * near[k];
@@ -233,6 +266,7 @@ static box_blocks blocks_of(const fbg_walk *walk, const fbg_frame *frame, size_t
         y0 > walk->first_row ? y0 : walk->first_row, y1 < walk->end_row ? y1 : walk->end_row,
         x0, x1 < walk->x->blocks ? x1 : walk->x->blocks,
         walk->y->levels[frame->level_y].centre[box_y], walk->x->levels[frame->level_x].centre[box_x],
+        walk->y->levels[frame->level_y].symmetric[box_y], y0, y1 - 1,
     };
 }
 

@@ -72,14 +72,15 @@ class Metric:
 
 def metric_at(problem: Problem, spline: Spline, *, moving: bool) -> Metric:
     """The metric of a problem at a spline, whose control points move or stand still."""
-    rows, columns = np.nonzero(problem.kept)
-    some = np.linspace(0, len(rows) - 1, min(METRIC_PIXELS, len(rows))).astype(int)
-    rows, columns = rows[some], columns[some]
+    kept = np.flatnonzero(problem.kept)
+    some = np.linspace(0, len(kept) - 1, min(METRIC_PIXELS, len(kept))).astype(int)
+    rows, columns = np.divmod(kept[some], problem.x.size)
     points = np.column_stack([problem.y[rows], problem.x[columns]])
     weight = np.asarray(problem.weight[rows, columns], float).mean(axis=1, keepdims=True)
     weight /= np.sqrt(len(points) * problem.channels)
-    difference = points[:, np.newaxis] - spline.centres
-    q = (difference**2).sum(axis=2)
+    # One by one: numpy is slow along an axis of two.
+    dy, dx = (points[:, [axis]] - spline.centres[:, axis] for axis in (0, 1))
+    q = dy**2 + dx**2
     basis = weight * np.hstack([phi(q, spline.order), affine(points)])
     root = _inverse_root(basis.T @ basis)
     if not moving:
@@ -88,7 +89,7 @@ def metric_at(problem: Problem, spline: Spline, *, moving: bool) -> Metric:
     # A shift changes each channel in proportion to its weights, so that the matrix of the shifts
     # and its Schur complement, once all else has followed, are products with these element-wise.
     along = -2 * weight * phi_prime(q, spline.order)
-    shifts = (along[..., np.newaxis] * difference).reshape(len(points), -1)
+    shifts = np.stack([along * dy, along * dx], axis=2).reshape(len(points), -1)
     weights = np.repeat(spline.weights, 2, axis=0)
     mixed = root @ (basis.T @ shifts)
     left = (shifts.T @ shifts - mixed.T @ mixed) * (weights @ weights.T)

@@ -127,8 +127,6 @@ def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:
     centres : ndarray, (N, 2), normalised (y, x)
     values : ndarray, (N, K), stretched
     """
-    from scipy.linalg import lstsq
-
     n, channels = values.shape
     difference = centres[:, np.newaxis] - centres
     kernel = phi((difference**2).sum(axis=-1), order) + INITIAL_REGULARIZATION * np.eye(n)
@@ -136,5 +134,7 @@ def interpolate(centres: np.ndarray, values: np.ndarray, order: int) -> Spline:
     matrix = np.block([[kernel, along], [along.T, np.zeros((3, 3))]])
     # Least squares, since fewer than three points, or points on one line, leave the affine part
     # open: its smallest solution is then the one wanted.
-    solution = lstsq(matrix, np.concatenate([values, np.zeros((3, channels))]))[0]
+    # numpy's, since the import of scipy's would take as long as a hundred iterations.
+    right = np.concatenate([values, np.zeros((3, channels))])
+    solution = np.linalg.lstsq(matrix, right, rcond=np.finfo(float).eps)[0]
     return Spline(centres, solution[:n], solution[n:], order)
