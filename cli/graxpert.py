@@ -84,7 +84,8 @@ def run(arguments: Sequence[str], program: str = "fastbg-graxpert") -> None:
 
     source = Path(given.file)
     output, background = outputs(source, given.output)
-    settings = {**protection(given.smoothing or 0), **level(given.correction)}
+    settings = protection(given.smoothing or 0) | level(given.correction)
+    settings["sample_format"] = "unit"
     mask, told = _samples(source, given.interpolation or "AI", preferences)
     if mask:
         settings["invert_mask"] = True
@@ -132,23 +133,19 @@ def outputs(source: Path, base: str | None) -> tuple[Path, Path]:
 
 
 def protection(smoothing: float) -> dict[str, Any]:
-    """The settings for a smoothing in 0..1: the larger, the less does the background bend.
+    """The settings for a smoothing in 0..1; none of them falls where the smoothing rises.
 
     fastbg chooses the stiffness of the sky from the image. That is what 0 asks for, and what little
     more does; then more is protected; and in the end a spline of few control points is fitted to
-    what is left, whose bending costs up to ten times as much at 1.
+    what is left, with a penalty on its bending from 0.1 to 10, at 1.
     """
     if smoothing < STRONG_FROM:
         return {}
     if smoothing < STIFF_FROM:
         return {"protect": "strong"}
-    stiffness = 10 ** ((smoothing - STIFF_FROM) / (1 - STIFF_FROM))
-    return {
-        "protect": "strong",
-        "control_points": 16,
-        "initializer": "grid",
-        "stiffness": stiffness,
-    }
+    stiffness = 10 ** (2 * (smoothing - STIFF_FROM) / (1 - STIFF_FROM) - 1)
+    few = {"control_points": 16, "initializer": "grid"}
+    return {"protect": "strong", **few, "stiffness": stiffness}
 
 
 def level(correction: str | None) -> dict[str, Any]:
