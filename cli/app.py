@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import Annotated
 
 import typer
@@ -59,8 +58,4 @@ def _fastbg(
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    for library in ("OPENBLAS", "MKL"):
-        # BLAS reads this when numpy is imported; the workers of a batch inherit it. The matrices
-        # are small: threads gain nothing, and on busy cores they cost several times the work.
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     app(prog_name="fastbg")

@@ -54,7 +54,7 @@ class Boundary(Group):
         # Looked up here, since an error in the options ends the job before any command runs.
         refuse = _refuse_and_emit if EVENTS_OPTION in spelled else _refuse
         run = super().main
-        sys.exit(_exit_code(lambda: run(*args, **{**extra, "standalone_mode": False}), refuse))
+        sys.exit(exit_code(lambda: run(*args, **{**extra, "standalone_mode": False}), refuse))
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Find the command; an image in its place, as in bgoptimizer, is answered with a hint."""
@@ -108,9 +108,10 @@ def _refuse_and_emit(message: str, code: int) -> int:
     return _refuse(message, code)
 
 
-def _exit_code(
+def exit_code(
     command: Callable[[], int | None], refuse: Callable[[str, int], int] = _refuse
 ) -> int:
+    """Run a command; print one line of what it raises, and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot show must not make a finished job fail. The streams
         # of programs that embed Python cannot all be configured.

@@ -77,7 +77,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         "--sample-format",
         autocompletion=values_of("sample_format"),
         metavar="FORMAT",
-        help="Sample format of the corrected image: float32, or same for that of the input.",
+        help="Sample format of the corrected image: float32, same for that of the input, or unit, "
+        "which is float32 in 0..1 where float32 would keep counts.",
     ),
     "downscaling_factor": option(
         STRETCH,

@@ -420,7 +420,7 @@ def test_a_stopped_fit_leaves_nothing(
 def test_a_stop_that_is_swallowed_comes_back_with_the_next_step(stop: str) -> None:
     code = f"""
 import contextlib, os, signal, weakref
-from fastbg.cli.errors import _exit_code
+from fastbg.cli.errors import exit_code
 from fastbg.cli.progress import display
 from fastbg.progress import Progress
 
@@ -432,7 +432,7 @@ def command():
     with display(quiet=True) as progress:
         progress(Progress("fit", 1, 10))
 
-raise SystemExit(_exit_code(command))
+raise SystemExit(exit_code(command))
 """
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert done.returncode == 128 + signal.SIGTERM

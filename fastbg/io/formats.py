@@ -118,6 +118,8 @@ class Output:
         otherwise they are float32.
     compress : bool
         XISF: lz4hc and byte shuffling; TIFF: deflate.
+    unit : bool
+        Samples that are not `same` are in [0, 1] whatever the units of the source.
 
     Raises
     ------
@@ -129,6 +131,7 @@ class Output:
     source: ImageFile
     same: bool = False
     compress: bool = False
+    unit: bool = False
 
     def __post_init__(self) -> None:
         _ = self.samples  # raises if the format has no such samples
@@ -198,7 +201,7 @@ class Output:
                     "format out"
                 )
             return SampleFormat(source.dtype, source.bounds)
-        keeps_units = not self._changes_format and (
+        keeps_units = not (self.unit or self._changes_format) and (
             kind == "FITS" or (kind == "TIFF" and source.dtype.kind != "u")
         )
         return SampleFormat(FLOAT32.dtype, source.bounds) if keeps_units else FLOAT32

@@ -77,7 +77,8 @@ def apply_model(
     targets = {"corrected": output or default_name(path, output_dir, "bgSubtracted")}
     if model_output:
         targets["background"] = model_output
-    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+    unit = settings.sample_format == "unit"
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress, unit=unit)
 
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(job, path, None, outputs, files, max_memory=max_memory, fits=False)

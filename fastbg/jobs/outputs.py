@@ -36,6 +36,8 @@ class Outputs:
     overwrite : bool
     compress : bool, optional
         Compress the images, where their names do not tell.
+    unit : bool, optional
+        Leave the units of the input, and write samples on the scale of 0 to 1.
 
     Attributes
     ----------
@@ -44,11 +46,16 @@ class Outputs:
     """
 
     def __init__(
-        self, targets: Mapping[str, str | Path], *, overwrite: bool, compress: bool = False
+        self,
+        targets: Mapping[str, str | Path],
+        *,
+        overwrite: bool,
+        compress: bool = False,
+        unit: bool = False,
     ) -> None:
         self.targets = {name: Path(path) for name, path in targets.items()}
         self.parts: dict[str, Path] = {}
-        self._overwrite, self._compress = overwrite, compress
+        self._overwrite, self._compress, self._unit = overwrite, compress, unit
 
     @property
     def compresses(self) -> bool:
@@ -161,7 +168,7 @@ class Outputs:
     def _output(self, name: str, source: ImageFile, same: bool) -> formats.Output:
         """An image; only the corrected one can be stored as the source is."""
         same = same and name == "corrected"
-        return formats.Output(self.targets[name], source, same, self._compress)
+        return formats.Output(self.targets[name], source, same, self._compress, self._unit)
 
 
 def _entered(

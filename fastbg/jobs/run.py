@@ -101,7 +101,8 @@ def process_file(
     if report_dir:
         targets["report"] = default_name(path, report_dir, "report", ".html")
         targets["report_json"] = default_name(path, report_dir, "report", ".json")
-    outputs = Outputs(targets, overwrite=overwrite, compress=compress)
+    unit = settings.sample_format == "unit"
+    outputs = Outputs(targets, overwrite=overwrite, compress=compress, unit=unit)
 
     with Job(settings, progress) as job, ExitStack() as files:
         draws = bool(preview or report_dir)

@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
     seed: int
     pedestal: str | float
     mode: Literal["subtract", "divide"]
-    sample_format: Literal["float32", "same"]
+    sample_format: Literal["float32", "same", "unit"]
     backend: BackendName
     threads: int | Literal["auto"]
     gpu_memory: int | str

@@ -114,9 +114,10 @@ class Settings:
         The level that is added after the subtraction; see `fastbg.model.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
-    sample_format : {"float32", "same"}
+    sample_format : {"float32", "same", "unit"}
         The samples of a corrected image in a file: float32, or as in the input, with integers
-        rounded and clipped to their range. Arrays are always float32.
+        rounded and clipped to their range. "unit" is float32 on the scale of 0 to 1 also where
+        "float32" keeps the units of the input. Arrays are always float32.
     backend : {"auto", "c", "cuda", "numpy"}
         The evaluator.
     threads : int
@@ -153,7 +154,7 @@ class Settings:
     seed: int = 0
     pedestal: str | float = "model-median"
     mode: Literal["subtract", "divide"] = "subtract"
-    sample_format: Literal["float32", "same"] = "float32"
+    sample_format: Literal["float32", "same", "unit"] = "float32"
     backend: str = "auto"
     threads: int = 0
     gpu_memory: int = 0
@@ -288,7 +289,7 @@ _CHECKS: dict[str, Check] = {
     "seed": whole("seed", 0),
     "pedestal": _pedestal,
     "mode": one_of("mode", "subtract", "divide"),
-    "sample_format": one_of("sample_format", "float32", "same"),
+    "sample_format": one_of("sample_format", "float32", "same", "unit"),
     "backend": one_of("backend", "auto", *BACKENDS),
     "threads": or_auto(whole("number of threads", 0, MOST_THREADS)),
     "gpu_memory": or_auto(memory("memory of the GPU")),
