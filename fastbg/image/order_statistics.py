@@ -63,8 +63,11 @@ class Counts:
 
 
 def _window(low: int, high: int) -> tuple[int, int, int]:
-    """The finest window around the keys from one to another."""
-    shift = ((high - low) // BINS).bit_length()
+    """A window around the keys from one to another, mostly of bins with one key each.
+
+    Bins of several take another pass in any case: half of the guess alone is the better bet.
+    """
+    shift = ((high - low) // BINS).bit_length() if high - low >= 2 * BINS else 0
     own = ((high - low) >> shift) + 1
     bins = min(BINS, own + 2 * max(own, LEAST_MARGIN))
     return max(0, (low + high) // 2 - (bins << shift) // 2), shift, bins
@@ -250,8 +253,9 @@ def guess_quantiles(
     bands = sampled_bands(image.shape, rows)
     if not bands or not ((wanted > 0) & (wanted < 1)).any():
         return None
-    sampled = image.shape[1] * sum(band.stop - band.start for band in bands)
-    margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / sampled)
+    # What an image shows hardly changes from row to row: together they tell hardly more than one.
+    told = image.shape[1] * len(bands)
+    margin = STANDARD_ERRORS * np.sqrt(wanted * (1 - wanted) / told)
     around = np.stack([wanted - margin, wanted + margin], axis=1).clip(0, 1)
     # It takes two passes at least, and rows may be expensive to read.
     kept = _in_memory(image, bands, threads)
