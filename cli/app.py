@@ -50,6 +50,7 @@ def _fastbg(
     ] = False,
 ) -> None:
     """Remove the gradient of the sky background from linear astrophotos."""
+    gc.freeze()  # what is loaded stays, and need not be looked at again
     gc.enable()
     if context.invoked_subcommand is None:
         # Typer prints the help itself if rich is installed, and returns it otherwise.

@@ -71,6 +71,7 @@ def run(arguments: Sequence[str], program: str = "fastbg-graxpert") -> None:
     FastbgError
         One line with cause and cure; nothing was written.
     """
+    gc.freeze()  # what is loaded stays, and need not be looked at again
     gc.enable()
     given = _parsed(arguments, _Parser(program))
     preferences = _preferences(given.preferences_file)
