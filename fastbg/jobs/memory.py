@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
-from ..image.bands import row_bands, thinning_step
+from ..image.bands import BLOCK_ROWS, row_bands, thinning_step
 from ..image.clipping import zeros_bytes
 from ..image.kernels import BINS
 from ..settings.checks import memory
@@ -18,16 +18,16 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 71_000_000
+LIBRARIES = 61_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 FITTING = 8_000_000
 """Bytes of the libraries with which a background is fitted; measured."""
 
-INPUT_PAGE = 90_000_000
+INPUT_PAGE = 105_000_000
 """Bytes for drawing the input alone, and for the libraries that draw; measured."""
 
-RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 67_000_000, 8_000_000, 15
+RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 77_000_000, 8_000_000, 15
 """Bytes for drawing a result, for each of its channels, and for each sample of these that is
 measured or shown; measured."""
 
@@ -52,7 +52,7 @@ UNPACKING = 13_000_000
 COMPRESSING = 12_000_000
 """Bytes of the pieces of an output that are compressed, and of a library; measured."""
 
-MOSAIC = 16_000_000
+MOSAIC = 10_000_000
 """Bytes of what the allocator keeps of the bands of a mosaic; measured."""
 
 MOSAIC_PAGE = 24_000_000
@@ -64,7 +64,7 @@ REGIONS = 50_000_000
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
 
-TILING = 20_000_000
+TILING = 28_000_000
 """Bytes of the library that writes compressed tiles; measured."""
 
 UNTOUCHED = 250_000_000
@@ -117,14 +117,16 @@ class MemoryNeeds:
         channels, height, width = self.shape
         settings = self.settings
         shape = height, width
-        band = 4 * channels * width * row_bands(shape)[0].stop
+        bands = row_bands(shape, 2 * BLOCK_ROWS if self.mosaic else 1)
+        band = 4 * channels * width * bands[0].stop
         stored = band // 3 if self.mosaic else band
         fitted_height, fitted_width = self._fitted_shape
         factor = settings.factor(self._fitted_shape)
         tall_band = 4 * channels * width * row_bands(shape, factor)[0].stop
-        threads = min(settings.worker_threads, len(row_bands(shape)))
-        conversion = 0 if self.float32 else 4 * band
-        converted = 0 if self.float32 else 4 * stored
+        threads = min(settings.worker_threads, len(bands))
+        # Samples as they are stored take 8 bytes at most.
+        conversion = 0 if self.float32 else 2 * band
+        converted = 0 if self.float32 else 2 * stored
         restoring = 6 * stored if settings.sample_format == "same" else 0
         window = 4 * BINS * channels
         zeros, missing = zeros_bytes(1 if self.mosaic else channels, shape, threads)
@@ -132,8 +134,8 @@ class MemoryNeeds:
         h, w = -(-fitted_height // factor), -(-fitted_width // factor)
         pixels, cells = h * w, cell_count(h, w)
         small = 4 * channels * pixels
-        # The background at every pixel of a mosaic, and the pixels of a band of superpixels.
-        colours, pairs = (2 * band, 8 * stored) if self.mosaic else (0, 0)
+        # Of a mosaic, levels and superpixels of a band, and the pixels of a band of superpixels.
+        colours, pairs = (3 * stored, 4 * tall_band) if self.mosaic else (0, 0)
         search = search_bytes(cells) if self.fits and settings.finds_sky else 0
         points = settings.control_points or SIDE**2
         parameters = points * (2 + channels) + 3 * channels
@@ -147,7 +149,7 @@ class MemoryNeeds:
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
-            "protect": search + fitted + 4 * (small + pixels) if search else 0,
+            "protect": search + fitted + 4 * small + 8 * pixels if search else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
             "write": kept + (COMPRESSING if self.compress else 0),
