@@ -63,7 +63,7 @@ def zeros_bytes(channels: int, shape: tuple[int, int], threads: int) -> tuple[in
     height, width = shape
     kept = channels * height * -(-width // 8)
     tallest = min(height, row_bands(shape, pixels=BAND_PIXELS)[0].stop + 2 * (RUN + EDGE))
-    regions = 6 * threads * tallest * width
+    regions = 9 * threads * tallest * width
     sample = 4 * (2 * channels + 6) * min(height * width, SAMPLED)
     return 2 * kept + regions + sample, kept
 
