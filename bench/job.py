@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -65,14 +66,17 @@ def main(arguments: list[str]) -> int:
         path, array = Path(folder) / "sky.xisf", Path(folder) / "sky.npy"
         sky = simulate_sky(size, np.random.default_rng(1))
         xisf.write(path, sky.image)
-        command = ("-P", "-m", "fastbg.cli", "run", str(path), folder, "--json", "--overwrite")
-        programs = {OURS: (sys.executable, *command, *options.settings)}
+        command = ("-P", "-m", "fastbg.cli", "run", "--json", *options.settings, str(path))
+        programs = {OURS: (sys.executable, *command)}
         if options.against:
-            programs[OTHER] = (options.against, *command, *options.settings)
+            programs[OTHER] = (options.against, *command)
         if importlib.util.find_spec("sep"):
             np.save(array, np.ascontiguousarray(np.moveaxis(sky.image, 2, 0)))
-            programs[SEPS] = (sys.executable, "-P", "-c", SEP, str(array), folder)
-        turns = [{name: _timed(*each) for name, each in programs.items()} for _ in range(runs)]
+            programs[SEPS] = (sys.executable, "-P", "-c", SEP, str(array))
+        turns = [
+            {name: _timed(*each, Path(folder) / name) for name, each in programs.items()}
+            for _ in range(runs)
+        ]
         builds = [name for name in programs if name != SEPS]
         fastest = [
             min((turn[name] for turn in turns), key=lambda each: each["seconds"]["total"])
@@ -108,10 +112,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _timed(python: str, *arguments: str) -> dict[str, Any]:
-    """The report of a process, and its seconds on the wall and on processors."""
+def _timed(python: str, *arguments: Any) -> dict[str, Any]:
+    """The report of a process, and its seconds on the wall and on processors.
+
+    The last argument is a folder for its outputs, which is empty when it begins.
+    """
+    folder = arguments[-1]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     before, began = os.times(), time.perf_counter()
-    report = report_of(*arguments, python=python)
+    report = report_of(*map(str, arguments), python=python)
     wall, after = time.perf_counter() - began, os.times()
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system

@@ -115,6 +115,7 @@ def process_file(
         del prepared
         trim()
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
+        trim()
         outputs.stage(files)
         written = files.enter_context(ExitStack())
         lines = history(job.settings, fitted.fit, source.file.white)
