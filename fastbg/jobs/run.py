@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -24,6 +25,10 @@ from .write import write
 
 if TYPE_CHECKING:
     from ..report.html import Findings
+
+LARGE = 1 << 24
+"""Of an image of so many samples, freed memory goes back at once. A batch of smaller ones takes it
+again for the next frame, which costs time."""
 
 
 @public
@@ -113,9 +118,12 @@ def process_file(
         # The down-scaled image grows with the file, and the rest needs the memory.
         drawn = prepared if draws else None
         del prepared
-        trim()
+        large = math.prod(source.frame.samples.shape) * source.frame.samples.channels >= LARGE
+        if large:
+            trim()
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
-        trim()
+        if large:
+            trim()
         outputs.stage(files)
         written = files.enter_context(ExitStack())
         lines = history(job.settings, fitted.fit, source.file.white)
