@@ -51,7 +51,9 @@ def saved(name: str, command: Sequence[str], folder: Path = RESULTS) -> Iterator
         yield
     text = printed.getvalue().strip("\n")
     folder.mkdir(exist_ok=True)
-    header = f"    python bench --save {name} {shlex.join(command)}\n\n"
+    # Where things lie on a machine is nobody else's business.
+    told = [Path(each).name if os.path.isabs(each) else each for each in command]
+    header = f"    python bench --save {name} {shlex.join(told)}\n\n"
     header += f"{date()}; {versions()}; {machine()}\n\n"
     body = text if "|---|" in text else f"```text\n{text}\n```"
     (folder / f"{name}.md").write_text(f"{header}{body}\n", encoding="utf-8")
