@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 
@@ -91,6 +90,7 @@ def _generators(settings: Settings) -> list[np.random.Generator]:
     return [np.random.default_rng(seed) for seed in seeds]
 
 
+@one_thread  # of BLAS: the last bits of its sums depend on the number
 def fit_spline(
     problem: Problem,
     settings: Settings,
@@ -110,13 +110,6 @@ def fit_spline(
     InputError
         See `starting_points`.
     """
-    # First, so that its BLAS has one thread, too: the last bits of sums depend on the number.
-    import_module("scipy.linalg")
-    return _best_descent(problem, settings, backend, watch)
-
-
-@one_thread
-def _best_descent(problem: Problem, settings: Settings, backend: Backend, watch: Watch) -> Fit:
     starts = []
     for points in starting_points(problem, settings):
         values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)

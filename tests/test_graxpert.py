@@ -233,7 +233,7 @@ def test_an_early_end_of_a_stage_takes_nothing_back(capsys: pytest.CaptureFixtur
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 def test_the_job_goes_on_where_nobody_reads(folder: Path) -> None:
-    program = f"{sys.executable} -c 'from fastbg.cli import main_graxpert as m; m()'"
+    program = f"{sys.executable} -P -c 'from fastbg.cli import main_graxpert as m; m()'"
     subprocess.run(f"{program} {folder}/in.fits | true", shell=True, check=True)
     assert (folder / "in_GraXpert.fits").exists()
 
