@@ -40,7 +40,7 @@ MEASURED = 1_000_000
 SHOWN = (1080, 1440)
 """Height and width of the largest picture on a page: `report.html.views`."""
 
-DESCENT = 10_000_000
+DESCENT = 2_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
 
 THREAD = 2_000_000
