@@ -310,7 +310,8 @@ class Job:
 
         with self.stages.stage("correct", image.shape[0]) as advance:
             values, samples = by_colour
-            guess = guess_quantiles(values, LEVELS, self.threads, samples, kernels, BLOCK_ROWS)
+            # For a guess, the few that are 0 by subtraction need not be told from missing ones.
+            guess = guess_quantiles(values, LEVELS, self.threads, kernels=kernels, rows=BLOCK_ROWS)
             found = Quantiles(values.channels, LEVELS, guess, kernels)
             # One row of superpixels has two of the mosaic.
             bands = row_bands(image.shape, 2 * BLOCK_ROWS if frame.pattern else 1)

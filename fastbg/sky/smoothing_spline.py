@@ -26,6 +26,9 @@ UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
 
 
+ROWS = 256
+"""The points whose distances to all control points are in memory at a time, and in a cache."""
+
 _ALL = slice(None)
 
 
@@ -48,8 +51,11 @@ class Basis:
         weights = bending @ modes / np.sqrt(energies)
         self._coefficients = block_diagonal(weights, np.eye(3))
         self._at_centres = np.hstack([kernel @ weights, affine])
-        at_points = phi(_squares(points, self._centres), ORDER) @ weights
-        self._matrix = np.hstack([at_points, _affine(points)])
+        self._matrix = np.empty((len(points), self._coefficients.shape[1]))
+        for top in range(0, len(points), ROWS):
+            part = slice(top, top + ROWS)
+            self._matrix[part, :-3] = phi(_squares(points[part], self._centres), ORDER) @ weights
+        self._matrix[:, -3:] = _affine(points)
         self._products = self._matrix.T @ self._matrix / len(points)
 
     def of_degree(self, degree: int, softest: float = 0) -> Splines:
