@@ -126,7 +126,7 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     if joint_mesh is None:
         return selected
 
-    joint_chain = _selected(search.follow([search.cold_chain(joint_mesh)]))
+    joint_chain = _selected([search.cold_fits(joint_mesh)])
     joint = joint_chain[-1].solved(joint_mesh)
     stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
@@ -181,9 +181,9 @@ class _Search:
     ) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self._bases = _bases(mesh.points, side, self._candidates)
         self._protection, self._kernels = protection, kernels
-        self._watch, self._threads, self._done = watch, threads, 0
+        self._watch, self._threads, self._done = watch, min(threads, 2), 0
+        self._bases = _bases(mesh.points, side, self._candidates, self._threads)
 
     @property
     def most_flexible(self) -> Splines:
@@ -201,8 +201,7 @@ class _Search:
                     number, surface = running.pop(future), future.result()
                     if surface is not None:
                         found[number].append(surface)
-                        self._done += 1
-                        self._watch(self._done)
+                        self._tell()
                         running[pool.submit(next, chains[number], None)] = number
         return found
 
@@ -227,10 +226,33 @@ class _Search:
             if _ends(chain):
                 return
 
+    def cold_fits(self, mesh: Mesh) -> Chain:
+        """All fits of a cold chain, which do not need each other, side by side."""
+        weight = largest_smooth_region(mesh)
+        chain: Chain = []
+        with ThreadPoolExecutor(self._threads, initializer=limit_this_thread) as pool:
+            fits = [
+                pool.submit(self._fit, self._bases[degree], mesh, weight, stiffness)
+                for degree, stiffness in self._candidates
+            ]
+            try:
+                for fit in fits:
+                    chain.append(fit.result())
+                    self._tell()
+                    if _ends(chain):
+                        break
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return chain
+
     def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
         """Multiples of one shape, from both starts."""
         for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
             yield self._fit(splines, mesh, weight, stiffness)
+
+    def _tell(self) -> None:
+        self._done += 1
+        self._watch(self._done)
 
     def _fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
         return fit_surface(splines, mesh, weight, stiffness, self._protection, self._kernels)
@@ -240,13 +262,17 @@ _kept: dict[tuple[bytes, int], Bases] = {}
 """The bases of the last search, by its points and side: those of the next frame of a night."""
 
 
-def _bases(points: np.ndarray, side: int, candidates: list[tuple[int, float]]) -> Bases:
+def _bases(
+    points: np.ndarray, side: int, candidates: list[tuple[int, float]], threads: int
+) -> Bases:
     key = points.tobytes(), side
     bases = _kept.get(key)
     if bases is None:
         _kept.clear()  # first, for both would need more memory than is told
         basis, softest = Basis(points, side), dict(sorted(candidates, reverse=True))
-        bases = {degree: basis.of_degree(degree, softest[degree]) for degree in softest}
+        with ThreadPoolExecutor(threads, initializer=limit_this_thread) as pool:
+            made = pool.map(basis.of_degree, softest.keys(), softest.values())
+            bases = dict(zip(softest, made, strict=True))
         _kept[key] = bases
     return bases
 
