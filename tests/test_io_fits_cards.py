@@ -60,6 +60,7 @@ def test_numbers_are_written_and_read(name, number, comment):
     assert by_astropy(records)[0] == number
 
 
+@example([("A", "", "'")])
 @given(st.lists(st.tuples(NAMES, NUMBERS | st.booleans() | TEXTS, TEXTS), max_size=8))
 def test_what_astropy_writes_is_read(entries):
     header = astropy_fits.Header()
@@ -73,9 +74,11 @@ def test_what_astropy_writes_is_read(entries):
     found = list(cards.keywords_of(records))
     assert [each.name for each in found[: len(entries)]] == [name.strip() for name, *_ in entries]
     again = astropy_fits.Header.fromstring(text).cards
-    for keyword, card in zip(found[: len(entries)], again, strict=False):
-        assert cards.meaning(keyword.value) == card.value
-        assert keyword.comment == card.comment
+    for (_, value, _), keyword, card in zip(entries, found, again, strict=False):
+        # It reads an empty text with a quote in its comment as another one: '' / 'a' is ' / 'a.
+        misread = value == "" != card.value
+        assert cards.meaning(keyword.value) == ("" if misread else card.value)
+        assert misread or keyword.comment == card.comment
     assert [each.name for each in found[len(entries) :]] == ["HISTORY", "HISTORY"]
 
 

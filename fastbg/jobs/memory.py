@@ -31,7 +31,7 @@ RESULT_PAGE, RESULT_CHANNEL, RESULT_SAMPLE = 77_000_000, 8_000_000, 15
 """Bytes for drawing a result, for each of its channels, and for each sample of these that is
 measured or shown; measured."""
 
-RESULT_BAND, RESULT_BANDS = 13_000_000, 3
+RESULT_BAND, RESULT_BANDS = 9_000_000, 3
 """Bytes that each thread takes for its band of a result; there are so many times as many bands."""
 
 MEASURED = 1_000_000
