@@ -75,7 +75,7 @@ def test_what_astropy_writes_is_read(entries):
     assert [each.name for each in found[: len(entries)]] == [name.strip() for name, *_ in entries]
     again = astropy_fits.Header.fromstring(text).cards
     for (_, value, _), keyword, card in zip(entries, found, again, strict=False):
-        # It reads an empty text with a quote in its comment as another one: '' / 'a' is ' / 'a.
+        # It reads an empty text whose comment ends in a quote as another one.
         misread = value == "" != card.value
         assert cards.meaning(keyword.value) == ("" if misread else card.value)
         assert misread or keyword.comment == card.comment
