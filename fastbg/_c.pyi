@@ -29,7 +29,13 @@ def count(
     counts: np.ndarray,
 ) -> None: ...
 def block_medians(
-    samples: np.ndarray, columns: int, side: int, least: float, low: np.ndarray, high: np.ndarray
+    samples: np.ndarray,
+    columns: int,
+    side: int,
+    least: float,
+    grouped: bool,
+    low: np.ndarray,
+    high: np.ndarray,
 ) -> None: ...
 def block_means(
     samples: np.ndarray,

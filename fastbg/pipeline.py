@@ -128,7 +128,11 @@ class Job:
             raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         _check_size(image.shape, settings)
         self.look_at(frame)
-        blocks = factor, settings.downscaling_func
+        function: str = settings.downscaling_func
+        # A descent fits what its reference fits.
+        if function == "median" and settings.finds_sky:
+            function = "grouped median"
+        blocks = factor, function
         over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
         with self.stages.stage("prepare"):
             wanted = [0, 0.5, settings.quantile, 1]

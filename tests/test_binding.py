@@ -57,7 +57,7 @@ def arguments_of_all():
         "make_plan": plan,
         "render_rows": [_c.make_plan(*plan), 1, np.ones((1, 1, 3), np.float32), 1],
         "count": [six, six, windows, *counts],
-        "block_medians": [six, 3, 2, 0.0, *np.ones((2, 2), np.float32)],
+        "block_medians": [six, 3, 2, 0.0, True, *np.ones((2, 2), np.float32)],
         "block_means": [six, 3, 2, 0.0, 1.0, 0.5, 0.25, np.ones(2)],
         "superpixels": [six, 3, (0, 1, 1, 2), False, np.ones(3, np.float32)],
         "unstretch": [six.copy(), 0.0, 1.0, 0.5, 0.25],
@@ -88,7 +88,7 @@ WRITTEN = [
     ("loss_and_gradient", 2),
     ("render_rows", 2),
     *(("count", position) for position in (3, 4, 5)),
-    *(("block_medians", position) for position in (4, 5)),
+    *(("block_medians", position) for position in (5, 6)),
     ("block_means", 7),
     ("unstretch", 0),
     ("subtract", 3),
@@ -297,13 +297,13 @@ def test_refused_arguments_are_let_go(function, position):
 @given(floats, sizes, sizes, number, floats, floats, doubles)
 def test_blocks_of_any_size(samples, columns, side, value, low, high, means):
     least = value if abs(value) < 1e30 else 0.0
-    called(_c.block_medians, samples, columns, side, least, low, high)
+    called(_c.block_medians, samples, columns, side, least, value > 0, low, high)
     called(_c.block_means, samples, columns, side, value, value, value, value, means)
 
 
 def test_a_block_may_be_wider_than_anything():
     low, high = np.zeros((2, 1), np.float32)
-    _c.block_medians(np.arange(6, dtype=np.float32), 6, sys.maxsize, -1.0, low, high)
+    _c.block_medians(np.arange(6, dtype=np.float32), 6, sys.maxsize, -1.0, False, low, high)
     assert (low[0], high[0]) == (2, 3)
 
 
@@ -335,7 +335,7 @@ def test_splines_of_any_kind(parameters, channels, order, y, x, rows, threads, m
 def test_impossible_blocks_are_told(columns, side):
     nothing = np.empty(0, np.float32)
     with pytest.raises(ValueError, match="must be positive"):
-        _c.block_medians(nothing, columns, side, 0.0, nothing, nothing)
+        _c.block_medians(nothing, columns, side, 0.0, True, nothing, nothing)
 
 
 @pytest.mark.parametrize("method", ["direct", "tiled", "auto"])

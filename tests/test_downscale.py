@@ -9,7 +9,7 @@ from images import filling, image_of
 from fastbg import compiled
 from fastbg.image import bands as bands_module
 from fastbg.image.downscale import ZEROS_COUNT, block_centres, downscale, downscale_weight
-from fastbg.image.image import MISSING_LEVEL, is_valid
+from fastbg.image.image import CLIPPED, MISSING_LEVEL, is_valid
 from fastbg.image.kernels import FASTEST, LARGEST_SORTED, NUMPY
 from fastbg.image.stretch import Stretch
 
@@ -225,3 +225,45 @@ def test_c_sorts_any_number_of_blocks(rng):
         exact = plane.astype(np.float64)
         expected = [np.median(exact[:, j : j + 3]) for j in range(0, columns, 3)]
         assert ((low.astype(np.float64) + high) / 2)[0].tolist() == expected
+
+
+def in_blocks(rng, noise, rounded):
+    """Noise on a slope that crosses three steps of rounding, and the sky of each block of 8 x 8."""
+    slope = np.linspace(100, 103, 512)
+    plane = slope + noise * rng.standard_normal((256, 512))
+    expected = np.broadcast_to(slope.reshape(-1, 8).mean(axis=1), (32, 64))
+    return (np.round(plane) if rounded else plane).astype(np.float32), expected
+
+
+@pytest.mark.parametrize("noise", [0.5, 1, 3])
+def test_rounding_hides_nothing_from_grouped_medians(rng, noise, kernels):
+    # The noise hides the steps, but not from medians of single blocks, which are steps themselves.
+    off = {}
+    for rounded in (False, True):
+        plane, expected = in_blocks(rng, noise, rounded)
+        for grouped in (False, True):
+            low, high = kernels.middle_values(plane, 8, MISSING_LEVEL, grouped)
+            off[rounded, grouped] = np.std((low + high) / 2 - expected)
+    assert off[False, True] == off[False, False]
+    rounding = np.sqrt(1 / 12)
+    assert off[True, True] < 1.1 * np.hypot(off[False, True], rounding / 8)
+    assert off[True, False] > off[True, True]
+
+
+@needs_c
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("step", [0.2, 1, 5])
+def test_c_finds_the_grouped_medians_that_numpy_finds(rng, factor, shape, step):
+    plane = (step * np.round(rng.normal(size=shape) / step)).astype(np.float32)
+    plane[rng.random(shape) < 0.2] = CLIPPED
+    plane[: shape[0] // 3] = np.nan
+    expected = NUMPY.middle_values(plane, factor, MISSING_LEVEL, True)
+    found = FASTEST.middle_values(plane, factor, MISSING_LEVEL, True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * step)
+    assert np.array_equal(np.equal(found, CLIPPED), np.equal(expected, CLIPPED))
+
+
+def test_a_block_of_one_value_has_that_median(kernels):
+    low, high = kernels.middle_values(np.full((8, 8), 7, np.float32), 8, MISSING_LEVEL, True)
+    assert low == high == 7

@@ -43,9 +43,28 @@ static size_t gather(const float *samples, size_t columns, size_t rows, size_t w
     return count;
 }
 
+/* The grouped median in place of middle values that are equal, and not clipped. */
+static void ungroup(const lane_keys *keys, size_t n, const size_t *counts, float *lows, float *highs)
+{
+    float middle[FBG_LANES];
+    int tied = 0;
+    for (size_t lane = 0; lane < FBG_LANES; lane++) {
+        highs[lane] = counts[lane] % 2 ? lows[lane] : highs[lane];
+        tied |= counts[lane] > 0 && lows[lane] == highs[lane];
+        middle[lane] = lows[lane];
+    }
+    if (!tied)
+        return;
+    fbg_active_kernels()->ungroup_lanes(keys[0], n, counts, middle);
+    for (size_t lane = 0; lane < FBG_LANES; lane++)
+        if (lows[lane] == highs[lane] && lows[lane] != FBG_CLIPPED)
+            lows[lane] = highs[lane] = middle[lane];
+}
+
 /* The next FBG_LANES blocks of a row of blocks, from column `start`. */
 static void medians_of_lanes(const float *samples, size_t rows, size_t columns, size_t side,
-                             float least, size_t start, lane_keys *keys, float *low, float *high)
+                             float least, int grouped, size_t start, lane_keys *keys, float *low,
+                             float *high)
 {
     const fbg_kernels *k = fbg_active_kernels();
     const size_t whole = rows * side, n = power_of_two(rows * smaller(side, columns));
@@ -63,6 +82,8 @@ static void medians_of_lanes(const float *samples, size_t rows, size_t columns, 
         fill(keys, lane, counts[lane], n);
     }
     k->middle_of_lanes(keys[0], n, lows, highs);
+    if (grouped)
+        ungroup(keys, n, counts, lows, highs);
     for (size_t lane = 0; lane < blocks; lane++) {
         const size_t count = counts[lane], block = start / side + lane;
         low[block] = count ? lows[lane] : NAN;
@@ -72,7 +93,7 @@ static void medians_of_lanes(const float *samples, size_t rows, size_t columns, 
 }
 
 fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
-                             float least, float *low, float *high)
+                             float least, int grouped, float *low, float *high)
 {
     /* A side beyond the image changes nothing, but its square and its multiples would wrap. */
     side = smaller(side, rows > columns ? rows : columns);
@@ -84,7 +105,7 @@ fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, 
     for (size_t top = 0; top < rows; top += side, low += across, high += across)
         for (size_t start = 0; start < columns; start += FBG_LANES * side)
             medians_of_lanes(samples + top * columns, smaller(rows - top, side), columns, side,
-                             least, start, keys, low, high);
+                             least, grouped, start, keys, low, high);
     free(keys);
     return FBG_OK;
 }

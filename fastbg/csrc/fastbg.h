@@ -36,6 +36,7 @@
 #ifndef FASTBG_H
 #define FASTBG_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -135,6 +136,9 @@ void fbg_close(fbg_problem *problem);
 /* Samples of this size are missing, as are infinities and NaN. */
 #define FBG_MISSING_LEVEL 0.0f
 
+/* A sample that was clipped at 0. */
+#define FBG_CLIPPED FLT_MIN
+
 /* The inverse stretch of fastbg/image/stretch.py, in place. Returns how many values lay outside [0, 1]. */
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,
                      double target);
@@ -191,9 +195,12 @@ void fbg_count(const float *values, const float *samples, size_t n, const fbg_wi
 
 /* The two middle values of each block of side x side pixels (equal for an odd number, NaN for none),
  * (ceil(rows / side), ceil(columns / side)) of each; blocks at the far edges may be partial. Samples
- * with least < |sample| < infinity count. */
+ * with least < |sample| < infinity count.
+ *
+ * grouped: two middle values that are equal are replaced by the median of grouped data: see `ungrouped` in
+ * fastbg/image/robust.py. FBG_CLIPPED stays. */
 fbg_status fbg_block_medians(const float *samples, size_t rows, size_t columns, size_t side,
-                             float least, float *low, float *high);
+                             float least, int grouped, float *low, float *high);
 
 /* The stretch of fastbg/image/stretch.py, and the mean of the samples of each block that are not
  * missing. */

@@ -136,6 +136,11 @@ typedef struct {
      * from 2 on, and there is no NaN. */
     void (*middle_of_lanes)(float *keys, size_t n, float *low, float *high);
 
+    /* Takes the middle key of each column of (n, FBG_LANES) for the group of keys that equal it, and puts
+     * the grouped median in its place (see fbg_block_medians). Half of the n - counts[lane] other keys
+     * are -infinity, and as many or one more infinity. */
+    void (*ungroup_lanes)(const float *keys, size_t n, const size_t *counts, float *middle);
+
     /* fbg_fit_surface; `values` and `coordinates` are zeros. */
     void (*fit_surface)(const fbg_mesh *mesh, const fbg_modes *modes,
                         const fbg_protection *protection, fbg_surface *surface,

@@ -55,10 +55,11 @@ def measured_and_reduced(
         Gives the stretch of the reduced image by the quantiles, (K, P), linear.
     factor : int
         Block size in pixels; partial blocks at the far edges use the pixels that exist.
-    function : {"median", "mean"}
+    function : {"median", "grouped median", "mean"}
         The median of an even count is the mean of the two middle values after the stretch. The
         stretch is monotone, so only those two are stretched, and they are found in the pass that
-        counts for the quantiles. Means are of stretched values, in a pass of their own.
+        counts for the quantiles. Where they are equal, as in coarse integers, the grouped median
+        tells what was rounded off. Means are of stretched values, in a pass of their own.
     threads : int, optional
     kernels : Kernels, optional
 
@@ -81,7 +82,7 @@ def measured_and_reduced(
     def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         band = image.read(rows, buffers[0])
         top = rows.start // factor
-        own = _middle_values(band, factor, MISSING_LEVEL, kernels)
+        own = _middle_values(band, factor, MISSING_LEVEL, kernels, function == "grouped median")
         place = slice(top, top + own[0].shape[1])
         low[:, place], high[:, place] = own
         return band, band
@@ -136,7 +137,7 @@ def downscale_weight(
     def means(band: np.ndarray) -> np.ndarray:
         return np.stack([mean_of_blocks(blocks(plane, factor)) for plane in band])
 
-    return _reduced(weight, factor, threads, medians if function == "median" else means)
+    return _reduced(weight, factor, threads, means if function == "mean" else medians)
 
 
 def _reduced(image: Image, factor: int, threads: int, reduction: Reduction) -> np.ndarray:
@@ -174,9 +175,9 @@ def _means(band: np.ndarray, stretch: Stretch, factor: int, kernels: Kernels) ->
 
 
 def _middle_values(
-    band: np.ndarray, factor: int, least: float, kernels: Kernels
+    band: np.ndarray, factor: int, least: float, kernels: Kernels, grouped: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """The two middle samples of each block, (K, h, w) each; NaN where none exceeds `least`."""
-    planes = [kernels.middle_values(plane, factor, least) for plane in band]
+    planes = [kernels.middle_values(plane, factor, least, grouped) for plane in band]
     low, high = np.stack(planes, axis=1)
     return low, high

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import compiled
-from .missing import ZERO, is_valid
+from .missing import CLIPPED, ZERO, is_valid
 from .mtf import imtf, mtf
+from .robust import ungrouped
 
 BINS = 1 << 16
 """The most bins of a window in which values are counted: FBG_BINS of fastbg.h."""
@@ -81,7 +82,7 @@ class Kernels:
             counts[w] += np.bincount(inside, minlength=BINS).astype(np.uint32)
 
     def middle_values(
-        self, plane: np.ndarray, factor: int, least: float
+        self, plane: np.ndarray, factor: int, least: float, grouped: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """The two middle samples of each block of a plane, which are equal for an odd count.
 
@@ -92,6 +93,9 @@ class Kernels:
             Side of the blocks; partial blocks at the far edges use the pixels that exist.
         least : float
             Samples count that are finite and exceed this in size.
+        grouped : bool, optional
+            Whether two that are equal, but not `CLIPPED`, are replaced by the median of a group of
+            rounded numbers: see `ungrouped`.
 
         Returns
         -------
@@ -103,9 +107,12 @@ class Kernels:
         ordered = np.sort(blocks(np.where(counts, plane, np.nan), factor), axis=-1)
         count = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
         # NaN sorts last, and -1, the index for a block of nothing but NaN, finds one.
-        low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)
-        high = np.take_along_axis(ordered, count // 2, axis=-1)
-        return low[..., 0], high[..., 0]
+        low = np.take_along_axis(ordered, (count - 1) // 2, axis=-1)[..., 0]
+        high = np.take_along_axis(ordered, count // 2, axis=-1)[..., 0]
+        tied = (low == high) & (low != CLIPPED) & grouped
+        middle = ungrouped(ordered[tied], low[tied], count[tied][:, 0] / 2)
+        low[tied] = high[tied] = middle
+        return low, high
 
     def stretched_means(
         self,
@@ -238,13 +245,13 @@ class _Compiled(Kernels):
         compiled.c.count(values, samples, windows, tally, below, counts)
 
     def middle_values(
-        self, plane: np.ndarray, factor: int, least: float
+        self, plane: np.ndarray, factor: int, least: float, grouped: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         if factor > LARGEST_SORTED:
-            return super().middle_values(plane, factor, least)
+            return super().middle_values(plane, factor, least, grouped)
         rows, columns = plane.shape
         low, high = np.empty((2, -(-rows // factor), -(-columns // factor)), np.float32)
-        compiled.c.block_medians(plane, columns, factor, least, low, high)
+        compiled.c.block_medians(plane, columns, factor, least, grouped, low, high)
         return low, high
 
     def stretched_means(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..image.downscale import BELOW
 from ..image.kernels import blocks
+from ..image.robust import quantile
 
 ALONG = 40
 """The number of cells along the shorter side of the image, about."""
@@ -19,11 +20,16 @@ MOST = 8192
 MEDIAN_NOISE = 1.2533
 """The noise of a median of many samples relative to that of their mean: sqrt(pi / 2)."""
 
-QUIET = 20
-"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too."""
+QUIET, QUIET_SIGMA = 20, 0.8416
+"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too;
+and how many standard deviations it lies below the mean of a normal distribution."""
 
-QUARTILES = 1.349
-"""The distance between the quartiles of Gaussian noise, in standard deviations."""
+QUARTILES, QUARTILES_SCATTER = 1.349, 1.1664
+"""The distance between the quartiles of Gaussian noise, in standard deviations; and how much that
+of n samples scatters, relative to it, times the square root of n."""
+
+QUIET_STEP = 0.2533
+"""The percentile `QUIET` of the absolute values of a standard normal distribution."""
 
 LEAST_USABLE = 0.5
 """The share of a cell's samples that must be usable."""
@@ -104,13 +110,17 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         # Noise is as far below the median as above it, where the lower quartile is clipped.
         low, centre, high = low[full], middle[full], high[full]
         low = np.where(low == BELOW, 2 * centre - high, low)
-        scatter = (high - low) / QUARTILES * MEDIAN_NOISE / side
+        noise = _percentile(high - low, QUIET) * MEDIAN_NOISE / side
+        # What is quiet by chance is quieter the fewer samples a cell has.
+        noise /= QUARTILES * (1 - QUIET_SIGMA * QUARTILES_SCATTER / side)
     else:
-        # Along the longer side: across a strip, all cells are the same.
+        # Along the longer side: across a strip, all cells are the same. Of second differences, to
+        # which a slope adds nothing.
         along = 1 if height <= width else 0
-        steps = np.abs(np.diff(np.where(full[..., np.newaxis], middle, np.nan), axis=along))
-        scatter = steps[~np.isnan(steps).any(axis=2)] / (QUARTILES / 2) / np.sqrt(2)
-    noise = np.percentile(scatter, QUIET, axis=0) if len(scatter) else np.zeros(data.shape[2])
+        bends = np.diff(np.where(full[..., np.newaxis], middle, np.nan), n=2, axis=along)
+        bends = bends[~np.isnan(bends).any(axis=2)]
+        quiet = [_percentile(bends, 50 + side * QUIET / 2) for side in (-1, 1)]
+        noise = (quiet[1] - quiet[0]) / (2 * QUIET_STEP) / np.sqrt(6)
     channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
     share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
     centres = np.meshgrid(_centres(y, side), _centres(x, side), indexing="ij")
@@ -144,7 +154,7 @@ def _widened(
     across = LEAST_ROWS * _side_of_strip(height, width)
     known = np.where(weight > 0, data, np.float32(np.nan))
     ordered = np.sort(np.moveaxis(known, axis, -1), axis=2)
-    middle = _quantile(ordered, np.count_nonzero(~np.isnan(ordered), axis=2), 0.5)
+    middle = quantile(ordered, 0.5)
     share = np.where(np.isnan(middle), 0, weight.mean(axis=axis))
     data, weight = (np.repeat(np.expand_dims(a, axis), across, axis) for a in (middle, share))
     centres = (np.arange(across) + 0.5) / across
@@ -155,18 +165,14 @@ def _measure(data: np.ndarray, side: int) -> list[np.ndarray]:
     """The quartiles of each cell and how many values it has, (rows, columns) each."""
     ordered = np.sort(blocks(data, side), axis=2)  # NaN last
     count = np.count_nonzero(~np.isnan(ordered), axis=2)
-    return [*(_quantile(ordered, count, part) for part in (0.25, 0.5, 0.75)), count]
+    return [*(quantile(ordered, part) for part in (0.25, 0.5, 0.75)), count]
 
 
-def _quantile(ordered: np.ndarray, count: np.ndarray, part: float) -> np.ndarray:
-    """A quantile of the values before NaN; only the median is interpolated between two values."""
-    place = part * np.maximum(count - 1, 0)[..., np.newaxis]
-    pair = [
-        np.take_along_axis(ordered, to_whole(place).astype(int), axis=2)[..., 0]
-        for to_whole in (np.floor, np.ceil)
-    ]
-    mean: np.ndarray = (pair[0] + pair[1]) / 2
-    return mean
+def _percentile(values: np.ndarray, percentile: float) -> np.ndarray:
+    """(K,): of (n, K) numbers; 0 for none."""
+    if not len(values):
+        return np.zeros(values.shape[1])
+    return quantile(np.sort(values.T), percentile / 100)
 
 
 def _centres(coordinates: np.ndarray, side: int) -> np.ndarray:

@@ -58,8 +58,8 @@ static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
     double *means = room(n, sizeof *means);
     const size_t sides[] = {1, 2, 7, 64, SIZE_MAX};
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
-        fbg_block_medians(samples, rows, columns, sides[s], FBG_MISSING_LEVEL, out, high);
-        fbg_block_medians(samples, rows, columns, sides[s], -1, out, high);
+        fbg_block_medians(samples, rows, columns, sides[s], FBG_MISSING_LEVEL, 0, out, high);
+        fbg_block_medians(samples, rows, columns, sides[s], -1, 1, out, high);
         fbg_block_means(samples, rows, columns, sides[s], 0.01, 1e-30, 1e-9, 0.25, means);
     }
     const fbg_window windows[] = {{0, 16, FBG_BINS}, {0xFFFFFFFF, 0, 1}, {0x80000000, 3, FBG_BINS}};

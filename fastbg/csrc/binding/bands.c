@@ -61,9 +61,10 @@ static PyObject *block_medians(PyObject *self, PyObject *args)
                                  FBG_OUT_FLOAT32("high")};
     Py_ssize_t columns, side;
     float least;
+    int grouped;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O&nnfO&O&", fbg_py_array, &a[0], &columns, &side, &least,
+    if (!PyArg_ParseTuple(args, "O&nnfpO&O&", fbg_py_array, &a[0], &columns, &side, &least, &grouped,
                           fbg_py_array, &a[1], fbg_py_array, &a[2]))
         return NULL;
     size_t blocks;
@@ -71,8 +72,8 @@ static PyObject *block_medians(PyObject *self, PyObject *args)
     if (rows && fbg_py_holds(&a[1], blocks) && fbg_py_holds(&a[2], blocks)) {
         fbg_status status;
         Py_BEGIN_ALLOW_THREADS
-        status = fbg_block_medians(a[0].view.buf, rows, columns, side, least, a[1].view.buf,
-                                   a[2].view.buf);
+        status = fbg_block_medians(a[0].view.buf, rows, columns, side, least, grouped,
+                                   a[1].view.buf, a[2].view.buf);
         Py_END_ALLOW_THREADS
         result = fbg_py_result(status);
     }
@@ -244,7 +245,7 @@ static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
      "count(values, samples, windows, tally, below, counts); adds to the last three"},
     {"block_medians", block_medians, METH_VARARGS,
-     "block_medians(samples, columns, side, least, low, high); fills low and high"},
+     "block_medians(samples, columns, side, least, grouped, low, high); fills low and high"},
     {"block_means", block_means, METH_VARARGS,
      "block_means(samples, columns, side, pedestal, scale, midtones, target, means); fills means"},
     {"unstretch", unstretch, METH_VARARGS,
