@@ -1,7 +1,7 @@
 """The default settings on simulated skies with a known background, and a picture of each.
 
 The column ``told`` is the uncertainty that the model reports without knowing the truth, in the
-unit of the error, which scenes.py defines.
+unit of the error, which scenes defines.
 """
 
 from __future__ import annotations
