@@ -6,6 +6,8 @@ flexible. ``log(unexplained)`` falls by ``log 2`` where half of what was left is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from fastbg.sky.selection import (
     CLEAR,
     CLEAR_PENALTY,
     COLD_START_PENALTY,
+    CONCAVE,
     HOPELESS,
     POLYNOMIAL_CANDIDATES,
     POLYNOMIAL_PENALTY,
@@ -30,6 +33,9 @@ from fastbg.sky.surface import LEAST_UNEXPLAINED, Surface
 
 SPLINES = Basis(np.random.default_rng(1).random((20, 2)), 3).of_degree(1)
 FLAT = np.zeros((SPLINES.matrix.shape[1], 1))
+
+# Of surfaces that are concave everywhere, as these are.
+BENDING = BENDING_PENALTY[1]
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=10)
 
@@ -64,8 +70,8 @@ def test_a_polynomial_is_selected_if_it_lowers_the_logarithm_by_its_penalty(poly
 
 @pytest.mark.parametrize("below", [False, True])
 def test_a_surface_that_bends_has_a_larger_penalty(below):
-    assert BENDING_PENALTY > 10 * POLYNOMIAL_PENALTY
-    just = np.exp(-BENDING_PENALTY * (1 + (EPS if below else -EPS)))
+    assert BENDING > 10 * POLYNOMIAL_PENALTY
+    just = np.exp(-BENDING * (1 + (EPS if below else -EPS)))
     enough = np.exp(-2 * POLYNOMIAL_PENALTY)
     polynomials = [enough] * (POLYNOMIAL_CANDIDATES - 1)
     chain = after(0.2, *polynomials, just)
@@ -74,11 +80,24 @@ def test_a_surface_that_bends_has_a_larger_penalty(below):
 
 def test_penalties_add_up_over_the_candidates_between():
     # Two candidates that bend, of which only both together would pay.
-    much = np.exp(-2 * BENDING_PENALTY * 1.01)
+    much = np.exp(-2 * BENDING * 1.01)
     polynomials = [1.0] * (POLYNOMIAL_CANDIDATES - 1)
     skipped = 3 * POLYNOMIAL_PENALTY
     assert len(_selected([after(0.1, *polynomials, 1.0, much * np.exp(-skipped))])) == 6
     assert len(_selected([after(0.1, *polynomials, 1.0, much)])) == 1
+
+
+@pytest.mark.parametrize("share", [0, 0.2, 0.3, 0.4, 0.5, 0.6, 1])
+def test_what_bends_towards_outside_costs_less_than_what_bends_over_objects(share):
+    low, high = BENDING_PENALTY
+    rise = np.clip((share - CONCAVE[0]) / (CONCAVE[1] - CONCAVE[0]), 0, 1)
+    for enough in (False, True):
+        # The second candidate that bends pays for both.
+        just = np.exp(-2 * (low + rise * (high - low)) * (1 + (EPS if enough else -EPS)))
+        skipped = np.exp(-(POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY)
+        chain = after(0.1, *[1.0] * POLYNOMIAL_CANDIDATES, just * skipped)
+        chain[-1] = replace(chain[-1], concave=share)
+        assert len(_selected([chain])) == (len(chain) if enough else 1)
 
 
 def test_of_equal_candidates_the_stiffest_is_selected():
@@ -103,9 +122,9 @@ def test_a_selected_chain_is_the_path_that_led_to_its_surface():
 
 
 def test_in_a_clear_frame_the_chain_is_followed_by_a_smaller_penalty():
-    assert POLYNOMIAL_PENALTY < CLEAR_PENALTY < BENDING_PENALTY / 2
+    assert POLYNOMIAL_PENALTY < CLEAR_PENALTY < BENDING / 2
     # Each candidate explains more, by more than the smaller penalty and less than that of bending.
-    step = np.exp(-2 * CLEAR_PENALTY)
+    step = np.exp(-1.5 * CLEAR_PENALTY)
     unclear, clear = after(0.1, *[step] * 9), after(CLEAR, *[step] * 9)
     assert unclear[-1].explained < CLEAR
     assert len(_selected([unclear])) == POLYNOMIAL_CANDIDATES
@@ -129,7 +148,7 @@ def cost_of(chain, number, start):
     cost = np.log(max(1 - chain[number].explained, LEAST_UNEXPLAINED)) + start
     for candidate in range(1, number + 1):
         bends = candidate >= POLYNOMIAL_CANDIDATES
-        cost += BENDING_PENALTY if bends else POLYNOMIAL_PENALTY
+        cost += BENDING if bends else POLYNOMIAL_PENALTY
     return cost
 
 
@@ -156,24 +175,24 @@ def test_the_cheapest_surface_of_all_is_selected_or_one_behind_it(warm, cold):
 # When a chain ends.
 
 
-@pytest.mark.parametrize("length", [1, 2])
-def test_a_chain_goes_on_until_it_has_two_further_candidates(length):
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_chain_goes_on_until_it_has_all_polynomials(length):
     assert not _converged(chain_of(*[0.99] * length))
 
 
 def test_only_a_clear_frame_ends_a_chain():
-    assert _converged(chain_of(*[CLEAR] * 3))
-    assert not _converged(chain_of(*[CLEAR - 1e-9] * 3))
+    assert _converged(chain_of(*[CLEAR] * 4))
+    assert not _converged(chain_of(*[CLEAR - 1e-9] * 4))
     # It is the third from the end that counts.
-    assert not _converged(chain_of(CLEAR - 1e-9, CLEAR, CLEAR))
+    assert not _converged(chain_of(CLEAR, CLEAR - 1e-9, CLEAR, CLEAR))
     assert _converged(chain_of(0.1, 0.1, CLEAR, CLEAR, CLEAR))
 
 
 @pytest.mark.parametrize("place", [1, 2])
 def test_a_chain_goes_on_while_one_of_the_last_two_explains_more(place):
     for factor, ends in ((1 - EPS, True), (1 + EPS, False)):
-        left = [0.2] * 3
-        left[place] *= np.exp(-CLEAR_PENALTY * factor)
+        left = [0.15] * 4
+        left[1 + place] *= np.exp(-CLEAR_PENALTY * factor)
         assert _converged(chain_of(*(1 - each for each in left))) is ends
 
 
@@ -188,7 +207,7 @@ def test_a_chain_that_has_ended_would_not_be_followed_further(explained):
 
 @pytest.mark.parametrize("more", [False, True])
 def test_a_chain_is_hopeless_once_bending_costs_too_much_more_than_the_least(more):
-    paid = (POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY + BENDING_PENALTY
+    paid = (POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY + BENDING
     worse = np.exp(HOPELESS - paid) * (1 + (EPS if more else -EPS))
     chain = after(0.5, *[1.0] * (POLYNOMIAL_CANDIDATES - 1), worse)
     assert _hopeless(chain) is more

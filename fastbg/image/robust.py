@@ -22,12 +22,12 @@ def robust_sigma(values: np.ndarray) -> float:
     return MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
 
 
-def quantile(ordered: np.ndarray, part: float) -> np.ndarray:
+def quantile(ordered: np.ndarray, part: float, grouped: bool = True) -> np.ndarray:
     """A quantile of the numbers along the last axis, which are in order, with NaN behind them.
 
     Value number i of n is the quantile (i - 1/2) / n (A. Hazen, Storage to be provided in
-    impounding reservoirs, 1914). For values that are equal, as rounding makes them, see
-    `ungrouped`.
+    impounding reservoirs, 1914). Values that are equal count as a group of rounded ones
+    if they may be: see `ungrouped`.
     """
     count = np.count_nonzero(~np.isnan(ordered), axis=-1)
     place = np.clip(part * count - 0.5, 0, np.maximum(count - 1, 0))[..., np.newaxis]
@@ -38,7 +38,7 @@ def quantile(ordered: np.ndarray, part: float) -> np.ndarray:
     # What is known of a number between -infinity and another is that it lies below.
     gap = np.subtract(high, low, out=np.zeros_like(low), where=np.isfinite(low))
     found: np.ndarray = low + (place[..., 0] % 1) * gap
-    tied = (gap == 0) & np.isfinite(low)
+    tied = (gap == 0) & np.isfinite(low) & grouped
     if tied.any():
         found[tied] = ungrouped(ordered[tied], low[tied], part * count[tied])
     return found

@@ -18,7 +18,7 @@ from .smoothing_spline import Splines
 STIFF, FLEXIBLE = 1e3, 1e-6
 """Stiffnesses: structure is what lies off the first surface, and smooth is the second surface."""
 
-SMOOTH = 9.0
+SMOOTH = 12.0
 """A joint channel has a smooth surface with at least this many times the variance of its structure:
 nine tenths of the whole. Nebulae have one to three times as much."""
 

@@ -94,13 +94,14 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     y, x : ndarray, (h,) and (w,), normalised
         The coordinates of rows and columns.
     """
-    if _is_strip(*data.shape[:2]):
+    strip = _is_strip(*data.shape[:2])
+    if strip:
         data, weight, y, x = _widened(data, weight, y, x)
     height, width = data.shape[:2]
     side = cell_side(height, width)
     # One channel at a time: there are a few copies of it.
     measured = [
-        _measure(np.where(weight[..., k] > 0, data[..., k], np.float32(np.nan)), side)
+        _measure(np.where(weight[..., k] > 0, data[..., k], np.float32(np.nan)), side, not strip)
         for k in range(data.shape[2])
     ]
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
@@ -161,11 +162,14 @@ def _widened(
     return (data, weight, centres, x) if axis == 0 else (data, weight, y, centres)
 
 
-def _measure(data: np.ndarray, side: int) -> list[np.ndarray]:
-    """The quartiles of each cell and how many values it has, (rows, columns) each."""
+def _measure(data: np.ndarray, side: int, grouped: bool) -> list[np.ndarray]:
+    """The quartiles of each cell and how many values it has, (rows, columns) each.
+
+    Values that are equal are grouped where they are not mere copies.
+    """
     ordered = np.sort(blocks(data, side), axis=2)  # NaN last
     count = np.count_nonzero(~np.isnan(ordered), axis=2)
-    return [*(quantile(ordered, part) for part in (0.25, 0.5, 0.75)), count]
+    return [*(quantile(ordered, part, grouped) for part in (0.25, 0.5, 0.75)), count]
 
 
 def _percentile(values: np.ndarray, percentile: float) -> np.ndarray:

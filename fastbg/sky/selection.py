@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
 from .blas import limit_this_thread, one_thread
 from .colour import joint_channel
+from .curvature import concave_share
 from .mesh import Mesh
 from .robust_fit import Protection
 from .smoothing_spline import Basis, Splines
@@ -47,36 +48,35 @@ CANDIDATES = (
 POLYNOMIAL_CANDIDATES = 4
 """The number of candidates at the beginning that are little more than polynomials."""
 
-POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22
+POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.33)
 """The penalty of each candidate after the first, added to the logarithm of what is unexplained.
 
 A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
-little, for no nebula looks like one; surfaces that bend may follow a nebula."""
+little, for no nebula looks like one. Surfaces that bend may follow a nebula: the penalty of all of
+them rises from the first number to the second with the concave share of their curvature."""
 
-HOPELESS = 2 * BENDING_PENALTY
+CONCAVE = (0.285, 0.54)
+"""The concave shares of the curvature from which and up to which the penalty rises; see
+`fastbg.sky.curvature`."""
+
+HOPELESS = 0.44
 """A chain of a frame that is not `CLEAR` ends once a surface that bends costs so much more than the
 least: those that follow, which pay further penalties, have not been seen to make up for it."""
 
-CLEAR_PENALTY = 0.03
-"""The penalty instead of those in a frame that is `CLEAR`."""
+CLEAR, CLEAR_PENALTY = 0.8, 0.1
+"""The explained share of a frame that holds little but sky, and the penalty there instead of those
+of surfaces that bend."""
 
-COLD_START_PENALTY = 0.1
+COLD_START_PENALTY = 0.03
 """The penalty of a chain of cold starts against the chain of warm starts."""
+
+MULTIPLES_PENALTY, SHAPE_PENALTY = -0.5, 0.05
+"""The penalty of multiples of one shape, which is a reward: in a frame full of objects, their
+explained share tells little for or against them, but that there is such a shape tells much. And
+what the shape adds to that for each candidate beyond polynomials."""
 
 MOST_FITS = 3 * len(CANDIDATES) + 2
 """The largest number of fits that `select_surfaces` makes."""
-
-ODDS = 3.0
-"""Independent channels are preferred to multiples of one shape only if their odds (explained :
-unexplained) are at least this many times as large."""
-
-CLEAR, MAJORITY = 0.75, 0.5
-"""The explained share of a frame that holds little but sky, and of one that is sky for the most
-part."""
-
-BELOW = 0.1
-"""Multiples of one shape are refused if this much more of the frame lies below them than below
-independent channels."""
 
 Bases = dict[int, Splines]
 """The basis for each degree of the polynomials that cost nothing."""
@@ -126,19 +126,20 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     if joint_mesh is None:
         return selected
 
-    joint_chain = _selected([search.cold_fits(joint_mesh)])
+    joint_chain = search.cold_fits(joint_mesh)
+    # In this channel, polynomials find nothing to follow.
+    joint_chain = joint_chain[: max(len(_selected([joint_chain])), POLYNOMIAL_CANDIDATES)]
     joint = joint_chain[-1].solved(joint_mesh)
+    # Surfaces that bend no more than the joint one have not followed objects.
     stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
         return selected
-    if stiffer[-1].explained >= MAJORITY:
-        # A surface that bends more than the joint one has followed objects.
-        selected = stiffer
     multiples = joint.splines.multiples(joint.coordinates)
     (fits,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
     best = max(fits, key=lambda surface: surface.explained)
-    independent = selected[-1]
-    if independent.odds >= ODDS * best.odds or best.below > independent.below + BELOW:
+    bends = max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
+    cost = best.unexplained + MULTIPLES_PENALTY + SHAPE_PENALTY * bends
+    if cost >= _least_cost(chains):
         return selected
     return [replace(best, joint=(joint_mesh, joint))]
 
@@ -181,7 +182,7 @@ class _Search:
     ) -> None:
         side = grid_side(_checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self._protection, self._kernels = protection, kernels
+        self._how = protection, kernels
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self._bases = _bases(mesh.points, side, self._candidates, self._threads)
 
@@ -209,8 +210,8 @@ class _Search:
         """Each candidate starts from the weights of the one before it, the first from below."""
         weight = lower_envelope(self._bases[1], mesh)
         chain: Chain = []
-        for degree, stiffness in self._candidates:
-            chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
+        for candidate in self._candidates:
+            chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
             yield chain[-1]
             weight = chain[-1].weight
             if _ends(chain):
@@ -220,8 +221,8 @@ class _Search:
         """Each candidate starts from the largest smooth region of the frame."""
         weight = largest_smooth_region(mesh)
         chain: Chain = []
-        for degree, stiffness in self._candidates:
-            chain.append(self._fit(self._bases[degree], mesh, weight, stiffness))
+        for candidate in self._candidates:
+            chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
             yield chain[-1]
             if _ends(chain):
                 return
@@ -231,13 +232,10 @@ class _Search:
         weight = largest_smooth_region(mesh)
         chain: Chain = []
         with ThreadPoolExecutor(self._threads, initializer=limit_this_thread) as pool:
-            fits = [
-                pool.submit(self._fit, self._bases[degree], mesh, weight, stiffness)
-                for degree, stiffness in self._candidates
-            ]
+            fits = [pool.submit(self._fit, each, mesh, weight) for each in self._candidates]
             try:
                 for fit in fits:
-                    chain.append(fit.result())
+                    chain.append(self._bent(fit.result(), chain, mesh))
                     self._tell()
                     if _ends(chain):
                         break
@@ -248,14 +246,22 @@ class _Search:
     def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
         """Multiples of one shape, from both starts."""
         for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
-            yield self._fit(splines, mesh, weight, stiffness)
+            yield fit_surface(splines, mesh, weight, stiffness, *self._how)
 
     def _tell(self) -> None:
         self._done += 1
         self._watch(self._done)
 
-    def _fit(self, splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> Surface:
-        return fit_surface(splines, mesh, weight, stiffness, self._protection, self._kernels)
+    def _fit(self, candidate: tuple[int, float], mesh: Mesh, weight: np.ndarray) -> Surface:
+        degree, stiffness = candidate
+        return fit_surface(self._bases[degree], mesh, weight, stiffness, *self._how)
+
+    def _bent(self, surface: Surface, chain: Chain, mesh: Mesh) -> Surface:
+        """The surface with what is concave of its curvature beyond the last polynomial's."""
+        if len(chain) < POLYNOMIAL_CANDIDATES:
+            return surface
+        plain = chain[POLYNOMIAL_CANDIDATES - 1].values
+        return replace(surface, concave=concave_share(surface.values, plain, mesh.shape))
 
 
 _kept: dict[tuple[bytes, int], Bases] = {}
@@ -284,7 +290,7 @@ def _ends(chain: Chain) -> bool:
 
 def _converged(chain: Chain) -> bool:
     """Whether the frame is clear and its last two candidates have not explained more."""
-    if len(chain) < 3 or chain[-3].explained < CLEAR:
+    if len(chain) < POLYNOMIAL_CANDIDATES or chain[-3].explained < CLEAR:
         return False
     return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PENALTY
 
@@ -300,12 +306,10 @@ def _hopeless(chain: Chain) -> bool:
 def _selected(chains: list[Chain]) -> Chain:
     """The chain, warm or cold, with the least cost, up to its selected surface.
 
-    The cost of a surface is the logarithm of its unexplained share, plus the penalties of all
-    candidates up to it. In a frame that is clear, the smaller `CLEAR_PENALTY` then decides how much
-    further the chain is followed.
+    In a frame that is clear, the `CLEAR_PENALTY` then decides how much further the chain is
+    followed.
     """
-    starts = zip(chains, (0, COLD_START_PENALTY), strict=False)
-    costs = [_costs(chain, penalty) for chain, penalty in starts]
+    costs = [_costs(chain, penalty) for chain, penalty in _started(chains)]
     cheapest = np.argmin([cost.min() for cost in costs])
     chain, best = chains[cheapest], int(np.argmin(costs[cheapest]))
     for following in chain[best + 1 :]:
@@ -316,10 +320,20 @@ def _selected(chains: list[Chain]) -> Chain:
     return chain[: best + 1]
 
 
+def _least_cost(chains: list[Chain]) -> float:
+    return min(float(_costs(chain, penalty).min()) for chain, penalty in _started(chains))
+
+
+def _started(chains: list[Chain]) -> Iterator[tuple[Chain, float]]:
+    """The warm chain, and the cold one if there is one, with the penalties of their starts."""
+    return zip(chains, (0, COLD_START_PENALTY), strict=False)
+
+
 def _costs(chain: Chain, start_penalty: float) -> np.ndarray:
-    """The costs of a chain's surfaces: see `_selected`."""
-    penalties = np.full(len(chain), BENDING_PENALTY)
-    penalties[:POLYNOMIAL_CANDIDATES] = POLYNOMIAL_PENALTY
-    penalties[0] = start_penalty
-    costs: np.ndarray = [each.unexplained for each in chain] + np.cumsum(penalties)
+    """The cost of each surface: the logarithm of its unexplained share, plus its penalty."""
+    rising = np.interp([each.concave for each in chain], CONCAVE, BENDING_PENALTY)
+    number = np.arange(len(chain))
+    plain = np.minimum(number, POLYNOMIAL_CANDIDATES - 1)
+    penalties = start_penalty + POLYNOMIAL_PENALTY * plain + rising * (number - plain)
+    costs: np.ndarray = [each.unexplained for each in chain] + penalties
     return costs

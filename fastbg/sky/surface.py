@@ -52,6 +52,8 @@ class Surface:
         The share of the usable cells that lies on the surface.
     below : float
         The share that lies below it.
+    concave : float, in [0, 1]
+        How much of its curvature is concave: see `fastbg.sky.curvature`.
     joint : (Mesh, Surface), optional
         The surface of one channel of which all channels are multiples, and the mesh to which it
         was fitted.
@@ -63,6 +65,7 @@ class Surface:
     stiffness: float
     explained: float
     below: float
+    concave: float = 1.0
     joint: tuple[Mesh, Surface] | None = None
 
     @property
