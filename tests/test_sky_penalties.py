@@ -175,24 +175,24 @@ def test_the_cheapest_surface_of_all_is_selected_or_one_behind_it(warm, cold):
 # When a chain ends.
 
 
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_chain_goes_on_until_it_has_all_polynomials(length):
+@pytest.mark.parametrize("length", range(1, POLYNOMIAL_CANDIDATES + 2))
+def test_a_chain_goes_on_until_it_has_two_candidates_that_bend(length):
     assert not _converged(chain_of(*[0.99] * length))
 
 
 def test_only_a_clear_frame_ends_a_chain():
-    assert _converged(chain_of(*[CLEAR] * 4))
-    assert not _converged(chain_of(*[CLEAR - 1e-9] * 4))
+    assert _converged(chain_of(*[CLEAR] * 6))
+    assert not _converged(chain_of(*[CLEAR - 1e-9] * 6))
     # It is the third from the end that counts.
-    assert not _converged(chain_of(CLEAR, CLEAR - 1e-9, CLEAR, CLEAR))
-    assert _converged(chain_of(0.1, 0.1, CLEAR, CLEAR, CLEAR))
+    assert not _converged(chain_of(*[CLEAR] * 3, CLEAR - 1e-9, CLEAR, CLEAR))
+    assert _converged(chain_of(*[0.1] * 3, CLEAR, CLEAR, CLEAR))
 
 
 @pytest.mark.parametrize("place", [1, 2])
 def test_a_chain_goes_on_while_one_of_the_last_two_explains_more(place):
     for factor, ends in ((1 - EPS, True), (1 + EPS, False)):
-        left = [0.15] * 4
-        left[1 + place] *= np.exp(-CLEAR_PENALTY * factor)
+        left = [0.15] * 6
+        left[3 + place] *= np.exp(-CLEAR_PENALTY * factor)
         assert _converged(chain_of(*(1 - each for each in left))) is ends
 
 

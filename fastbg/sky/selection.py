@@ -48,7 +48,7 @@ CANDIDATES = (
 POLYNOMIAL_CANDIDATES = 4
 """The number of candidates at the beginning that are little more than polynomials."""
 
-POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.33)
+POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.29)
 """The penalty of each candidate after the first, added to the logarithm of what is unexplained.
 
 A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
@@ -290,7 +290,7 @@ def _ends(chain: Chain) -> bool:
 
 def _converged(chain: Chain) -> bool:
     """Whether the frame is clear and its last two candidates have not explained more."""
-    if len(chain) < POLYNOMIAL_CANDIDATES or chain[-3].explained < CLEAR:
+    if len(chain) < POLYNOMIAL_CANDIDATES + 2 or chain[-3].explained < CLEAR:
         return False
     return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PENALTY
 
