@@ -29,6 +29,7 @@ from .mesh import Mesh
 from .robust_fit import Protection
 from .smoothing_spline import Basis, Splines
 from .surface import Surface, fit_surface, largest_smooth_region, lower_envelope
+from .under_objects import stiffened
 
 SIDE = 14
 """The largest number of control points along each side of the frame."""
@@ -116,7 +117,7 @@ def select_surfaces(
     """
     search = _Search(mesh, protection, watch, threads, kernels)
     *stiffer, selected = _select(search, mesh)
-    return [*stiffer, selected.solved(mesh)]
+    return [*stiffer, stiffened(selected.solved(mesh), mesh)]
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:

@@ -115,22 +115,34 @@ class Splines:
         """The number of coordinates, from the first on, that a fit of a stiffness uses."""
         return self.free + int(np.count_nonzero(self._seen > UNSEEN * stiffness))
 
-    def solve(self, data: np.ndarray, weight: np.ndarray, stiffness: float) -> np.ndarray:
+    def solve(
+        self,
+        data: np.ndarray,
+        weight: np.ndarray,
+        stiffness: float,
+        rough: np.ndarray | None = None,
+    ) -> np.ndarray:
         """The coordinates that minimise the mean weighted square of data - S plus the energy.
 
-        ``sum_p weight_p (data_p - S_p)^2 / sum_p weight_p + stiffness * energy``
+        ``(sum_p weight_p (data_p - S_p)^2 + |rough a|^2) / sum_p weight_p + stiffness * energy``
 
         Parameters
         ----------
         data : ndarray, (P, K)
         weight : ndarray, (P,)
         stiffness : float
+        rough : ndarray, (n, M), optional
+            Further numbers that shall be small, as sums of the coordinates a.
 
         Returns
         -------
         ndarray, (M, K)
         """
-        return self._solution(self._sums(data, weight, self.used(stiffness)), stiffness)
+        used = self.used(stiffness)
+        sums = self._sums(data, weight, used)
+        if rough is not None:
+            sums[:used, :used] += rough[:, :used].T @ rough[:, :used]
+        return self._solution(sums, stiffness)
 
     def solve_without(
         self, data: np.ndarray, weight: np.ndarray, stiffness: float, groups: list[np.ndarray]
