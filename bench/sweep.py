@@ -70,10 +70,16 @@ DESCENT = {"control_points": 36, "initializer": "grid", "protect": "strong"}
 
 INFINITE = float("inf")
 
+QUIET = (
+    *((5, 1.6449, 0.0627), (10, 1.2816, 0.1257)),
+    *((35, 0.3853, 0.4538), (50, 0.0, 0.6745)),
+)
+"""Percentiles, and what follows from them for a normal distribution."""
+
 SWEPT = {
     "mesh": (
         Swept("sky.mesh", "ALONG", (20, 30, 60, 80)),
-        Swept("sky.mesh", "QUIET", (5, 10, 35, 50)),
+        Swept("sky.mesh", "QUIET", QUIET),
         Swept("sky.mesh", "LEAST_USABLE", (0.1, 0.25, 0.75, 0.9)),
     ),
     "splines": (
@@ -99,21 +105,30 @@ SWEPT = {
     "choice": (
         Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
         Swept("sky.selection", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1)),
-        Swept("sky.selection", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8)),
+        Swept(
+            "sky.selection",
+            "BENDING_PENALTY",
+            ((0.22, 0.22), (0.05, 0.16), (0.15, 0.2), (0.18, 0.58)),
+        ),
+        Swept("sky.selection", "CONCAVE", ((0.2, 0.45), (0.36, 0.62), (0.4, 0.42))),
         Swept("sky.selection", "HOPELESS", (0.11, 0.22, 0.88, INFINITE)),
-        Swept("sky.selection", "CLEAR_PENALTY", (0.0, 0.01, 0.1, 0.2)),
-        Swept("sky.selection", "COLD_START_PENALTY", (0.0, 0.05, 0.2, 0.4)),
+        Swept("sky.selection", "CLEAR_PENALTY", (0.01, 0.03, 0.2, 0.4)),
+        Swept("sky.selection", "COLD_START_PENALTY", (0.0, 0.1, 0.2, 0.4)),
         Swept("sky.selection", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),
         Swept("sky.surface", "EXPLAINED", (0.02, 0.03, 0.08, 0.15)),
         Swept("sky.selection", "CLEAR", (0.5, 0.65, 0.85, 0.95)),
     ),
     "colour": (
-        Swept("sky.selection", "ODDS", (1.0, 2.0, 5.0, 10.0)),
-        Swept("sky.selection", "MAJORITY", (0.3, 0.4, 0.6, 0.7)),
-        Swept("sky.selection", "BELOW", (0.02, 0.05, 0.2, 1.0)),
-        Swept("sky.colour", "SMOOTH", (3.0, 5.0, 15.0, 30.0)),
+        Swept("sky.selection", "MULTIPLES_PENALTY", (-1.0, -0.25, 0.0, INFINITE)),
+        Swept("sky.selection", "SHAPE_PENALTY", (0.0, 0.1, 0.2)),
+        Swept("sky.colour", "SMOOTH", (3.0, 6.0, 9.0, 24.0)),
         Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),
         Swept("sky.colour", "FLEXIBLE", (1e-8, 1e-7, 1e-5, 1e-4)),
+    ),
+    "objects": (
+        Swept("sky.under_objects", "STIFFNESS", (0.0, 10.0, 1e3)),
+        Swept("sky.under_objects", "BORDER", (1, 6, 12)),
+        Swept("sky.under_objects", "AT_BORDER", (0.5, 1.0, 4.0, INFINITE)),
     ),
     "pixels": (
         Swept("sky.detection", "OBJECT_SIGMA", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),

@@ -20,16 +20,14 @@ MOST = 8192
 MEDIAN_NOISE = 1.2533
 """The noise of a median of many samples relative to that of their mean: sqrt(pi / 2)."""
 
-QUIET, QUIET_SIGMA = 20, 0.8416
-"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too;
-and how many standard deviations it lies below the mean of a normal distribution."""
+QUIET = (20, 0.8416, 0.2533)
+"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too; how
+many standard deviations it lies below the mean of a normal distribution; and that percentile of the
+absolute values of a standard one."""
 
 QUARTILES, QUARTILES_SCATTER = 1.349, 1.1664
 """The distance between the quartiles of Gaussian noise, in standard deviations; and how much that
 of n samples scatters, relative to it, times the square root of n."""
-
-QUIET_STEP = 0.2533
-"""The percentile `QUIET` of the absolute values of a standard normal distribution."""
 
 LEAST_USABLE = 0.5
 """The share of a cell's samples that must be usable."""
@@ -107,21 +105,22 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
     full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
     full &= (middle != BELOW).all(axis=2)
+    percentile, below, step = QUIET
     if side > 2:
         # Noise is as far below the median as above it, where the lower quartile is clipped.
         low, centre, high = low[full], middle[full], high[full]
         low = np.where(low == BELOW, 2 * centre - high, low)
-        noise = _percentile(high - low, QUIET) * MEDIAN_NOISE / side
+        noise = _percentile(high - low, percentile) * MEDIAN_NOISE / side
         # What is quiet by chance is quieter the fewer samples a cell has.
-        noise /= QUARTILES * (1 - QUIET_SIGMA * QUARTILES_SCATTER / side)
+        noise /= QUARTILES * (1 - below * QUARTILES_SCATTER / side)
     else:
         # Along the longer side: across a strip, all cells are the same. Of second differences, to
         # which a slope adds nothing.
         along = 1 if height <= width else 0
         bends = np.diff(np.where(full[..., np.newaxis], middle, np.nan), n=2, axis=along)
         bends = bends[~np.isnan(bends).any(axis=2)]
-        quiet = [_percentile(bends, 50 + side * QUIET / 2) for side in (-1, 1)]
-        noise = (quiet[1] - quiet[0]) / (2 * QUIET_STEP) / np.sqrt(6)
+        quiet = [_percentile(bends, 50 + part * percentile / 2) for part in (-1, 1)]
+        noise = (quiet[1] - quiet[0]) / (2 * step) / np.sqrt(6)
     channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
     share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
     centres = np.meshgrid(_centres(y, side), _centres(x, side), indexing="ij")
