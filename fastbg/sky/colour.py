@@ -1,4 +1,4 @@
-"""A sum of the channels in which objects cancel and the sky is left.
+"""What colour tells of the sky: a sum of the channels in which objects cancel, and differences.
 
 The sum is the one that is smoothest relative to its structure (min/max autocorrelation factors:
 P. Switzer and A. A. Green, Technical Report 6, Stanford, 1984). A nebula
@@ -8,15 +8,21 @@ of that light is left in a sum in which the nebula cancels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .mesh import Mesh
 from .smoothing_spline import Splines
+from .surface import Surface
 
 STIFF, FLEXIBLE = 1e3, 1e-6
 """Stiffnesses: structure is what lies off the first surface, and smooth is the second surface."""
+
+DIFFERENT = 0.05
+"""Differences between channels may leave this part more of their squares unexplained than with the
+stiffness of the surface."""
 
 SMOOTH = 12.0
 """A joint channel has a smooth surface with at least this many times the variance of its structure:
@@ -56,3 +62,37 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
         return None
     colour = white.T @ colours[:, -1:]
     return replace(mesh, values=values @ colour, noise=np.sqrt((colour**2).sum(axis=0)))
+
+
+def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[float]) -> Surface:
+    """A surface whose differences between channels are the stiffest that explain as much.
+
+    What the channels do not share bends less than the light of the sky: where it does bend, it
+    follows noise, and the background is left in blotches of colours.
+
+    Parameters
+    ----------
+    surface : Surface
+    mesh : Mesh
+    stiffnesses : sequence of float
+        Those that are tried, the largest one first.
+    """
+    splines, weight = surface.splines, surface.weight
+    channels = len(mesh.noise)
+    if channels == 1 or splines.matrix.shape[1] == splines.free:
+        return surface
+    # In units of the noise: first what all channels share, and then orthonormal differences.
+    noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
+    turn = np.linalg.qr(np.hstack([np.ones((channels, 1)), np.eye(channels)[:, 1:]]))[0]
+    values, coordinates = (mesh.values / noise) @ turn, (surface.coordinates / noise) @ turn
+
+    def left(of_differences: np.ndarray) -> np.ndarray:
+        return weight @ (values[:, 1:] - splines.matrix @ of_differences) ** 2
+
+    least = left(coordinates[:, 1:])
+    for stiffness in stiffnesses:
+        differences = splines.solve(values[:, 1:], weight, stiffness)
+        if (left(differences) <= (1 + DIFFERENT) * least).all():
+            coordinates[:, 1:] = differences
+            return replace(surface, coordinates=coordinates @ turn.T * noise)
+    return surface

@@ -21,9 +21,9 @@ MEDIAN_NOISE = 1.2533
 """The noise of a median of many samples relative to that of their mean: sqrt(pi / 2)."""
 
 QUIET = (20, 0.8416, 0.2533)
-"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too; how
-many standard deviations it lies below the mean of a normal distribution; and that percentile of the
-absolute values of a standard one."""
+"""The percentile of the scatter of all cells that is taken for noise, for many hold objects too;
+how many standard deviations it lies below the mean of a normal distribution; and that percentile of
+the absolute values of a standard one."""
 
 QUARTILES, QUARTILES_SCATTER = 1.349, 1.1664
 """The distance between the quartiles of Gaussian noise, in standard deviations; and how much that

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
 from .blas import limit_this_thread, one_thread
-from .colour import joint_channel
+from .colour import joint_channel, stiffer_differences
 from .curvature import concave_share
 from .mesh import Mesh
 from .robust_fit import Protection
@@ -117,7 +117,9 @@ def select_surfaces(
     """
     search = _Search(mesh, protection, watch, threads, kernels)
     *stiffer, selected = _select(search, mesh)
-    return [*stiffer, stiffened(selected.solved(mesh), mesh)]
+    sky = stiffened(selected.solved(mesh), mesh)
+    stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
+    return [*stiffer, stiffer_differences(sky, mesh, stiffnesses)]
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
