@@ -1,4 +1,4 @@
-"""Other programs on simulated skies: error against the known background, time, memory.
+"""Other programs on simulated skies: error against the known background, and memory.
 
 Each peer runs in a process of its own with its own defaults. Its clock starts after it is imported
 and the array is read. A peer that accepts a mask gets one of the missing samples. A peer that is
@@ -14,6 +14,10 @@ seiza auto  the same, model="automatic"
 graxpert    RBF interpolation of automatic grid points, defaults of its preferences: 15 points a
             row, tolerance 1, samples of 25 pixels, thin plates, no smoothing; its memory is that
             of its main process
+siril       `seqsubsky` with polynomials of degree 2 on its grid of samples, of which it drops those
+            that are brighter than its tolerance (apt install siril); its memory is not told
+
+The file of --json also has the seconds of each run, which depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -21,18 +25,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from shutil import which
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from scenes import Scene, Shape
+
 MESH = 64
 GRAXPERT, GRAXPERT_PYTHON = "GRAXPERT_SOURCE", "GRAXPERT_PYTHON"
+SIRIL = "siril-cli"
 
 Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps a linear image, (H, W, K), and its missing samples, (H, W), to its background, (H, W, K)."""
@@ -118,12 +129,36 @@ def graxpert() -> Model:
     return model
 
 
+def siril() -> Model:
+    from astropy.io import fits
+
+    def model(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        planes = np.ascontiguousarray(np.moveaxis(image, 2, 0))
+        with tempfile.TemporaryDirectory() as folder:
+            # Version 1.0 takes no sequence of one frame, and `subsky` stops its scripts.
+            for number in (1, 2):
+                fits.writeto(f"{folder}/sky_0000{number}.fit", planes.squeeze())
+            script = Path(folder) / "script.ssf"
+            script.write_text("requires 1.0.0\nsetext fit\nset32bits\nseqsubsky sky 2\n")
+            command = [SIRIL, "-d", folder, "-s", str(script)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(done.stdout.strip().splitlines()[-1])
+            after = fits.getdata(f"{folder}/bkg_sky_00001.fit")
+        return image - np.moveaxis(after.reshape(planes.shape), 0, 2)
+
+    return model
+
+
 def _by_channel(plane: Model) -> Model:
     def model(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
         return np.stack([plane(each, missing) for each in np.moveaxis(image, 2, 0)], axis=2)
 
     return model
 
+
+Results = dict[str, dict[str, list[dict[str, Any]]]]
+"""By peer and kind, the reports of the seeds."""
 
 PEERS: dict[str, tuple[Callable[[], Model], str]] = {
     "fastbg": (fastbg, "fastbg"),
@@ -133,13 +168,16 @@ PEERS: dict[str, tuple[Callable[[], Model], str]] = {
     "seiza rbf": (seiza_rbf, "seiza"),
     "seiza auto": (seiza_auto, "seiza"),
     "graxpert": (graxpert, "graxpert"),
+    "siril": (siril, SIRIL),
 }
-"""For each name the function that imports the peer, and the package that it needs."""
+"""For each name the function that imports the peer, and the package or program that it needs."""
 
 
 def unavailable(name: str) -> str | None:
     """Why a peer cannot run here and how to change that, or None."""
     package = PEERS[name][1]
+    if package == SIRIL:
+        return None if which(SIRIL) else f"put {SIRIL} on the path (apt install siril)"
     if package != "graxpert":
         return None if find_spec(package) else f"pip install {package}"
     if GRAXPERT in os.environ:
@@ -188,72 +226,109 @@ def _told(reports: list[dict[str, Any]]) -> str:
     return f"{np.median(errors):.3f}{worst}"
 
 
-def main(arguments: list[str]) -> int:
-    from scenes import SCENES, error, simulate
+def _best(found: Results, kind: str) -> str:
+    """The peer with the least median error on a kind."""
+    medians = {
+        name: np.median([report["error"] for report in of_kinds[kind]])
+        for name, of_kinds in found.items()
+        if of_kinds.get(kind)
+    }
+    return min(medians, key=lambda name: medians[name], default="none")
+
+
+def compare(
+    peers: Sequence[str], kind: str, shape: Shape, seeds: Sequence[int]
+) -> Iterator[tuple[str, Scene, np.ndarray | None, dict[str, Any]]]:
+    """Run every peer on the skies of a kind: peer, scene, model and report.
+
+    The model of a peer that failed is None, and its report holds the ``failure``.
+    """
+    from scenes import error, simulate
+
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            scene = simulate(kind, shape, seed)
+            np.save(Path(folder) / "image.npy", np.ascontiguousarray(scene.image))
+            for name in peers:
+                try:
+                    model, report = measure(name, Path(folder))
+                except RuntimeError as failure:
+                    told = f"{name}, {kind}, seed {seed}: {failure}"
+                    yield name, scene, None, {"failure": told}
+                    continue
+                yield name, scene, model, report | {"error": error(model, scene)}
+
+
+def table(options: argparse.Namespace, peers: Sequence[str], shape: Shape) -> Results:
+    """Print the table of a size, and draw the sheets if they are asked for."""
+    from scenes.choice import size_name
     from sheet import Sheet
+
+    size, seeds = size_name(shape), ", ".join(map(str, options.seeds))
+    several = " median (worst)," if len(options.seeds) > 1 else ""
+    print(f"\nstd(model - truth) / std(truth),{several} {size}, seeds {seeds}")
+    print(f"{'kind':18}" + "".join(f"{name:>15}" for name in peers) + "   best")
+    sheets = {name: Sheet(f"{name} on simulated skies", f"{size}, seeds {seeds}") for name in peers}
+    found: Results = {name: {} for name in peers}
+    failures, best = [], Counter(dict.fromkeys(peers, 0))
+    for kind in options.kinds:
+        for name, scene, model, report in compare(peers, kind, shape, options.seeds):
+            if model is None:
+                failures.append(report["failure"])
+                continue
+            drawn = bool(found[name].get(kind))
+            found[name].setdefault(kind, []).append(report)
+            if options.sheets and not drawn:
+                sheets[name].add(kind, scene, model, report["error"])
+        cells = (_told(found[name].get(kind, [])) for name in peers)
+        winner = _best(found, kind)
+        best[winner] += 1
+        print(f"{kind:18}" + "".join(f"{cell:>15}" for cell in cells) + f"   {winner}", flush=True)
+    for title, value in (("geometric mean", _mean_error), ("MB, median", _median_megabytes)):
+        print(f"{title:18}" + "".join(f"{value(found[name]):15.3g}" for name in peers))
+    counts = ", ".join(f"{name} {best[name]}" for name in peers)
+    print(f"best by the median, of {len(options.kinds)} kinds: {counts}")
+    print(*failures, sep="\n", end="\n" * bool(failures))
+    if options.sheets and not options.smoke:
+        for name, sheet in sheets.items():
+            sheet.save(str(Path(options.sheets) / f"{name.replace(' ', '_')}_{size}.png"))
+    return found
+
+
+def _mean_error(of_kinds: dict[str, list[dict[str, Any]]]) -> float:
+    """The geometric mean of the medians of the kinds on which a peer did not fail."""
+    medians = [np.median([report["error"] for report in runs]) for runs in of_kinds.values()]
+    return float(np.exp(np.log(medians).mean())) if medians else np.nan
+
+
+def _median_megabytes(of_kinds: dict[str, list[dict[str, Any]]]) -> float:
+    sizes = [report["peak_memory_bytes"] / 1e6 for runs in of_kinds.values() for report in runs]
+    return float(np.median(sizes)) if sizes else np.nan
+
+
+def main(arguments: list[str]) -> int:
+    from scenes.choice import add_choice, narrowed, size_name
 
     parser = argparse.ArgumentParser(
         prog="python bench peers",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--size", nargs=2, type=int, default=(2000, 3000), metavar=("H", "W"))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1], metavar="SEED")
+    add_choice(parser, "familiar", [(2000, 3000)])
     parser.add_argument("--only", nargs="+", choices=PEERS, default=[*PEERS], metavar="PEER")
     parser.add_argument("--json", default="peers.json", help="(%(default)s)")
-    parser.add_argument("--sheets", metavar="FOLDER", help="a picture of all scenes for each peer")
-    parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
-    options = parser.parse_args(arguments)
-    shape = (120, 180) if options.smoke else tuple(options.size)
-    scenes = [*SCENES][:2] if options.smoke else [*SCENES]
+    parser.add_argument("--sheets", metavar="FOLDER", help="a picture of all kinds for each peer")
+    options = narrowed(parser.parse_args(arguments))
 
     reasons = {name: unavailable(name) for name in options.only}
     for name, reason in reasons.items():
         if reason:
             print(f"{name} skipped: {reason}")
     peers = [name for name, reason in reasons.items() if not reason]
-    seeds = ", ".join(map(str, options.seeds))
-    sheets = {
-        name: Sheet(
-            f"{name} on simulated skies", f"{shape[1]} x {shape[0]}, seed {options.seeds[0]}"
-        )
-        for name in peers
-    }
-    several = " median (worst)" if len(options.seeds) > 1 else ""
-    print(f"\nstd(model - truth) / std(truth),{several} {shape[0]} x {shape[1]}, seeds {seeds}")
-    print(f"{'scene':18}" + "".join(f"{name:>15}" for name in peers))
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {name: {} for name in peers}
-    failures: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for scene_name in scenes:
-            for seed in options.seeds:
-                scene = simulate(scene_name, shape, seed)
-                np.save(Path(folder) / "image.npy", np.ascontiguousarray(scene.image))
-                for name in peers:
-                    try:
-                        model, report = measure(name, Path(folder))
-                    except RuntimeError as failure:
-                        failures.append(f"{name}, {scene_name}, seed {seed}: {failure}")
-                        continue
-                    report["error"] = error(model, scene)
-                    results[name].setdefault(scene_name, []).append(report)
-                    if seed == options.seeds[0]:
-                        sheets[name].add(scene_name, scene, model, report["error"])
-            cells = (_told(results[name].get(scene_name, [])) for name in peers)
-            print(f"{scene_name:18}" + "".join(f"{cell:>15}" for cell in cells), flush=True)
-    for title, key, unit in (("seconds", "seconds", 1), ("MB", "peak_memory_bytes", 1e6)):
-        medians = (
-            np.median([each[key] / unit for runs in found.values() for each in runs] or np.nan)
-            for found in results.values()
-        )
-        print(f"{title + ', median':18}" + "".join(f"{median:15.3g}" for median in medians))
-    print(*failures, sep="\n", end="\n" * bool(failures))
+    results = {size_name(shape): table(options, peers, shape) for shape in options.sizes}
     if not options.smoke:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         print(options.json)
-        if options.sheets:
-            for name, sheet in sheets.items():
-                sheet.save(str(Path(options.sheets) / f"{name.replace(' ', '_')}.png"))
     return 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image as pil
+from PIL import ImageDraw
 
 from fastbg.image.image import Image
-from fastbg.report.preview.page import CONTENT, GAP, MARGIN, Page, size_in
+from fastbg.report.preview.page import BACKDROP, CONTENT, GAP, MARGIN, WIDTH, Page, size_in
 from fastbg.report.preview.pictures import (
     MISSING,
     SkyLevels,
@@ -17,7 +18,6 @@ from fastbg.report.preview.pictures import (
 from scenes import Scene
 
 TALLEST = 320
-COLUMN = (CONTENT - 3 * GAP) // 4
 LEVELS = 12
 """The number of contour intervals between the lowest and the highest true background."""
 
@@ -34,8 +34,10 @@ RESIDUAL = np.array([[92, 168, 255], [40, 84, 168], [22, 27, 35], [168, 62, 40],
 class Sheet:
     """A page that grows by a row for each scene."""
 
-    def __init__(self, title: str, note: str) -> None:
+    def __init__(self, title: str, note: str, weights: bool = False) -> None:
         self._page = Page()
+        columns = 5 if weights else 4
+        self._column = (CONTENT - (columns - 1) * GAP) // columns
         half = f"{ENDS:.0%}"
         self._page.heading(
             title,
@@ -44,14 +46,23 @@ class Sheet:
                 "Truth and model: mean of the channels without its offset, on the scale of the "
                 f"truth, with {LEVELS - 1} contours. Residual: model - truth, red where the model "
                 f"is too bright, blue where too dark; full colour at {half} of the truth's range. "
-                "Error: std(model - truth) / std(truth) over valid sky; grey is no sky.",
+                "Error: std(model - truth) / std(truth) over valid sky; grey is no sky."
+                + " Weight: white is what was taken for sky."
+                * weights,
             ],
         )
 
-    def add(self, name: str, scene: Scene, model: np.ndarray, error: float) -> None:
-        """Draw a scene and the model, (H, W, K) linear, that was found for it."""
+    def add(
+        self,
+        name: str,
+        scene: Scene,
+        model: np.ndarray,
+        error: float,
+        weight: np.ndarray | None = None,
+    ) -> None:
+        """Draw a scene, the model, (H, W, K) linear, found for it, and the weights, (h, w)."""
         page, image = self._page, Image.from_samples(scene.image)
-        size = size_in((TALLEST, COLUMN), image.shape)
+        size = size_in((TALLEST, self._column), image.shape)
         seen = resample(image, size)
         truth, found = (
             _without_offset(planes, scene, size) for planes in (scene.background, model)
@@ -67,12 +78,24 @@ class Sheet:
             "Model": _contoured((found - low) / span),
             f"Residual, error {error:.3f}": _coloured(residual, RESIDUAL),
         }
+        if weight is not None:
+            shown = pil.fromarray((255 * weight + 0.5).astype(np.uint8)).resize(size[::-1])
+            pictures["Weight"] = np.asarray(shown.convert("RGB"))
         page.y += 3 * GAP
+        self._reach(page.y + size[0] + MARGIN)
         for column, (label, rgb) in enumerate(pictures.items()):
-            left = MARGIN + column * (COLUMN + GAP)
-            page.label(left, page.y, COLUMN, label)
+            left = MARGIN + column * (self._column + GAP)
+            page.label(left, page.y, self._column, label)
             page.picture.paste(pil.fromarray(rgb), (left, page.y))
         page.y += size[0]
+
+    def _reach(self, bottom: int) -> None:
+        """Make the page tall enough for a row that ends there."""
+        page = self._page
+        if bottom > page.picture.height:
+            taller = pil.new("RGB", (WIDTH, 2 * bottom), BACKDROP)
+            taller.paste(page.picture)
+            page.picture, page.pen = taller, ImageDraw.Draw(taller)
 
     def save(self, path: str) -> None:
         """Write a PNG."""

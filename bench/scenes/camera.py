@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastbg.simulate import CITY_GLOW, FLOOR, MOON_GLOW, SKY_LEVEL
+from fastbg.simulate import CITY_GLOW, FLOOR, MOON_GLOW, READ_NOISE, SKY_LEVEL
 
 from .drawing import (
     Scene,
@@ -87,9 +87,9 @@ def overscan(shape: Shape, rng: np.random.Generator) -> Scene:
         rows = np.moveaxis(strip, axis, 0)
         rows[slice(width) if rng.random() < 0.5 else slice(-width, None)] = True
     bias = rng.uniform(0.005, 0.02)
-    seen = background + stars(shape, rng)
-    seen[:, strip] = bias
-    return exposed(background, seen, rng, valid=~strip)
+    scene = exposed(background, background + stars(shape, rng), rng, valid=~strip)
+    scene.image[strip] = bias + READ_NOISE * rng.standard_normal((strip.sum(), 3))
+    return scene
 
 
 def soft_border(shape: Shape, rng: np.random.Generator) -> Scene:
