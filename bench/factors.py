@@ -1,7 +1,7 @@
 """The downscaling factor for an image of each size, by the errors on simulated skies.
 
 ``python bench factors`` fits skies of each height, 1.5 times as wide, with every factor, and prints
-the errors std(model - truth) / std(truth) of scenes.py: the geometric mean over the seeds, and the
+the errors std(model - truth) / std(truth) of scenes/: the geometric mean over the seeds, and the
 largest. What the default takes is in bold.
 """
 

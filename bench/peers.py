@@ -307,11 +307,12 @@ def _median_megabytes(of_kinds: dict[str, list[dict[str, Any]]]) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    from scenes.choice import add_choice, narrowed, size_name
+    from scenes.choice import add_choice, described, narrowed, size_name
 
     parser = argparse.ArgumentParser(
         prog="python bench peers",
         description=__doc__,
+        epilog=described(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_choice(parser, "familiar", [(2000, 3000)])
@@ -325,6 +326,8 @@ def main(arguments: list[str]) -> int:
         if reason:
             print(f"{name} skipped: {reason}")
     peers = [name for name, reason in reasons.items() if not reason]
+    if "siril" in peers:
+        subprocess.run([SIRIL, "--version"])
     results = {size_name(shape): table(options, peers, shape) for shape in options.sizes}
     if not options.smoke:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -7,23 +7,30 @@ apart   The largest of the medians of the sizes, divided by the smallest: a seed
         at every size.
 told    The median of the uncertainty that a model reports without knowing the truth, in the unit of
         the error.
+taken   The median of the part of extended objects' light that the model takes away; "-" where there
+        are no such objects.
 held    The number of skies whose error is at most the uncertainty told.
 silent  The number of skies that are off by more than 0.1 without a warning that casts doubt.
 
 The sheet shows the first seed at the first size: the image, the true background, the model, its
-error, and how much of each pixel was taken for sky.
+error, and how much of each pixel was taken for sky. ``--json`` keeps the figures of every sky, and
+``--against`` names the kinds that became worse since: whose median over the same skies rose by more
+than 0.01 and more than a tenth.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from scenes import Scene, Shape, error, simulate, uncertainty
-from scenes.choice import add_choice, narrowed, size_name
+from scenes import Scene, Shape, error, simulate, taken, uncertainty
+from scenes.choice import add_choice, described, narrowed, size_name
 
 SIZES = (600, 900), (1000, 1500), (2000, 3000)
 OFF = 0.1
@@ -33,12 +40,17 @@ NO_DOUBT = ("of the corrected image are", "samples are exactly 0")
 """What tells a warning about the numbers in the output from one about the model."""
 
 
+WORSE, WORSE_PART = 0.01, 0.1
+"""By how much a median may rise, and by which part of it, before its kind is worse."""
+
+
 @dataclass(frozen=True)
 class Fit:
-    """One sky: its error, the uncertainty told in the same unit, and whether a doubt was told."""
+    """One sky: its error, the uncertainty told, the light taken, and whether a doubt was told."""
 
     error: float
     told: float
+    taken: float
     doubted: bool
 
     @property
@@ -56,8 +68,9 @@ def fit_of(scene: Scene) -> tuple[Fit, np.ndarray]:
 
     result = remove_background(scene.image)
     doubted = any(not any(each in line for each in NO_DOUBT) for line in result.report["warnings"])
+    model = result.background
     told = uncertainty(result.diagnostics.uncertainty, scene)
-    return Fit(error(result.background, scene), told, doubted), result.background
+    return Fit(error(model, scene), told, taken(model, scene), doubted), model
 
 
 def sky_weight(image: np.ndarray) -> np.ndarray:
@@ -75,9 +88,9 @@ def sky_weight(image: np.ndarray) -> np.ndarray:
 def summary(by_kind: dict[str, list[list[Fit]]], sizes: Sequence[Shape]) -> Iterator[str]:
     """What is printed below the table, a line each."""
     medians = np.array([[_median(fits) for fits in sized] for sized in by_kind.values()])
-    fits = [fit for sized in by_kind.values() for each in sized for fit in each]
+    fits = [fit for sized in by_kind.values() for fit in _flat(sized)]
     means = np.exp(np.log(np.maximum(medians, 1e-9)).mean(axis=0))
-    of_kinds = [_median([fit for fits in sized for fit in fits]) for sized in by_kind.values()]
+    of_kinds = [_median(_flat(sized)) for sized in by_kind.values()]
     worst = int(np.argmax(of_kinds))
     silent, held = (sum(getattr(fit, name) for fit in fits) for name in ("silent", "held"))
     yield "geometric mean".ljust(18) + "".join(f"{mean:16.3f}" for mean in means)
@@ -85,20 +98,43 @@ def summary(by_kind: dict[str, list[list[Fit]]], sizes: Sequence[Shape]) -> Iter
     yield f"largest median: {of_kinds[worst]:.3f}, {[*by_kind][worst]}"
     yield f"off by more than {OFF:g} without a warning: {silent} of {len(fits)}"
     yield f"error at most the uncertainty told: {held} of {len(fits)}"
+    ratios = [fit.error / max(fit.told, 1e-9) for fit in fits]
+    yield f"largest error in units of the uncertainty told: {max(ratios):.1f}"
+    lights = np.array([_median_taken(_flat(sized)) for sized in by_kind.values()])
+    if np.isfinite(lights).any():
+        light, most = np.nanmedian(np.abs(lights)), np.nanmax(np.abs(lights))
+        yield f"objects' light taken away: {light:.3f} (median of the kinds), at most {most:.3f}"
     if len(sizes) > 1:
         apart = np.median(medians.max(axis=1) / np.maximum(medians.min(axis=1), 1e-9))
         yield f"the medians of the sizes are apart by a factor of {apart:.2f} (median of the kinds)"
 
 
+def worse(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """The kinds that became worse between two files of --json, a line each."""
+    kinds: dict[str, list[str]] = {}
+    for sky in after:
+        if sky in before:
+            kinds.setdefault(sky.partition(",")[0], []).append(sky)
+    yield f"compared with before: {len(kinds)} kinds, {sum(map(len, kinds.values()))} skies"
+    for kind, skies in kinds.items():
+        old, new = (float(np.median([run[s]["error"] for s in skies])) for run in (before, after))
+        if new - old > max(WORSE, WORSE_PART * old):
+            yield f"worse: {kind}, {old:.3f} before, {new:.3f} now"
+
+
 def row(name: str, sized: list[list[Fit]]) -> str:
     """The line of a kind in the table; fits by size and seed."""
-    fits = [fit for each in sized for fit in each]
+    fits = _flat(sized)
     cells = (f"{_median(each):.3f} ({max(f.error for f in each):.3f})" for each in sized)
     medians = [_median(each) for each in sized]
     apart = max(medians) / max(min(medians), 1e-9)
     silent, held = (sum(getattr(fit, word) for fit in fits) for word in ("silent", "held"))
     told = np.median([fit.told for fit in fits])
-    counts = f"{apart:7.2f} {told:7.3f} {held:>3}/{len(fits):<3} {silent:>3}/{len(fits):<3}"
+    light = _median_taken(fits)
+    figures = [f"{apart:.2f}"] * (len(sized) > 1) + [f"{told:.3f}"]
+    figures += [f"{light:.3f}" if np.isfinite(light) else "-"]
+    figures += [f"{held}/{len(fits)}", f"{silent}/{len(fits)}"]
+    counts = "".join(f"{figure:>8}" for figure in figures)
     return f"{name:18}" + "".join(f"{cell:>16}" for cell in cells) + counts
 
 
@@ -109,10 +145,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python bench skies",
         description=__doc__,
+        epilog=described(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_choice(parser, "all", SIZES)
     parser.add_argument("--output", default="skies.png", help="the sheet (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the figures of every sky")
+    parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier one's figures")
     options = narrowed(parser.parse_args(arguments))
     seeds, first = ", ".join(map(str, options.seeds)), options.seeds[0]
     height, width = options.sizes[0]
@@ -123,7 +162,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     print(f"std(model - truth) / std(truth), median (worst), default settings, seeds {seeds}")
     sizes = "".join(f"{size_name(shape):>16}" for shape in options.sizes)
-    print(f"{'kind':18}{sizes}{'apart':>7} {'told':>7}  held   silent")
+    figures = ["apart"] * (len(options.sizes) > 1) + ["told", "taken", "held", "silent"]
+    print(f"{'kind':18}{sizes}" + "".join(f"{figure:>8}" for figure in figures))
     by_kind: dict[str, list[list[Fit]]] = {}
     for name in options.kinds:
         by_kind[name] = []
@@ -137,10 +177,31 @@ def main(arguments: Sequence[str]) -> int:
                     sheet.add(name, scene, model, fit.error, sky_weight(scene.image))
         print(row(name, by_kind[name]), flush=True)
     print(*summary(by_kind, options.sizes), sep="\n")
+    figures_of = {
+        f"{name}, {size_name(shape)}, seed {seed}": asdict(fit)
+        for name, sized in by_kind.items()
+        for shape, fits in zip(options.sizes, sized, strict=True)
+        for seed, fit in zip(options.seeds, fits, strict=True)
+    }
+    if options.against:
+        before = json.loads(options.against.read_text(encoding="utf-8"))
+        print(*worse(before, figures_of), sep="\n")
+    if options.json and not options.smoke:
+        options.json.write_text(json.dumps(figures_of, indent=1) + "\n", encoding="utf-8")
     if not options.smoke:
         sheet.save(options.output)
         print(options.output)
     return 0
+
+
+def _flat(sized: list[list[Fit]]) -> list[Fit]:
+    return [fit for fits in sized for fit in fits]
+
+
+def _median_taken(fits: Sequence[Fit]) -> float:
+    """NaN where no sky has extended objects."""
+    known = [fit.taken for fit in fits if np.isfinite(fit.taken)]
+    return float(np.median(known)) if known else float("nan")
 
 
 def _median(fits: Sequence[Fit]) -> float:

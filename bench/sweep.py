@@ -6,7 +6,7 @@ with the one that is in use, which is printed in bold. NAME is a constant or a g
 
 median, mean, worst
     Over the kinds of sky: the error of a kind is the mean over its seeds of std(model - truth) /
-    std(truth), see scenes.py. The mean is a geometric one.
+    std(truth), see scenes/. The mean is a geometric one.
 told
     The uncertainty that the model reports, relative to its error: the geometric mean over all
     skies. 1 is right.
@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from fastbg import Settings, remove_background
-from scenes import SCENES, Scene, Shape, error, simulate, uncertainty
+from scenes import Scene, Shape, error, simulate, uncertainty
+from scenes.choice import add_kinds, kinds_in
 
 Values = Sequence[Any]
 
@@ -189,7 +190,7 @@ class Skies:
     shape : (int, int)
     seeds : sequence of int
     kinds : sequence of str
-        Names in `scenes.SCENES`.
+        Names in `scenes.KINDS`.
     """
 
     def __init__(self, shape: Shape, seeds: Sequence[int], kinds: Sequence[str]) -> None:
@@ -262,13 +263,14 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("constants", nargs="*", metavar="NAME", help="as listed below")
     parser.add_argument("--all", action="store_true", help="every constant")
+    add_kinds(parser, "familiar")
     parser.add_argument("--size", nargs=2, type=int, default=(840, 1260), metavar=("H", "W"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12], metavar="SEED")
     parser.add_argument("--smoke", action="store_true", help="one constant, two tiny skies")
     options = parser.parse_args(arguments)
     if options.smoke:
         options.constants, options.size, options.seeds = ["SIDE"], (120, 180), [1]
-    kinds = [*SCENES][:2] if options.smoke else [*SCENES]
+    kinds = kinds_in(options)[: 2 if options.smoke else None]
     chosen = [
         each
         for group, members in SWEPT.items()

@@ -18,7 +18,7 @@ import numpy as np
 from . import camera, deep_sky, familiar, mosaics, sky_light, wide_field
 from .drawing import Scene, Shape
 
-__all__ = ["HARD", "KINDS", "SCENES", "Scene", "Shape", "error", "simulate", "uncertainty"]
+__all__ = ["HARD", "KINDS", "SCENES", "Scene", "Shape", "error", "simulate", "taken", "uncertainty"]
 
 Kinds = dict[str, Callable[[Shape, np.random.Generator], Scene]]
 
@@ -74,6 +74,12 @@ HARD = _named(
 
 KINDS = SCENES | HARD
 
+BLOCKS_ALONG = 30
+"""The number of blocks along the longest side in which objects are weighed against their model."""
+
+OBJECTS = 0.3
+"""There are extended objects if their light varies by more than this part of the truth."""
+
 
 def simulate(name: str, shape: Shape, seed: int) -> Scene:
     """Simulate a scene of `KINDS`; each name and seed has a generator of its own."""
@@ -93,3 +99,29 @@ def uncertainty(told: np.ndarray, scene: Scene) -> float:
     """The uncertainty that a model reports, (rows, columns, K) linear, in the unit of `error`."""
     truth = scene.background[scene.valid].astype(np.float64)
     return float((np.sqrt((told**2).mean(axis=(0, 1))) / truth.std(axis=0)).mean())
+
+
+def taken(model: np.ndarray, scene: Scene) -> float:
+    """The part of the light of extended objects that a model, (H, W, K) linear, takes away.
+
+    It is the slope of model - truth over the objects' light, both as medians of blocks, so that
+    stars do not count: 0 is right, and 1 if the model follows the objects. What dark dust hides is
+    negative light. NaN where the objects' light varies by less than `OBJECTS` of the truth.
+    """
+    side = max(1, max(scene.valid.shape) // BLOCKS_ALONG)
+    seen = _blocks(scene.valid[..., np.newaxis], side).all(axis=1)[:, 0]
+    objects, wrong, truth = (
+        np.median(_blocks(each, side), axis=1)[seen].astype(np.float64)
+        for each in (scene.image - scene.background, model - scene.background, scene.background)
+    )
+    objects, wrong = (each - each.mean(axis=0) for each in (objects, wrong))
+    if (objects.std(axis=0) < OBJECTS * truth.std(axis=0)).all():
+        return float("nan")
+    return float((objects * wrong).sum() / (objects**2).sum())
+
+
+def _blocks(planes: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, K) as (blocks, pixels of a block, K); what is left at the ends is dropped."""
+    rows, columns = (n // side for n in planes.shape[:2])
+    cut = planes[: rows * side, : columns * side].reshape(rows, side, columns, side, -1)
+    return cut.swapaxes(1, 2).reshape(rows * columns, side * side, -1)

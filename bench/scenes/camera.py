@@ -71,7 +71,7 @@ def few_counts(shape: Shape, rng: np.random.Generator) -> Scene:
 
 
 def eight_bits(shape: Shape, rng: np.random.Generator) -> Scene:
-    """The same in 8 bits, as video cameras send it."""
+    """8 bits, as video cameras send them: the noise is one to three counts, too."""
     return _counted(shape, rng, STEPS_8, rng.uniform(25, 60))
 
 

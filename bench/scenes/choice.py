@@ -12,18 +12,8 @@ SMOKE_SHAPE = (120, 180)
 
 
 def add_choice(parser: ArgumentParser, kinds: str, sizes: Sequence[Shape]) -> None:
-    """Add the options; `narrowed` makes a smoke run of what they give.
-
-    Afterwards ``kinds`` is a list of lists of names, ``sizes`` one of shapes, ``seeds`` one of int.
-    """
-    parser.add_argument(
-        "--kinds",
-        nargs="+",
-        type=_kinds,
-        default=[GROUPS[kinds]],
-        metavar="KIND",
-        help=f"{', '.join(GROUPS)}, or names like light-dome (default: {kinds})",
-    )
+    """Add --kinds, --sizes, --seeds and --smoke; `narrowed` takes what they give."""
+    add_kinds(parser, kinds)
     parser.add_argument(
         "--sizes",
         nargs="+",
@@ -36,13 +26,41 @@ def add_choice(parser: ArgumentParser, kinds: str, sizes: Sequence[Shape]) -> No
     parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
 
 
+def add_kinds(parser: ArgumentParser, kinds: str) -> None:
+    """Add --kinds; `kinds_in` tells their names."""
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        type=_kinds,
+        default=[GROUPS[kinds]],
+        metavar="KIND",
+        help=f"{', '.join(GROUPS)}, or names like light-dome (default: {kinds})",
+    )
+
+
+def kinds_in(options: Namespace) -> list[str]:
+    """The names of the kinds that are asked for, each once."""
+    return [*dict.fromkeys(name for names in options.kinds for name in names)]
+
+
 def narrowed(options: Namespace) -> Namespace:
-    """Flatten the kinds; a smoke run has two of them, which are tiny, and one seed."""
-    options.kinds = [*dict.fromkeys(name for names in options.kinds for name in names)]
+    """The options with ``kinds`` as names; a smoke run has two of them, tiny, with one seed."""
+    options.kinds = kinds_in(options)
     if options.smoke:
         options.kinds, options.sizes = options.kinds[:2], [SMOKE_SHAPE]
         options.seeds = options.seeds[:1]
     return options
+
+
+def described() -> str:
+    """A line for each kind, for the end of a help."""
+    lines = []
+    for group in ("familiar", "hard"):
+        lines.append(f"kinds, {group}:")
+        for name in GROUPS[group]:
+            purpose = (KINDS[name].__doc__ or "").splitlines()[0]
+            lines.append(f"  {name.replace(' ', '-'):18} {purpose}")
+    return "\n".join(lines)
 
 
 def size_name(shape: Shape) -> str:
@@ -53,7 +71,8 @@ def _kinds(word: str) -> list[str]:
     name = word.replace("-", " ").replace("_", " ")
     if name not in GROUPS and name not in KINDS:
         raise ArgumentTypeError(
-            f"no kind {word!r}: there are {', '.join(GROUPS)}, {', '.join(KINDS)}"
+            f"no kind {word!r}: give {', '.join(GROUPS)}, or a name that "
+            "`python bench skies -h` lists"
         )
     return GROUPS.get(name, [name])
 

@@ -40,7 +40,7 @@ def galactic_cirrus(shape: Shape, rng: np.random.Generator) -> Scene:
 
 
 def mono_cirrus(shape: Shape, rng: np.random.Generator) -> Scene:
-    """The same through a luminance filter."""
+    """Integrated flux nebula through a luminance filter: no colour tells it from the sky."""
     background = layers(SKY_LEVEL[1:2], (CITY_GLOW[1:2], tilt(shape, rng)))
     dust = layers(np.zeros(1), (CIRRUS[1:2], _fractal_dust(shape, rng)))
     return observed(background, dust + stars(shape, rng, channels=1), rng)
