@@ -327,7 +327,7 @@ def main(arguments: list[str]) -> int:
             print(f"{name} skipped: {reason}")
     peers = [name for name, reason in reasons.items() if not reason]
     if "siril" in peers:
-        subprocess.run([SIRIL, "--version"])
+        print(subprocess.run([SIRIL, "--version"], capture_output=True, text=True).stdout.strip())
     results = {size_name(shape): table(options, peers, shape) for shape in options.sizes}
     if not options.smoke:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

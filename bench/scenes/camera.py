@@ -111,7 +111,7 @@ def saturated_core(shape: Shape, rng: np.random.Generator) -> Scene:
     edge = np.quantile(r, 0.09)
     halo = np.minimum((edge / np.maximum(r, edge / 10)) ** 5, 4)
     background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)), (MOON_GLOW, tilt(shape, rng)))
-    light = layers(np.zeros(3), (np.array([1.0, 1.0, 1.0]), halo))
+    light = layers(np.zeros(3), (np.ones(3), halo))
     return observed(background, light + stars(shape, rng), rng)
 
 

@@ -61,7 +61,11 @@ def tilt(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 def beyond_edge(shape: Shape, rng: np.random.Generator, away: float) -> tuple[float, float]:
     """A point (y, x) outside the frame in a random bearing, in the units of `axes`."""
-    bearing = rng.uniform(0, 2 * np.pi)
+    return outside(shape, rng.uniform(0, 2 * np.pi), away)
+
+
+def outside(shape: Shape, bearing: float, away: float) -> tuple[float, float]:
+    """The point (y, x) in a bearing that is so far beyond the edge, in the units of `axes`."""
     sine, cosine = np.sin(bearing), np.cos(bearing)
     half_y, half_x = (n / (2 * max(shape)) for n in shape)
     to_edge = min(half_y / max(abs(sine), 1e-9), half_x / max(abs(cosine), 1e-9))

@@ -10,12 +10,12 @@ from fastbg.simulate import CITY_GLOW, EMISSION, MOON_GLOW, SKY_LEVEL
 from .drawing import (
     Scene,
     Shape,
-    axes,
     cloud,
     distance,
     exposed,
     layers,
     observed,
+    outside,
     stars,
     tilt,
     turned,
@@ -103,8 +103,4 @@ def _clouded(
 
 def _dome(shape: Shape, bearing: float, reach: float) -> np.ndarray:
     """The glow, (H, W) float32, of a town 0.08 beyond the edge in a bearing; at most 1."""
-    y, x = axes(shape)
-    half_y, half_x = np.abs(y).max(), np.abs(x).max()
-    sine, cosine = np.sin(bearing), np.cos(bearing)
-    away = 0.08 + min(half_y / max(abs(sine), 1e-9), half_x / max(abs(cosine), 1e-9))
-    return np.exp((0.08 - distance(shape, (sine * away, cosine * away))) / np.float32(reach))
+    return np.exp((0.08 - distance(shape, outside(shape, bearing, 0.08))) / np.float32(reach))

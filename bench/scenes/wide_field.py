@@ -41,8 +41,8 @@ def milky_way(shape: Shape, rng: np.random.Generator) -> Scene:
     background = layers(
         0.6 * SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)), (0.3 * AIRGLOW, tilt(shape, rng))
     )
-    seen = background + _galactic_light(shape, rng)
-    return observed(background, seen - background + stars(shape, rng), rng)
+    light = _galactic_light(shape, rng)
+    return observed(background, light + stars(shape, rng), rng)
 
 
 def fisheye(shape: Shape, rng: np.random.Generator) -> Scene:
@@ -107,9 +107,9 @@ def _galactic_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     dust = veil(shape, rng, 1.5) - 0.6 + 1.2 * rift
     transmission = np.exp(-1.5 * np.maximum(dust, 0))
     # Dust takes blue light first.
-    reddened = [transmission**power for power in (0.8, 1.0, 1.25)]
-    light = (colour * (thin + thick) * part for colour, part in zip(UNRESOLVED, reddened, strict=1))
-    return np.stack([*light]).astype(np.float32)
+    reddened = np.stack([transmission**power for power in (0.8, 1.0, 1.25)])
+    light = UNRESOLVED[:, np.newaxis, np.newaxis] * (thin + thick) * reddened
+    return light.astype(np.float32)
 
 
 def _treeline(rng: np.random.Generator) -> np.ndarray:
