@@ -114,8 +114,8 @@ def taken(model: np.ndarray, scene: Scene) -> float:
         np.median(_blocks(each, side), axis=1)[seen].astype(np.float64)
         for each in (scene.image - scene.background, model - scene.background, scene.background)
     )
-    objects, wrong = (each - each.mean(axis=0) for each in (objects, wrong))
-    if (objects.std(axis=0) < OBJECTS * truth.std(axis=0)).all():
+    objects, wrong, truth = (each - each.mean(axis=0) for each in (objects, wrong, truth))
+    if (objects**2).sum() < OBJECTS**2 * (truth**2).sum():
         return float("nan")
     return float((objects * wrong).sum() / (objects**2).sum())
 
