@@ -25,6 +25,7 @@ EVALUATOR = [
     "splines",
     "dispatch",
     "threads",
+    "samples_baseline",
 ]
 FIRST_FLAGS = ["-std=gnu11", f"-I{SOURCES}"]
 
@@ -78,18 +79,35 @@ VECTOR_ARITHMETIC = {
 }
 
 
-@pytest.mark.parametrize("name", VECTOR_ARITHMETIC)
-def test_hot_loops_are_vectors(name, tmp_path):
-    compiler, more, pattern = VECTOR_ARITHMETIC[name]
+def functions_of(name, kind, tmp_path):
+    """The instructions of each function of a file, compiled for an instruction set."""
+    compiler, more, _ = VECTOR_ARITHMETIC[name]
     objdump = "aarch64-linux-gnu-objdump" if name == "neon" else "objdump"
     needs(compiler, objdump)
     if compiler == "cc" and not HERE:
         pytest.skip("these are instructions of x86-64")
-    source = SOURCES / f"kernels_{'baseline' if name == 'neon' else name}.c"
-    compiled = tmp_path / "kernels.o"
-    all_flags = [*flags("kernel_flags"), *(f for m in more for f in flags(m))]
+    source = SOURCES / f"{kind}s_{'baseline' if name == 'neon' else name}.c"
+    compiled = tmp_path / f"{kind}s.o"
+    all_flags = [*flags(f"{kind}_flags"), *(f for m in more for f in flags(m))]
     run(compiler, *FIRST_FLAGS, *all_flags, "-c", source, "-o", compiled)
     listing = run(objdump, "-d", "--no-show-raw-insn", compiled)
-    functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.MULTILINE))
+    return dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", VECTOR_ARITHMETIC)
+def test_hot_loops_are_vectors(name, tmp_path):
+    functions, pattern = functions_of(name, "kernel", tmp_path), VECTOR_ARITHMETIC[name][2]
     for function in ("forward", "backward", "loss", "expand_y", "gather_y", "map_y", "map_x"):
         assert len(re.findall(pattern, functions[function])) >= 4, function
+
+
+WIDE = {"baseline": r"%xmm", "avx2": r"%ymm", "avx512": r"%zmm", "neon": r"v\d+\.(4s|2d)"}
+
+
+@pytest.mark.parametrize("name", VECTOR_ARITHMETIC)
+def test_passes_over_samples_are_vectors_and_contract_nothing(name, tmp_path):
+    functions = functions_of(name, "sample", tmp_path)
+    for function in ("unstretch", "subtract", "scale", "unscale", "restore"):
+        listing = functions[function]
+        assert len(re.findall(rf"(mul|sub|add)(p[sd])?\s.*{WIDE[name]}", listing)) >= 1, function
+        assert not re.search(r"vfn?m(add|sub)|fml[as]", listing), function

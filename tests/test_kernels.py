@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from instruction_sets import OTHERS, run_again
 
 from fastbg.image.kernels import FASTEST, NUMPY
 from fastbg.image.missing import CLIPPED, ZERO
@@ -71,6 +72,24 @@ def test_restore(code, out_type, span):
     np.testing.assert_array_equal(ours[unchanged], stored[unchanged].astype(out_type))
 
 
+@pytest.mark.parametrize("midtones", [0.5, 0.05, 1e-30])
+def test_unstretch(midtones):
+    values = numbers("f4")
+    stretch = 0.01, 3.0, midtones, 0.25
+    ours, reference = (np.where(np.isnan(values), np.float32(2), values) for _ in range(2))
+    clamped = FASTEST.unstretch(ours, *stretch)
+    assert clamped == NUMPY.unstretch(reference, *stretch)
+    assert ours.tobytes() == reference.tobytes()
+
+
+def test_subtract():
+    samples, background = numbers("f4"), numbers("f4")[::-1].copy()
+    ours, reference = both(
+        lambda k, out: k.subtract(samples, background, 0.1, out), samples.shape, "f4"
+    )
+    np.testing.assert_array_equal(ours, reference)
+
+
 def test_planes_that_are_no_piece_of_memory_are_taken():
     values, out = np.arange(12, dtype="u2")[::2], np.empty(12, "f4")[::2]
     FASTEST.scale(values, 0, 2, out)
@@ -90,3 +109,8 @@ def test_superpixels(shape, colours, one_green):
             lambda k, out: k.superpixels(mosaic, colours, one_green, out), planes, "f4"
         )
     np.testing.assert_array_equal(ours, reference)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_instruction_sets_pass(name):
+    run_again(name, __file__, "not other_instruction_sets")

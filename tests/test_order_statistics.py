@@ -444,11 +444,27 @@ def test_the_guess_lies_around_the_quantile_of_the_sampled_rows(large):
         expected = []
         for p in (0.25, 0.5):
             margin = 3 * (p * (1 - p) / sample[0].size) ** 0.5
-            expected.append(np.quantile(flat, [p - margin, p + margin]))
-        assert found == pytest.approx(np.array(expected), rel=1e-12)
+            low = np.quantile(flat, p - margin, method="lower")
+            expected.append([low, np.quantile(flat, p + margin, method="higher")])
+        assert np.array_equal(found, expected)
     assert guess_quantiles(plane_image(np.ones((10, 10))), [0.5], 1) is None
     # These are known after any first pass.
     assert guess_quantiles(plane_image(*large), [0, 1], 1) is None
+
+
+@pytest.mark.parametrize("levels", [255, 512, 65535])
+@pytest.mark.parametrize("share", [0.45, 0.5, 0.55])
+def test_integers_take_one_pass_wherever_their_median_lies(
+    kernels, rng, levels, share, monkeypatch
+):
+    """The guess may lie between two of them, which have any number of floats between them."""
+    monkeypatch.setattr(bands_module, "SAMPLED_PIXELS", 1000)
+    low, high = np.float32([31, 32]) / np.float32(levels)
+    plane = np.where(rng.random((640, 100)) < share, low, high)
+    image, reads = recorded(plane_image(plane))
+    found = quantiles(image, [0.5], 1, all_valid(image), kernels=kernels)
+    assert same_bits(around(found), neighbours(plane.ravel(), [0.5])[np.newaxis])
+    assert passes(reads, 640) == 1 + 1 / 8
 
 
 def test_a_sky_at_zero_takes_two_passes(kernels, rng, monkeypatch):

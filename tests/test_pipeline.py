@@ -23,7 +23,8 @@ from fastbg import (
 )
 from fastbg.image.frame import Frame
 from fastbg.image.image import Image
-from fastbg.io import formats, xisf
+from fastbg.io import fits, formats, xisf
+from fastbg.io.random_access import RandomAccessFile
 from fastbg.model.render import Rendered
 from fastbg.pipeline import Job
 from fastbg.simulate import simulate_sky
@@ -579,6 +580,32 @@ def test_an_image_is_read_and_its_model_rendered_hardly_more_than_it_must(large,
         job.correct(plan, lambda *rows: None)
     assert sum(read) <= 2.5 * large.shape[0]
     assert sum(rendered) <= 1.2 * large.size
+
+
+@pytest.mark.parametrize("sample_format", ["float32", "same"])
+@pytest.mark.parametrize("pattern", ["off", "RGGB"])
+@pytest.mark.parametrize("code", ["u1", "u2", "i2", "u4"])
+def test_a_file_of_integers_is_hardly_read_more_often(
+    large, code, pattern, sample_format, tmp_path, monkeypatch
+):
+    """What is written is what is stored, plus the change: it is not read again for that.
+
+    The white of signed integers takes a reading of its own, for nothing tells it."""
+    path, read, bits = tmp_path / "counts.fits", [], {"u1": 10, "u2": 16, "i2": 16, "u4": 32}[code]
+    samples = (large * (2.0**bits - 1)).astype(code)
+    if pattern == "RGGB":
+        samples[::2, ::2] = 0.7 * samples[::2, ::2]
+    with fits.create(path, (1, *samples.shape), dtype=samples.dtype) as target:
+        target.write_rows(slice(None), samples[np.newaxis])
+    read_into = RandomAccessFile.read_into
+
+    def count(self, start, out):
+        read.append(out.size)
+        return read_into(self, start, out)
+
+    monkeypatch.setattr(RandomAccessFile, "read_into", count)
+    process_file(path, output_dir=tmp_path / "out", cfa=pattern, sample_format=sample_format)
+    assert sum(read) <= (2.5 + (code == "i2")) * samples.nbytes
 
 
 def test_levels_of_the_model_of_a_large_image_are_measured_in_some_rows(large, monkeypatch):

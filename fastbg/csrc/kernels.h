@@ -53,10 +53,25 @@ typedef struct {
     float *line;
 } fbg_surface_scratch;
 
+/* The passes over samples of fastbg.h, fbg_unstretch and so on. They are compiled with flags of their own, for
+ * they round alike with every instruction set. */
+typedef struct {
+    size_t (*unstretch)(float *values, size_t n, double pedestal, double scale, double midtones,
+                        double target);
+    void (*subtract)(const float *samples, const float *background, size_t n, double level, float *out);
+    void (*superpixels)(const float *mosaic, size_t rows, size_t columns, const int *colours,
+                        int one_green, float *out, size_t stride);
+    void (*scale)(const void *values, fbg_type type, size_t n, double low, double span, float *out);
+    void (*unscale)(const float *values, size_t n, double low, double span, float *out);
+    void (*restore)(const void *stored, fbg_type type, const float *samples, const float *corrected,
+                    size_t n, double span, void *out, fbg_type out_type);
+} fbg_sample_passes;
+
 /* Values and slopes of K channels are K planes, `stride` numbers apart. `slow` keeps, for each
  * centre, the slow part of its kernel at each point, one row of `stride` floats per centre. */
 typedef struct {
     const char *name;
+    const fbg_sample_passes *samples;
 
     /* values += the radial part of S at `count` points (y, x), all in float64: weights are often
      * large and of both signs, and their products cancel. */

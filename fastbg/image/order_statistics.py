@@ -62,6 +62,16 @@ class Counts:
         kernels.count(values, samples, self.windows, self.tally, self.below, self.counts)
 
 
+def _windows(low: int, high: int) -> set[tuple[int, int, int]]:
+    """Windows around the keys from one to another.
+
+    If there are too many for one of single keys, each end has one, too: if they are neighbouring
+    integers, the number that is sought is one of them.
+    """
+    window = _window(low, high)
+    return {window, _window(low, low), _window(high, high)} if high - low >= BINS else {window}
+
+
 def _window(low: int, high: int) -> tuple[int, int, int]:
     """A window around the keys from one to another, mostly of bins with one key each.
 
@@ -85,7 +95,7 @@ class _Channel:
         inside = (probabilities > 0) & (probabilities < 1)
         windows = {EVERYTHING} if inside.any() else set()
         if guess is not None and np.isfinite(guess[inside]).all():
-            windows = {_window(*keys) for keys in key_of(guess[inside]).tolist()}
+            windows = set().union(*(_windows(*keys) for keys in key_of(guess[inside]).tolist()))
         self._set_windows(windows)
 
     def _set_windows(self, windows: set[tuple[int, int, int]]) -> None:
@@ -108,7 +118,7 @@ class _Channel:
             if not within.size:
                 windows.add(EVERYTHING)
                 continue
-            w = within[0]
+            w = within[np.argmin(self.windows[within, 1])]
             first, shift, _ = self.windows[w].tolist()
             key = first + (int(np.searchsorted(upto[w], places[w], side="right")) << shift)
             if shift == 0:
@@ -193,11 +203,15 @@ class Quantiles:
         NaN where no value counts. The two order statistics around each quantile are exact, and
         ``convert``, a monotone map of (K, P, 2), is applied to them instead of to every sample.
         """
-        neighbours = convert(np.stack([channel.neighbours() for channel in self._channels]))
+        neighbours = convert(self.neighbours())
         low, high = neighbours[..., 0], neighbours[..., 1]
         last = [max(0, channel.total(VALID) - 1) for channel in self._channels]
         position = self.probabilities * np.array(last)[:, np.newaxis]
         return low + (position - np.floor(position)) * (high - low)
+
+    def neighbours(self) -> np.ndarray:
+        """The order statistics below and above each quantile, (K, P, 2) float64; NaN if none."""
+        return np.stack([channel.neighbours() for channel in self._channels])
 
 
 Read = Callable[[slice, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -262,7 +276,9 @@ def guess_quantiles(
     counting = _in_memory(samples, bands, threads) if samples else None
     found = Quantiles(image.channels, around.ravel().tolist(), kernels=kernels)
     search(found, kept, row_bands(kept.shape), threads, counting)
-    return found.values().reshape(image.channels, -1, 2)
+    # Of integers, a number between two of them would be near neither.
+    neighbours = found.neighbours()
+    return np.stack([neighbours[:, ::2, 0], neighbours[:, 1::2, 1]], axis=2)
 
 
 def _in_memory(image: Image, bands: Sequence[slice], threads: int) -> Image:

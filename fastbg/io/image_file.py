@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import local
 from typing import Any, Literal
 
 import numpy as np
@@ -180,6 +181,34 @@ class ImageFile:
         self.load()
         with reading(self.path):
             return replace(self, header=header, _samples=self._samples.in_memory())
+
+
+class LastRead:
+    """The samples of a file, of which each thread keeps those that it has read last.
+
+    Rows that are corrected are needed once more, as they are stored, when the result is written.
+    """
+
+    def __init__(self, file: ImageFile) -> None:
+        self.shape, self.dtype = file.shape, file.dtype
+        self._file, self._last = file, local()
+
+    def read_rows(self, rows: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """As `ImageFile.read_rows`; without `out`, what is returned is overwritten by the next call
+        of the same thread, and must not be changed.
+        """
+        if out is not None:
+            return self._file.read_rows(rows, out)
+        last = self._last
+        if getattr(last, "rows", None) != rows:
+            count = len(range(*rows.indices(self.shape[1])))
+            last.rows = None  # until they are read
+            if not hasattr(last, "memory") or last.memory.shape[1] < count:
+                last.memory = np.empty((self.shape[0], count, self.shape[2]), self.dtype)
+            last.band = self._file.read_rows(rows, last.memory)
+            last.rows = rows
+        band: np.ndarray = last.band
+        return band
 
 
 def open_file(path: PathLike) -> RandomAccessFile:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OutputError
+from ..image.image import Samples
 from ..image.kernels import Kernels
 from ..io import atomic, formats
 from ..io.image_file import ImageFile
@@ -112,6 +113,7 @@ class Outputs:
     def create(
         self,
         source: ImageFile,
+        samples: Samples,
         history: Mapping[Made, Sequence[str]],
         files: ExitStack,
         *,
@@ -124,6 +126,8 @@ class Outputs:
         ----------
         source : ImageFile
             The image that they are made from; they take everything but the pixels from it.
+        samples : Samples
+            Its samples, as they are stored.
         history : mapping of str to sequence of str
             Lines that tell what each image is.
         files : ExitStack
@@ -153,7 +157,7 @@ class Outputs:
 
         def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
             if restores:
-                after = kind.restore(source.read_rows(rows), before, after, kernels)
+                after = kind.restore(samples.read_rows(rows), before, after, kernels)
             corrected.write_rows(rows, after)
             if "background" in images:
                 physical = kinds["background"].physical(model, kernels)

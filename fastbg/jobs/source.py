@@ -11,11 +11,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
-from ..image.image import Image
+from ..image.image import Image, Samples
 from ..image.kernels import FASTEST, Kernels
 from ..image.weights import product
 from ..io import formats, png, regions
-from ..io.image_file import ImageFile
+from ..io.image_file import ImageFile, LastRead
 from ..io.made import Made, made
 from ..io.names import told_format
 from ..io.orientation import Turn
@@ -48,6 +48,8 @@ class Source:
     ----------
     path : Path
     file : ImageFile
+    stored : LastRead
+        Its samples, as they are stored.
     frame : Frame
         The image as stored, and as fitted.
     weight : Image or None
@@ -62,6 +64,7 @@ class Source:
 
     path: Path
     file: ImageFile
+    stored: LastRead
     frame: Frame
     weight: Image | None
     masks: tuple[ImageFile, ...]
@@ -222,22 +225,22 @@ def _source(
     areas: Sequence[Image],
     kernels: Kernels,
 ) -> Source:
-    samples = _image(file, kernels)
+    stored = LastRead(file)
     try:
-        frame = Frame(samples, pattern, kernels=kernels)
+        frame = Frame(_image(file, stored, kernels), pattern, kernels=kernels)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    weights = [*areas, *(_image(mask, kernels) for mask in masks)]
+    weights = [*areas, *(_image(mask, mask, kernels) for mask in masks)]
     weight = frame.weight(product(weights)) if weights else None
-    return Source(path, file, frame, weight, tuple(masks), tuple(areas), kernels)
+    return Source(path, file, stored, frame, weight, tuple(masks), tuple(areas), kernels)
 
 
 def _open_mask(path: Path) -> ImageFile:
     return png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
 
 
-def _image(file: ImageFile, kernels: Kernels) -> Image:
+def _image(file: ImageFile, samples: Samples, kernels: Kernels) -> Image:
     try:
-        return Image.of(file, file.bounds, kernels)
+        return Image.of(samples, file.bounds, kernels)
     except InputError as error:
         raise InputError(f"{file.path}: {error}") from error

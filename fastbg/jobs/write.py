@@ -33,7 +33,8 @@ def write(
     """
     same = job.settings.sample_format == "same"
     kernels = job.backend.kernels
-    store, samples = outputs.create(source.file, history, files, same=same, kernels=kernels)
-    corrected = job.correct(plan, store, clipped=samples.clips)
+    file, stored = source.file, source.stored
+    store, kind = outputs.create(file, stored, history, files, same=same, kernels=kernels)
+    corrected = job.correct(plan, store, clipped=kind.clips)
     source.check_unchanged()
     return corrected
