@@ -144,8 +144,8 @@ def _mesh_of(problem: Problem) -> Mesh:
 def _in_linear_units(mesh: Mesh, stretch: Stretch) -> Mesh:
     """The same mesh in linear units: the stretch is monotone, so medians may pass it."""
     middle = np.median(mesh.values[mesh.usable], axis=0)
-    ends = np.stack([middle, middle + mesh.noise, *mesh.values], axis=1)
-    inverted = stretch.invert(ends)[0].T
+    ends = np.concatenate([[middle, middle + mesh.noise], mesh.values])
+    inverted = stretch.invert(ends.T)[0].T
     low, high = inverted[:2]
     return replace(mesh, values=np.ascontiguousarray(inverted[2:]), noise=high - low)
 

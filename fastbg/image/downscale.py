@@ -179,5 +179,5 @@ def _middle_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The two middle samples of each block, (K, h, w) each; NaN where none exceeds `least`."""
     planes = [kernels.middle_values(plane, factor, least, grouped) for plane in band]
-    low, high = np.stack(planes, axis=1)
+    low, high = map(np.stack, zip(*planes, strict=True))
     return low, high

@@ -316,18 +316,17 @@ class _Compiled(Kernels):
 
 
 _NUMBERS = {np.dtype(code) for code in ("u1", "i2", "u2", "i4", "u4", "f4", "f8")}
-"""The types of numbers in files that the C kernels take: fbg_type of fastbg.h."""
+"""The types of numbers in files that the C kernels take, in native byte order: fbg_type of
+fastbg.h."""
 
 
 def _in_one_piece(*arrays: np.ndarray) -> bool:
     """Whether C can go over the arrays."""
-    return all(
-        each.flags.c_contiguous
-        and each.flags.aligned
-        and each.dtype.byteorder in "=|"
-        and each.dtype in _NUMBERS
-        for each in arrays
-    )
+    for each in arrays:
+        flags = each.flags
+        if not (flags.c_contiguous and flags.aligned and each.dtype in _NUMBERS):
+            return False
+    return True
 
 
 NUMPY = Kernels()

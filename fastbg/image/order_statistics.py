@@ -107,7 +107,8 @@ class _Channel:
 
     def finish_pass(self, parts: list[Counts]) -> None:
         below = np.sum([part.below for part in parts], axis=0)
-        counts = np.sum([part.counts for part in parts], axis=0, dtype=np.int64)
+        used = self.windows[:, 2].max(initial=1)
+        counts = np.sum([part.counts[:, :used] for part in parts], axis=0, dtype=np.int64)
         if self.tally is None:
             self._take_tally(np.array([part.tally for part in parts]))
         upto = np.cumsum(counts, axis=1)

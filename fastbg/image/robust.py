@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,19 @@ def robust_sigma(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     if not values.size:
         return math.nan
-    return MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
+    return MAD_TO_SIGMA * float(median(np.abs(values - median(values))))
+
+
+def median(values: np.ndarray) -> Any:
+    """The median of (n,) numbers without NaN, n > 0.
+
+    `numpy.median` also looks for NaN, and takes 15 times as long on a processor with AVX-512.
+    """
+    middle = len(values) // 2
+    ordered = np.partition(values, middle)
+    if len(values) % 2:
+        return ordered[middle]
+    return (ordered[:middle].max() + ordered[middle]) / 2
 
 
 def quantile(ordered: np.ndarray, part: float, grouped: bool = True) -> np.ndarray:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .image import Image, is_valid
-from .robust import robust_sigma
+from .robust import MAD_TO_SIGMA, median
 
 _MOST_STRIPS, _LEAST_STRIPS, _STRIP = 32, 8, 4
 """How many strips are read, spread over the height, and their rows."""
@@ -72,6 +72,9 @@ def _amplitude(parts: np.ndarray) -> float:
     parts = parts[np.isfinite(parts)]
     if parts.size < _FEWEST:
         return 0.0
-    size = abs(float(np.median(parts)))
-    least = max(_ALTERNATION, _ERRORS / math.sqrt(parts.size)) * robust_sigma(parts)
-    return size if size > least else 0.0
+    middle = median(parts)
+    size = abs(float(middle))
+    most = size / max(_ALTERNATION, _ERRORS / math.sqrt(parts.size))
+    # The scatter is less where most are nearer, which is found faster than the scatter itself.
+    near = np.count_nonzero(np.abs(parts - middle) < most / MAD_TO_SIGMA)
+    return size if near > parts.size / 2 else 0.0
