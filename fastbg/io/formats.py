@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ class Output:
     def _changes_format(self) -> bool:
         return self._told[0] != self._source_format
 
-    @property
+    @cached_property
     def _told(self) -> tuple[Format, Packing]:
         told = told_format(self.target)
         assert told, "check_name refuses other names"
