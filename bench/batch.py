@@ -14,7 +14,9 @@ processes together, sampled as they run. The peers get fewer frames, for they ta
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from shutil import rmtree
 from statistics import median
 
 import numpy as np
@@ -36,6 +37,9 @@ PEERS = {"seiza auto": "seiza", "photutils": "photutils"}
 PROCESSES = 2
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "RAYON", "NUMEXPR")}
 """The environment of a peer, which has a process for each core."""
+
+BYTES_PER_PIXEL = 10
+"""Of a frame of 16 bits and of two outputs in float32."""
 
 LOOK_SECONDS = 0.02
 """The time between two looks at the memory of a program."""
@@ -161,6 +165,9 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.smoke:
         options.size, options.frames, options.peer_frames, options.runs = (100, 150), 2, 1, 1
+    needed = options.frames * math.prod(options.size) * BYTES_PER_PIXEL
+    if shutil.disk_usage(options.folder or tempfile.gettempdir()).free < needed:
+        parser.error(f"frames and outputs need {needed / 1e9:.1f} GB: name a --folder with room")
 
     taken: dict[str, list[Taken]] = {}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -174,7 +181,7 @@ def main(arguments: list[str]) -> int:
                 own = files[: options.peer_frames] if name in PEERS else []
                 env = ONE_THREAD if own else {}
                 taken.setdefault(name, []).append(run(command + own, len(own or files), env))
-                rmtree(out)
+                shutil.rmtree(out)
     height, width = options.size
     print(
         f"\n{' '.join([OURS, *options.settings])}: {options.frames} frames, {height} x {width}, "
