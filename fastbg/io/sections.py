@@ -111,7 +111,7 @@ def _box(told: str, shape: tuple[int, int], keywords: tuple[Keyword, ...]) -> Bo
     for first, last, length, binning in zip(
         given[::2], given[1::2], shape[::-1], _binning(keywords), strict=True
     ):
-        low, high = sorted((first or 1, last or length))
+        low, high = (1, length) if first is None or last is None else sorted((first, last))
         if first is not None and high > length and (low - 1) // binning < high // binning <= length:
             low, high = (low - 1) // binning + 1, high // binning
         if not 1 <= low <= high <= length:
