@@ -139,10 +139,18 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
     }
     least = LEAST_SKY * np.count_nonzero(mesh.usable)
     skies = [area for number, area in areas.items() if sizes[number] >= least]
+    others = mesh.usable.copy()
     for area in areas.values():
         if any(area.is_saturated(sky) or area.hides(sky) for sky in skies):
             even |= area.cells
-    return _widened(even, mesh.shape)
+        elif area in skies:
+            others &= ~area.cells
+    if not even.any():
+        return even
+    # The glare around a saturated area has sharp steps, too: all up to the sky belongs to it.
+    joined = others.reshape(mesh.shape)
+    numbers = regions(joined[1:] & joined[:-1], joined[:, 1:] & joined[:, :-1]).ravel()
+    return _widened(others & np.isin(numbers, numbers[even]), mesh.shape)
 
 
 def _regions(mesh: Mesh) -> np.ndarray:
