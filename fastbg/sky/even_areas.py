@@ -84,8 +84,8 @@ class _Area:
         return bool(len(bends) and np.median(bends, axis=0).sum() < ROUGH * self.spread.sum())
 
     @cached_property
-    def stars(self) -> float:
-        """The share of its pixels that are far above the median of their cell.
+    def stars(self) -> np.ndarray:
+        """(K,): the share of its pixels that are far above the median of their cell.
 
         Cells at its outline, which may hold pixels from beyond it, do not count.
         """
@@ -94,14 +94,16 @@ class _Area:
         rows, columns = (np.arange(size) // mesh.side for size in self.linear.shape[:2])
         place = rows[:, np.newaxis] * mesh.shape[1] + columns
         inside = cells[place]
-        above = (self.linear[inside] - mesh.values[place[inside]]).mean(axis=1)
-        above = above[np.isfinite(above)]
-        if not above.size:
-            return 0.0
-        return float(np.mean(above > BRIGHT * MAD_TO_SIGMA * np.median(np.abs(above))))
+        above = self.linear[inside] - mesh.values[place[inside]]
+        above = above[np.isfinite(above).all(axis=1)]
+        if not len(above):
+            return np.zeros(above.shape[1])
+        noise = MAD_TO_SIGMA * np.median(np.abs(above), axis=0)
+        share: np.ndarray = np.mean(above > BRIGHT * noise, axis=0)
+        return share
 
     def is_saturated(self, sky: _Area) -> bool:
-        """Whether it is brighter than all else in some channel, has no noise there and no stars."""
+        """Whether it is brighter than all else in some channel, and has no noise and no stars."""
         above = self.level - sky.level
         quieter = (above > 0) & (self.spread < SATURATED * sky.spread)
         if not quieter.any():
@@ -109,14 +111,15 @@ class _Area:
         low, high = np.percentile(self.mesh.values[self.cells], [10, 90], axis=0)
         brightest = self.mesh.values[self.mesh.usable].max(axis=0)
         flat = np.maximum(high - low, brightest - self.level) < FLAT * above
-        return bool((quieter & flat).any()) and self.stars < STARLESS * STARRY
+        return bool((quieter & flat & (self.stars < STARLESS * STARRY)).any())
 
     def hides(self, sky: _Area) -> bool:
         """Whether it is darker than a sky, quieter, and hides its stars."""
         quieter = self.spread.sum() < DARK * sky.spread.sum()
         if not quieter or not (self.level < sky.level).all() or not sky.is_smooth:
             return False
-        return sky.stars > STARRY and self.stars < STARLESS * sky.stars
+        seen = sky.stars.mean()
+        return bool(seen > STARRY and self.stars.mean() < STARLESS * seen)
 
 
 def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
