@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from fastbg import Settings, remove_background
-from scenes import SCENES, Scene, Shape, error, simulate, uncertainty
+from scenes import KINDS, SCENES, Scene, Shape, error, simulate, uncertainty
 
 Values = Sequence[Any]
 
@@ -135,6 +135,18 @@ SWEPT = {
         Swept("sky.detection", "OBJECT_SIGMA", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
         Swept("sky.detection", "EXCLUDED_BELOW", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
     ),
+    "even": (
+        Swept("sky.even_areas", "SHARP", (2.0, 3.0, 12.0, 24.0)),
+        Swept("sky.even_areas", "LEAST_AREA", (2, 9, 16, 36)),
+        Swept("sky.even_areas", "LEAST_SKY", (0.02, 0.05, 0.2, 0.4)),
+        Swept("sky.even_areas", "FLAT", (0.01, 0.02, 0.1, 0.2)),
+        Swept("sky.even_areas", "SATURATED", (0.05, 0.1, 0.5, 0.8)),
+        Swept("sky.even_areas", "DARK", (0.3, 0.5, 0.85, 1.0)),
+        Swept("sky.even_areas", "ROUGH", (0.3, 0.5, 0.8, 1.2)),
+        Swept("sky.even_areas", "BRIGHT", (4.0, 5.0, 8.0, 12.0)),
+        Swept("sky.even_areas", "STARRY", (5e-5, 1.5e-4, 1.5e-3, 5e-3)),
+        Swept("sky.even_areas", "STARLESS", (0.01, 0.03, 0.3, 1.0)),
+    ),
     "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
 }
 """By the part of the search that they belong to."""
@@ -189,7 +201,7 @@ class Skies:
     shape : (int, int)
     seeds : sequence of int
     kinds : sequence of str
-        Names in `scenes.SCENES`.
+        Names in `scenes.KINDS`.
     """
 
     def __init__(self, shape: Shape, seeds: Sequence[int], kinds: Sequence[str]) -> None:
@@ -264,11 +276,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help="every constant")
     parser.add_argument("--size", nargs=2, type=int, default=(840, 1260), metavar=("H", "W"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12], metavar="SEED")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=[*KINDS],
+        metavar="KIND",
+        help="of sky, instead of all familiar",
+    )
     parser.add_argument("--smoke", action="store_true", help="one constant, two tiny skies")
     options = parser.parse_args(arguments)
     if options.smoke:
         options.constants, options.size, options.seeds = ["SIDE"], (120, 180), [1]
-    kinds = [*SCENES][:2] if options.smoke else [*SCENES]
+    kinds = [*SCENES][:2] if options.smoke else options.kinds or [*SCENES]
     chosen = [
         each
         for group, members in SWEPT.items()

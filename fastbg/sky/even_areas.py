@@ -133,7 +133,7 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
     """
     even = np.zeros(len(mesh.weight), bool)
     if mesh.spread is None:
-        return even  # the cells are too small to tell how their pixels scatter
+        return even
     numbers = _regions(mesh)
     sizes = np.bincount(numbers, mesh.usable)
     areas = {

@@ -55,8 +55,8 @@ class Mesh:
     noise : ndarray, (K,), linear
         The standard deviation of the median of a cell that holds nothing but sky.
     spread : ndarray, (P, K), linear, or None
-        The distance between the quartiles of each cell, NaN where it cannot be used; None of cells
-        of at most 2 x 2 pixels.
+        The distance between the quartiles of each cell, NaN where it cannot be used; None of a
+        strip, and of cells of at most 2 x 2 pixels.
     """
 
     side: int
@@ -141,7 +141,7 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         np.where(full[..., np.newaxis], middle, 0).reshape(full.size, -1).astype(np.float64),
         np.where(full, share, 0).ravel(),
         noise,
-        spread,
+        None if strip else spread,
     )
 
 
