@@ -168,6 +168,21 @@ def test_a_mosaic_has_its_border_by_its_own_pixels(tmp_path) -> None:
     assert result.report["image"]["border"]["boxes"][0]["left"] == 301
 
 
+def test_the_last_row_of_a_mosaic_of_odd_size_belongs_to_its_border() -> None:
+    image = with_strip(sky(channels=1, shape=(241, 321)), Box(221, 241, 0, 321), 0.02)[..., 0]
+    result = remove_background(image, cfa="RGGB")
+    assert result.report["image"]["border"]["boxes"][0]["bottom"] == 241
+    assert (result.corrected[222:] == image[222:]).all()
+
+
+@pytest.mark.parametrize("missing", [0, np.nan])
+def test_what_is_missing_hides_no_border_and_is_none(missing) -> None:
+    image = sky()
+    image[:30, 200:] = image[:, :20] = missing
+    assert not found(image)
+    assert found(with_strip(image, SIDES["bottom"], 0.02)).boxes == (SIDES["bottom"],)
+
+
 def test_an_image_that_was_cut_keeps_its_sky(tmp_path) -> None:
     path = save(tmp_path / "a.fits", sky(channels=1)[..., 0], DATASEC="[21:320,1:240]")
     result = process_file(path, output_dir=tmp_path)

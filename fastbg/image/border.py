@@ -37,10 +37,6 @@ class Box(NamedTuple):
     def pixels(self) -> int:
         return (self.bottom - self.top) * (self.right - self.left)
 
-    def times(self, factor: int) -> Box:
-        """The same part of an image that is larger by a factor."""
-        return Box(*(factor * side for side in self))
-
 
 @dataclass(frozen=True)
 class Border:

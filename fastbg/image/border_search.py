@@ -93,21 +93,29 @@ def border_of(samples: Image, image: Image, told: Sequence[Box], names: Sequence
     samples : Image
         As it is stored.
     image : Image
-        The same by colour, if it is a mosaic: an integer factor smaller.
+        The same by colour, which is half as large, if it is a mosaic.
     told : sequence of Box
         What a header tells of the samples. All of these are taken that look different from what is
         beside them.
     names : sequence of str
         The keywords of that header.
     """
-    factor = samples.shape[0] // image.shape[0]
+    factor = 1 if image is samples else 2
     own = [box for box in told if _differs(image, _smaller(box, factor, image.shape), told, factor)]
     if own:
         return Border(tuple(own), tuple(names))
     fill, filled = _fill(samples)
     if fill is not None:
         image = Border(fill=fill).out_of(image) if image is samples else image
-    return Border(tuple(box.times(factor) for box in _found(image)), (), fill, filled)
+    found = tuple(_larger(box, factor, image.shape, samples.shape) for box in _found(image))
+    return Border(found, (), fill, filled)
+
+
+def _larger(box: Box, factor: int, small: tuple[int, int], large: tuple[int, int]) -> Box:
+    """The same part of the samples, with the last row and column of an odd size."""
+    top, bottom, left, right = (factor * side for side in box)
+    bottom = large[0] if box.bottom == small[0] else bottom
+    return Box(top, bottom, left, large[1] if box.right == small[1] else right)
 
 
 def _smaller(box: Box, factor: int, shape: tuple[int, int]) -> Box:
@@ -141,8 +149,8 @@ def _differs(image: Image, box: Box, told: Sequence[Box], factor: int) -> bool:
 
 
 def _is_another(inside: _Strip, near: _Strip, far: _Strip) -> bool:
-    level = [float(_medians(each.values.reshape(1, -1))[0]) for each in (inside, near, far)]
-    own, noise = np.median(inside.noise), np.median(near.noise)
+    level = [_median(each.values) for each in (inside, near, far)]
+    own, noise = _median(inside.noise), _median(near.noise)
     if not np.isfinite([*level, own, noise]).all():
         return True  # the box or all beside it is missing
     step, slope = abs(level[0] - level[1]), abs(level[1] - level[2])
@@ -209,7 +217,7 @@ def _depth(lines: Lines, size: int) -> int:
     if not _may_be_border(_Strip.of(few)):
         return 0
     strip = _Strip.of(lines(0, deep))
-    noise = float(np.nanmedian(strip.noise[-(deep // 4) :]))
+    noise = _median(strip.noise[-(deep // 4) :])
     step = np.abs(strip.level[SOFT:] - strip.level[:-SOFT])
     for peak in np.argsort(-np.nan_to_num(step)):
         if not step[peak] > STEP * noise:
@@ -241,7 +249,7 @@ def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
         return False
     last = slice(max(edge - 4, 0), max(edge - 1, 1))
     inside, outside = (
-        np.array([np.nanmedian(part) for part in np.array_split(values, SEGMENTS, axis=1)])
+        np.array([_median(part) for part in np.array_split(values, SEGMENTS, axis=1)])
         for values in (strip.values[edge + 1 : edge + 4], strip.values[last])
     )
     steps = inside - outside
@@ -249,7 +257,7 @@ def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
     low, high = np.percentile(outside, [10, 90])
     # What a bright column trails into the overscan lies across all lines, as stars do not.
     above = strip.values[outer] - strip.level[outer, np.newaxis]
-    above -= np.nanmedian(above, axis=0)
+    above -= _medians(above.T)
     stars = np.median(np.mean(above > 6 * max(own, noise / 10), axis=1))
     return bool(
         (steps * np.sign(middle) > STRAIGHT * abs(middle)).all()
@@ -330,7 +338,14 @@ def _pairs(part: slice) -> np.ndarray:
 
 def _plane(band: np.ndarray) -> np.ndarray:
     """The mean over the channels; NaN where one is missing."""
-    return np.where(is_valid(band).all(axis=0), band.mean(axis=0), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = band.mean(axis=0)
+    return np.where(is_valid(band).all(axis=0) & np.isfinite(mean), mean, np.nan)
+
+
+def _median(values: np.ndarray) -> float:
+    """The median of all values, as `_medians`."""
+    return float(_medians(values.reshape(1, -1))[0])
 
 
 def _medians(values: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ class Stretch:
             if middle == highest:
                 raise InputError(
                     f"{name} has half of its samples or more at its maximum of {highest:g}: it is "
-                    "overexposed, or was clipped since; give an image that shows the sky"
+                    "overexposed, clipped or coarsely rounded; give an image that shows the sky"
                 )
             if not low < middle < high:
                 flat = middle == low

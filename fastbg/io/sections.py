@@ -19,11 +19,14 @@ from .tiff.header import TiffHeader
 SECTION = re.compile(r"(DATASEC|TRIMSEC|BIASSEC)[0-9A-Z]?")
 """The names of the keywords."""
 
-_RANGE = r"\s*(?:(\d+)\s*:\s*(\d+)|\*)\s*"
+_RANGE = r"\s*(?:(\d{1,9})\s*:\s*(\d{1,9})|\*)\s*"
 _TEXT = re.compile(rf"\[{_RANGE},{_RANGE}(?:,[^,\]]*)?\]")
 
 _BINNING = (("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN"), ("BINX", "BINY"))
 """The keywords of binning along x and y, in the spellings of several programs."""
+
+_LONGEST = 40
+"""The characters of a section that are shown."""
 
 LARGEST = 0.5
 """Sections that leave out more of the image than this are not obeyed."""
@@ -62,7 +65,7 @@ def sections_of(file: ImageFile) -> Sections:
         try:
             box = _box(told, shape, keywords)
         except ValueError as error:
-            lines.append(f"{found[0]} is {told}, {error}: it is not obeyed")
+            lines.append(f"{found[0]} is {told[:_LONGEST]}, {error}: it is not obeyed")
             continue
         if box:
             data.setdefault(found[1], []).append(box)
