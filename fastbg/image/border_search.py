@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .border import Border, Box
-from .image import Image, is_valid
+from .filled_border import PAIR_TO_SIGMA, fill_of, mean_plane
+from .image import Image
 
 PAIRS = 32
 """Pairs of neighbouring lines across an edge that are read: 64 values for each median."""
@@ -50,14 +51,6 @@ the step of the whole."""
 
 STARS = 0.01
 """The share of pixels far above the border's level from which on they are stars."""
-
-CORNER, RUN = 8, 16
-"""The side of a square in a corner of one value, and the pixels of that value in a row, that
-stacking has filled."""
-
-PAIR_TO_SIGMA = 1.0483
-"""The standard deviation of noise relative to the median difference of two samples."""
-
 
 Lines = Callable[[int, int], np.ndarray]
 """Gives the lines of pixels along a side, as `_strip` does, from one to before another one."""
@@ -104,7 +97,7 @@ def border_of(samples: Image, image: Image, told: Sequence[Box], names: Sequence
     own = [box for box in told if _differs(image, _smaller(box, factor, image.shape), told, factor)]
     if own:
         return Border(tuple(own), tuple(names))
-    fill, filled = _fill(samples)
+    fill, filled = fill_of(samples)
     if fill is not None:
         image = Border(fill=fill).out_of(image) if image is samples else image
     found = tuple(_larger(box, factor, image.shape, samples.shape) for box in _found(image))
@@ -181,7 +174,7 @@ def _columns(image: Image, rows: slice) -> tuple[int, int]:
     pairs, width = _pairs_of_rows(image, rows), image.shape[1]
 
     def lines(first: int, last: int) -> np.ndarray:
-        return _plane(pairs[:, :, first:last]).T
+        return mean_plane(pairs[:, :, first:last]).T
 
     return _depth(lines, width), _depth(_from_behind(lines, width), width)
 
@@ -266,54 +259,6 @@ def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
     )
 
 
-def _fill(image: Image) -> tuple[tuple[float, ...] | None, float]:
-    """The value with which stacking has filled a rotated border, and the share that has it."""
-    height, width = image.shape
-    if min(height, width) < 4 * RUN:
-        return None, 0.0
-    sides = [image.rows(slice(top, top + CORNER)) for top in (0, height - CORNER)]
-    corners = [rows[:, :, part] for rows in sides for part in (slice(CORNER), slice(-CORNER, None))]
-    values = {
-        tuple(map(float, corner[:, 0, 0]))
-        for corner in corners
-        if (corner == corner[:, :1, :1]).all() and is_valid(corner).all()
-    }
-    if not values:
-        return None, 0.0
-    tops = np.linspace(0, height - 2, 2 * PAIRS).astype(int)
-    sample = np.concatenate([image.rows(slice(top, top + 1)) for top in tops], axis=1)
-    for value in values:
-        same = (sample == np.reshape(value, (-1, 1, 1))).all(axis=0)
-        if _is_filled(sample, same, value):
-            return value, float(same.mean())
-    return None, 0.0
-
-
-def _is_filled(sample: np.ndarray, same: np.ndarray, value: tuple[float, ...]) -> bool:
-    """Whether pixels of one value are in long runs, which end with a step."""
-    others, level = np.where(same, np.nan, _plane(sample)), float(np.mean(value))
-    steps = np.abs(np.diff(others, axis=1))
-    steps = steps[np.isfinite(steps)]
-    if not steps.size or level >= np.nanmax(others):
-        return False
-    noise = PAIR_TO_SIGMA * float(np.median(steps))
-    ends, long = [], 0
-    for row, marks in zip(others, same, strict=True):
-        edges = np.flatnonzero(np.diff(np.r_[False, marks, False]))
-        for first, last in zip(edges[::2], edges[1::2], strict=True):
-            if last - first >= RUN:
-                long += last - first
-                ends += [row[at] for at in (first - 4, last + 3) if 0 <= at < len(row)]
-    off = np.abs(np.array(ends) - level)
-    off = off[np.isfinite(off)]
-    return bool(
-        noise > 0
-        and long > 0.8 * np.count_nonzero(same)
-        and len(off) >= SEGMENTS
-        and np.mean(off > STEP * noise) > 0.8
-    )
-
-
 def _strip(image: Image, box: Box, tall: bool) -> np.ndarray:
     """(D, n): lines of pixels along an edge, the mean over the channels; NaN = missing.
 
@@ -321,8 +266,8 @@ def _strip(image: Image, box: Box, tall: bool) -> np.ndarray:
     `PAIRS` pairs of neighbouring pixels.
     """
     if tall:
-        return _plane(_pairs_of_rows(image, box.rows)[:, :, box.columns]).T
-    return _plane(image.rows(box.rows)[:, :, _pairs(box.columns)])
+        return mean_plane(_pairs_of_rows(image, box.rows)[:, :, box.columns]).T
+    return mean_plane(image.rows(box.rows)[:, :, _pairs(box.columns)])
 
 
 def _pairs_of_rows(image: Image, rows: slice) -> np.ndarray:
@@ -334,13 +279,6 @@ def _pairs(part: slice) -> np.ndarray:
     """The places of `PAIRS` pairs of neighbours, evenly spread."""
     firsts = np.linspace(part.start, max(part.stop - 2, part.start), PAIRS).astype(int)
     return np.stack([firsts, np.minimum(firsts + 1, part.stop - 1)], axis=1).ravel()
-
-
-def _plane(band: np.ndarray) -> np.ndarray:
-    """The mean over the channels; NaN where one is missing."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = band.mean(axis=0)
-    return np.where(is_valid(band).all(axis=0) & np.isfinite(mean), mean, np.nan)
 
 
 def _median(values: np.ndarray) -> float:
