@@ -136,6 +136,28 @@ SWEPT = {
         Swept("sky.detection", "OBJECT_SIGMA", (1.5, 2.0, 4.5, 6.0), settings=DESCENT),
         Swept("sky.detection", "EXCLUDED_BELOW", (1e-4, 1e-3, 0.1, 0.3), settings=DESCENT),
     ),
+    "border": (
+        Swept("image.border_search", "PAIRS", (8, 16, 64, 128)),
+        Swept("image.border_search", "DEEPEST", (2, 3, 12, 24)),
+        Swept("image.border_search", "THINNEST", (2, 6, 12, 24)),
+        Swept("image.border_search", "QUIETER", (0.4, 0.6, 0.9, 1.1)),
+        Swept("image.border_search", "STEP", (0.5, 1.0, 4.0, 8.0)),
+        Swept("image.border_search", "STRAIGHT", (0.1, 0.2, 0.6, 0.8)),
+        Swept("image.border_search", "EVEN", (0.05, 0.1, 0.5, 1.0)),
+        Swept("image.border_search", "STARS", (0.001, 0.003, 0.03, 0.1)),
+    ),
+    "even": (
+        Swept("sky.even_areas", "SHARP", (2.0, 3.0, 12.0, 24.0)),
+        Swept("sky.even_areas", "LEAST_AREA", (2, 9, 16, 36)),
+        Swept("sky.even_areas", "LEAST_SKY", (0.02, 0.05, 0.2, 0.4)),
+        Swept("sky.even_areas", "FLAT", (0.01, 0.02, 0.1, 0.2)),
+        Swept("sky.even_areas", "SATURATED", (0.05, 0.1, 0.5, 0.8)),
+        Swept("sky.even_areas", "DARK", (0.3, 0.5, 0.85, 1.0)),
+        Swept("sky.even_areas", "ROUGH", (0.3, 0.5, 0.8, 1.2)),
+        Swept("sky.even_areas", "BRIGHT", (4.0, 5.0, 8.0, 12.0)),
+        Swept("sky.even_areas", "STARRY", (5e-5, 1.5e-4, 1.5e-3, 5e-3)),
+        Swept("sky.even_areas", "STARLESS", (0.01, 0.03, 0.3, 1.0)),
+    ),
     "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
 }
 """By the part of the search that they belong to."""

@@ -305,7 +305,8 @@ class Job:
 
         def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             samples, background, after = correction.read(rows, buffers)
-            store(rows, samples, background, after)
+            before_and_after = frame.with_border(rows, samples, after)
+            store(rows, before_and_after[0], background, before_and_after[1])
             if not frame.pattern:
                 return after, samples
             counted.append(outside.start_counting())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from .bayer import binned, check_pattern, halved, superpixels
+from .border import NONE, Border, Box
+from .border_search import border_of
 from .clipping import with_zeros_of_sky
 from .image import Image
 from .kernels import FASTEST, Kernels
@@ -28,6 +31,10 @@ class Frame:
         The share of the samples that are clipped at 0, where `with_zeros_of_sky` has found it.
     kernels : Kernels
         The kernels that bin a mosaic.
+    border : Border
+        Where the image shows no sky: these samples are NaN.
+    whole : Image or None
+        The image with its border.
 
     Raises
     ------
@@ -39,6 +46,8 @@ class Frame:
     pattern: str | None = None
     clipped: float = 0.0
     kernels: Kernels = FASTEST
+    border: Border = NONE
+    whole: Image | None = None
 
     def __post_init__(self) -> None:
         if self.pattern:
@@ -60,6 +69,22 @@ class Frame:
         """Some rows of a mosaic, (1, n, W), as those of `by_colour`; the first row is even."""
         assert self.pattern
         return binned(mosaic, self.pattern, one_green=self.clipped > 0, kernels=self.kernels)
+
+    def without_border(self, told: Sequence[Box] = (), names: Sequence[str] = ()) -> Frame:
+        """The frame without its border: see `fastbg.image.border_search.border_of`."""
+        border = border_of(self.samples, self.image, told, names)
+        if not border:
+            return self
+        inner = border.out_of(self.samples)
+        return replace(self, samples=inner, border=border, whole=self.samples)
+
+    def with_border(self, rows: slice, *bands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Some rows, (K, n, W) each, of which the border is as it is stored."""
+        if self.whole is None:
+            return bands
+        whole = self.whole.rows(rows)
+        hidden = self.border.hidden(rows, whole)
+        return tuple(np.where(hidden, whole, band) for band in bands)
 
     def with_zeros_of_sky(self, threads: int = 1) -> Frame:
         """The frame whose scattered zeros count as sky: see `fastbg.image.clipping`."""

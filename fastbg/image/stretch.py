@@ -86,8 +86,13 @@ class Stretch:
                     f"{name} has half of its samples or more at exactly 0: the sky is clipped, and "
                     "nothing tells its level; add a pedestal when it is calibrated"
                 )
+            if middle == highest:
+                raise InputError(
+                    f"{name} has half of its samples or more at its maximum of {highest:g}: it is "
+                    "overexposed, clipped or coarsely rounded; give an image that shows the sky"
+                )
             if not low < middle < high:
-                flat = middle in (low, highest)
+                flat = middle == low
                 raise InputError(
                     f"{name} cannot be stretched: its minimum {low:g}, median {middle:g} and "
                     f"quantile {quantile:g} ({high:g}) must increase; "

@@ -12,6 +12,7 @@ from .fits.header import FitsHeader
 from .image_file import ImageFile
 from .keywords import OF_THE_ARRAY, Header, Keyword, cfa_pattern, is_bottom_up, is_structural
 from .names import Format
+from .sections import SECTION, reversed_section
 from .tiff.header import TiffHeader
 from .xisf.header import XisfHeader
 
@@ -85,7 +86,8 @@ def _reversed_axis(keywords: list[Keyword], axis: int, length: int) -> Iterator[
 
     The linear terms of the solution (Greisen and Calabretta 2002, A&A 395, 1061) change their
     signs, and so do those of the polynomials of the SIP convention (Shupe et al. 2005, ASPC 347,
-    491) that are odd. All other distortions are functions of sky coordinates.
+    491) that are odd. All other distortions are functions of sky coordinates. Sections of the image
+    are where they were.
     """
     matrices = {each.name[5:] for each in keywords if re.fullmatch(r"PC1_1[A-Z]?", each.name)}
     for keyword in keywords:
@@ -95,6 +97,8 @@ def _reversed_axis(keywords: list[Keyword], axis: int, length: int) -> Iterator[
             text = f"{length + 1 - value}"
         elif value and _changes_sign(keyword.name, axis, matrices):
             text = text[1:] if value < 0 else f"-{text.removeprefix('+')}"
+        elif SECTION.fullmatch(keyword.name):
+            text = reversed_section(text, axis, length)
         yield keyword._replace(value=text)
 
 

@@ -143,7 +143,7 @@ def opened(given: Given) -> tuple[Container, Frame]:
             mask = array.layout.channels_last(array.mask.view(np.uint8))
             source = source.without(Image.from_samples(mask))
         frame = Frame(source, given.settings.pattern(None), kernels=kernels)
-        return array, frame.with_zeros_of_sky(given.settings.worker_threads)
+        return array, frame.without_border().with_zeros_of_sky(given.settings.worker_threads)
     except InputError as error:
         told = str(error).startswith("an image")
         raise InputError(str(error) if told else f"the image {error}") from error

@@ -19,6 +19,7 @@ from ..io.image_file import ImageFile, LastRead
 from ..io.made import Made, made
 from ..io.names import told_format
 from ..io.orientation import Turn
+from ..io.sections import sections_of
 from ..io.white import with_full_weight, with_white
 from ..pipeline import Job
 from ..report.files import Files
@@ -158,7 +159,15 @@ def read(
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
         job.warnings += outputs.changes(source.file)
         source = source.loaded(job.settings.white)
-        source = replace(source, frame=source.frame.with_zeros_of_sky(job.threads))
+        sections = sections_of(source.file)
+        job.warnings += sections.warnings
+        frame = source.frame.without_border(sections.boxes, sections.names)
+        if sections.boxes and not frame.border.told:
+            job.warnings.append(
+                f"what {' and '.join(sections.names)} leave out looks like the sky beside it and "
+                "was taken for sky: remove them if the image has been cut since"
+            )
+        source = replace(source, frame=frame.with_zeros_of_sky(job.threads))
         if kind := made(source.file.header.keywords):
             job.warnings.append(_MADE_BY_FASTBG[kind])
         job.warnings += [line for mask in source.masks for line in mask.warnings]

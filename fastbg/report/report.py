@@ -17,7 +17,9 @@ It is described once, when the job is done; nothing is computed from it.
     superpixels of 2 x 2 pixels each; then ``cfa`` is its pattern, and ``mosaic`` has its own
     ``height`` and ``width``. For files also ``white``: the ``value`` that became 1, and ``how`` it
     was found: "declared" by the file, by the "type" of unsigned integers, "guessed" from all
-    samples, or "given"; see `fastbg.io.white`.
+    samples, or "given"; see `fastbg.io.white`. With a border that is no sky, ``border`` has its
+    ``share``, the keywords that it is ``told_by``, none where it was found, and its ``boxes``:
+    rows from ``top`` to before ``bottom`` and columns from ``left`` to before ``right``.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -164,6 +166,12 @@ def _describe_frame(frame: Frame) -> dict[str, Any]:
     if frame.pattern:
         height, width = frame.samples.shape
         image |= {"cfa": frame.pattern, "mosaic": {"height": height, "width": width}}
+    if frame.border:
+        image["border"] = {
+            "share": frame.border.share(frame.samples.shape),
+            "told_by": [*frame.border.told],
+            "boxes": [box._asdict() for box in frame.border.boxes],
+        }
     return image
 
 

@@ -48,6 +48,7 @@ def warnings_of(
     if files and files.white:
         lines += _unknown_unit(files.white)
     lines += _clipped(frame, job.settings)
+    lines += _border(frame)
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, frame.image)
     if corrected:
@@ -81,6 +82,19 @@ def _clipped(frame: Frame, settings: Settings) -> Iterator[str]:
             f"{100 * frame.clipped:.2g} % of the samples are exactly 0 and scattered in the sky, "
             f"which is clipped there: {how}; add a pedestal when the image is calibrated"
         )
+
+
+def _border(frame: Frame) -> Iterator[str]:
+    border = frame.border
+    if border:
+        what = f"{100 * border.share(frame.samples.shape):.2g} % of the image"
+        left = "not fitted, and left as it is"
+        if border.told:
+            yield f"{what} is no sky, as {' and '.join(border.told)} tell: {left}"
+        elif border.fill:
+            yield f"{what} is a border that was filled with one value: {left}"
+        else:
+            yield f"{what} is a border of another level without stars: {left}; crop it away"
 
 
 def _other_proportions(applied: Applied, image: Image) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..image.kernels import FASTEST, Kernels
 from ..image.stretch import Stretch
 from ..spline.spline import Spline
+from .even_areas import even_areas
 from .mesh import Mesh, mesh_of
 from .selection import select_surfaces
 from .surface import PROTECTIONS, Surface
@@ -88,6 +89,8 @@ def detect_sky(
         If too little of the image may be used.
     """
     mesh = mesh_of(linear, weight, y, x)
+    if protection != "off" and (even := even_areas(mesh, linear)).any():
+        mesh = mesh.without(even)
     surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, threads, kernels)
     sky = Sky(stretch, mesh, surfaces, weight)
     if protection != "off":

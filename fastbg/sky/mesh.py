@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,9 @@ class Mesh:
         How much of each cell may be used.
     noise : ndarray, (K,), linear
         The standard deviation of the median of a cell that holds nothing but sky.
+    spread : ndarray, (P, K), linear, or None
+        The distance between the quartiles of each cell, NaN where it cannot be used; None of a
+        strip, and of cells of at most 2 x 2 pixels.
     """
 
     side: int
@@ -62,11 +65,19 @@ class Mesh:
     values: np.ndarray
     weight: np.ndarray
     noise: np.ndarray
+    spread: np.ndarray | None = None
 
     @property
     def usable(self) -> np.ndarray:
         """(P,) bool: whether a cell may be used at all."""
         return self.weight > 0
+
+    def without(self, cells: np.ndarray) -> Mesh:
+        """The mesh without some cells, (P,) bool, and with the noise of the others."""
+        weight, noise = np.where(cells, 0, self.weight), self.noise
+        if self.spread is not None:
+            noise = _noise(self.spread[weight > 0], self.side)
+        return replace(self, weight=weight, noise=noise)
 
 
 def cell_side(height: int, width: int) -> int:
@@ -105,22 +116,21 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     low, middle, high, count = (np.stack(each, axis=2) for each in zip(*measured, strict=True))
     full = (count > LEAST_USABLE * min(side, height) * min(side, width)).all(axis=2)
     full &= (middle != BELOW).all(axis=2)
-    percentile, below, step = QUIET
     if side > 2:
         # Noise is as far below the median as above it, where the lower quartile is clipped.
-        low, centre, high = low[full], middle[full], high[full]
-        low = np.where(low == BELOW, 2 * centre - high, low)
-        noise = _percentile(high - low, percentile) * MEDIAN_NOISE / side
-        # What is quiet by chance is quieter the fewer samples a cell has.
-        noise /= QUARTILES * (1 - below * QUARTILES_SCATTER / side)
+        scatter = np.where(low == BELOW, 2 * (high - middle), high - low)
+        noise = _noise(scatter[full], side)
+        spread = np.where(full[..., np.newaxis], scatter, np.nan).reshape(full.size, -1)
     else:
         # Along the longer side: across a strip, all cells are the same. Of second differences, to
         # which a slope adds nothing.
+        percentile, _, step = QUIET
         along = 1 if height <= width else 0
         bends = np.diff(np.where(full[..., np.newaxis], middle, np.nan), n=2, axis=along)
         bends = bends[~np.isnan(bends).any(axis=2)]
         quiet = [_percentile(bends, 50 + part * percentile / 2) for part in (-1, 1)]
         noise = (quiet[1] - quiet[0]) / (2 * step) / np.sqrt(6)
+        spread = None
     channels = (blocks(weight[..., k], side) for k in range(data.shape[2]))
     share = np.mean([np.nan_to_num(each).mean(axis=2) for each in channels], axis=0)
     centres = np.meshgrid(_centres(y, side), _centres(x, side), indexing="ij")
@@ -131,7 +141,17 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         np.where(full[..., np.newaxis], middle, 0).reshape(full.size, -1).astype(np.float64),
         np.where(full, share, 0).ravel(),
         noise,
+        None if strip else spread,
     )
+
+
+def _noise(spread: np.ndarray, side: int) -> np.ndarray:
+    """(K,): the noise of a cell by the distances between the quartiles of n cells, (n, K)."""
+    percentile, below, _ = QUIET
+    noise = _percentile(spread, percentile) * MEDIAN_NOISE / side
+    # What is quiet by chance is quieter the fewer samples a cell has.
+    noise /= QUARTILES * (1 - below * QUARTILES_SCATTER / side)
+    return noise
 
 
 def _is_strip(height: int, width: int) -> bool:

@@ -49,18 +49,33 @@ def largest_region(inside: np.ndarray) -> np.ndarray:
     inside : ndarray, (rows, columns), bool
         The cells that may belong to it, at least one.
     """
-    nowhere = inside.size
-    own = np.where(inside, np.arange(inside.size).reshape(inside.shape), nowhere)
-    # Every cell takes the smallest number around it, and then the one which that cell has.
-    numbers = own
-    while True:
-        around = np.pad(numbers, 1, constant_values=nowhere)
-        least = np.minimum.reduce(
-            [numbers, around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]]
-        )
-        least = np.append(least, nowhere)[np.where(inside, least, nowhere)]
-        if (least == numbers).all():
-            break
-        numbers = least
-    region: np.ndarray = numbers == np.bincount(numbers[inside]).argmax()
+    down, across = inside[1:] & inside[:-1], inside[:, 1:] & inside[:, :-1]
+    numbers = regions(down, across)
+    region: np.ndarray = inside & (numbers == np.bincount(numbers[inside]).argmax())
     return region
+
+
+def regions(down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """(rows, columns) int: a number for each cell, the same for cells that are connected.
+
+    Parameters
+    ----------
+    down : ndarray, (rows - 1, columns), bool
+        Whether each cell is connected with the one below it.
+    across : ndarray, (rows, columns - 1), bool
+        Whether each cell is connected with the one to its right.
+    """
+    shape = len(across), down.shape[1]
+    numbers = np.arange(shape[0] * shape[1]).reshape(shape)
+    # Every cell takes the smallest number around it, and then the one which that cell has.
+    while True:
+        least = numbers.copy()
+        for axis, joined in enumerate((down, across)):
+            own, new = (np.swapaxes(each, 0, axis) for each in (numbers, least))
+            joined = np.swapaxes(joined, 0, axis)
+            for here, there in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
+                np.minimum(new[here], own[there], out=new[here], where=joined)
+        least = least.ravel()[least]
+        if (least == numbers).all():
+            return numbers
+        numbers = least

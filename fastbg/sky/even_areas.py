@@ -1,0 +1,177 @@
+"""Areas of the frame that are too even for a sky: what is saturated, and dark land.
+
+Both have a sharp outline, and less noise inside than the sky. What is brighter than the sky has
+more photons and thus more noise, unless it is saturated: then it has one level, and nothing is
+brighter. What is darker has less noise than the sky, as a dark sky would; but if stars are seen in
+the sky and none in it, it hides them. The other way round, a dark sky over a lit landscape is the
+quieter of the two; but a landscape is no smooth surface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..image.robust import MAD_TO_SIGMA
+from .mesh import Mesh
+from .neighbourhood import regions
+
+SHARP = 6.0
+"""The least step between two cells of an outline, relative to the upper quartile of all steps."""
+
+LEAST_AREA = 4
+"""Areas of fewer cells are left to the fit."""
+
+LEAST_SKY = 0.1
+"""The least share of the usable cells that are compared with as a sky."""
+
+FLAT = 0.05
+"""The scatter of the level of a saturated area, and by how much others may exceed it, at most,
+relative to how far it is above the sky: flat fields and interpolation change what was one value."""
+
+SATURATED, DARK = 0.25, 0.7
+"""The scatter of the pixels of a brighter and of a darker area, at most, relative to that of a
+sky."""
+
+BRIGHT = 6.0
+"""A pixel is of a star so many standard deviations above the median of its cell."""
+
+ROUGH = 0.65
+"""The second differences between cells of a sky, at most, relative to the scatter of the pixels of
+a cell. They are 0.4 to 0.6 times that of noise and faint stars, and 0.8 times that of clouds."""
+
+STARRY, STARLESS = 5e-4, 0.1
+"""The least share of pixels of stars in a sky; and the largest one in an area that hides stars,
+relative to that."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Area:
+    """Connected cells of a mesh without a sharp step.
+
+    Attributes
+    ----------
+    cells : ndarray, (P,), bool
+    mesh, linear
+        See `even_areas`.
+    """
+
+    cells: np.ndarray
+    mesh: Mesh
+    linear: np.ndarray
+
+    @cached_property
+    def level(self) -> np.ndarray:
+        """(K,): the median of its cells."""
+        level: np.ndarray = np.median(self.mesh.values[self.cells], axis=0)
+        return level
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """(K,): the scatter of the pixels of a cell."""
+        assert self.mesh.spread is not None
+        spread: np.ndarray = np.median(self.mesh.spread[self.cells], axis=0)
+        return spread
+
+    @cached_property
+    def is_smooth(self) -> bool:
+        """Whether its cells scatter as little as the noise of their pixels makes them."""
+        values = np.where(self.cells[:, np.newaxis], self.mesh.values, np.nan)
+        bends = np.abs(np.diff(values.reshape(*self.mesh.shape, -1), n=2, axis=0))
+        bends = bends[~np.isnan(bends).any(axis=2)]
+        return bool(len(bends) and np.median(bends, axis=0).sum() < ROUGH * self.spread.sum())
+
+    @cached_property
+    def stars(self) -> np.ndarray:
+        """(K,): the share of its pixels that are far above the median of their cell.
+
+        Cells at its outline, which may hold pixels from beyond it, do not count.
+        """
+        mesh = self.mesh
+        cells = self.cells & ~_widened(~self.cells, mesh.shape)
+        rows, columns = (np.arange(size) // mesh.side for size in self.linear.shape[:2])
+        place = rows[:, np.newaxis] * mesh.shape[1] + columns
+        inside = cells[place]
+        above = self.linear[inside] - mesh.values[place[inside]]
+        above = above[np.isfinite(above).all(axis=1)]
+        if not len(above):
+            return np.zeros(above.shape[1])
+        noise = MAD_TO_SIGMA * np.median(np.abs(above), axis=0)
+        share: np.ndarray = np.mean(above > BRIGHT * noise, axis=0)
+        return share
+
+    def is_saturated(self, sky: _Area) -> bool:
+        """Whether it is brighter than all else in some channel, and has no noise and no stars."""
+        above = self.level - sky.level
+        quieter = (above > 0) & (self.spread < SATURATED * sky.spread)
+        if not quieter.any():
+            return False
+        low, high = np.percentile(self.mesh.values[self.cells], [10, 90], axis=0)
+        brightest = self.mesh.values[self.mesh.usable].max(axis=0)
+        flat = np.maximum(high - low, brightest - self.level) < FLAT * above
+        return bool((quieter & flat & (self.stars < STARLESS * STARRY)).any())
+
+    def hides(self, sky: _Area) -> bool:
+        """Whether it is darker than a sky, quieter, and hides its stars."""
+        quieter = self.spread.sum() < DARK * sky.spread.sum()
+        if not quieter or not (self.level < sky.level).all() or not sky.is_smooth:
+            return False
+        seen = sky.stars.mean()
+        return bool(seen > STARRY and self.stars.mean() < STARLESS * seen)
+
+
+def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
+    """(P,) bool: the cells of a mesh in areas that are too even for a sky, and those beside them.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    linear : ndarray, (h, w, K)
+        The down-scaled image of which the mesh was made.
+    """
+    even = np.zeros(len(mesh.weight), bool)
+    if mesh.spread is None:
+        return even
+    numbers = _regions(mesh)
+    sizes = np.bincount(numbers, mesh.usable)
+    areas = {
+        int(number): _Area((numbers == number) & mesh.usable, mesh, linear)
+        for number in np.flatnonzero(sizes >= LEAST_AREA)
+    }
+    least = LEAST_SKY * np.count_nonzero(mesh.usable)
+    skies = [area for number, area in areas.items() if sizes[number] >= least]
+    others = mesh.usable.copy()
+    for area in areas.values():
+        if any(area.is_saturated(sky) or area.hides(sky) for sky in skies):
+            even |= area.cells
+        elif area in skies:
+            others &= ~area.cells
+    if not even.any():
+        return even
+    # The glare around a saturated area has sharp steps, too: all up to the sky belongs to it.
+    joined = others.reshape(mesh.shape)
+    numbers = regions(joined[1:] & joined[:-1], joined[:, 1:] & joined[:, :-1]).ravel()
+    return _widened(others & np.isin(numbers, numbers[even]), mesh.shape)
+
+
+def _regions(mesh: Mesh) -> np.ndarray:
+    """(P,) int: numbers of the regions that sharp outlines separate."""
+    values = np.where(mesh.usable[:, np.newaxis], mesh.values, np.nan).reshape(*mesh.shape, -1)
+    steps = [np.abs(np.diff(values, axis=axis)) for axis in (0, 1)]
+    known = np.concatenate([each.reshape(-1, values.shape[2]) for each in steps])
+    known = known[~np.isnan(known).any(axis=1)]
+    if not len(known):
+        return np.arange(len(mesh.weight))
+    sharp = SHARP * np.percentile(known, 75, axis=0)
+    # A cell that cannot be used is not connected: its steps are NaN.
+    return regions(*((each <= sharp).all(axis=2) for each in steps)).ravel()
+
+
+def _widened(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The cells and all around them, (P,) bool."""
+    wide = np.pad(cells.reshape(shape), 1)
+    for axis in (0, 1):
+        wide = wide | np.roll(wide, 1, axis) | np.roll(wide, -1, axis)
+    return wide[1:-1, 1:-1].ravel()
