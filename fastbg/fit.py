@@ -14,14 +14,22 @@ from .image.bands import thinning_step
 from .settings.settings import Settings
 from .sky.blas import one_thread
 from .sky.detection import Sky
-from .spline.bending import stiffened
+from .spline.bending import Penalty, nearest
 from .spline.control_points import grid_points, initial_values, jittered, random_points
 from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
 from .spline.loss import Problem
 from .spline.objective import Objective, Watch, after
+from .spline.penalised import penalised
 from .spline.spline import Spline, interpolate
 from .words import brief
+
+Values = tuple[np.ndarray, np.ndarray]
+"""Points, (P, 2), normalised, and values there, (P, K), stretched."""
+
+DEPARTURE = 1e-3
+"""Of a descent that starts from a sky that was found, a departure from it costs this part of what
+it costs to depart as far from all pixels that are sky."""
 
 LEVELS_PIXELS = 1 << 16
 """The approximate number of pixels over which `Fit.levels` are measured."""
@@ -96,29 +104,54 @@ def fit_spline(
     settings: Settings,
     backend: Backend,
     watch: Watch = lambda iteration, loss: None,
+    found: Values | None = None,
 ) -> Fit:
     """Descend from every start and keep the best.
+
+    Where a sky was found, the descents start from it, and depart from it at a cost: little of the
+    frame may be left that determines the spline elsewhere.
 
     Parameters
     ----------
     problem : Problem
     watch : callable, optional
         Called with (iterations done over all starts, loss); what it raises ends the fit.
+    found : (points, values), optional
+        The sky that was found: normalised points, (P, 2), and its values there, (P, K), stretched.
 
     Raises
     ------
     InputError
         See `starting_points`.
     """
-    starts = []
-    for points in starting_points(problem, settings):
-        values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
-        starts.append(interpolate(points, values, problem.order))
-    descents = _descents(problem, starts, settings, backend, watch)
+    starts = [
+        _start(points, problem) if found is None else nearest(points, *found, problem.order)
+        for points in starting_points(problem, settings)
+    ]
+    penalty, knows = Penalty(settings.stiffness), None
+    if found is not None:
+        penalty = knows = _of_departure(problem, starts[0], settings, backend)
+    descents = _descents(problem, starts, settings, backend, watch, penalty, knows)
     start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
     levels = _levels(problem, spline, backend)
     return Fit(spline, start, best, [descent.loss for descent in descents], levels)
+
+
+def _start(points: np.ndarray, problem: Problem) -> Spline:
+    values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
+    return interpolate(points, values, problem.order)
+
+
+def _of_departure(problem: Problem, found: Spline, settings: Settings, backend: Backend) -> Penalty:
+    """What a departure from the found sky costs, unless the settings have a stiffness."""
+    with closing(backend.open_problem(problem, settings.worker_threads)) as objective:
+        loss, _ = objective.loss_and_gradient(found.flatten())
+    # The loss is a mean of logarithms of distances: of residuals like these, it gains so much.
+    curvature = math.exp(-2 * loss)
+    if settings.stiffness:
+        return Penalty(settings.stiffness, None, curvature)
+    return Penalty(DEPARTURE * curvature, found, curvature)
 
 
 def _descents(
@@ -127,12 +160,14 @@ def _descents(
     settings: Settings,
     backend: Backend,
     watch: Watch,
+    penalty: Penalty,
+    known: Penalty | None,
 ) -> list[Descent]:
     iterations = settings.epochs
 
     def opened(problem: Problem) -> Objective:
         objective = backend.open_problem(problem, settings.worker_threads)
-        return stiffened(objective, problem, settings.stiffness)
+        return penalised(objective, problem, penalty)
 
     if settings.optimizer == "adam":
         with closing(opened(problem)) as objective:
@@ -144,7 +179,14 @@ def _descents(
             )
     levels = coarse_to_fine(problem)
     return [
-        descend(levels, opened, start, iterations=iterations, watch=after(n * iterations, watch))
+        descend(
+            levels,
+            opened,
+            start,
+            iterations=iterations,
+            watch=after(n * iterations, watch),
+            penalty=known,
+        )
         for n, start in enumerate(starts)
     ]
 

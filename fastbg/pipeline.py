@@ -194,7 +194,7 @@ class Job:
         with self.stages.stage("fit", steps) as advance:
             if settings.control_points:
                 stretch = prepared.stretch
-                best = fit_spline(problem, settings, self.backend, advance)
+                best = fit_spline(problem, settings, self.backend, advance, prepared.found)
             else:
                 assert prepared.sky is not None
                 stretch = prepared.sky.stretch

@@ -72,6 +72,14 @@ class Prepared:
     masked: bool = False
     softened: bool = False
 
+    @property
+    def found(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The sky that was found: its cells, (P, 2), and its values there, (P, K), stretched."""
+        if self.sky is None:
+            return None
+        linear, _ = self.sky.stretch.invert(self.sky.surface.values.T)
+        return self.sky.mesh.points, self.stretch.apply(linear).T
+
     def preparation(self) -> Preparation:
         """The same without the pixels, whose memory may be wanted."""
         height, width = self.problem.data.shape[:2]

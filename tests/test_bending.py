@@ -11,7 +11,8 @@ from fastbg.backends.numpy import backend as numpy_backend
 from fastbg.backends.registry import choose
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
-from fastbg.spline.bending import energy_and_gradient, stiffened
+from fastbg.spline.bending import Penalty, energy_and_gradient, nearest
+from fastbg.spline.penalised import penalised
 from fastbg.spline.spline import Spline, spline_values
 
 REFERENCE = numpy_backend()
@@ -116,4 +117,4 @@ def test_more_stiffness_bends_less(rng, order, optimizer):
 def test_no_stiffness_is_the_loss_itself(rng):
     problem, _ = sky_problem(rng, (30, 40))
     objective = REFERENCE.open_problem(problem, 1)
-    assert stiffened(objective, problem, 0.0) is objective
+    assert penalised(objective, problem, Penalty(0.0)) is objective
