@@ -14,7 +14,7 @@ from .image.bands import thinning_step
 from .settings.settings import Settings
 from .sky.blas import one_thread
 from .sky.detection import Sky
-from .spline.bending import Penalty, nearest
+from .spline.bending import Origin, Penalty, nearest
 from .spline.control_points import grid_points, initial_values, jittered, random_points
 from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
@@ -24,12 +24,12 @@ from .spline.penalised import penalised
 from .spline.spline import Spline, interpolate
 from .words import brief
 
-Values = tuple[np.ndarray, np.ndarray]
-"""Points, (P, 2), normalised, and values there, (P, K), stretched."""
-
-DEPARTURE = 1e-3
+DEPARTURE = 0.03
 """Of a descent that starts from a sky that was found, a departure from it costs this part of what
 it costs to depart as far from all pixels that are sky."""
+
+COMPARED = 1000
+"""The approximate number of cells at which a descent is compared with the sky that was found."""
 
 LEVELS_PIXELS = 1 << 16
 """The approximate number of pixels over which `Fit.levels` are measured."""
@@ -104,7 +104,7 @@ def fit_spline(
     settings: Settings,
     backend: Backend,
     watch: Watch = lambda iteration, loss: None,
-    found: Values | None = None,
+    found: Problem | None = None,
 ) -> Fit:
     """Descend from every start and keep the best.
 
@@ -116,21 +116,26 @@ def fit_spline(
     problem : Problem
     watch : callable, optional
         Called with (iterations done over all starts, loss); what it raises ends the fit.
-    found : (points, values), optional
-        The sky that was found: normalised points, (P, 2), and its values there, (P, K), stretched.
+    found : Problem, optional
+        The sky that was found, in the place of the image.
 
     Raises
     ------
     InputError
         See `starting_points`.
     """
-    starts = [
-        _start(points, problem) if found is None else nearest(points, *found, problem.order)
-        for points in starting_points(problem, settings)
-    ]
+    points = starting_points(problem, settings)
     penalty, knows = Penalty(settings.stiffness), None
-    if found is not None:
-        penalty = knows = _of_departure(problem, starts[0], settings, backend)
+    if found is None:
+        starts = [_start(each, problem) for each in points]
+    else:
+        step = thinning_step(found.data.shape[:2], COMPARED)
+        some = found.data[::step, ::step], found.y[::step], found.x[::step]
+        at = np.stack(np.meshgrid(*some[1:], indexing="ij"), axis=2).reshape(-1, 2)
+        values = some[0].reshape(len(at), -1)
+        starts = [nearest(each, at, values, problem.order) for each in points]
+        origin = Origin(starts[0], at, values)
+        penalty = knows = _of_departure(problem, origin, settings, backend)
     descents = _descents(problem, starts, settings, backend, watch, penalty, knows)
     start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
@@ -143,15 +148,17 @@ def _start(points: np.ndarray, problem: Problem) -> Spline:
     return interpolate(points, values, problem.order)
 
 
-def _of_departure(problem: Problem, found: Spline, settings: Settings, backend: Backend) -> Penalty:
+def _of_departure(
+    problem: Problem, origin: Origin, settings: Settings, backend: Backend
+) -> Penalty:
     """What a departure from the found sky costs, unless the settings have a stiffness."""
     with closing(backend.open_problem(problem, settings.worker_threads)) as objective:
-        loss, _ = objective.loss_and_gradient(found.flatten())
-    # The loss is a mean of logarithms of distances: of residuals like these, it gains so much.
+        loss, _ = objective.loss_and_gradient(origin.spline.flatten())
+    # The loss is a mean of logarithms of distances, which are about exp(loss).
     curvature = math.exp(-2 * loss)
     if settings.stiffness:
         return Penalty(settings.stiffness, None, curvature)
-    return Penalty(DEPARTURE * curvature, found, curvature)
+    return Penalty(DEPARTURE * curvature, origin, curvature)
 
 
 def _descents(

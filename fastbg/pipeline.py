@@ -160,7 +160,10 @@ class Job:
         sky = None
         if settings.finds_sky:
             with self.stages.stage("protect", MOST_FITS) as advance:
-                sky = detect_sky(small, used, y, x, own, settings.protect, advance, **over_pixels)
+                # What a mask leaves is sky, whatever it looks like.
+                obeyed = weight is not None and settings.protect == "auto"
+                how = "stars" if obeyed else settings.protect
+                sky = detect_sky(small, used, y, x, own, how, advance, **over_pixels)
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW

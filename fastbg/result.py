@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Any
 
@@ -73,12 +73,15 @@ class Prepared:
     softened: bool = False
 
     @property
-    def found(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The sky that was found: its cells, (P, 2), and its values there, (P, K), stretched."""
+    def found(self) -> Problem | None:
+        """The sky that was found, in the place of the image: its values at the cells."""
         if self.sky is None:
             return None
+        mesh = self.sky.mesh
         linear, _ = self.sky.stretch.invert(self.sky.surface.values.T)
-        return self.sky.mesh.points, self.stretch.apply(linear).T
+        data = self.stretch.apply(linear).T.reshape(*mesh.shape, -1)
+        y, x = np.moveaxis(mesh.points.reshape(*mesh.shape, 2), 2, 0)
+        return replace(self.problem, data=data, weight=np.ones(data.shape), y=y[:, 0], x=x[0])
 
     def preparation(self) -> Preparation:
         """The same without the pixels, whose memory may be wanted."""

@@ -49,23 +49,39 @@ LEAST_STIFFNESS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Penalty:
-    """A penalty on the loss: ``stiffness`` times the energy of a spline, or of its departure.
+class Origin:
+    """Where a spline comes from, and what it was to describe.
 
-    The departure D from an origin pays its bending energy and its mean square at the control points
-    of the origin, so that all of it pays, polynomials as well.
+    Attributes
+    ----------
+    spline : Spline
+    points : ndarray, (P, 2), normalised
+    values : ndarray, (P, K), stretched
+    """
+
+    spline: Spline
+    points: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """A penalty on the loss: for bending, or for departing from an origin.
+
+    Without an origin, it is ``stiffness`` times the energy of a spline. A departure pays the energy
+    of what has been added to the weights, and the mean square of the distance from the values of
+    the origin, so that polynomials pay as well.
 
     Attributes
     ----------
     stiffness : float
-    origin : Spline or None
-        The spline that pays nothing; None for the energy of the spline itself.
+    origin : Origin or None
     curvature : float
-        What a loss gains where the mean square of the residuals falls by 1, to second order.
+        The second derivative of the loss by a distance of the model from all pixels.
     """
 
     stiffness: float
-    origin: Spline | None = None
+    origin: Origin | None = None
     curvature: float = 1.0
 
     def loss_and_gradient(self, spline: Spline) -> tuple[float, np.ndarray]:
@@ -73,33 +89,24 @@ class Penalty:
         origin = self.origin
         if origin is None:
             energy, gradient = energy_and_gradient(spline)
-            return self.stiffness * energy, self.stiffness * gradient
-        departure = replace(
-            spline,
-            centres=np.concatenate([spline.centres, origin.centres]),
-            weights=np.concatenate([spline.weights, -origin.weights]),
-            polynomial=spline.polynomial - origin.polynomial,
-        )
-        energy, gradient = energy_and_gradient(departure)
-        values = spline_values(departure, origin.centres)
-        slope = Spline.unflatten(gradient, values.shape[1], spline.order)
-        at = adjoint(spline, origin.centres, 2 * values / values.size)
-        n = len(spline.centres)
-        own = replace(slope, centres=slope.centres[:n], weights=slope.weights[:n])
-        total = energy + float((values**2).mean())
-        return self.stiffness * total, self.stiffness * (own.flatten() + at.flatten())
+        else:
+            added = replace(spline, weights=spline.weights - origin.spline.weights)
+            energy, gradient = energy_and_gradient(added)
+            off = spline_values(spline, origin.points) - origin.values
+            energy += float((off**2).mean())
+            gradient += adjoint(spline, origin.points, 2 / off.size * off).flatten()
+        return self.stiffness * energy, self.stiffness * gradient
 
     def metric(self, spline: Spline) -> np.ndarray:
         """The second derivative of the penalty, (N + 3, N + 3), while control points stand still.
 
         It is that of each channel, in the unit of a mean square change of the model.
         """
-        channels = spline.weights.shape[1]
         matrix = energy_matrix(spline.centres, spline.order)
         if self.origin is not None:
-            at = evaluation(self.origin.centres, spline.centres, spline.order)
+            at = evaluation(self.origin.points, spline.centres, spline.order)
             matrix += at.T @ at / len(at)
-        return self.stiffness / self.curvature / channels * matrix
+        return self.stiffness / self.curvature / spline.weights.shape[1] * matrix
 
 
 def energy_matrix(centres: np.ndarray, order: int) -> np.ndarray:
