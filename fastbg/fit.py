@@ -28,7 +28,7 @@ DEPARTURE = 0.03
 """Of a descent that starts from a sky that was found, a departure from it costs this part of what
 it costs to depart as far from all pixels that are sky."""
 
-COMPARED = 1000
+COMPARED_CELLS = 1000
 """The approximate number of cells at which a descent is compared with the sky that was found."""
 
 LEVELS_PIXELS = 1 << 16
@@ -129,7 +129,7 @@ def fit_spline(
     if found is None:
         starts = [_start(each, problem) for each in points]
     else:
-        step = thinning_step(found.data.shape[:2], COMPARED)
+        step = thinning_step(found.data.shape[:2], COMPARED_CELLS)
         some = found.data[::step, ::step], found.y[::step], found.x[::step]
         at = np.stack(np.meshgrid(*some[1:], indexing="ij"), axis=2).reshape(-1, 2)
         values = some[0].reshape(len(at), -1)

@@ -42,6 +42,7 @@ from .image.weights import feathered, inverted, weight_from_image, weight_from_t
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .model.render import Rendered, pixel_centres
+from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
@@ -194,6 +195,8 @@ class Job:
         """
         settings, problem = self.settings, prepared.problem
         steps = settings.epochs * settings.starts if settings.control_points else 1
+        if settings.second_opinion and not settings.control_points:
+            steps = DESCENTS * settings.epochs * settings.starts
         with self.stages.stage("fit", steps) as advance:
             if settings.control_points:
                 stretch = prepared.stretch
@@ -202,9 +205,12 @@ class Job:
                 assert prepared.sky is not None
                 stretch = prepared.sky.stretch
                 best = fit_of_sky(prepared.sky, problem, self.backend)
-        model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
-        diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
-        return Fitted(model, best, diagnostics)
+            model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
+            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
+            opinion = None
+            if settings.second_opinion and not settings.control_points:
+                opinion = second_opinion(prepared, diagnostics, settings, self.backend, advance)
+        return Fitted(model, best, diagnostics, opinion=opinion)
 
     def look_at(self, frame: Frame) -> None:
         """Warn of a frame that seems to be undebayered, where nothing tells its pattern."""
