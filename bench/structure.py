@@ -53,7 +53,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ORDER = (
     ("fastbg", "__main__", "cli"),
     ("jobs",),
-    ("pipeline", "fit", "diagnostics", "report", "result"),
+    ("pipeline", "fit", "diagnostics", "opinion", "report", "result"),
     ("sky", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),

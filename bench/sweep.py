@@ -47,6 +47,8 @@ class Swept:
         Without the one in use. For `scaled` constants, factors.
     scaled : bool
         The constant is `CANDIDATES`: only the stiffnesses, its last numbers, are multiplied.
+    masked : bool
+        The objects are masked: see `mask_of`.
     settings : dict
         Other than the defaults, where those do not use the constant.
     """
@@ -55,6 +57,7 @@ class Swept:
     name: str
     values: Values
     scaled: bool = False
+    masked: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -158,9 +161,34 @@ SWEPT = {
         Swept("sky.even_areas", "STARRY", (5e-5, 1.5e-4, 1.5e-3, 5e-3)),
         Swept("sky.even_areas", "STARLESS", (0.01, 0.03, 0.3, 1.0)),
     ),
+    "descent": (
+        Swept("fit", "DEPARTURE", (1e-3, 0.01, 0.1, 0.3), settings=DESCENT),
+        Swept("fit", "COMPARED_CELLS", (100, 300, 3000), settings=DESCENT),
+    ),
+    "mask": (
+        Swept("sky.stars", "STANDS_OUT", (3.0, 4.0, 7.0, 10.0), masked=True),
+        Swept("sky.stars", "REACH", (1, 3, 4), masked=True),
+        Swept("sky.least_squares", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1), masked=True),
+        Swept("sky.least_squares", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8), masked=True),
+    ),
     "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
 }
 """By the part of the search that they belong to."""
+
+
+def mask_of(scene: Scene) -> np.ndarray:
+    """(H, W), bool: the sky without objects, of which medians of 8 x 8 pixels stand out of it.
+
+    They stand out by a third of the deviation of the sky or more; what covers less is left.
+    """
+    side = 8
+    rows, columns = (n // side for n in scene.valid.shape)
+    light = (scene.image - scene.background)[: rows * side, : columns * side]
+    medians = np.median(light.reshape(rows, side, columns, side, -1), axis=(1, 3))
+    seen = (np.abs(medians) < scene.background.std(axis=(0, 1)) / 3).all(axis=2)
+    weight = scene.valid.copy()
+    weight[: rows * side, : columns * side] &= np.kron(seen, np.ones((side, side), bool))
+    return weight
 
 
 class Constant:
@@ -221,22 +249,27 @@ class Skies:
         ]
         self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
-    def fitted(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def fitted(
+        self, settings: dict[str, Any], masked: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Errors and told uncertainties, (kinds, seeds) each."""
         fit = Settings(threads=1, **settings)
         errors, told = np.empty((2, len(self._scenes), len(self._scenes[0])))
         for place in np.ndindex(errors.shape):
             scene = self._scenes[place[0]][place[1]]
-            result = remove_background(scene.image, settings=fit)
+            weight = mask_of(scene) if masked else None
+            result = remove_background(scene.image, weight=weight, settings=fit)
             errors[place] = error(result.background, scene)
             told[place] = uncertainty(result.diagnostics.uncertainty, scene)
         return errors, told
 
-    def in_use(self, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def in_use(
+        self, settings: dict[str, Any], masked: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The result of `fitted` with all constants as they are; it is computed once."""
-        key = repr(settings)
+        key = repr((settings, masked))
         if key not in self._known:
-            self._known[key] = self.fitted(settings)
+            self._known[key] = self.fitted(settings, masked)
         return self._known[key]
 
 
@@ -249,10 +282,10 @@ def sweep(swept: Swept, skies: Skies, kinds: Sequence[str]) -> None:
     print("| value | median | mean | worst | of | told |\n|---|---|---|---|---|---|")
     for value in sorted([*swept.values, used], key=_order):
         if value == used:
-            errors, told = skies.in_use(swept.settings)
+            errors, told = skies.in_use(swept.settings, swept.masked)
         else:
             with constant.replaced_by(value):
-                errors, told = skies.fitted(swept.settings)
+                errors, told = skies.fitted(swept.settings, swept.masked)
         of_kinds = errors.mean(axis=1)
         worst = int(of_kinds.argmax())
         mean = np.exp(np.log(of_kinds).mean())

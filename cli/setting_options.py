@@ -132,8 +132,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         "--protect",
         autocompletion=values_of("protect"),
         metavar="WHEN",
-        help="Find objects in the image and ignore them: auto (only with -N auto), strong (always, "
-        "and more of them), or off (never).",
+        help="Find objects in the image and ignore them: auto (only with -N auto; with a mask, "
+        "which is obeyed, only stars), strong (always, and more of them), or off (never).",
     ),
     "feather": number(
         MASK,
@@ -151,7 +151,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         show_default="auto",
         help="Number of control points of a descent; a grid takes the nearest square number. auto: "
         "a search finds the sky without a descent, and the other options of this group have no "
-        "effect.",
+        "effect, but for --second-opinion.",
     ),
     "order": whole(
         DESCENT,
@@ -202,7 +202,17 @@ SETTING_OPTIONS: dict[str, Any] = {
         "--stiffness",
         metavar="FACTOR",
         help="Weight of the bending energy in the loss. With 0.1, the background follows neither "
-        "nebulae nor steep gradients.",
+        "nebulae nor steep gradients. 0: none, but with --protect strong, where the residuals "
+        "decide what it costs to depart from the sky that was found.",
+    ),
+    "second_opinion": flag(
+        DESCENT,
+        "--second-opinion",
+        help="With -N auto, descend on the weights of the sky that was found as well, with the "
+        "options of this group, and tell where both differ by more than the uncertainty.",
+    ),
+    "no_second_opinion": flag(
+        DESCENT, "--no-second-opinion", help="Ask for none, even if the preset does."
     ),
     "starts": whole(
         DESCENT,
@@ -238,5 +248,5 @@ SETTING_OPTIONS: dict[str, Any] = {
 }
 """By the name of the setting, in the order of ``--help``."""
 
-SWITCHED_OFF = {"no_invert_mask": "invert_mask"}
+SWITCHED_OFF = {"no_invert_mask": "invert_mask", "no_second_opinion": "second_opinion"}
 """Options that are no setting themselves, and the setting that each of them switches off."""

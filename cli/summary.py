@@ -59,6 +59,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "gradient", str(Gradient.of(report["diagnostics"]))
     if sky := report.get("sky"):
         yield "sky", f"{explained_by_sky(sky['explained'])}, which {bends(sky['stiffness'])}"
+    if opinion := report.get("second_opinion"):
+        yield "opinion", _told_opinion(opinion)
     if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing
         ended = _ENDED[fit["ended"]]
         yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
@@ -70,6 +72,19 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
     for warning in report["warnings"]:
         yield "warning", warning
+
+
+def _told_opinion(opinion: Mapping[str, float]) -> str:
+    off, uncertainty = opinion["difference"], opinion["uncertainty"]
+    if abs(off) <= uncertainty:
+        return "a descent agrees with the sky that was found, within the uncertainty, everywhere"
+    side = "above" if off > 0 else "below"
+    return (
+        f"a descent differs most at {100 * opinion['y']:.0f} % of the height and "
+        f"{100 * opinion['x']:.0f} % of the width, from the upper left corner: there it lies "
+        f"{abs(off):.2g} {side} the sky that was found, {abs(off) / uncertainty:.2g} times the "
+        "uncertainty"
+    )
 
 
 def _reduced_to(fitted: Mapping[str, int], settings: Mapping[str, Any]) -> str:

@@ -14,14 +14,22 @@ from .image.bands import thinning_step
 from .settings.settings import Settings
 from .sky.blas import one_thread
 from .sky.detection import Sky
-from .spline.bending import stiffened
+from .spline.bending import Origin, Penalty, nearest
 from .spline.control_points import grid_points, initial_values, jittered, random_points
 from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
 from .spline.loss import Problem
 from .spline.objective import Objective, Watch, after
+from .spline.penalised import penalised
 from .spline.spline import Spline, interpolate
 from .words import brief
+
+DEPARTURE = 0.03
+"""Of a descent that starts from a sky that was found, a departure from it costs this part of what
+it costs to depart as far from all pixels that are sky."""
+
+COMPARED_CELLS = 1000
+"""The approximate number of cells at which a descent is compared with the sky that was found."""
 
 LEVELS_PIXELS = 1 << 16
 """The approximate number of pixels over which `Fit.levels` are measured."""
@@ -96,29 +104,61 @@ def fit_spline(
     settings: Settings,
     backend: Backend,
     watch: Watch = lambda iteration, loss: None,
+    found: Problem | None = None,
 ) -> Fit:
     """Descend from every start and keep the best.
+
+    Where a sky was found, the descents start from it, and depart from it at a cost: little of the
+    frame may be left that determines the spline elsewhere.
 
     Parameters
     ----------
     problem : Problem
     watch : callable, optional
         Called with (iterations done over all starts, loss); what it raises ends the fit.
+    found : Problem, optional
+        The sky that was found, in the place of the image.
 
     Raises
     ------
     InputError
         See `starting_points`.
     """
-    starts = []
-    for points in starting_points(problem, settings):
-        values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
-        starts.append(interpolate(points, values, problem.order))
-    descents = _descents(problem, starts, settings, backend, watch)
+    points = starting_points(problem, settings)
+    penalty, knows = Penalty(settings.stiffness), None
+    if found is None:
+        starts = [_start(each, problem) for each in points]
+    else:
+        step = thinning_step(found.data.shape[:2], COMPARED_CELLS)
+        some = found.data[::step, ::step], found.y[::step], found.x[::step]
+        at = np.stack(np.meshgrid(*some[1:], indexing="ij"), axis=2).reshape(-1, 2)
+        values = some[0].reshape(len(at), -1)
+        starts = [nearest(each, at, values, problem.order) for each in points]
+        origin = Origin(starts[0], at, values)
+        penalty = knows = _of_departure(problem, origin, settings, backend)
+    descents = _descents(problem, starts, settings, backend, watch, penalty, knows)
     start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
     levels = _levels(problem, spline, backend)
     return Fit(spline, start, best, [descent.loss for descent in descents], levels)
+
+
+def _start(points: np.ndarray, problem: Problem) -> Spline:
+    values = initial_values(points, problem.data, problem.weight, problem.y, problem.x)
+    return interpolate(points, values, problem.order)
+
+
+def _of_departure(
+    problem: Problem, origin: Origin, settings: Settings, backend: Backend
+) -> Penalty:
+    """What a departure from the found sky costs, unless the settings have a stiffness."""
+    with closing(backend.open_problem(problem, settings.worker_threads)) as objective:
+        loss, _ = objective.loss_and_gradient(origin.spline.flatten())
+    # The loss is a mean of logarithms of distances, which are about exp(loss).
+    curvature = math.exp(-2 * loss)
+    if settings.stiffness:
+        return Penalty(settings.stiffness, None, curvature)
+    return Penalty(DEPARTURE * curvature, origin, curvature)
 
 
 def _descents(
@@ -127,12 +167,14 @@ def _descents(
     settings: Settings,
     backend: Backend,
     watch: Watch,
+    penalty: Penalty,
+    known: Penalty | None,
 ) -> list[Descent]:
     iterations = settings.epochs
 
     def opened(problem: Problem) -> Objective:
         objective = backend.open_problem(problem, settings.worker_threads)
-        return stiffened(objective, problem, settings.stiffness)
+        return penalised(objective, problem, penalty)
 
     if settings.optimizer == "adam":
         with closing(opened(problem)) as objective:
@@ -144,7 +186,14 @@ def _descents(
             )
     levels = coarse_to_fine(problem)
     return [
-        descend(levels, opened, start, iterations=iterations, watch=after(n * iterations, watch))
+        descend(
+            levels,
+            opened,
+            start,
+            iterations=iterations,
+            watch=after(n * iterations, watch),
+            penalty=known,
+        )
         for n, start in enumerate(starts)
     ]
 

@@ -42,6 +42,7 @@ from .image.weights import feathered, inverted, weight_from_image, weight_from_t
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .model.render import Rendered, pixel_centres
+from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
@@ -160,7 +161,10 @@ class Job:
         sky = None
         if settings.finds_sky:
             with self.stages.stage("protect", MOST_FITS) as advance:
-                sky = detect_sky(small, used, y, x, own, settings.protect, advance, **over_pixels)
+                # What a mask leaves is sky, whatever it looks like.
+                obeyed = weight is not None and settings.protect == "auto"
+                how = "stars" if obeyed else settings.protect
+                sky = detect_sky(small, used, y, x, own, how, advance, **over_pixels)
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW
@@ -191,17 +195,22 @@ class Job:
         """
         settings, problem = self.settings, prepared.problem
         steps = settings.epochs * settings.starts if settings.control_points else 1
+        if settings.second_opinion and not settings.control_points:
+            steps = DESCENTS * settings.epochs * settings.starts
         with self.stages.stage("fit", steps) as advance:
             if settings.control_points:
                 stretch = prepared.stretch
-                best = fit_spline(problem, settings, self.backend, advance)
+                best = fit_spline(problem, settings, self.backend, advance, prepared.found)
             else:
                 assert prepared.sky is not None
                 stretch = prepared.sky.stretch
                 best = fit_of_sky(prepared.sky, problem, self.backend)
-        model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
-        diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
-        return Fitted(model, best, diagnostics)
+            model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
+            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
+            opinion = None
+            if settings.second_opinion and not settings.control_points:
+                opinion = second_opinion(prepared, diagnostics, settings, self.backend, advance)
+        return Fitted(model, best, diagnostics, opinion=opinion)
 
     def look_at(self, frame: Frame) -> None:
         """Warn of a frame that seems to be undebayered, where nothing tells its pattern."""

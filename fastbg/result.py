@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
 
@@ -72,6 +72,17 @@ class Prepared:
     masked: bool = False
     softened: bool = False
 
+    @property
+    def found(self) -> Problem | None:
+        """The sky that was found, in the place of the image: its values at the cells."""
+        if self.sky is None:
+            return None
+        mesh = self.sky.mesh
+        linear, _ = self.sky.stretch.invert(self.sky.surface.values.T)
+        data = self.stretch.apply(linear).T.reshape(*mesh.shape, -1)
+        y, x = np.moveaxis(mesh.points.reshape(*mesh.shape, 2), 2, 0)
+        return replace(self.problem, data=data, weight=np.ones(data.shape), y=y[:, 0], x=x[0])
+
     def preparation(self) -> Preparation:
         """The same without the pixels, whose memory may be wanted."""
         height, width = self.problem.data.shape[:2]
@@ -127,6 +138,31 @@ class SkySummary:
     stiffness: float
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """Where descents differ most from the sky that was found, in units of the uncertainty.
+
+    Attributes
+    ----------
+    y, x : float, in [0, 1]
+        The place, from the upper left corner, in parts of the height and of the width.
+    difference : float, linear
+        By how much their mean lies above the sky that was found there, apart from the level.
+    uncertainty : float, linear
+        Of that sky, of the median of a cell, and of the descents, in quadrature.
+    """
+
+    y: float
+    x: float
+    difference: float
+    uncertainty: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within the uncertainty everywhere."""
+        return abs(self.difference) <= self.uncertainty
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A fitted background.
@@ -139,11 +175,14 @@ class Fitted:
         The descent behind the model.
     diagnostics : Diagnostics
         How good the model is, as far as the image tells.
+    opinion : Opinion or None
+        Where a descent differs from the sky that was found, if that was asked for.
     """
 
     model: BackgroundModel
     fit: Fit
     diagnostics: Diagnostics
+    opinion: Opinion | None = field(default=None, kw_only=True)
 
     __repr__ = brief
 

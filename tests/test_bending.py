@@ -11,7 +11,8 @@ from fastbg.backends.numpy import backend as numpy_backend
 from fastbg.backends.registry import choose
 from fastbg.fit import fit_spline
 from fastbg.settings.settings import Settings
-from fastbg.spline.bending import energy_and_gradient, stiffened
+from fastbg.spline.bending import Origin, Penalty, energy_and_gradient, nearest
+from fastbg.spline.penalised import penalised
 from fastbg.spline.spline import Spline, spline_values
 
 REFERENCE = numpy_backend()
@@ -116,4 +117,67 @@ def test_more_stiffness_bends_less(rng, order, optimizer):
 def test_no_stiffness_is_the_loss_itself(rng):
     problem, _ = sky_problem(rng, (30, 40))
     objective = REFERENCE.open_problem(problem, 1)
-    assert stiffened(objective, problem, 0.0) is objective
+    assert penalised(objective, problem, Penalty(0.0)) is objective
+
+
+@ORDERS
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gradient_of_a_departure_is_that_of_differences(rng, order, channels):
+    origin = some_spline(rng, order, channels)
+    points = rng.random((20, 2))
+    penalty = Penalty(0.7, Origin(origin, points, spline_values(origin, points)))
+    at, step = some_spline(rng, order, channels).flatten(), 1e-6
+    _, gradient = penalty.loss_and_gradient(Spline.unflatten(at, channels, order))
+    differences = [
+        penalty.loss_and_gradient(Spline.unflatten(at + d, channels, order))[0]
+        - penalty.loss_and_gradient(Spline.unflatten(at - d, channels, order))[0]
+        for d in step * np.eye(at.size)
+    ]
+    expected = np.array(differences) / (2 * step)
+    assert gradient == pytest.approx(expected, abs=DERIVATIVE * np.abs(gradient).max())
+
+
+@ORDERS
+def test_an_origin_costs_nothing_and_all_else_does(rng, order):
+    origin = some_spline(rng, order)
+    points = rng.random((20, 2))
+    penalty = Penalty(2.0, Origin(origin, points, spline_values(origin, points)))
+    cost, gradient = penalty.loss_and_gradient(origin)
+    assert cost == pytest.approx(0, abs=1e-9)
+    assert np.abs(gradient).max() < 1e-9
+    # Even the change by a polynomial, which has no energy.
+    tilted = replace(origin, polynomial=origin.polynomial + np.array([[0.1], [0], [0]]))
+    assert penalty.loss_and_gradient(tilted)[0] == pytest.approx(
+        2 * (0.1**2 * points[:, 0] ** 2).mean()
+    )
+
+
+@ORDERS
+def test_the_metric_is_the_second_derivative(rng, order):
+    origin = some_spline(rng, order, channels=1)
+    points = rng.random((20, 2))
+    penalty = Penalty(3.0, Origin(origin, points, spline_values(origin, points)), curvature=2.0)
+    change = replace(origin, weights=rng.normal(size=(12, 1)), polynomial=rng.normal(size=(3, 1)))
+    moved = replace(
+        origin,
+        weights=origin.weights + change.weights,
+        polynomial=origin.polynomial + change.polynomial,
+    )
+    along = np.concatenate([change.weights, change.polynomial])[:, 0]
+    expected = penalty.loss_and_gradient(moved)[0] / 2.0
+    assert along @ penalty.metric(origin) @ along == pytest.approx(expected)
+
+
+@ORDERS
+def test_the_nearest_spline_to_a_spline_is_itself(rng, order):
+    spline = some_spline(rng, order, points=9)
+    affine = np.column_stack([spline.centres, np.ones(9)])
+    if order == 4:
+        y, x = spline.centres.T
+        affine = np.column_stack([affine, y * y, y * x, x * x])
+    bending = spline.weights - affine @ np.linalg.lstsq(affine, spline.weights, rcond=None)[0]
+    spline = replace(spline, weights=bending)
+    points = on_grid(np.linspace(0, 1, 20), np.linspace(0, 1, 20)).reshape(-1, 2)
+    values = spline_values(spline, points)
+    found = nearest(spline.centres, points, values, order)
+    assert np.abs(spline_values(found, points) - values).max() < 1e-3 * np.ptp(values)

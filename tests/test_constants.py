@@ -17,6 +17,7 @@ HEADER = Path(__file__).resolve().parents[1] / "fastbg" / "csrc" / "fastbg.h"
 
 REPEATED = {
     "FBG_BINS": kernels.BINS,
+    "FBG_CLIPPED": image.CLIPPED,
     "FBG_MAX_CHUNKS": memory.CHUNKS,
     "FBG_MISSING_LEVEL": image.MISSING_LEVEL,
 }

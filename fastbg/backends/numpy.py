@@ -9,15 +9,7 @@ import numpy as np
 from ..image.kernels import NUMPY
 from ..spline.loss import Problem, loss_and_slope
 from ..spline.objective import Objective
-from ..spline.spline import (
-    Spline,
-    affine,
-    chunks,
-    differences,
-    phi,
-    phi_prime,
-    spline_values,
-)
+from ..spline.spline import Spline, adjoint, spline_values
 
 
 def unavailable() -> str | None:
@@ -62,21 +54,6 @@ class NumpyRendering:
 
     def close(self) -> None:
         pass
-
-
-def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
-    """The gradient of the loss, as a spline, from dL/dS at P points, (P, K)."""
-    centres = np.zeros_like(spline.centres)
-    weights = np.zeros_like(spline.weights)
-    polynomial = np.zeros_like(spline.polynomial)
-    for part in chunks(len(points), len(spline.centres)):
-        g = slope[part]
-        difference, q = differences(points[part], spline.centres)
-        weights += phi(q, spline.order).T @ g
-        polynomial += affine(points[part]).T @ g
-        along = (g @ spline.weights.T) * phi_prime(q, spline.order)
-        centres -= 2 * np.einsum("pn,pnd->nd", along, difference)
-    return Spline(centres, weights, polynomial, spline.order)
 
 
 class NumpyObjective(Objective):

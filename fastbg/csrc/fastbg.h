@@ -36,7 +36,6 @@
 #ifndef FASTBG_H
 #define FASTBG_H
 
-#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -136,8 +135,8 @@ void fbg_close(fbg_problem *problem);
 /* Samples of this size are missing, as are infinities and NaN. */
 #define FBG_MISSING_LEVEL 0.0f
 
-/* A sample that was clipped at 0. */
-#define FBG_CLIPPED FLT_MIN
+/* A sample that was clipped at 0: FLT_MIN. */
+#define FBG_CLIPPED 1.17549435e-38f
 
 /* The inverse stretch of fastbg/image/stretch.py, in place. Returns how many values lay outside [0, 1]. */
 size_t fbg_unstretch(float *values, size_t n, double pedestal, double scale, double midtones,

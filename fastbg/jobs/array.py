@@ -78,6 +78,7 @@ def remove_background(
         model=fitted.model,
         fit=fitted.fit,
         diagnostics=fitted.diagnostics,
+        opinion=fitted.opinion,
         report=describe(job, frame, prepared.preparation(), fitted, done),
         corrected=corrected,
         background=background,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
+from ..fit import COMPARED_CELLS
 from ..image.bands import BLOCK_ROWS, row_bands, thinning_step
 from ..image.clipping import zeros_bytes
 from ..image.kernels import BINS
@@ -39,6 +40,9 @@ MEASURED = 1_000_000
 
 SHOWN = (1080, 1440)
 """Height and width of the largest picture on a page: `report.html.views`."""
+
+BENDING = 100
+"""Bytes of a bending energy for each pair of control points: ten matrices and more."""
 
 DESCENT = 2_000_000
 """Bytes that a descent needs more than a search does, beside its arrays; measured."""
@@ -145,6 +149,8 @@ class MemoryNeeds:
         kept_to_draw = max(search, zeros - missing) + fitted
         correcting = 3 * stored + window + converted + restoring + colours
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
+        if settings.control_points and (settings.finds_sky or settings.stiffness):
+            fit += BENDING * points**2 + 32 * COMPARED_CELLS * points
         phases = {
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),

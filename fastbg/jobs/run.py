@@ -144,4 +144,5 @@ def process_file(
         report = describe(job, source.frame, preparation, fitted, corrected, about)
         if findings:
             html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])
-    return Result(fitted.model, fitted.fit, fitted.diagnostics, report)
+    parts = fitted.model, fitted.fit, fitted.diagnostics, report
+    return Result(*parts, opinion=fitted.opinion)

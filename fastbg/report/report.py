@@ -34,6 +34,10 @@ It is described once, when the job is done; nothing is computed from it.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, and the ``stiffness`` of its surface.
+``second_opinion``
+    If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
+    from the upper left corner, in parts of the height and of the width, the ``difference`` there
+    and its ``uncertainty``, linear.
 ``diagnostics``
     How good the model is, measured on some thousand cells of the frame: ``gradient_before`` and
     ``gradient_after``, the standard deviation of the smooth part of the sky in each channel,
@@ -66,6 +70,7 @@ import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -143,6 +148,8 @@ def describe(
     if fitted:
         report["fit"] = _describe_fit(fitted.fit, job)
         report["diagnostics"] = _describe_diagnostics(fitted.diagnostics)
+        if fitted.opinion:
+            report["second_opinion"] = asdict(fitted.opinion)
     if corrected:
         plan = corrected.plan
         statistics |= {"background": plan.background, "corrected": corrected.measured}

@@ -32,7 +32,8 @@ class Options(TypedDict, total=False):
     optimizer: Literal["lbfgs", "adam"]
     epochs: int
     alpha: float
-    stiffness: float
+    stiffness: float | Literal["auto"]
+    second_opinion: bool
     starts: int
     learning_rate: float
     seed: int

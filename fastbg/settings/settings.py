@@ -51,7 +51,7 @@ WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
 """Settings that change the time to a result, and not one bit of it."""
 
 
-AUTOMATIC = ("control_points", "white", "threads", "gpu_memory")
+AUTOMATIC = ("control_points", "white", "stiffness", "threads", "gpu_memory")
 """Settings that fastbg decides where they are 0, which may be written "auto"."""
 
 
@@ -83,7 +83,8 @@ class Settings:
         Take the weight image as 1 - weight.
     protect : {"auto", "off", "strong"}
         Whether what is no sky is found in the image and excluded: "auto" where the number of
-        control points is chosen, too.
+        control points is chosen, too, but for a weight image, which is obeyed: what it leaves is
+        sky, except stars. "strong" finds more, beside a weight image as well.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
     white : float
@@ -103,7 +104,12 @@ class Settings:
     alpha : float
         Weight of the overshoot and negative-background penalties.
     stiffness : float
-        Weight of the spline's bending energy in the loss, see `fastbg.spline.bending`.
+        Weight of the spline's bending energy in the loss, see `fastbg.spline.bending`. With 0, the
+        default, there is none, but where a sky was found (protect="strong"): there the descent
+        starts from it, and what it adds has an energy whose weight the residuals decide.
+    second_opinion : bool
+        Without a number of control points, descend on the weights of the sky that was found, too,
+        and tell where both differ, see `fastbg.opinion`.
     starts : int
         Independent starts, of which the best is kept. Grids after the first are jittered.
     learning_rate : float
@@ -149,6 +155,7 @@ class Settings:
     epochs: int = 1000
     alpha: float = 5.0
     stiffness: float = 0.0
+    second_opinion: bool = False
     starts: int = 1
     learning_rate: float = 1e-3
     seed: int = 0
@@ -187,15 +194,25 @@ class Settings:
     def unused(self) -> dict[str, str]:
         """The names of settings that have no effect beside the others, and why each has none."""
         if self.control_points:
-            lacking = f"{self.optimizer} has none; choose the optimizer adam"
-            return {} if self.optimizer == "adam" else {"learning_rate": lacking}
-        reasons = dict.fromkeys(OF_THE_DESCENT, "give a number of control points for a descent")
+            itself = "a descent is no second opinion of itself; leave the control points to fastbg"
+            return {"second_opinion": itself} | self._unused_by_optimizer
+        if self.second_opinion:
+            reasons = self._unused_by_optimizer
+        else:
+            why = "give a number of control points for a descent"
+            reasons = dict.fromkeys(OF_THE_DESCENT, why)
         if not self.changed(("threshold_min", "threshold_max")):
             reasons["quantile"] = (
                 "without a descent it only scales thresholds and pictures; give thresholds, or a "
                 "number of control points"
             )
         return reasons
+
+    @property
+    def _unused_by_optimizer(self) -> dict[str, str]:
+        if self.optimizer == "adam":
+            return {}
+        return {"learning_rate": f"{self.optimizer} has none; choose the optimizer adam"}
 
     def changed(self, names: Iterable[str]) -> list[str]:
         """Those of the names whose settings are not the default, in the order of the settings."""
@@ -283,7 +300,8 @@ _CHECKS: dict[str, Check] = {
     "optimizer": one_of("optimizer", "lbfgs", "adam"),
     "epochs": whole("number of epochs", 1),
     "alpha": within("alpha", 0, LARGEST_ALPHA),
-    "stiffness": within("stiffness", 0, LARGEST_ALPHA),
+    "stiffness": or_auto(within("stiffness", 0, LARGEST_ALPHA)),
+    "second_opinion": one_of("choice of a second opinion", False, True),
     "starts": whole("number of starts", 1, MOST_STARTS),
     "learning_rate": number("learning rate", lambda value: value > 0, "be positive"),
     "seed": whole("seed", 0),

@@ -11,8 +11,10 @@ from ..image.kernels import FASTEST, Kernels
 from ..image.stretch import Stretch
 from ..spline.spline import Spline
 from .even_areas import even_areas
+from .least_squares import select_by_residuals
 from .mesh import Mesh, mesh_of
 from .selection import select_surfaces
+from .stars import without_stars
 from .surface import PROTECTIONS, Surface
 
 EXCLUDED_BELOW = 0.01
@@ -75,8 +77,9 @@ def detect_sky(
         How much of each pixel may be used; overwritten with how much of it is sky.
     y, x : ndarray, (h,) and (w,), normalised
     stretch : Stretch
-    protection : {"off", "auto", "strong"}
-        How readily something is taken for an object.
+    protection : {"off", "stars", "auto", "strong"}
+        How readily something is taken for an object. With "stars", `weight` tells what is sky, and
+        only what stands out of its surroundings is taken out of it: see `fastbg.sky.stars`.
     watch : callable, optional
         Called with the number of fits that are done, of at most
         `fastbg.sky.selection.MOST_FITS`; what it raises ends the search.
@@ -88,32 +91,45 @@ def detect_sky(
     InputError
         If too little of the image may be used.
     """
-    mesh = mesh_of(linear, weight, y, x)
-    if protection != "off" and (even := even_areas(mesh, linear)).any():
-        mesh = mesh.without(even)
-    surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, threads, kernels)
+    mesh, trusts_weight = mesh_of(linear, weight, y, x), protection == "stars"
+    if trusts_weight:
+        mesh, scatter = without_stars(mesh)
+        surfaces = select_by_residuals(mesh, watch, kernels)
+    else:
+        if protection != "off" and (even := even_areas(mesh, linear)).any():
+            mesh = mesh.without(even)
+        surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, threads, kernels)
     sky = Sky(stretch, mesh, surfaces, weight)
-    if protection != "off":
-        pixels = _pixel_weight(linear, mesh, sky.surface)
-        pixels[pixels < EXCLUDED_BELOW] = 0
-        # If no pixel is sky, the noise was underestimated, and the surface alone has to do.
-        if pixels.any():
-            weight *= pixels
+    if protection == "off":
+        return sky
+    if trusts_weight:
+        pixels = _near(linear, mesh, mesh.values, scatter)
+    else:
+        pixels = _near(linear, mesh, sky.surface.values, np.zeros(mesh.values.shape))
+        pixels *= np.clip(_enlarged(sky.surface.weight, mesh, pixels.shape), 0, 1)
+    pixels[pixels < EXCLUDED_BELOW] = 0
+    # If no pixel is sky, the noise was underestimated, and the surface alone has to do.
+    if pixels.any():
+        weight *= pixels[..., np.newaxis]
     return sky
 
 
-def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
-    """(h, w, 1), float32: the weight of the cells, and less for smaller objects, like stars."""
+def _near(linear: np.ndarray, mesh: Mesh, values: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    """(h, w), float32: how near pixels are to values of cells, which have a scatter, (P, K) each.
+
+    Stars are far.
+    """
     height, width, channels = linear.shape
-    noise = np.maximum(mesh.noise * mesh.side, np.finfo(np.float32).tiny)
+    scales = np.hypot(mesh.noise * mesh.side, scatter) + np.finfo(np.float32).tiny
     off = np.zeros((height, width), np.float32)
-    for channel, scale in enumerate(noise):  # one at a time: these may be large
-        surface = _enlarged(sky.values[:, channel], mesh, (height, width))
-        off += (linear[..., channel] - surface) / np.float32(channels * scale)
+    for channel in range(channels):  # one at a time: these may be large
+        plane = linear[..., channel] - _enlarged(values[:, channel], mesh, off.shape)
+        plane /= _enlarged(channels * scales[:, channel], mesh, off.shape)
+        off += plane
     np.nan_to_num(off, copy=False, neginf=-2 * OBJECT_SIGMA)
     np.clip(2 * (np.abs(off, out=off) - OBJECT_SIGMA), -30, 30, out=off)
-    weight = _enlarged(sky.weight, mesh, (height, width))
-    return (np.clip(weight, 0, 1, out=weight) / (1 + np.exp(off, out=off)))[..., np.newaxis]
+    near: np.ndarray = 1 / (1 + np.exp(off, out=off))
+    return near
 
 
 def _enlarged(values: np.ndarray, mesh: Mesh, shape: tuple[int, int]) -> np.ndarray:

@@ -162,7 +162,7 @@ def search_bytes(cells: int) -> int:
     return 8 * coordinates * (5 * cells + 11 * coordinates)
 
 
-def _checked(mesh: Mesh) -> int:
+def checked(mesh: Mesh) -> int:
     """The number of usable cells; raises InputError if they are too few."""
     usable = np.count_nonzero(mesh.usable)
     if usable == 0:
@@ -183,7 +183,7 @@ class _Search:
     def __init__(
         self, mesh: Mesh, protection: Protection, watch: Watch, threads: int, kernels: Kernels
     ) -> None:
-        side = grid_side(_checked(mesh))
+        side = grid_side(checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
         self._how = protection, kernels
         self._watch, self._threads, self._done = watch, min(threads, 2), 0

@@ -1,14 +1,12 @@
-"""The bending energy of a spline, as a penalty on its loss."""
+"""The bending energy of a spline, or of its departure from another one, as a penalty."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .loss import Problem
-from .objective import Objective
-from .spline import Spline, phi, phi_prime
+from .spline import Spline, adjoint, differences, evaluation, phi, phi_prime, spline_values
 
 _SIGN = {1: -1, 2: 1, 3: 1, 4: -1}
 """The sign with which a kernel is positive definite on weights that are orthogonal to the
@@ -46,26 +44,101 @@ def energy_and_gradient(spline: Spline) -> tuple[float, np.ndarray]:
     return float(scale * energy), 2 * scale * np.concatenate(gradient)
 
 
-def stiffened(objective: Objective, problem: Problem, stiffness: float) -> Objective:
-    """The loss of a problem plus stiffness times the energy of its spline."""
-    return _Stiffened(objective, problem, stiffness) if stiffness else objective
+LEAST_STIFFNESS = 1e-9
+"""The stiffness of `nearest`."""
 
 
-@dataclass(frozen=True)
-class _Stiffened(Objective):
-    objective: Objective
-    problem: Problem
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where a spline comes from, and what it was to describe.
+
+    Attributes
+    ----------
+    spline : Spline
+    points : ndarray, (P, 2), normalised
+    values : ndarray, (P, K), stretched
+    """
+
+    spline: Spline
+    points: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """A penalty on the loss: for bending, or for departing from an origin.
+
+    Without an origin, it is ``stiffness`` times the energy of a spline. A departure pays the energy
+    of what has been added to the weights, and the mean square of the distance from the values of
+    the origin, so that polynomials pay as well.
+
+    Attributes
+    ----------
+    stiffness : float
+    origin : Origin or None
+    curvature : float
+        The second derivative of the loss by a distance of the model from all pixels.
+    """
+
     stiffness: float
+    origin: Origin | None = None
+    curvature: float = 1.0
 
-    def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = self.objective.loss_and_gradient(parameters)
-        spline = Spline.unflatten(parameters, self.problem.channels, self.problem.order)
-        with np.errstate(all="ignore"):  # a descent that diverges is told by its loss
-            energy, slope = energy_and_gradient(spline)
-            return loss + self.stiffness * energy, gradient + self.stiffness * slope
+    def loss_and_gradient(self, spline: Spline) -> tuple[float, np.ndarray]:
+        """The penalty and its gradient as `Spline.flatten` lays it out."""
+        origin = self.origin
+        if origin is None:
+            energy, gradient = energy_and_gradient(spline)
+        else:
+            added = replace(spline, weights=spline.weights - origin.spline.weights)
+            energy, gradient = energy_and_gradient(added)
+            off = spline_values(spline, origin.points) - origin.values
+            energy += float((off**2).mean())
+            gradient += adjoint(spline, origin.points, 2 / off.size * off).flatten()
+        return self.stiffness * energy, self.stiffness * gradient
 
-    def close(self) -> None:
-        self.objective.close()
+    def metric(self, spline: Spline) -> np.ndarray:
+        """The second derivative of the penalty, (N + 3, N + 3), while control points stand still.
+
+        It is that of each channel, in the unit of a mean square change of the model.
+        """
+        matrix = energy_matrix(spline.centres, spline.order)
+        if self.origin is not None:
+            at = evaluation(self.origin.points, spline.centres, spline.order)
+            matrix += at.T @ at / len(at)
+        return self.stiffness / self.curvature / spline.weights.shape[1] * matrix
+
+
+def energy_matrix(centres: np.ndarray, order: int) -> np.ndarray:
+    """The energy of one channel as a quadratic form in weights and polynomial, (N + 3, N + 3)."""
+    n = len(centres)
+    _, q = differences(centres, centres)
+    kernel = phi(q, order)
+    kernel.flat[:: n + 1] = 0
+    basis, _ = _polynomials(centres, order)
+    bending = np.eye(n) - basis @ np.linalg.pinv(basis)
+    matrix = np.zeros((n + 3, n + 3))
+    matrix[:n, :n] = _SIGN[order] * bending @ kernel @ bending
+    return matrix
+
+
+def nearest(centres: np.ndarray, points: np.ndarray, values: np.ndarray, order: int) -> Spline:
+    """The spline with these control points that is nearest to values, by least squares.
+
+    Of those that are equally near, it is the one that bends least.
+
+    Parameters
+    ----------
+    centres : ndarray, (N, 2), normalised (y, x)
+    points : ndarray, (P, 2), normalised
+    values : ndarray, (P, K), stretched
+    """
+    at = evaluation(points, centres, order)
+    matrix = at.T @ at / len(at) + LEAST_STIFFNESS * energy_matrix(centres, order)
+    # A trace of regularisation keeps what neither determines finite.
+    matrix.flat[:: len(matrix) + 1] += 1e-12 * np.trace(matrix) / len(matrix)
+    solution = np.linalg.solve(matrix, at.T @ values / len(at))
+    return Spline(centres, solution[:-3], solution[-3:], order)
 
 
 def _polynomials(centres: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:

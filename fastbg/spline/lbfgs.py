@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .bending import Penalty
 from .descent import Descent
 from .loss import Problem
 from .metric import metric_at
@@ -57,6 +58,7 @@ def descend(
     *,
     iterations: int,
     watch: Watch = lambda iteration, loss: None,
+    penalty: Penalty | None = None,
 ) -> Descent:
     """Minimise the loss of a spline.
 
@@ -72,13 +74,15 @@ def descend(
     watch : callable, optional
         Called with (iteration, loss) after each evaluation of the last level, and with iteration
         0 on the levels before; what it raises ends the descent.
+    penalty : Penalty, optional
+        The one of the opened problems, if the metric is to know it.
     """
     *coarse, problem = levels
     state = State(start.flatten())
 
     def settle(objective: Objective, level: Problem, watch: Watch, *, moving: bool) -> State:
         spline = Spline.unflatten(state.best, start.weights.shape[1], start.order)
-        metric = metric_at(level, spline, moving=moving)
+        metric = metric_at(level, spline, moving=moving, penalty=penalty)
         until = Until(*(MOVING if moving else STANDING), iterations)
         return objective.settle(state, metric, until, watch)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bending import Penalty
 from .loss import Problem
 from .spline import Spline, affine, phi, phi_prime
 
@@ -70,8 +71,13 @@ class Metric:
         return np.concatenate([shifted, (self.root.T @ own).ravel()])
 
 
-def metric_at(problem: Problem, spline: Spline, *, moving: bool) -> Metric:
-    """The metric of a problem at a spline, whose control points move or stand still."""
+def metric_at(
+    problem: Problem, spline: Spline, *, moving: bool, penalty: Penalty | None = None
+) -> Metric:
+    """The metric of a problem at a spline, whose control points move or stand still.
+
+    With a penalty, what no pixel determines has a length as well.
+    """
     kept = np.flatnonzero(problem.kept)
     some = np.linspace(0, len(kept) - 1, min(METRIC_PIXELS, len(kept))).astype(int)
     rows, columns = np.divmod(kept[some], problem.x.size)
@@ -82,7 +88,10 @@ def metric_at(problem: Problem, spline: Spline, *, moving: bool) -> Metric:
     dy, dx = (points[:, [axis]] - spline.centres[:, axis] for axis in (0, 1))
     q = dy**2 + dx**2
     basis = weight * np.hstack([phi(q, spline.order), affine(points)])
-    root = _inverse_root(basis.T @ basis)
+    matrix = basis.T @ basis
+    if penalty is not None:
+        matrix += penalty.metric(spline)
+    root = _inverse_root(matrix)
     if not moving:
         return Metric(root, None)
 

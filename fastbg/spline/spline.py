@@ -95,6 +95,12 @@ def affine(points: np.ndarray) -> np.ndarray:
     return np.column_stack([points, np.ones(len(points))])
 
 
+def evaluation(points: np.ndarray, centres: np.ndarray, order: int) -> np.ndarray:
+    """(P, N + 3): the matrix from the weights and the polynomial of a spline to its values."""
+    _, q = differences(points, centres)
+    return np.hstack([phi(q, order), affine(points)])
+
+
 def spline_values(spline: Spline, points: np.ndarray) -> np.ndarray:
     """The spline at P points (P, 2): (P, K), float64."""
     values = np.empty((len(points), spline.weights.shape[1]))
@@ -103,6 +109,21 @@ def spline_values(spline: Spline, points: np.ndarray) -> np.ndarray:
         values[part] = phi(q, spline.order) @ spline.weights
         values[part] += affine(points[part]) @ spline.polynomial
     return values
+
+
+def adjoint(spline: Spline, points: np.ndarray, slope: np.ndarray) -> Spline:
+    """The gradient of the loss, as a spline, from dL/dS at P points, (P, K)."""
+    centres = np.zeros_like(spline.centres)
+    weights = np.zeros_like(spline.weights)
+    polynomial = np.zeros_like(spline.polynomial)
+    for part in chunks(len(points), len(spline.centres)):
+        g = slope[part]
+        difference, q = differences(points[part], spline.centres)
+        weights += phi(q, spline.order).T @ g
+        polynomial += affine(points[part]).T @ g
+        along = (g @ spline.weights.T) * phi_prime(q, spline.order)
+        centres -= 2 * np.einsum("pn,pnd->nd", along, difference)
+    return Spline(centres, weights, polynomial, spline.order)
 
 
 def chunks(pixels: int, centres: int) -> Iterator[slice]:
