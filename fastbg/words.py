@@ -79,6 +79,15 @@ _BRIEF = _Brief()
 _BRIEF.maxother = _BRIEF.maxstring = 60
 
 
+def place(y: float, x: float) -> str:
+    """Where in a frame a point is, from its top left: its third of the height and of the width."""
+    down = ("upper", "", "lower")[min(int(3 * y), 2)]
+    across = ("left", "", "right")[min(int(3 * x), 2)]
+    if down and across:
+        return f"{down} {across} corner"
+    return f"{down or across} edge" if down or across else "middle"
+
+
 def bends(stiffness: float) -> str:
     """How far a surface bends whose stiffness the search chose; see `fastbg.sky.selection`."""
     if stiffness >= 1e-3:

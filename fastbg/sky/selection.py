@@ -28,7 +28,7 @@ from .curvature import concave_share
 from .mesh import Mesh
 from .robust_fit import Protection
 from .smoothing_spline import Basis, Splines
-from .surface import Surface, fit_surface, largest_smooth_region, lower_envelope
+from .surface import Surface, beside_rivals, fit_surface, largest_smooth_region, lower_envelope
 from .under_objects import stiffened
 
 SIDE = 14
@@ -117,13 +117,15 @@ def select_surfaces(
     """
     search = _Search(mesh, protection, watch, threads, kernels)
     *stiffer, selected = _select(search, mesh)
-    sky = stiffened(selected.solved(mesh), mesh)
+    sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
     return [*stiffer, stiffer_differences(sky, mesh, stiffnesses)]
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
     chains = search.follow([search.warm_chain(mesh), search.cold_chain(mesh)])
+    for chain, penalty in _started(chains):
+        search.tried += zip(_costs(chain, penalty), chain, strict=True)
     selected = _selected(chains)
     joint_mesh = joint_channel(mesh, search.most_flexible)
     if joint_mesh is None:
@@ -141,8 +143,9 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     (fits,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
     best = max(fits, key=lambda surface: surface.explained)
     bends = max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
-    cost = best.unexplained + MULTIPLES_PENALTY + SHAPE_PENALTY * bends
-    if cost >= _least_cost(chains):
+    penalty = MULTIPLES_PENALTY + SHAPE_PENALTY * bends
+    search.tried += ((each.unexplained + penalty, each) for each in fits)
+    if best.unexplained + penalty >= _least_cost(chains):
         return selected
     return [replace(best, joint=(joint_mesh, joint))]
 
@@ -187,6 +190,7 @@ class _Search:
         self._candidates = [each for each in CANDIDATES if each[0] < side]
         self._how = protection, kernels
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
+        self.tried: list[tuple[float, Surface]] = []  # behind their costs
         self._bases = _bases(mesh.points, side, self._candidates, self._threads)
 
     @property

@@ -8,6 +8,7 @@ faster above the surface, where objects are, than below it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +58,11 @@ class Surface:
     joint : (Mesh, Surface), optional
         The surface of one channel of which all channels are multiples, and the mesh to which it
         was fitted.
+    rivals : tuple of (float, Surface)
+        The other surfaces that were fitted to the same mesh, each behind what it costs more than
+        this one.
+    doubts : tuple of str
+        What the search itself doubts, for the user: whole sentences with a cure, without a period.
     """
 
     splines: Splines
@@ -67,6 +73,8 @@ class Surface:
     below: float
     concave: float = 1.0
     joint: tuple[Mesh, Surface] | None = None
+    rivals: tuple[tuple[float, Surface], ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def values(self) -> np.ndarray:
@@ -87,6 +95,13 @@ class Surface:
         """The same surface in float64, for the weights with which the search ended."""
         coordinates = self.splines.solve(mesh.values, self.weight, self.stiffness)
         return replace(self, coordinates=coordinates)
+
+
+def beside_rivals(selected: Surface, tried: Sequence[tuple[float, Surface]]) -> Surface:
+    """The surface with its `rivals`: all that were tried, behind their costs, but itself."""
+    own = next(cost for cost, each in tried if each.weight is selected.weight)
+    others = [each for each in tried if each[1].weight is not selected.weight]
+    return replace(selected, rivals=tuple((cost - own, each) for cost, each in others))
 
 
 def fit_surface(

@@ -6,29 +6,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .image.robust import MAD_TO_SIGMA
-from .image.stretch import Stretch
-from .model.model import BackgroundModel
-from .sky.blas import one_thread
-from .sky.detection import Sky
-from .sky.mesh import ALONG, Mesh, mesh_of
-from .sky.neighbourhood import gaussian_mean
-from .sky.robust_fit import LEAST_WEIGHT, weighted_deviation
-from .sky.selection import SIDE
-from .sky.smoothing_spline import Basis, Splines
-from .sky.surface import Surface, explained_within
-from .spline.loss import Problem
-from .words import brief
-
-SMOOTH = 2.0
-"""The standard deviation, in cells, of the Gaussian that leaves gradients and takes out noise."""
-
-BLOCKS = 4
-"""The frame has this number of blocks along each side, which are left out in turn: on simulated
-skies the uncertainty is then right in the median (see bench/README.md)."""
+from ..image.bands import thinning_step
+from ..image.image import CLIPPED, Image, is_valid
+from ..image.robust import MAD_TO_SIGMA
+from ..image.stretch import Stretch
+from ..model.model import BackgroundModel
+from ..model.render import pixel_centres
+from ..sky.blas import one_thread
+from ..sky.detection import Sky
+from ..sky.mesh import ALONG, Mesh, mesh_of
+from ..sky.neighbourhood import gaussian_mean
+from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
+from ..sky.selection import SIDE
+from ..sky.smoothing_spline import Basis
+from ..sky.surface import explained_within
+from ..spline.loss import Problem
+from ..words import brief
+from . import uncertainty, whole_frame
+from .whole_frame import SMOOTH, TINY, Residual, WholeFrame
 
 SAMPLES = 12
 """The number of pixels along each side of a cell that suffice for its median."""
+
+JUDGED = 1 << 18
+"""The approximate number of pixels of an image by which a model is judged that is applied to it."""
 
 UNBENT = 1e-8
 """The stiffness of a spline that may bend freely; see `fastbg.sky.smoothing_spline`."""
@@ -59,10 +60,16 @@ class Diagnostics:
         The correlation of the finer structure of the model, where it exceeds the noise, with the
         excluded share of each cell. A model that rises wherever objects are follows them.
     uncertainty : ndarray, (rows, columns, K), linear
-        The standard deviation of the model at the cells, apart from its level, estimated by a
-        jackknife that leaves out one block of the frame after the other (B. Efron, The Jackknife,
-        the Bootstrap and Other Resampling Plans, SIAM 1982). It cannot see an error that all blocks
-        share, such as a nebula that fills the frame.
+        The standard deviation of the model at the cells, apart from its level. It has three parts,
+        which `fastbg.diagnostics.uncertainty` describes: by how much the model changes when a part
+        of the frame is left out, how far surfaces lie from it that were hardly less likely, and
+        the light that it leaves along the borders. It cannot see an error that all of them share,
+        such as a nebula that fills the frame.
+    jackknife : ndarray, (rows, columns, K), linear
+        The first part of it, a jackknife over blocks of the frame (B. Efron, The Jackknife, the
+        Bootstrap and Other Resampling Plans, SIAM 1982).
+    whole_frame : WholeFrame
+        What the model did to the whole frame, also to what was not taken for sky.
     """
 
     gradient_before: np.ndarray
@@ -71,15 +78,23 @@ class Diagnostics:
     below: float
     follows: float
     uncertainty: np.ndarray
+    jackknife: np.ndarray
+    whole_frame: WholeFrame
 
     __repr__ = brief
 
     def gradient(self) -> tuple[float, float, float]:
-        """The gradient before and after and the median uncertainty, means over the channels."""
-        uncertainty = np.median(self.uncertainty, axis=(0, 1))
-        means = map(np.mean, (self.gradient_before, self.gradient_after, uncertainty))
+        """The gradient before and after and the uncertainty, means over the channels."""
+        means = map(np.mean, (self.gradient_before, self.gradient_after, self.uncertain))
         before, after, uncertain = map(float, means)
         return before, after, uncertain
+
+    @property
+    def uncertain(self) -> np.ndarray:
+        """(K,): the root mean square of the uncertainty where the frame is no land."""
+        seen = self.uncertainty[self.whole_frame.seen]
+        mean: np.ndarray = np.sqrt((seen**2).mean(axis=0)) if len(seen) else self.noise
+        return mean
 
 
 @one_thread
@@ -106,32 +121,64 @@ def diagnose(
     if not mesh.usable.any():
         unknown = np.full(len(mesh.noise), np.nan)
         nowhere = np.full((*mesh.shape, len(unknown)), np.nan)
-        return Diagnostics(unknown, unknown, unknown, np.nan, np.nan, nowhere)
+        frame = WholeFrame.unknown(mesh.shape, len(unknown))
+        return Diagnostics(unknown, unknown, unknown, np.nan, np.nan, nowhere, nowhere, frame)
     surface = sky.surface if sky is not None and model.stretch is sky.stretch else None
     mesh = _in_linear_units(mesh, space)
     if surface is not None:
         background = space.invert(surface.values.T)[0].T
     else:
         background = model.evaluate(mesh.points)
-    residual = mesh.values - background
-    residual -= np.median(residual[weight > 0.5 * weight.max()], axis=0)
     if sky is None:
-        spread = MAD_TO_SIGMA * np.median(np.abs(residual)[mesh.usable], axis=0)
-        weight = weight * (np.abs(residual) <= OUTLYING * spread).all(axis=1)
+        weight = _of_sky(background, weight, mesh)
+    residual = Residual.of(background, weight, mesh)
     if surface is not None:
-        uncertainty = _of_surface(surface, mesh, background)
+        jackknife = uncertainty.of_surface(surface, mesh, background)
+        unit = background.std(axis=0) / np.maximum(surface.values.std(axis=0), TINY)
+        choice = unit * uncertainty.of_choice(surface)
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
-        uncertainty = _uncertainty(Basis(mesh.points, side).of_degree(1), mesh, weight, UNBENT)
+        splines = Basis(mesh.points, side).of_degree(1)
+        jackknife, choice = uncertainty.of_spline(splines, mesh, weight, UNBENT), 0.0
+    border = uncertainty.of_border(background, residual)
+    deviation = np.hypot(np.hypot(jackknife, choice), border)
     tolerance = explained_within(background, mesh, weight)
+    lower = (residual.values < -tolerance).mean(axis=1)
     return Diagnostics(
         _gradient(mesh.values, weight, mesh),
-        _gradient(residual, weight, mesh),
+        _gradient(residual.values, weight, mesh),
         mesh.noise,
-        float(mesh.weight @ (residual < -tolerance).mean(axis=1) / mesh.weight.sum()),
+        float(mesh.weight @ lower / mesh.weight.sum()),
         _follows(background, weight, mesh),
-        uncertainty.reshape(*mesh.shape, -1),
+        deviation.reshape(*mesh.shape, -1),
+        jackknife.reshape(*mesh.shape, -1),
+        whole_frame.measure(background, residual),
     )
+
+
+@one_thread
+def judge(model: BackgroundModel, image: Image) -> WholeFrame:
+    """What a model that was fitted before does to an image of its channels, linear."""
+    step = thinning_step(image.shape, JUDGED)
+    y, x = (pixel_centres(size)[step // 2 :: step] for size in image.shape)
+    rows = [slice(top, top + 1) for top in range(step // 2, image.shape[0], step)]
+    few = np.concatenate([image.rows(row)[:, :, step // 2 :: step].copy() for row in rows], axis=1)
+    data = np.moveaxis(few, 0, 2)
+    valid = is_valid(data) & (data != CLIPPED)
+    mesh = mesh_of(np.where(valid, data, np.float32(np.nan)), valid.astype(np.float32), y, x)
+    if not mesh.usable.any():
+        return WholeFrame.unknown(mesh.shape, image.channels)
+    background = model.evaluate(mesh.points)
+    weight = _of_sky(background, mesh.weight, mesh)
+    return whole_frame.measure(background, Residual.of(background, weight, mesh))
+
+
+def _of_sky(background: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(P,): the weight of the cells near the model, where no sky was searched for."""
+    off = np.abs(Residual.of(background, weight, mesh).values)
+    spread = MAD_TO_SIGMA * np.median(off[mesh.usable], axis=0)
+    near: np.ndarray = weight * (off <= OUTLYING * spread).all(axis=1)
+    return near
 
 
 def _mesh_of(problem: Problem) -> Mesh:
@@ -173,29 +220,3 @@ def _follows(background: np.ndarray, weight: np.ndarray, mesh: Mesh) -> float:
     seen = (finer.std(axis=0) > mesh.noise) & (deviations > 0)
     together = (excluded - excluded.mean()) @ finer[:, seen] / len(finer)
     return float((together / deviations[seen]).sum() / len(seen))
-
-
-def _of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarray:
-    """(P, K): of a sky that was found, and of the joint surface that it may be a multiple of."""
-    own = _uncertainty(surface.splines, mesh, surface.weight, surface.stiffness)
-    if surface.joint is None:
-        return own
-    joint_mesh, joint = surface.joint
-    shape = _uncertainty(joint.splines, joint_mesh, joint.weight, joint.stiffness)
-    return np.hypot(own, shape / joint.values.std() * background.std(axis=0))
-
-
-def _uncertainty(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> np.ndarray:
-    """(P, K): of a spline, fitted without each block of the frame in turn."""
-    row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
-    block = row * BLOCKS + column
-    numbers = np.unique(block[weight > LEAST_WEIGHT])
-    groups = [np.flatnonzero(block == number) for number in numbers]
-    fits = []
-    for coordinates in splines.solve_without(mesh.values, weight, stiffness, groups):
-        fit = splines.matrix @ coordinates
-        fits.append(fit - (weight @ fit) / weight.sum())
-    if len(fits) < 2:
-        return np.full(mesh.values.shape, np.nan)
-    deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
-    return deviation

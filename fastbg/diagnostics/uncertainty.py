@@ -1,0 +1,104 @@
+"""How uncertain a model is: what a part of the frame, or another choice, would have changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..sky.mesh import Mesh
+from ..sky.robust_fit import LEAST_WEIGHT
+from ..sky.smoothing_spline import Splines
+from ..sky.surface import Surface
+from .whole_frame import Residual
+
+BLOCKS = 4
+"""The frame has this number of blocks along each side, which are left out in turn."""
+
+RIVALRY = 0.12
+"""A rival whose cost is larger by this has 1/e of the weight of the surface that was selected."""
+
+BORDER = 1 / 8
+"""The part of the frame along each border, in height and width, in which light that is left may be
+that of the sky."""
+
+BRIGHTEST = 10.0
+"""What is brighter than so many standard deviations of the model counts as no more than that."""
+
+CERTAIN = 3.0
+"""Light that is left is told from noise above so many of its standard deviations."""
+
+LEAST_RIVALRY = 0.01
+"""Rivals with less weight than this are not looked at."""
+
+
+def of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarray:
+    """(P, K), linear: of a sky that was found, by the jackknife.
+
+    Parameters
+    ----------
+    surface : Surface
+    mesh : Mesh
+        In linear units.
+    background : ndarray, (P, K), linear
+        The values of the surface at the cells.
+    """
+    own = of_spline(surface.splines, mesh, surface.weight, surface.stiffness)
+    if surface.joint is None:
+        return own
+    joint_mesh, joint = surface.joint
+    shape = of_spline(joint.splines, joint_mesh, joint.weight, joint.stiffness)
+    return np.hypot(own, shape / joint.values.std() * background.std(axis=0))
+
+
+def of_spline(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> np.ndarray:
+    """(P, K): of a spline, fitted without each block of the frame in turn: a jackknife."""
+    row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
+    block = row * BLOCKS + column
+    numbers = np.unique(block[weight > LEAST_WEIGHT])
+    groups = [np.flatnonzero(block == number) for number in numbers]
+    fits = []
+    for coordinates in splines.solve_without(mesh.values, weight, stiffness, groups):
+        fit = splines.matrix @ coordinates
+        fits.append(fit - (weight @ fit) / weight.sum())
+    if len(fits) < 2:
+        return np.full(mesh.values.shape, np.nan)
+    deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
+    return deviation
+
+
+def of_choice(surface: Surface) -> np.ndarray:
+    """(P, K), in the units of the surface: how far its rivals lie from it, apart from the levels.
+
+    The mean square over the surface and its rivals, weighted by exp(-cost): the part of the
+    variance of an average of models that lies between them (J. A. Hoeting and others, Bayesian
+    model averaging, Statistical Science 14, 1999).
+    """
+    values, weight = surface.values, surface.weight
+    total, square = 1.0, np.zeros_like(values)
+    for cost, rival in surface.rivals:
+        likely = np.exp(-max(cost, 0) / RIVALRY)
+        if likely < LEAST_RIVALRY:
+            continue
+        off = rival.values - values
+        total += likely
+        square += likely * (off - weight @ off / weight.sum()) ** 2
+    spread: np.ndarray = np.sqrt(square / total)
+    return spread
+
+
+def of_border(background: np.ndarray, residual: Residual) -> np.ndarray:
+    """(P, K), linear: the light that is left along the borders, where it may be that of the sky.
+
+    Nothing tells the glow of an amplifier, of a dew heater or of a town behind a roof from an
+    object that a border cuts.
+
+    Parameters
+    ----------
+    background : ndarray, (P, K), linear
+        The model at the cells.
+    residual : Residual
+    """
+    distance = np.minimum(residual.mesh.points, 1 - residual.mesh.points).min(axis=1)
+    near = np.maximum(1 - distance / BORDER, 0) * residual.seen
+    light = np.minimum(residual.values, BRIGHTEST * background[residual.sky].std(axis=0))
+    left: np.ndarray = np.maximum(residual.smoothed(light) - CERTAIN * residual.noise, 0)
+    return near[:, np.newaxis] * left
