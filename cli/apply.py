@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import Cancelled, FastbgError, InputError
+from ..errors import Cancelled, DoubtError, FastbgError, InputError
 from ..settings.settings import Settings
 from .meant import check_model
 from .options import (
@@ -71,11 +71,12 @@ def apply(
 ) -> None:
     """Remove a background that fastbg fit has found from any number of images.
 
-    If an image fails, its error is printed and the others are still processed.
+    If an image fails, or is doubtful with --strict, that is printed and the others are still
+    processed.
     """
     from ..jobs.apply import apply_model
     from ..model.model import BackgroundModel
-    from .errors import REFUSED, refused, worded
+    from .errors import DOUBTFUL, REFUSED, refused, worded
     from .events import emit
     from .lines import tell_line
     from .progress import display
@@ -89,7 +90,7 @@ def apply(
             emit("left_out", input=str(path))
         elif not quiet:
             tell_line(f"{path} is left out, since fastbg wrote it: add --again to correct it, too")
-    reports, failed = [], 0
+    reports, failed, code = [], 0, DOUBTFUL
     for path, target in targets.items():
         try:
             with display(quiet=quiet, as_json=as_json, events=events, input=str(path)) as progress:
@@ -109,6 +110,7 @@ def apply(
         except FastbgError as error:
             refused(error)
             failed += 1
+            code = code if isinstance(error, DoubtError) else REFUSED
             if events:
                 emit("failed", input=str(path), message=worded(str(error)))
         else:
@@ -118,11 +120,11 @@ def apply(
         print_json(reports)
     if events and failed:
         message = f"{failed} of {len(targets)} files failed"
-        emit("error", message=message, exit_code=REFUSED, report=reports)
+        emit("error", message=message, exit_code=code, report=reports)
     elif events:
         emit("done", report=reports)
     if failed:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(code)
 
 
 def _targets(

@@ -101,11 +101,11 @@ def batch(
 ) -> None:
     """Remove the backgrounds of many images, several at a time.
 
-    Finished images are skipped. If an image fails, its error is printed and the others go on.
+    Finished images are skipped. If an image fails, or is doubtful with --strict, that is printed
+    and the others go on.
     """
     from ..jobs.batch import process_files
     from .batch_display import BatchDisplay
-    from .errors import REFUSED
 
     if dask:
         # Dask logs tracebacks of the errors that are printed here in one line.
@@ -127,5 +127,5 @@ def batch(
             settings=settings,
             progress=display,
         )
-    if display.failed:
-        raise typer.Exit(REFUSED)
+    if display.exit_code:
+        raise typer.Exit(display.exit_code)

@@ -29,7 +29,7 @@ from rich.text import Text
 
 from ..errors import FastbgError
 from ..report.gradient import Gradient
-from .errors import raise_if_stopped, refused, worded
+from .errors import DOUBTFUL, REFUSED, raise_if_stopped, refused, worded
 from .summary import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ class BatchDisplay:
         self._stack = ExitStack()
 
     @property
-    def failed(self) -> bool:
-        """Whether a file failed."""
-        return any(outcome.status == "failed" for outcome in self._outcomes.values())
+    def exit_code(self) -> int:
+        """That of the command: whether a file failed, or else whether one is doubtful."""
+        statuses = {outcome.status for outcome in self._outcomes.values()}
+        return REFUSED if "failed" in statuses else DOUBTFUL if "doubtful" in statuses else 0
 
     def __enter__(self) -> BatchDisplay:
         if self._live:
@@ -94,8 +95,8 @@ class BatchDisplay:
         if outcome:
             self._outcomes.pop(outcome.path, None)
             self._outcomes[outcome.path] = outcome
-            if outcome.error:
-                self._tell_failure(outcome.error)
+            for line in () if self._as_json and not outcome.error else _loud(outcome):
+                self._tell_failure(line)
         if self._live:
             self._live.show(progress, Counter(each.status for each in self._outcomes.values()))
         elif outcome and not self._quiet and not self._as_json:
@@ -112,7 +113,7 @@ class BatchDisplay:
         outcomes = self._outcomes.values()
         print_rows(("warning", text) for text in _warnings(outcomes))
         if (self._live or console.is_terminal) and any(
-            o.status in ("done", "failed") for o in outcomes
+            o.status in ("done", "doubtful", "failed") for o in outcomes
         ):
             console.print(_table(outcomes))
         took = _duration(time.monotonic() - self._started)
@@ -157,7 +158,8 @@ class _LiveLines:
         if progress.path and progress.outcome and progress.path in self._lines:
             self._files.remove_task(self._lines.pop(progress.path))
         done = sum(statuses.values())
-        counts = [f"[red]{statuses['failed']} failed"] if statuses["failed"] else []
+        bad = ("doubtful", "failed")
+        counts = [f"[red]{statuses[each]} {each}" for each in bad if statuses[each]]
         counts += [f"{progress.workers} workers"] if progress.workers > 1 else []
         waiting = self._watch and done == progress.files
         self._all.update(
@@ -185,11 +187,20 @@ class _LiveLines:
 
 def _plain(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
     """The outcomes for JSON: the reports, or else the names and the errors."""
-    found: dict[str, list[Any]] = {"done": [], "skipped": [], "left_out": [], "failed": []}
+    statuses = ("done", "skipped", "left_out", "doubtful", "failed")
+    found: dict[str, list[Any]] = {status: [] for status in statuses}
     for outcome in outcomes:
         cause = {"error": outcome.error} if outcome.error else {}
         found[outcome.status].append(outcome.report or {"input": str(outcome.path), **cause})
     return found
+
+
+def _loud(outcome: Outcome) -> Iterator[str]:
+    """What is told of a file as soon as it is known: its error, or that it got worse."""
+    if outcome.error:
+        yield outcome.error
+    elif outcome.status == "done" and outcome.report:
+        yield from (f"{outcome.path}: warning: {line}" for line in outcome.report["worse"])
 
 
 def _counts(statuses: Counter[str]) -> str:
@@ -198,6 +209,8 @@ def _counts(statuses: Counter[str]) -> str:
         words.append(f"{statuses['skipped']} finished before")
     if statuses["left_out"]:
         words.append(f"{statuses['left_out']} left out (written by fastbg; see --again)")
+    if statuses["doubtful"]:
+        words.append(f"{statuses['doubtful']} doubtful and not written")
     if statuses["failed"]:
         words.append(f"{statuses['failed']} failed")
     return ", ".join(words)
@@ -225,7 +238,7 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("")
     # Failures are last, next to the prompt, where they are seen.
-    ordered = sorted(outcomes, key=lambda each: (each.status == "failed", each.path))
+    ordered = sorted(outcomes, key=lambda each: (bool(each.error), each.path))
     names = _names(outcome.path for outcome in ordered)
     for outcome in ordered:
         name = Text(names[outcome.path])
@@ -242,6 +255,8 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
 def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     count = len(report["warnings"])
     warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
+    if report["worse"]:
+        warnings = f"GOT WORSE, {warnings}"
     share = Gradient.of(report["diagnostics"]).share
     return share, f"{report['seconds']['total']:.1f}", warnings
 

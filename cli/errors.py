@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from ..errors import Cancelled, FastbgError
+from ..errors import Cancelled, DoubtError, FastbgError
 from ..io.names import check_current_folder
 from .help import Group
 from .meant import command_for, is_input
@@ -32,7 +32,7 @@ _OPTIONS = {
 }
 """What the library tells to do, and the option that does it."""
 
-UNEXPECTED, REFUSED = 1, 2
+UNEXPECTED, REFUSED, DOUBTFUL = 1, 2, 3
 """Exit codes. After a signal the code is 128 + its number, as in shells."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -124,6 +124,8 @@ def exit_code(
             return code
     except _Stopped as stop:
         return refuse("stopped; no unfinished file was left behind", 128 + stop.number)
+    except DoubtError as error:
+        return refuse(str(error), DOUBTFUL)
     except FastbgError as error:
         return refuse(str(error), REFUSED)
     except _UsageError as error:

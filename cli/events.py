@@ -16,6 +16,7 @@ Each line is one object. The lines come in the order of the events:
     is 0.
 ``{"event": "error", "message": "...", "exit_code": 2}``
     The last line of a job that failed, with its exit code and the message, which is on stderr, too.
+    With ``--strict``, a job with doubts has the exit code 3.
     A job that SIGINT or SIGTERM stops has the exit code 130 or 143, and leaves no unfinished file.
 
 ``fastbg apply`` works on several files. Its lines about stages, memory and progress have a key

@@ -36,7 +36,7 @@ Output = Annotated[
 ]
 
 
-@with_settings(INPUT, STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "strict", "no_strict", STRETCH, MASK, DESCENT, RUNNING)
 def fit(
     input: Input,
     *,

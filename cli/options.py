@@ -150,4 +150,7 @@ Events = Annotated[
         "report or the error.",
     ),
 ]
-Quiet = Annotated[bool, flag(RUNNING, "-q", "--quiet", help="Print nothing but errors.")]
+Quiet = Annotated[
+    bool,
+    flag(RUNNING, "-q", "--quiet", help="Print nothing but errors, and that a frame got worse."),
+]

@@ -80,6 +80,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         help="Sample format of the corrected image: float32, same for that of the input, or unit, "
         "which is float32 in 0..1 where float32 would keep counts.",
     ),
+    "strict": flag(
+        OUTPUT,
+        "--strict",
+        help="Write nothing and exit with 3 where a warning says that the background may be wrong.",
+    ),
+    "no_strict": flag(
+        OUTPUT, "--no-strict", help="Write doubtful results, even if the preset is strict."
+    ),
     "downscaling_factor": option(
         STRETCH,
         "-dx",
@@ -248,5 +256,9 @@ SETTING_OPTIONS: dict[str, Any] = {
 }
 """By the name of the setting, in the order of ``--help``."""
 
-SWITCHED_OFF = {"no_invert_mask": "invert_mask", "no_second_opinion": "second_opinion"}
+SWITCHED_OFF = {
+    "no_invert_mask": "invert_mask",
+    "no_second_opinion": "second_opinion",
+    "no_strict": "strict",
+}
 """Options that are no setting themselves, and the setting that each of them switches off."""

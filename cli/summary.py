@@ -9,6 +9,7 @@ from typing import Any
 from ..report.gradient import Gradient
 from ..report.report import to_json
 from ..words import bends, explained_by_sky, format_bytes
+from .lines import tell_line
 
 _LABEL_WIDTH = 15
 
@@ -20,7 +21,14 @@ _ENDED = {
 
 
 def tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool = False) -> None:
-    """Print a report of the library on stdout."""
+    """Print a report of the library on stdout.
+
+    That a frame got worse is told first, on stderr, even with `quiet`; programs find it in the
+    report.
+    """
+    if not (events or as_json):
+        for line in report["worse"]:
+            tell_line(f"fastbg: warning: {line}")
     if events:
         from .events import emit
 

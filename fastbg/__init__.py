@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import BackendError as BackendError
     from .errors import Cancelled as Cancelled
+    from .errors import DoubtError as DoubtError
     from .errors import FastbgError as FastbgError
     from .errors import InputError as InputError
     from .errors import OutputError as OutputError
@@ -36,6 +37,7 @@ _HOMES = {
     "errors": [
         "BackendError",
         "Cancelled",
+        "DoubtError",
         "FastbgError",
         "InputError",
         "OutputError",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LONGEST_LINE = 1000
 """The largest number of characters of a message, for names in a file may be of any length."""
 
@@ -40,6 +42,20 @@ class OutputError(FastbgError):
 
 class BackendError(FastbgError):
     """The asked evaluator is not available on this computer."""
+
+
+class DoubtError(FastbgError):
+    """The model may be wrong, and the settings are strict; nothing was written.
+
+    Attributes
+    ----------
+    doubts : list of str
+        One line each, with the cause and the cure.
+    """
+
+    def __init__(self, message: str, doubts: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.doubts = [*doubts]
 
 
 class Cancelled(FastbgError):

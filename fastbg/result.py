@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .diagnostics import Diagnostics
+from .diagnostics.whole_frame import WholeFrame
 from .fit import Fit
 from .image.frame import Frame
 from .image.stretch import Stretch
@@ -89,7 +90,13 @@ class Prepared:
         sky = None
         if self.sky:
             surface = self.sky.surface
-            sky = SkySummary(surface.explained, surface.below, surface.stiffness)
+            sky = SkySummary(
+                surface.explained,
+                surface.below,
+                surface.stiffness,
+                surface.joint is not None,
+                surface.doubts,
+            )
         return Preparation(
             self.measured,
             self.stretch,
@@ -131,11 +138,16 @@ class Preparation:
 
 @dataclass(frozen=True)
 class SkySummary:
-    """The sky that was found, in numbers: see `fastbg.sky.selection.Surface`."""
+    """The sky that was found, in numbers, and whether its channels are multiples of one shape.
+
+    See `fastbg.sky.surface.Surface`.
+    """
 
     explained: float
     below: float
     stiffness: float
+    joint: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,12 +222,15 @@ class Applied:
         The factors by which its channels were scaled.
     measured : Measured
         Statistics of the image.
+    whole_frame : WholeFrame
+        What the model does to the image.
     """
 
     model: BackgroundModel
     file: str | None
     scale: np.ndarray
     measured: Measured
+    whole_frame: WholeFrame
 
 
 @dataclass(frozen=True, eq=False)

@@ -276,7 +276,7 @@ def test_the_model_may_be_left_out(image: Path, out: Path) -> None:
 
 
 def test_quiet_prints_nothing(image: Path, out: Path) -> None:
-    result = fastbg("run", image, out, *QUICK, "-q")
+    result = fastbg("run", image, out, "-q")
     assert (result.exit_code, result.output, result.stderr) == (0, "", "")
 
 

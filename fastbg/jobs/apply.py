@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from ..diagnostics import judge
 from ..errors import InputError
 from ..image.frame import Frame
 from ..io.names import default_name
@@ -23,6 +24,7 @@ from .arguments import Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import read
+from .strictness import refuse_doubts
 from .write import write
 
 
@@ -58,7 +60,7 @@ def apply_model(
         `fastbg.model.rescale`.
     compress, overwrite, max_memory, settings, progress, **options
         As for `process_file`; of the settings, only white, pedestal, mode, sample_format, cfa,
-        backend and threads count.
+        strict, backend and threads count.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def apply_model(
 
     Raises
     ------
-    InputError, SettingsError, OutputError, BackendError, Cancelled
+    InputError, SettingsError, OutputError, BackendError, DoubtError, Cancelled
         One line with cause and cure; nothing was written.
     """
     settings = merged(settings, options)
@@ -86,6 +88,7 @@ def apply_model(
             applied = fitting(job, source.frame, model, name, rescale)
         except InputError as error:
             raise InputError(f"{path} {error}") from error
+        refuse_doubts(job, str(path), applied, image=source.frame.image)
         plan = job.plan(source.frame, applied.model, applied.measured)
         outputs.stage(files)
         lines = history(settings, applied, source.file.white)
@@ -122,4 +125,4 @@ def fitting(
         scale = np.ones(channels)
         if rescale:
             model, scale = rescaled(model, image, job.backend)
-    return Applied(model, name, scale, measured)
+        return Applied(model, name, scale, measured, judge(model, image))

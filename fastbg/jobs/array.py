@@ -23,6 +23,7 @@ from ..settings.settings import Settings
 from .apply import fitting
 from .arguments import merged, public
 from .containers import Container
+from .strictness import refuse_doubts
 
 
 @public
@@ -61,7 +62,7 @@ def remove_background(
 
     Raises
     ------
-    InputError, SettingsError, BackendError
+    InputError, SettingsError, BackendError, DoubtError
         One line with cause and cure.
     Cancelled
         If ``progress`` returned False.
@@ -72,6 +73,8 @@ def remove_background(
     with Job(settings, progress) as job:
         prepared = job.prepare(frame, weight_of(given, frame, job.warnings))
         fitted = job.fit(prepared)
+        preparation = prepared.preparation()
+        refuse_doubts(job, "the image", preparation, fitted)
         plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
         corrected, background, done = _taken_out(job, plan, array)
     return ArrayResult(
@@ -79,7 +82,7 @@ def remove_background(
         fit=fitted.fit,
         diagnostics=fitted.diagnostics,
         opinion=fitted.opinion,
-        report=describe(job, frame, prepared.preparation(), fitted, done),
+        report=describe(job, frame, preparation, fitted, done),
         corrected=corrected,
         background=background,
         given=given,
@@ -109,11 +112,11 @@ def apply(
         Scale and shift each channel of the model to the sky of this image, see
         `fastbg.model.rescale`.
     settings, **options
-        As for `remove_background`; only pedestal, mode, cfa, backend and threads count.
+        As for `remove_background`; only pedestal, mode, cfa, strict, backend and threads count.
 
     Raises
     ------
-    InputError, SettingsError, BackendError, Cancelled
+    InputError, SettingsError, BackendError, DoubtError, Cancelled
         One line with cause and cure.
     """
     settings = merged(settings, options)
@@ -127,6 +130,7 @@ def apply(
             applied = fitting(job, frame, model, name, rescale)
         except InputError as error:
             raise InputError(f"the image {error}") from error
+        refuse_doubts(job, "the image", applied, image=frame.image)
         plan = job.plan(frame, applied.model, applied.measured)
         corrected, background, done = _taken_out(job, plan, array)
     report = describe(job, frame, applied, corrected=done)

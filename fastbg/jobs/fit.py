@@ -16,6 +16,7 @@ from .arguments import Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import prepare, read
+from .strictness import refuse_doubts
 
 
 @public
@@ -41,12 +42,13 @@ def fit_file(
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(job, path, mask, outputs, files, max_memory=max_memory, corrects=False)
         prepared = prepare(job, source)
-        fitted = job.fit(prepared)
+        fitted, preparation = job.fit(prepared), prepared.preparation()
+        refuse_doubts(job, str(path), preparation, fitted)
         source.check_unchanged()
         with job.stages.stage("write"):
             outputs.stage(files)
             outputs.parts["model"].write_text(fitted.model.to_json(), encoding="utf-8")
             files.close()
         about = source.about(outputs.targets)
-        report = describe(job, source.frame, prepared.preparation(), fitted, files=about)
+        report = describe(job, source.frame, preparation, fitted, files=about)
     return Result(fitted.model, fitted.fit, fitted.diagnostics, report)

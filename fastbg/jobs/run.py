@@ -21,6 +21,7 @@ from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
 from .source import prepare, read
+from .strictness import refuse_doubts
 from .write import write
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def process_file(
 
     Raises
     ------
-    InputError, SettingsError, OutputError, BackendError, Cancelled
+    InputError, SettingsError, OutputError, BackendError, DoubtError, Cancelled
         One line with cause and cure; nothing was written.
     """
     settings = merged(settings, options)
@@ -115,6 +116,7 @@ def process_file(
         prepared = prepare(job, source)
         preparation = prepared.preparation()
         fitted = job.fit(prepared)
+        refuse_doubts(job, str(path), preparation, fitted)
         # The down-scaled image grows with the file, and the rest needs the memory.
         drawn = prepared if draws else None
         del prepared

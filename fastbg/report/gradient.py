@@ -17,7 +17,7 @@ class Gradient:
     before, after : float
         The standard deviation of the smoothed sky in the input and in the corrected image.
     uncertainty : float
-        The median standard deviation of the model.
+        The standard deviation of the model, its root mean square over the frame.
     """
 
     before: float
@@ -30,7 +30,7 @@ class Gradient:
         values = (
             diagnostics["gradient_before"],
             diagnostics["gradient_after"],
-            diagnostics["uncertainty"]["median"],
+            diagnostics["uncertainty"]["rms"],
         )
         return cls(*(sum(channels) / len(channels) for channels in values))
 

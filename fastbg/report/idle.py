@@ -8,7 +8,10 @@ from ..pipeline import Job
 from ..result import Applied, Preparation
 from .files import Files
 
-APPLIED = ("white", "pedestal", "mode", "sample_format", "cfa", "backend", "threads", "gpu_memory")
+APPLIED = (
+    *("white", "pedestal", "mode", "sample_format", "cfa", "strict"),
+    *("backend", "threads", "gpu_memory"),
+)
 """The settings that count where a model is applied."""
 
 OF_THE_FIT = ("order", "optimizer", "epochs", "alpha", "stiffness", "learning_rate")
@@ -62,6 +65,8 @@ def idle(
             reasons |= dict.fromkeys(OF_THE_CORRECTION, why)
     if files is None:
         reasons |= dict.fromkeys(NEITHER, "they are for files, and arrays are taken as they are")
+    if files and {*files.outputs} == {"preview"}:
+        reasons["strict"] = "a preview is drawn all the same, to look at what is doubtful"
     if job.backend.name != "cuda":
         reasons["gpu_memory"] = f"the backend {job.backend.name} takes none"
     told_otherwise = job.looks_undebayered or (files and files.declared_cfa)

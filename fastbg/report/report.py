@@ -76,7 +76,6 @@ from typing import Any
 import numpy as np
 
 from ..backends.registry import passed_over
-from ..diagnostics import Diagnostics
 from ..fit import Fit
 from ..image.frame import Frame
 from ..io.image_file import White
@@ -87,6 +86,8 @@ from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
 from ..version import version
+from .doubts import doubts_of, worsening
+from .figures import described_diagnostics, described_frame
 from .files import Files as Files
 from .gradient import Gradient
 from .idle import APPLIED
@@ -142,12 +143,16 @@ def describe(
     report["image"] = _describe_frame(frame)
     if files and files.white:
         report["image"]["white"] = {"value": files.white.value, "how": files.white.how}
-    report |= _describe_model(begun) if isinstance(begun, Applied) else _describe_problem(begun)
+    if isinstance(begun, Applied):
+        report |= _describe_model(begun)
+        report["whole_frame"] = described_frame(begun.whole_frame, frame.image.shape)
+    else:
+        report |= _describe_problem(begun)
     counts = {"missing": begun.measured.missing}
     statistics = {"input": begun.measured}
     if fitted:
         report["fit"] = _describe_fit(fitted.fit, job)
-        report["diagnostics"] = _describe_diagnostics(fitted.diagnostics)
+        report["diagnostics"] = described_diagnostics(fitted.diagnostics, frame.image.shape)
         if fitted.opinion:
             report["second_opinion"] = asdict(fitted.opinion)
     if corrected:
@@ -158,7 +163,11 @@ def describe(
         counts |= {"below_0": corrected.below_0, "above_1": corrected.above_1}
     report["statistics"] = {name: _describe_levels(each) for name, each in statistics.items()}
     report["counts"] = counts
+    doubts = doubts_of(job.settings, begun, fitted, frame.image)
+    report["worse"] = [*worsening(job.settings, begun, fitted)]
+    report["doubts"] = doubts
     report["warnings"] = [
+        *doubts,
         *(files.warnings if files else ()),
         *warnings_of(job, frame, begun, fitted, corrected, files),
     ]
@@ -216,21 +225,6 @@ def _describe_model(applied: Applied) -> dict[str, Any]:
             "control_points": len(applied.model.spline.centres),
             "scale": applied.scale.tolist(),
         }
-    }
-
-
-def _describe_diagnostics(diagnostics: Diagnostics) -> dict[str, Any]:
-    uncertainty = diagnostics.uncertainty.reshape(-1, diagnostics.uncertainty.shape[-1])
-    return {
-        "gradient_before": diagnostics.gradient_before.tolist(),
-        "gradient_after": diagnostics.gradient_after.tolist(),
-        "noise": diagnostics.noise.tolist(),
-        "below": diagnostics.below,
-        "follows": diagnostics.follows,
-        "uncertainty": {
-            "median": np.median(uncertainty, axis=0).tolist(),
-            "max": uncertainty.max(axis=0).tolist(),
-        },
     }
 
 

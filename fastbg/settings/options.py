@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     pedestal: str | float
     mode: Literal["subtract", "divide"]
     sample_format: Literal["float32", "same", "unit"]
+    strict: bool
     backend: BackendName
     threads: int | Literal["auto"]
     gpu_memory: int | str

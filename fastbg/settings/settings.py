@@ -47,8 +47,8 @@ OF_THE_DESCENT = (
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
-WITHOUT_EFFECT = frozenset({"threads", "gpu_memory"})
-"""Settings that change the time to a result, and not one bit of it."""
+WITHOUT_EFFECT = frozenset({"strict", "threads", "gpu_memory"})
+"""Settings that change the time to a result, or whether there is one, and not one bit of it."""
 
 
 AUTOMATIC = ("control_points", "white", "stiffness", "threads", "gpu_memory")
@@ -124,6 +124,8 @@ class Settings:
         The samples of a corrected image in a file: float32, or as in the input, with integers
         rounded and clipped to their range. "unit" is float32 on the scale of 0 to 1 also where
         "float32" keeps the units of the input. Arrays are always float32.
+    strict : bool
+        Raise a `DoubtError` and write nothing where a warning says that the model may be wrong.
     backend : {"auto", "c", "cuda", "numpy"}
         The evaluator.
     threads : int
@@ -162,6 +164,7 @@ class Settings:
     pedestal: str | float = "model-median"
     mode: Literal["subtract", "divide"] = "subtract"
     sample_format: Literal["float32", "same", "unit"] = "float32"
+    strict: bool = False
     backend: str = "auto"
     threads: int = 0
     gpu_memory: int = 0
@@ -308,6 +311,7 @@ _CHECKS: dict[str, Check] = {
     "pedestal": _pedestal,
     "mode": one_of("mode", "subtract", "divide"),
     "sample_format": one_of("sample_format", "float32", "same", "unit"),
+    "strict": one_of("choice of strict", False, True),
     "backend": one_of("backend", "auto", *BACKENDS),
     "threads": or_auto(whole("number of threads", 0, MOST_THREADS)),
     "gpu_memory": or_auto(memory("memory of the GPU")),

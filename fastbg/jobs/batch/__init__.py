@@ -80,11 +80,12 @@ class Summary:
     seconds: float
 
     def __repr__(self) -> str:
-        counts = (f"{len(self.with_status(s))} {s}" for s in ("done", "skipped", "failed"))
+        statuses = ("done", "skipped", "doubtful", "failed")
+        counts = (f"{len(self.with_status(s))} {s}" for s in statuses)
         return f"Summary({', '.join(counts)}, in {self.seconds:.1f} s)"
 
     def with_status(self, status: str) -> list[Outcome]:
-        """The outcomes with the status "done", "skipped", "left_out" or "failed"."""
+        """The outcomes with one status: see `Outcome`."""
         return [outcome for outcome in self.outcomes if outcome.status == status]
 
 
@@ -113,10 +114,11 @@ def process_files(
 ) -> Summary:
     """Take the background out of many files, in several processes.
 
-    The outputs are those of `process_file`, bit for bit. If a file fails, the others are still
-    processed, and the summary holds its error. A file is skipped if it was finished before from
-    the same content, with the same settings, mask and version of fastbg. The folder
-    ``.fastbg-batch`` in the output folder records what is finished, also if the batch is killed.
+    The outputs are those of `process_file`, bit for bit. If a file fails, or is doubtful and the
+    settings are strict, the others are still processed, and the summary holds its error. A file is
+    skipped if it was finished before from the same content, with the same settings, mask and
+    version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is finished,
+    also if the batch is killed.
 
     The processes import the main module of the program, so a script must call this function under
     ``if __name__ == "__main__":``.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import Cancelled, FastbgError
+from ...errors import Cancelled, DoubtError, FastbgError
 from ...progress import Progress, ProgressCallback
 from ...settings.settings import WITHOUT_EFFECT, Settings
 from ...version import version
@@ -63,17 +63,18 @@ class Outcome:
     Attributes
     ----------
     path : Path
-    status : {"done", "skipped", "left_out", "failed"}
+    status : {"done", "skipped", "left_out", "doubtful", "failed"}
         A file is skipped if it is finished according to the journal. It is left out if fastbg
-        wrote it.
+        wrote it. It is doubtful if its model may be wrong and the settings are strict; nothing of
+        it was written then.
     report : dict or None
         See `fastbg.report.report`; a skipped file has the report of the time when it was done.
     error : str or None
-        The cause of a failure and its cure, in one line.
+        The cause of a failure or a doubt and its cure, in one line.
     """
 
     path: Path
-    status: Literal["done", "skipped", "left_out", "failed"]
+    status: Literal["done", "skipped", "left_out", "doubtful", "failed"]
     report: dict[str, Any] | None = None
     error: str | None = None
 
@@ -98,7 +99,7 @@ def skip(task: Task) -> Outcome | None:
     """The outcome of a finished task, if the state of the file shows it, without its content."""
     if task.overwrite:
         return None
-    report = Journal(task.folder).finished(task.path, task.key, State.of(task.path))
+    report = _finished(task, State.of(task.path))
     return Outcome(task.path, "skipped", report) if report else None
 
 
@@ -115,6 +116,8 @@ def run(task: Task, progress: ProgressCallback) -> Outcome:
             return _run(task, progress)
     except Cancelled:
         raise
+    except DoubtError as error:
+        return Outcome(task.path, "doubtful", error=str(error))
     except FastbgError as error:
         return failed(task.path, str(error))
     except MemoryError:
@@ -129,6 +132,12 @@ def failed(path: Path, error: str) -> Outcome:
     return Outcome(path, "failed", error=" ".join(error.split()))
 
 
+def _finished(task: Task, state: State | None, content: str | None = None) -> dict[str, Any] | None:
+    """The report of a file that need not be processed; one with doubts must be if strict."""
+    report = Journal(task.folder).finished(task.path, task.key, state, content)
+    return None if report and task.settings.strict and report.get("doubts") else report
+
+
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
 
@@ -140,7 +149,7 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
     state = State.of(path)
     content = content_hash(path) if state else None
     if state and content and not task.overwrite:
-        report = journal.finished(path, task.key, state, content)
+        report = _finished(task, state, content)
         if report:
             journal.write(path, task.key, state, content, report)  # with its present state
             return Outcome(path, "skipped", report)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...settings.settings import OF_THE_DESCENT, Settings
+from ...words import place
 from ..gradient import Gradient
 from . import histograms, loss, noise, residual, uncertainty, views, words
 from .findings import Findings
@@ -27,6 +28,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
     figures = [
         residual.figure(findings.residual),
         uncertainty.figure(findings.diagnostics),
+        fill("whole_frame.html.j2", frame=findings.diagnostics.whole_frame, place=place),
         noise.figure(findings.noise),
         histograms.figure(findings.histograms),
     ]

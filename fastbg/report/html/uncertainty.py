@@ -29,6 +29,6 @@ def figure(diagnostics: Diagnostics) -> Markup:
         anchors=SEQUENTIAL,
         before=diagnostics.gradient_before,
         after=diagnostics.gradient_after,
-        median=np.median(diagnostics.uncertainty, axis=(0, 1)),
+        rms=diagnostics.uncertain,
         largest=diagnostics.uncertainty.max(axis=(0, 1)),
     )

@@ -7,12 +7,16 @@ import numpy as np
 from ...result import Fitted, Prepared
 from ...settings.settings import Settings
 from ...words import bends, explained_by_sky
+from ..doubts import doubts_of
 from ..gradient import Gradient
 
 
 def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:
-    """Sentences about the fit, if there is one, and about the image that it works on."""
+    """Sentences about the fit, if there is one, its doubts, and the image that it works on."""
     lines = _of_fit(fitted, settings) if fitted else []
+    if fitted:
+        doubts = doubts_of(settings, prepared.preparation(), fitted)
+        lines += [f"Doubt: {line}." for line in doubts]
     if prepared.sky:
         surface = prepared.sky.surface
         told = explained_by_sky(surface.explained)

@@ -1,0 +1,213 @@
+"""The doubts of a job: the warnings that its model may be wrong, which a strict job refuses.
+
+Each is one line, with the cause and the cure. docs/results.md tells what they mean, and ``python
+bench judgement`` how often they are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..diagnostics import Diagnostics
+from ..diagnostics.whole_frame import WholeFrame
+from ..image.image import Image
+from ..result import Applied, Fitted, Preparation, SkySummary
+from ..settings.settings import Settings
+from ..words import explained_by_sky, place
+from .gradient import Gradient
+from .warnings import relative
+
+WIDER = 1.1
+"""A sky that is this many times as wide as before has become worse."""
+
+DARKER = 0.3
+"""So has a corner, or the surround of objects, that is darker by this part of the gradient."""
+
+BRIGHTER = 0.6
+"""The light that is left in a corner is told above this part of the gradient, unless its colour
+tells that it is an object."""
+
+LEFT = 0.2
+"""The gradient that is left is told above this part of the gradient."""
+
+UNCERTAIN = 0.4
+"""The uncertainty is told above this part of the gradient."""
+
+DEPENDENT = 0.04
+"""Its part that the jackknife tells is told above this part of the gradient."""
+
+LITTLE_SKY = 0.05
+"""The share of the usable frame on the sky that was found, below which that is told."""
+
+BELOW = 0.2
+"""The share of the usable frame below the model, without landscapes, that is told."""
+
+FOLLOWS = 0.3
+"""The correlation of the model with objects that is told."""
+
+SAME_ASPECT = 0.01
+"""By how much the proportions of an image and of a model may differ without a doubt."""
+
+
+def doubts_of(
+    settings: Settings,
+    begun: Preparation | Applied,
+    fitted: Fitted | None = None,
+    image: Image | None = None,
+) -> list[str]:
+    """All doubts, those that the frame got worse first.
+
+    Parameters
+    ----------
+    settings : Settings
+    begun : Preparation or Applied
+        The problem that was prepared, or the model that is applied.
+    fitted : Fitted, optional
+    image : Image, optional
+        The image that a model is applied to.
+    """
+    lines = [*worsening(settings, begun, fitted)]
+    if fitted:
+        by_colour = isinstance(begun, Preparation) and bool(begun.sky and begun.sky.joint)
+        lines += _corners(fitted.diagnostics, settings, by_colour=by_colour)
+        lines += _of_model(fitted.diagnostics, settings)
+        if fitted.fit.descent.reason == "diverged":
+            lines.append(_diverged(settings))
+    if isinstance(begun, Applied):
+        lines += _other_proportions(begun, image)
+    elif begun.sky:
+        lines += _of_search(begun.sky)
+    return lines
+
+
+def worsening(
+    settings: Settings, begun: Preparation | Applied, fitted: Fitted | None = None
+) -> Iterator[str]:
+    """The doubts that say that the frame got worse; parameters as for `doubts_of`."""
+    if isinstance(begun, Applied):
+        cure = "fit a model to this image, or rescale this one"
+        yield from _wider(begun.whole_frame, f"the model does not fit it: {cure}")
+    elif fitted:
+        cure = f"mask what is no sky, or compare with {other_than(settings)}"
+        yield from _wider(fitted.diagnostics.whole_frame, f"do not use the result, {cure}")
+        yield from _darker(fitted.diagnostics, settings)
+
+
+def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
+    if frame.widening > WIDER:
+        yield (
+            f"the frame got worse: its sky is {frame.widening:.2g} times as wide as before; "
+            f"{advice}"
+        )
+
+
+def _darker(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
+    frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
+    least, other = _least(DARKER, gradient, diagnostics), other_than(settings)
+    before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
+    dark = (after < -least) & (after < before)
+    if dark.any():
+        yield (
+            f"the frame got worse: {_named(dark)} now darker than the sky by "
+            f"{relative(-after[dark].min(), gradient.before)} the gradient; mask what is no sky "
+            f"there, or compare with {other}"
+        )
+    beside = float(frame.beside_objects.mean())
+    if beside < -least:
+        yield (
+            "the frame got worse: the sky beside objects is now darker than elsewhere by "
+            f"{relative(-beside, gradient.before)} the gradient; draw a larger mask over them, or "
+            f"compare with {other}"
+        )
+
+
+def _corners(diagnostics: Diagnostics, settings: Settings, *, by_colour: bool) -> Iterator[str]:
+    frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
+    was, corners = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
+    bright = (corners > _least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
+    dark = (corners < -_least(DARKER, gradient, diagnostics)) & (corners >= was)
+    for off, how in ((bright, "brighter"), (dark, "darker")):
+        if off.any():
+            share = relative(np.abs(corners[off]).max(), gradient.before)
+            yield (
+                f"{_named(off)} left {how} than the sky by {share} the gradient: mask what is no "
+                f"sky there; if it is sky, compare with {other_than(settings)}"
+            )
+
+
+def _of_model(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
+    frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
+    other, before = other_than(settings), gradient.before
+    if gradient.after > _least(LEFT, gradient, diagnostics):
+        yield (
+            f"a gradient seems to be left, {relative(gradient.after, before)} what was there: "
+            f"compare with {other}"
+        )
+    below = diagnostics.below - frame.land
+    if below > BELOW:
+        yield (
+            f"{100 * below:.3g} % of the usable frame lies below the model: mask landscapes and "
+            f"dark dust; if it is sky, the model took too much, so compare with {other}"
+        )
+    if diagnostics.follows > FOLLOWS:
+        yield (
+            "the model rises where objects were excluded, and may have taken their halos for sky: "
+            "look at it, and draw a larger mask over them"
+        )
+    dependent = float(np.median(diagnostics.jackknife[frame.seen], axis=0).mean())
+    if gradient.uncertainty > _least(UNCERTAIN, gradient, diagnostics):
+        yield (
+            f"the model is uncertain by {relative(gradient.uncertainty, before)} the gradient, "
+            f"for want of sky to fit or of a gradient: compare with {other}"
+        )
+    elif dependent > _least(DEPENDENT, gradient, diagnostics):
+        yield (
+            "the model depends on single parts of the frame: without one of them it changes by "
+            f"{relative(dependent, before)} the gradient; compare with {other}"
+        )
+
+
+def _of_search(sky: SkySummary) -> Iterator[str]:
+    yield from sky.doubts
+    if sky.explained < LITTLE_SKY:
+        yield (
+            f"only {explained_by_sky(sky.explained)}: look at the model, and mask the objects if "
+            "it follows them"
+        )
+
+
+def _other_proportions(applied: Applied, image: Image | None) -> Iterator[str]:
+    height, width = applied.model.shape
+    rows, columns = image.shape if image else applied.model.shape
+    if abs(rows * width / (columns * height) - 1) > SAME_ASPECT:
+        yield (
+            f"the model was fitted to an image of {width} x {height} pixels, of other proportions: "
+            "it is stretched to fit"
+        )
+
+
+def _diverged(settings: Settings) -> str:
+    is_adam = settings.optimizer == "adam"
+    cure = "lower the learning rate" if is_adam else f"compare with {other_than(settings)}"
+    return f"the descent diverged and its best step was kept: {cure}"
+
+
+def other_than(settings: Settings) -> str:
+    """What to compare a doubtful model with."""
+    if settings.control_points:
+        return "another number of control points, or with auto"
+    return f"the protection {'strong' if settings.protect == 'auto' else 'auto'}"
+
+
+def _least(part: float, gradient: Gradient, diagnostics: Diagnostics) -> float:
+    """A part of the gradient; at least half of the noise of a cell, which hides what is less."""
+    return max(part * gradient.before, float(diagnostics.noise.mean()) / 2)
+
+
+def _named(corners: np.ndarray) -> str:
+    """The subject of a sentence, of (2, 2) bool: "the upper left corner is"."""
+    names = [f"the {place(*corner)}" for corner in np.argwhere(corners)]
+    *others, last = names
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"

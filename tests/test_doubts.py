@@ -1,0 +1,363 @@
+"""Doubts: what a model did to the whole frame, and what strict jobs do about it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import fastbg
+from fastbg import DoubtError, Settings, process_file, process_files, remove_background
+from fastbg.cli.app import app
+from fastbg.diagnostics import Diagnostics, diagnose, uncertainty
+from fastbg.image.stretch import Stretch
+from fastbg.io import xisf
+from fastbg.model.model import BackgroundModel
+from fastbg.report.report import to_json
+from fastbg.sky import detection
+from fastbg.sky.mesh import mesh_of
+from fastbg.sky.selection import select_surfaces
+from fastbg.sky.surface import PROTECTIONS
+from fastbg.spline.loss import Problem
+from fastbg.spline.spline import Spline
+from fastbg.words import place
+
+SHAPE = (160, 240)
+Y, X = ((np.arange(size) + 0.5) / size for size in SHAPE)
+NOISE = 0.004
+POOR: dict[str, Any] = {"control_points": 4, "epochs": 1, "downscaling_factor": 2}
+"""One step of a descent from nowhere near."""
+
+
+def plane(rise: float) -> Spline:
+    polynomial = np.array([[0.0], [rise], [0.4 - rise / 2]])
+    return Spline(np.full((4, 2), 0.5), np.zeros((4, 1)), polynomial, 2)
+
+
+def tilted(rise: float = 0.3) -> np.ndarray:
+    noise = np.random.default_rng(3).normal(0, NOISE, (*SHAPE, 1))
+    return (0.4 + rise * (X[:, np.newaxis] - 0.5) + noise).astype(np.float32)
+
+
+def judged(data: np.ndarray, spline: Spline, weight: np.ndarray | None = None) -> Diagnostics:
+    """The diagnostics of a spline as the end of a descent, in a space that is linear."""
+    weight = np.ones_like(data) if weight is None else weight
+    stretch = Stretch(np.zeros(1), np.ones(1), np.full(1, 0.5), 0.5)
+    problem = Problem(data, weight, Y, X, 2, 5.0)
+    return diagnose(BackgroundModel(spline, stretch, SHAPE), problem, stretch, None)
+
+
+def corner_glow(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A sky with a steep glow in its upper left corner, and the truth."""
+    away = np.hypot(Y[:, np.newaxis], X)
+    truth = 0.1 + 0.01 * X + 0.05 * np.exp(-away / 0.04)
+    noise = np.random.default_rng(seed).normal(0, 1e-3, SHAPE)
+    return (truth + noise).astype(np.float32), truth
+
+
+def dark_border() -> np.ndarray:
+    """A tilt of which one step of a descent makes something worse."""
+    image = tilted()[..., 0]
+    image[:, 200:] -= 0.3
+    return image
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    xisf.write(tmp_path / "doubtful.xisf", dark_border()[..., np.newaxis])
+    return tmp_path / "doubtful.xisf"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    xisf.write(tmp_path / "good.xisf", tilted())
+    return tmp_path / "good.xisf"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="fastbg")
+
+
+POORLY = ("-N", 4, "-e", 1, "-dx", 2)
+
+
+# The whole frame
+
+
+@pytest.mark.parametrize(("rise", "widening"), [(0.3, 0.05), (0.0, 1), (-0.3, 2), (0.75, 1.5)])
+def test_the_width_of_the_sky_is_compared(rise: float, widening: float) -> None:
+    frame = judged(tilted(), plane(rise)).whole_frame
+    assert frame.widening == pytest.approx(widening, rel=0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.15])
+def test_a_landscape_that_is_darker_than_all_sky_is_no_doubt(level: float) -> None:
+    image = tilted()
+    image[120:] = level + np.random.default_rng(1).normal(0, 0.002, (40, 240, 1))
+    result = remove_background(image, downscaling_factor=2)
+    assert result.diagnostics.below == pytest.approx(0.25, abs=0.02)
+    assert result.diagnostics.whole_frame.land == pytest.approx(0.25, abs=0.02)
+    assert not result.report["doubts"]
+
+
+def test_a_wider_sky_is_told_first() -> None:
+    result = remove_background(dark_border(), **POOR)
+    assert result.report["worse"]
+    assert result.report["worse"] == result.report["warnings"][: len(result.report["worse"])]
+    assert result.report["worse"] == result.report["doubts"][: len(result.report["worse"])]
+    assert all(line.startswith("the frame got worse: ") for line in result.report["worse"])
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_the_level_of_each_corner_is_measured(row: int, column: int) -> None:
+    data, rows, columns = tilted(), slice(0, 25), slice(0, 35)
+    corner = data[:: 1 - 2 * row, :: 1 - 2 * column][rows, columns]
+    corner += 0.1
+    frame = judged(data, plane(0.3)).whole_frame
+    expected = np.zeros((2, 2, 1))
+    expected[row, column] = 0.1
+    assert frame.corners_after == pytest.approx(expected, abs=0.002)
+    assert frame.brightest.where == place(row, column)
+    assert frame.brightest.sigma > 50
+    assert abs(frame.darkest.sigma) < 10
+
+
+def test_corners_were_before_what_the_model_takes() -> None:
+    before = judged(tilted(), plane(0.3)).whole_frame.corners_before[..., 0]
+    assert before == pytest.approx(np.array([[-0.13, 0.13]] * 2), abs=0.02)
+
+
+def test_a_model_that_leaves_its_range_where_nothing_holds_it_is_measured() -> None:
+    away = (Y[:, np.newaxis] - 0.5) ** 2 + (X - 0.5) ** 2
+    weight = np.where(away < 0.03, 0, 1).astype(np.float32)[..., np.newaxis]
+    centres = np.array([[0.5, 0.5], [0, 0], [0, 1], [1, 0], [1, 1]])
+    hill = Spline(centres, np.array([[4.0], *[[-1.0]] * 4]), plane(0.0).polynomial, 2)
+    values = BackgroundModel(hill, Stretch(np.zeros(1), np.ones(1), np.full(1, 0.5), 0.5), SHAPE)
+    points = np.stack(np.meshgrid(Y, X, indexing="ij"), axis=-1).reshape(-1, 2)
+    model = values.evaluate(points).reshape(*SHAPE, 1)
+    data = model + tilted(0) - 0.4
+    seen = model[..., 0][away >= 0.035]
+    expected = max(np.ptp(model) - np.ptp(seen), 0)
+    frame = judged(data.astype(np.float32), hill, weight).whole_frame
+    assert frame.beyond == pytest.approx([expected], rel=0.3)
+    assert judged(tilted(), plane(0.3), weight).whole_frame.beyond == pytest.approx([0])
+
+
+def test_the_sky_beside_objects_is_compared_with_the_other_sky() -> None:
+    away = np.hypot(Y[:, np.newaxis] - 0.5, X - 0.5)[..., np.newaxis]
+    data = tilted()
+    data[away < 0.15] += 0.3
+    level = judged(data, plane(0.3)).whole_frame.beside_objects
+    assert level == pytest.approx([0], abs=NOISE / 2)
+    data[(away > 0.15) & (away < 0.2)] -= 0.002
+    assert judged(data, plane(0.3)).whole_frame.beside_objects < level - 0.001
+
+
+def test_what_is_darker_than_all_sky_is_left_out() -> None:
+    data = tilted()
+    data[120:] = 0.1
+    frame = judged(data, plane(0.3)).whole_frame
+    assert frame.land == pytest.approx(0.25, abs=0.02)
+    assert not frame.seen[-5:].any()
+    assert frame.seen[:25].all()
+    assert np.isnan(frame.corners_after[1]).all()
+    assert frame.darkest.y < 0.8
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "words"),
+    [
+        (0.0, 0.0, "upper left corner"),
+        (0.9, 1.0, "lower right corner"),
+        (0.5, 0.1, "left edge"),
+        (0.8, 0.5, "lower edge"),
+        (0.5, 0.5, "middle"),
+    ],
+)
+def test_places_have_names(y: float, x: float, words: str) -> None:
+    assert place(y, x) == words
+
+
+def test_reports_tell_the_whole_frame() -> None:
+    report = remove_background(corner_glow()[0], downscaling_factor=2).report
+    told = json.loads(to_json(report))["diagnostics"]["whole_frame"]
+    assert told["brightest"]["where"] == "upper left corner"
+    row, column = told["brightest"]["pixel"]
+    assert row < SHAPE[0] / 3
+    assert column < SHAPE[1] / 3
+    assert {*told["corners_after"]} == {place(*corner) for corner in np.ndindex(2, 2)}
+    assert told["widening"] < 1
+
+
+# Uncertainty
+
+
+def test_the_rivals_of_a_surface_are_the_other_fits() -> None:
+    image, _ = corner_glow()
+    mesh = mesh_of(image[..., np.newaxis], np.ones((*SHAPE, 1)), Y, X)
+    done: list[int] = []
+    surface = select_surfaces(mesh, PROTECTIONS["auto"], done.append)[-1]
+    assert len(surface.rivals) == done[-1] - 1
+    assert all(rival.weight is not surface.weight for _, rival in surface.rivals)
+
+
+def test_rivals_count_by_their_costs() -> None:
+    image, _ = corner_glow()
+    mesh = mesh_of(image[..., np.newaxis], np.ones((*SHAPE, 1)), Y, X)
+    surface = select_surfaces(mesh, PROTECTIONS["auto"])[-1]
+    (_, rival), *_ = surface.rivals
+    off = rival.values - surface.values
+    off -= surface.weight @ off / surface.weight.sum()
+    for cost, share in ((0, 0.5), (-1, 0.5), (uncertainty.RIVALRY, 1 / (1 + np.e)), (9, 0)):
+        alone = replace(surface, rivals=((cost, rival),))
+        assert uncertainty.of_choice(alone) == pytest.approx(np.sqrt(share) * np.abs(off))
+
+
+def test_light_that_is_left_in_a_corner_is_uncertain() -> None:
+    image, truth = corner_glow()
+    result = remove_background(image, downscaling_factor=2)
+    error = (result.background - truth).std()
+    told = np.sqrt((result.diagnostics.uncertainty**2).mean())
+    assert error < 3 * told
+    assert result.diagnostics.uncertain == pytest.approx([told], rel=1e-6)
+
+
+def test_a_plain_sky_has_little_uncertainty() -> None:
+    truth = 0.4 + 0.3 * (X - 0.5)
+    result = remove_background(tilted(), downscaling_factor=2)
+    error = (result.background[..., 0] - truth).std()
+    assert error < result.diagnostics.uncertain < 10 * error
+    assert not result.report["doubts"]
+
+
+def test_doubts_of_the_search_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubting(*arguments: Any) -> list[Any]:
+        *others, last = select_surfaces(*arguments)
+        return [*others, replace(last, doubts=("sky and object look alike",))]
+
+    monkeypatch.setattr(detection, "select_surfaces", doubting)
+    report = remove_background(tilted(), downscaling_factor=2).report
+    assert report["doubts"] == ["sky and object look alike"]
+    with pytest.raises(DoubtError, match="sky and object look alike"):
+        remove_background(tilted(), downscaling_factor=2, strict=True)
+
+
+# Strict jobs
+
+
+def test_a_strict_job_on_an_array_raises() -> None:
+    with pytest.raises(
+        DoubtError, match=r"the image is doubtful: the frame got worse.*more\)$"
+    ) as e:
+        remove_background(dark_border(), strict=True, **POOR)
+    assert e.value.doubts == remove_background(dark_border(), **POOR).report["doubts"]
+    assert remove_background(tilted(), downscaling_factor=2, strict=True).report["doubts"] == []
+
+
+def test_strict_changes_no_bit_of_a_good_result() -> None:
+    plain, strict = (
+        remove_background(tilted(), downscaling_factor=2, strict=how) for how in (False, True)
+    )
+    assert np.array_equal(plain.corrected, strict.corrected)
+
+
+def test_a_strict_job_on_a_file_writes_nothing(doubtful: Path, out: Path) -> None:
+    with pytest.raises(DoubtError, match=r"doubtful.xisf is doubtful"):
+        process_file(doubtful, output_dir=out, report_dir=out, strict=True, **POOR)
+    with pytest.raises(DoubtError):
+        fastbg.fit_file(doubtful, out / "model.json", strict=True, **POOR)
+    assert not out.exists()
+
+
+def test_a_model_of_other_proportions_is_doubtful(good: Path, tmp_path: Path, out: Path) -> None:
+    fastbg.fit_file(good, tmp_path / "model.json", downscaling_factor=2)
+    xisf.write(tmp_path / "square.xisf", tilted()[:, :160])
+    with pytest.raises(DoubtError, match="of other proportions"):
+        fastbg.apply_model(tmp_path / "model.json", tmp_path / "square.xisf", strict=True)
+    assert fastbg.apply_model(tmp_path / "model.json", good, output_dir=out, strict=True)
+
+
+def test_a_model_of_another_sky_makes_a_frame_worse(good: Path, tmp_path: Path, out: Path) -> None:
+    fastbg.fit_file(good, tmp_path / "model.json", downscaling_factor=2)
+    xisf.write(tmp_path / "turned.xisf", tilted()[:, ::-1])
+    apply = ("apply", tmp_path / "model.json", good, tmp_path / "turned.xisf", "-o", out)
+    done = run(*apply, "--strict", "-q")
+    assert done.exit_code == 3
+    assert done.stderr.startswith(
+        f"fastbg: {tmp_path}/turned.xisf is doubtful: the frame got worse"
+    )
+    assert [path.name for path in out.iterdir()] == ["good_bgSubtracted.xisf"]
+    loud = run(*apply, "--overwrite")
+    assert loud.exit_code == 0
+    assert "2.0 times as wide" in loud.stderr.replace("2 times", "2.0 times")
+    assert loud.stdout.count("the frame got worse") == 1
+
+
+def test_exit_codes(doubtful: Path, good: Path, out: Path) -> None:
+    for command in (("run", doubtful, out), ("fit", doubtful, "-o", out / "model.json")):
+        refused = run(*command, *POORLY, "--strict", "-q")
+        assert (refused.exit_code, refused.stdout) == (3, "")
+        assert refused.stderr.startswith(f"fastbg: {doubtful} is doubtful: the frame got worse: ")
+    assert not out.exists()
+    assert run("run", good, out, "-dx", 2, "--strict", "-q").exit_code == 0
+
+
+def test_a_preset_may_be_strict(doubtful: Path, out: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "strict.toml"
+    preset.write_text("strict = true\ncontrol-points = 4\nepochs = 1\ndownscaling-factor = 2\n")
+    assert run("run", doubtful, out, "--preset", preset).exit_code == 3
+    assert run("run", doubtful, out, "--preset", preset, "--no-strict").exit_code == 0
+
+
+def test_a_preview_is_drawn_all_the_same(doubtful: Path, tmp_path: Path) -> None:
+    report = fastbg.preview_file(doubtful, tmp_path / "p.png", fit=True, strict=True, **POOR)
+    assert any(line.startswith("strict had no effect") for line in report["warnings"])
+    assert (tmp_path / "p.png").exists()
+
+
+def test_a_frame_that_got_worse_is_told_on_stderr(doubtful: Path, out: Path) -> None:
+    done = run("run", doubtful, out, *POORLY, "-q")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.startswith("fastbg: warning: the frame got worse: ")
+    told = run("run", doubtful, out, *POORLY, "--json", "--overwrite")
+    assert (told.stderr, bool(json.loads(told.stdout)["worse"])) == ("", True)
+
+
+# Batches
+
+
+def test_a_strict_batch_leaves_doubtful_files_out(doubtful: Path, good: Path, out: Path) -> None:
+    settings = Settings(strict=True, threads=1, **POOR)
+    summary = process_files([doubtful, good], output_dir=out, workers=1, settings=settings)
+    assert {each.status for each in summary.outcomes} == {"doubtful"}  # one step suffices nowhere
+    assert not [path for path in out.iterdir() if path.is_file()]
+    assert "0 done, 0 skipped, 2 doubtful, 0 failed" in repr(summary)
+
+
+def test_exit_codes_of_a_batch(doubtful: Path, tmp_path: Path, out: Path) -> None:
+    job = ("batch", doubtful, "-o", out, *POORLY, "--workers", 1)
+    refused = run(*job, "--strict")
+    assert refused.exit_code == 3
+    assert "0 done, 1 doubtful and not written" in refused.stdout
+    assert refused.stderr.startswith(f"fastbg: {doubtful} is doubtful: ")
+    (tmp_path / "broken.xisf").write_bytes(b"XISF0100")
+    assert run(*job, tmp_path / "broken.xisf", "--strict").exit_code == 2
+
+    done = run(*job)
+    assert done.exit_code == 0
+    assert "GOT WORSE, " in done.stdout
+    assert f"fastbg: {doubtful}: warning: the frame got worse: " in done.stderr
+    again = run(*job, "--strict", "--json")
+    assert again.exit_code == 3  # finished, but doubtful
+    assert [each["input"] for each in json.loads(again.stdout)["doubtful"]] == [str(doubtful)]
+    assert run(*job).exit_code == 0
