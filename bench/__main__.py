@@ -13,6 +13,7 @@ COMMANDS = {
     "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",
+    "judgement": "what a model tells about itself, against the truth",
     "sweep": "what each constant of the search for the sky does to the errors",
     "factors": "the downscaling factor for each size of image, by the errors on simulated skies",
     "descents": "ways to descend: loss, iterations, time, and the sky",

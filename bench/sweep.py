@@ -10,6 +10,8 @@ median, mean, worst
 told
     The uncertainty that the model reports, relative to its error: the geometric mean over all
     skies. 1 is right.
+held
+    The share of the skies whose error is less than that uncertainty.
 
 A constant is a module's attribute, or a field of a dataclass that is one. It is replaced in its
 module, and in every module that imported it, for as long as the fits take.
@@ -171,7 +173,13 @@ SWEPT = {
         Swept("sky.least_squares", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1), masked=True),
         Swept("sky.least_squares", "BENDING_PENALTY", (0.05, 0.1, 0.4, 0.8), masked=True),
     ),
-    "uncertainty": (Swept("diagnostics", "BLOCKS", (2, 3, 6, 8)),),
+    "uncertainty": (
+        Swept("diagnostics.uncertainty", "BLOCKS", (2, 3, 6, 8)),
+        Swept("diagnostics.uncertainty", "RIVALRY", (0.04, 0.08, 0.2, 0.3)),
+        Swept("diagnostics.uncertainty", "BORDER", (0.06, 0.09, 0.2, 0.3)),
+        Swept("diagnostics.uncertainty", "CERTAIN", (1.0, 2.0, 5.0, 10.0)),
+        Swept("diagnostics.uncertainty", "BRIGHTEST", (2.0, 5.0, 20.0, INFINITE)),
+    ),
 }
 """By the part of the search that they belong to."""
 
@@ -279,7 +287,7 @@ def sweep(swept: Swept, skies: Skies, kinds: Sequence[str]) -> None:
     used = constant.value
     unit = " (factor of all stiffnesses)" if swept.scaled else ""
     print(f"\n### {swept.title}{unit}\n")
-    print("| value | median | mean | worst | of | told |\n|---|---|---|---|---|---|")
+    print("| value | median | mean | worst | of | told | held |\n|---|---|---|---|---|---|---|")
     for value in sorted([*swept.values, used], key=_order):
         if value == used:
             errors, told = skies.in_use(swept.settings, swept.masked)
@@ -293,7 +301,7 @@ def sweep(swept: Swept, skies: Skies, kinds: Sequence[str]) -> None:
         label = f"**{_text(value)}**" if value == used else _text(value)
         print(
             f"| {label} | {np.median(of_kinds):.4f} | {mean:.4f} | {of_kinds[worst]:.3f} | "
-            f"{kinds[worst]} | {ratio:.2f} |",
+            f"{kinds[worst]} | {ratio:.2f} | {(errors < told).mean():.2f} |",
             flush=True,
         )
 

@@ -1,0 +1,187 @@
+"""What a model tells about itself, against the truth: its uncertainty and its doubts.
+
+Every kind of sky is fitted with the default settings. An error is that of scenes.py, and the told
+uncertainty is in its unit. A sky is off if it errs by more than 0.1, and good if by less than 0.05:
+
+held
+    The skies whose error lies below the told uncertainty.
+missed
+    The skies that are off, and of which no doubt is told.
+false
+    The good skies of which a doubt is told.
+
+``--sweep`` then replaces each constant of `fastbg.report.doubts` in turn, and prints what is missed
+and false with it; in bold: in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fastbg import Settings
+from fastbg.jobs.array import opened
+from fastbg.pipeline import Job
+from fastbg.report.doubts import doubts_of
+from fastbg.result import Fitted, Given, Preparation
+from scenes import KINDS, Shape, error, simulate, uncertainty
+from sweep import Constant, Swept
+
+OFF, GOOD = 0.1, 0.05
+
+SWEPT = (
+    ("WIDER", (1.0, 1.05, 1.2, 1.5)),
+    ("DARKER", (0.1, 0.2, 0.5, 1.0)),
+    ("BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
+    ("LEFT", (0.05, 0.1, 0.3, 0.5)),
+    ("UNCERTAIN", (0.2, 0.3, 0.6, 0.8)),
+    ("DEPENDENT", (0.02, 0.03, 0.06, 0.1)),
+    ("LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
+    ("BELOW", (0.05, 0.1, 0.3, 0.5)),
+    ("FOLLOWS", (0.2, 0.25, 0.4, 1.0)),
+)
+"""The constants of the doubts, and the values that they are given besides the one in use."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sky that was fitted.
+
+    Attributes
+    ----------
+    name : str
+    error, told : float
+    preparation : Preparation
+    fitted : Fitted
+    """
+
+    name: str
+    error: float
+    told: float
+    preparation: Preparation
+    fitted: Fitted
+
+    @property
+    def doubts(self) -> list[str]:
+        return doubts_of(Settings(), self.preparation, self.fitted)
+
+
+def judged(task: tuple[str, int], shape: Shape) -> Judged:
+    """Simulate a kind of sky with a seed, and fit it."""
+    name, seed = task
+    scene = simulate(name, shape, seed)
+    settings = Settings(threads=1)
+    _, frame = opened(Given(scene.image, None, None, settings))
+    with Job(settings) as job:
+        prepared = job.prepare(frame)
+        fitted, preparation = job.fit(prepared), prepared.preparation()
+        rendered = fitted.model.rendered(job.backend, frame.image.shape)
+        model = np.moveaxis(rendered.linear.rows(slice(0, shape[0])), 0, 2)
+    told = uncertainty(fitted.diagnostics.uncertainty, scene)
+    return Judged(name, error(model, scene), told, preparation, fitted)
+
+
+def missed(skies: Sequence[Judged]) -> list[Judged]:
+    """Those that are off without a doubt."""
+    return [sky for sky in skies if sky.error > OFF and not sky.doubts]
+
+
+def false(skies: Sequence[Judged]) -> list[Judged]:
+    """Those that are good, and doubted."""
+    return [sky for sky in skies if sky.error < GOOD and sky.doubts]
+
+
+def tell(skies: Sequence[Judged], kinds: Sequence[str]) -> None:
+    """Print a row for each kind, and one for all."""
+    print("| kind | error | told / error | held | off | missed | good | false |")
+    print("|---|---|---|---|---|---|---|---|")
+    for kind in [*kinds, None]:
+        those = [sky for sky in skies if kind in (None, sky.name)]
+        errors, told = np.array([(sky.error, sky.told) for sky in those]).T
+        print(
+            f"| {kind or '**all**'} | {np.median(errors):.3f} | {np.median(told / errors):.1f} | "
+            f"{np.count_nonzero(errors < told)} of {len(those)} | "
+            f"{np.count_nonzero(errors > OFF)} | {len(missed(those))} | "
+            f"{np.count_nonzero(errors < GOOD)} | {len(false(those))} |"
+        )
+    ratios = np.array([sky.error / sky.told for sky in skies])
+    good = np.array([sky.told / sky.error for sky in skies if sky.error < GOOD])
+    worst = skies[int(ratios.argmax())]
+    print(f"\nThe largest error / told is {ratios.max():.1f} ({worst.name}).")
+    if len(good):
+        print(f"Of good skies, told / error is {np.median(good):.1f} in the median.")
+
+
+def tell_doubts(skies: Sequence[Judged]) -> None:
+    """Print how often each kind of doubt is told of skies that are off, and of good ones."""
+    print("\n| doubt | off | good | alone, off | alone, good |\n|---|---|---|---|---|")
+    counts: dict[str, np.ndarray] = {}
+    for sky in skies:
+        place = 0 if sky.error > OFF else 1 if sky.error < GOOD else None
+        for doubt in {_beginning(each) for each in sky.doubts}:
+            count = counts.setdefault(doubt, np.zeros(4, int))
+            if place is not None:
+                count[place] += 1
+                count[place + 2] += len(sky.doubts) == 1
+    for doubt, count in sorted(counts.items()):
+        print(f"| {doubt} | " + " | ".join(map(str, count)) + " |")
+
+
+def _beginning(doubt: str) -> str:
+    """The words of a doubt that do not depend on the sky."""
+    for words in ("left brighter", "left darker", "now darker", "times as wide", "lies below"):
+        if words in doubt:
+            return words
+    return " ".join(doubt.split()[:4])
+
+
+def sweep(skies: Sequence[Judged]) -> None:
+    """Print what is missed and false with other constants."""
+    off = sum(sky.error > OFF for sky in skies)
+    good = sum(sky.error < GOOD for sky in skies)
+    print(f"\n| constant | value | missed of {off} | false of {good} |\n|---|---|---|---|")
+    for name, values in SWEPT:
+        constant = Constant(Swept("report.doubts", name, values))
+        used = constant.value
+        for value in sorted([*values, used]):
+            with constant.replaced_by(value):
+                counts = f"{len(missed(skies))} | {len(false(skies))}"
+            print(f"| {name} | {f'**{value:g}**' if value == used else f'{value:g}'} | {counts} |")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Judge the skies, and print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python bench judgement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--size", nargs=2, type=int, default=(1000, 1500), metavar=("H", "W"))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13], metavar="SEED")
+    parser.add_argument("--kinds", nargs="+", default=[*KINDS], metavar="KIND")
+    parser.add_argument("--processes", type=int, default=2, metavar="COUNT")
+    parser.add_argument("--sweep", action="store_true", help="the constants of the doubts, too")
+    parser.add_argument("--names", action="store_true", help="name what is missed and false")
+    parser.add_argument("--smoke", action="store_true", help="two tiny skies")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        options.size, options.seeds, options.kinds = (120, 180), [1], [*KINDS][:2]
+    shape = tuple(options.size)
+    tasks = [(kind, seed) for kind in options.kinds for seed in options.seeds]
+    with ProcessPoolExecutor(options.processes) as pool:
+        skies = [*pool.map(partial(judged, shape=shape), tasks)]
+    seeds = ", ".join(map(str, options.seeds))
+    print(f"{len(options.kinds)} kinds of sky, {shape[0]} x {shape[1]}, seeds {seeds}\n")
+    tell(skies, options.kinds)
+    tell_doubts(skies)
+    if options.names:
+        for title, those in (("missed", missed(skies)), ("false", false(skies))):
+            print(f"\n{title}: " + ", ".join(f"{sky.name} ({sky.error:.2f})" for sky in those))
+    if options.sweep:
+        sweep(skies)
+    return 0
