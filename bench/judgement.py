@@ -134,7 +134,14 @@ def tell_doubts(skies: Sequence[Judged]) -> None:
 
 def _beginning(doubt: str) -> str:
     """The words of a doubt that do not depend on the sky."""
-    for words in ("left brighter", "left darker", "now darker", "times as wide", "lies below"):
+    for words in (
+        "left brighter",
+        "left darker",
+        "now darker",
+        "times as wide",
+        "lies below",
+        "lies on",
+    ):
         if words in doubt:
             return words
     return " ".join(doubt.split()[:4])
