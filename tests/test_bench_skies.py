@@ -82,7 +82,7 @@ def test_the_table_of_a_kind_and_what_is_below_it():
     told = "\n".join(skies.summary({"moo": sized, "baa": [[fit(0.01)], [fit(0.01)]]}, [1, 2]))
     assert "geometric mean" in told
     assert "0.020" in told
-    assert "without a warning: 2 of 8" in told
+    assert "without a doubt: 2 of 8" in told
     assert "uncertainty told: 5 of 8" in told
     assert "largest median: 0.060, moo" in told
 

@@ -257,7 +257,7 @@ def weights_of(data, mesh, values=None, weight=None):
     count = len(mesh.points)
     values = np.full((count, data.shape[2]), 0.5) if values is None else values
     plane = Plane(values, np.ones(count) if weight is None else weight)
-    return _pixel_weight(data.astype(np.float32), mesh, plane)[..., 0]
+    return _pixel_weight(data.astype(np.float32), mesh, plane)
 
 
 def flat_sky(channels=1):

@@ -105,13 +105,19 @@ def detect_sky(
     if trusts_weight:
         pixels = _near(linear, mesh, mesh.values, scatter)
     else:
-        pixels = _near(linear, mesh, sky.surface.values, np.zeros(mesh.values.shape))
-        pixels *= np.clip(_enlarged(sky.surface.weight, mesh, pixels.shape), 0, 1)
+        pixels = _pixel_weight(linear, mesh, sky.surface)
     pixels[pixels < EXCLUDED_BELOW] = 0
     # If no pixel is sky, the noise was underestimated, and the surface alone has to do.
     if pixels.any():
         weight *= pixels[..., np.newaxis]
     return sky
+
+
+def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
+    """(h, w), float32: the weight of the cells, and less for smaller objects, like stars."""
+    weight = _near(linear, mesh, sky.values, np.zeros(mesh.values.shape))
+    weight *= np.clip(_enlarged(sky.weight, mesh, weight.shape), 0, 1)
+    return weight
 
 
 def _near(linear: np.ndarray, mesh: Mesh, values: np.ndarray, scatter: np.ndarray) -> np.ndarray:
