@@ -46,6 +46,13 @@ SETTING_OPTIONS: dict[str, Any] = {
         help="Sample value of the input that is white: 1, 65535 or another. It corresponds to 1 in "
         "XISF, in thresholds and in levels.",
     ),
+    "seams": option(
+        INPUT,
+        "--seams",
+        metavar="WHERE",
+        help="Seams of a mosaic, each panel of which gets a surface of its own: auto (found in the "
+        "image), off, or lines through the whole frame like 'x=1500 y=1000', in pixels.",
+    ),
     "cfa": option(
         INPUT,
         "--cfa",

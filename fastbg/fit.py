@@ -11,6 +11,7 @@ import numpy as np
 from .backends.protocol import Backend
 from .errors import InputError
 from .image.bands import thinning_step
+from .model.panels import planned
 from .settings.settings import Settings
 from .sky.blas import one_thread
 from .sky.detection import Sky
@@ -20,6 +21,7 @@ from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
 from .spline.loss import Problem
 from .spline.objective import Objective, Watch, after
+from .spline.panels import Panels
 from .spline.penalised import penalised
 from .spline.spline import Spline, interpolate
 from .words import brief
@@ -41,9 +43,9 @@ class Fit:
 
     Attributes
     ----------
-    spline : Spline
+    spline : Spline or Panels
         The best parameters seen, in the space of the model's stretch.
-    start : Spline
+    start : Spline or Panels
         The start of its descent; of a sky that was found, the spline itself.
     descent : Descent
         The descent that ended there.
@@ -54,8 +56,8 @@ class Fit:
         image, over some of them.
     """
 
-    spline: Spline
-    start: Spline
+    spline: Spline | Panels
+    start: Spline | Panels
     descent: Descent
     losses: list[float]
     levels: np.ndarray
@@ -205,12 +207,12 @@ def fit_of_sky(sky: Sky, problem: Problem, backend: Backend) -> Fit:
     return Fit(spline, spline, found, [], _levels(problem, spline, backend))
 
 
-def _levels(problem: Problem, spline: Spline, backend: Backend) -> np.ndarray:
+def _levels(problem: Problem, spline: Spline | Panels, backend: Backend) -> np.ndarray:
     """`Fit.levels`."""
     step = thinning_step(problem.data.shape[:2], LEVELS_PIXELS)
     data = np.moveaxis(problem.data[::step, ::step], 2, 0)
     values = np.empty(data.shape, np.float32)
-    with closing(backend.plan(spline, problem.y[::step], problem.x[::step])) as rendering:
+    with closing(planned(backend, spline, problem.y[::step], problem.x[::step])) as rendering:
         rendering.rows(slice(0, data.shape[1]), values)
     levels = []
     for plane, missing in zip(values, np.isnan(data), strict=True):

@@ -16,7 +16,6 @@ from .fit import fit_spline
 from .result import Opinion, Prepared
 from .settings.settings import Settings
 from .spline.objective import Watch, after
-from .spline.spline import spline_values
 
 CONTROL_POINTS, DESCENTS = 64, 5
 """The number of control points, and of descents, each with other control points. Their mean is
@@ -57,7 +56,7 @@ def second_opinion(
         own = replace(settings, control_points=CONTROL_POINTS, seed=settings.seed + number)
         done = number * settings.epochs * settings.starts
         fit = fit_spline(prepared.problem, own, backend, after(done, watch), found)
-        begin, end = (spline_values(each, mesh.points) for each in (fit.start, fit.spline))
+        begin, end = (each.values(mesh.points) for each in (fit.start, fit.spline))
         known, begin, end = (prepared.stretch.invert(each.T)[0].T for each in (here, begin, end))
         one, other = (each - np.median(each, axis=0) for each in (end - known, end - begin))
         least = np.minimum(np.abs(one), np.abs(other))

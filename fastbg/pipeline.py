@@ -46,9 +46,12 @@ from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared
 from .settings.settings import Settings
-from .sky.detection import detect_sky
+from .sky.edges import placed
+from .sky.panels import detect_panels
+from .sky.seams import find_seams, seams_at
 from .sky.selection import LEAST_CELLS, MOST_FITS
 from .spline.loss import Problem
+from .spline.panels import Seam
 
 Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
 """Takes some rows of the image, of the background and of the corrected image, on any thread."""
@@ -160,11 +163,12 @@ class Job:
             y, x = (block_centres(size, factor) for size in image.shape)
         sky = None
         if settings.finds_sky:
+            seams = self._seams(frame, small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
                 # What a mask leaves is sky, whatever it looks like.
                 obeyed = weight is not None and settings.protect == "auto"
                 how = "stars" if obeyed else settings.protect
-                sky = detect_sky(small, used, y, x, own, how, advance, **over_pixels)
+                sky = detect_panels(small, used, y, x, own, how, seams, advance, **over_pixels)
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW
@@ -172,6 +176,16 @@ class Job:
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
         measured = _measured(image, statistics[:, [0, 1, 3]], found)
         return Prepared(frame, measured, stretch, problem, sky, weight is not None, softened)
+
+    def _seams(self, frame: Frame, small: np.ndarray, used: np.ndarray) -> list[Seam]:
+        """The seams of the image, if it is to be fitted panel by panel."""
+        wanted = self.settings.seams
+        if self.settings.control_points or wanted == "off":
+            return []
+        if wanted != "auto":
+            return seams_at(wanted, frame.samples.shape)
+        image = frame.image
+        return placed(find_seams(small, used), image, self.settings.factor(image.shape))
 
     def _stretch_of(self, statistics: np.ndarray) -> Stretch:
         """The stretch of the small copy, by its (K, 4) statistics: for a search a linear one."""

@@ -18,6 +18,7 @@ from .model.model import BackgroundModel
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .spline.loss import Problem
+from .spline.panels import Panels, Seam
 from .spline.spline import Spline
 from .words import brief
 
@@ -96,6 +97,7 @@ class Prepared:
                 surface.stiffness,
                 surface.joint is not None,
                 surface.doubts,
+                self.sky.seams,
             )
         return Preparation(
             self.measured,
@@ -140,7 +142,7 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface`.
+    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`.
     """
 
     explained: float
@@ -148,6 +150,7 @@ class SkySummary:
     stiffness: float
     joint: bool = False
     doubts: tuple[str, ...] = ()
+    seams: tuple[Seam, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,8 +202,8 @@ class Fitted:
     __repr__ = brief
 
     @property
-    def spline(self) -> Spline:
-        """The fitted spline, in the space of the model's stretch."""
+    def spline(self) -> Spline | Panels:
+        """The fitted spline, or those of panels, in the space of the model's stretch."""
         return self.model.spline
 
     @property

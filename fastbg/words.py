@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from reprlib import Repr
 from typing import Any
@@ -41,6 +41,16 @@ def format_bytes(count: int | None) -> str:
 def explained_by_sky(explained: float) -> str:
     """The share of the usable frame, in [0, 1], that the sky which was found explains."""
     return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
+
+
+def mosaic_of(panels: int, seams: Iterable[Mapping[str, Any]]) -> str:
+    """The panels and the seams of a mosaic, as a report has them."""
+    places = []
+    for seam in seams:
+        first, last, width = (round(seam[name]) for name in ("first", "last", "width"))
+        place = f"{seam['axis']} = {first}" + f" to {last}" * (first != last)
+        places.append(place + f" (blended over {width} pixels)" * (width > 0))
+    return f"{panels} panels, with seams at {', '.join(dict.fromkeys(places))}"
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

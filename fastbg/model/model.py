@@ -16,22 +16,19 @@ from ..backends.protocol import Backend
 from ..backends.registry import choose
 from ..errors import InputError, OutputError
 from ..image.bands import for_each_band, row_bands
-from ..image.stretch import LEAST_MIDTONES, Stretch
+from ..image.stretch import Stretch
 from ..io import atomic
 from ..io.small_file import read_small
 from ..settings.checks import path_of
 from ..settings.options import BackendName
-from ..settings.settings import MOST_CONTROL_POINTS, Settings
-from ..spline.spline import Spline, spline_values
+from ..settings.settings import Settings
+from ..spline.panels import Panels
+from ..spline.spline import Spline
+from .content import LARGEST_COORDINATE, content_of, parts_of
 from .render import Rendered, RenderedMosaic, pixel_centres
-
-FORMAT, VERSION = "fastbg background model", 1
 
 LARGEST_FILE = 1 << 22
 """Bytes of a saved model; one of 1000 control points has some 150 thousand."""
-
-LARGEST_COORDINATE, LARGEST_COEFFICIENT, LARGEST_LEVEL = 1e3, 1e12, 1e30
-"""With larger numbers, sums and levels would leave the range of float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +37,15 @@ class BackgroundModel:
 
     Attributes
     ----------
-    spline : Spline
-        The background in the stretched space.
+    spline : Spline or Panels
+        The background in the stretched space; of a mosaic, that of each panel.
     stretch : Stretch
         It leads between that space and linear units.
     shape : (H, W)
         The shape of the image that it was fitted to.
     """
 
-    spline: Spline
+    spline: Spline | Panels
     stretch: Stretch
     shape: tuple[int, int]
 
@@ -177,27 +174,13 @@ class BackgroundModel:
                 "the points cannot be evaluated: give an array of (y, x) of each, finite numbers, "
                 "where 0 to 1 is the image"
             )
-        values = spline_values(self.spline, points.reshape(-1, 2))
+        values = self.spline.values(points.reshape(-1, 2))
         linear, _ = self.stretch.invert(values.T)
         return np.ascontiguousarray(linear.T)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain numbers and lists; `save` documents the keys."""
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "shape": list(self.shape),
-            "order": self.spline.order,
-            "centres": self.spline.centres.tolist(),
-            "weights": self.spline.weights.tolist(),
-            "polynomial": self.spline.polynomial.tolist(),
-            "stretch": {
-                "pedestal": self.stretch.pedestal.tolist(),
-                "scale": self.stretch.scale.tolist(),
-                "midtones": self.stretch.midtones.tolist(),
-                "target": self.stretch.target,
-            },
-        }
+        return content_of(self.spline, self.stretch, self.shape)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> BackgroundModel:
@@ -208,47 +191,7 @@ class BackgroundModel:
         InputError
             If it is not a model, is of a newer version, or does not fit together.
         """
-        if not isinstance(content, dict):
-            raise InputError("a background model is a dict: give what to_dict returned")
-        if content.get("format") != FORMAT or content.get("version") != VERSION:
-            raise InputError(
-                f"not a {FORMAT} of version {VERSION}: save it again with this version of fastbg"
-            )
-        try:
-            centres, weights, polynomial = (
-                np.array(content[key], np.float64) for key in ("centres", "weights", "polynomial")
-            )
-            saved = content["stretch"]
-            pedestal, scale, midtones = (
-                np.array(saved[key], np.float64) for key in ("pedestal", "scale", "midtones")
-            )
-            stretch = Stretch(pedestal, scale, midtones, float(saved["target"]))
-            height, width = (operator.index(size) for size in content["shape"])
-            order = operator.index(content["order"])
-            n, channels = weights.shape
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"the background model is damaged ({error}): fit it again") from error
-        fits = (
-            centres.shape == (n, 2)
-            and polynomial.shape == (3, channels)
-            and stretch.pedestal.shape == stretch.scale.shape == (channels,)
-            and stretch.midtones.shape == (channels,)
-            and order in (1, 2, 3, 4)
-            and channels in (1, 3)
-            and min(height, width, n) > 0
-            and n <= MOST_CONTROL_POINTS
-            and (np.abs(centres) <= LARGEST_COORDINATE).all()
-            and all((np.abs(a) <= LARGEST_COEFFICIENT).all() for a in (weights, polynomial))
-            and (np.abs(stretch.pedestal) <= LARGEST_LEVEL).all()
-            and ((stretch.scale > 0) & (stretch.scale <= LARGEST_LEVEL)).all()
-            and ((stretch.midtones >= LEAST_MIDTONES) & (stretch.midtones < 1)).all()
-            and 0.01 <= stretch.target <= 0.99
-        )
-        if not fits:
-            raise InputError(
-                "the background model is damaged (its numbers do not fit together): fit it again"
-            )
-        return cls(Spline(centres, weights, polynomial, order), stretch, (height, width))
+        return cls(*parts_of(content))
 
     def to_json(self) -> str:
         """The model as the text that `save` writes."""
@@ -259,7 +202,10 @@ class BackgroundModel:
 
         Keys: ``format``, ``version``; ``shape`` [H, W]; ``order``; ``centres`` N x [y, x],
         normalised; ``weights`` N x K; ``polynomial`` 3 x K for y, x and 1; ``stretch`` with
-        ``pedestal``, ``scale`` (linear units) and ``midtones``, K each, and ``target``.
+        ``pedestal``, ``scale`` (linear units) and ``midtones``, K each, and ``target``. A mosaic,
+        of version 2, has ``seams``, see `fastbg.spline.panels.Seam`, and ``panels``, each with
+        its own ``centres``, ``weights`` and ``polynomial``, in coordinates in which 0 to 1 is the
+        box around it.
 
         A file of that name is replaced, as by `numpy.save`, once the new one is complete: there is
         never half a file.

@@ -8,7 +8,9 @@ from ..backends.protocol import Backend
 from ..image.bayer import places
 from ..image.image import Image
 from ..image.stretch import Stretch
+from ..spline.panels import Panels
 from ..spline.spline import Spline
+from .panels import planned
 
 
 def pixel_centres(size: int) -> np.ndarray:
@@ -22,7 +24,7 @@ class Rendered:
     Parameters
     ----------
     backend : Backend
-    spline : Spline
+    spline : Spline or Panels
     stretch : Stretch
         It leads from the space of the spline back to linear units.
     y, x : ndarray, (H,) and (W,), normalised
@@ -37,11 +39,16 @@ class Rendered:
     """
 
     def __init__(
-        self, backend: Backend, spline: Spline, stretch: Stretch, y: np.ndarray, x: np.ndarray
+        self,
+        backend: Backend,
+        spline: Spline | Panels,
+        stretch: Stretch,
+        y: np.ndarray,
+        x: np.ndarray,
     ) -> None:
-        self._rendering = backend.plan(spline, y, x)
+        self._rendering = planned(backend, spline, y, x)
         self._stretch, self._kernels = stretch, backend.kernels
-        channels, shape = spline.weights.shape[1], (len(y), len(x))
+        channels, shape = len(stretch.scale), (len(y), len(x))
         self.stretched = Image(channels, shape, self._read_stretched)
         self.linear = Image(channels, shape, self._read_linear)
 
@@ -82,7 +89,7 @@ class RenderedMosaic:
     def __init__(
         self,
         backend: Backend,
-        spline: Spline,
+        spline: Spline | Panels,
         stretch: Stretch,
         y: np.ndarray,
         x: np.ndarray,

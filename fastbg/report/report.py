@@ -33,7 +33,9 @@ It is described once, when the job is done; nothing is computed from it.
     backends that were ``passed_over`` and why.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
-    ``below`` it, and the ``stiffness`` of its surface.
+    ``below`` it, and the ``stiffness`` of its surface. Of a mosaic, also its number of ``panels``
+    and its ``seams``: the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its
+    ``last`` end, and the ``width`` over which it is blended, in pixels.
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there
@@ -85,6 +87,7 @@ from ..pipeline import Job
 from ..result import Applied, Corrected, Fitted, Measured, Preparation
 from ..settings.settings import WITHOUT_EFFECT, Settings
 from ..settings.text import HISTORY_WIDTH, to_history
+from ..spline.panels import Panels, Seam
 from ..version import version
 from .doubts import doubts_of, worsening
 from .figures import described_diagnostics, described_frame
@@ -148,6 +151,9 @@ def describe(
         report["whole_frame"] = described_frame(begun.whole_frame, frame.image.shape)
     else:
         report |= _describe_problem(begun)
+        if begun.sky and begun.sky.seams:
+            report["sky"]["panels"] = len(begun.sky.seams) + 1
+            report["sky"]["seams"] = seams_in_pixels(begun.sky.seams, frame.samples.shape)
     counts = {"missing": begun.measured.missing}
     statistics = {"input": begun.measured}
     if fitted:
@@ -265,6 +271,19 @@ def _describe_levels(measured: Measured) -> dict[str, list[float]]:
     }
 
 
+def seams_in_pixels(seams: Sequence[Seam], shape: tuple[int, int]) -> list[dict[str, Any]]:
+    """The seams of a mosaic on an image of a shape, (H, W): see ``sky``."""
+    return [
+        {
+            "axis": "yx"[seam.axis],
+            "first": seam.first * shape[seam.axis],
+            "last": seam.last * shape[seam.axis],
+            "width": seam.width * shape[seam.axis],
+        }
+        for seam in seams
+    ]
+
+
 def history(
     settings: Settings, made_by: Fit | Applied, white: White | None = None
 ) -> dict[Made, list[str]]:
@@ -279,6 +298,8 @@ def history(
         told = {name: told[name] for name in APPLIED if name in told}
     else:
         what = f"{len(made_by.spline.centres)} control points"
+        if isinstance(made_by.spline, Panels):
+            what += f" in {len(made_by.spline.splines)} panels"
         if made_by.descent.reason != "chosen":
             what += f", loss {made_by.descent.loss:.4f}"
     if white and white.how in ("guessed", "given"):

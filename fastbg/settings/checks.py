@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from ..errors import InputError, SettingsError
 from ..words import SIZE, bytes_of, did_you_mean
+
+MOST_SEAMS = 16
 
 Check = Callable[[Any], Any]
 """Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
@@ -121,3 +124,17 @@ def _same_kind(value: Any, choice: str | int | bool) -> bool:
     if isinstance(choice, int):
         return isinstance(value, Integral) and not isinstance(value, bool)
     return isinstance(value, str)
+
+
+def seams(value: Any) -> str:
+    """Where the seams of a mosaic are, in one spelling."""
+    words = value.replace(",", " ").lower().split() if isinstance(value, str) else []
+    if words in (["auto"], ["off"]):
+        return words[0]
+    lines = [re.fullmatch(r"([xy])=([0-9]+)", word) for word in words]
+    if not lines or not all(lines) or len(lines) > MOST_SEAMS:
+        raise SettingsError(
+            f"the seams must be auto, off, or at most {MOST_SEAMS} lines like x=1500 y=1000, not "
+            f"{value!r}"
+        )
+    return " ".join(words)

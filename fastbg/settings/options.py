@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     feather: float
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
+    seams: str
     initializer: Literal["random", "grid"]
     optimizer: Literal["lbfgs", "adam"]
     epochs: int

@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import did_you_mean
-from .checks import Check, memory, number, one_of, or_auto, whole, within
+from .checks import Check, memory, number, one_of, or_auto, seams, whole, within
 from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
@@ -95,6 +95,10 @@ class Settings:
         Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
         pattern, "off" never, and a pattern whatever a file declares. It begins at the top left
         pixel of the picture.
+    seams : {"auto", "off"} or str
+        Where the panels of a mosaic meet, each of which gets a surface of its own: found in the
+        image, nowhere, or lines through the whole frame like "x=1500 y=1000", in pixels from the
+        left and from the top. Only where the sky is searched for.
     initializer : {"random", "grid"}
         Where the control points start.
     optimizer : {"lbfgs", "adam"}
@@ -152,6 +156,7 @@ class Settings:
     feather: float = 0.0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
+    seams: str = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
@@ -198,7 +203,11 @@ class Settings:
         """The names of settings that have no effect beside the others, and why each has none."""
         if self.control_points:
             itself = "a descent is no second opinion of itself; leave the control points to fastbg"
-            return {"second_opinion": itself} | self._unused_by_optimizer
+            reasons = {"second_opinion": itself} | self._unused_by_optimizer
+            if self.seams not in ("auto", "off"):
+                why = "a descent has one surface; leave the number of control points out"
+                reasons["seams"] = why
+            return reasons
         if self.second_opinion:
             reasons = self._unused_by_optimizer
         else:
@@ -299,6 +308,7 @@ _CHECKS: dict[str, Check] = {
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "off", "strong"),
     "cfa": _pattern,
+    "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
     "optimizer": one_of("optimizer", "lbfgs", "adam"),
     "epochs": whole("number of epochs", 1),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from ..image.stretch import Stretch
+from ..spline.panels import Panels, Seam
 from ..spline.spline import Spline
 from .even_areas import even_areas
 from .least_squares import select_by_residuals
@@ -38,12 +39,15 @@ class Sky:
         The surfaces from stiff to flexible; the last one is the sky.
     weight : ndarray, (h, w, K), float32, in [0, 1]
         How much of each pixel is sky.
+    seams : tuple of Seam
+        Those of a mosaic.
     """
 
     stretch: Stretch
     mesh: Mesh
     surfaces: list[Surface]
     weight: np.ndarray
+    seams: tuple[Seam, ...] = ()
 
     @property
     def surface(self) -> Surface:
@@ -51,8 +55,8 @@ class Sky:
         return self.surfaces[-1]
 
     @property
-    def spline(self) -> Spline:
-        """The surface as a spline, which can be evaluated anywhere."""
+    def spline(self) -> Spline | Panels:
+        """The surface as a spline, or as those of panels, which can be evaluated anywhere."""
         return self.surface.splines.spline(self.surface.coordinates)
 
 

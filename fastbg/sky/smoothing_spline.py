@@ -98,22 +98,24 @@ class Splines:
     Attributes
     ----------
     matrix : ndarray, (P, M)
+    seen : ndarray, (M - free,), descending
+        The mean square over the points of each mode that bends.
     """
 
     def __init__(
         self, matrix: np.ndarray, coefficients: np.ndarray, seen: np.ndarray, centres: np.ndarray
     ) -> None:
         self.matrix = matrix
-        self._coefficients, self._seen, self._centres = coefficients, seen, centres
+        self._coefficients, self.seen, self._centres = coefficients, seen, centres
 
     @property
     def free(self) -> int:
         """The number of coordinates at the beginning that cost no energy."""
-        return self.matrix.shape[1] - len(self._seen)
+        return self.matrix.shape[1] - len(self.seen)
 
     def used(self, stiffness: float) -> int:
         """The number of coordinates, from the first on, that a fit of a stiffness uses."""
-        return self.free + int(np.count_nonzero(self._seen > UNSEEN * stiffness))
+        return self.free + int(np.count_nonzero(self.seen > UNSEEN * stiffness))
 
     def solve(
         self,
@@ -193,6 +195,22 @@ class Splines:
     def rows(self) -> np.ndarray:
         """(M, P), float32: the matrix, one coordinate after the other."""
         return np.ascontiguousarray(self.matrix.T, np.float32)
+
+    def first(self, count: int) -> Splines:
+        """The basis of the first coordinates alone."""
+        own = slice(count)
+        return Splines(
+            self.matrix[:, own].copy(),
+            self._coefficients[:, own].copy(),
+            self.seen[: count - self.free],
+            self._centres,
+        )
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """(Q, M): the matrix at other points, (Q, 2)."""
+        kernel = phi(_squares(points, self._centres), ORDER)
+        matrix: np.ndarray = np.hstack([kernel, _affine(points)]) @ self._coefficients
+        return matrix
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
         """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends."""

@@ -45,6 +45,10 @@ class Spline:
         own = slice(number, number + 1)
         return replace(self, weights=self.weights[:, own], polynomial=self.polynomial[:, own])
 
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """`spline_values`."""
+        return spline_values(self, points)
+
     def flatten(self) -> np.ndarray:
         """All free parameters, (N (2 + K) + 3 K,): centres, weights, polynomial, row by row."""
         return np.concatenate([self.centres.ravel(), self.weights.ravel(), self.polynomial.ravel()])

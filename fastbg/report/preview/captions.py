@@ -6,9 +6,10 @@ import numpy as np
 
 from ...result import Fitted, Prepared
 from ...settings.settings import Settings
-from ...words import bends, explained_by_sky
+from ...words import bends, explained_by_sky, mosaic_of
 from ..doubts import doubts_of
 from ..gradient import Gradient
+from ..report import seams_in_pixels
 
 
 def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:
@@ -21,6 +22,9 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
         surface = prepared.sky.surface
         told = explained_by_sky(surface.explained)
         lines.append(f"Sky: {told}, which {bends(surface.stiffness)}.")
+        if seams := prepared.sky.seams:
+            described = seams_in_pixels(seams, prepared.frame.samples.shape)
+            lines.append(f"Mosaic: {mosaic_of(len(seams) + 1, described)}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
