@@ -96,6 +96,7 @@ class Prepared:
                 surface.stiffness,
                 surface.joint is not None,
                 surface.doubts,
+                surface.glow,
             )
         return Preparation(
             self.measured,
@@ -148,6 +149,7 @@ class SkySummary:
     stiffness: float
     joint: bool = False
     doubts: tuple[str, ...] = ()
+    glow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from reprlib import Repr
 from typing import Any
@@ -41,6 +41,11 @@ def format_bytes(count: int | None) -> str:
 def explained_by_sky(explained: float) -> str:
     """The share of the usable frame, in [0, 1], that the sky which was found explains."""
     return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
+
+
+def glows(places: Sequence[str]) -> str:
+    """The end of a sentence about the sky: where a glow was found, if anywhere."""
+    return f", with a glow {' and '.join(places)}" if places else ""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

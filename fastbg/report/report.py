@@ -33,7 +33,8 @@ It is described once, when the job is done; nothing is computed from it.
     backends that were ``passed_over`` and why.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
-    ``below`` it, and the ``stiffness`` of its surface.
+    ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
+    corner", "along the upper edge".
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there
@@ -211,6 +212,7 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             "explained": sky.explained,
             "below": sky.below,
             "stiffness": sky.stiffness,
+            "glow": [*sky.glow],
         }
     return described
 

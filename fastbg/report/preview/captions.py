@@ -6,7 +6,7 @@ import numpy as np
 
 from ...result import Fitted, Prepared
 from ...settings.settings import Settings
-from ...words import bends, explained_by_sky
+from ...words import bends, explained_by_sky, glows
 from ..doubts import doubts_of
 from ..gradient import Gradient
 
@@ -20,7 +20,7 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     if prepared.sky:
         surface = prepared.sky.surface
         told = explained_by_sky(surface.explained)
-        lines.append(f"Sky: {told}, which {bends(surface.stiffness)}.")
+        lines.append(f"Sky: {told}, which {bends(surface.stiffness)}{glows(surface.glow)}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
