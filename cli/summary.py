@@ -8,7 +8,7 @@ from typing import Any
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..words import bends, explained_by_sky, format_bytes, mosaic_of
+from ..words import bends, explained_by_sky, format_bytes, glows, mosaic_of
 from .lines import tell_line
 
 _LABEL_WIDTH = 15
@@ -66,7 +66,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if fit:
         yield "gradient", str(Gradient.of(report["diagnostics"]))
     if sky := report.get("sky"):
-        yield "sky", f"{explained_by_sky(sky['explained'])}, which {bends(sky['stiffness'])}"
+        told = f"{explained_by_sky(sky['explained'])}, which {bends(sky['stiffness'])}"
+        yield "sky", told + glows(sky["glow"])
         if "seams" in sky:
             yield "mosaic", mosaic_of(sky["panels"], sky["seams"])
     if opinion := report.get("second_opinion"):

@@ -98,6 +98,7 @@ class Prepared:
                 surface.joint is not None,
                 surface.doubts,
                 self.sky.seams,
+                surface.glow,
             )
         return Preparation(
             self.measured,
@@ -151,6 +152,7 @@ class SkySummary:
     joint: bool = False
     doubts: tuple[str, ...] = ()
     seams: tuple[Seam, ...] = ()
+    glow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

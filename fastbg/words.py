@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from reprlib import Repr
 from typing import Any
@@ -51,6 +51,11 @@ def mosaic_of(panels: int, seams: Iterable[Mapping[str, Any]]) -> str:
         place = f"{seam['axis']} = {first}" + f" to {last}" * (first != last)
         places.append(place + f" (blended over {width} pixels)" * (width > 0))
     return f"{panels} panels, with seams at {', '.join(dict.fromkeys(places))}"
+
+
+def glows(places: Sequence[str]) -> str:
+    """The end of a sentence about the sky: where a glow was found, if anywhere."""
+    return f", with a glow {' and '.join(places)}" if places else ""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -33,9 +33,10 @@ It is described once, when the job is done; nothing is computed from it.
     backends that were ``passed_over`` and why.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
-    ``below`` it, and the ``stiffness`` of its surface. Of a mosaic, also its number of ``panels``
-    and its ``seams``: the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its
-    ``last`` end, and the ``width`` over which it is blended, in pixels.
+    ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
+    corner", "along the upper edge". Of a mosaic, also its number of ``panels`` and its ``seams``:
+    the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its ``last`` end, and the
+    ``width`` over which it is blended, in pixels.
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there
@@ -217,6 +218,7 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             "explained": sky.explained,
             "below": sky.below,
             "stiffness": sky.stiffness,
+            "glow": [*sky.glow],
         }
     return described
 

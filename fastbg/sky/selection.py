@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -25,9 +26,10 @@ from ..image.kernels import FASTEST, Kernels
 from .blas import limit_this_thread, one_thread
 from .colour import joint_channel, stiffer_differences
 from .curvature import concave_share
+from .glow import Glow, find_glow
 from .mesh import Mesh
 from .robust_fit import Protection
-from .smoothing_spline import Basis, Splines
+from .smoothing_spline import Splines, bases_of
 from .surface import Surface, beside_rivals, fit_surface, largest_smooth_region, lower_envelope
 from .under_objects import stiffened
 
@@ -76,11 +78,11 @@ MULTIPLES_PENALTY, SHAPE_PENALTY = -0.5, 0.05
 explained share tells little for or against them, but that there is such a shape tells much. And
 what the shape adds to that for each candidate beyond polynomials."""
 
-MOST_FITS = 3 * len(CANDIDATES) + 2
-"""The largest number of fits that `select_surfaces` makes."""
+GLOW_PENALTY = 0.02
+"""The penalty of a glow at the border."""
 
-Bases = dict[int, Splines]
-"""The basis for each degree of the polynomials that cost nothing."""
+MOST_FITS = 2 * (3 * len(CANDIDATES) + 2)
+"""The largest number of fits that `select_surfaces` makes."""
 
 Chain = list[Surface]
 """The fits of the first candidates, from stiff to flexible."""
@@ -116,7 +118,7 @@ def select_surfaces(
         If fewer than `LEAST_CELLS` cells can be used.
     """
     search = _Search(mesh, protection, watch, threads, kernels)
-    *stiffer, selected = _select(search, mesh)
+    search, (*stiffer, selected) = _with_glow(search, mesh)
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
     return [*stiffer, stiffer_differences(sky, mesh, stiffnesses)]
@@ -148,6 +150,19 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     if best.unexplained + penalty >= _least_cost(chains):
         return selected
     return [replace(best, joint=(joint_mesh, joint))]
+
+
+def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
+    """The search and its chain, or those beside a glow at the border that it leaves unexplained."""
+    chain = _select(search, mesh)
+    glow = find_glow(mesh, chain[-1], search.most_flexible, *search.how)
+    if glow is None:
+        return search, chain
+    lit = search.beside(glow)
+    with_glow = _select(lit, mesh)
+    if _least_cost([with_glow]) + GLOW_PENALTY > _least_cost([chain]):
+        return search, chain
+    return lit, [replace(each, glow=glow.names) for each in with_glow]
 
 
 def grid_side(usable: int) -> int:
@@ -188,15 +203,23 @@ class _Search:
     ) -> None:
         side = grid_side(checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self._how = protection, kernels
+        self.how = protection, kernels
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
-        self._bases = _bases(mesh.points, side, self._candidates, self._threads)
+        softest = dict(sorted(self._candidates, reverse=True))
+        self._bases = bases_of(mesh.points, side, softest, self._threads)
 
     @property
     def most_flexible(self) -> Splines:
         """The basis of the last candidate."""
         return self._bases[self._candidates[-1][0]]
+
+    def beside(self, glow: Glow) -> _Search:
+        """The same search with the light of a glow beside every surface."""
+        lit = copy(self)
+        lit.tried = []
+        lit._bases = {degree: glow.beside(each) for degree, each in self._bases.items()}
+        return lit
 
     def follow(self, chains: Sequence[Iterator[Surface]]) -> list[Chain]:
         """All fits of the chains, which go side by side."""
@@ -253,7 +276,7 @@ class _Search:
     def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
         """Multiples of one shape, from both starts."""
         for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
-            yield fit_surface(splines, mesh, weight, stiffness, *self._how)
+            yield fit_surface(splines, mesh, weight, stiffness, *self.how)
 
     def _tell(self) -> None:
         self._done += 1
@@ -261,7 +284,7 @@ class _Search:
 
     def _fit(self, candidate: tuple[int, float], mesh: Mesh, weight: np.ndarray) -> Surface:
         degree, stiffness = candidate
-        return fit_surface(self._bases[degree], mesh, weight, stiffness, *self._how)
+        return fit_surface(self._bases[degree], mesh, weight, stiffness, *self.how)
 
     def _bent(self, surface: Surface, chain: Chain, mesh: Mesh) -> Surface:
         """The surface with what is concave of its curvature beyond the last polynomial's."""
@@ -269,25 +292,6 @@ class _Search:
             return surface
         plain = chain[POLYNOMIAL_CANDIDATES - 1].values
         return replace(surface, concave=concave_share(surface.values, plain, mesh.shape))
-
-
-_kept: dict[tuple[bytes, int], Bases] = {}
-"""The bases of the last search, by its points and side: those of the next frame of a night."""
-
-
-def _bases(
-    points: np.ndarray, side: int, candidates: list[tuple[int, float]], threads: int
-) -> Bases:
-    key = points.tobytes(), side
-    bases = _kept.get(key)
-    if bases is None:
-        _kept.clear()  # first, for both would need more memory than is told
-        basis, softest = Basis(points, side), dict(sorted(candidates, reverse=True))
-        with ThreadPoolExecutor(threads, initializer=limit_this_thread) as pool:
-            made = pool.map(basis.of_degree, softest.keys(), softest.values())
-            bases = dict(zip(softest, made, strict=True))
-        _kept[key] = bases
-    return bases
 
 
 def _ends(chain: Chain) -> bool:

@@ -5,12 +5,14 @@ The splines are expressed in modes that bend more and more (the Demmler-Reinsch 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
 
 from ..spline.spline import Spline, phi
+from .blas import limit_this_thread
 
 ORDER = 2
 """The polyharmonic order, whose bending energy a stiffness multiplies: 2 is the thin plate."""
@@ -25,6 +27,9 @@ _FREE = {
 UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
 
+
+APART = 1e-3
+"""Control points are at least this far from each other."""
 
 ROWS = 256
 """The points whose distances to all control points are in memory at a time, and in a cache."""
@@ -51,11 +56,7 @@ class Basis:
         weights = bending @ modes / np.sqrt(energies)
         self._coefficients = block_diagonal(weights, np.eye(3))
         self._at_centres = np.hstack([kernel @ weights, affine])
-        self._matrix = np.empty((len(points), self._coefficients.shape[1]))
-        for top in range(0, len(points), ROWS):
-            part = slice(top, top + ROWS)
-            self._matrix[part, :-3] = phi(_squares(points[part], self._centres), ORDER) @ weights
-        self._matrix[:, -3:] = _affine(points)
+        self._matrix = np.hstack([_bent(points, self._centres, weights), _affine(points)])
         self._products = self._matrix.T @ self._matrix / len(points)
 
     def of_degree(self, degree: int, softest: float = 0) -> Splines:
@@ -98,15 +99,24 @@ class Splines:
     Attributes
     ----------
     matrix : ndarray, (P, M)
+    centres : ndarray, (N, 2), normalised
+        The control points.
+    local : int
+        The number of functions at the beginning that came `beside` the others.
     seen : ndarray, (M - free,), descending
         The mean square over the points of each mode that bends.
     """
 
     def __init__(
-        self, matrix: np.ndarray, coefficients: np.ndarray, seen: np.ndarray, centres: np.ndarray
+        self,
+        matrix: np.ndarray,
+        coefficients: np.ndarray,
+        seen: np.ndarray,
+        centres: np.ndarray,
+        local: int = 0,
     ) -> None:
-        self.matrix = matrix
-        self._coefficients, self.seen, self._centres = coefficients, seen, centres
+        self.matrix, self.local = matrix, local
+        self._coefficients, self.seen, self.centres = coefficients, seen, centres
 
     @property
     def free(self) -> int:
@@ -203,21 +213,57 @@ class Splines:
             self.matrix[:, own].copy(),
             self._coefficients[:, own].copy(),
             self.seen[: count - self.free],
-            self._centres,
+            self.centres,
         )
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """(Q, M): the matrix at other points, (Q, 2)."""
-        kernel = phi(_squares(points, self._centres), ORDER)
+        kernel = phi(_squares(points, self.centres), ORDER)
         matrix: np.ndarray = np.hstack([kernel, _affine(points)]) @ self._coefficients
         return matrix
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
-        """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends."""
-        shape = coordinates / (self.matrix @ coordinates).std()
-        columns = np.hstack([shape, np.eye(len(shape))[:, self.free - 1 : self.free]])
+        """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends.
+
+        The `local` functions stay what they are, for they may have other colours.
+        """
+        own = np.eye(len(coordinates))
+        shape = coordinates * (np.arange(len(own)) >= self.local)[:, np.newaxis]
+        shape /= (self.matrix @ shape).std()
+        columns = np.hstack([own[:, : self.local], shape, own[:, self.free - 1 : self.free]])
         return Splines(
-            self.matrix @ columns, self._coefficients @ columns, np.zeros(0), self._centres
+            *(self.matrix @ columns, self._coefficients @ columns, np.zeros(0), self.centres),
+            self.local,
+        )
+
+    def beside(
+        self,
+        matrix: np.ndarray,
+        coefficients: np.ndarray | None = None,
+        centres: np.ndarray | None = None,
+    ) -> Splines:
+        """The basis with further functions in front of the others, which cost no energy either.
+
+        Parameters
+        ----------
+        matrix : ndarray, (P, Q)
+            The functions at the points.
+        coefficients : ndarray, (N, Q), optional
+            Of the splines that they are, at all control points, and of their polynomials. Without
+            them, the functions are known at the points alone.
+        centres : ndarray, optional
+            The control points of these splines beyond those of the basis.
+        """
+        more = np.empty((0, 2)) if centres is None else centres
+        own = np.insert(self._coefficients, [-3] * len(more), 0, axis=0)
+        if coefficients is None:
+            coefficients = np.zeros((len(own), matrix.shape[1]))
+        return Splines(
+            np.hstack([matrix, self.matrix]),
+            np.hstack([coefficients, own]),
+            self.seen,
+            np.concatenate([self.centres, more]),
+            matrix.shape[1],
         )
 
     def spline(self, coordinates: np.ndarray) -> Spline:
@@ -225,13 +271,75 @@ class Splines:
         coefficients = self._coefficients @ coordinates
         polynomial = coefficients[-3:]
         polynomial[2] -= 0.5 * (polynomial[0] + polynomial[1])
-        return Spline(self._centres, coefficients[:-3], polynomial, ORDER)
+        return Spline(self.centres, coefficients[:-3], polynomial, ORDER)
+
+
+Bases = dict[int, Splines]
+"""The basis for each degree of the polynomials that cost nothing."""
+
+_kept: dict[tuple[bytes, int], Bases] = {}
+"""The bases of the last search, by its points and side: those of the next frame of a night."""
+
+
+def bases_of(points: np.ndarray, side: int, softest: dict[int, float], threads: int) -> Bases:
+    """The bases of degrees, `Basis.of_degree`, with the least stiffness of each."""
+    key = points.tobytes(), side
+    bases = _kept.get(key)
+    if bases is None:
+        _kept.clear()  # first, for both would need more memory than is told
+        basis = Basis(points, side)
+        with ThreadPoolExecutor(threads, initializer=limit_this_thread) as pool:
+            made = pool.map(basis.of_degree, softest.keys(), softest.values())
+            bases = dict(zip(softest, made, strict=True))
+        _kept[key] = bases
+    return bases
+
+
+def interpolating(
+    functions: Callable[[np.ndarray], np.ndarray],
+    centres: np.ndarray,
+    more: np.ndarray,
+    points: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The splines through functions at all control points: what `Splines.beside` takes.
+
+    Parameters
+    ----------
+    functions : callable
+        Takes points, (P, 2), normalised, and returns (P, Q).
+    centres, more : ndarray, (N, 2)
+        The control points of a basis, and further ones, of which those are left out that lie next
+        to another control point.
+    points : ndarray, (P, 2)
+        Those at which the basis is evaluated.
+    """
+    number = len(centres)
+    for centre in more:
+        if _squares(centre[np.newaxis], centres).min() > APART**2:
+            centres = np.concatenate([centres, centre[np.newaxis]])
+    along = _affine(centres)
+    kernel = phi(_squares(centres, centres), ORDER)
+    system = np.block([[kernel, along], [along.T, np.zeros((3, 3))]])
+    values = functions(centres)
+    right = np.concatenate([values, np.zeros((3, values.shape[1]))])
+    coefficients = np.linalg.solve(system, right)
+    matrix = _bent(points, centres, coefficients[:-3]) + _affine(points) @ coefficients[-3:]
+    return matrix, coefficients, centres[number:]
 
 
 def _grid(side: int) -> np.ndarray:
     """(side^2, 2): Chebyshev extrema, denser towards the edges, where gradients are steepest."""
     axis = (1 - np.cos(np.pi * np.arange(side) / (side - 1))) / 2
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _bent(points: np.ndarray, centres: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(P, M): the parts of splines that bend, with weights (N, M)."""
+    values = np.empty((len(points), weights.shape[1]))
+    for top in range(0, len(points), ROWS):
+        part = slice(top, top + ROWS)
+        values[part] = phi(_squares(points[part], centres), ORDER) @ weights
+    return values
 
 
 def _squares(points: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -63,6 +63,9 @@ class Surface:
         this one.
     doubts : tuple of str
         What the search itself doubts, for the user: whole sentences with a cure, without a period.
+    glow : tuple of str
+        The corners and edges of the frame from which a steep light comes that is part of the
+        surface; see `fastbg.sky.glow`.
     """
 
     splines: Splines
@@ -75,6 +78,7 @@ class Surface:
     joint: tuple[Mesh, Surface] | None = None
     rivals: tuple[tuple[float, Surface], ...] = ()
     doubts: tuple[str, ...] = ()
+    glow: tuple[str, ...] = ()
 
     @property
     def values(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...words import bends, explained_by_sky, format_bytes
+from ...words import bends, explained_by_sky, format_bytes, glows
 from . import colours, images, words
 
 
@@ -41,6 +41,7 @@ def _environment() -> Environment:
         "percent": words.percent,
         "bytes": format_bytes,
         "bends": bends,
+        "glows": glows,
         "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",
         "jpeg": images.jpeg,

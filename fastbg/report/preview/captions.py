@@ -6,7 +6,7 @@ import numpy as np
 
 from ...result import Fitted, Prepared
 from ...settings.settings import Settings
-from ...words import bends, explained_by_sky, mosaic_of
+from ...words import bends, explained_by_sky, glows, mosaic_of
 from ..doubts import doubts_of
 from ..gradient import Gradient
 from ..report import seams_in_pixels
@@ -21,7 +21,7 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     if prepared.sky:
         surface = prepared.sky.surface
         told = explained_by_sky(surface.explained)
-        lines.append(f"Sky: {told}, which {bends(surface.stiffness)}.")
+        lines.append(f"Sky: {told}, which {bends(surface.stiffness)}{glows(surface.glow)}.")
         if seams := prepared.sky.seams:
             described = seams_in_pixels(seams, prepared.frame.samples.shape)
             lines.append(f"Mosaic: {mosaic_of(len(seams) + 1, described)}.")
