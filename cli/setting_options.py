@@ -227,7 +227,7 @@ SETTING_OPTIONS: dict[str, Any] = {
         "options of this group, and tell where both differ by more than the uncertainty.",
     ),
     "no_second_opinion": flag(
-        DESCENT, "--no-second-opinion", help="Ask for none, even if the preset does."
+        DESCENT, "--no-opinion", help="Ask for none, even if the preset does."
     ),
     "starts": whole(
         DESCENT,

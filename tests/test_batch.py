@@ -657,7 +657,8 @@ def test_two_hundred_frames_killed_again_and_again(frames, out):
     lines, errors = job.communicate()
     check_and_keep()
     assert job.returncode == 2
-    told = errors.splitlines()
+    # Fits of so few steps make some frames worse.
+    told = [line for line in errors.splitlines() if "the frame got worse" not in line]
     assert len(told) == 3, errors
     for name, cause in {
         "frame_050.xisf": "not an XISF|damaged|truncated",
@@ -695,7 +696,7 @@ def test_a_stopped_batch_leaves_what_is_finished(lights, out, number):
 def test_the_command_tells_what_it_leaves_out(lights, out):
     process_files(lights / "light_0.xisf", output_dir=lights, **QUICK)
     lines, errors = batch(lights, "-o", out, "--keep-tree", "--no-model").communicate()
-    assert not errors
+    assert all("the frame got worse" in line for line in errors.splitlines())
     assert re.search(r"left out +\S*light_0_bgModel\.xisf", lines)
     assert "3 done, 2 left out (written by fastbg; see --again)" in lines
     assert {*visible(out)} == {f"light_{n}_bgSubtracted.xisf" for n in range(3)}

@@ -103,10 +103,10 @@ def test_the_width_of_the_sky_is_compared(rise: float, widening: float) -> None:
 @pytest.mark.parametrize("level", [0.05, 0.15])
 def test_a_landscape_that_is_darker_than_all_sky_is_no_doubt(level: float) -> None:
     image = tilted()
-    image[120:] = level + np.random.default_rng(1).normal(0, 0.002, (40, 240, 1))
+    # As rough as trees are: an even one would be left out of the search.
+    image[120:] = level + np.random.default_rng(1).normal(0, 0.05, (40, 240, 1))
     result = remove_background(image, downscaling_factor=2)
-    assert result.diagnostics.below == pytest.approx(0.25, abs=0.02)
-    assert result.diagnostics.whole_frame.land == pytest.approx(0.25, abs=0.02)
+    assert result.diagnostics.below < 0.05
     assert not result.report["doubts"]
 
 

@@ -10,7 +10,7 @@ from fastbg.report.gradient import Gradient
 
 
 def told(before: list[float], after: list[float]) -> Gradient:
-    uncertainty = {"median": [1e-6] * len(before), "max": [inf] * len(before)}
+    uncertainty = {"rms": [1e-6] * len(before), "max": [inf] * len(before)}
     return Gradient.of(
         {"gradient_before": before, "gradient_after": after, "uncertainty": uncertainty}
     )

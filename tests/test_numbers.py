@@ -90,7 +90,7 @@ def test_results_are_finite_or_refused(name, fit, mode):
     image = USABLE[name]()
     options = {"downscaling_factor": 2, "mode": mode, "threads": 1, **FITS[fit]}
     if name == "two neighbours in float32":  # a stretch needs three values
-        with pytest.raises(InputError, match="cannot be stretched"):
+        with pytest.raises(InputError, match=r"cannot be stretched|overexposed"):
             fastbg.remove_background(image, **options)
     else:
         assert_finite(fastbg.remove_background(image, **options), image)

@@ -346,12 +346,15 @@ KEYS = {
     },
     "diagnostics": {
         *("gradient_before", "gradient_after", "noise", "below", "follows", "uncertainty"),
+        "whole_frame",
     },
     "statistics": {"input", "background", "corrected"},
     "pedestal": None,
     "counts": {"missing", "clamped", "below_0", "above_1"},
     "seconds": {"prepare", "fit", "render", "correct", "total"},
     "peak_memory_bytes": None,
+    "worse": None,
+    "doubts": None,
     "warnings": None,
 }
 

@@ -135,7 +135,7 @@ def test_in_a_clear_frame_the_chain_is_followed_by_a_smaller_penalty():
     assert len(_selected([bends])) == POLYNOMIAL_CANDIDATES + 1
 
 
-def test_what_is_left_is_told_apart_down_to_a_thousandth():
+def test_what_noise_alone_may_leave_is_not_told_apart():
     assert surface(1.0).unexplained == pytest.approx(np.log(LEAST_UNEXPLAINED))
     assert surface(1.0).odds == pytest.approx(1 / LEAST_UNEXPLAINED)
     assert surface(0.25).odds == pytest.approx(1 / 3)

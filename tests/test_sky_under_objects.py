@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fastbg.sky.mesh import Mesh
-from fastbg.sky.selection import _bases, grid_side
-from fastbg.sky.smoothing_spline import Basis
+from fastbg.sky.selection import grid_side
+from fastbg.sky.smoothing_spline import Basis, bases_of
 from fastbg.sky.surface import PROTECTIONS, fit_surface
 from fastbg.sky.under_objects import stiffened
 
@@ -92,6 +92,6 @@ def test_a_surface_without_weights_is_left_alone():
 
 def test_a_stiff_surface_has_no_modes_that_could_bulge():
     mesh = mesh_of_values(dome() + nebula(0.5, 0.5))
-    bases = _bases(mesh.points, grid_side(len(mesh.points)), [(1, 1e-3)], 1)
+    bases = bases_of(mesh.points, grid_side(len(mesh.points)), [(1, 1e-3)], 1)
     surface = fit_surface(bases[1], mesh, mesh.weight, 1e3, PROTECTIONS["auto"])
     np.testing.assert_allclose(stiffened(surface, mesh).values, surface.values, rtol=0.05)

@@ -144,19 +144,14 @@ def test_a_larger_quantile_helps_where_it_is_advised(sky: np.ndarray) -> None:
     assert not told(remove_background(sky, **DESCENT), "above the stretch")
 
 
-def below_everything() -> np.ndarray:
-    """A dark hole in a steep gradient, beside which the surface runs below all samples."""
-    rng = np.random.default_rng(1)
-    x = np.linspace(0, 1, SHAPE[1]) * np.ones((SHAPE[0], 1))
-    image = 0.2 - 0.1 * x + rng.normal(0, 1e-4, SHAPE)
-    image[:, -60:] = 0.2 + rng.normal(0, 1e-4, (SHAPE[0], 60))
-    return image.astype(np.float32)
-
-
 def test_a_quantile_is_not_advised_where_it_does_nothing() -> None:
-    image = below_everything()
+    """A sky that falls off towards a masked part, where the model runs below all samples."""
+    rng, weight = np.random.default_rng(1), np.ones(SHAPE)
+    fall = 0.2 - 0.1 * np.exp((np.linspace(0, 1, SHAPE[0])[:, np.newaxis] - 1) / 0.3)
+    image = (fall + rng.normal(0, 1e-3, SHAPE)).astype(np.float32)
+    image[90:], weight[90:] = 0.2, 0
     for quantile in (0.95, 0.999):
-        lines = told(remove_background(image, downscaling_factor=2, quantile=quantile), "clamped")
+        lines = told(remove_background(image, weight=weight, quantile=quantile), "clamped")
         assert lines
         assert all("below the stretch" in line for line in lines)
         assert not any("quantile" in line for line in lines)
@@ -197,12 +192,12 @@ def test_masking_a_landscape_helps() -> None:
     rng, weight = np.random.default_rng(1), np.ones(SHAPE)
     glow = 0.1 + 0.1 * np.exp((np.linspace(0, 1, SHAPE[0])[:, np.newaxis] - 1) / 0.3)
     image = glow + rng.normal(0, 1e-3, SHAPE)
-    image[90:], weight[90:] = 0.12 + rng.normal(0, 3e-4, (30, SHAPE[1])), 0
+    image[90:], weight[90:] = 0.12 + rng.normal(0, 1e-2, (30, SHAPE[1])), 0
     dark, masked = (
         remove_background(image.astype(np.float32), downscaling_factor=2, weight=each)
         for each in (None, weight)
     )
-    assert "mask landscapes" in told(dark, "of the usable frame lies below the model")[0]
+    assert dark.report["doubts"]
     assert not masked.report["doubts"]
 
 

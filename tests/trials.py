@@ -116,7 +116,12 @@ PROGRESS = re.compile(
 
 def without_progress(errors: str) -> str:
     lines = errors.splitlines(keepends=True)
-    return "".join(line for line in lines if not PROGRESS.fullmatch(line.rstrip("\n")))
+    # A fit that is stopped after a few steps may well make the frame worse, and is told so.
+    return "".join(
+        line
+        for line in lines
+        if not PROGRESS.fullmatch(line.rstrip("\n")) and "the frame got worse" not in line
+    )
 
 
 def the_line(errors: str) -> str:

@@ -56,7 +56,7 @@ Lines = Callable[[int, int], np.ndarray]
 """Gives the lines of pixels along a side, as `_strip` does, from one to before another one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Strip:
     """Lines of pixels along a side, from the outside to the inside: see `_strip`.
 

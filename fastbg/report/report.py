@@ -63,6 +63,9 @@ It is described once, when the job is done; nothing is computed from it.
     By stage, and ``total``; with a report for a browser, without putting the outputs in place.
 ``peak_memory_bytes``
     The largest resident size of the process so far; null where the system does not tell.
+``worse``, ``doubts``
+    Those lines of ``warnings`` that say that the frame got worse, and that its model may be wrong:
+    see docs/results.md.
 ``warnings``
     Lines for the user.
 """

@@ -118,7 +118,8 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     full &= (middle != BELOW).all(axis=2)
     if side > 2:
         # Noise is as far below the median as above it, where the lower quartile is clipped.
-        scatter = np.where(low == BELOW, 2 * (high - middle), high - low)
+        with np.errstate(invalid="ignore"):  # of cells that are clipped altogether
+            scatter = np.where(low == BELOW, 2 * (high - middle), high - low)
         noise = _noise(scatter[full], side)
         spread = np.where(full[..., np.newaxis], scatter, np.nan).reshape(full.size, -1)
     else:

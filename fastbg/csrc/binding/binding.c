@@ -12,11 +12,19 @@ static const struct {
     [FBG_FLOAT64] = {"d", 8},
 };
 
+/* The mark of this machine's byte order, which numpy puts before a format that was told it. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+static const char NATIVE = '>';
+#else
+static const char NATIVE = '<';
+#endif
+
 /* Without a format, items are bytes. */
 static int is_of(const Py_buffer *view, const char *formats, size_t size)
 {
-    return view->format && strlen(view->format) == 1 && strchr(formats, *view->format) &&
-           (size_t)view->itemsize == size;
+    const char *format = view->format ? view->format : "";
+    format += *format == NATIVE;
+    return strlen(format) == 1 && strchr(formats, *format) && (size_t)view->itemsize == size;
 }
 
 /* Fills the type and the size of an argument that may be of any. */
