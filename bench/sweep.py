@@ -205,6 +205,7 @@ SWEPT = {
         Swept("sky.steps", "SLOPES", (0.0, 0.001, 0.1, 1.0)),
         Swept("sky.steps", "TOLERANCE", (1.0, 4.0, INFINITE)),
         Swept("sky.panels", "PENALTY", (0.1, 0.15, 0.5)),
+        Swept("sky.panels", "SEAMS_PENALTY", (0.0, 0.1, 0.3)),
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "uncertainty": (

@@ -168,7 +168,11 @@ class Job:
                 # What a mask leaves is sky, whatever it looks like.
                 obeyed = weight is not None and settings.protect == "auto"
                 how = "stars" if obeyed else settings.protect
-                sky = detect_panels(small, used, y, x, own, how, seams, advance, **over_pixels)
+                sky = detect_panels(
+                    *(small, used, y, x, own, how, seams, advance),
+                    given=settings.seams != "auto",
+                    **over_pixels,
+                )
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW

@@ -31,6 +31,10 @@ CANDIDATES = ((2, 1.0), (2, 1e-2), (2, 1e-3), (3, 1e-3))
 PENALTY = 0.3
 """A candidate is taken if it lowers the logarithm of what is unexplained by more than this."""
 
+SEAMS_PENALTY = 0.05
+"""Seams that were found are obeyed if they lower that logarithm by more than this: the detector of
+an infrared camera, whose halves are read one after the other, has a step and no panels."""
+
 SKY = 0.5
 """Cells that are sky by less than this part have no part in the last fit: nothing bulges."""
 
@@ -133,23 +137,31 @@ def detect_panels(
     watch: Callable[[int], None] = lambda done: None,
     threads: int = 1,
     kernels: Kernels = FASTEST,
+    given: bool = False,
 ) -> Sky:
     """Find the sky of a down-scaled mosaic.
 
     Parameters and errors as for `fastbg.sky.detection.detect_sky`, whose result it is without
-    seams. Blocks that a seam crosses get no weight.
+    seams, and where panels do not explain more than one surface does, unless the seams are given.
+    Blocks that a seam crosses get no weight.
     """
+    search = watch, threads, kernels
     if not seams:
-        return detect_sky(linear, weight, y, x, stretch, protection, watch, threads, kernels)
+        return detect_sky(linear, weight, y, x, stretch, protection, *search)
+    plain = None
+    if not given:
+        plain = detect_sky(linear, weight.copy(), y, x, stretch, protection, *search)
     panel = panel_of_blocks(seams, y, x)
     weight *= panel[..., np.newaxis] >= 0
     mesh = mesh_of(linear, weight, y, x)
     steps = steps_at_seams(linear, y, x, panel, seams)
     flat = levelled(linear, y, x, panel, seams, steps)
-    sky = detect_sky(flat, weight, y, x, stretch, protection, watch, threads, kernels)
+    sky = detect_sky(flat, weight, y, x, stretch, protection, *search)
     # Without what the search has left out altogether.
     mesh = replace(mesh, weight=np.minimum(mesh.weight, sky.mesh.weight))
     surface = _fitted(seams, mesh, sky.surface.weight, steps, protection)
+    if plain and surface.unexplained + SEAMS_PENALTY >= plain.surface.unexplained:
+        return plain
     return Sky(stretch, mesh, [surface], sky.weight, tuple(seams))
 
 
