@@ -15,7 +15,7 @@ from ..image.kernels import FASTEST, Kernels
 from .blas import one_thread
 from .mesh import Mesh
 from .selection import CANDIDATES, POLYNOMIAL_CANDIDATES, checked, grid_side
-from .smoothing_spline import Basis
+from .smoothing_spline import bases_of
 from .surface import PROTECTIONS, Surface, fit_surface
 
 POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22
@@ -46,8 +46,7 @@ def select_by_residuals(
     """
     side = grid_side(checked(mesh))
     candidates = [each for each in CANDIDATES if each[0] < side]
-    basis, softest = Basis(mesh.points, side), dict(sorted(candidates, reverse=True))
-    bases = {degree: basis.of_degree(degree, least) for degree, least in softest.items()}
+    bases = bases_of(mesh.points, side, dict(sorted(candidates, reverse=True)), threads=1)
     fits = []
     for done, (degree, stiffness) in enumerate(candidates, start=1):
         parts = bases[degree], mesh, mesh.weight, stiffness, PROTECTIONS["off"], kernels

@@ -20,7 +20,7 @@ from .blas import one_thread
 from .detection import Sky, detect_sky
 from .mesh import Mesh, mesh_of
 from .robust_fit import LEAST_WEIGHT
-from .selection import CLEAR, CLEAR_PENALTY, grid_side
+from .selection import CLEAR, CLEAR_PENALTY, MOST_FITS, grid_side
 from .smoothing_spline import Basis, Splines
 from .steps import Step, levelled, steps_at_seams
 from .surface import PROTECTIONS, Surface, fit_surface
@@ -145,18 +145,24 @@ def detect_panels(
     seams, and where panels do not explain more than one surface does, unless the seams are given.
     Blocks that a seam crosses get no weight.
     """
-    search = watch, threads, kernels
+    how = stretch, protection
     if not seams:
-        return detect_sky(linear, weight, y, x, stretch, protection, *search)
-    plain = None
+        return detect_sky(linear, weight, y, x, *how, watch, threads, kernels)
+    plain, half = None, MOST_FITS // 2
     if not given:
-        plain = detect_sky(linear, weight.copy(), y, x, stretch, protection, *search)
+        # Two searches, whose fits are told as those of one.
+        plain = detect_sky(
+            *(linear, weight.copy(), y, x, *how),
+            *(lambda done: watch(done // 2), threads, kernels),
+        )
     panel = panel_of_blocks(seams, y, x)
     weight *= panel[..., np.newaxis] >= 0
     mesh = mesh_of(linear, weight, y, x)
     steps = steps_at_seams(linear, y, x, panel, seams)
     flat = levelled(linear, y, x, panel, seams, steps)
-    sky = detect_sky(flat, weight, y, x, stretch, protection, *search)
+    sky = detect_sky(
+        *(flat, weight, y, x, *how), *(lambda done: watch(half + done // 2), threads, kernels)
+    )
     # Without what the search has left out altogether.
     mesh = replace(mesh, weight=np.minimum(mesh.weight, sky.mesh.weight))
     surface = _fitted(seams, mesh, sky.surface.weight, steps, protection)
