@@ -44,7 +44,7 @@ from .model.model import BackgroundModel
 from .model.render import Rendered, pixel_centres
 from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
-from .result import Corrected, Fitted, Measured, Plan, Prepared
+from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .settings.settings import Settings
 from .sky.edges import placed
 from .sky.panels import detect_panels
@@ -124,62 +124,113 @@ class Job:
         SettingsError
             If a weight image is to be inverted and there is none.
         """
+        if weight is None and self.settings.invert_mask:
+            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+        with self.stages.stage("prepare"):
+            reduced = self.reduce(frame)
+            used = self.weigh(reduced, weight)
+        return self.search(reduced, used, masked=weight is not None)
+
+    def reduce(self, frame: Frame) -> Reduced:
+        """Measure and downscale an image: all that depends on neither masks nor thresholds.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be stretched, or is too small.
+        """
         image = frame.image
         factor = self.settings.factor(image.shape)
         # From here on, the factor is known: the report and the history tell it.
         settings = self.settings = replace(self.settings, downscaling_factor=factor)
-        if weight is None and settings.invert_mask:
-            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         _check_size(image.shape, settings)
         self.look_at(frame)
-        function: str = settings.downscaling_func
-        # A descent fits what its reference fits.
-        if function == "median" and settings.finds_sky:
-            function = "grouped median"
-        blocks = factor, function
-        over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
-        with self.stages.stage("prepare"):
-            wanted = [0, 0.5, settings.quantile, 1]
-            found, small = measured_and_reduced(
-                image, wanted, self._stretch_of, *blocks, **over_pixels
-            )
-            statistics = found.values()
-            own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
-            stretched = small
-            if settings.finds_sky:
-                stretched = restretched(small, own, stretch, self.backend.kernels)
-            if weight is None:
-                low, high = settings.threshold_min, settings.threshold_max
-                used = weight_from_thresholds(stretched, low, high)
-            else:
-                weight = inverted(weight) if settings.invert_mask else weight
-                used = weight_from_image(weight, image.shape, stretched, *blocks, **over_pixels)
-            if not used.any():
-                raise InputError(
-                    f"every pixel is masked or missing: {_unmasking(weight, settings)}"
-                )
-            hard, used = used, feathered(used, settings.feather / factor)
-            softened = not np.array_equal(hard, used)
-            y, x = (block_centres(size, factor) for size in image.shape)
+        wanted = [0, 0.5, settings.quantile, 1]
+        found, small = measured_and_reduced(
+            image, wanted, self._stretch_of, factor, self._block_function, **self._over_pixels
+        )
+        statistics = found.values()
+        own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
+        stretched = small
+        if settings.finds_sky:
+            stretched = restretched(small, own, stretch, self.backend.kernels)
+        measured = _measured(image, statistics[:, [0, 1, 3]], found)
+        return Reduced(frame, factor, measured, own, small, stretch, stretched)
+
+    def weigh(self, reduced: Reduced, weight: Image | None = None) -> np.ndarray:
+        """How much of each down-scaled pixel may be used: (h, w, K), float32, in [0, 1].
+
+        Parameters
+        ----------
+        reduced : Reduced
+        weight : Image, of 1 or K channels, in [0, 1], optional
+            1 = used. Without it, the thresholds of the settings decide.
+
+        Raises
+        ------
+        InputError
+            If the weight image does not fit the image, or leaves none of it.
+        """
+        settings, stretched = self.settings, reduced.stretched
+        if weight is None:
+            low, high = settings.threshold_min, settings.threshold_max
+            used = weight_from_thresholds(stretched, low, high)
+        else:
+            weight = inverted(weight) if settings.invert_mask else weight
+            blocks = reduced.factor, self._block_function
+            shape = reduced.frame.image.shape
+            used = weight_from_image(weight, shape, stretched, *blocks, **self._over_pixels)
+        if not used.any():
+            raise InputError(f"every pixel is masked or missing: {_unmasking(weight, settings)}")
+        return used
+
+    def search(self, reduced: Reduced, used: np.ndarray, *, masked: bool) -> Prepared:
+        """Search for the sky where the image may be used, if the settings ask so.
+
+        Parameters
+        ----------
+        reduced : Reduced
+            It stays as it is, and may be searched again.
+        used : ndarray, (h, w, K), float32, in [0, 1]
+            What `weigh` returns; it is overwritten.
+        masked : bool
+            Whether a mask told it, which is obeyed.
+        """
+        settings, frame, stretched = self.settings, reduced.frame, reduced.stretched
+        hard, used = used, feathered(used, settings.feather / reduced.factor)
+        softened = not np.array_equal(hard, used)
+        y, x = (block_centres(size, reduced.factor) for size in frame.image.shape)
         sky = None
         if settings.finds_sky:
-            seams = self._seams(frame, small, used)
+            seams = self._seams(frame, reduced.small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
                 # What a mask leaves is sky, whatever it looks like.
-                obeyed = weight is not None and settings.protect == "auto"
+                obeyed = masked and settings.protect == "auto"
                 how = "stars" if obeyed else settings.protect
                 sky = detect_panels(
-                    *(small, used, y, x, own, how, seams, advance),
+                    *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
-                    **over_pixels,
+                    **self._over_pixels,
                 )
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW
-        stretched[clipped], used[clipped] = np.nan, 0
+        if clipped.any():
+            stretched = np.where(clipped, np.float32(np.nan), stretched)
+            used = np.where(clipped, np.float32(0), used)
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
-        measured = _measured(image, statistics[:, [0, 1, 3]], found)
-        return Prepared(frame, measured, stretch, problem, sky, weight is not None, softened)
+        return Prepared(frame, reduced.measured, reduced.stretch, problem, sky, masked, softened)
+
+    @property
+    def _block_function(self) -> str:
+        """The value of a block; for a search, a median that tells more of integers."""
+        function: str = self.settings.downscaling_func
+        # A descent fits what its reference fits.
+        return "grouped median" if function == "median" and self.settings.finds_sky else function
+
+    @property
+    def _over_pixels(self) -> dict[str, Any]:
+        return {"threads": self.threads, "kernels": self.backend.kernels}
 
     def _seams(self, frame: Frame, small: np.ndarray, used: np.ndarray) -> list[Seam]:
         """The seams of the image, if it is to be fitted panel by panel."""
