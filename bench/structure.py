@@ -53,7 +53,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ORDER = (
     ("fastbg", "__main__", "cli"),
     ("jobs",),
-    ("pipeline", "fit", "diagnostics", "opinion", "report", "result"),
+    (
+        "pipeline",
+        "fit",
+        "diagnostics",
+        "opinion",
+        "report",
+        "result",
+        "levels",
+        "checks",
+        "take_out",
+    ),
     ("sky", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),
