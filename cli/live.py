@@ -7,8 +7,21 @@ from typing import Annotated
 
 import typer
 
+from ..errors import SettingsError
 from ..settings.settings import Settings
-from .options import DESCENT, INPUT, MASK, OUTPUT, RUNNING, STRETCH, Input, flag, option, whole
+from .options import (
+    DESCENT,
+    INPUT,
+    MASK,
+    OUTPUT,
+    RUNNING,
+    STRETCH,
+    Input,
+    Masks,
+    flag,
+    option,
+    whole,
+)
 from .with_settings import with_settings
 
 OutputDir = Annotated[
@@ -59,6 +72,7 @@ def live(
     output_dir: OutputDir = None,
     *,
     result: ResultFile = None,
+    mask: Masks = None,
     settings: Settings,
     no_browser: NoBrowser = False,
     port: Port = 0,
@@ -67,14 +81,32 @@ def live(
     """Open a page in the browser: look at the result, correct the sky with a brush, and save."""
     import webbrowser
 
-    from ..live_page import server
+    from ..errors import Cancelled
     from .setting_options import SETTING_OPTIONS
 
-    helps = {name: each.help for name, each in SETTING_OPTIONS.items()}
+    try:
+        from ..live_page.server import Server
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"fastbg live needs {error.name}: install it with pip install 'fastbg[live]'"
+        ) from error
 
     def ready(address: str) -> None:
         typer.echo(address)
         if not no_browser:
             webbrowser.open(address)
 
-    server.Server(input, settings, port=port, stay=stay, helps=helps).run(ready)
+    helps = {name: each.help for name, each in SETTING_OPTIONS.items()}
+    server = Server(
+        input,
+        settings,
+        output_dir=output_dir,
+        mask=mask,
+        result=result,
+        port=port,
+        stay=stay,
+        helps=helps,
+    )
+    server.run(ready)
+    if result and not server.sent_back:
+        raise Cancelled("the page was closed, and no result was sent back; nothing was written")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..settings.settings import Settings
@@ -82,6 +82,17 @@ class History:
             return False
         self.place = place
         return True
+
+
+def job_settings(document: Document) -> Settings:
+    """The settings of a job that is given the painted layers as files.
+
+    A mask is obeyed: what it leaves is sky. What is painted only adds to what is found.
+    """
+    settings = document.settings
+    if settings.protect == "auto" and document.layers.unpacked().not_sky.any():
+        return replace(settings, protect="always")
+    return settings
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:

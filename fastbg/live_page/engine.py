@@ -7,14 +7,18 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
-from ..errors import SettingsError
+from ..errors import InputError, SettingsError
 from ..image.image import Image
 from ..io.orientation import Turn
+from ..jobs.arguments import Masks
 from ..jobs.outputs import Outputs
 from ..jobs.source import Source, read
+from ..model.correction import Correction
 from ..model.render import Rendered
 from ..pipeline import Job
 from ..progress import Progress
@@ -22,12 +26,13 @@ from ..result import Fitted, Preparation, Prepared, Reduced
 from ..settings.settings import Settings
 from .document import Document
 from .layers import Grid, Painted
+from .pictures import presentable
+
+HALF = 0.5
+"""What a mask leaves less of is no sky."""
 
 MOST_CELLS = 1 << 22
 """Cells of a grid on which the page can fit; more would take too much memory for it."""
-
-OF_THE_READING = ("white", "cfa")
-"""Settings with which an image is opened."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +48,10 @@ class Outcome:
         With the downscaling factor that "auto" has become.
     reduced, prepared, preparation, fitted
         As a job has them.
-    level : ndarray, (K,), linear
-        The level that is put back: nearly that of a job, which measures more of the model.
-    warnings : list of str
-        Lines of the job.
+    correction : Correction
+        How the model is taken out; its images can no longer be read.
+    background : ndarray, (K, h, w), float32, linear
+        The model on the grid of the fit.
     """
 
     revision: int
@@ -56,8 +61,8 @@ class Outcome:
     prepared: Prepared
     preparation: Preparation
     fitted: Fitted
-    level: np.ndarray
-    warnings: list[str]
+    correction: Correction
+    background: np.ndarray
 
 
 class Engine:
@@ -67,6 +72,16 @@ class Engine:
     ----------
     path : Path
     settings : Settings
+    masks : paths, optional
+        Masks of the image; see `first`.
+
+    Attributes
+    ----------
+    path : Path
+    warnings : list of str
+        Lines about the file.
+    source : Source
+        The opened file.
 
     Raises
     ------
@@ -74,17 +89,31 @@ class Engine:
         If it cannot be used.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, masks: Masks = None) -> None:
         self.path = path
         self._files = ExitStack()
-        self._read_with: Settings | None = None
+        self._lock = Lock()
         self._reduced: dict[tuple[object, ...], Reduced] = {}
         self.warnings: list[str] = []
-        self.source = self._opened(settings)
+        self.source = self._opened(settings, masks)
+        self._state = _state(path)
 
     def close(self) -> None:
         """Close the image."""
         self._files.close()
+
+    def check_unchanged(self) -> None:
+        """Raise InputError if the file is no longer what was opened."""
+        try:
+            same = _state(self.path) == self._state
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be found any more ({error.strerror}): put it back"
+            ) from error
+        if not same:
+            raise InputError(
+                f"{self.path} was changed since it was opened: start fastbg live again to see it"
+            )
 
     @property
     def image(self) -> Image:
@@ -125,6 +154,27 @@ class Engine:
             )
         return Grid((h, w), factor * self.unit)
 
+    def first(self, settings: Settings) -> Document:
+        """What a session begins with: the settings, and the masks as if they had been painted.
+
+        Raises
+        ------
+        InputError, SettingsError
+            If a mask does not fit the image, or the grid is too large.
+        """
+        grid = self.grid(settings)
+        painted = Painted.nothing(grid)
+        if self.source.weight is None:
+            if settings.invert_mask:
+                raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+            return Document(settings, painted.packed())
+        with Job(settings) as job:
+            reduced = self._reduce(job)
+            used = job.weigh(reduced, self.source.weight)
+        masked = (used.min(axis=2) < HALF) & ~np.isnan(reduced.stretched).any(axis=2)
+        painted = painted.with_cells("not_sky", masked)
+        return Document(replace(settings, invert_mask=False), painted.packed())
+
     def fit(
         self,
         document: Document,
@@ -147,28 +197,52 @@ class Engine:
             masked, used = self._weight(job, reduced, painted)
             prepared = job.search(reduced, used, masked=masked)
             fitted = job.fit(prepared)
-            level = fitted.model.stretch.invert(fitted.fit.levels)[0][:, 1]
+            plan = job.plan(reduced.frame, fitted.model, prepared.measured, fitted.fit.levels)
+            background = _rendered(job, prepared, fitted)
             seconds = time.perf_counter() - started
-            own = reduced, prepared, prepared.preparation(), fitted, level, [*job.warnings]
+            own = reduced, prepared, prepared.preparation(), fitted, plan.correction, background
             return Outcome(revision, seconds, job.settings, *own)
 
-    def render(self, outcome: Outcome) -> np.ndarray:
-        """The model on the grid of the fit, (K, h, w), float32, linear."""
-        model, problem = outcome.fitted.model, outcome.prepared.problem
-        with Job(outcome.settings) as job:
-            rendering = Rendered(job.backend, model.spline, model.stretch, problem.y, problem.x)
-            with closing(rendering):
-                return rendering.linear.planes()
+    def probe(self, outcome: Outcome, x: float, y: float) -> dict[str, Any]:
+        """The exact values of all views at the pixel under a point.
+
+        Returns
+        -------
+        dict
+            ``original``, ``model``, ``corrected`` and ``uncertainty``, K numbers each, linear, and
+            ``weight``; NaN = missing.
+
+        Raises
+        ------
+        InputError
+            If the point lies outside of the image, or the image cannot be read any more.
+        """
+        image, problem = self.image, outcome.prepared.problem
+        row, column = int(y // self.unit), int(x // self.unit)
+        if not (0 <= row < image.shape[0] and 0 <= column < image.shape[1]):
+            raise InputError("that place lies outside of the image")
+        place = np.array([(row + 0.5) / image.shape[0], (column + 0.5) / image.shape[1]])
+        own = image.rows(slice(row, row + 1))[:, :, column : column + 1].copy()
+        model = outcome.fitted.model.evaluate(place).astype(np.float32).reshape(own.shape)
+        pixel, background = _pixel(own), _pixel(model)
+        correction = replace(outcome.correction, image=pixel, background=background)
+        corrected = correction.read(slice(0, 1), np.empty((3, *own.shape), np.float32))[2]
+        uncertainty = outcome.fitted.diagnostics.uncertainty
+        cell = _index(place, uncertainty.shape)
+        weight = problem.weight[_index(place, problem.weight.shape)]
+        views = {"original": own, "model": model, "corrected": corrected}
+        shown = {name: presentable(each).ravel().tolist() for name, each in views.items()}
+        return {**shown, "uncertainty": uncertainty[cell].tolist(), "weight": float(weight.max())}
 
     def _reduce(self, job: Job) -> Reduced:
         """`Job.reduce`, once for all settings that make no difference to it."""
         own = job.settings
         shape = self.source.frame.image.shape
         key = own.factor(shape), own.downscaling_func, own.quantile, own.finds_sky
-        if key not in self._reduced:
-            self._reduced.clear()
-            self._reduced[key] = job.reduce(self.source.frame)
-        reduced = self._reduced[key]
+        with self._lock:
+            if key not in self._reduced:
+                self._reduced = {key: job.reduce(self.source.frame)}
+            reduced = self._reduced[key]
         job.settings = replace(own, downscaling_factor=reduced.factor)
         return reduced
 
@@ -177,11 +251,38 @@ class Engine:
         if not painted.not_sky.any():
             return False, job.weigh(reduced)
         missing = np.isnan(reduced.stretched)
-        return True, np.where(missing | painted.not_sky[..., None], np.float32(0), np.float32(1))
+        return False, np.where(missing | painted.not_sky[..., None], np.float32(0), np.float32(1))
 
-    def _opened(self, settings: Settings) -> Source:
+    def _opened(self, settings: Settings, masks: Masks) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, None, none, self._files)
+            source = read(job, self.path, masks, none, self._files)
             self.warnings = [*job.warnings]
         return source
+
+
+def _rendered(job: Job, prepared: Prepared, fitted: Fitted) -> np.ndarray:
+    """The model on the grid of the fit, (K, h, w), float32, linear."""
+    model, problem = fitted.model, prepared.problem
+    rendering = Rendered(job.backend, model.spline, model.stretch, problem.y, problem.x)
+    with closing(rendering):
+        return rendering.linear.planes()
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written, or replaced by another one."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _pixel(values: np.ndarray) -> Image:
+    """An image of one pixel, (K, 1, 1)."""
+    return Image(len(values), (1, 1), lambda rows, out: values)
+
+
+def _index(place: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int]:
+    """The row and the column of a normalised place in an array."""
+    row, column = (
+        min(int(part * size), size - 1) for part, size in zip(place, shape[:2], strict=True)
+    )
+    return row, column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,11 +85,14 @@ class Grid:
         inside = 0 <= row < self.shape[0] and 0 <= column < self.shape[1]
         return (row, column) if inside else None
 
-    def enlarged(self, cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Cells, (h, w), as pixels of the image, (H, W)."""
-        rows = np.minimum(np.arange(shape[0]) // self.side, self.shape[0] - 1)
-        columns = np.minimum(np.arange(shape[1]) // self.side, self.shape[1] - 1)
-        return cells[rows][:, columns]
+    def enlarged(self, cells: np.ndarray, rows: slice, width: int) -> np.ndarray:
+        """Some rows of pixels of the image, (n, width), each as its cell of (h, w) is.
+
+        Rows and columns that are left over beside the last cell are as that is.
+        """
+        height, columns = self.shape
+        own = np.minimum(np.arange(rows.start, rows.stop) // self.side, height - 1)
+        return cells[own][:, np.minimum(np.arange(width) // self.side, columns - 1)]
 
     def resampled(self, cells: np.ndarray, other: Grid) -> np.ndarray:
         """Cells of this grid on another one of the same image: those whose centres they hold."""
@@ -102,7 +106,7 @@ class Grid:
         """The cells under a path, (n, 2) in cells."""
         out = np.zeros(self.shape, bool)
         steps = [path[:1]]
-        for start, end in zip(path[:-1], path[1:], strict=True):
+        for start, end in pairwise(path):
             count = min(int(2 * np.abs(end - start).max()) + 1, 4 * max(self.shape))
             steps.append(start + (end - start) * np.linspace(0, 1, count + 1)[1:, None])
         x, y = np.floor(np.concatenate(steps)).T

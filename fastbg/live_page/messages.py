@@ -118,7 +118,7 @@ _FIELDS: dict[str, dict[str, Check]] = {
         "points": _points,
     },
     "object": {"x": _PLACE, "y": _PLACE, "action": _one_of(("sky", "object", "grow", "shrink"))},
-    "set": {"settings": _settings},
+    "set": {"settings": _settings, "more?": _flag},
     "reset": {"names": _names},
     "samples": {
         "action": _one_of(("generate", "clear", "add", "move", "delete", "resize")),
@@ -147,11 +147,11 @@ _FIELDS: dict[str, dict[str, Check]] = {
     "cancel": {"job": _id},
     "batch": {"folder": _text(1000), "overwrite?": _flag},
     "send_back": {},
-    "command": {},
+    "command": {"overwrite?": _flag},
     "export": {"what": _one_of(EXPORTS), "overwrite?": _flag},
     "leave": {},
 }
-"""The fields of each message besides ``do`` and ``id``; those with a question mark may be left out."""
+"""The fields of messages besides ``do`` and ``id``; those with a question mark may be missing."""
 
 
 def parsed(text: str) -> dict[str, Any]:

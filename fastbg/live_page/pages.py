@@ -35,10 +35,18 @@ def _finite(value: Any) -> Any:
 
 
 class Page:
-    """One open page. It gets only the newest message of each name, however slowly it reads."""
+    """One open page. It gets only the newest message of each name, however slowly it reads.
+
+    Attributes
+    ----------
+    socket : WebSocket
+    leaves : bool
+        Whether it said that it is closed on purpose.
+    """
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
+        self.leaves = False
         self._newest: dict[str, Message] = {}
         self._changed = asyncio.Event()
 

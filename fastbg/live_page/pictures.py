@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,10 @@ SAMPLED = 1 << 18
 LARGEST_HALF = 60_000.0
 """Half floats end at 65504."""
 
-_TYPES = {"half": np.dtype("<f2"), "byte": np.dtype("<u1"), "label": np.dtype("<u2")}
+LEAST_UNIT = 1e-30
+"""The inverse of a unit must be a float of 32 bits."""
+
+_TYPES = {"half": "<f2", "byte": "<u1", "label": "<u2"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +43,17 @@ class Scale:
         """By the statistics of an image; see `measured_and_binned`."""
         middle, noise = statistics["median"], statistics["mad"]
         reach = np.maximum(statistics["maximum"] - middle, middle - statistics["minimum"])
-        unit = np.maximum(np.maximum(noise, reach / LARGEST_HALF), np.finfo(np.float32).tiny)
+        unit = np.maximum(np.maximum(noise, reach / LARGEST_HALF), LEAST_UNIT)
         return cls(np.nan_to_num(middle), np.nan_to_num(unit, nan=1.0))
 
     def halves(self, planes: np.ndarray) -> np.ndarray:
         """Linear planes, (K, h, w), as half floats; what is missing is NaN."""
-        values = (planes - self.offset[:, None, None]) / self.unit[:, None, None]
-        return np.clip(values, -LARGEST_HALF, LARGEST_HALF).astype(_TYPES["half"])
+        out = np.empty(planes.shape, _TYPES["half"])
+        for plane, half, offset, unit in zip(planes, out, self.offset, self.unit, strict=True):
+            for rows in row_bands(plane.shape):
+                values = (plane[rows] - np.float32(offset)) * np.float32(1 / unit)
+                half[rows] = np.clip(values, -LARGEST_HALF, LARGEST_HALF, out=values)
+        return out
 
 
 def encoded(
@@ -57,7 +63,7 @@ def encoded(
     *,
     scale: Scale | None = None,
     revision: int = 0,
-    **more: Any,
+    **more: object,
 ) -> bytes:
     """A picture as one message.
 
@@ -87,7 +93,7 @@ def encoded(
         header |= {"offset": scale.offset.tolist(), "scale": scale.unit.tolist()}
     text = json.dumps(header | more).encode()
     text += b" " * (-len(text) % 4)
-    payload = np.ascontiguousarray(planes, _TYPES[kind])
+    payload = np.ascontiguousarray(planes, np.dtype(_TYPES[kind]))
     return b"".join([len(text).to_bytes(4, "little"), text, payload.data])
 
 
@@ -98,7 +104,7 @@ def binned(planes: np.ndarray, factor: int) -> np.ndarray:
     """
     if factor == 1:
         return planes
-    channels, rows, width = planes.shape
+    _, rows, width = planes.shape
     seen = ~np.isnan(planes)
     whole = seen.all()
     values = planes if whole else np.where(seen, planes, np.float32(0))

@@ -17,12 +17,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import FastbgError, OutputError
+from ..jobs.arguments import Masks
 from ..settings.settings import Settings
-from .engine import Engine
+from .engine import Engine, Outcome
 from .guard import Guard, new_token
 from .messages import LARGEST_MESSAGE, id_of, parsed
-from .pages import MOST_PAGES, Page, Pages
-from .session import Session
+from .pages import MOST_PAGES, Page, Pages, text_of
+from .saving import Saving
+from .session import Session, unexpected
 
 PAGE = Path(__file__).parent / "page"
 """The files of the page."""
@@ -37,6 +39,12 @@ TYPES = {
 
 TRY_AGAIN_LATER = 1013
 
+GOODBYE = 2.0
+"""Seconds for a page to be loaded again before the server ends."""
+
+LOOK_SECONDS = 2.0
+"""The time between two looks at the file of the image."""
+
 
 class Server:
     """A session and its server.
@@ -46,14 +54,27 @@ class Server:
     path : Path
         The image.
     settings : Settings, optional
+    output_dir : Path, optional
+        The folder of what is saved; that of the image by default.
+    mask : paths, optional
+        Masks that are painted as "not sky" at the beginning.
+    result : Path, optional
+        Where a program waits for the corrected image; the server ends when it is there.
     port : int, optional
         0 takes a free one.
     stay : float, optional
         Seconds after the last page was closed, after which the server ends.
     helps : mapping of str to str, optional
-        A line about each setting, for the page.
+        A line about each setting, which the page shows.
     ancestors : sequence of str, optional
         Origins that may show the page in a frame.
+
+    Attributes
+    ----------
+    engine : Engine
+    session : Session
+    sent_back : bool
+        Whether the result is where it was waited for.
 
     Raises
     ------
@@ -66,19 +87,26 @@ class Server:
         path: Path,
         settings: Settings | None = None,
         *,
+        output_dir: Path | None = None,
+        mask: Masks = None,
+        result: Path | None = None,
         port: int = 0,
         stay: float = 60.0,
         helps: Mapping[str, str] | None = None,
         ancestors: Sequence[str] = (),
     ) -> None:
-        settings = settings or Settings()
+        settings, folder = settings or Settings(), output_dir or path.parent
         self._socket = _bound(port)
         self.token, self.port = new_token(), self._socket.getsockname()[1]
-        self._stay = stay
+        self._stay, self.sent_back = stay, False
         self._ending: asyncio.TimerHandle | None = None
-        self._engine = Engine(path, settings)
+        self.engine = Engine(path, settings, mask)
         self._pages = Pages()
-        self._session = Session(self._engine, settings, self._pages, helps or {})
+        self.session = Session(self.engine, settings, self._pages, folder)
+        self._saving = Saving(self.session, folder, result, self._is_sent)
+        self._actions = {**self.session.actions, **self._saving.actions, "leave": self._leave}
+        self._about = {"host": result is not None, "folder": str(folder)}
+        self._helps = helps or {}
         self._files = {
             file.relative_to(PAGE).as_posix(): file
             for file in PAGE.rglob("*")
@@ -114,6 +142,26 @@ class Server:
         """The address of the page, with its token."""
         return f"http://127.0.0.1:{self.port}/{self.token}/"
 
+    @property
+    def settings(self) -> Settings:
+        """The present settings."""
+        return self.session.settings
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the present result."""
+        return self._saving.command()
+
+    def outcome(self) -> Outcome:
+        """The fit of the present document, on the thread of the caller.
+
+        Raises
+        ------
+        FastbgError
+            If it cannot be fitted.
+        """
+        return self.engine.fit(self.session.document, self.session.painted)
+
     def run(self, ready: Callable[[str], None] = lambda address: None) -> None:
         """Serve until the page has been closed for a while, or a signal comes.
 
@@ -125,11 +173,20 @@ class Server:
         try:
             asyncio.run(self._serve(ready))
         finally:
-            self._session.close()
+            self._saving.close()
+            self.session.close()
             self._pool.shutdown(cancel_futures=True)
             self._tile_pool.shutdown(cancel_futures=True)
-            self._engine.close()
+            self.engine.close()
             self._socket.close()
+
+    def _is_sent(self) -> None:
+        self.sent_back = True
+        self._pages.soon(self._end_after, GOODBYE)
+
+    def _leave(self, message: Mapping[str, Any], page: Page) -> None:
+        """End soon after the last page, which says that it is closed on purpose."""
+        page.leaves = True
 
     def stop(self) -> None:
         """End the server soon; may be called on any thread."""
@@ -138,9 +195,32 @@ class Server:
     async def _serve(self, ready: Callable[[str], None]) -> None:
         loop = asyncio.get_running_loop()
         self._pages.run_on(loop)
-        loop.run_in_executor(self._pool, self._session.begin)
+        self._pool.submit(self._begin)
+        looking = asyncio.create_task(self._look())
         loop.call_soon(ready, self.address)
-        await self._server.serve(sockets=[self._socket])
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            looking.cancel()
+
+    def _begin(self) -> None:
+        try:
+            self.session.begin(self._about, self._helps)
+        except FastbgError as error:
+            self.session.tell_problem(str(error))
+        except Exception as error:
+            self.session.tell_problem(unexpected(error))
+
+    async def _look(self) -> None:
+        """Tell the pages when the file of the image was changed or removed."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                self.engine.check_unchanged()
+            except FastbgError as error:
+                told = {"tell": "changed_file", "message": str(error)}
+                self._pages.publish("changed_file", text_of(told))
+                return
 
     async def _file(self, request: Request) -> Response:
         file = self._files.get(request.path_params["name"] or "index.html")
@@ -150,12 +230,15 @@ class Server:
         return FileResponse(file, media_type=TYPES[file.suffix], headers=headers)
 
     async def _tile(self, request: Request) -> Response:
-        tiles = self._session.tiles
+        tiles = self.session.tiles
         if tiles is None:
             return PlainTextResponse("the image is still being read\n", 503)
         place = (request.path_params[name] for name in ("level", "row", "column"))
         loop = asyncio.get_running_loop()
-        tile = await loop.run_in_executor(self._tile_pool, tiles.tile, *place)
+        try:
+            tile = await loop.run_in_executor(self._tile_pool, tiles.tile, *place)
+        except FastbgError as error:
+            return PlainTextResponse(f"{error}\n", 409)
         if tile is None:
             return PlainTextResponse("the image has no such tile\n", 404)
         headers = {"cache-control": "private, max-age=31536000, immutable"}
@@ -177,9 +260,10 @@ class Server:
         finally:
             sending.cancel()
             self._pages.remove(page)
-            self._pool.submit(self._session.forget, page)
+            self._pool.submit(self.session.forget, page)
             if not self._pages.open:
-                self._end_after(self._stay)
+                leaves = page.leaves and not self.session.unsaved
+                self._end_after(GOODBYE if leaves else self._stay)
 
     async def _listen(self, page: Page) -> None:
         loop = asyncio.get_running_loop()
@@ -197,17 +281,26 @@ class Server:
         """The answer to a message, on the thread of the session."""
         number = id_of(text)
         try:
-            answer = self._session.handle(parsed(text), page)
+            message = parsed(text)
+            answer = self._actions[message["do"]](message, page)
         except FastbgError as error:
             answer = {"tell": "problem", "message": str(error)}
         except Exception as error:
-            line = f"unexpected {type(error).__name__} ({error}): please report it"
-            answer = {"tell": "problem", "message": line}
-        return {**answer, "id": number} if answer else None
+            answer = {"tell": "problem", "message": unexpected(error)}
+        if answer == {}:  # a job, which answers when it ends
+            return None
+        return {**(answer or {"tell": "done"}), "id": number}
 
     def _end_after(self, seconds: float) -> None:
         self._let_stay()
-        self._ending = asyncio.get_running_loop().call_later(seconds, self.stop)
+        self._ending = asyncio.get_running_loop().call_later(seconds, self._end, seconds)
+
+    def _end(self, seconds: float) -> None:
+        """End, unless a job is being saved."""
+        if self._saving.busy:
+            self._end_after(seconds)
+        else:
+            self.stop()
 
     def _let_stay(self) -> None:
         if self._ending:

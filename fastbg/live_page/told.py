@@ -15,9 +15,10 @@ from ..version import version
 from ..words import explained_by_sky
 from .document import Document, History
 from .engine import Engine, Outcome
+from .found import OBJECT, objects
 from .layers import Painted
 from .pictures import Scale, encoded, presentable
-from .tiles import SIDE, Tiles
+from .tiles import SIDE
 
 PROTOCOL = 1
 """The version of the messages."""
@@ -43,9 +44,6 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """The ranges of sliders; what is typed may lie beyond them."""
 
-OBJECT = 0.5
-"""Below this weight, a pixel belongs to an object."""
-
 
 def settings_that_change() -> list[str]:
     """The names of the settings that a page may change."""
@@ -53,29 +51,14 @@ def settings_that_change() -> list[str]:
 
 
 def hello(
-    engine: Engine, document: Document, tiles: Tiles, helps: Mapping[str, str], **more: Any
+    engine: Engine, document: Document, levels: int, helps: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The first message: what does not change in a session."""
+    """The first message: what does not change in a session, with `levels` of tiles."""
     source = engine.source
     height, width = engine.size
     channels = source.frame.image.channels
     grid = document.layers.grid
     white = source.file.white
-    types = get_type_hints(Options)
-    defaults = Settings().to_dict()
-    settings = {}
-    for name in settings_that_change():
-        about: dict[str, Any] = {
-            "value": getattr(document.settings, name),
-            "automatic": defaults[name],
-            "help": helps.get(name, ""),
-        }
-        choices = [each for each in get_args(types[name]) if isinstance(each, str | int)]
-        if len(choices) > 1:
-            about["choices"] = choices
-        if name in RANGES:
-            about |= dict(zip(("minimum", "maximum"), RANGES[name], strict=True))
-        settings[name] = about
     return {
         "tell": "hello",
         "protocol": PROTOCOL,
@@ -89,23 +72,42 @@ def hello(
             "pattern": source.frame.pattern,
         },
         "grid": {"width": grid.shape[1], "height": grid.shape[0], "binning": grid.side},
-        "tiles": {"size": SIDE, "levels": tiles.levels, "pixel": engine.unit},
-        "settings": settings,
+        "tiles": {"size": SIDE, "levels": levels, "pixel": engine.unit},
+        "settings": _described(document.settings, helps),
         "warnings": engine.warnings,
         "version": version(),
-        **more,
+    }
+
+
+def _described(settings: Settings, helps: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The settings that a page may change: their values and what they can be."""
+    types = get_type_hints(Options)
+    described = _values(settings)
+    for name, about in described.items():
+        about["help"] = helps.get(name, "")
+        choices = [each for each in get_args(types[name]) if isinstance(each, str | int)]
+        if len(choices) > 1:
+            about["choices"] = choices
+        if name in RANGES:
+            about |= dict(zip(("minimum", "maximum"), RANGES[name], strict=True))
+    return described
+
+
+def _values(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The values of the settings that a page may change, and whether they are fastbg's choice."""
+    every, defaults = settings.to_dict(), Settings().to_dict()
+    return {
+        name: {"value": every[name], "automatic": every[name] == defaults[name]}
+        for name in settings_that_change()
     }
 
 
 def state(history: History, painted: Painted, settings: Settings, revision: int) -> dict[str, Any]:
     """What was done so far; the settings may be tried ones, which are no edit yet."""
-    document, defaults = history.present, Settings().to_dict()
-    every = settings.to_dict()
-    changed = settings.changed(settings_that_change())
     return {
         "tell": "state",
         "revision": revision,
-        "settings": {n: {"value": every[n], "automatic": defaults[n]} for n in changed},
+        "settings": _values(settings),
         "undo": history.undoable,
         "redo": history.redoable,
         "snapshots": sorted(history.snapshots),
@@ -113,14 +115,14 @@ def state(history: History, painted: Painted, settings: Settings, revision: int)
             "not_sky": int(np.count_nonzero(painted.not_sky)),
             "sky": int(np.count_nonzero(painted.sky)),
         },
-        "border": [*every.get("border", ())] or [0, 0, 0, 0],
+        "border": [*getattr(settings, "border", (0, 0, 0, 0))],
         "grid": {
             "width": painted.grid.shape[1],
             "height": painted.grid.shape[0],
             "binning": painted.grid.side,
         },
         "samples": [],
-        "use_samples": document.use_samples,
+        "use_samples": history.present.use_samples,
     }
 
 
@@ -149,7 +151,7 @@ def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
             "explained": explained,
             "used": float((kept.max(axis=2) >= OBJECT).mean()),
         },
-        "level": outcome.level.tolist(),
+        "level": outcome.correction.levels.tolist(),
         "strength": getattr(outcome.settings, "strength", 1.0),
         "mode": outcome.settings.mode,
         "flexibility": None,
@@ -157,14 +159,12 @@ def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def pictures(
-    engine: Engine, outcome: Outcome, painted: Painted, scale: Scale
-) -> Iterator[tuple[str, bytes]]:
+def pictures(outcome: Outcome, painted: Painted, scale: Scale) -> Iterator[tuple[str, bytes]]:
     """The pictures of a fit, by name."""
     revision, side = outcome.revision, painted.grid.side
     kept = outcome.prepared.problem.weight
     planes = {
-        "model": engine.render(outcome),
+        "model": outcome.background,
         "uncertainty": _enlarged(outcome, kept.shape[:2]),
     }
     for name, own in planes.items():
@@ -195,16 +195,6 @@ def layers(painted: Painted, revision: int) -> Iterator[tuple[str, bytes]]:
     for name, cells in (("not_sky", painted.not_sky), ("sky", painted.sky)):
         plane = np.where(cells, np.uint8(255), np.uint8(0))[None]
         yield name, encoded(name, plane, "byte", revision=revision, binning=painted.grid.side)
-
-
-def objects(outcome: Outcome, painted: Painted) -> np.ndarray:
-    """(h, w), int: the number of the object that a cell belongs to, which was found; 0 = sky."""
-    from scipy.ndimage import label
-
-    problem = outcome.prepared.problem
-    known = ~np.isnan(problem.data).all(axis=2)
-    out: np.ndarray = label((problem.weight.max(axis=2) < OBJECT) & known & ~painted.not_sky)[0]
-    return out
 
 
 def _enlarged(outcome: Outcome, shape: tuple[int, int]) -> np.ndarray:
