@@ -13,8 +13,8 @@ EXAMPLES = {
         "fastbg run m94.fits -m galaxy.reg     # regions of DS9 around what is no sky",
     ),
     "live": (
-        "fastbg live m94.xisf                  # corrected with a brush, saved beside the image",
-        "fastbg live m94.xisf out --no-browser # prints the address of the page",
+        "fastbg live m94.xisf                  # opens the page in the browser",
+        "fastbg live m94.xisf out --no-browser # prints its address",
     ),
     "batch": (
         "fastbg batch lights -o out            # all images of a folder",

@@ -7,6 +7,7 @@ import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ class Server:
             Guard(application, self.token, self.port, ancestors),
             lifespan="off",
             log_config=None,
+            log_level="critical",  # whoever speaks nonsense to the port is not worth a line
             access_log=False,
             server_header=False,
             ws="websockets-sansio",
@@ -220,7 +222,7 @@ class Server:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                self.engine.check_unchanged()
+                await asyncio.to_thread(self.engine.check_unchanged)
             except FastbgError as error:
                 told = {"tell": "changed_file", "message": str(error)}
                 self._pages.publish("changed_file", text_of(told))
@@ -258,7 +260,7 @@ class Server:
         page = Page(websocket)
         self._pages.add(page)
         self._let_stay()
-        sending = asyncio.create_task(page.send())
+        sending = asyncio.create_task(_sent(page))
         try:
             await self._listen(page)
         except WebSocketDisconnect:
@@ -313,6 +315,12 @@ class Server:
         if self._ending:
             self._ending.cancel()
             self._ending = None
+
+
+async def _sent(page: Page) -> None:
+    """Tell a page what there is until it is gone; how it went is no concern of the others."""
+    with suppress(Exception):
+        await page.send()
 
 
 class _Server(uvicorn.Server):
