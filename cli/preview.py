@@ -46,7 +46,7 @@ Fit = Annotated[
 ]
 
 
-@with_settings(INPUT, "pedestal", "mode", STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "pedestal", "mode", "strength", STRETCH, MASK, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,

@@ -79,6 +79,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="MODE",
         help="How the background is removed: subtract, or divide, which corrects vignetting.",
     ),
+    "strength": option(
+        OUTPUT,
+        "--strength",
+        metavar="0..1",
+        parser=_level_or_policy,
+        help="How much of the background is taken out: 1 is all of it, 80% a part, and 0 leaves "
+        "the image as it is.",
+    ),
     "sample_format": option(
         OUTPUT,
         "--sample-format",

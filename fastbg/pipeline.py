@@ -222,11 +222,18 @@ class Job:
         stretch = Stretch.of(statistics, self.settings.quantile)
         return Stretch.linear(statistics) if self.settings.finds_sky else stretch
 
-    def fit(self, prepared: Prepared) -> Fitted:
+    def fit(self, prepared: Prepared, *, corrects: bool = True) -> Fitted:
         """Fit: from the prepared problem to the model.
 
         The model is the sky that was found or, with a number of control points, the end of a
         descent.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        corrects : bool, optional
+            Whether an image will be corrected, so that its diagnostics are those of the strength of
+            the settings.
 
         Raises
         ------
@@ -250,7 +257,8 @@ class Job:
                 stretch = prepared.sky.stretch
                 best = fit_of_sky(prepared.sky, problem, self.backend)
             model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
-            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
+            strength = settings.strength if corrects else 1
+            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky, strength)
             opinion = None
             if settings.second_opinion and not settings.control_points:
                 opinion = second_opinion(prepared, diagnostics, settings, self.backend, advance)
@@ -302,7 +310,9 @@ class Job:
             low, middle, high = statistics.T
             background = Measured(low, middle, high, measured.missing)
             plain = Correction(
-                image, rendered.linear, settings.mode, background.median, kernels=kernels
+                *(image, rendered.linear, settings.mode, background.median),
+                kernels=kernels,
+                strength=settings.strength,
             )
             correction = with_pedestal(
                 plain, settings.pedestal, measured.median, background.median, self.threads

@@ -112,7 +112,8 @@ def apply(
         Scale and shift each channel of the model to the sky of this image, see
         `fastbg.model.rescale`.
     settings, **options
-        As for `remove_background`; only pedestal, mode, cfa, strict, backend and threads count.
+        As for `remove_background`; only pedestal, mode, strength, cfa, strict, backend and threads
+        count.
 
     Raises
     ------

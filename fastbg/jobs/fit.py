@@ -42,7 +42,7 @@ def fit_file(
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(job, path, mask, outputs, files, max_memory=max_memory, corrects=False)
         prepared = prepare(job, source)
-        fitted, preparation = job.fit(prepared), prepared.preparation()
+        fitted, preparation = job.fit(prepared, corrects=False), prepared.preparation()
         refuse_doubts(job, str(path), preparation, fitted)
         source.check_unchanged()
         with job.stages.stage("write"):

@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     seed: int
     pedestal: str | float
     mode: Literal["subtract", "divide"]
+    strength: float | str
     sample_format: Literal["float32", "same", "unit"]
     strict: bool
     backend: BackendName

@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import did_you_mean
-from .checks import Check, memory, number, one_of, or_auto, seams, whole, within
+from .checks import Check, memory, number, one_of, or_auto, seams, share, whole, within
 from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
@@ -124,6 +124,9 @@ class Settings:
         The level that is added after the subtraction; see `fastbg.model.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
+    strength : float, in [0, 1]
+        How much of the background is taken out: ``I - strength (model - pedestal)``, and when
+        dividing as large a part of the change. A text like "80%" is 0.8.
     sample_format : {"float32", "same", "unit"}
         The samples of a corrected image in a file: float32, or as in the input, with integers
         rounded and clipped to their range. "unit" is float32 on the scale of 0 to 1 also where
@@ -168,6 +171,7 @@ class Settings:
     seed: int = 0
     pedestal: str | float = "model-median"
     mode: Literal["subtract", "divide"] = "subtract"
+    strength: float = 1.0
     sample_format: Literal["float32", "same", "unit"] = "float32"
     strict: bool = False
     backend: str = "auto"
@@ -201,6 +205,12 @@ class Settings:
     @property
     def unused(self) -> dict[str, str]:
         """The names of settings that have no effect beside the others, and why each has none."""
+        nothing = "with a strength of 0 nothing is taken out; raise it"
+        of_strength = {} if self.strength else dict.fromkeys(("pedestal", "mode"), nothing)
+        return self._unused_by_fit | of_strength
+
+    @property
+    def _unused_by_fit(self) -> dict[str, str]:
         if self.control_points:
             itself = "a descent is no second opinion of itself; leave the control points to fastbg"
             reasons = {"second_opinion": itself} | self._unused_by_optimizer
@@ -320,6 +330,7 @@ _CHECKS: dict[str, Check] = {
     "seed": whole("seed", 0),
     "pedestal": _pedestal,
     "mode": one_of("mode", "subtract", "divide"),
+    "strength": share("strength"),
     "sample_format": one_of("sample_format", "float32", "same", "unit"),
     "strict": one_of("choice of strict", False, True),
     "backend": one_of("backend", "auto", *BACKENDS),
