@@ -156,7 +156,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         autocompletion=values_of("protect"),
         metavar="WHEN",
         help="Find objects in the image and ignore them: auto (only with -N auto; with a mask, "
-        "which is obeyed, only stars), strong (always, and more of them), or off (never).",
+        "which is obeyed, only stars), always (beside a mask and with any -N, too), strong "
+        "(likewise, and more of them), or off (never).",
     ),
     "feather": number(
         MASK,
@@ -225,8 +226,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         "--stiffness",
         metavar="FACTOR",
         help="Weight of the bending energy in the loss. With 0.1, the background follows neither "
-        "nebulae nor steep gradients. 0: none, but with --protect strong, where the residuals "
-        "decide what it costs to depart from the sky that was found.",
+        "nebulae nor steep gradients. 0: none, but with --protect always or strong, where the "
+        "residuals decide what it costs to depart from the sky that was found.",
     ),
     "second_opinion": flag(
         DESCENT,

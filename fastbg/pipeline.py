@@ -179,9 +179,7 @@ class Job:
         if settings.finds_sky:
             seams = self._seams(frame, reduced.small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
-                # What a mask leaves is sky, whatever it looks like.
-                obeyed = masked and settings.protect == "auto"
-                how = "stars" if obeyed else settings.protect
+                how = settings.protection(masked=masked)
                 sky = detect_panels(
                     *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",

@@ -200,7 +200,7 @@ def other_than(settings: Settings) -> str:
     """What to compare a doubtful model with."""
     if settings.control_points:
         return "another number of control points, or with auto"
-    return f"the protection {'strong' if settings.protect == 'auto' else 'auto'}"
+    return f"the protection {'strong' if settings.protect in ('auto', 'always') else 'auto'}"
 
 
 def _least(part: float, gradient: Gradient, diagnostics: Diagnostics) -> float:

@@ -81,10 +81,11 @@ class Settings:
         Stretched values outside are masked. Not used when a weight image is given.
     invert_mask : bool
         Take the weight image as 1 - weight.
-    protect : {"auto", "off", "strong"}
+    protect : {"auto", "always", "strong", "off"}
         Whether what is no sky is found in the image and excluded: "auto" where the number of
         control points is chosen, too, but for a weight image, which is obeyed: what it leaves is
-        sky, except stars. "strong" finds more, beside a weight image as well.
+        sky, except stars. "always" finds the same beside a weight image and for a descent as well,
+        and "strong" finds more.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
     white : float
@@ -109,8 +110,8 @@ class Settings:
         Weight of the overshoot and negative-background penalties.
     stiffness : float
         Weight of the spline's bending energy in the loss, see `fastbg.spline.bending`. With 0, the
-        default, there is none, but where a sky was found (protect="strong"): there the descent
-        starts from it, and what it adds has an energy whose weight the residuals decide.
+        default, there is none, but where a sky was found (protect="always" or "strong"): there the
+        descent starts from it, and what it adds has an energy whose weight the residuals decide.
     second_opinion : bool
         Without a number of control points, descend on the weights of the sky that was found, too,
         and tell where both differ, see `fastbg.opinion`.
@@ -155,7 +156,7 @@ class Settings:
     threshold_min: float = 0.001
     threshold_max: float = 1.0
     invert_mask: bool = False
-    protect: Literal["auto", "off", "strong"] = "auto"
+    protect: Literal["auto", "always", "strong", "off"] = "auto"
     feather: float = 0.0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
@@ -200,7 +201,19 @@ class Settings:
     @property
     def finds_sky(self) -> bool:
         """Whether the sky is searched for, to fit it or to protect what is none."""
-        return self.control_points == 0 or self.protect == "strong"
+        return self.control_points == 0 or self.protect in ("always", "strong")
+
+    def protection(self, *, masked: bool) -> str:
+        """How objects are looked for: see `fastbg.sky.detection.detect_sky`.
+
+        Parameters
+        ----------
+        masked : bool
+            Whether there is a weight image.
+        """
+        if self.protect == "auto" and masked:
+            return "stars"
+        return "auto" if self.protect == "always" else self.protect
 
     @property
     def unused(self) -> dict[str, str]:
@@ -316,7 +329,7 @@ _CHECKS: dict[str, Check] = {
     "invert_mask": one_of("choice to invert the mask", False, True),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
-    "protect": one_of("protection", "auto", "off", "strong"),
+    "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": _pattern,
     "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
