@@ -159,8 +159,14 @@ def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
     return np.stack(planes, axis=2).astype(np.float32)
 
 
-def product(weights: Sequence[Image]) -> Image:
+def product(weights: Sequence[Image], name: str = "mask") -> Image:
     """The product of weight images, which have one size and 1 or K channels each.
+
+    Parameters
+    ----------
+    weights : sequence of Image
+    name : str, optional
+        What errors call one of them.
 
     Raises
     ------
@@ -169,20 +175,20 @@ def product(weights: Sequence[Image]) -> Image:
     """
     first, *others = weights
     for other in others:
-        first = _times(first, other)
+        first = _times(first, other, name)
     return first
 
 
-def _times(one: Image, other: Image) -> Image:
+def _times(one: Image, other: Image, name: str) -> Image:
     if one.shape != other.shape:
         raise InputError(
-            f"one mask has {_size(one.shape)} pixels and another {_size(other.shape)}: "
-            "make all masks from the image itself"
+            f"one {name} has {_size(one.shape)} pixels and another {_size(other.shape)}: "
+            f"make each {name} from the image itself"
         )
     if len({one.channels, other.channels} - {1}) > 1:
         raise InputError(
-            f"one mask has {one.channels} channels and another {other.channels}: "
-            "give masks of one channel, or of as many as the image"
+            f"one {name} has {one.channels} channels and another {other.channels}: "
+            "give all of one channel, or of as many as the image"
         )
     channels = max(one.channels, other.channels)
 
