@@ -20,6 +20,7 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    Sky,
     option,
 )
 from .with_settings import with_settings
@@ -43,6 +44,7 @@ def fit(
     output: Output = None,
     overwrite: Overwrite = False,
     mask: Masks = None,
+    sky: Sky = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -60,6 +62,7 @@ def fit(
             input,
             output or default_name(input, ".", "model", ".json"),
             mask=mask,
+            sky=sky,
             overwrite=overwrite,
             max_memory=max_memory,
             settings=settings,

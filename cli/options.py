@@ -104,6 +104,17 @@ Masks = Annotated[
         "option may be repeated. With a mask, the thresholds have no effect.",
     ),
 ]
+Sky = Annotated[
+    list[Path] | None,
+    option(
+        MASK,
+        "--sky",
+        metavar="FILE",
+        help="What is sky, whatever it looks like: an image of the size of the input, where white "
+        "is sky, or DS9 regions or GeoJSON polygons around sky. The option may be repeated. What a "
+        "mask ignores stays ignored.",
+    ),
+]
 KeepTree = Annotated[
     bool,
     flag(

@@ -21,6 +21,7 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    Sky,
     flag,
     option,
 )
@@ -46,7 +47,7 @@ Fit = Annotated[
 ]
 
 
-@with_settings(INPUT, "pedestal", "mode", STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "pedestal", "mode", "strength", STRETCH, MASK, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
@@ -54,6 +55,7 @@ def preview(
     fit: Fit = False,
     overwrite: Overwrite = False,
     mask: Masks = None,
+    sky: Sky = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -71,6 +73,7 @@ def preview(
             input,
             preview_output or default_name(input, ".", "preview", ".png"),
             mask=mask,
+            sky=sky,
             fit=fit,
             overwrite=overwrite,
             max_memory=max_memory,

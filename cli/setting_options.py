@@ -79,6 +79,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="MODE",
         help="How the background is removed: subtract, or divide, which corrects vignetting.",
     ),
+    "strength": option(
+        OUTPUT,
+        "--strength",
+        metavar="0..1",
+        parser=_level_or_policy,
+        help="How much of the background is taken out: 1 is all of it, 80% a part, and 0 leaves "
+        "the image as it is.",
+    ),
     "sample_format": option(
         OUTPUT,
         "--sample-format",
@@ -148,7 +156,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         autocompletion=values_of("protect"),
         metavar="WHEN",
         help="Find objects in the image and ignore them: auto (only with -N auto; with a mask, "
-        "which is obeyed, only stars), strong (always, and more of them), or off (never).",
+        "which is obeyed, only stars), always (beside a mask and with any -N, too), strong "
+        "(likewise, and more of them), or off (never).",
     ),
     "feather": number(
         MASK,
@@ -217,8 +226,8 @@ SETTING_OPTIONS: dict[str, Any] = {
         "--stiffness",
         metavar="FACTOR",
         help="Weight of the bending energy in the loss. With 0.1, the background follows neither "
-        "nebulae nor steep gradients. 0: none, but with --protect strong, where the residuals "
-        "decide what it costs to depart from the sky that was found.",
+        "nebulae nor steep gradients. 0: none, but with --protect always or strong, where the "
+        "residuals decide what it costs to depart from the sky that was found.",
     ),
     "second_opinion": flag(
         DESCENT,

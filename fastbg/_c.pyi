@@ -68,6 +68,7 @@ def restore(
 def fit_surface(
     values: np.ndarray,
     usable: np.ndarray,
+    known: np.ndarray,
     noise: np.ndarray,
     columns: int,
     modes: np.ndarray,

@@ -84,7 +84,9 @@ class Job:
         """The number of threads that go over bands of rows."""
         return self.settings.worker_threads
 
-    def prepare(self, frame: Frame, weight: Image | None = None) -> Prepared:
+    def prepare(
+        self, frame: Frame, weight: Image | None = None, sky: Image | None = None
+    ) -> Prepared:
         """Stretch, downscale and weigh an image, and search for its sky if the settings ask so.
 
         Parameters
@@ -92,11 +94,13 @@ class Job:
         frame : Frame
         weight : Image, of 1 or K channels, in [0, 1], optional
             1 = used. Without it, the thresholds of the settings decide.
+        sky : Image, of 1 or K channels, in [0, 1], optional
+            1 = sky, whatever it looks like; but what the weight ignores stays ignored.
 
         Raises
         ------
         InputError
-            If the image cannot be stretched, or the weight image does not fit it.
+            If the image cannot be stretched, or the weight image or that of the sky does not fit.
         SettingsError
             If a weight image is to be inverted and there is none.
         """
@@ -104,8 +108,9 @@ class Job:
             raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         with self.stages.stage("prepare"):
             reduced = self.reduce(frame)
-            used = self.weigh(reduced, weight)
-        return self.search(reduced, used, masked=weight is not None)
+            known = self.known(reduced, sky)
+            used = self.weigh(reduced, weight, known)
+        return self.search(reduced, used, masked=weight is not None, known=known)
 
     def reduce(self, frame: Frame) -> Reduced:
         """Measure and downscale an image: all that depends on neither masks nor thresholds.
@@ -133,7 +138,28 @@ class Job:
         measured = measured_of(image, statistics[:, [0, 1, 3]], found)
         return Reduced(frame, factor, measured, own, small, stretch, stretched)
 
-    def weigh(self, reduced: Reduced, weight: Image | None = None) -> np.ndarray:
+    def known(self, reduced: Reduced, sky: Image | None) -> np.ndarray | None:
+        """How much of each down-scaled pixel is known to be sky, (h, w), float32, in [0, 1].
+
+        None without an image of it, ``sky``, of 1 or K channels, in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If that does not fit the image.
+        """
+        return None if sky is None else self._of_blocks(sky, reduced, "sky").mean(axis=2)
+
+    def _of_blocks(self, weight: Image, reduced: Reduced, name: str) -> np.ndarray:
+        """A weight image on the grid of the fit, 0 where the image is missing."""
+        shape, blocks = reduced.frame.image.shape, (reduced.factor, self._block_function)
+        return weight_from_image(
+            weight, shape, reduced.stretched, *blocks, **self._over_pixels, name=name
+        )
+
+    def weigh(
+        self, reduced: Reduced, weight: Image | None = None, known: np.ndarray | None = None
+    ) -> np.ndarray:
         """How much of each down-scaled pixel may be used: (h, w, K), float32, in [0, 1].
 
         Parameters
@@ -141,6 +167,8 @@ class Job:
         reduced : Reduced
         weight : Image, of 1 or K channels, in [0, 1], optional
             1 = used. Without it, the thresholds of the settings decide.
+        known : ndarray, (h, w), in [0, 1], optional
+            See `known`: thresholds do not ignore it.
 
         Raises
         ------
@@ -151,15 +179,22 @@ class Job:
         if weight is None:
             low, high = settings.threshold_min, settings.threshold_max
             used = weight_from_thresholds(stretched, low, high)
+            if known is not None:
+                used = np.maximum(used, known[..., np.newaxis] * ~np.isnan(stretched))
         else:
             weight = inverted(weight) if settings.invert_mask else weight
-            blocks = reduced.factor, self._block_function
-            shape = reduced.frame.image.shape
-            used = weight_from_image(weight, shape, stretched, *blocks, **self._over_pixels)
+            used = self._of_blocks(weight, reduced, "mask")
         check_used(used, settings, masked=weight is not None)
         return used
 
-    def search(self, reduced: Reduced, used: np.ndarray, *, masked: bool) -> Prepared:
+    def search(
+        self,
+        reduced: Reduced,
+        used: np.ndarray,
+        *,
+        masked: bool,
+        known: np.ndarray | None = None,
+    ) -> Prepared:
         """Search for the sky where the image may be used, if the settings ask so.
 
         Parameters
@@ -170,21 +205,24 @@ class Job:
             What `weigh` returns; it is overwritten.
         masked : bool
             Whether a mask told it, which is obeyed.
+        known : ndarray, (h, w), float32, in [0, 1], optional
+            How much of each pixel is known to be sky.
         """
         settings, frame, stretched = self.settings, reduced.frame, reduced.stretched
         hard, used = used, feathered(used, settings.feather / reduced.factor)
         softened = not np.array_equal(hard, used)
+        if known is not None:
+            used = np.maximum(used, hard * known[..., np.newaxis])
         y, x = (block_centres(size, reduced.factor) for size in frame.image.shape)
         sky = None
         if settings.finds_sky:
             seams = self._seams(frame, reduced.small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
-                # What a mask leaves is sky, whatever it looks like.
-                obeyed = masked and settings.protect == "auto"
-                how = "stars" if obeyed else settings.protect
+                how = settings.protection(masked=masked)
                 sky = detect_panels(
                     *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
+                    known=known,
                     **self._over_pixels,
                 )
                 used = sky.weight
@@ -222,11 +260,18 @@ class Job:
         stretch = Stretch.of(statistics, self.settings.quantile)
         return Stretch.linear(statistics) if self.settings.finds_sky else stretch
 
-    def fit(self, prepared: Prepared) -> Fitted:
+    def fit(self, prepared: Prepared, *, corrects: bool = True) -> Fitted:
         """Fit: from the prepared problem to the model.
 
         The model is the sky that was found or, with a number of control points, the end of a
         descent.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        corrects : bool, optional
+            Whether an image will be corrected, so that its diagnostics are those of the strength of
+            the settings.
 
         Raises
         ------
@@ -250,7 +295,8 @@ class Job:
                 stretch = prepared.sky.stretch
                 best = fit_of_sky(prepared.sky, problem, self.backend)
             model = BackgroundModel(best.spline, stretch, prepared.frame.image.shape)
-            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky)
+            strength = settings.strength if corrects else 1
+            diagnostics = diagnose(model, problem, prepared.stretch, prepared.sky, strength)
             opinion = None
             if settings.second_opinion and not settings.control_points:
                 opinion = second_opinion(prepared, diagnostics, settings, self.backend, advance)
@@ -302,7 +348,9 @@ class Job:
             low, middle, high = statistics.T
             background = Measured(low, middle, high, measured.missing)
             plain = Correction(
-                image, rendered.linear, settings.mode, background.median, kernels=kernels
+                *(image, rendered.linear, settings.mode, background.median),
+                kernels=kernels,
+                strength=settings.strength,
             )
             correction = with_pedestal(
                 plain, settings.pedestal, measured.median, background.median, self.threads

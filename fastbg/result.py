@@ -343,12 +343,14 @@ class Given:
     weight : array_like or None
     channel_axis : int or None
     settings : Settings
+    sky : array_like or None
     """
 
     image: np.ndarray | Any
     weight: np.ndarray | Any | None
     channel_axis: int | None
     settings: Settings
+    sky: np.ndarray | Any | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

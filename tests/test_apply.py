@@ -41,7 +41,9 @@ def pixels(path):
     return xisf.read(path).to_array()
 
 
-@pytest.mark.parametrize("options", [{}, {"mode": "divide"}, {"pedestal": "ancestor"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"mode": "divide", "strength": 0.4}, {"pedestal": "ancestor"}]
+)
 @pytest.mark.parametrize("sample_format", ["float32", "same"])
 def test_what_is_fitted_and_applied_is_what_is_run(tmp_path, sky, model, options, sample_format):
     options |= {"sample_format": sample_format}

@@ -70,7 +70,7 @@ def arguments_of_all():
             *(np.zeros(9, np.uint8), 2),
         ],
         "fit_surface": [
-            *(six, six, np.ones(1), 3),
+            *(six, six, six, np.ones(1), 3),
             *(np.ones((2, 6), np.float32), 2, 1, 1e-3),
             *(np.ones(2), np.ones(2, np.float32), (2.5, 4.0, 1.5, 0.02, 0.5, 1e-4)),
             *(six.copy(), np.ones((1, 2)), six.copy()),
@@ -97,7 +97,7 @@ WRITTEN = [
     ("unscale", 3),
     ("restore", 4),
     *(("lz4_decode", position) for position in (0, 2)),
-    *(("fit_surface", position) for position in (11, 12, 13)),
+    *(("fit_surface", position) for position in (12, 13, 14)),
 ]
 
 SEVERAL_TYPES = {
@@ -143,7 +143,7 @@ def test_an_array_must_have_the_type_of_its_numbers(function, position):
 def test_an_array_must_fit(function, position):
     bounds = [("open_problem", 2), ("open_problem", 3), ("make_plan", 3), ("make_plan", 4)]
     # A plan takes any size of image; of the values of a band, any number; a fit any factors, taps.
-    any_number = [("unstretch", 0), ("fit_surface", 8), ("fit_surface", 9)]
+    any_number = [("unstretch", 0), ("fit_surface", 9), ("fit_surface", 10)]
     any_number += [("lz4_decode", 1), ("lz4_decode", 2)]
     if (function, position) not in [*bounds[2:], *any_number]:
         refuses(function, position, lambda a: np.zeros(a.size + 1, a.dtype))

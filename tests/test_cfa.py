@@ -104,7 +104,9 @@ def test_the_array_can_be_turned_off(tmp_path, colours):
 
 
 @pytest.mark.parametrize("pattern", ["RGGB", "gbrg"])
-@pytest.mark.parametrize("options", [{}, {"mode": "divide"}, {"pedestal": "bgoptimizer"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"mode": "divide", "strength": 0.7}, {"pedestal": "bgoptimizer"}], ids=str
+)
 def test_an_array_gives_what_its_file_gives(tmp_path, colours, pattern, options):
     mosaic = (mosaic_of(colours[0], pattern.upper()) / 65535).astype(np.float32)
     mosaic[:3, :5] = 0
@@ -147,8 +149,11 @@ def test_an_array_of_colours_is_no_mosaic():
 
 def test_what_is_fitted_and_applied_is_what_is_run(tmp_path, colours):
     save(tmp_path / "raw.fit", mosaic_of(colours[0], "RGGB"), "RGGB")
-    for options in ({}, {"mode": "divide"}, {"pedestal": "ancestor"}, {"pedestal": "neutral"}):
-        folder = tmp_path / "-".join(["run", *options.values()])
+    for options in (
+        *({}, {"mode": "divide"}, {"pedestal": "ancestor"}, {"pedestal": "neutral"}),
+        *({"strength": 0.3}, {"strength": 0.3, "pedestal": "ancestor"}),
+    ):
+        folder = tmp_path / "-".join(["run", *map(str, options.values())])
         process_file(tmp_path / "raw.fit", output_dir=folder, **OPTIONS, **options)
         fit_file(tmp_path / "raw.fit", folder / "model.json", **OPTIONS)
         apply_model(folder / "model.json", tmp_path / "raw.fit", output=folder / "a.fit", **options)

@@ -118,6 +118,8 @@ def out(tmp_path: Path) -> Path:
         ("--pedestal ancestor", "pedestal", "bgoptimizer"),
         ("--pedestal bgoptimizer", "pedestal", "bgoptimizer"),
         ("--mode divide", "mode", "divide"),
+        ("--strength 0.8", "strength", 0.8),
+        ("--strength 80%", "strength", 0.8),
         ("--cfa off", "cfa", "off"),
         ("--no-invert-mask", "invert_mask", False),
     ],

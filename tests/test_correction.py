@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from images import filling, image_of, recorded
 from tolerances import FLOAT32_SAMPLES
 
 from fastbg.image import bands as bands_module
-from fastbg.image.image import is_valid
+from fastbg.image.image import CLIPPED, ZERO, is_valid
 from fastbg.image.kernels import NUMPY
 from fastbg.image.order_statistics import quantiles
 from fastbg.model.correction import Correction, with_pedestal
@@ -246,3 +248,50 @@ def test_c_subtracts_as_numpy_does_bit_for_bit(case):
     corrected, _ = correct(planes, model, valid, kernels, "subtract", "model-median")
     by_numpy, _ = correct(planes, model, valid, NUMPY, "subtract", "model-median")
     assert corrected.tobytes() == by_numpy.tobytes()
+
+
+STRENGTHS = [
+    ("subtract", "model-median"),
+    ("subtract", "none"),
+    ("subtract", "bgoptimizer"),
+    ("divide", "neutral"),
+    ("divide", 3.0),
+]
+
+
+@pytest.mark.parametrize(("mode", "pedestal"), STRENGTHS)
+def test_strength_takes_out_its_part_of_what_the_whole_correction_does(case, mode, pedestal):
+    planes, model, valid, kernels = case
+    planes[0, 6, 6] = 20  # so that bgoptimizer divides
+    whole = planned(planes, model, valid, kernels, mode, pedestal)
+    full = whole.corrected().planes()
+
+    def with_strength(strength):
+        plain = replace(whole, strength=strength, levels=np.zeros(3), divisor=1.0)
+        medians = medians_of(planes, valid), medians_of(model, valid)
+        return with_pedestal(plain, pedestal, *medians).corrected().planes()
+
+    assert with_strength(1.0).tobytes() == full.tobytes()
+    assert with_strength(0.0).tobytes() == planes.tobytes()
+    half = with_strength(0.3)
+    expected = 0.7 * planes.astype(np.float64) + 0.3 * full.astype(np.float64)
+    assert half[valid] == pytest.approx(expected[valid], rel=4 * FLOAT32_SAMPLES, abs=1e-7)
+    assert half[~valid].tobytes() == planes[~valid].tobytes()
+    # More strength never brings a sample back.
+    change = [np.abs(with_strength(s)[valid] - planes[valid]) for s in (0.2, 0.5, 0.8)]
+    rounding = 4 * FLOAT32_SAMPLES * np.abs(planes[valid]) + 1e-7
+    assert (change[0] <= change[1] + rounding).all()
+    assert (change[1] <= change[2] + rounding).all()
+
+
+def test_strength_counts_zeros_of_the_sky_as_zeros(case):
+    planes, model, _, kernels = case
+    planes[0, 4, 4], planes[0, 4, 5] = CLIPPED, ZERO
+    for mode, at_zero in (("subtract", 0.5 * (0.25 - model[0, 4, 4:6])), ("divide", [0, 0])):
+        correction = Correction(
+            image_of(planes), image_of(model), mode, np.full(3, 0.25), kernels=kernels, strength=0.5
+        )
+        corrected = correction.corrected().planes()[0, 4, 4:6]
+        assert corrected == pytest.approx(np.asarray(at_zero), abs=1e-7)
+        nothing = replace(correction, strength=0.0).corrected().planes()
+        assert nothing[0, 4, 4:6].tolist() == [0, 0]

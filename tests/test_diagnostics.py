@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastbg
 from fastbg import remove_background
 from fastbg.diagnostics import Diagnostics, diagnose
 from fastbg.image.stretch import Stretch
@@ -53,6 +54,27 @@ def test_a_right_model_leaves_no_gradient(rng: np.random.Generator, channels: in
 def test_what_a_wrong_model_leaves_is_measured(rng: np.random.Generator, rise: float) -> None:
     diagnostics = judged(tilted(rng), plane(rise))
     assert diagnostics.gradient_after == pytest.approx([abs(0.3 - rise) / np.sqrt(12)], rel=0.1)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+def test_what_is_left_on_purpose_is_told_and_is_no_doubt(
+    rng: np.random.Generator, strength: float
+) -> None:
+    sky = tilted(rng, 3)
+    whole = remove_background(sky)
+    result = remove_background(sky, strength=strength)
+    assert result.background.tobytes() == whole.background.tobytes()
+    before, after, _ = result.diagnostics.gradient()
+    assert after == pytest.approx((1 - strength) * before, abs=0.02 * before)
+    assert result.report["gradient"]["taken_out"] == pytest.approx(strength, abs=0.02)
+    assert result.diagnostics.whole_frame.widening == pytest.approx(
+        1 - strength * (1 - whole.diagnostics.whole_frame.widening), abs=0.1
+    )
+    assert result.report["doubts"] == whole.report["doubts"]
+    applied = fastbg.apply(result.model, sky, strength=strength)
+    assert applied.corrected.tobytes() == result.corrected.tobytes()
+    widening = applied.report["whole_frame"]["widening"]
+    assert widening == pytest.approx(result.diagnostics.whole_frame.widening, abs=0.1)
 
 
 def test_its_level_does_not_matter(rng: np.random.Generator) -> None:

@@ -103,6 +103,7 @@ SETTINGS = st.builds(
     seed=st.integers(0, 2**128 - 1),
     pedestal=st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e9, 1e9),
     mode=st.sampled_from(["subtract", "divide"]),
+    strength=_floats(0, 1),
     sample_format=st.sampled_from(["float32", "same"]),
     backend=st.sampled_from(["auto", "c", "cuda", "numpy"]),
     threads=st.integers(0, 256),
@@ -332,6 +333,7 @@ JOB = Settings(
     optimizer="adam",
     learning_rate=1 / 300,
     pedestal=-0.01 / 3,
+    strength=0.8,
 )
 
 
@@ -360,7 +362,7 @@ def test_the_last_job_of_an_image_counts(image: Path) -> None:
 def test_applying_tells_only_the_settings_that_count(image: Path) -> None:
     fit_file(image, "sky.json", settings=JOB)
     apply_model("sky.json", image, settings=replace(JOB, mode="divide"), output="flat.xisf")
-    assert load_preset("flat.xisf") == Settings(pedestal=JOB.pedestal, mode="divide")
+    assert load_preset("flat.xisf") == Settings(pedestal=JOB.pedestal, mode="divide", strength=0.8)
 
 
 # What is no preset.

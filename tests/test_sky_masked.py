@@ -73,7 +73,7 @@ def test_what_a_mask_hides_has_no_effect(rng):
     np.testing.assert_allclose(one - one.mean(), two - two.mean(), atol=1e-5)
 
 
-def test_strong_finds_objects_beside_a_mask_and_off_leaves_stars(rng):
+def test_always_and_strong_find_objects_beside_a_mask_and_off_leaves_stars(rng):
     image, _, weight = comet(rng, CORNERS[3])
     image[60:140, 80:170] += 0.02  # an object that was not masked
     star = np.hypot(*np.ogrid[-300:100, -100:500]) < 12
@@ -85,10 +85,36 @@ def test_strong_finds_objects_beside_a_mask_and_off_leaves_stars(rng):
             return job.prepare(frame, Image.from_samples(weight)).problem.weight[..., 0]
 
     inside, starry = (slice(18, 32), slice(22, 29)), (slice(73, 77), slice(23, 27))
-    found = {how: weights(how) for how in ("auto", "strong", "off")}
-    assert found["strong"][inside].mean() < 0.1 < 0.9 < found["auto"][inside].mean()
+    found = {how: weights(how) for how in ("auto", "always", "strong", "off")}
+    for how in ("always", "strong"):
+        assert found[how][inside].mean() < 0.1 < 0.9 < found["auto"][inside].mean()
     assert found["auto"][starry].max() < 0.1
     assert found["off"][starry].min() == 1 == found["off"][inside].min()
+
+
+def test_always_is_auto_without_a_mask_and_beside_one_of_sky_alone(rng):
+    image, _, _ = comet(rng, CORNERS[0])
+    plain = remove_background(image)
+    assert remove_background(image, protect="always").background.tobytes() == (
+        plain.background.tobytes()
+    )
+    # Thresholds that ignore nothing and a mask that masks nothing are the same.
+    thresholds = {"threshold_min": 0.0, "threshold_max": 1.0}
+    beside = remove_background(image, protect="always", weight=np.ones(SHAPE)).background
+    assert beside.tobytes() == remove_background(image, **thresholds).background.tobytes()
+    assert beside.tobytes() != remove_background(image, weight=np.ones(SHAPE)).background.tobytes()
+
+
+def test_always_finds_objects_for_a_descent(rng):
+    image, _, _ = comet(rng, CORNERS[0])
+    image[60:140, 80:170] += 0.02
+    few = {"control_points": 9, "epochs": 3, "downscaling_factor": 4}
+
+    def weight(protect):
+        with Job(Settings(protect=protect, **few)) as job:
+            return job.prepare(Frame(Image.from_samples(image))).problem.weight[18:32, 22:39].mean()
+
+    assert weight("always") < 0.1 < 0.9 < weight("auto")
 
 
 def test_thresholds_are_no_mask(rng):

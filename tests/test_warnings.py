@@ -67,6 +67,8 @@ def without_effect(result: fastbg.Result | dict[str, Any]) -> set[str]:
         ({"epochs": 3}, "epochs"),
         ({"learning_rate": 0.1, **DESCENT}, "learning_rate"),
         ({"protect": "off", "pedestal": "none", "mode": "divide", "threads": 1}, ""),
+        ({"strength": 0, "mode": "divide"}, "mode"),
+        ({"strength": 0.5, "mode": "divide"}, ""),
     ],
     ids=str,
 )
@@ -114,8 +116,11 @@ def test_a_filter_array_that_is_turned_off_is_an_effect(tmp_path: Path) -> None:
 
 
 def test_jobs_that_correct_nothing_tell_it(file: Path, tmp_path: Path) -> None:
-    fit = fastbg.fit_file(file, tmp_path / "m.json", pedestal="none", mode="divide", **DESCENT)
-    assert without_effect(fit) == {"pedestal", "mode"}
+    of_correction = {"pedestal": "none", "mode": "divide", "strength": 0.5}
+    fit = fastbg.fit_file(file, tmp_path / "m.json", **of_correction, **DESCENT)
+    assert without_effect(fit) == set(of_correction)
+    without = fastbg.fit_file(file, tmp_path / "n.json", **DESCENT)
+    assert fit.report["gradient"] == without.report["gradient"]
     preview = fastbg.preview_file(file, tmp_path / "p.png", pedestal="none", **DESCENT)
     assert without_effect(preview) == {"pedestal", "epochs"}
     drawn = fastbg.preview_file(file, tmp_path / "q.png", fit=True, pedestal="none", **DESCENT)

@@ -215,6 +215,7 @@ typedef struct {
     int channels;
     const float *values; /* (channels, n), in a unit in which they are of the order of 1 */
     const float *usable; /* (n,): how much of each cell may be used; not 0 everywhere */
+    const float *known;  /* (n,): how much of each cell is known to be sky, and keeps its weight */
     const double *noise; /* (channels,), in the same unit */
 } fbg_mesh;
 

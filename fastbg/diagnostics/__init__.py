@@ -70,6 +70,9 @@ class Diagnostics:
         Bootstrap and Other Resampling Plans, SIAM 1982).
     whole_frame : WholeFrame
         What the model did to the whole frame, also to what was not taken for sky.
+    full : Diagnostics or None
+        The same as if the model were taken out at full strength, where it is not: what a part of
+        the gradient that is left on purpose does not hide.
     """
 
     gradient_before: np.ndarray
@@ -80,6 +83,7 @@ class Diagnostics:
     uncertainty: np.ndarray
     jackknife: np.ndarray
     whole_frame: WholeFrame
+    full: Diagnostics | None = None
 
     __repr__ = brief
 
@@ -99,7 +103,11 @@ class Diagnostics:
 
 @one_thread
 def diagnose(
-    model: BackgroundModel, problem: Problem, stretch: Stretch, sky: Sky | None
+    model: BackgroundModel,
+    problem: Problem,
+    stretch: Stretch,
+    sky: Sky | None,
+    strength: float = 1.0,
 ) -> Diagnostics:
     """Measure how well a model describes the sky of the image that it was fitted to.
 
@@ -112,6 +120,8 @@ def diagnose(
         The stretch of the problem.
     sky : Sky, optional
         The sky that was found, whether the model is it or the end of a descent.
+    strength : float, in [0, 1], optional
+        How much of the model is taken out.
     """
     if sky is not None:
         mesh, weight, space = sky.mesh, sky.surface.weight, sky.stretch
@@ -144,7 +154,7 @@ def diagnose(
     deviation = np.hypot(np.hypot(jackknife, choice), border)
     tolerance = explained_within(background, mesh, weight)
     lower = (residual.values < -tolerance).mean(axis=1)
-    return Diagnostics(
+    found = Diagnostics(
         _gradient(mesh.values, weight, mesh),
         _gradient(residual.values, weight, mesh),
         mesh.noise,
@@ -154,11 +164,24 @@ def diagnose(
         jackknife.reshape(*mesh.shape, -1),
         whole_frame.measure(background, residual),
     )
+    if strength == 1:
+        return found
+    part = residual.with_part_of(background, strength)
+    after, frame = _gradient(part.values, weight, mesh), whole_frame.measure(background, part)
+    return replace(found, gradient_after=after, whole_frame=frame, full=found)
 
 
 @one_thread
-def judge(model: BackgroundModel, image: Image) -> WholeFrame:
-    """What a model that was fitted before does to an image of its channels, linear."""
+def judge(model: BackgroundModel, image: Image, strength: float = 1.0) -> WholeFrame:
+    """What a model that was fitted before does to an image of its channels, linear.
+
+    Parameters
+    ----------
+    model : BackgroundModel
+    image : Image
+    strength : float, in [0, 1], optional
+        How much of the model is taken out.
+    """
     step = thinning_step(image.shape, JUDGED)
     y, x = (pixel_centres(size)[step // 2 :: step] for size in image.shape)
     rows = [slice(top, top + 1) for top in range(step // 2, image.shape[0], step)]
@@ -170,7 +193,8 @@ def judge(model: BackgroundModel, image: Image) -> WholeFrame:
         return WholeFrame.unknown(mesh.shape, image.channels)
     background = model.evaluate(mesh.points)
     weight = _of_sky(background, mesh.weight, mesh)
-    return whole_frame.measure(background, Residual.of(background, weight, mesh))
+    residual = Residual.of(background, weight, mesh)
+    return whole_frame.measure(background, residual.with_part_of(background, strength))
 
 
 def _of_sky(background: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:

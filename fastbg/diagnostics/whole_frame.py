@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -153,6 +153,13 @@ class Residual:
         land = mesh.usable & (mesh.values < darkest).all(axis=1)
         excluded = ~land & (weight < EXCLUDED * weight.max())
         return cls(values, mesh.usable & ~land, sky, excluded, mesh)
+
+    def with_part_of(self, background: np.ndarray, strength: float) -> Residual:
+        """The same, of data from which a part of the model, (P, K) linear, is taken out."""
+        if strength == 1:
+            return self
+        values = self.values + (1 - strength) * background
+        return replace(self, values=values - np.median(values[self.sky], axis=0))
 
     def smoothed(self, values: np.ndarray) -> np.ndarray:
         """(P, K): the mean of (P, K) over the cells that are looked at around each cell."""

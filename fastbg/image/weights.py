@@ -94,6 +94,7 @@ def weight_from_image(
     function: str,
     threads: int = 1,
     kernels: Kernels = FASTEST,
+    name: str = "mask",
 ) -> np.ndarray:
     """Reduce a full-resolution weight image to the grid of the fit.
 
@@ -102,6 +103,8 @@ def weight_from_image(
     weight : Image, of 1 or K channels, in [0, 1]; 1 = used
     shape : (H, W) of the image that it belongs to
     stretched : ndarray, (h, w, K); NaN = missing, gets 0
+    name : str, optional
+        What errors call it.
 
     Returns
     -------
@@ -114,15 +117,15 @@ def weight_from_image(
     """
     if weight.shape != shape:
         raise InputError(
-            f"the mask has {_size(weight.shape)} pixels and the image {_size(shape)}: "
-            "make the mask from the image itself"
+            f"the {name} has {_size(weight.shape)} pixels and the image {_size(shape)}: "
+            f"make the {name} from the image itself"
         )
     if weight.channels not in (1, stretched.shape[2]):
         raise InputError(
-            f"the mask has {weight.channels} channels and the image {stretched.shape[2]}: "
-            "give a mask of one channel, or of as many as the image"
+            f"the {name} has {weight.channels} channels and the image {stretched.shape[2]}: "
+            f"give a {name} of one channel, or of as many as the image"
         )
-    reduced = downscale_weight(_checked(weight), factor, function, threads, kernels)
+    reduced = downscale_weight(_checked(weight, name), factor, function, threads, kernels)
     return np.where(np.isnan(stretched), np.float32(0), reduced)
 
 
@@ -156,8 +159,14 @@ def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
     return np.stack(planes, axis=2).astype(np.float32)
 
 
-def product(weights: Sequence[Image]) -> Image:
+def product(weights: Sequence[Image], name: str = "mask") -> Image:
     """The product of weight images, which have one size and 1 or K channels each.
+
+    Parameters
+    ----------
+    weights : sequence of Image
+    name : str, optional
+        What errors call one of them.
 
     Raises
     ------
@@ -166,20 +175,20 @@ def product(weights: Sequence[Image]) -> Image:
     """
     first, *others = weights
     for other in others:
-        first = _times(first, other)
+        first = _times(first, other, name)
     return first
 
 
-def _times(one: Image, other: Image) -> Image:
+def _times(one: Image, other: Image, name: str) -> Image:
     if one.shape != other.shape:
         raise InputError(
-            f"one mask has {_size(one.shape)} pixels and another {_size(other.shape)}: "
-            "make all masks from the image itself"
+            f"one {name} has {_size(one.shape)} pixels and another {_size(other.shape)}: "
+            f"make each {name} from the image itself"
         )
     if len({one.channels, other.channels} - {1}) > 1:
         raise InputError(
-            f"one mask has {one.channels} channels and another {other.channels}: "
-            "give masks of one channel, or of as many as the image"
+            f"one {name} has {one.channels} channels and another {other.channels}: "
+            "give all of one channel, or of as many as the image"
         )
     channels = max(one.channels, other.channels)
 
@@ -199,15 +208,17 @@ def inverted(weight: Image) -> Image:
     return replace(weight, read=read)
 
 
-def _checked(weight: Image) -> Image:
+def _checked(weight: Image, name: str) -> Image:
     """The same image, which raises InputError where it is read and a value is no weight."""
+
+    low, high = ("ignored", "used") if name == "mask" else ("not known", "sky")
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band = weight.read(rows, out)
         if not (band.min() >= 0 and band.max() <= 1):
             raise InputError(
-                f"the mask has values from {band.min():g} to {band.max():g}: "
-                "rescale it to 0 (ignored) .. 1 (used)"
+                f"the {name} has values from {band.min():g} to {band.max():g}: "
+                f"rescale it to 0 ({low}) .. 1 ({high})"
             )
         return band
 

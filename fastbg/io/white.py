@@ -66,12 +66,13 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
     return replace(file, bounds=bounds, white=White(white, "guessed"))
 
 
-def with_full_weight(mask: ImageFile) -> ImageFile:
+def with_full_weight(mask: ImageFile, name: str = "mask") -> ImageFile:
     """The same mask with bounds: the samples of no weight and of full weight.
 
     Compressed samples are decompressed. The only warning of the mask is now that nothing but its
     largest sample tells what full weight is, if so: see `fastbg.image.weights.range_of_mask`. What
-    its reader warned of concerns outputs in its format, and there are none.
+    its reader warned of concerns outputs in its format, and there are none. The warning calls it by
+    the name.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def with_full_weight(mask: ImageFile) -> ImageFile:
     """
     mask = with_white(mask)
     found = range_of_mask(mask, *(mask.bounds or _range_of_type(mask)))
-    warnings = (f"the mask {mask.path} {faint(found.high)}",) if found.guessed else ()
+    warnings = (f"the {name} {mask.path} {faint(found.high)}",) if found.guessed else ()
     return replace(mask, bounds=found.bounds, warnings=warnings)
 
 

@@ -59,8 +59,8 @@ def apply_model(
         Scale and shift each channel of the model to the sky of this file, see
         `fastbg.model.rescale`.
     compress, overwrite, max_memory, settings, progress, **options
-        As for `process_file`; of the settings, only white, pedestal, mode, sample_format, cfa,
-        strict, backend and threads count.
+        As for `process_file`; of the settings, only white, pedestal, mode, strength,
+        sample_format, cfa, strict, backend and threads count.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def apply_model(
     outputs = Outputs(targets, overwrite=overwrite, compress=compress, unit=unit)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, None, outputs, files, max_memory=max_memory, fits=False)
+        source = read(job, path, None, None, outputs, files, max_memory=max_memory, fits=False)
         try:
             applied = fitting(job, source.frame, model, name, rescale)
         except InputError as error:
@@ -125,4 +125,4 @@ def fitting(
         scale = np.ones(channels)
         if rescale:
             model, scale = rescaled(model, image, job.backend)
-        return Applied(model, name, scale, measured, judge(model, image))
+        return Applied(model, name, scale, measured, judge(model, image, job.settings.strength))

@@ -31,6 +31,7 @@ def remove_background(
     image: np.ndarray | Any,
     *,
     weight: np.ndarray | Any | None = None,
+    sky: np.ndarray | Any | None = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
@@ -51,6 +52,8 @@ def remove_background(
         1 = sky to fit, 0 = ignored. Only ratios count: see `fastbg.image.weights.range_of_mask`.
         Floats of more than one value besides 0 lie in [0, 1]. What its own mask hides is ignored.
         Without it, the thresholds of the settings decide.
+    sky : array_like, like ``weight``, optional
+        1 = sky, whatever it looks like, and 0 = not known. What ``weight`` ignores stays ignored.
     channel_axis : int, optional
         The axis of the channels, of the image, of a weight with three axes and of the results:
         0 for (3, H, W), -1 or None for (H, W, 3). It does not count for an image of two axes.
@@ -68,10 +71,10 @@ def remove_background(
         If ``progress`` returned False.
     """
     settings = merged(settings, options)
-    given = Given(image, weight, channel_axis, settings)
+    given = Given(image, weight, channel_axis, settings, sky)
     array, frame = opened(given)
     with Job(settings, progress) as job:
-        prepared = job.prepare(frame, weight_of(given, frame, job.warnings))
+        prepared = job.prepare(frame, *weights_of(given, frame, job.warnings))
         fitted = job.fit(prepared)
         preparation = prepared.preparation()
         refuse_doubts(job, "the image", preparation, fitted)
@@ -112,7 +115,8 @@ def apply(
         Scale and shift each channel of the model to the sky of this image, see
         `fastbg.model.rescale`.
     settings, **options
-        As for `remove_background`; only pedestal, mode, cfa, strict, backend and threads count.
+        As for `remove_background`; only pedestal, mode, strength, cfa, strict, backend and threads
+        count.
 
     Raises
     ------
@@ -154,12 +158,25 @@ def opened(given: Given) -> tuple[Container, Frame]:
         raise InputError(str(error) if told else f"the image {error}") from error
 
 
-def weight_of(given: Given, frame: Frame, warnings: list[str]) -> Image | None:
-    """The weight that was given, for the fitted image."""
-    if given.weight is None:
+def weights_of(
+    given: Given, frame: Frame, warnings: list[str]
+) -> tuple[Image | None, Image | None]:
+    """The weight and the sky that were given, for the fitted image."""
+    mask = _weight_of(given.weight, "mask", given, frame, warnings)
+    return mask, _weight_of(given.sky, "sky", given, frame, warnings)
+
+
+def _weight_of(
+    weight: np.ndarray | Any | None,
+    name: str,
+    given: Given,
+    frame: Frame,
+    warnings: list[str],
+) -> Image | None:
+    if weight is None:
         return None
     try:
-        array = Container.of(given.weight, given.channel_axis)
+        array = Container.of(weight, given.channel_axis)
         samples = array.layout.channels_last(array.filled)
         if samples.dtype.kind not in "iuf":
             samples = samples.astype(np.uint8 if samples.dtype == bool else np.float32)
@@ -167,12 +184,12 @@ def weight_of(given: Given, frame: Frame, warnings: list[str]) -> Image | None:
         high = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else 1
         found = range_of_mask(source, 0, high)
         if found.guessed:
-            warnings.append(f"the mask {faint(found.high)}")
+            warnings.append(f"the {name} {faint(found.high)}")
         return frame.weight(Image.of(source, found.bounds, _kernels_of(given)))
     except InputError as error:
-        raise InputError(f"the mask: {error}") from error
+        raise InputError(f"the {name}: {error}") from error
     except (TypeError, ValueError) as error:
-        raise InputError(f"the mask is no array of numbers ({error}): give one") from error
+        raise InputError(f"the {name} is no array of numbers ({error}): give one") from error
 
 
 def _kernels_of(given: Given) -> Kernels:

@@ -25,6 +25,7 @@ def fit_file(
     output: str | Path,
     *,
     mask: Masks = None,
+    sky: Masks = None,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
     settings: Settings | None = None,
@@ -40,9 +41,9 @@ def fit_file(
     path, outputs = as_path(path), Outputs({"model": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, mask, outputs, files, max_memory=max_memory, corrects=False)
+        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, corrects=False)
         prepared = prepare(job, source)
-        fitted, preparation = job.fit(prepared), prepared.preparation()
+        fitted, preparation = job.fit(prepared, corrects=False), prepared.preparation()
         refuse_doubts(job, str(path), preparation, fitted)
         source.check_unchanged()
         with job.stages.stage("write"):

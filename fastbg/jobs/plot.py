@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..pipeline import Job
 from ..result import AppliedResult, ArrayResult, Corrected, Measured
-from .array import opened, weight_of
+from .array import opened, weights_of
 from .preview import draw, drawn_result
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def plot(result: ArrayResult | AppliedResult, title: str = "") -> Picture:
             plan = job.plan(frame, result.model, measured)
             corrected = job.correct(plan, lambda *rows: None)
             return _three(title or "Result", measured, corrected)
-        prepared = job.prepare(frame, weight_of(result.given, frame, []))
+        prepared = job.prepare(frame, *weights_of(result.given, frame, []))
         plan = job.plan(frame, result.model, prepared.measured, result.fit.levels)
         corrected = job.correct(plan, lambda *rows: None)
         return draw(title or "Result", prepared, job.settings, result, corrected)

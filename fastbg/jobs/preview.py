@@ -32,6 +32,7 @@ def preview_file(
     output: str | Path,
     *,
     mask: Masks = None,
+    sky: Masks = None,
     fit: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -54,7 +55,7 @@ def preview_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         work = {"draws": True, "shows_result": fit, "corrects": fit}
-        source = read(job, path, mask, outputs, files, max_memory=max_memory, **work)
+        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, **work)
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()
         if fit:

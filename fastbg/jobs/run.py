@@ -41,6 +41,7 @@ def process_file(
     write_model: bool = True,
     output_dir: str | Path = ".",
     mask: Masks = None,
+    sky: Masks = None,
     preview: str | Path | None = None,
     report_dir: str | Path | None = None,
     compress: bool = False,
@@ -71,6 +72,9 @@ def process_file(
     mask : path, binary file or sequence of them, optional
         Images of the same size: 1 = sky to fit, 0 = ignored; of several, the product. Or regions
         that are no sky.
+    sky : path, binary file or sequence of them, optional
+        Images of the same size: 1 = sky, whatever it looks like, 0 = not known; of several, the
+        union. Or regions that are sky. What a mask ignores stays ignored.
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
     report_dir : path, optional
@@ -112,7 +116,7 @@ def process_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         draws = bool(preview or report_dir)
-        source = read(job, path, mask, outputs, files, max_memory=max_memory, draws=draws)
+        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, draws=draws)
         prepared = prepare(job, source)
         preparation = prepared.preparation()
         fitted = job.fit(prepared)

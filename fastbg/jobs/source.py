@@ -1,8 +1,8 @@
-"""The input of a job on files: an image, its masks, and the reading of both."""
+"""The input of a job on files: an image, what was drawn on it, and the reading of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,21 +11,20 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
-from ..image.image import Image, Samples
 from ..image.kernels import FASTEST, Kernels
-from ..image.weights import product
-from ..io import formats, png, regions
+from ..io import formats
 from ..io.image_file import ImageFile, LastRead
 from ..io.made import Made, made
 from ..io.names import told_format
 from ..io.orientation import Turn
 from ..io.sections import sections_of
-from ..io.white import with_full_weight, with_white
+from ..io.white import with_white
 from ..pipeline import Job
 from ..report.files import Files
 from ..result import Prepared
 from ..settings.settings import Settings
-from .arguments import Masks, as_path
+from .arguments import Masks
+from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
 
@@ -43,7 +42,7 @@ _MADE_BY_FASTBG: dict[Made, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An opened image with its masks.
+    """An opened image with what was drawn on it.
 
     Attributes
     ----------
@@ -53,12 +52,8 @@ class Source:
         Its samples, as they are stored.
     frame : Frame
         The image as stored, and as fitted.
-    weight : Image or None
-        The product of all masks, in the shape of ``frame.image``.
-    masks : tuple of ImageFile
-        The masks that are images.
-    areas : tuple of Image
-        The weights of the other masks.
+    masks, sky : Drawn
+        The masks, and what is known to be sky.
     kernels : Kernels
         The kernels that bring samples to the scale of fastbg.
     """
@@ -67,15 +62,14 @@ class Source:
     file: ImageFile
     stored: LastRead
     frame: Frame
-    weight: Image | None
-    masks: tuple[ImageFile, ...]
-    areas: tuple[Image, ...]
+    masks: Drawn
+    sky: Drawn
     kernels: Kernels
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
-        """The image and the masks that are images."""
-        return (self.file, *self.masks)
+        """The image, and the images that were drawn on it."""
+        return (self.file, *self.masks.images, *self.sky.images)
 
     def loaded(self, white: float) -> Source:
         """The same with compressed samples decompressed, on the scale of its white.
@@ -92,12 +86,12 @@ class Source:
         """
         for each in self.opened:
             each.load()
-        masks = [with_full_weight(mask) for mask in self.masks]
+        drawn = self.masks.loaded("mask"), self.sky.loaded("sky")
         try:
             file = with_white(self.file, white)
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
-        return _source(self.path, file, self.frame.pattern, masks, self.areas, self.kernels)
+        return _source(self.path, file, self.frame.pattern, *drawn, self.kernels)
 
     def about(self, outputs: Mapping[str, Path]) -> Files:
         """What the report of a job tells of this source and of its outputs."""
@@ -118,7 +112,7 @@ class Source:
             float32=all(each.dtype == np.float32 for each in self.opened),
             settings=settings,
             mosaic=self.frame.pattern is not None,
-            regions=bool(self.areas),
+            regions=bool(self.masks.areas or self.sky.areas),
             **work,
         )
 
@@ -127,6 +121,7 @@ def read(
     job: Job,
     path: Path,
     masks: Masks,
+    sky: Masks,
     outputs: Outputs,
     files: ExitStack,
     *,
@@ -149,9 +144,9 @@ def read(
     if told_format(path) is None:
         # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
         formats.open_image(path).close()
-    outputs.check([path, *paths_of(masks)])
+    outputs.check([path, *paths_of(masks), *paths_of(sky)])
     with job.stages.stage("read") as advance:
-        source = open_source(path, masks, job.settings, files, job.backend.kernels)
+        source = open_source(path, masks, sky, job.settings, files, job.backend.kernels)
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
@@ -170,38 +165,28 @@ def read(
         source = replace(source, frame=frame.with_zeros_of_sky(job.threads))
         if kind := made(source.file.header.keywords):
             job.warnings.append(_MADE_BY_FASTBG[kind])
-        job.warnings += [line for mask in source.masks for line in mask.warnings]
+        job.warnings += [*source.masks.warnings, *source.sky.warnings]
         return source
 
 
 def prepare(job: Job, source: Source) -> Prepared:
     """`Job.prepare`, with the name of the file in its errors."""
     try:
-        return job.prepare(source.frame, source.weight)
+        drawn = (source.masks.weight, source.sky.sky)
+        return job.prepare(source.frame, *(each(source.frame, source.kernels) for each in drawn))
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from error
 
 
-def paths_of(masks: Masks) -> list[Path]:
-    """The files, as a list."""
-    if not masks:
-        return []
-    return [
-        *map(
-            as_path,
-            masks if isinstance(masks, Sequence) and not isinstance(masks, str) else [masks],
-        )
-    ]
-
-
 def open_source(
     path: Path,
-    given: Masks,
+    masks: Masks,
+    sky: Masks,
     settings: Settings,
     files: ExitStack,
     kernels: Kernels = FASTEST,
 ) -> Source:
-    """Open an image and its masks, which stay open as long as `files`.
+    """Open an image and what was drawn on it, which stay open as long as `files`.
 
     All of them are read upright. Their rows can be read once the source is `Source.loaded`.
 
@@ -213,43 +198,16 @@ def open_source(
     stored = files.enter_context(formats.open_image(path))
     turn = Turn.of(stored.orientation)
     file = stored.turned(turn)
-    masks: list[ImageFile] = []
-    areas: list[Image] = []
-    for mask in paths_of(given):
-        if regions.is_regions(mask):
-            areas.append(turn.image(regions.open_regions(mask, file.shape[1:])))
-        else:
-            opened = files.enter_context(_open_mask(mask))
-            # Where one of the two does not tell which way up it is, both are taken as stored alike.
-            told = None not in (stored.orientation, opened.orientation)
-            masks.append(opened.turned(Turn.of(opened.orientation) if told else turn))
-    return _source(path, file, settings.pattern(file.cfa), masks, areas, kernels)
+    own, known = (Drawn.open(each, stored, turn, files) for each in (masks, sky))
+    return _source(path, file, settings.pattern(file.cfa), own, known, kernels)
 
 
 def _source(
-    path: Path,
-    file: ImageFile,
-    pattern: str | None,
-    masks: Sequence[ImageFile],
-    areas: Sequence[Image],
-    kernels: Kernels,
+    path: Path, file: ImageFile, pattern: str | None, masks: Drawn, sky: Drawn, kernels: Kernels
 ) -> Source:
     stored = LastRead(file)
     try:
-        frame = Frame(_image(file, stored, kernels), pattern, kernels=kernels)
+        frame = Frame(image_of(file, stored, kernels), pattern, kernels=kernels)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    weights = [*areas, *(_image(mask, mask, kernels) for mask in masks)]
-    weight = frame.weight(product(weights)) if weights else None
-    return Source(path, file, stored, frame, weight, tuple(masks), tuple(areas), kernels)
-
-
-def _open_mask(path: Path) -> ImageFile:
-    return png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
-
-
-def _image(file: ImageFile, samples: Samples, kernels: Kernels) -> Image:
-    try:
-        return Image.of(samples, file.bounds, kernels)
-    except InputError as error:
-        raise InputError(f"{file.path}: {error}") from error
+    return Source(path, file, stored, frame, masks, sky, kernels)

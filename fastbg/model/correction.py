@@ -13,6 +13,10 @@ a number
 ``bgoptimizer``
     The rule of bgoptimizer: the smallest difference becomes the input's median, and if the
     brightest sample then exceeds 1, all are divided by it. ``ancestor`` is another name for it.
+
+With a strength s below 1, the image goes only so far towards that: ``(1 - s) I + s C``, where C is
+what the whole correction gives. Of a subtraction this is ``I - s (model - level)``, and in every
+mode and with every pedestal s of the gradient is taken out and 1 - s of it is left.
 """
 
 from __future__ import annotations
@@ -42,6 +46,8 @@ class Correction:
         The pedestal of each channel.
     divisor : float
         Everything is divided by it in the end.
+    strength : float, in [0, 1]
+        1 is the whole correction, and 0 changes nothing, bit for bit.
     kernels : Kernels
         The kernels that subtract.
     """
@@ -52,6 +58,7 @@ class Correction:
     levels: np.ndarray
     divisor: float = 1.0
     kernels: Kernels = FASTEST
+    strength: float = 1.0
 
     def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some rows of the image, of the background and of the corrected image.
@@ -88,6 +95,18 @@ class Correction:
             self.kernels.subtract(samples, background, level, out)
         if self.divisor != 1:
             np.divide(out, np.float32(self.divisor), out=out, where=is_valid(samples))
+        if self.strength != 1:
+            self._weaken(samples, out)
+
+    def _weaken(self, samples: np.ndarray, out: np.ndarray) -> None:
+        """Leave of what was done to a plane the part that the strength says."""
+        # Marked zeros are zeros that are not missing.
+        before = np.where((samples == CLIPPED) | (samples == ZERO), np.float32(0), samples)
+        valid = is_valid(samples)
+        with np.errstate(over="ignore"):
+            np.subtract(out, before, out=out, where=valid)
+            np.multiply(out, np.float32(self.strength), out=out, where=valid)
+            np.add(out, before, out=out, where=valid)
 
     def corrected(self) -> Image:
         """The corrected image, computed where it is read."""
@@ -106,9 +125,8 @@ class Correction:
 
     def of_mosaic(self, mosaic: Image, background: Image, pattern: str) -> MosaicCorrection:
         """The same for the pixels of a Bayer mosaic; both images have its size."""
-        return MosaicCorrection(
-            mosaic, background, self.mode, self.levels, self.divisor, self.kernels, pattern
-        )
+        own = mosaic, background, self.mode, self.levels, self.divisor, self.kernels
+        return MosaicCorrection(*own, self.strength, pattern)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +177,7 @@ def with_pedestal(
     """
     medians, divisor = background_medians, 1.0
     if pedestal == "bgoptimizer":
-        plain = replace(correction, levels=np.zeros_like(medians))
+        plain = replace(correction, levels=np.zeros_like(medians), strength=1.0)
         found = quantiles(
             plain.corrected(), [0, 1], threads, correction.image, kernels=correction.kernels
         )

@@ -71,8 +71,10 @@ def doubts_of(
     lines = [*worsening(settings, begun, fitted)]
     if fitted:
         by_colour = isinstance(begun, Preparation) and bool(begun.sky and begun.sky.joint)
-        lines += _corners(fitted.diagnostics, settings, by_colour=by_colour)
-        lines += _of_model(fitted.diagnostics, settings)
+        # What is left on purpose is no doubt.
+        full = fitted.diagnostics.full or fitted.diagnostics
+        lines += _corners(full, settings, by_colour=by_colour)
+        lines += _of_model(full, settings)
         if fitted.fit.descent.reason == "diverged":
             lines.append(_diverged(settings))
     if isinstance(begun, Applied):
@@ -198,7 +200,7 @@ def other_than(settings: Settings) -> str:
     """What to compare a doubtful model with."""
     if settings.control_points:
         return "another number of control points, or with auto"
-    return f"the protection {'strong' if settings.protect == 'auto' else 'auto'}"
+    return f"the protection {'strong' if settings.protect in ('auto', 'always') else 'auto'}"
 
 
 def _least(part: float, gradient: Gradient, diagnostics: Diagnostics) -> float:

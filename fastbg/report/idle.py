@@ -9,14 +9,14 @@ from ..result import Applied, Preparation
 from .files import Files
 
 APPLIED = (
-    *("white", "pedestal", "mode", "sample_format", "cfa", "strict"),
+    *("white", "pedestal", "mode", "strength", "sample_format", "cfa", "strict"),
     *("backend", "threads", "gpu_memory"),
 )
 """The settings that count where a model is applied."""
 
 OF_THE_FIT = ("order", "optimizer", "epochs", "alpha", "stiffness", "learning_rate")
 
-OF_THE_CORRECTION = ("pedestal", "mode", "sample_format")
+OF_THE_CORRECTION = ("pedestal", "mode", "strength", "sample_format")
 
 NEITHER = ("white", "sample_format")
 """The settings that are for files alone."""

@@ -50,6 +50,26 @@ def within(name: str, low: float, high: float) -> Check:
     return number(name, lambda value: low <= value <= high, f"lie in {low:g} .. {high:g}")
 
 
+def share(name: str) -> Check:
+    """The check of a number from 0 to 1, which may be a text like 80%."""
+    must = f"the {name} must be a number from 0 to 1, or a percentage like 80%, not"
+
+    def check(value: Any) -> float:
+        plain = value
+        if isinstance(value, str):
+            try:
+                percent = value.strip().endswith("%")
+                plain = float(value.replace("%", "", 1)) / (100 if percent else 1)
+            except ValueError:
+                raise SettingsError(f"{must} {_shown(value)}") from None
+        is_number = isinstance(plain, Real) and not isinstance(plain, bool)
+        if not is_number or not 0 <= plain <= 1:
+            raise SettingsError(f"{must} {value}")
+        return float(plain)
+
+    return check
+
+
 def whole(name: str, low: int, high: float = math.inf) -> Check:
     def check(value: Any) -> int:
         is_whole = isinstance(value, Integral) and not isinstance(value, bool)

@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
     threshold_min: float
     threshold_max: float
     invert_mask: bool
-    protect: Literal["auto", "off", "strong"]
+    protect: Literal["auto", "always", "strong", "off"]
     feather: float
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     seed: int
     pedestal: str | float
     mode: Literal["subtract", "divide"]
+    strength: float | str
     sample_format: Literal["float32", "same", "unit"]
     strict: bool
     backend: BackendName

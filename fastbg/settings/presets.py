@@ -41,8 +41,8 @@ _KINDS: dict[type, tuple[str, Collection[type]]] = {
     str: ("a text", (str,)),
 }
 
-_NUMBERS = {"pedestal": (int, float), "downscaling_factor": (int,)}
-"""The types of settings that may be a number instead of a text."""
+_ALSO = {"pedestal": (int, float), "downscaling_factor": (int,), "strength": (str,)}
+"""The types that settings may have beside those of their defaults."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
             value = 0
         default = _DEFAULTS[name]
         words, kinds = _KINDS[type(default)]
-        if type(value) not in (*kinds, *_NUMBERS.get(name, ())):
+        if type(value) not in (*kinds, *_ALSO.get(name, ())):
             raise SettingsError(
                 f"{key} must be {words} like {toml_value(default)}, not {repr(value)}"
             )

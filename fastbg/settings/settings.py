@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import did_you_mean
-from .checks import Check, memory, number, one_of, or_auto, seams, whole, within
+from .checks import Check, memory, number, one_of, or_auto, seams, share, whole, within
 from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
@@ -81,10 +81,11 @@ class Settings:
         Stretched values outside are masked. Not used when a weight image is given.
     invert_mask : bool
         Take the weight image as 1 - weight.
-    protect : {"auto", "off", "strong"}
+    protect : {"auto", "always", "strong", "off"}
         Whether what is no sky is found in the image and excluded: "auto" where the number of
         control points is chosen, too, but for a weight image, which is obeyed: what it leaves is
-        sky, except stars. "strong" finds more, beside a weight image as well.
+        sky, except stars. "always" finds the same beside a weight image and for a descent as well,
+        and "strong" finds more.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
     white : float
@@ -109,8 +110,8 @@ class Settings:
         Weight of the overshoot and negative-background penalties.
     stiffness : float
         Weight of the spline's bending energy in the loss, see `fastbg.spline.bending`. With 0, the
-        default, there is none, but where a sky was found (protect="strong"): there the descent
-        starts from it, and what it adds has an energy whose weight the residuals decide.
+        default, there is none, but where a sky was found (protect="always" or "strong"): there the
+        descent starts from it, and what it adds has an energy whose weight the residuals decide.
     second_opinion : bool
         Without a number of control points, descend on the weights of the sky that was found, too,
         and tell where both differ, see `fastbg.opinion`.
@@ -124,6 +125,9 @@ class Settings:
         The level that is added after the subtraction; see `fastbg.model.correction`.
     mode : {"subtract", "divide"}
         ``I - model + pedestal`` or ``I / model * pedestal``.
+    strength : float, in [0, 1]
+        How much of the background is taken out: ``I - strength (model - pedestal)``, and when
+        dividing as large a part of the change. A text like "80%" is 0.8.
     sample_format : {"float32", "same", "unit"}
         The samples of a corrected image in a file: float32, or as in the input, with integers
         rounded and clipped to their range. "unit" is float32 on the scale of 0 to 1 also where
@@ -152,7 +156,7 @@ class Settings:
     threshold_min: float = 0.001
     threshold_max: float = 1.0
     invert_mask: bool = False
-    protect: Literal["auto", "off", "strong"] = "auto"
+    protect: Literal["auto", "always", "strong", "off"] = "auto"
     feather: float = 0.0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
@@ -168,6 +172,7 @@ class Settings:
     seed: int = 0
     pedestal: str | float = "model-median"
     mode: Literal["subtract", "divide"] = "subtract"
+    strength: float = 1.0
     sample_format: Literal["float32", "same", "unit"] = "float32"
     strict: bool = False
     backend: str = "auto"
@@ -196,11 +201,29 @@ class Settings:
     @property
     def finds_sky(self) -> bool:
         """Whether the sky is searched for, to fit it or to protect what is none."""
-        return self.control_points == 0 or self.protect == "strong"
+        return self.control_points == 0 or self.protect in ("always", "strong")
+
+    def protection(self, *, masked: bool) -> str:
+        """How objects are looked for: see `fastbg.sky.detection.detect_sky`.
+
+        Parameters
+        ----------
+        masked : bool
+            Whether there is a weight image.
+        """
+        if self.protect == "auto" and masked:
+            return "stars"
+        return "auto" if self.protect == "always" else self.protect
 
     @property
     def unused(self) -> dict[str, str]:
         """The names of settings that have no effect beside the others, and why each has none."""
+        nothing = "with a strength of 0 nothing is taken out; raise it"
+        of_strength = {} if self.strength else dict.fromkeys(("pedestal", "mode"), nothing)
+        return self._unused_by_fit | of_strength
+
+    @property
+    def _unused_by_fit(self) -> dict[str, str]:
         if self.control_points:
             itself = "a descent is no second opinion of itself; leave the control points to fastbg"
             reasons = {"second_opinion": itself} | self._unused_by_optimizer
@@ -306,7 +329,7 @@ _CHECKS: dict[str, Check] = {
     "invert_mask": one_of("choice to invert the mask", False, True),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
-    "protect": one_of("protection", "auto", "off", "strong"),
+    "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": _pattern,
     "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
@@ -320,6 +343,7 @@ _CHECKS: dict[str, Check] = {
     "seed": whole("seed", 0),
     "pedestal": _pedestal,
     "mode": one_of("mode", "subtract", "divide"),
+    "strength": share("strength"),
     "sample_format": one_of("sample_format", "float32", "same", "unit"),
     "strict": one_of("choice of strict", False, True),
     "backend": one_of("backend", "auto", *BACKENDS),

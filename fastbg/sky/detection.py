@@ -70,6 +70,7 @@ def detect_sky(
     watch: Callable[[int], None] = lambda done: None,
     threads: int = 1,
     kernels: Kernels = FASTEST,
+    known: np.ndarray | None = None,
 ) -> Sky:
     """Find the sky of a down-scaled image.
 
@@ -89,13 +90,17 @@ def detect_sky(
         `fastbg.sky.selection.MOST_FITS`; what it raises ends the search.
     threads : int, optional
     kernels : Kernels, optional
+    known : ndarray, (h, w), float32, in [0, 1], optional
+        How much of each pixel is known to be sky, whatever it looks like: only stars are taken out
+        of it.
 
     Raises
     ------
     InputError
         If too little of the image may be used.
     """
-    mesh, trusts_weight = mesh_of(linear, weight, y, x), protection == "stars"
+    mesh, trusts_weight = mesh_of(linear, weight, y, x, known), protection == "stars"
+    whole = mesh
     if trusts_weight:
         mesh, scatter = without_stars(mesh)
         surfaces = select_by_residuals(mesh, watch, kernels)
@@ -110,6 +115,11 @@ def detect_sky(
         pixels = _near(linear, mesh, mesh.values, scatter)
     else:
         pixels = _pixel_weight(linear, mesh, sky.surface)
+    if known is not None and known.any():
+        # Near the cells themselves, which the surface may miss, though it should not.
+        around, scatter = without_stars(whole)
+        near = _near(linear, around, around.values, scatter)
+        np.maximum(pixels, known * near, out=pixels)
     pixels[pixels < EXCLUDED_BELOW] = 0
     # If no pixel is sky, the noise was underestimated, and the surface alone has to do.
     if pixels.any():

@@ -153,7 +153,8 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
     # The glare around a saturated area has sharp steps, too: all up to the sky belongs to it.
     joined = others.reshape(mesh.shape)
     numbers = regions(joined[1:] & joined[:-1], joined[:, 1:] & joined[:, :-1]).ravel()
-    return _widened(others & np.isin(numbers, numbers[even]), mesh.shape)
+    wide = _widened(others & np.isin(numbers, numbers[even]), mesh.shape)
+    return wide & (mesh.known == 0)
 
 
 def _regions(mesh: Mesh) -> np.ndarray:

@@ -202,8 +202,6 @@ def _reach(profiles: np.ndarray) -> float:
 
 def _places(mesh: Mesh, surface: Surface) -> Iterator[Place]:
     """The corners and edges where the mesh rises as a glow does, and above a surface."""
-    if min(mesh.shape) < 2 * NEAR:
-        return
     noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     usable = mesh.usable.reshape(mesh.shape)
     # The mean over the channels, in units of its noise.
@@ -213,6 +211,8 @@ def _places(mesh: Mesh, surface: Surface) -> Iterator[Place]:
     above = (off > 1).all(axis=1).reshape(mesh.shape)
     # The last row and column of cells are often too small to be used.
     rows, columns = (np.flatnonzero(usable.mean(axis=axis) > 0.5) for axis in (1, 0))
+    if min(len(rows), len(columns)) < 2 * NEAR:
+        return
     inside = np.ix_(rows, columns)
     light, above = np.where(usable, light, np.nan)[inside], above[inside]
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.downscale import BELOW
-from ..image.kernels import blocks
+from ..image.kernels import blocks, mean_of_blocks
 from ..image.robust import quantile
 
 ALONG = 40
@@ -57,6 +57,8 @@ class Mesh:
     spread : ndarray, (P, K), linear, or None
         The distance between the quartiles of each cell, NaN where it cannot be used; None of a
         strip, and of cells of at most 2 x 2 pixels.
+    known : ndarray, (P,), in [0, 1]
+        How much of each cell somebody knows to be sky; by default nothing.
     """
 
     side: int
@@ -66,6 +68,11 @@ class Mesh:
     weight: np.ndarray
     noise: np.ndarray
     spread: np.ndarray | None = None
+    known: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.known is None:
+            object.__setattr__(self, "known", np.zeros(len(self.weight)))
 
     @property
     def usable(self) -> np.ndarray:
@@ -93,7 +100,13 @@ def cell_count(height: int, width: int) -> int:
     return math.ceil(height / side) * math.ceil(width / side)
 
 
-def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) -> Mesh:
+def mesh_of(
+    data: np.ndarray,
+    weight: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    known: np.ndarray | None = None,
+) -> Mesh:
     """The mesh of a down-scaled image.
 
     Parameters
@@ -102,10 +115,15 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
     weight : ndarray, (h, w, K), in [0, 1]; 0 where missing
     y, x : ndarray, (h,) and (w,), normalised
         The coordinates of rows and columns.
+    known : ndarray, (h, w), in [0, 1], optional
+        How much of each pixel is known to be sky; what has no weight is not.
     """
     strip = _is_strip(*data.shape[:2])
+    # As a weight of one more channel: NaN where nothing may be used, which counts in nothing.
+    known = np.zeros(data.shape[:2]) if known is None else known
+    known = np.where((weight > 0).any(axis=2), known, np.nan)
     if strip:
-        data, weight, y, x = _widened(data, weight, y, x)
+        data, weight, y, x, known = _widened(data, weight, y, x, known)
     height, width = data.shape[:2]
     side = cell_side(height, width)
     # One channel at a time: there are a few copies of it.
@@ -143,6 +161,8 @@ def mesh_of(data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray) 
         np.where(full, share, 0).ravel(),
         noise,
         None if strip else spread,
+        # The median of a cell tells of what fills more than half of it.
+        np.clip(2 * np.nan_to_num(mean_of_blocks(blocks(known, side))).ravel() - 1, 0, 1),
     )
 
 
@@ -167,19 +187,23 @@ def _side_of_strip(height: int, width: int) -> int:
 
 
 def _widened(
-    data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A strip with its medians across in `LEAST_ROWS` cells across: `mesh_of` takes the same."""
     height, width = data.shape[:2]
     axis = 0 if height <= width else 1
     across = LEAST_ROWS * _side_of_strip(height, width)
-    known = np.where(weight > 0, data, np.float32(np.nan))
-    ordered = np.sort(np.moveaxis(known, axis, -1), axis=2)
+    used = np.where(weight > 0, data, np.float32(np.nan))
+    ordered = np.sort(np.moveaxis(used, axis, -1), axis=2)
     middle = quantile(ordered, 0.5)
     share = np.where(np.isnan(middle), 0, weight.mean(axis=axis))
-    data, weight = (np.repeat(np.expand_dims(a, axis), across, axis) for a in (middle, share))
+    known = mean_of_blocks(np.moveaxis(known, axis, -1))
+    data, weight, known = (
+        np.repeat(np.expand_dims(each, axis), across, axis) for each in (middle, share, known)
+    )
     centres = (np.arange(across) + 0.5) / across
-    return (data, weight, centres, x) if axis == 0 else (data, weight, y, centres)
+    y, x = (centres, x) if axis == 0 else (y, centres)
+    return data, weight, y, x, known
 
 
 def _measure(data: np.ndarray, side: int, grouped: bool) -> list[np.ndarray]:

@@ -86,12 +86,13 @@ def _fit_in_numpy(
         surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
         tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
         off = ((mesh.values - surface) / tolerance).mean(axis=1)
-        plane = np.clip(off, -6, 6).reshape(mesh.shape) * usable
+        # What is known to be sky throws no doubt on its neighbours.
+        plane = (np.clip(off, -6, 6) * (1 - mesh.known)).reshape(mesh.shape) * usable
         nearby = (gaussian_mean(plane, protection.reach) / around).ravel()
         sky = _falling(off - protection.above, SOFTNESS)
         sky *= _falling(-off - protection.below, SOFTNESS)
         sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
-        weight = mesh.weight * np.maximum(sky, LEAST_WEIGHT)
+        weight = mesh.weight * np.maximum(sky, np.maximum(mesh.known, LEAST_WEIGHT))
     coordinates = splines.solve(mesh.values, weight, stiffness)
     return RobustFit(coordinates, splines.matrix @ coordinates, weight)
 
@@ -111,6 +112,7 @@ def _fit_in_c(
     compiled.c.fit_surface(
         np.ascontiguousarray((values / unit).T, np.float32),
         mesh.weight.astype(np.float32),
+        mesh.known.astype(np.float32),
         mesh.noise / unit,
         mesh.shape[1],
         splines.rows[:used],

@@ -28,7 +28,7 @@ from .colour import joint_channel, stiffer_differences
 from .curvature import concave_share
 from .glow import Glow, find_glow
 from .mesh import Mesh
-from .robust_fit import Protection
+from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines, bases_of
 from .surface import Surface, beside_rivals, fit_surface, largest_smooth_region, lower_envelope
 from .under_objects import stiffened
@@ -81,7 +81,7 @@ what the shape adds to that for each candidate beyond polynomials."""
 GLOW_PENALTY = 0.02
 """The penalty of a glow at the border."""
 
-MOST_FITS = 2 * (3 * len(CANDIDATES) + 2)
+MOST_FITS = 2 * (4 * len(CANDIDATES) + 2)
 """The largest number of fits that `select_surfaces` makes."""
 
 Chain = list[Surface]
@@ -125,7 +125,11 @@ def select_surfaces(
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
-    chains = search.follow([search.warm_chain(mesh), search.cold_chain(mesh)])
+    starts = [search.warm_chain(mesh), search.cold_chain(mesh, largest_smooth_region(mesh))]
+    if mesh.known.any():
+        known = mesh.weight * np.maximum(mesh.known, LEAST_WEIGHT)
+        starts.append(search.cold_chain(mesh, known))
+    chains = search.follow(starts)
     for chain, penalty in _started(chains):
         search.tried += zip(_costs(chain, penalty), chain, strict=True)
     selected = _selected(chains)
@@ -247,9 +251,8 @@ class _Search:
             if _ends(chain):
                 return
 
-    def cold_chain(self, mesh: Mesh) -> Iterator[Surface]:
-        """Each candidate starts from the largest smooth region of the frame."""
-        weight = largest_smooth_region(mesh)
+    def cold_chain(self, mesh: Mesh, weight: np.ndarray) -> Iterator[Surface]:
+        """Each candidate starts from the same weights: of what is known to be sky, or looks so."""
         chain: Chain = []
         for candidate in self._candidates:
             chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
@@ -307,7 +310,12 @@ def _converged(chain: Chain) -> bool:
 
 
 def _hopeless(chain: Chain) -> bool:
-    """Whether the last candidate costs too much more than the least that is not clear."""
+    """Whether the last candidate costs too much more than the least that is not clear.
+
+    None is hopeless that might come to what is known to be sky.
+    """
+    if chain[-1].missed:
+        return False
     costs = _costs(chain, 0)
     if len(chain) <= POLYNOMIAL_CANDIDATES or chain[int(np.argmin(costs))].explained >= CLEAR:
         return False
@@ -336,8 +344,8 @@ def _least_cost(chains: list[Chain]) -> float:
 
 
 def _started(chains: list[Chain]) -> Iterator[tuple[Chain, float]]:
-    """The warm chain, and the cold one if there is one, with the penalties of their starts."""
-    return zip(chains, (0, COLD_START_PENALTY), strict=False)
+    """The warm chain, and the cold ones if there are any, with the penalties of their starts."""
+    return zip(chains, (0, COLD_START_PENALTY, COLD_START_PENALTY), strict=False)
 
 
 def _costs(chain: Chain, start_penalty: float) -> np.ndarray:

@@ -12,6 +12,9 @@ from .mesh import Mesh
 REACH = 2
 """The surroundings of a cell reach so many cells to each side."""
 
+KNOWN = 0.5
+"""A cell of which more than this part is known to be sky does not stand out."""
+
 STANDS_OUT = 5.0
 """A cell stands out if it is so many robust standard deviations off the median around it. At an
 edge of the frame, the cells of a steep gradient are up to three off."""
@@ -36,7 +39,7 @@ def without_stars(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     middle = _median(around)
     scatter = MAD_TO_SIGMA * _median(np.abs(around - middle[..., np.newaxis]))
     far = np.abs(mesh.values - middle) > STANDS_OUT * np.hypot(scatter, mesh.noise)
-    left = mesh.usable & ~far.any(axis=1)
+    left = mesh.usable & (~far.any(axis=1) | (mesh.known > KNOWN))
     values = np.where(left[:, np.newaxis], mesh.values, np.nan_to_num(middle))
     found = replace(mesh, values=values, weight=np.where(left, mesh.weight, 0))
     return found, np.nan_to_num(scatter)

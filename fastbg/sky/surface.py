@@ -30,6 +30,10 @@ LEAST_UNEXPLAINED = 1e-2
 channels, 0.8 % are beyond three standard deviations."""
 
 
+MISSED_ANYWAY = 0.1
+"""Of what is known to be sky, a surface misses this part and one cell for other causes than its
+shape, such as stars: few cells tell less than many."""
+
 PROTECTIONS = {
     "off": Protection(np.inf, np.inf, np.inf, 1.5),
     "auto": Protection(2.5, 4.0, 1.5, 1.5),
@@ -67,6 +71,9 @@ class Surface:
     glow : tuple of str
         The corners and edges of the frame from which a steep light comes that is part of the
         surface; see `fastbg.sky.glow`.
+    missed : float
+        The logarithm of the share of what is known to be sky that it misses; 0 where nothing is
+        known.
     """
 
     splines: Splines
@@ -80,6 +87,7 @@ class Surface:
     rivals: tuple[tuple[float, Surface], ...] = ()
     doubts: tuple[str, ...] = ()
     glow: tuple[str, ...] = ()
+    missed: float = 0.0
 
     @property
     def values(self) -> np.ndarray:
@@ -88,8 +96,11 @@ class Surface:
 
     @property
     def unexplained(self) -> float:
-        """The logarithm of the share of cells that is not explained."""
-        return float(np.log(max(1 - self.explained, LEAST_UNEXPLAINED)))
+        """The logarithm of the share of cells that is not explained.
+
+        What is known to be sky counts once more: it is no object that a surface may pass by.
+        """
+        return float(np.log(max(1 - self.explained, LEAST_UNEXPLAINED))) + self.missed
 
     @property
     def odds(self) -> float:
@@ -133,11 +144,19 @@ def fit_surface(
     """
     found = robust_fitter(kernels)(splines, mesh, weight, stiffness, protection)
     off = (mesh.values - found.values) / explained_within(found.values, mesh, found.weight)
-    explained = mesh.weight @ (np.abs(off) < 1).all(axis=1) / mesh.weight.sum()
+    near = (np.abs(off) < 1).all(axis=1)
+    explained = mesh.weight @ near / mesh.weight.sum()
     below = mesh.weight @ (off < -1).mean(axis=1) / mesh.weight.sum()
     return Surface(
-        splines, found.coordinates, found.weight, stiffness, float(explained), float(below)
+        *(splines, found.coordinates, found.weight, stiffness, float(explained), float(below)),
+        missed=_missed(near, mesh),
     )
+
+
+def _missed(near: np.ndarray, mesh: Mesh) -> float:
+    known = mesh.weight * mesh.known
+    anyway = 1 + MISSED_ANYWAY * known.sum()
+    return float(np.log((known @ ~near + anyway) / (known.sum() + anyway)))
 
 
 def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:
@@ -156,7 +175,8 @@ def lower_envelope(splines: Splines, mesh: Mesh) -> np.ndarray:
     for _ in range(8):
         surface = splines.matrix @ splines.solve(mesh.values, weight, ENVELOPE_STIFFNESS)
         above = (mesh.values - surface) / weighted_deviation(mesh.values, mesh.weight)
-        weight = mesh.weight * np.where(above.mean(axis=1) > 0, 0.05, 0.95)
+        below = np.where(above.mean(axis=1) > 0, 0.05, 0.95)
+        weight = mesh.weight * np.maximum(below, mesh.known)
     return weight
 
 
@@ -179,5 +199,5 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
     if not smooth.any():
         return mesh.weight
     region = largest_region(smooth).ravel()
-    weight: np.ndarray = mesh.weight * np.maximum(region, LEAST_WEIGHT)
+    weight: np.ndarray = mesh.weight * np.maximum(region, np.maximum(mesh.known, LEAST_WEIGHT))
     return weight

@@ -3,18 +3,21 @@
 
 static PyObject *fit_surface(PyObject *self, PyObject *args)
 {
-    enum { VALUES, USABLE, NOISE, ROWS, FACTORS, TAPS, WEIGHT, COORDINATES, SURFACE, ARRAYS };
+    enum { VALUES, USABLE, KNOWN, NOISE, ROWS, FACTORS, TAPS, WEIGHT, COORDINATES, SURFACE, ARRAYS };
     fbg_py_array_argument a[ARRAYS] = {
-        FBG_FLOAT32("values"),      FBG_FLOAT32("usable"),          FBG_FLOAT64("noise"),
-        FBG_FLOAT32("modes"),       FBG_FLOAT64("factors"),         FBG_FLOAT32("taps"),
-        FBG_OUT_FLOAT32("weight"), FBG_OUT_FLOAT64("coordinates"), FBG_OUT_FLOAT32("surface")};
+        FBG_FLOAT32("values"),          FBG_FLOAT32("usable"),
+        FBG_FLOAT32("known"),           FBG_FLOAT64("noise"),
+        FBG_FLOAT32("modes"),           FBG_FLOAT64("factors"),
+        FBG_FLOAT32("taps"),            FBG_OUT_FLOAT32("weight"),
+        FBG_OUT_FLOAT64("coordinates"), FBG_OUT_FLOAT32("surface")};
     Py_ssize_t columns, used, free;
     fbg_modes modes;
     fbg_protection p;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O&O&O&nO&nndO&O&(dddddd)O&O&O&", fbg_py_array, &a[VALUES],
-                          fbg_py_array, &a[USABLE], fbg_py_array, &a[NOISE], &columns,
+    if (!PyArg_ParseTuple(args, "O&O&O&O&nO&nndO&O&(dddddd)O&O&O&", fbg_py_array, &a[VALUES],
+                          fbg_py_array, &a[USABLE], fbg_py_array, &a[KNOWN],
+                          fbg_py_array, &a[NOISE], &columns,
                           fbg_py_array, &a[ROWS], &used, &free, &modes.stiffness, fbg_py_array,
                           &a[FACTORS], fbg_py_array, &a[TAPS], &p.above, &p.below, &p.around,
                           &p.tolerance, &p.softness, &p.least, fbg_py_array, &a[WEIGHT],
@@ -26,11 +29,12 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "columns, used or free is impossible");
     else if (!taps || !rounds)
         PyErr_SetString(PyExc_ValueError, "there must be a factor and a tap");
-    else if (fbg_py_holds(&a[VALUES], channels * n) && fbg_py_holds(&a[ROWS], used * n) &&
+    else if (fbg_py_holds(&a[VALUES], channels * n) && fbg_py_holds(&a[KNOWN], n) &&
+             fbg_py_holds(&a[ROWS], used * n) &&
              fbg_py_holds(&a[WEIGHT], n) && fbg_py_holds(&a[COORDINATES], channels * used) &&
              fbg_py_holds(&a[SURFACE], channels * n)) {
         const fbg_mesh mesh = {n / columns, columns, (int)channels, a[VALUES].view.buf,
-                               a[USABLE].view.buf, a[NOISE].view.buf};
+                               a[USABLE].view.buf, a[KNOWN].view.buf, a[NOISE].view.buf};
         modes.used = used;
         modes.free = free;
         modes.rows = a[ROWS].view.buf;
@@ -51,7 +55,7 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
     {"fit_surface", fit_surface, METH_VARARGS,
-     "fit_surface(values, usable, noise, columns, modes, used, free, stiffness, factors, taps, "
+     "fit_surface(values, usable, known, noise, columns, modes, used, free, stiffness, factors, taps, "
      "(above, below, around, tolerance, softness, least), weight, coordinates, surface); fills the "
      "last two and overwrites weight"},
     {NULL, NULL, 0, NULL},

@@ -22,9 +22,9 @@ from ...progress import Progress
 from ...settings.options import Options
 from ...settings.settings import Settings
 from ..arguments import Count, Masks, Paths, merged, public
+from ..drawn import paths_of
 from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
-from ..source import paths_of
 from . import cluster, pool
 from .capacity import workers_for
 from .journal import Journal, State, content_hash
@@ -102,6 +102,7 @@ def process_files(
     again: bool = False,
     write_model: bool = True,
     mask: Masks = None,
+    sky: Masks = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -116,7 +117,7 @@ def process_files(
 
     The outputs are those of `process_file`, bit for bit. If a file fails, or is doubtful and the
     settings are strict, the others are still processed, and the summary holds its error. A file is
-    skipped if it was finished before from the same content, with the same settings, mask and
+    skipped if it was finished before from the same content, with the same settings, mask, sky and
     version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is finished,
     also if the batch is killed.
 
@@ -135,7 +136,7 @@ def process_files(
     again : bool
         Process images that fastbg wrote itself, which their HISTORY tells, too. Without it they
         are left out. What this batch writes is always left out, while it watches.
-    write_model, mask, compress
+    write_model, mask, sky, compress
         As for `process_file`; the same for all files.
     overwrite : bool
         Process finished files again, and replace all outputs. Without it, an output is replaced
@@ -160,7 +161,7 @@ def process_files(
     Raises
     ------
     InputError
-        If a pattern matches no file, the mask cannot be read, or two files have the same name, and
+        If a pattern matches no file, a mask cannot be read, or two files have the same name, and
         would have the same outputs. No file was processed.
     SettingsError, OutputError, BackendError
         If no file at all can be processed.
@@ -173,7 +174,8 @@ def process_files(
         raise SettingsError("a cluster has its own workers: leave their number out")
     if not dask:
         choose(settings.backend)
-    key = key_of(settings, _mask_hash(mask), compress=compress, write_model=write_model)
+    hashes = _hash_of(mask, "mask"), _hash_of(sky, "sky")
+    key = key_of(settings, *hashes, compress=compress, write_model=write_model)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     inputs = Inputs([str(each) for each in given], again=again, wait=watch)
     folder_of = inputs.output_folders(Path(output_dir), keep_tree=keep_tree)
@@ -183,6 +185,7 @@ def process_files(
             folder_of(path),
             settings,
             masks=tuple(paths_of(mask)),
+            sky=tuple(paths_of(sky)),
             write_model=write_model,
             compress=compress,
             max_memory=limit,
@@ -317,11 +320,11 @@ def _share_of(task: Task, workers: int) -> Task:
     return replace(task.with_threads(threads), max_memory=limit)
 
 
-def _mask_hash(masks: Masks) -> str | None:
+def _hash_of(drawn: Masks, name: str) -> str | None:
     hashes = []
-    for mask in paths_of(masks):
-        found = content_hash(mask)
+    for path in paths_of(drawn):
+        found = content_hash(path)
         if not found:
-            raise InputError(f"{mask} cannot be read: check the name of the mask")
+            raise InputError(f"{path} cannot be read: check the name of the {name}")
         hashes.append(found)
     return " ".join(hashes) or None

@@ -51,7 +51,7 @@ def bytes_needed(task: Task) -> int:
     compress = task.compress or in_tiles
     try:
         with ExitStack() as files:
-            source = open_source(task.path, task.masks, task.settings, files)
+            source = open_source(task.path, task.masks, task.sky, task.settings, files)
             return source.memory_needs(
                 task.settings, compress=compress, in_tiles=in_tiles
             ).bytes_needed()

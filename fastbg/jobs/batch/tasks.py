@@ -26,7 +26,7 @@ class Task:
     path, folder : Path
         The input, and the folder of its outputs.
     settings : Settings
-    masks : tuple of Path
+    masks, sky : tuple of Path
     write_model, compress : bool
     max_memory : int or None
         As for `fastbg.process_file`.
@@ -40,6 +40,7 @@ class Task:
     folder: Path
     settings: Settings
     masks: tuple[Path, ...] = ()
+    sky: tuple[Path, ...] = ()
     write_model: bool = True
     compress: bool = False
     max_memory: int | None = None
@@ -48,8 +49,9 @@ class Task:
 
     def absolute(self) -> Task:
         """The same task with absolute paths, for a process with another current folder."""
-        path, folder, *masks = map(_absolute, (self.path, self.folder, *self.masks))
-        return replace(self, path=path, folder=folder, masks=tuple(masks))
+        path, folder = map(_absolute, (self.path, self.folder))
+        masks, sky = (tuple(map(_absolute, each)) for each in (self.masks, self.sky))
+        return replace(self, path=path, folder=folder, masks=masks, sky=sky)
 
     def with_threads(self, threads: int) -> Task:
         """The same task on so many threads."""
@@ -82,16 +84,22 @@ class Outcome:
 
 
 def key_of(
-    settings: Settings, mask: str | None, *, compress: bool = False, write_model: bool = True
+    settings: Settings,
+    mask: str | None,
+    sky: str | None = None,
+    *,
+    compress: bool = False,
+    write_model: bool = True,
 ) -> dict[str, Any]:
     """Everything but the content of the file that determines the result, as plain JSON.
 
-    These are the version of fastbg, the hash of the mask, the settings that change a result, and
-    what is written of it. The backend is one of them, since evaluators differ in the last bits.
+    These are the version of fastbg, the hashes of the mask and of what is known to be sky, the
+    settings that change a result, and what is written of it. The backend is one of them, since
+    evaluators differ in the last bits.
     """
     decisive = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
     written = {"compress": compress, "model": write_model}
-    key = {"fastbg": version(), "settings": decisive, "mask": mask, **written}
+    key = {"fastbg": version(), "settings": decisive, "mask": mask, "sky": sky, **written}
     return json.loads(json.dumps(key))
 
 
@@ -170,6 +178,7 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
             output_dir=task.folder,
             write_model=task.write_model,
             mask=task.masks,
+            sky=task.sky,
             compress=task.compress,
             overwrite=task.overwrite or journal.owns(path),
             max_memory=task.max_memory,
