@@ -52,6 +52,7 @@ from modules import (
 REPOSITORY = Path(__file__).resolve().parent.parent
 ORDER = (
     ("fastbg", "__main__", "cli"),
+    ("live_page",),
     ("jobs",),
     (
         "pipeline",

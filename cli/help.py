@@ -12,6 +12,10 @@ EXAMPLES = {
         "fastbg run m94.fits out --report out  # into a folder, with a page on the fit",
         "fastbg run m94.fits -m galaxy.reg     # regions of DS9 around what is no sky",
     ),
+    "live": (
+        "fastbg live m94.xisf                  # opens the page in the browser",
+        "fastbg live m94.xisf out --no-browser # prints its address",
+    ),
     "batch": (
         "fastbg batch lights -o out            # all images of a folder",
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
