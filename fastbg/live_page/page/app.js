@@ -2,7 +2,7 @@
 /** @import { App, Message, Picture } from "./types.js" */
 import { connect } from "./connection.js";
 import { Gestures } from "./gestures.js";
-import { Renderer } from "./gl/renderer.js";
+import { Screen } from "./gl/screen.js";
 import { Overlay } from "./overlay.js";
 import { initialState, Store } from "./store.js";
 import { Viewport } from "./viewport.js";
@@ -24,7 +24,7 @@ const viewport = new Viewport(stage);
 const gestures = new Gestures(stage, viewport, store);
 viewport.takes = (/** @type {PointerEvent} */ event) => gestures.takes(event);
 const overlay = new Overlay(/** @type {HTMLCanvasElement} */ (byId("overlay")), viewport);
-const renderer = new Renderer(/** @type {HTMLCanvasElement} */ (byId("picture")), store, viewport);
+const screen = new Screen(/** @type {HTMLCanvasElement} */ (byId("picture")), store, viewport);
 const connection = connect(hear, take);
 /** @type {App} */
 const app = { store, viewport, overlay, send: connection.send };
@@ -43,8 +43,8 @@ function hear(message) {
     store.set({ state: /** @type {any} */ ({ ...message, settings }) });
   } else if (message.tell === "fitting") store.set({ fitting: true });
   else if (message.tell === "fitted") {
-    const { level, strength, mode } = message;
-    store.set({ fitted: /** @type {any} */ (message), fitting: false, correction: { level, strength, mode } });
+    const { level, strength, mode, divisor } = message;
+    store.set({ fitted: /** @type {any} */ (message), fitting: false, correction: { level, strength, mode, divisor } });
   } else if (message.tell === "problem") store.set({ problems: [...store.get().problems, message.message] });
   else if (message.tell === "changed_file") store.set({ notice: message.message });
   else if (message.tell === "ended") store.set({ connection: "ended", notice: message.message });
@@ -60,5 +60,4 @@ function take(picture) {
 }
 
 overlay.invalidate();
-renderer.invalidate();
-export { app };
+export { app, screen };

@@ -63,7 +63,8 @@ export interface Hello {
   protocol: number;
   image: ImageFacts;
   grid: { width: number; height: number; binning: number };
-  tiles: { size: number; levels: number };
+  /** At level n, a pixel of a tile covers `pixel * 2 ** n` pixels of the image along its side. */
+  tiles: { size: number; levels: number; pixel?: number };
   settings: Record<string, Setting>;
   host: boolean;
   folder: string;
@@ -110,6 +111,7 @@ export interface Fitted {
   level: number[];
   strength: number;
   mode: "subtract" | "divide";
+  divisor?: number;
   flexibility: {
     chosen: number;
     automatic: number;
@@ -124,6 +126,8 @@ export interface Correction {
   strength: number;
   mode: "subtract" | "divide";
   level: number[];
+  /** Of the pedestal "bgoptimizer"; 1 where it is not told. */
+  divisor?: number;
 }
 
 /** Exact linear values at a place, one a channel; null = missing. */
