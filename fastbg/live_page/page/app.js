@@ -3,8 +3,11 @@
 import { connect } from "./connection.js";
 import { Gestures } from "./gestures.js";
 import { Screen } from "./gl/screen.js";
+import { startKeyboard } from "./keyboard.js";
 import { Overlay } from "./overlay.js";
+import { startPanel } from "./panel/index.js";
 import { initialState, Store } from "./store.js";
+import { startTools } from "./tools/index.js";
 import { Viewport } from "./viewport.js";
 import { words } from "./words.js";
 
@@ -60,4 +63,7 @@ function take(picture) {
 }
 
 overlay.invalidate();
+startTools(app);
+startPanel(app);
+startKeyboard(app);
 export { app, screen };

@@ -4,6 +4,8 @@ export type ViewName = "original" | "corrected" | "model" | "residual" | "sky" |
 export type StretchName = "none" | "stf" | "10" | "15" | "20" | "30";
 export type Layout = "single" | "split" | "side";
 export type Point = [number, number];
+/** What is painted. */
+export type Layer = "not_sky" | "sky" | "erase";
 
 /** The header of a binary message: a picture on its own grid, or a tile of the image. */
 export interface Header {
@@ -169,6 +171,21 @@ export interface State {
   marks: boolean;
 
   tool: string;
+  /** What shapes are filled with: the layer that was used last. */
+  layer: Layer;
+  /** A shape that is being drawn. */
+  outline: { shape: "polygon" | "rectangle" | "ellipse"; points: Point[]; layer: Layer } | null;
+  /** What is under the pointer, by the tool in use: an object, a sample or a side from 1; 0 = nothing. */
+  hovered: number;
+  /** The index of the chosen sample, or -1. */
+  selected: number;
+  dragged: { sample: number; point: Point } | null;
+  /** Left, top, right, bottom while a border is dragged. */
+  border: [number, number, number, number] | null;
+  /** The index of the warning that was looked at last. */
+  warned: number;
+  /** Whether the circles of warnings are drawn. */
+  circles: boolean;
   /** The brush's radius, in pixels of the image. */
   brush: number;
   /** The keyboard's cursor, in pixels of the image. */
