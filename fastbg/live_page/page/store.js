@@ -88,7 +88,6 @@ export function initialState() {
     brush: 40,
     cursor: null,
     pointer: null,
-    probed: null,
     jobs: {},
     problems: [],
     notice: null,

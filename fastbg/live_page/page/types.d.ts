@@ -132,17 +132,6 @@ export interface Correction {
   divisor?: number;
 }
 
-/** Exact linear values at a place, one a channel; null = missing. */
-export interface Probed {
-  x: number;
-  y: number;
-  original: (number | null)[];
-  model: (number | null)[];
-  corrected: (number | null)[];
-  uncertainty: (number | null)[];
-  weight: number | null;
-}
-
 /** The one observable object of the page: see `store.js`. */
 export interface State {
   connection: "connecting" | "open" | "lost" | "ended";
@@ -192,7 +181,6 @@ export interface State {
   cursor: Point | null;
   /** Where the pointer is, in pixels of the image. */
   pointer: Point | null;
-  probed: Probed | null;
   jobs: Record<string, { stage: string; done: number; total: number }>;
   problems: string[];
   /** A line over the image that stays until its cause is gone, or null. */

@@ -41,6 +41,7 @@ export const words = {
   falseColourHelp: "The model over its own range, in colours (F)",
   channels: "Channel",
   allChannels: "All channels",
+  oneChannel: (/** @type {string} */ colour) => `Channel ${colour} alone`,
   marks: "Marks",
   marksHelp: "What is sky, found as an object or painted, over every view (V)",
   layouts: "Comparison",
@@ -60,23 +61,25 @@ export const words = {
   oneToOneHelp: "One pixel of the image on one of the screen (9)",
   zoomIn: "Zoom in (+)",
   zoomOut: "Zoom out (−)",
+  zoomLabel: "Zoom",
   zoom: (/** @type {number} */ zoom) => `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`,
   picture: "The image. Arrow keys move it, + and − zoom, 0 shows all of it, ? lists all keys.",
   tools: "Tools",
   panel: "Settings and result",
   status: "Status",
 
-  // Keys of colours.
-  legendRange: (/** @type {string} */ low, /** @type {string} */ high) => `from ${low} to ${high}`,
+  // The key of colours.
   legend: {
+    model: "Model about its median, linear",
+    residual: "Residual, in deviations of the noise",
+    uncertainty: "Uncertainty, one sigma, linear",
+  },
+  marked: {
     found: "found as an object",
     unused: "not used",
     notSky: "painted: not sky",
     sky: "painted: is sky",
   },
-  legendModel: "linear",
-  legendResidual: "deviations of the noise",
-  legendUncertainty: "one sigma, in deviations of the noise",
 
   // The read-out.
   readout: "Values under the cursor",

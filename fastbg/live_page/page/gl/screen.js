@@ -5,6 +5,7 @@
 import { SCENE_STATE, Scenes } from "../scene.js";
 import { words } from "../words.js";
 import { Renderer } from "./renderer.js";
+import { sideOf } from "./tiles.js";
 
 /** @type {(keyof State)[]} What a picture on the screen depends on, besides its scene. */
 const DRAWN_STATE = ["hello", "view", "blink", "layout", "splitAt", "inverted", "falseColour", "marks"];
@@ -13,6 +14,7 @@ const DRAWN_STATE = ["hello", "view", "blink", "layout", "splitAt", "inverted", 
 export class Screen {
   /** @param {HTMLCanvasElement} canvas @param {Store} store @param {Viewport} viewport */
   constructor(canvas, store, viewport) {
+    this.store = store;
     const scenes = new Scenes();
     /** @param {State} state */
     this.sceneOf = (state) => scenes.of(state);
@@ -32,6 +34,18 @@ export class Screen {
     });
     viewport.on("change", () => this.invalidate());
     store.on([...SCENE_STATE, ...DRAWN_STATE], () => this.invalidate());
+  }
+
+  /**
+   * The finest tile that is here and covers a place, and its upper left corner in pixels of the image.
+   * @param {number} x @param {number} y
+   */
+  tileAt(x, y) {
+    const { hello } = this.store.get();
+    const tile = hello && this.renderer?.tiles.at(x, y, hello);
+    if (!tile) return null;
+    const side = sideOf(hello, tile.place.level);
+    return { picture: tile.picture, origin: [tile.place.column * side, tile.place.row * side] };
   }
 
   /** Draw again before the next frame. */
