@@ -63,6 +63,16 @@ export function spanOf({ sorted }) {
   return { low: low - margin, high: high + margin };
 }
 
+/** Round linear values on the axis, about four. @param {{ low: number, high: number }} span */
+export function ticksOf({ low, high }) {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10);
+  const ticks = [];
+  for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(i * step);
+  return ticks;
+}
+
 /**
  * How many of the sorted values lie in each of the equal bins of the axis.
  * @param {Float64Array} sorted @param {{ low: number, high: number }} span @param {number} bins

@@ -2,11 +2,13 @@
 /** @import { App, State } from "./types.js" */
 /** @import { Line, Sampled } from "./histogram.js" */
 import { byId, make } from "./dom.js";
-import { correctedSamples, countsOf, LINES, linearOf, meanLinearOf, samplesOf, settingAt, spanOf } from "./histogram.js";
+import { correctedSamples, countsOf, LINES, linearOf, meanLinearOf, samplesOf, settingAt, spanOf, ticksOf } from "./histogram.js";
 import { linearText } from "./numbers.js";
 import { words } from "./words.js";
 
 const HEIGHT = 120;
+/** Room for the numbers below the curves. */
+const AXIS = 17;
 const BINS = 160;
 /** What an arrow key adds to a setting; a page key adds ten times that. */
 const STEPS = { threshold_min: 0.01, quantile: 0.005, threshold_max: 0.01 };
@@ -141,11 +143,28 @@ class HistogramPanel {
     const width = plot.clientWidth;
     if (!samples || !width) return;
     const density = window.devicePixelRatio || 1;
-    Object.assign(canvas, { width: Math.round(width * density), height: Math.round(HEIGHT * density) });
+    Object.assign(canvas, { width: Math.round(width * density), height: Math.round((HEIGHT + AXIS) * density) });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.scale(density, density);
+    this._drawAxis(context, width);
     this._drawCurves(context, width, samples);
     this._drawLines(context, width, samples);
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {number} width */
+  _drawAxis(context, width) {
+    const { low, high } = this.span;
+    context.font = `11px ${getComputedStyle(this.plot).fontFamily}`;
+    context.textAlign = "center";
+    for (const tick of ticksOf(this.span)) {
+      const x = ((tick - low) / (high - low)) * width;
+      context.fillStyle = this._css("--rule");
+      context.fillRect(x, 0, 1, HEIGHT + 4);
+      context.fillStyle = this._css("--muted");
+      const text = Number(tick.toPrecision(4)).toString();
+      const half = context.measureText(text).width / 2;
+      if (x > half && x < width - half) context.fillText(text, x, HEIGHT + 14);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} width @param {Sampled} samples */
@@ -211,6 +230,11 @@ class HistogramPanel {
   /** @param {number} k */
   _colour(k) {
     const name = COLOURS[this.store.get().hello?.image.colours[k] ?? ""] ?? "--mono";
+    return this._css(name);
+  }
+
+  /** @param {string} name Of a colour of style.css. */
+  _css(name) {
     return getComputedStyle(this.plot).getPropertyValue(name).trim();
   }
 }

@@ -12,6 +12,14 @@ export function linearText(value, digits = 5) {
   return value.toFixed(Math.min(8, decimals)).replace("-", "−");
 }
 
+/** The white of 16 bits, in whose counts values are told whose file has none. */
+const COUNTS = 65535;
+
+/** The counts of a linear value of 1. @param {number | null} white Of the file. */
+export function whiteOf(white) {
+  return white && white > 2 ? white : COUNTS;
+}
+
 /** A value in counts of the file. @param {number} value @param {number} white */
 export function aduText(value, white) {
   const counts = value * white;

@@ -4,7 +4,7 @@ import { valueAt } from "./half.js";
 import { deviation, median, quantile, sampled } from "./robust.js";
 
 /** The range of the residual, in deviations of the noise of the small copy. */
-const RESIDUAL = 3;
+const RESIDUAL = 2;
 
 /**
  * The values at the two ends of a colour map.

@@ -4,7 +4,7 @@
 import { corrected } from "./correction.js";
 import { byId, make } from "./dom.js";
 import { indexAt, valueAt } from "./half.js";
-import { aduText, linearText } from "./numbers.js";
+import { aduText, linearText, whiteOf } from "./numbers.js";
 import { words } from "./words.js";
 
 /** After so many milliseconds without a movement, the server is asked for exact values. */
@@ -95,20 +95,21 @@ function show({ hello }, place, reading) {
     room.replaceChildren(make("span", { class: "hint" }, words.readoutEmpty));
     return;
   }
-  const { white, colours } = hello.image;
+  const { colours } = hello.image;
+  const white = whiteOf(hello.image.white);
   const precision = reading.cell === 0 ? words.exact : reading.cell > 1 ? words.meanOf(reading.cell) : "";
   const groups = ROWS.map((row) => {
     const cells = colours.map((colour, k) => {
       const value = reading.values[row][k] ?? null;
       const linear = value === null ? "–" : linearText(value, row === "uncertainty" ? 3 : 5);
-      const adu = value === null ? "" : white ? aduText(value, white) : "";
+      const adu = value === null ? "" : aduText(value, white);
       return make("span", { class: `value c-${colour}` }, linear, make("small", {}, adu));
     });
     return make("div", { class: `group ${row}` }, make("b", {}, words.view[row]), ...cells);
   });
-  const units = white ? `${words.linear} / ${words.adu}` : words.linear;
   room.replaceChildren(
-    make("div", { class: "place" }, words.place(Math.floor(place[0]), Math.floor(place[1])), make("small", {}, precision || units)),
+    make("div", { class: "place" }, words.place(Math.floor(place[0]), Math.floor(place[1])), make("small", {}, precision)),
+    make("div", { class: "units" }, words.linear, make("small", {}, words.adu)),
     ...groups,
   );
 }

@@ -5,7 +5,6 @@
 /** @import { Store } from "../store.js" */
 /** @import { Viewport } from "../viewport.js" */
 /** @import { Uploaded } from "./textures.js" */
-/** @import { Tile } from "./tiles.js" */
 import { shownViews } from "../comparison.js";
 import { Program } from "./program.js";
 import { FRAGMENTS } from "./shaders.js";
@@ -83,14 +82,14 @@ export class Renderer {
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!scene || !state.hello) return;
     this._forgetOld(state);
-    const tiles = this._tilesIn(state);
+    const seen = this._tilesIn(state);
     gl.enable(gl.SCISSOR_TEST);
     shownViews(state).forEach((parts, pane) => {
-      for (const part of parts) this._drawPart(state, scene, part, pane, tiles);
+      for (const part of parts) this._drawPart(state, scene, part, pane, seen);
     });
   }
 
-  /** @param {State} state @returns {Tile[]} Those of what is seen, coarse ones first. */
+  /** The tiles of what is seen. @param {State} state @returns {ReturnType<Tiles["see"]>} */
   _tilesIn(state) {
     const { hello, pictures } = state;
     const views = shownViews(state).flat();
@@ -100,8 +99,11 @@ export class Renderer {
     return this.tiles.see(placesIn(hello, pictures.original.header.binning ?? 1, zoom, from, to));
   }
 
-  /** @param {State} state @param {Scene} scene @param {Part} part @param {number} pane @param {Tile[]} tiles */
-  _drawPart(state, scene, { view, from, to }, pane, tiles) {
+  /**
+   * @param {State} state @param {Scene} scene @param {Part} part @param {number} pane
+   * @param {ReturnType<Tiles["see"]>} seen
+   */
+  _drawPart(state, scene, { view, from, to }, pane, { tiles, isWhole }) {
     const { gl, viewport } = this;
     const [left, bottom, width, height] = this._boxOf(pane);
     const [start, end] = [Math.round(from * width), Math.round(to * width)];
@@ -115,8 +117,9 @@ export class Renderer {
     const { pictures } = state;
     for (const name of SHARED) this._bind(name, pictures[name]);
     this._bind("other", pictures[OTHERS[view] ?? ""]);
-    this._drawRectangle(program, state, pictures.original, [0, 0]);
-    if (!OF_IMAGE.has(view)) return;
+    const isSharp = OF_IMAGE.has(view);
+    if (!isSharp || !isWhole) this._drawRectangle(program, state, pictures.original, [0, 0]);
+    if (!isSharp) return;
     for (const { place, picture } of tiles) {
       const side = sideOf(/** @type {Hello} */ (state.hello), place.level);
       this._drawRectangle(program, state, picture, [place.column * side, place.row * side]);

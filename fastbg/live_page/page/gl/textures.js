@@ -48,7 +48,7 @@ export function uploadHalves(gl, picture, reducible) {
     gl.texSubImage3D(target, 0, 0, 0, k, width, height, 1, gl.RG, gl.HALF_FLOAT, pairs);
   });
   if (levels > 1) gl.generateMipmap(target);
-  gl.texParameteri(target, gl.TEXTURE_MIN_FILTER, levels > 1 ? gl.LINEAR_MIPMAP_LINEAR : gl.LINEAR);
+  gl.texParameteri(target, gl.TEXTURE_MIN_FILTER, levels > 1 ? gl.LINEAR_MIPMAP_NEAREST : gl.LINEAR);
   clampToEdge(gl, target);
   return { texture, target, bytes: 4 * width * height * channels * (levels > 1 ? 4 / 3 : 1) };
 }

@@ -33,7 +33,7 @@ export class Tiles {
   /**
    * Tell what is seen; what is not seen any more is no longer asked for.
    * @param {Place[]} places The nearest to the middle first.
-   * @returns {Tile[]} Those that are here.
+   * @returns {{ tiles: Tile[], isWhole: boolean }} Those that are here, and whether these are all.
    */
   see(places) {
     this.wanted = places;
@@ -49,7 +49,7 @@ export class Tiles {
       return [tile];
     });
     this._ask();
-    return here;
+    return { tiles: here, isWhole: places.length > 0 && here.length === places.length };
   }
 
   /** The finest tile that is here and covers a place. @param {number} x @param {number} y @param {Hello} hello */
