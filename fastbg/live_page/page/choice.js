@@ -14,7 +14,7 @@ export function choice(label, options, choose) {
   const buttons = options.map(({ value, text, title, keys = null }) =>
     make("button", { type: "button", role: "radio", title, "aria-keyshortcuts": keys, click: () => choose(value) }, text),
   );
-  const element = make("div", { class: "choice", role: "radiogroup", "aria-label": label }, ...buttons);
+  const element = make("div", { class: "radio", role: "radiogroup", "aria-label": label }, ...buttons);
   element.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const here = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));

@@ -30,7 +30,7 @@ function scaleOf({ falseColour }, { ranges }, view) {
   const { low, high } = ranges[view];
   const [from, to] = [low, high].map((each) => linearText(each, 3));
   const bar = paintedScale(view === "residual" ? DIVERGING : SEQUENTIAL);
-  return [make("div", { class: "scale" }, make("span", { class: "scale-name" }, words.legend[view]), make("span", {}, from), bar, make("span", {}, to))];
+  return [make("div", { class: "colours" }, make("span", { class: "colours-name" }, words.legend[view]), make("span", {}, from), bar, make("span", {}, to))];
 }
 
 /** @param {Colour[]} stops */

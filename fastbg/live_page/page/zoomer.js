@@ -7,7 +7,7 @@ import { words } from "./words.js";
 /** The zoom in the corner of the picture, and buttons to change it. @param {App} app */
 export function startZoomer({ viewport }) {
   const number = make("output", { "aria-label": words.zoomLabel });
-  /** @param {string} text @param {string} title @param {string} keys @param {() => void} click *//
+  /** @param {string} text @param {string} title @param {string} keys @param {() => void} click */
   const button = (text, title, keys, click) =>
     make("button", { type: "button", title, "aria-label": title, "aria-keyshortcuts": keys, click }, text);
   byId("zoomer").append(
