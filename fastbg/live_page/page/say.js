@@ -6,6 +6,9 @@ import { words } from "./tools/words.js";
 
 const STAYS = 12_000;
 
+/** A message as a whole sentence. @param {string} text */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+
 /**
  * Tell something that needs no answer.
  *
@@ -22,11 +25,12 @@ export function say(text) {
  */
 export function problem(error) {
   const notes = byId("problems");
-  if ([...notes.children].some((note) => note.firstChild?.textContent === error.message)) return;
+  const text = sentence(error.message);
+  if ([...notes.children].some((note) => note.firstChild?.textContent === text)) return;
   const note = make(
     "div",
     { class: "problem" },
-    make("span", {}, error.message),
+    make("span", {}, text),
     make("button", { type: "button", title: words.dismiss, "aria-label": words.dismiss, click: () => note.remove() }, "×"),
   );
   notes.append(note);

@@ -1,19 +1,20 @@
 // @ts-check
 /** The right side of the page: the result, its warnings, the knobs, the history, saving. */
 
-import { words } from "./words.js";
 import { byId, make } from "../dom.js";
 import { problem, say } from "../say.js";
 import { sendBorders } from "../tools/borders.js";
 import { borderFields, correctionKnobs } from "./correction.js";
+import { downscaling } from "./downscaling.js";
 import { fold, section } from "./fields.js";
 import { flexibility } from "./flexibility.js";
 import { history } from "./history.js";
 import { knob } from "./knobs.js";
 import { recovered } from "./recovered.js";
-import { startResult } from "./result.js";
+import { result, startResult } from "./result.js";
 import { saving } from "./saving.js";
 import { warnings } from "./warnings.js";
+import { words } from "./words.js";
 
 /** @typedef {import("../types.js").App} App */
 
@@ -49,10 +50,10 @@ function fill(app) {
     knob(app, "protect"),
     ...correctionKnobs(app),
     borderFields(app, (border) => sendBorders(app, border)),
-    knob(app, "downscaling_factor"),
+    downscaling(app),
     fold(words.descent.title, words.descent.help, ...DESCENT.map((name) => knob(app, name))),
     fold(words.more.title, words.more.help, ...MORE.map((name) => knob(app, name))),
   );
-  const parts = [recovered(app), warnings(app), knobs, history(app), saving(app)];
+  const parts = [recovered(app), result(app), warnings(app), knobs, history(app), saving(app)];
   byId("correct").append(...parts.filter((part) => part !== null));
 }

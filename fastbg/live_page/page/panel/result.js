@@ -1,24 +1,44 @@
 // @ts-check
-/** The words of the result, large, with a mark while a newer fit runs. */
+/** The words of the result: the most important ones large, with a mark while a newer fit runs. */
 
-import { words } from "./words.js";
 import { byId, make, write } from "../dom.js";
 import { say } from "../say.js";
+import { section } from "./fields.js";
+import { words } from "./words.js";
 
-/** @param {import("../types.js").App} app */
+/** @typedef {import("../types.js").App} App */
+
+/** @param {App} app */
 export function startResult({ store }) {
   const most = make("strong");
-  const rest = make("span");
   const stale = make("span", { class: "stale", hidden: true });
-  byId("words").append(most, rest, stale);
+  byId("words").append(most, stale);
   store.on(["fitted", "fitting", "hello"], ({ fitted, fitting, hello }) => {
-    const [first, ...others] = (fitted?.words ?? (hello ? words.result.first : "")).split("; ");
-    write(most, first + (others.length ? ";" : ""));
-    write(rest, others.join("; "));
+    const [first] = (fitted?.words ?? (hello ? words.result.first : "")).split(/[;.] /);
+    write(most, first);
     byId("words").classList.toggle("is-stale", fitting);
-    stale.hidden = !fitting;
-    write(stale, fitted ? words.result.stale : words.result.begins);
+    stale.hidden = !fitting || !fitted;
+    write(stale, words.result.stale);
     byId("stage").setAttribute("aria-busy", String(fitting));
   });
   store.on(["fitted"], ({ fitted }) => fitted && say(words.result.done(fitted)));
+}
+
+/** All that the result says, in the panel. @param {App} app */
+export function result({ store }) {
+  const most = make("p", { class: "most" });
+  const rest = make("ul", { class: "rest" });
+  const element = section(words.result.title, "result", most, rest);
+  store.on(["fitted", "fitting"], ({ fitted, fitting }) => {
+    element.hidden = !fitted;
+    element.classList.toggle("is-stale", fitting);
+    if (!fitted) return;
+    const [first, ...others] = fitted.words.split(/; |(?<=\D)\. |(?<=\d)\. (?=[A-Z\d])/);
+    write(most, first);
+    const told = others.map((each) => each[0].toUpperCase() + each.slice(1));
+    const lines = [...told, words.result.seconds(fitted.seconds)];
+    if ([...rest.children].map((each) => each.textContent).join() === lines.join()) return;
+    rest.replaceChildren(...lines.map((line) => make("li", {}, line.replace(/\.?$/, "."))));
+  });
+  return element;
 }

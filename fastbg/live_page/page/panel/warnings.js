@@ -3,7 +3,7 @@
 
 import { words } from "./words.js";
 import { make } from "../dom.js";
-import { say } from "../say.js";
+import { say, sentence } from "../say.js";
 import { section } from "./fields.js";
 
 /**
@@ -30,7 +30,7 @@ export function goTo(app, index) {
   const warning = warnings[index];
   if (!warning) return say(words.warnings.none);
   store.set({ warned: index });
-  say(warning.text);
+  say(sentence(warning.text));
   const place = placeOf(warning);
   if (!place) return;
   const [width, height] = viewport.pane;
@@ -77,8 +77,8 @@ function focus(item) {
 function entry(app, warning, index) {
   const hasPlace = placeOf(warning) !== null;
   const text = hasPlace
-    ? make("button", { type: "button", title: words.warnings.go, click: () => goTo(app, index) }, warning.text)
-    : make("span", {}, warning.text);
+    ? make("button", { type: "button", title: words.warnings.go, click: () => goTo(app, index) }, sentence(warning.text))
+    : make("span", {}, sentence(warning.text));
   const number = make("i", { class: `number ${warning.kind}`, "aria-hidden": "true" }, hasPlace ? String(index + 1) : "!");
   return make("li", {}, number, text);
 }

@@ -35,10 +35,12 @@ export const words = {
     lost: "The connection to fastbg is lost. Trying again …",
   }),
   result: {
+    title: "Result",
     first: "Finding the sky …",
-    begins: "",
     stale: "Updating …",
-    done: (/** @type {import("../types.js").Fitted} */ { words: told, seconds }) => `${told} (${seconds.toFixed(2)} s)`,
+    done: (/** @type {import("../types.js").Fitted} */ fitted) => fitted.words,
+    seconds: (/** @type {number} */ seconds) =>
+      `The fit took ${seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`}`,
   },
   warnings: {
     title: "Warnings",
@@ -70,6 +72,7 @@ export const words = {
     border: "Pixels along each edge that the fit leaves out, such as the edges of a stack. The image is not cropped.",
     downscaling_factor: "Pixels along the side of the blocks that become one pixel of the small copy, on which the sky is fitted.",
   }),
+  factor: (/** @type {string} */ factor) => (factor === "1" ? "None: every pixel" : `${factor} × ${factor} pixels become one`),
   pedestal_level: "Level",
   pedestal_level_help: "The level of the sky after the correction, in linear units.",
   values: /** @type {Record<string, Record<string, any>>} */ ({

@@ -19,7 +19,7 @@ export const words = {
       return {
         store: { text: "Store", help: `Keep the present state as snapshot ${name} (Shift+${number}).` },
         show: { text: "Show", help: `Go to snapshot ${name} (Alt+${number}). Undo comes back.` },
-        compare: { text: "Hold: compare", help: `Hold to see snapshot ${name}; nothing is changed (A: the newest one).` },
+        compare: { text: "Compare", help: `Hold to see snapshot ${name}; nothing is changed (A: the newest one).` },
       };
     },
     stored: (/** @type {string} */ name) => `The present state is snapshot ${name}.`,

@@ -96,7 +96,7 @@ function toolbar(app) {
   });
 }
 
-/** The options of the tool in use, over the image. @param {App} app */
+/** The options of the tool in use. @param {App} app */
 function options(app) {
   const name = make("strong");
   const how = make("span", { class: "how" });
@@ -110,7 +110,6 @@ function options(app) {
   app.store.on(["tool"], ({ tool }) => {
     write(name, words.tools[tool].label);
     write(how, words.tools[tool].how);
-    box.hidden = tool === "hand";
     for (const own of groups) own.hidden = own.dataset.options !== tool || !own.childElementCount;
   });
 }

@@ -44,7 +44,9 @@ export function addObjects(app) {
     icon: ICON,
     cursor: "pointer",
     clicks: true,
-    down({ point, place }) {
+    // At the end of the click: its beginning gives the focus to the image, and would close a menu.
+    down: () => {},
+    up({ point, place }) {
       const isObject = objectAt(app, point) > 0;
       const actions = isObject ? ["sky", "object", "grow", "shrink"] : ["object"];
       const names = isObject ? words.object.actions : words.object.of_sky;

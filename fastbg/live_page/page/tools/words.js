@@ -18,7 +18,7 @@ export const words = {
     hand: {
       label: "Hand",
       help: "Hand (H): drag to move the image. Space or the middle button does it with every tool.",
-      how: "",
+      how: "Drag to move the image. The wheel zooms. A double click shows 1:1, or all of it.",
     },
     not_sky: {
       label: "Not sky",
