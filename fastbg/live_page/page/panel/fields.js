@@ -121,7 +121,7 @@ export function choice({ label, help, values, names, change }) {
     const [text, title] = typeof own === "string" ? [own, help] : [own.text, own.help];
     return make("label", { title }, radios[index], make("span", {}, text));
   });
-  const element = make("fieldset", { class: "field choice" },
+  const element = make("fieldset", { class: "field choose" },
     make("legend", { title: help }, label), make("div", { class: "segments" }, ...labels));
   return {
     element,

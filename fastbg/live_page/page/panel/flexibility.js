@@ -46,7 +46,7 @@ export function flexibility(app) {
   });
   const element = make("div", { class: "field flexibility" },
     make("label", { for: "flexibility", title: help }, label),
-    make("div", { class: "scale" }, make("span", {}, stiff), slider, make("span", {}, loose)), marks, said);
+    make("div", { class: "range" }, make("span", {}, stiff), slider, make("span", {}, loose)), marks, said);
 
   app.store.on(["fitted"], ({ fitted }) => {
     const told = fitted?.flexibility;

@@ -31,7 +31,7 @@ export function startTools(app) {
   addPolygon(app, painted, "p");
   addBox(app, painted, "rectangle", "r");
   addBox(app, painted, "ellipse", "o");
-  addObjects(app);
+  addObjects(app, painted);
   addSamples(app);
   addBorders(app);
   toolbar(app);

@@ -9,7 +9,7 @@
 /** @typedef {import("../types.js").Layer} Layer */
 /** @typedef {{layer: Layer, cells: Set<number>, ended: boolean}} Pending */
 
-const MARK = { erase: 0, not_sky: 1, sky: 2 };
+export const MARK = { erase: 0, not_sky: 1, sky: 2 };
 
 /** Red, green, blue of each mark: nothing, not sky, sky. */
 export const COLOURS = [

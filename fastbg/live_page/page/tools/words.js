@@ -85,6 +85,7 @@ export const words = {
 
   object: {
     found: "Found as an object",
+    painted: "Painted as not sky",
     none: "Taken for sky",
     actions: /** @type {Record<string, {text: string, help: string}>} */ ({
       sky: { text: "Take it as sky", help: "Paint all of it as sky, whatever it looks like." },
