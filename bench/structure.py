@@ -52,8 +52,19 @@ from modules import (
 REPOSITORY = Path(__file__).resolve().parent.parent
 ORDER = (
     ("fastbg", "__main__", "cli"),
+    ("live_page",),
     ("jobs",),
-    ("pipeline", "fit", "diagnostics", "opinion", "report", "result"),
+    (
+        "pipeline",
+        "fit",
+        "diagnostics",
+        "opinion",
+        "report",
+        "result",
+        "levels",
+        "checks",
+        "take_out",
+    ),
     ("sky", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),

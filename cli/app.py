@@ -14,6 +14,7 @@ from .doctor import doctor
 from .errors import Boundary
 from .fit import fit
 from .help import Command, epilog_of
+from .live import live
 from .presets import presets
 from .preview import preview
 from .run import run
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, preview, fit, apply, presets, demo, doctor):
+for command in (run, live, batch, preview, fit, apply, presets, demo, doctor):
     app.command(cls=Command, epilog=epilog_of(command.__name__))(command)
 
 

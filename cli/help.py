@@ -12,6 +12,10 @@ EXAMPLES = {
         "fastbg run m94.fits out --report out  # into a folder, with a page on the fit",
         "fastbg run m94.fits -m galaxy.reg     # regions of DS9 around what is no sky",
     ),
+    "live": (
+        "fastbg live m94.xisf                  # corrected with a brush, saved beside the image",
+        "fastbg live m94.xisf out --no-browser # prints the address of the page",
+    ),
     "batch": (
         "fastbg batch lights -o out            # all images of a folder",
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",

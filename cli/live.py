@@ -1,51 +1,112 @@
-"""The progress of a job as one live line on a terminal."""
+"""``fastbg live``: a page in the browser, where a result is looked at and corrected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
-from rich.text import Text
+import typer
 
-from ..progress import Progress, ProgressCallback
-from .lines import fit_line, memory_line
+from ..errors import SettingsError
+from ..settings.settings import Settings
+from .options import (
+    DESCENT,
+    INPUT,
+    MASK,
+    OUTPUT,
+    RUNNING,
+    STRETCH,
+    Input,
+    Masks,
+    flag,
+    option,
+    whole,
+)
+from .with_settings import with_settings
+
+OutputDir = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="OUTPUT_DIR",
+        help="Folder of what the page saves; that of the input by default.",
+        show_default=False,
+    ),
+]
+ResultFile = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "--result",
+        metavar="FILE",
+        help="For programs that start this one: the page has a button that sends the corrected "
+        "image back, as this file, which appears when it is complete. The command then ends.",
+    ),
+]
+NoBrowser = Annotated[
+    bool, flag(RUNNING, "--no-browser", help="Print the address, and open no browser.")
+]
+Port = Annotated[
+    int,
+    whole(
+        RUNNING,
+        "--port",
+        metavar="NUMBER",
+        show_default="a free one",
+        help="Port of this computer at which the page is.",
+    ),
+]
+Stay = Annotated[
+    int,
+    whole(
+        RUNNING,
+        "--stay",
+        metavar="SECONDS",
+        help="Time after the last page was closed, after which the command ends.",
+    ),
+]
 
 
-@contextmanager
-def live(console: Console) -> Iterator[ProgressCallback]:
-    """A progress callback that updates the line."""
-    bar = Bar(
-        TextColumn("{task.description:<8}"),
-        BarColumn(bar_width=24),
-        TimeElapsedColumn(),
-        _FitColumn(),
-        console=console,
-        transient=True,
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
+def live(
+    input: Input,
+    output_dir: OutputDir = None,
+    *,
+    result: ResultFile = None,
+    mask: Masks = None,
+    settings: Settings,
+    no_browser: NoBrowser = False,
+    port: Port = 0,
+    stay: Stay = 60,
+) -> None:
+    """Open a page in the browser: look at the result, correct the sky with a brush, and save."""
+    import webbrowser
+
+    from ..errors import Cancelled
+    from .setting_options import SETTING_OPTIONS
+
+    try:
+        from ..live_page.server import Server
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"fastbg live needs {error.name}: install it with pip install 'fastbg[live]'"
+        ) from error
+
+    def ready(address: str) -> None:
+        typer.echo(address)
+        if not no_browser:
+            webbrowser.open(address)
+
+    helps = {name: each.help for name, each in SETTING_OPTIONS.items()}
+    server = Server(
+        input,
+        settings,
+        output_dir=output_dir,
+        mask=mask,
+        result=result,
+        port=port,
+        stay=stay,
+        helps=helps,
     )
-    with bar:
-        task = bar.add_task("", total=None, progress=None)
-
-        def show(progress: Progress) -> None:
-            if progress.memory is not None:
-                console.print(memory_line(progress.memory), highlight=False)
-            elif progress.done == 0:
-                # The share that is done is unknown in a stage of one step: its bar only moves.
-                total = progress.total if progress.total > 1 else None
-                bar.reset(task, total=total, description=progress.stage, progress=progress)
-            else:
-                bar.update(task, completed=progress.done, progress=progress)
-
-        yield show
-
-
-class _FitColumn(ProgressColumn):
-    """The iterations, the loss and their rate during the fit; empty in other stages."""
-
-    def render(self, task: Task) -> Text:
-        progress = task.fields["progress"]
-        if progress is None or progress.stage != "fit":
-            return Text()
-        return Text(fit_line(progress, task.speed))
+    server.run(ready)
+    if result and not server.sent_back:
+        raise Cancelled("the page was closed, and no result was sent back; nothing was written")

@@ -34,7 +34,7 @@ def display(
         elif quiet:
             pass
         elif console := _interactive():
-            from .live import live
+            from .live_line import live
 
             show = stack.enter_context(live(console))
         elif not as_json:

@@ -10,66 +10,42 @@ image in memory: all but the fit go over it in bands of rows (`fastbg.image.band
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .backends.registry import choose
+from .checks import UNTOLD_PATTERN, check_size, check_used
 from .diagnostics import diagnose
-from .errors import InputError, SettingsError
+from .errors import SettingsError
 from .fit import fit_of_sky, fit_spline
-from .image.bands import BLOCK_ROWS, SAMPLED_PIXELS, row_bands
 from .image.downscale import BELOW, block_centres, measured_and_reduced, restretched
 from .image.frame import Frame
-from .image.image import ZERO, Image
-from .image.kernels import ABOVE_1, NEGATIVE, VALID
+from .image.image import Image
+from .image.kernels import ABOVE_1, NEGATIVE
 from .image.order_statistics import (
-    Counts,
-    Quantiles,
-    count_pass,
-    guess_quantiles,
     quantiles,
-    search,
 )
-from .image.patterns import BAYER_PATTERNS
 from .image.stretch import Stretch
 from .image.undebayered import looks_undebayered
 from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
+from .levels import LEVELS, around, levels_in_few_rows, measured_of
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
-from .model.render import Rendered, pixel_centres
+from .model.render import Rendered
 from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
-from .result import Corrected, Fitted, Measured, Plan, Prepared
+from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .settings.settings import Settings
 from .sky.edges import placed
 from .sky.panels import detect_panels
 from .sky.seams import find_seams, seams_at
-from .sky.selection import LEAST_CELLS, MOST_FITS
+from .sky.selection import MOST_FITS
 from .spline.loss import Problem
 from .spline.panels import Seam
-
-Store = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], None]
-"""Takes some rows of the image, of the background and of the corrected image, on any thread."""
-
-LEVELS = (0, 0.5, 1)
-"""Minimum, median and maximum as quantiles."""
-
-LEVELS_ROWS = 256
-"""The approximate number of rows of a large image in which `LEVELS` of a model are measured.
-
-A model is smooth: on real images and simulated skies its median then differs from that over all
-pixels by less than 1e-3 of its range, and its minimum and maximum by less than 1e-2."""
-
-GUESSED = 1024
-"""The median of a spline is expected to be that at few points within 1/1024 of its range."""
-
-BETWEEN = 0.01
-"""Between these rows, a model may lie beyond what it is in them by this part of its range."""
+from .take_out import Store, take_out
 
 
 class Job:
@@ -124,62 +100,112 @@ class Job:
         SettingsError
             If a weight image is to be inverted and there is none.
         """
+        if weight is None and self.settings.invert_mask:
+            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+        with self.stages.stage("prepare"):
+            reduced = self.reduce(frame)
+            used = self.weigh(reduced, weight)
+        return self.search(reduced, used, masked=weight is not None)
+
+    def reduce(self, frame: Frame) -> Reduced:
+        """Measure and downscale an image: all that depends on neither masks nor thresholds.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be stretched, or is too small.
+        """
         image = frame.image
         factor = self.settings.factor(image.shape)
         # From here on, the factor is known: the report and the history tell it.
         settings = self.settings = replace(self.settings, downscaling_factor=factor)
-        if weight is None and settings.invert_mask:
-            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
-        _check_size(image.shape, settings)
+        check_size(image.shape, settings)
         self.look_at(frame)
-        function: str = settings.downscaling_func
-        # A descent fits what its reference fits.
-        if function == "median" and settings.finds_sky:
-            function = "grouped median"
-        blocks = factor, function
-        over_pixels: dict[str, Any] = {"threads": self.threads, "kernels": self.backend.kernels}
-        with self.stages.stage("prepare"):
-            wanted = [0, 0.5, settings.quantile, 1]
-            found, small = measured_and_reduced(
-                image, wanted, self._stretch_of, *blocks, **over_pixels
-            )
-            statistics = found.values()
-            own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
-            stretched = small
-            if settings.finds_sky:
-                stretched = restretched(small, own, stretch, self.backend.kernels)
-            if weight is None:
-                low, high = settings.threshold_min, settings.threshold_max
-                used = weight_from_thresholds(stretched, low, high)
-            else:
-                weight = inverted(weight) if settings.invert_mask else weight
-                used = weight_from_image(weight, image.shape, stretched, *blocks, **over_pixels)
-            if not used.any():
-                raise InputError(
-                    f"every pixel is masked or missing: {_unmasking(weight, settings)}"
-                )
-            hard, used = used, feathered(used, settings.feather / factor)
-            softened = not np.array_equal(hard, used)
-            y, x = (block_centres(size, factor) for size in image.shape)
+        wanted = [0, 0.5, settings.quantile, 1]
+        found, small = measured_and_reduced(
+            image, wanted, self._stretch_of, factor, self._block_function, **self._over_pixels
+        )
+        statistics = found.values()
+        own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
+        stretched = small
+        if settings.finds_sky:
+            stretched = restretched(small, own, stretch, self.backend.kernels)
+        measured = measured_of(image, statistics[:, [0, 1, 3]], found)
+        return Reduced(frame, factor, measured, own, small, stretch, stretched)
+
+    def weigh(self, reduced: Reduced, weight: Image | None = None) -> np.ndarray:
+        """How much of each down-scaled pixel may be used: (h, w, K), float32, in [0, 1].
+
+        Parameters
+        ----------
+        reduced : Reduced
+        weight : Image, of 1 or K channels, in [0, 1], optional
+            1 = used. Without it, the thresholds of the settings decide.
+
+        Raises
+        ------
+        InputError
+            If the weight image does not fit the image, or leaves none of it.
+        """
+        settings, stretched = self.settings, reduced.stretched
+        if weight is None:
+            low, high = settings.threshold_min, settings.threshold_max
+            used = weight_from_thresholds(stretched, low, high)
+        else:
+            weight = inverted(weight) if settings.invert_mask else weight
+            blocks = reduced.factor, self._block_function
+            shape = reduced.frame.image.shape
+            used = weight_from_image(weight, shape, stretched, *blocks, **self._over_pixels)
+        check_used(used, settings, masked=weight is not None)
+        return used
+
+    def search(self, reduced: Reduced, used: np.ndarray, *, masked: bool) -> Prepared:
+        """Search for the sky where the image may be used, if the settings ask so.
+
+        Parameters
+        ----------
+        reduced : Reduced
+            It stays as it is, and may be searched again.
+        used : ndarray, (h, w, K), float32, in [0, 1]
+            What `weigh` returns; it is overwritten.
+        masked : bool
+            Whether a mask told it, which is obeyed.
+        """
+        settings, frame, stretched = self.settings, reduced.frame, reduced.stretched
+        hard, used = used, feathered(used, settings.feather / reduced.factor)
+        softened = not np.array_equal(hard, used)
+        y, x = (block_centres(size, reduced.factor) for size in frame.image.shape)
         sky = None
         if settings.finds_sky:
-            seams = self._seams(frame, small, used)
+            seams = self._seams(frame, reduced.small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
                 # What a mask leaves is sky, whatever it looks like.
-                obeyed = weight is not None and settings.protect == "auto"
+                obeyed = masked and settings.protect == "auto"
                 how = "stars" if obeyed else settings.protect
                 sky = detect_panels(
-                    *(small, used, y, x, own, how, seams, advance),
+                    *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
-                    **over_pixels,
+                    **self._over_pixels,
                 )
                 used = sky.weight
         # Cells of the mesh have medians where single blocks have none.
         clipped = stretched == BELOW
-        stretched[clipped], used[clipped] = np.nan, 0
+        if clipped.any():
+            stretched = np.where(clipped, np.float32(np.nan), stretched)
+            used = np.where(clipped, np.float32(0), used)
         problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
-        measured = _measured(image, statistics[:, [0, 1, 3]], found)
-        return Prepared(frame, measured, stretch, problem, sky, weight is not None, softened)
+        return Prepared(frame, reduced.measured, reduced.stretch, problem, sky, masked, softened)
+
+    @property
+    def _block_function(self) -> str:
+        """The value of a block; for a search, a median that tells more of integers."""
+        function: str = self.settings.downscaling_func
+        # A descent fits what its reference fits.
+        return "grouped median" if function == "median" and self.settings.finds_sky else function
+
+    @property
+    def _over_pixels(self) -> dict[str, Any]:
+        return {"threads": self.threads, "kernels": self.backend.kernels}
 
     def _seams(self, frame: Frame, small: np.ndarray, used: np.ndarray) -> list[Seam]:
         """The seams of the image, if it is to be fitted panel by panel."""
@@ -236,16 +262,12 @@ class Job:
             return
         self.looks_undebayered = looks_undebayered(frame.samples)
         if self.looks_undebayered and self.settings.cfa == "auto":
-            self.warnings.append(
-                "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and "
-                "no pattern is told: it was treated as mono; give its pattern with --cfa PATTERN "
-                f"({', '.join(BAYER_PATTERNS)}; cfa= in Python), or --cfa off if it is mono"
-            )
+            self.warnings.append(UNTOLD_PATTERN)
 
     def measure(self, image: Image) -> Measured:
         """Order statistics of an image."""
         found = quantiles(image, LEVELS, self.threads, kernels=self.backend.kernels)
-        return _measured(image, found.values(), found)
+        return measured_of(image, found.values(), found)
 
     def plan(
         self,
@@ -266,10 +288,12 @@ class Job:
             A guess at minimum, median and maximum of the spline: see `fastbg.fit.Fit.levels`.
         """
         settings, image, kernels = self.settings, frame.image, self.backend.kernels
-        guess = None if levels is None else _around(levels)
+        guess = None if levels is None else around(levels)
         with self.stages.stage("render", image.shape[0]) as advance:
             rendered = self._rendered(model, image.shape)
-            found = self._few_levels(model, image, guess, measured.missing)
+            found = levels_in_few_rows(
+                model, image, guess, self.backend, self.threads, whole=measured.missing == 0
+            )
             if found is None:
                 stretched = rendered.stretched
                 found = quantiles(stretched, LEVELS, self.threads, image, guess, advance, kernels)
@@ -291,27 +315,6 @@ class Job:
         clamped = found.total(NEGATIVE), found.total(ABOVE_1)
         return Plan(frame, correction, stored, background, *clamped)
 
-    def _few_levels(
-        self, model: BackgroundModel, image: Image, guess: np.ndarray | None, missing: int
-    ) -> Quantiles | None:
-        """`LEVELS` of a stretched model in some rows of a large image.
-
-        None if the image is not large, and where some of all pixels may lie beyond the stretch.
-        """
-        height, width = image.shape
-        step = height // LEVELS_ROWS
-        if height * width < SAMPLED_PIXELS or step < 2:
-            return None
-        y, x = pixel_centres(height)[step // 2 :: step], pixel_centres(width)
-        with closing(Rendered(self.backend, model.spline, model.stretch, y, x)) as few:
-            own, kernels = few.stretched, self.backend.kernels
-            # Hundreds of single rows take longer to read than to render.
-            rows = image.every(step) if missing else image.every(step).filled(1)
-            found = quantiles(own, LEVELS, self.threads, rows, guess, kernels=kernels)
-        low, _, high = found.values().T
-        beyond = BETWEEN * (high - low)
-        return found if (low > beyond).all() and (high < 1 - beyond).all() else None
-
     def correct(self, plan: Plan, store: Store, clipped: bool = False) -> Corrected:
         """Take the background out, band by band.
 
@@ -323,77 +326,10 @@ class Job:
         clipped : bool, optional
             Whether what `store` writes is clipped to [0, 1].
         """
-        correction, frame, kernels = plan.stored, plan.frame, self.backend.kernels
-        image, corrected = correction.image, correction.corrected()
-        # The statistics of the corrected image are by colour, as those of the input are.
-        by_colour = frame.by_colour(corrected), frame.by_colour(image)
-        outside = Quantiles(image.channels, [])
-        counted: list[list[Counts]] = []
-
-        def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            samples, background, after = correction.read(rows, buffers)
-            before_and_after = frame.with_border(rows, samples, after)
-            store(rows, before_and_after[0], background, before_and_after[1])
-            if not frame.pattern:
-                return after, samples
-            counted.append(outside.start_counting())
-            counted[-1][0].add(kernels, after[0], samples[0])
-            return frame.band_by_colour(after), frame.band_by_colour(samples)
-
-        with self.stages.stage("correct", image.shape[0]) as advance:
-            values, samples = by_colour
-            # For a guess, the few that are 0 by subtraction need not be told from missing ones.
-            guess = guess_quantiles(values, LEVELS, self.threads, kernels=kernels, rows=BLOCK_ROWS)
-            found = Quantiles(values.channels, LEVELS, guess, kernels)
-            # One row of superpixels has two of the mosaic.
-            bands = row_bands(image.shape, 2 * BLOCK_ROWS if frame.pattern else 1)
-            count_pass(found, image, bands, self.threads, read_and_store, 3, advance)
-            search(found, values, row_bands(values.shape), self.threads, samples)
-        own = found
-        if frame.pattern:
-            outside.finish_pass(counted)
-            own = outside
-        measured = _measured(values, found.values(), found)
-        return Corrected(plan, measured, own.total(NEGATIVE), own.total(ABOVE_1), clipped)
+        with self.stages.stage("correct", plan.stored.image.shape[0]) as advance:
+            return take_out(plan, store, clipped, self.threads, self.backend.kernels, advance)
 
     def _rendered(self, model: BackgroundModel, shape: tuple[int, int]) -> Rendered:
         rendered = model.rendered(self.backend, shape)
         self._opened.callback(rendered.close)
         return rendered
-
-
-def _around(levels: np.ndarray) -> np.ndarray:
-    """Between which values the `LEVELS` of a spline lie, (K, 3, 2), by those at fewer points."""
-    reach = (levels[:, 2:] - levels[:, :1]) / GUESSED
-    return np.stack([levels - reach, levels + reach], axis=2)
-
-
-def _check_size(shape: tuple[int, int], settings: Settings) -> None:
-    """Raise InputError if the down-scaled image has too few pixels for a fit."""
-    factor, points = settings.factor(shape), settings.control_points
-    h, w = (-(-size // factor) for size in shape)
-    least = points or LEAST_CELLS
-    if h * w >= least:
-        return
-    what, cures = (f"{points} control points", ["fewer points"]) if points else ("a fit", [])
-    if math.prod(shape) >= least:
-        cures.append("a smaller factor")
-    cure = f"use {' or '.join(cures)}" if cures else f"give one of at least {least} pixels"
-    raise InputError(
-        f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
-        f"{what}: {cure}"
-    )
-
-
-def _unmasking(weight: Image | None, settings: Settings) -> str:
-    """What to do where no pixel can be used."""
-    if weight is None:
-        return "widen the thresholds"
-    inverting = "leave inverting out" if settings.invert_mask else "invert it"
-    return f"give a mask that is 1 where the sky is, or {inverting}"
-
-
-def _measured(image: Image, statistics: np.ndarray, found: Quantiles) -> Measured:
-    low, middle, high = np.where(np.abs(statistics) <= ZERO, 0, statistics).T
-    samples = image.channels * math.prod(image.shape)
-    return Measured(low, middle, high, samples - found.total(VALID))

@@ -47,6 +47,35 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
+class Reduced:
+    """An image that was measured and down-scaled, before anything is left out of it.
+
+    Attributes
+    ----------
+    frame : Frame
+    factor : int
+        The side of the blocks.
+    measured : Measured
+        Statistics of the fitted image, ``frame.image``.
+    own : Stretch
+        The stretch of `small`: for a search a linear one.
+    small : ndarray, (h, w, K), float32; NaN = missing, `fastbg.image.downscale.BELOW` = clipped
+    stretch : Stretch
+        That of the settings.
+    stretched : ndarray, (h, w, K), float32
+        The same as `small` in the space of `stretch`.
+    """
+
+    frame: Frame
+    factor: int
+    measured: Measured
+    own: Stretch
+    small: np.ndarray
+    stretch: Stretch
+    stretched: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """The problem that a spline is fitted to, and the image that it comes from.
 

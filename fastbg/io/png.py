@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -58,6 +61,29 @@ def open_image(path: PathLike) -> ImageFile:
         shape = channels, height, width
         samples = StoredSamples(block, shape, pixels.dtype, interleaved=channels)
         return ImageFile(None, NoHeader(), (), None, Path(path), open_file(path), samples)
+
+
+def encoded(bands: Iterable[np.ndarray], shape: tuple[int, int]) -> Iterator[bytes]:
+    """The bytes of a grey PNG file of 8 bits, piece by piece.
+
+    Parameters
+    ----------
+    bands : iterable of ndarray, (n, W), uint8
+        The rows from the top.
+    shape : (H, W)
+    """
+    height, width = shape
+    yield SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    packer = zlib.compressobj(6)
+    for band in bands:
+        # Each row begins with the number of its filter, none.
+        if data := packer.compress(np.pad(band, ((0, 0), (1, 0))).tobytes()):
+            yield _chunk(b"IDAT", data)
+    yield _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _pixels(file: IO[bytes]) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..io.made import MADE, Made
 from ..io.names import told_format
 from ..io.sample_format import SampleFormat
 from ..io.target import ImageTarget
-from ..pipeline import Store
+from ..take_out import Store
 from ..words import format_bytes
 
 _NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}

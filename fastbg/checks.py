@@ -1,0 +1,55 @@
+"""What an image must have for a fit, and what it should tell."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .errors import InputError
+from .image.patterns import BAYER_PATTERNS
+from .settings.settings import Settings
+from .sky.selection import LEAST_CELLS
+
+UNTOLD_PATTERN = (
+    "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and no pattern "
+    "is told: it was treated as mono; give its pattern with --cfa PATTERN "
+    f"({', '.join(BAYER_PATTERNS)}; cfa= in Python), or --cfa off if it is mono"
+)
+"""The warning of a frame that seems to be undebayered."""
+
+
+def check_size(shape: tuple[int, int], settings: Settings) -> None:
+    """Raise InputError if the down-scaled image has too few pixels for a fit."""
+    factor, points = settings.factor(shape), settings.control_points
+    h, w = (-(-size // factor) for size in shape)
+    least = points or LEAST_CELLS
+    if h * w >= least:
+        return
+    what, cures = (f"{points} control points", ["fewer points"]) if points else ("a fit", [])
+    if math.prod(shape) >= least:
+        cures.append("a smaller factor")
+    cure = f"use {' or '.join(cures)}" if cures else f"give one of at least {least} pixels"
+    raise InputError(
+        f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
+        f"{what}: {cure}"
+    )
+
+
+def check_used(used: np.ndarray, settings: Settings, *, masked: bool) -> None:
+    """Raise InputError if no pixel may be used.
+
+    Parameters
+    ----------
+    used : ndarray, (h, w, K)
+    settings : Settings
+    masked : bool
+        Whether a mask told which.
+    """
+    if used.any():
+        return
+    cure = "widen the thresholds"
+    if masked:
+        inverting = "leave inverting out" if settings.invert_mask else "invert it"
+        cure = f"give a mask that is 1 where the sky is, or {inverting}"
+    raise InputError(f"every pixel is masked or missing: {cure}")

@@ -1,0 +1,101 @@
+"""What the user has decided so far: one immutable object, and the history of such objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from ..settings.settings import Settings
+from .layers import Packed
+
+MOST_SNAPSHOTS = 26
+
+
+@dataclass(frozen=True)
+class Document:
+    """All that a result depends on, besides the image.
+
+    Attributes
+    ----------
+    settings : Settings
+    layers : Packed
+        What is painted.
+    samples : tuple
+        The sample points, see `fastbg.samples`.
+    use_samples : bool
+        Whether the fit goes through them.
+    """
+
+    settings: Settings
+    layers: Packed
+    samples: tuple[Any, ...] = ()
+    use_samples: bool = True
+
+
+@dataclass
+class History:
+    """Documents in the order in which they were made, of which one is the present one.
+
+    Undo and redo have no limit. A document takes some kB, since its layers are packed.
+
+    Attributes
+    ----------
+    documents : list of Document
+    place : int
+        The index of the present one.
+    snapshots : dict of str to Document
+    """
+
+    documents: list[Document]
+    place: int = 0
+    snapshots: dict[str, Document] = field(default_factory=dict)
+
+    @property
+    def present(self) -> Document:
+        """The document that is looked at."""
+        return self.documents[self.place]
+
+    @property
+    def undoable(self) -> int:
+        """The number of steps back."""
+        return self.place
+
+    @property
+    def redoable(self) -> int:
+        """The number of steps forward."""
+        return len(self.documents) - 1 - self.place
+
+    def add(self, document: Document) -> bool:
+        """Make a document the present one; what was undone before is lost. False if none is new."""
+        if document == self.present:
+            return False
+        del self.documents[self.place + 1 :]
+        self.documents.append(document)
+        self.place += 1
+        return True
+
+    def go(self, steps: int) -> bool:
+        """Go some steps back (negative) or forward; False where there are no such steps."""
+        place = self.place + steps
+        if not 0 <= place < len(self.documents):
+            return False
+        self.place = place
+        return True
+
+
+def job_settings(document: Document) -> Settings:
+    """The settings of a job that is given the painted layers as files.
+
+    A mask is obeyed: what it leaves is sky. What is painted only adds to what is found.
+    """
+    settings = document.settings
+    if settings.protect == "auto" and document.layers.unpacked().not_sky.any():
+        return replace(settings, protect="always")
+    return settings
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from the defaults, by name."""
+    every: Mapping[str, Any] = settings.to_dict()
+    return {name: every[name] for name in settings.changed(each.name for each in fields(settings))}

@@ -1,0 +1,215 @@
+"""What pages are told: the image, the state of the session, and what a fit has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from ..report.doubts import doubts_of
+from ..report.gradient import Gradient
+from ..settings.options import Options
+from ..settings.settings import Settings
+from ..version import version
+from ..words import explained_by_sky
+from .document import Document, History
+from .engine import Engine, Outcome
+from .found import OBJECT, objects
+from .layers import Painted
+from .pictures import Scale, encoded, presentable
+from .tiles import SIDE
+
+PROTOCOL = 1
+"""The version of the messages."""
+
+KEPT_BACK = frozenset(
+    {"white", "cfa", "invert_mask", "strict", "backend", "threads", "gpu_memory", "second_opinion"}
+)
+"""Settings that belong to the start of a session, or mean nothing in it."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "quantile": (0, 1),
+    "threshold_min": (0, 1),
+    "threshold_max": (0, 1),
+    "control_points": (0, 1000),
+    "feather": (0, 1000),
+    "alpha": (0, 1000),
+    "stiffness": (0, 1000),
+    "epochs": (1, 10_000),
+    "starts": (1, 100),
+    "learning_rate": (1e-6, 1),
+    "downscaling_factor": (1, 64),
+    "strength": (0, 1),
+}
+"""The ranges of sliders; what is typed may lie beyond them."""
+
+
+def settings_that_change() -> list[str]:
+    """The names of the settings that a page may change."""
+    return [name for name in Settings().to_dict() if name not in KEPT_BACK]
+
+
+def hello(
+    engine: Engine, document: Document, levels: int, helps: Mapping[str, str]
+) -> dict[str, Any]:
+    """The first message: what does not change in a session, with `levels` of tiles."""
+    source = engine.source
+    height, width = engine.size
+    channels = source.frame.image.channels
+    grid = document.layers.grid
+    white = source.file.white
+    return {
+        "tell": "hello",
+        "protocol": PROTOCOL,
+        "image": {
+            "name": engine.path.name,
+            "width": width,
+            "height": height,
+            "channels": channels,
+            "colours": ["R", "G", "B"] if channels == 3 else ["L"],
+            "white": white.value if white else None,
+            "pattern": source.frame.pattern,
+        },
+        "grid": {"width": grid.shape[1], "height": grid.shape[0], "binning": grid.side},
+        "tiles": {"size": SIDE, "levels": levels, "pixel": engine.unit},
+        "settings": _described(document.settings, helps),
+        "warnings": engine.warnings,
+        "version": version(),
+    }
+
+
+def _described(settings: Settings, helps: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The settings that a page may change: their values and what they can be."""
+    types = get_type_hints(Options)
+    described = _values(settings)
+    for name, about in described.items():
+        about["help"] = helps.get(name, "")
+        choices = [each for each in get_args(types[name]) if isinstance(each, str | int)]
+        if len(choices) > 1:
+            about["choices"] = choices
+        if name in RANGES:
+            about |= dict(zip(("minimum", "maximum"), RANGES[name], strict=True))
+    return described
+
+
+def _values(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The values of the settings that a page may change, and whether they are fastbg's choice."""
+    every, defaults = settings.to_dict(), Settings().to_dict()
+    return {
+        name: {"value": every[name], "automatic": every[name] == defaults[name]}
+        for name in settings_that_change()
+    }
+
+
+def state(history: History, painted: Painted, settings: Settings, revision: int) -> dict[str, Any]:
+    """What was done so far; the settings may be tried ones, which are no edit yet."""
+    return {
+        "tell": "state",
+        "revision": revision,
+        "settings": _values(settings),
+        "undo": history.undoable,
+        "redo": history.redoable,
+        "snapshots": sorted(history.snapshots),
+        "edits": {
+            "not_sky": int(np.count_nonzero(painted.not_sky)),
+            "sky": int(np.count_nonzero(painted.sky)),
+        },
+        "border": [*getattr(settings, "border", (0, 0, 0, 0))],
+        "grid": {
+            "width": painted.grid.shape[1],
+            "height": painted.grid.shape[0],
+            "binning": painted.grid.side,
+        },
+        "samples": [],
+        "use_samples": history.present.use_samples,
+    }
+
+
+def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
+    """What a fit has found, in numbers and words."""
+    diagnostics = outcome.fitted.diagnostics
+    gradient = Gradient(*diagnostics.gradient())
+    preparation = outcome.preparation
+    explained = preparation.sky.explained if preparation.sky else None
+    words = str(gradient)
+    if explained is not None:
+        words += f". {explained_by_sky(explained)}"
+    frame = engine.source.frame
+    doubts = doubts_of(outcome.settings, preparation, outcome.fitted, frame.image)
+    kept = outcome.prepared.problem.weight
+    return {
+        "tell": "fitted",
+        "revision": outcome.revision,
+        "seconds": outcome.seconds,
+        "words": words,
+        "numbers": {
+            "taken_out": gradient.removed,
+            "before": gradient.before,
+            "after": gradient.after,
+            "uncertain": gradient.uncertainty,
+            "explained": explained,
+            "used": float((kept.max(axis=2) >= OBJECT).mean()),
+        },
+        "level": outcome.correction.levels.tolist(),
+        "strength": getattr(outcome.settings, "strength", 1.0),
+        "mode": outcome.settings.mode,
+        "flexibility": None,
+        "warnings": [{"text": line, "kind": "other"} for line in doubts],
+    }
+
+
+def pictures(outcome: Outcome, painted: Painted, scale: Scale) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a fit, by name."""
+    revision, side = outcome.revision, painted.grid.side
+    kept = outcome.prepared.problem.weight
+    planes = {
+        "model": outcome.background,
+        "uncertainty": _enlarged(outcome, kept.shape[:2]),
+    }
+    for name, own in planes.items():
+        unit = scale if name == "model" else Scale(np.zeros_like(scale.offset), scale.unit)
+        yield (
+            name,
+            encoded(name, unit.halves(own), "half", scale=unit, revision=revision, binning=side),
+        )
+    weight = kept.max(axis=2)
+    whole = np.rint(255 * weight).astype(np.uint8)[None]
+    yield "weight", encoded("weight", whole, "byte", revision=revision, binning=side)
+    labels = objects(outcome, painted)[None].clip(max=(1 << 16) - 1)
+    yield "objects", encoded("objects", labels, "label", revision=revision, binning=side)
+
+
+def small(outcome: Outcome, side: int, scale: Scale) -> bytes:
+    """The small copy of the image that is fitted, as a picture."""
+    reduced = outcome.reduced
+    planes = np.moveaxis(reduced.small, 2, 0)
+    known = np.isfinite(planes)
+    linear = reduced.own.invert(np.where(known, planes, 0).astype(np.float32))[0]
+    shown = presentable(np.where(known, linear, np.float32(np.nan)))
+    return encoded("small", scale.halves(shown), "half", scale=scale, binning=side)
+
+
+def layers(painted: Painted, revision: int) -> Iterator[tuple[str, bytes]]:
+    """The painted layers as pictures."""
+    for name, cells in (("not_sky", painted.not_sky), ("sky", painted.sky)):
+        plane = np.where(cells, np.uint8(255), np.uint8(0))[None]
+        yield name, encoded(name, plane, "byte", revision=revision, binning=painted.grid.side)
+
+
+def _enlarged(outcome: Outcome, shape: tuple[int, int]) -> np.ndarray:
+    """The uncertainty at the cells of the mesh, on the grid of the fit: (K, h, w)."""
+    from scipy.ndimage import map_coordinates
+
+    values = outcome.fitted.diagnostics.uncertainty
+    places = [
+        (np.arange(size) + 0.5) * cells / size - 0.5
+        for size, cells in zip(shape, values.shape[:2], strict=True)
+    ]
+    at = np.meshgrid(*places, indexing="ij")
+    return np.stack(
+        [
+            map_coordinates(values[..., k], at, order=1, mode="nearest")
+            for k in range(values.shape[2])
+        ]
+    ).astype(np.float32)
