@@ -39,15 +39,19 @@ export function correctionKnobs(app) {
     const { correction } = store.get();
     if (correction) store.set({ correction: { ...correction, ...partial } });
   };
-  const pedestalNow = () => store.get().state?.settings.pedestal?.value ?? "model-median";
+  // What was chosen last, which the server may not have answered yet.
+  /** @type {string | number} */
+  let chosen = "model-median";
+  store.on(["state"], ({ state }) => (chosen = state?.settings.pedestal?.value ?? chosen));
   const previewPedestal = (/** @type {string | number} */ pedestal, /** @type {Correction["mode"]} */ mode) => {
-    const model = store.get().pictures.model;
+    chosen = pedestal;
+    const { model } = store.get().pictures;
     const level = model ? levelsOf(pedestal, mode, mediansOf(model)) : null;
     preview(level ? { mode, level } : { mode });
   };
   return [
     knob(app, "strength", { preview: (strength) => preview({ strength }), shown: 100, live: false }),
-    knob(app, "mode", { preview: (mode) => previewPedestal(pedestalNow(), mode) }),
+    knob(app, "mode", { preview: (mode) => previewPedestal(chosen, mode) }),
     pedestal(app, (value) => previewPedestal(value, store.get().correction?.mode ?? "subtract")),
   ];
 }

@@ -37,12 +37,7 @@ export function startTools(app) {
   toolbar(app);
   followLayers(app, painted);
   startDrawing(app, painted);
-  // The options of tools speak of the image, which is known with the first message.
-  const stop = app.store.on(["hello"], ({ hello }) => {
-    if (!hello) return;
-    options(app);
-    queueMicrotask(() => stop());
-  });
+  options(app);
   listen(app, byId("stage"));
 }
 
@@ -96,20 +91,25 @@ function toolbar(app) {
   });
 }
 
-/** The options of the tool in use. @param {App} app */
+/** The options of the tool in use, in a row that is there from the start. @param {App} app */
 function options(app) {
   const name = make("strong");
   const how = make("span", { class: "how" });
-  const groups = tools().map((tool) => {
-    const own = make("div", { class: "own", hidden: true, "data-options": tool.name }, ...(tool.options?.() ?? []));
-    return own;
-  });
   const box = make("div", { id: "options", role: "group", "aria-label": words.options },
-    make("div", { class: "title" }, name, how), ...groups);
+    make("div", { class: "title" }, name, how));
   byId("stage").after(box);
-  app.store.on(["tool"], ({ tool }) => {
+  /** @type {HTMLElement[]} */
+  let groups = [];
+  app.store.on(["tool", "hello"], ({ tool, hello }) => {
     write(name, words.tools[tool].label);
     write(how, words.tools[tool].how);
+    // The options speak of the image, which is known with the first message.
+    if (hello && !groups.length) {
+      groups = tools().map((each) =>
+        make("div", { class: "own", hidden: true, "data-options": each.name }, ...(each.options?.() ?? [])),
+      );
+      box.append(...groups);
+    }
     for (const own of groups) own.hidden = own.dataset.options !== tool || !own.childElementCount;
   });
 }

@@ -69,10 +69,9 @@ export function brushed(grid, from, to, radius, visit) {
     inside,
     visit,
   );
-  const steps = Math.ceil((2 * Math.sqrt(squared)) / grid.binning);
+  const steps = Math.floor((2 * Math.max(Math.abs(dx), Math.abs(dy))) / grid.binning) + 1;
   for (let step = 0; step <= steps; step++) {
-    const part = steps ? step / steps : 0;
-    const cell = cellAt(grid, [x0 + part * dx, y0 + part * dy]);
+    const cell = cellAt(grid, [x0 + (step / steps) * dx, y0 + (step / steps) * dy]);
     if (cell >= 0) visit(cell);
   }
 }
