@@ -68,7 +68,8 @@ class Exports:
 
     def preset(self, document: Document, *, overwrite: bool = False) -> Path:
         """Write the settings that differ from the defaults as a preset."""
-        text = to_toml(changed_settings(document.settings))
+        about = {"description": f"As set in the live page for {self._engine.path.name}"}
+        text = to_toml(about | changed_settings(document.settings))
         return self._written(self.path("preset.toml"), text.encode(), overwrite)
 
     def _written(self, path: Path, content: bytes, overwrite: bool) -> Path:

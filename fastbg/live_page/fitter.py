@@ -64,4 +64,8 @@ class Fitter(Generic[Request]):
                 request, self._next = self._next, None
                 self._outdated.clear()
             assert request is not None
-            self._work(request, lambda progress: not self._outdated.is_set())
+            try:
+                self._work(request, lambda progress: not self._outdated.is_set())
+            except RuntimeError:  # no thread begins any more while Python ends
+                if threading.main_thread().is_alive():
+                    raise

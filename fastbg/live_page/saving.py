@@ -243,8 +243,6 @@ class Saving:
             **self._masks(work.document, overwrite=True),
         )
         self._session.is_saved(work.document)
-        ended = {"tell": "ended", "message": "the image was sent back: this page can be closed"}
-        self._session.pages.publish("ended", text_of(ended))
         self._sent()
         return {"tell": "saved", "outputs": {"corrected": str(self._result)}, "command": ""}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,9 @@ TRY_AGAIN_LATER = 1013
 
 GOODBYE = 2.0
 """Seconds for a page to be loaded again before the server ends."""
+
+LAST_WORDS = 0.1
+"""Seconds for pages to be told that the server ends."""
 
 LOOK_SECONDS = 2.0
 """The time between two looks at the file of the image."""
@@ -135,7 +139,7 @@ class Server:
             timeout_graceful_shutdown=2,
             limit_concurrency=128,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, self._pages)
 
     @property
     def address(self) -> str:
@@ -245,10 +249,12 @@ class Server:
         return Response(tile, media_type="application/octet-stream", headers=headers)
 
     async def _socket_opened(self, websocket: WebSocket) -> None:
-        if len(self._pages.open) >= MOST_PAGES:
-            await websocket.close(TRY_AGAIN_LATER, f"{MOST_PAGES} pages are open already")
-            return
         await websocket.accept()
+        if len(self._pages.open) >= MOST_PAGES:
+            line = f"{MOST_PAGES} pages of this session are open already: close one of them first"
+            await websocket.send_text(text_of({"tell": "ended", "message": line}))
+            await websocket.close(TRY_AGAIN_LATER)
+            return
         page = Page(websocket)
         self._pages.add(page)
         self._let_stay()
@@ -262,7 +268,7 @@ class Server:
             self._pages.remove(page)
             self._pool.submit(self.session.forget, page)
             if not self._pages.open:
-                leaves = page.leaves and not self.session.unsaved
+                leaves = page.leaves and not self.session.unsaved and math.isfinite(self._stay)
                 self._end_after(GOODBYE if leaves else self._stay)
 
     async def _listen(self, page: Page) -> None:
@@ -293,7 +299,8 @@ class Server:
 
     def _end_after(self, seconds: float) -> None:
         self._let_stay()
-        self._ending = asyncio.get_running_loop().call_later(seconds, self._end, seconds)
+        if math.isfinite(seconds):
+            self._ending = asyncio.get_running_loop().call_later(seconds, self._end, seconds)
 
     def _end(self, seconds: float) -> None:
         """End, unless a job is being saved."""
@@ -306,6 +313,20 @@ class Server:
         if self._ending:
             self._ending.cancel()
             self._ending = None
+
+
+class _Server(uvicorn.Server):
+    """A server that tells its pages that it ends."""
+
+    def __init__(self, config: uvicorn.Config, pages: Pages) -> None:
+        super().__init__(config)
+        self._pages = pages
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ended = {"tell": "ended", "message": "fastbg live has ended: this page can be closed"}
+        self._pages.publish("ended", text_of(ended), keep=False)
+        await asyncio.sleep(LAST_WORDS)
+        await super().shutdown(sockets)
 
 
 def _bound(port: int) -> socket.socket:

@@ -100,6 +100,7 @@ class Session:
         hello = told.hello(engine, self.history.present, self.tiles.levels, helps)
         hello |= {**about, "recovered": recovered and recovered.summary()}
         self.pages.publish("hello", text_of(hello))
+        self._tell_layers()
         self._tell_state()
         self._refit()
         binning = -(-engine.image.shape[1] // planes.shape[2]) * engine.unit
@@ -228,10 +229,13 @@ class Session:
     def _changed(self, *, final: bool = True) -> None:
         """Tell what was changed, and fit it; what is not final lets an older fit be finished."""
         self.revision += 1
-        for name, picture in told.layers(self.painted, self.revision):
-            self.pages.publish(name, picture)
+        self._tell_layers()
         self._tell_state()
         self._refit(final=final)
+
+    def _tell_layers(self) -> None:
+        for name, picture in told.layers(self.painted, self.revision):
+            self.pages.publish(name, picture)
 
     def _tell_state(self) -> None:
         state = told.state(self.history, self.painted, self.settings, self.revision)

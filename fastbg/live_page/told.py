@@ -7,7 +7,6 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from ..report.doubts import doubts_of
 from ..report.gradient import Gradient
 from ..settings.options import Options
 from ..settings.settings import Settings
@@ -19,6 +18,7 @@ from .found import OBJECT, objects
 from .layers import Painted
 from .pictures import Scale, encoded, presentable
 from .tiles import SIDE
+from .warned import warnings
 
 PROTOCOL = 1
 """The version of the messages."""
@@ -135,8 +135,6 @@ def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
     words = str(gradient)
     if explained is not None:
         words += f". {explained_by_sky(explained)}"
-    frame = engine.source.frame
-    doubts = doubts_of(outcome.settings, preparation, outcome.fitted, frame.image)
     kept = outcome.prepared.problem.weight
     return {
         "tell": "fitted",
@@ -155,7 +153,7 @@ def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
         "strength": getattr(outcome.settings, "strength", 1.0),
         "mode": outcome.settings.mode,
         "flexibility": None,
-        "warnings": [{"text": line, "kind": "other"} for line in doubts],
+        "warnings": [*warnings(outcome, engine.size)],
     }
 
 
