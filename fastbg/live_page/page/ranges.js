@@ -3,8 +3,11 @@
 import { valueAt } from "./half.js";
 import { deviation, median, quantile, sampled } from "./robust.js";
 
-/** The range of the residual, in deviations of the noise of the small copy. */
-const RESIDUAL = 2;
+/** The residual is that of means of 2 ** SMOOTHING pixels along each side. */
+export const SMOOTHING = 2;
+/** The range of those means, in deviations of the noise of one pixel. */
+const RESIDUAL = 1;
+const NOT_A_NUMBER = 0x7e00;
 
 /**
  * The values at the two ends of a colour map.
@@ -29,6 +32,17 @@ export function noiseOf(small, model, weight) {
     const residual = (i) => (weight && weight.planes[0][i] < 128 ? NaN : valueAt(small, k, i) - valueAt(model, k, i));
     return deviation(sampled(small, residual)) || 1;
   });
+}
+
+/**
+ * The small copy where it is sky; elsewhere it is missing, so that no mean contains an object.
+ * @param {Picture} small @param {Picture | undefined} weight @returns {Picture}
+ */
+export function skyOf(small, weight) {
+  if (!weight) return small;
+  const [used] = weight.planes;
+  const planes = small.planes.map((plane) => plane.map((bits, i) => (used[i] < 128 ? NOT_A_NUMBER : bits)));
+  return { ...small, planes };
 }
 
 /** @param {number} boost @returns {Range} In deviations of the noise. */

@@ -1,9 +1,9 @@
 // @ts-check
-/** @import { State, Statistics } from "./types.js" */
+/** @import { Picture, State, Statistics } from "./types.js" */
 /** @import { Range } from "./ranges.js" */
 /** @import { Display } from "./stretch.js" */
 import { brightness } from "./correction.js";
-import { mediansOf, modelRange, noiseOf, residualRange, uncertaintyRange } from "./ranges.js";
+import { mediansOf, modelRange, noiseOf, residualRange, skyOf, uncertaintyRange } from "./ranges.js";
 import { displayOf } from "./stretch.js";
 
 /**
@@ -14,6 +14,7 @@ import { displayOf } from "./stretch.js";
  * @property {{ factor: number, shift: number }} brightness Of the corrected view.
  * @property {number[]} medians Of the model.
  * @property {number[]} noise Of the small copy.
+ * @property {Picture | null} sky The small copy where it is sky.
  * @property {{ model: Range, residual: Range, uncertainty: Range }} ranges Of the colour maps.
  */
 
@@ -40,6 +41,7 @@ export class Scenes {
       brightness: correction ? brightness(correction, medians) : { factor: 1, shift: 0 },
       medians,
       noise: this._once("noise", [small, model, weight], () => noise(statistics, small, model, weight)),
+      sky: this._once("sky", [small, weight], () => (small ? skyOf(small, weight) : null)),
       ranges: {
         model: this._once("model", [model, channel], () => (model ? modelRange(model, medians, channel) : UNIT)),
         residual: residualRange(boost),
@@ -60,11 +62,7 @@ export class Scenes {
   }
 }
 
-/**
- * @param {Statistics} statistics
- * @param {State["pictures"][string]} [small] @param {State["pictures"][string]} [model]
- * @param {State["pictures"][string]} [weight]
- */
+/** @param {Statistics} statistics @param {Picture} [small] @param {Picture} [model] @param {Picture} [weight] */
 function noise({ mad }, small, model, weight) {
   return small && model ? noiseOf(small, model, weight) : mad.map((each) => 1.4826 * each || 1);
 }

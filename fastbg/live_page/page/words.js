@@ -71,7 +71,7 @@ export const words = {
   // The key of colours.
   legend: {
     model: "Model about its median, linear",
-    residual: "Residual, in deviations of the noise",
+    residual: "Residual, smoothed, in deviations of the noise",
     uncertainty: "Uncertainty, one sigma, linear",
   },
   marked: {

@@ -81,7 +81,7 @@ export class Renderer {
     gl.clearColor(AROUND[0], AROUND[1], AROUND[2], 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!scene || !state.hello) return;
-    this._forgetOld(state);
+    this._forgetOld(state, scene);
     const seen = this._tilesIn(state);
     gl.enable(gl.SCISSOR_TEST);
     shownViews(state).forEach((parts, pane) => {
@@ -118,7 +118,8 @@ export class Renderer {
     for (const name of SHARED) this._bind(name, pictures[name]);
     this._bind("other", pictures[OTHERS[view] ?? ""]);
     const isSharp = OF_IMAGE.has(view);
-    if (!isSharp || !isWhole) this._drawRectangle(program, state, pictures.original, [0, 0]);
+    const whole = view === "residual" ? scene.sky : pictures.original;
+    if (whole && !(isSharp && isWhole)) this._drawRectangle(program, state, whole, [0, 0]);
     if (!isSharp) return;
     for (const { place, picture } of tiles) {
       const side = sideOf(/** @type {Hello} */ (state.hello), place.level);
@@ -181,9 +182,9 @@ export class Renderer {
     return made;
   }
 
-  /** Free what newer pictures have replaced. @param {State} state */
-  _forgetOld({ pictures }) {
-    const current = new Set(Object.values(pictures));
+  /** Free what newer pictures have replaced. @param {State} state @param {Scene} scene */
+  _forgetOld({ pictures }, { sky }) {
+    const current = new Set([...Object.values(pictures), sky]);
     for (const picture of this.uploaded.keys()) {
       if (picture.name !== "tile" && !current.has(picture)) this._forget(picture);
     }

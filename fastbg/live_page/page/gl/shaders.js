@@ -37,21 +37,24 @@ uniform bool inverted;
 
 struct Values { vec3 value; bvec3 valid; };
 
-/** With a bias, a mean of more pixels is taken: 1 of twice, 2 of four times as many a side. */
-Values values(sampler2DArray picture, vec2 at, vec3 offset, vec3 scale, float bias) {
-  vec2 r = texture(picture, vec3(at, 0.0), bias).rg;
-  vec2 g = channels == 3 ? texture(picture, vec3(at, 1.0), bias).rg : r;
-  vec2 b = channels == 3 ? texture(picture, vec3(at, 2.0), bias).rg : r;
+Values valuesOf(vec2 r, vec2 g, vec2 b, vec3 offset, vec3 scale) {
   vec3 sums = vec3(r.x, g.x, b.x), shares = vec3(r.y, g.y, b.y);
   return Values(offset + scale * (sums / max(shares, 1e-6)), greaterThanEqual(shares, vec3(0.499)));
 }
 
+Values values(sampler2DArray picture, vec2 at, vec3 offset, vec3 scale) {
+  vec2 r = texture(picture, vec3(at, 0.0)).rg;
+  vec2 g = channels == 3 ? texture(picture, vec3(at, 1.0)).rg : r;
+  vec2 b = channels == 3 ? texture(picture, vec3(at, 2.0)).rg : r;
+  return valuesOf(r, g, b, offset, scale);
+}
+
 Values original() {
-  return values(image, (place - imageArea.xy) / imageArea.zw, imageOffset, imageScale, 0.0);
+  return values(image, (place - imageArea.xy) / imageArea.zw, imageOffset, imageScale);
 }
 
 Values background() {
-  return values(model, place / gridExtent, modelOffset, modelScale, 0.0);
+  return values(model, place / gridExtent, modelOffset, modelScale);
 }
 
 vec3 only(vec3 each) {
@@ -171,16 +174,21 @@ void main() {
   colour = vec4(rgb, 1.0);
 }`,
 
-  // Here, "other" is the small copy of the fit, and deviations are in units of its noise. The finest
-  // grain of the noise is smoothed: what a model leaves of the sky is larger.
+  // Here, "image" is the small copy of the fit where it is sky, whose finest grain is smoothed: what a
+  // model leaves of the sky is larger. "other" is all of it. The unit is the noise of a pixel.
   residual: `${COMMON}${MAPPED}${MARKS}
 uniform vec3 noise;
-const float smoothing = 1.5;
+uniform float smoothing;       // the mean of 2 ** smoothing pixels along each side
 void main() {
-  Values small = values(other, place / gridExtent, otherOffset, otherScale, smoothing);
-  vec3 deviation = (small.value - background().value) / noise;
-  vec3 rgb = any(small.valid) ? mapped(together(deviation)) : missingColour;
-  if (isFound() || !isUsed()) rgb = mix(missingColour, rgb, 0.3);
+  vec2 at = place / gridExtent;
+  vec2 r = textureLod(image, vec3(at, 0.0), smoothing).rg;
+  vec2 g = channels == 3 ? textureLod(image, vec3(at, 1.0), smoothing).rg : r;
+  vec2 b = channels == 3 ? textureLod(image, vec3(at, 2.0), smoothing).rg : r;
+  bool isSky = isUsed() && r.y + g.y + b.y > 0.0;
+  Values small = valuesOf(r, g, b, imageOffset, imageScale);
+  if (!isSky) small = values(other, at, otherOffset, otherScale);
+  vec3 rgb = mapped(together((small.value - background().value) / noise));
+  if (!isSky) rgb = any(small.valid) ? mix(missingColour, rgb, 0.3) : missingColour;
   ${PLAIN_MARKS}
   colour = vec4(rgb, 1.0);
 }`,
@@ -195,7 +203,7 @@ void main() {
   // Here, "other" is the uncertainty.
   uncertainty: `${COMMON}${MAPPED}${MARKS}
 void main() {
-  Values sigma = values(other, place / gridExtent, otherOffset, otherScale, 0.0);
+  Values sigma = values(other, place / gridExtent, otherOffset, otherScale);
   vec3 rgb = any(sigma.valid) ? mapped(together(sigma.value)) : missingColour;
   ${PLAIN_MARKS}
   colour = vec4(rgb, 1.0);

@@ -4,6 +4,7 @@
 /** @import { Viewport } from "../viewport.js" */
 /** @import { Value } from "./program.js" */
 import { DIVERGING, MARKS, MISSING, SEQUENTIAL } from "../colours.js";
+import { SMOOTHING } from "../ranges.js";
 
 /** The texture unit of each sampler. */
 export const UNITS = { image: 0, model: 1, other: 2, weight: 3, objects: 4 };
@@ -58,6 +59,7 @@ export function uniformsOf(state, scene, view, viewport) {
     falseColour: state.falseColour,
     centre: three(medians),
     noise: three(noise),
+    smoothing: SMOOTHING,
   };
 }
 
