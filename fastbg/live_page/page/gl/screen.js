@@ -4,6 +4,7 @@
 /** @import { Viewport } from "../viewport.js" */
 import { SCENE_STATE, Scenes } from "../scene.js";
 import { words } from "../words.js";
+import { PlainRenderer } from "./plain.js";
 import { Renderer } from "./renderer.js";
 import { sideOf } from "./tiles.js";
 
@@ -22,7 +23,11 @@ export class Screen {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     this.renderer = gl && new Renderer(gl, store, viewport, this.sceneOf);
     if (this.renderer) this.renderer.onTile = () => this.invalidate();
-    else store.set({ notice: words.noWebGL });
+    else {
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      this.plain = new PlainRenderer(context, store, viewport, this.sceneOf);
+      store.set({ notice: words.noWebGL });
+    }
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
       store.set({ notice: words.contextLost });
@@ -54,7 +59,7 @@ export class Screen {
     this._asked = true;
     requestAnimationFrame(() => {
       this._asked = false;
-      this.renderer?.draw();
+      (this.renderer ?? this.plain)?.draw();
     });
   }
 }

@@ -48,6 +48,7 @@ export class Tiles {
       this.kept.set(key, tile);
       return [tile];
     });
+    this._forgetOldest();
     this._ask();
     return { tiles: here, isWhole: places.length > 0 && here.length === places.length };
   }
@@ -95,6 +96,12 @@ export class Tiles {
   _keep(tile) {
     this.kept.set(tile.place.key, tile);
     this.bytes += tile.bytes;
+    this._forgetOldest();
+    this.onTile(tile);
+  }
+
+  /** Forget what was seen longest ago and is out of sight, until there is room. */
+  _forgetOldest() {
     const wanted = new Set(this.wanted.map((place) => place.key));
     for (const [key, old] of this.kept) {
       if (this.bytes <= this.mostBytes) break;
@@ -103,7 +110,6 @@ export class Tiles {
       this.bytes -= old.bytes;
       this.onForgotten(old);
     }
-    this.onTile(tile);
   }
 }
 
