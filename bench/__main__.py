@@ -22,6 +22,7 @@ COMMANDS = {
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
     "first_light": "the figures that a GPU has to show one day, beside their limits",
     "memory": "the estimated memory of jobs on files, beside what they take",
+    "page": "the live page: how long one waits, and what its server takes",
     "structure": "modules, imports, circles, climbs, long files and functions, in numbers",
     "gate": "has this build become slower or larger than a stored one?",
 }

@@ -1,6 +1,6 @@
 """The live page: how long one waits for it, and what its server takes.
 
-``python bench live`` makes a simulated RGB sky of 24 Mpx, writes it as uncompressed XISF, starts
+``python bench page`` makes a simulated RGB sky of 24 Mpx, writes it as uncompressed XISF, starts
 ``fastbg live`` on it, and opens the page in Chromium, without a GPU, by Playwright. It prints:
 
 * from the moment when the server tells its address: until the first picture and until the
@@ -84,7 +84,7 @@ IDLE = """
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python bench live",
+        prog="python bench page",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

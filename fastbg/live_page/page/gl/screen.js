@@ -1,0 +1,65 @@
+// @ts-check
+/** @import { State } from "../types.js" */
+/** @import { Store } from "../store.js" */
+/** @import { Viewport } from "../viewport.js" */
+import { SCENE_STATE, Scenes } from "../scene.js";
+import { words } from "../words.js";
+import { PlainRenderer } from "./plain.js";
+import { Renderer } from "./renderer.js";
+import { sideOf } from "./tiles.js";
+
+/** @type {(keyof State)[]} What a picture on the screen depends on, besides its scene. */
+const DRAWN_STATE = ["hello", "view", "blink", "layout", "splitAt", "inverted", "falseColour", "marks"];
+
+/** The canvas of the picture: drawn once a frame where something has changed, and never otherwise. */
+export class Screen {
+  /** @param {HTMLCanvasElement} canvas @param {Store} store @param {Viewport} viewport */
+  constructor(canvas, store, viewport) {
+    this.store = store;
+    const scenes = new Scenes();
+    /** @param {State} state */
+    this.sceneOf = (state) => scenes.of(state);
+    this._asked = false;
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
+    this.renderer = gl && new Renderer(gl, store, viewport, this.sceneOf);
+    if (this.renderer) this.renderer.onTile = () => this.invalidate();
+    else {
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      this.plain = new PlainRenderer(context, store, viewport, this.sceneOf);
+      store.set({ notice: words.noWebGL });
+    }
+    canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      store.set({ notice: words.contextLost });
+    });
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.renderer?.start();
+      if (store.get().notice === words.contextLost) store.set({ notice: null });
+      this.invalidate();
+    });
+    viewport.on("change", () => this.invalidate());
+    store.on([...SCENE_STATE, ...DRAWN_STATE], () => this.invalidate());
+  }
+
+  /**
+   * The finest tile that is here and covers a place, and its upper left corner in pixels of the image.
+   * @param {number} x @param {number} y
+   */
+  tileAt(x, y) {
+    const { hello } = this.store.get();
+    const tile = hello && this.renderer?.tiles.at(x, y, hello);
+    if (!tile) return null;
+    const side = sideOf(hello, tile.place.level);
+    return { picture: tile.picture, origin: [tile.place.column * side, tile.place.row * side] };
+  }
+
+  /** Draw again before the next frame. */
+  invalidate() {
+    if (this._asked) return;
+    this._asked = true;
+    requestAnimationFrame(() => {
+      this._asked = false;
+      (this.renderer ?? this.plain)?.draw();
+    });
+  }
+}

@@ -1,0 +1,125 @@
+"""The live page in a browser, with its server on a thread of the test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+SHAPE = (480, 640)
+"""Rows and columns of the image that most tests look at; a cell of its fit has 4 x 4 pixels."""
+
+STORE = "import('./app.js').then(module => module.app.store.get())"
+TO_SCREEN = """([x, y]) => import('./app.js').then(({ app }) => {
+  const box = app.viewport.stage.getBoundingClientRect();
+  const [left, top] = app.viewport.toScreen(x, y);
+  return [box.left + left, box.top + top];
+})"""
+
+
+def sky_with_galaxy(shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """A gradient, noise, stars, and one object in the middle that is found as such."""
+    height, width = shape
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    image = 0.1 + 0.03 * x / width + 0.02 * (y / height) ** 2 + rng.normal(0, 1e-3, shape)
+    image += 0.05 * np.exp(-(((x - 0.5 * width) / 40) ** 2 + ((y - 0.5 * height) / 25) ** 2))
+    for _ in range(60):
+        cx, cy, light = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.02, 0.5)
+        image += light * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 3)
+    return image.astype(np.float32)
+
+
+class Live:
+    """An open page and the session behind it."""
+
+    def __init__(self, server: Any, page: Any) -> None:
+        self.server, self.page, self.session = server, page, server.session
+        self.wait("state.fitted && state.state")
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+
+    def store(self, name: str) -> Any:
+        """A value of the page's store."""
+        return self.page.evaluate(f"{STORE}.then(state => state.{name})")
+
+    def wait(self, condition: str) -> None:
+        """Wait until an expression about the store, ``state``, is true."""
+        self.page.wait_for_function(f"{STORE}.then(state => Boolean({condition}))")
+
+    def settled(self) -> None:
+        """Wait until the fit of the newest state is there."""
+        self.wait("!state.fitting && state.fitted.revision === state.state.revision")
+
+    def undoable(self, count: int) -> None:
+        """Wait until so many steps can be taken back, and their fit is there."""
+        self.wait(f"state.state.undo === {count}")
+        self.settled()
+
+    def screen(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
+        """Places of the browser's window where pixels of the image are seen."""
+        return [tuple(self.page.evaluate(TO_SCREEN, list(point))) for point in points]
+
+    def drag(self, *points: tuple[float, float], button: str = "left") -> None:
+        """Drag the mouse along points of the image."""
+        first, *rest = self.screen(*points)
+        self.page.mouse.move(*first)
+        self.page.mouse.down(button=button)
+        for place in rest:
+            self.page.mouse.move(*place, steps=5)
+        self.page.mouse.up(button=button)
+
+    def click(self, *points: tuple[float, float]) -> None:
+        """Click points of the image, slowly enough for none to be a double click."""
+        for place in self.screen(*points):
+            self.page.mouse.click(*place)
+            self.page.wait_for_timeout(450)
+
+    def keys(self, *keys: str) -> None:
+        """Press keys one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def on_image(self, key: str) -> None:
+        """Take up a tool by its key, with the focus on the image."""
+        self.page.locator("#stage").focus()
+        self.page.keyboard.press(key)
+
+    @property
+    def cells(self) -> dict[str, np.ndarray]:
+        """What is painted, by layer."""
+        painted = self.session.painted
+        return {"not_sky": painted.not_sky, "sky": painted.sky}
+
+
+@pytest.fixture
+def live(open_page: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Live]]:
+    """A function that serves an image, or the usual one, and opens its page."""
+    pytest.importorskip("uvicorn", reason="pip install 'fastbg[live]'")
+    pytest.importorskip("starlette", reason="pip install 'fastbg[live]'")
+    from astropy.io import fits
+
+    from fastbg.live_page.server import Server
+
+    running: list[tuple[Any, threading.Thread]] = []
+
+    def open_live(image: np.ndarray | None = None, *, window: Any = None, **options: Any) -> Live:
+        path = tmp_path / "sky.fits"
+        if not path.exists():
+            fits.writeto(path, sky_with_galaxy() if image is None else image)
+        server = Server(path, **options)
+        ready = threading.Event()
+        thread = threading.Thread(target=server.run, args=[lambda address: ready.set()])
+        thread.start()
+        running.append((server, thread))
+        assert ready.wait(10)
+        return Live(server, open_page(server.address, **(window or {})))
+
+    yield open_live
+    for server, thread in running:
+        server.stop()
+        thread.join(20)
+        assert not thread.is_alive()

@@ -1,0 +1,309 @@
+"""The tools of the live page, each by mouse and by keyboard, and what the session then holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from browser import serious
+
+MIDDLE = (320.0, 240.0)
+"""The middle of the image, where its galaxy is."""
+
+BRUSHES = {"n": "not_sky", "k": "sky"}
+AWAY = "state.state.edits.not_sky + state.state.edits.sky === 0"
+
+
+def covers(cells: np.ndarray, x: float, y: float, side: int = 4) -> bool:
+    return bool(cells[int(y // side), int(x // side)])
+
+
+@pytest.mark.parametrize(("key", "layer"), BRUSHES.items())
+def test_a_brush_paints_what_it_covers(live, key, layer):
+    it = live()
+    it.page.keyboard.press(key)
+    it.page.locator("#options input[type=number]:visible").fill("12")
+    it.page.keyboard.press("Enter")
+    it.drag((100, 100), (180, 140))
+    it.undoable(1)
+    grid = it.session.painted.grid
+    expected = grid.brush([(100.0, 100.0), (180.0, 140.0)], 12.0)
+    painted = it.cells[layer]
+    # The mouse goes in steps of whole pixels of the screen.
+    assert np.count_nonzero(painted ^ expected) <= 0.05 * np.count_nonzero(expected)
+    assert covers(painted, 140, 120) and not covers(painted, 140, 160)
+
+
+@pytest.mark.parametrize(("key", "layer"), BRUSHES.items())
+def test_a_brush_paints_by_keyboard_where_the_cursor_goes(live, key, layer):
+    it = live()
+    it.on_image(key)
+    it.keys("ArrowRight", "Enter", *["ArrowRight"] * 4, "Enter", "Escape")
+    it.undoable(1)
+    painted = it.cells[layer]
+    rows, columns = np.nonzero(painted)
+    assert abs(4 * rows.mean() + 2 - MIDDLE[1]) < 5 and np.ptp(columns) > np.ptp(rows)
+    assert columns.max() * 4 > MIDDLE[0] + 40
+
+
+def test_the_eraser_and_the_right_button_take_paint_away(live):
+    it = live()
+    it.page.keyboard.press("n")
+    it.drag((100, 100), (300, 100))
+    it.undoable(1)
+    before = np.count_nonzero(it.cells["not_sky"])
+    it.drag((100, 100), (160, 100), button="right")
+    it.undoable(2)
+    between = np.count_nonzero(it.cells["not_sky"])
+    it.page.keyboard.press("e")
+    it.drag((60, 100), (340, 100))
+    it.undoable(3)
+    assert before > between > np.count_nonzero(it.cells["not_sky"]) == 0
+
+
+def test_escape_gives_a_stroke_up_without_a_trace(live):
+    it = live()
+    it.page.keyboard.press("n")
+    first, last = it.screen((100, 100), (200, 100))
+    it.page.mouse.move(*first)
+    it.page.mouse.down()
+    it.page.mouse.move(*last, steps=4)
+    it.wait("state.state.edits.not_sky > 0")
+    it.page.keyboard.press("Escape")
+    it.wait(AWAY)
+    it.page.mouse.up()
+    it.settled()
+    assert it.store("state.undo") == 0 and not it.cells["not_sky"].any()
+
+
+def test_the_fit_follows_while_the_pen_is_down(live):
+    it = live()
+    before = it.store("fitted.revision")
+    it.page.keyboard.press("n")
+    first, last = it.screen((100, 100), (200, 100))
+    it.page.mouse.move(*first)
+    it.page.mouse.down()
+    it.page.mouse.move(*last, steps=4)
+    it.wait(f"state.fitted.revision > {before}")
+    assert it.store("state.undo") == 0
+    it.page.mouse.up()
+    it.undoable(1)
+
+
+BOXES = [("r", "rectangle"), ("o", "ellipse")]
+
+
+@pytest.mark.parametrize(("key", "shape"), BOXES)
+def test_boxes_are_filled_by_mouse(live, key, shape):
+    it = live()
+    it.page.keyboard.press(key)
+    it.drag((100, 100), (200, 160))
+    it.undoable(1)
+    expected = it.session.painted.grid.shape_of(shape, [(100.0, 100.0), (200.0, 160.0)])
+    assert np.count_nonzero(it.cells["not_sky"] ^ expected) <= 0.06 * np.count_nonzero(expected)
+
+
+@pytest.mark.parametrize(("key", "shape"), BOXES)
+def test_boxes_are_filled_by_keyboard_with_the_chosen_layer(live, key, shape):
+    it = live()
+    it.on_image(key)
+    layer = it.page.locator("#options").get_by_role("radio", name="Is sky")
+    layer.check(force=True)
+    it.page.locator("#stage").focus()
+    it.keys("Enter", *["ArrowRight"] * 5, *["ArrowDown"] * 4, "Enter")
+    it.undoable(1)
+    sky = it.cells["sky"]
+    rows, columns = np.nonzero(sky)
+    area = np.count_nonzero(sky) / ((np.ptp(rows) + 1) * (np.ptp(columns) + 1))
+    assert area == 1 if shape == "rectangle" else 0.6 < area < 0.9
+    assert not it.cells["not_sky"].any()
+
+
+def test_a_polygon_is_closed_at_its_first_corner(live):
+    it = live()
+    it.page.keyboard.press("p")
+    corners = [(100, 100), (220, 110), (160, 200)]
+    it.click(*corners, corners[0])
+    it.undoable(1)
+    expected = it.session.painted.grid.shape_of("polygon", corners)
+    assert np.count_nonzero(it.cells["not_sky"] ^ expected) <= 0.06 * np.count_nonzero(expected)
+
+
+def test_a_polygon_is_closed_by_keyboard_by_enter_twice(live):
+    it = live()
+    it.on_image("p")
+    it.keys("Enter", *["ArrowRight"] * 8, "Enter", *["ArrowDown"] * 8, "Enter", "Enter")
+    it.undoable(1)
+    assert np.count_nonzero(it.cells["not_sky"]) > 50
+    it.keys("ArrowUp", "Enter", "Escape")
+    assert it.store("outline") is None and it.store("state.undo") == 1
+
+
+def test_an_object_is_clicked_and_taken_as_sky_or_grown(live):
+    it = live()
+    it.page.keyboard.press("c")
+    it.click(MIDDLE)
+    it.page.get_by_role("menuitem", name="Grow it").click()
+    it.undoable(1)
+    grown = np.count_nonzero(it.cells["not_sky"])
+    assert grown and covers(it.cells["not_sky"], *MIDDLE)
+    it.click(MIDDLE)
+    it.page.get_by_role("menuitem", name="Take it as sky").click()
+    it.undoable(2)
+    assert covers(it.cells["sky"], *MIDDLE) and not it.cells["not_sky"].any()
+
+
+def test_an_object_is_chosen_by_keyboard_and_the_focus_comes_back(live):
+    it = live()
+    it.on_image("c")
+    it.keys("Enter")
+    it.page.get_by_role("menu").wait_for()
+    it.keys("ArrowDown", "Enter")
+    it.undoable(1)
+    assert covers(it.cells["not_sky"], *MIDDLE)
+    assert it.page.evaluate("document.activeElement.id") == "stage"
+    it.keys("Enter")
+    it.page.get_by_role("menu").wait_for()
+    it.keys("Escape")
+    assert it.page.get_by_role("menu").count() == 0
+    assert it.page.evaluate("document.activeElement.id") == "stage"
+
+
+def test_keys_and_the_wheel_change_the_size_of_the_brush(live):
+    it = live()
+    it.on_image("n")
+    before = it.store("brush")
+    it.keys("]", "]")
+    wider = it.store("brush")
+    it.page.mouse.move(*it.screen(MIDDLE)[0])
+    scale = it.page.evaluate("import('./app.js').then(({app}) => app.viewport.scale)")
+    it.page.keyboard.down("Shift")
+    it.page.mouse.wheel(0, 100)
+    it.page.keyboard.up("Shift")
+    it.wait(f"state.brush < {wider}")
+    assert before < wider
+    assert it.page.evaluate("import('./app.js').then(({app}) => app.viewport.scale)") == scale
+
+
+def test_everything_is_undone_and_made_again_by_keys(live):
+    it = live()
+    it.page.keyboard.press("n")
+    it.drag((100, 100), (200, 100))
+    it.undoable(1)
+    painted = it.cells["not_sky"]
+    it.page.get_by_role("radio", name="Divide").check(force=True)
+    it.undoable(2)
+    assert it.session.settings.mode == "divide"
+    it.keys("Control+z", "Control+z")
+    it.undoable(0)
+    assert not it.cells["not_sky"].any() and it.session.settings.mode == "subtract"
+    it.keys("Control+Shift+z")
+    it.undoable(1)
+    assert np.array_equal(it.cells["not_sky"], painted)
+
+
+def test_a_setting_goes_back_to_automatic_and_the_focus_stays_near(live):
+    it = live()
+    knob = it.page.locator("[data-setting=pedestal]")
+    knob.locator("select").select_option("neutral")
+    it.undoable(1)
+    assert it.session.settings.pedestal == "neutral"
+    back = knob.get_by_role("button")
+    back.focus()
+    it.keys("Enter")
+    it.undoable(2)
+    assert it.session.settings.pedestal == "model-median"
+    assert knob.locator("select").evaluate("each => each === document.activeElement")
+
+
+def test_strength_and_pedestal_are_seen_before_the_server_answers(live):
+    it = live()
+    it.page.evaluate("import('./app.js').then(({app}) => { app.send = () => new Promise(() => {}) })")
+    it.page.locator("[data-setting=pedestal] select").select_option("none")
+    assert it.store("correction.level") == [0]
+    it.page.get_by_role("radio", name="Divide").check(force=True)
+    assert it.store("correction.mode") == "divide"
+    assert it.store("correction.level") == [1]
+
+
+def test_snapshots_are_stored_shown_and_compared(live):
+    it = live()
+    it.keys("Shift+Digit1")
+    it.wait("state.state.snapshots.includes('A')")
+    it.page.keyboard.press("n")
+    it.drag((100, 100), (300, 300))
+    it.undoable(1)
+    model = it.store("pictures.model.header.revision")
+    it.page.keyboard.down("a")
+    it.wait(f"state.pictures.model.header.revision < {model}")
+    it.page.keyboard.up("a")
+    it.wait(f"state.pictures.model.header.revision === {model}")
+    assert it.store("state.undo") == 1
+    it.keys("Alt+Digit1")
+    it.undoable(2)
+    assert not it.cells["not_sky"].any()
+
+
+def test_the_cells_that_the_page_draws_are_those_that_the_server_fits(live):
+    from fastbg.live_page.layers import Grid
+
+    it = live()
+    rng = np.random.default_rng(8)
+    grid = {"width": 37, "height": 23, "binning": 5}
+    own = Grid((23, 37), 5)
+    script = """([grid, kind, points, radius]) => import('./tools/raster.js').then((raster) => {
+      const cells = new Set();
+      const visit = (cell) => cells.add(cell);
+      if (kind !== 'brush') raster.filled(grid, kind, points, visit);
+      else points.forEach((point, at) => raster.brushed(grid, points[Math.max(0, at - 1)], point, radius, visit));
+      return [...cells].sort((one, other) => one - other);
+    })"""
+    for trial in range(60):
+        kind = ("brush", "polygon", "rectangle", "ellipse")[trial % 4]
+        count = {"brush": 4, "polygon": 6}.get(kind, 2)
+        points = rng.uniform(-20, 200, (count, 2)).round(1).tolist()
+        radius = float(rng.choice([0.5, 3, 12.5, 40]))
+        drawn = it.page.evaluate(script, [grid, kind, points, radius])
+        fitted = own.brush(points, radius) if kind == "brush" else own.shape_of(kind, points)
+        assert np.flatnonzero(fitted).tolist() == drawn, (kind, points, radius)
+
+
+def test_files_are_saved_and_the_command_line_is_shown(live, tmp_path):
+    it = live(output_dir=tmp_path / "out")
+    it.keys("Control+s")
+    it.page.get_by_text("Saved.", exact=True).first.wait_for()
+    assert len([*(tmp_path / "out").glob("[!.]*")]) == 2
+    assert "fastbg run" in it.page.get_by_label("Command line that writes").first.input_value()
+    it.wait("Object.keys(state.jobs).length === 0")
+
+
+def test_all_keys_are_listed_and_each_has_one_meaning(live):
+    it = live()
+    keys = it.page.evaluate("import('./keyboard.js').then(({table}) => table().map(({keys}) => keys))")
+    assert len(keys) == len(set(keys))
+    it.keys("?")
+    dialog = it.page.get_by_role("dialog")
+    assert dialog.locator("tr").count() == len(keys)
+    it.keys("Escape")
+    assert dialog.count() == 0
+
+
+def test_letters_in_a_text_field_are_no_keys_of_the_page(live):
+    it = live()
+    it.page.locator("summary", has_text="Apply to a folder").click()
+    it.page.get_by_label("Folder", exact=True).fill("")
+    it.page.get_by_label("Folder", exact=True).press_sequentially("neck 5")
+    assert it.page.get_by_label("Folder", exact=True).input_value() == "neck 5"
+    assert it.store("tool") == "hand" and it.store("view") == "corrected"
+
+
+@pytest.mark.parametrize("window", [(400, 800), (1280, 800), (3840, 2160)])
+def test_axe_finds_nothing_serious(live, window):
+    width, height = window
+    it = live(window={"viewport": {"width": width, "height": height}})
+    for opened in it.page.locator("summary:visible").all():
+        opened.click()
+    for key in "hnpcmg":
+        it.keys(key)
+        assert not serious(it.page)
+    it.keys("?")
+    assert not serious(it.page)
