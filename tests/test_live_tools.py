@@ -217,7 +217,9 @@ def test_a_setting_goes_back_to_automatic_and_the_focus_stays_near(live):
 
 def test_strength_and_pedestal_are_seen_before_the_server_answers(live):
     it = live()
-    it.page.evaluate("import('./app.js').then(({app}) => { app.send = () => new Promise(() => {}) })")
+    it.page.evaluate(
+        "import('./app.js').then(({app}) => { app.send = () => new Promise(() => {}) })"
+    )
     it.page.locator("[data-setting=pedestal] select").select_option("none")
     assert it.store("correction.level") == [0]
     it.page.get_by_role("radio", name="Divide").check(force=True)
@@ -278,7 +280,9 @@ def test_files_are_saved_and_the_command_line_is_shown(live, tmp_path):
 
 def test_all_keys_are_listed_and_each_has_one_meaning(live):
     it = live()
-    keys = it.page.evaluate("import('./keyboard.js').then(({table}) => table().map(({keys}) => keys))")
+    keys = it.page.evaluate(
+        "import('./keyboard.js').then(({table}) => table().map(({keys}) => keys))"
+    )
     assert len(keys) == len(set(keys))
     it.keys("?")
     dialog = it.page.get_by_role("dialog")
