@@ -8,9 +8,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..pipeline import Job
-from ..result import AppliedResult, ArrayResult, Corrected, Measured
-from .array import opened, weights_of
+from ..result import Corrected, Measured
+from .given import opened, weights_of
 from .preview import draw, drawn_result
+from .results import AppliedResult, ArrayResult
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
