@@ -265,3 +265,9 @@ def test_a_thumbnail_leaves_missing_samples_out() -> None:
     thumbnail.add(slice(0, 480), planes)
     assert np.isnan(thumbnail.planes[0, :120, :160]).all()
     np.testing.assert_array_equal(thumbnail.planes[0, 120:], 0.5)
+
+
+def test_a_mosaic_of_panels_is_told(sky: np.ndarray) -> None:
+    stepped = sky + np.where(np.arange(SHAPE[1]) < 90, 0, 0.02)[:, None].astype(np.float32)
+    result = fastbg.remove_background(stepped, seams="x=90")
+    assert "Mosaic: 2 panels, with seams at x = 90." in shown(result).text
