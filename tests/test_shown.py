@@ -134,13 +134,17 @@ def test_it_tells_every_warning(sky: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("mode", ["subtract", "divide"])
-@pytest.mark.parametrize("pedestal", ["model-median", 0.3, "neutral"])
-def test_the_pictures_are_those_of_the_pixels(sky: np.ndarray, mode: str, pedestal: Any) -> None:
+@pytest.mark.parametrize(
+    ("pedestal", "strength"), [("model-median", 1), (0.3, 1), ("neutral", 1), ("neutral", 0.4)]
+)
+def test_the_pictures_are_those_of_the_pixels(
+    sky: np.ndarray, mode: str, pedestal: Any, strength: float
+) -> None:
     """What lies as far above the sky has the same grey before, in the model and after."""
-    result = fastbg.remove_background(sky, mode=mode, pedestal=pedestal)
+    result = fastbg.remove_background(sky, mode=mode, pedestal=pedestal, strength=strength)
     before, model, after = (each[..., 1] for each in shown(result).pictures.values())
     level = np.median(result.background[..., 1])
-    put_back = result.report["pedestal"][1]
+    put_back = (1 - strength) * level + strength * result.report["pedestal"][1]
     contrast = put_back / level if mode == "divide" else 1
     above_sky, greys = np.sort((sky[..., 1] - level).ravel()), np.sort(before.ravel())
 
