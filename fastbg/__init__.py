@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .jobs.results import ArrayResult as ArrayResult
     from .jobs.results import Result as Result
     from .jobs.run import process_file as process_file
+    from .live_page.notebook import live as live
     from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
     from .settings.presets import load_preset as load_preset
@@ -52,6 +53,7 @@ _HOMES = {
     "jobs.array": ["apply", "remove_background"],
     "settings.presets": ["load_preset"],
     "progress": ["Progress"],
+    "live_page.notebook": ["live"],
     "jobs.results": ["AppliedResult", "ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
