@@ -55,6 +55,11 @@ def assert_same(one: fastbg.ArrayResult, other: fastbg.ArrayResult) -> None:
     np.testing.assert_array_equal(one.background, other.background)
 
 
+def own_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("fastbg")]
+
+
 def paint(live: Any) -> None:
     points = [[60, 30], [120, 90]]
     answer = asked(live, do="shape", layer="not_sky", shape="rectangle", points=points)
@@ -136,7 +141,6 @@ def test_a_weight_is_painted_at_the_beginning(sky: np.ndarray) -> None:
 def test_it_ends_and_leaves_nothing(
     sky: np.ndarray, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    before = threading.active_count()
     live = fastbg.live(sky)
     assert urlopen(live.address).status == 200
     assert repr(live) == f"Live({live.address!r})"
@@ -145,7 +149,7 @@ def test_it_ends_and_leaves_nothing(
     live.close()
     assert repr(live) == f"Live({live.address!r}, closed)"
     assert "closed" in live._repr_html_()
-    assert threading.active_count() == before
+    assert own_threads() == []
     with pytest.raises(URLError):
         urlopen(live.address)
     with pytest.raises(fastbg.InputError, match="was closed"):
@@ -177,11 +181,10 @@ def test_only_this_computer_may_show_it_in_a_frame(sky: np.ndarray) -> None:
     ],
 )
 def test_errors_are_one_line(image: Any, options: Any, words: str) -> None:
-    before = threading.active_count()
     with pytest.raises(fastbg.FastbgError, match=words) as caught:
         fastbg.live(image, **options)
     assert "\n" not in str(caught.value)
-    assert threading.active_count() == before
+    assert own_threads() == []
 
 
 def test_without_the_extra_one_line_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,3 +234,14 @@ def test_a_notebook_shows_the_page(sky: np.ndarray, browser: Any, notebook: Any)
             assert page.locator("iframe").bounding_box()["height"] == 800
         page.close()
         assert_same(live.result(), fastbg.remove_background(sky))
+
+
+def test_a_page_of_another_site_may_not_show_it(sky: np.ndarray, browser: Any) -> None:
+    with fastbg.live(sky) as live:
+        page = browser.new_page()
+        html = live._repr_html_()
+        page.route("http://site.example/", lambda route: route.fulfill(body=html))
+        page.goto("http://site.example/")
+        page.wait_for_timeout(500)
+        assert page.frame_locator("iframe").locator("canvas").count() == 0
+        page.close()

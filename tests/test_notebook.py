@@ -84,13 +84,18 @@ def test_it_is_stored_without_outputs() -> None:
 
 @needs_jupyter
 def test_it_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    done = executed(tmp_path, NOTEBOOK.read_text(encoding="utf-8"))
+    pytest.importorskip("uvicorn", reason="pip install 'fastbg[live]'")
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert text.count("LIVE = False") == 1
+    done = executed(tmp_path, text.replace("LIVE = False", "LIVE = True"))
     for cell in done:
         streams = [each for each in cell["outputs"] if each["output_type"] == "stream"]
         assert not [each for each in streams if each["name"] == "stderr"], cell["source"]
+        assert not any("error" in each["output_type"] for each in cell["outputs"])
     shown = [html for cell in done for html in outputs(cell, "text/html")]
-    assert len(shown) == 2
-    assert all(html.count("<img") == 3 and "was taken out" in html for html in shown)
+    assert len(shown) == 3
+    assert all(html.count("<img") == 3 and "was taken out" in html for html in shown[:2])
+    assert shown[2].startswith("<iframe src=")
     assert any(outputs(cell, "image/png") for cell in done)
     for folder in ("fastbg-output", "fastbg-output/masked"):
         with fits.open(tmp_path / folder / "sky_bgSubtracted.fits") as file:
