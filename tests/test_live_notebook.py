@@ -126,16 +126,21 @@ def test_what_is_painted_and_set_counts(sky: np.ndarray) -> None:
     assert_same(result, again)
 
 
-def test_a_weight_is_painted_at_the_beginning(sky: np.ndarray) -> None:
-    weight = np.ones(SHAPE)
+def test_a_weight_and_a_sky_are_painted_at_the_beginning(sky: np.ndarray) -> None:
+    weight, known = np.ones(SHAPE), np.zeros(SHAPE, bool)
     weight[32:88, 64:112] = 0
-    with fastbg.live(sky, weight=weight) as live:
+    known[:30, :40] = True
+    with fastbg.live(sky, weight=weight, sky=known) as live:
         result = live.result()
-    assert not result.given.weight[40:80, 70:105].any()
-    assert_same(
-        result,
-        fastbg.remove_background(sky, weight=result.given.weight, settings=result.given.settings),
+    given = result.given
+    assert not given.weight[40:80, 70:105].any()
+    assert given.sky[4:26, 4:36].all()
+    assert not given.sky[40:].any()
+    again = fastbg.remove_background(
+        sky, weight=given.weight, sky=given.sky, settings=given.settings
     )
+    assert_same(result, again)
+    assert fastbg.plot(result).tobytes() == fastbg.plot(again).tobytes()
 
 
 def test_it_ends_and_leaves_nothing(
@@ -174,8 +179,9 @@ def test_only_this_computer_may_show_it_in_a_frame(sky: np.ndarray) -> None:
     ("image", "options", "words"),
     [
         ("lost.fits", {}, "lost.fits"),
-        ("a.fits", {"weight": np.ones(SHAPE)}, "give mask= instead"),
-        (np.ones(SHAPE), {"mask": "a.png"}, "give weight= instead"),
+        ("a.fits", {"sky": np.ones(SHAPE)}, "the sky must be a path"),
+        ("a.fits", {"weight": np.ones(SHAPE)}, "give a mask"),
+        (np.ones(SHAPE), {"mask": "a.png"}, "give a weight"),
         (np.ones((3, 4, 5, 6)), {}, "shape"),
         (np.ones(SHAPE), {"mod": "divide"}, "did you mean 'mode'"),
     ],

@@ -21,13 +21,13 @@ from ..io import xisf
 from ..jobs.arguments import Masks, merged, public
 from ..jobs.array import finished
 from ..jobs.containers import Container
-from ..jobs.given import Given, image_of, opened, weight_of
+from ..jobs.given import Given, image_of, opened, weights_of
 from ..jobs.results import ArrayResult
 from ..jobs.source import Source
 from ..pipeline import Job
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .document import job_settings
+from .layers import Painted
 
 if TYPE_CHECKING:
     from .server import Server
@@ -122,16 +122,11 @@ class Live:
         engine, document = self._server.engine, self._server.session.document
         painted = document.layers.unpacked()
         outcome = engine.fit(document, painted)
-        factor = outcome.settings.downscaling_factor
-        settings = replace(job_settings(document), downscaling_factor=factor)
-        given = self._given or Given(_array_of(engine.source), None, None, settings)
-        weight = None
-        if painted.not_sky.any():
-            height, width = engine.size
-            weight = painted.grid.enlarged(~painted.not_sky, slice(0, height), width)
-        given = replace(given, weight=weight, settings=settings)
+        given = self._given or Given(_array_of(engine.source), None, None, outcome.settings)
+        weight, sky = _arrays_of(painted, engine.size)
+        given = replace(given, weight=weight, sky=sky, settings=outcome.settings)
         array = Container.of(given.image, given.channel_axis)
-        with Job(settings) as job:
+        with Job(outcome.settings) as job:
             job.warnings += engine.warnings
             frame, about = engine.source.frame, (outcome.preparation, outcome.fitted)
             result = finished(job, array, frame, given, *about)
@@ -164,6 +159,7 @@ def live(
     *,
     weight: np.ndarray | Any | None = None,
     mask: Masks = None,
+    sky: Any = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     **options: Unpack[Options],
@@ -181,10 +177,10 @@ def live(
     image : array_like or path
         An array as for `remove_background`, or a file as for `process_file`. An array is written to
         a temporary file.
-    weight, channel_axis
-        As for `remove_background`, of an array.
-    mask
-        As for `process_file`, of a file.
+    weight, sky, channel_axis
+        Of an array, as for `remove_background`. What has a weight below 0.5 is painted as no sky.
+    mask, sky
+        Of a file, as for `process_file`, painted likewise.
     settings, **options
         As for `remove_background`: those that the page begins with.
 
@@ -199,47 +195,50 @@ def live(
     InputError, SettingsError, BackendError
         One line with cause and cure.
     """
+    settings = merged(settings, options)
+    if not isinstance(image, str | os.PathLike):
+        if mask is not None:
+            raise InputError("an array has no mask: give a weight")
+        return _of_array(Given(image, weight, channel_axis, settings, sky))
+    if weight is not None or channel_axis is not None:
+        raise InputError("a file has neither a weight nor a channel_axis: give a mask")
+    return _of_file(Path(image), mask=mask, sky=sky, settings=settings)
+
+
+@public
+def _of_file(path: Path, *, mask: Masks, sky: Masks, settings: Settings) -> Live:
+    return Live(_server(path, settings, mask=mask, sky=sky), None, ExitStack())
+
+
+def _of_array(given: Given) -> Live:
+    array, frame = opened(given)
+    mask, sky = weights_of(given, frame, [])
+    with ExitStack() as files:
+        folder = TemporaryDirectory(prefix="fastbg-live-", ignore_cleanup_errors=True)
+        stored = Path(files.enter_context(folder))
+        layers = {
+            name: _written(each, stored / f"{name}.xisf")
+            for name, each in (("mask", mask), ("sky", sky))
+            if each
+        }
+        path = _written(image_of(array), stored / "image.xisf")
+        server = _server(path, given.settings, output_dir=Path(), **layers)
+        return Live(server, given, files.pop_all())
+
+
+def _written(image: Image, path: Path) -> Path:
+    xisf.write(path, _channels_last(image))
+    return path
+
+
+def _server(path: Path, settings: Settings, **how: Any) -> Server:
     try:
         from .server import Server
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"fastbg.live needs {error.name}: install it with pip install 'fastbg[live]'"
         ) from error
-    settings = merged(settings, options)
-    with ExitStack() as files:
-        given, output = None, None
-        if isinstance(image, str | os.PathLike):
-            path = Path(image)
-            if weight is not None or channel_axis is not None:
-                raise InputError("a file has no weight and no channel_axis: give mask= instead")
-        else:
-            if mask is not None:
-                raise InputError("an array has no mask=: give weight= instead")
-            given = Given(image, weight, channel_axis, settings)
-            folder = TemporaryDirectory(prefix="fastbg-live-", ignore_cleanup_errors=True)
-            path, mask = _written(given, Path(files.enter_context(folder)))
-            output = Path()
-        server = Server(
-            *(path, settings),
-            output_dir=output,
-            mask=mask,
-            stay=math.inf,
-            ancestors=ANCESTORS,
-        )
-        return Live(server, given, files.pop_all())
-
-
-def _written(given: Given, folder: Path) -> tuple[Path, Path | None]:
-    """An array and its weight as files."""
-    array, frame = opened(given)
-    image = folder / "image.xisf"
-    xisf.write(image, _channels_last(image_of(array)))
-    weight = weight_of(given, frame, [])
-    if weight is None:
-        return image, None
-    mask = folder / "weight.xisf"
-    xisf.write(mask, _channels_last(weight))
-    return image, mask
+    return Server(path, settings, stay=math.inf, ancestors=ANCESTORS, **how)
 
 
 def _channels_last(image: Image) -> np.ndarray:
@@ -250,3 +249,17 @@ def _array_of(source: Source) -> np.ndarray:
     """A file as an array, (H, W) or (H, W, 3)."""
     array = _channels_last(Image.of(source.stored, source.file.bounds, source.kernels))
     return array if array.shape[2] > 1 else array[..., 0]
+
+
+def _arrays_of(
+    painted: Painted, shape: tuple[int, int]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What is painted, as the weight and the sky that `remove_background` takes."""
+
+    def pixels(cells: np.ndarray) -> np.ndarray:
+        return painted.grid.enlarged(cells, slice(0, shape[0]), shape[1])
+
+    return (
+        pixels(~painted.not_sky) if painted.not_sky.any() else None,
+        pixels(painted.sky) if painted.sky.any() else None,
+    )
