@@ -94,8 +94,8 @@ class Live:
     def command(self) -> str:
         """The command line that repeats what the page shows.
 
-        What was painted is saved for it, beside the image of a file, and in the current folder for
-        an array.
+        What was painted is saved for it, beside a file. Of an array, it names a temporary file that
+        `close` removes; `remove_background` does the same with all that is in `ArrayResult.given`.
         """
         return self._server.command
 
