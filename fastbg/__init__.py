@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from .jobs.grid import samples_file as samples_file
     from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
+    from .jobs.results import AppliedResult as AppliedResult
+    from .jobs.results import ArrayResult as ArrayResult
+    from .jobs.results import Result as Result
     from .jobs.run import process_file as process_file
+    from .live_page.notebook import live as live
     from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
-    from .result import AppliedResult as AppliedResult
-    from .result import ArrayResult as ArrayResult
-    from .result import Result as Result
     from .settings.presets import load_preset as load_preset
     from .settings.settings import Settings as Settings
 
@@ -54,7 +55,8 @@ _HOMES = {
     "jobs.array": ["apply", "remove_background"],
     "settings.presets": ["load_preset"],
     "progress": ["Progress"],
-    "result": ["AppliedResult", "ArrayResult", "Result"],
+    "live_page.notebook": ["live"],
+    "jobs.results": ["AppliedResult", "ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -9,12 +9,12 @@ from typing import Unpack
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
-from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .arguments import GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
+from .results import Result
 from .source import prepare, read
 from .strictness import refuse_doubts
 

@@ -13,13 +13,13 @@ from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe, history
-from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .arguments import GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
+from .results import Result
 from .source import prepare, read
 from .strictness import refuse_doubts
 from .write import write
@@ -159,4 +159,4 @@ def process_file(
         if findings:
             html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])
     parts = fitted.model, fitted.fit, fitted.diagnostics, report
-    return Result(*parts, opinion=fitted.opinion)
+    return Result(*parts, opinion=fitted.opinion, thumbnail=corrected.thumbnail)
