@@ -165,6 +165,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="PIXELS",
         help="Distance from ignored pixels over which the weight of the others rises to 1.",
     ),
+    "border": option(
+        MASK,
+        "--border",
+        metavar="PIXELS",
+        parser=lambda text: text,
+        help="Pixels at each side of the image that are no sky: not fitted, but corrected. Four "
+        "numbers are LEFT,TOP,RIGHT,BOTTOM, as the image is looked at.",
+    ),
     "control_points": option(
         DESCENT,
         "-N",

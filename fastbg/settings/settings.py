@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import did_you_mean
-from .checks import Check, memory, number, one_of, or_auto, seams, share, whole, within
+from .checks import Check, border, memory, number, one_of, or_auto, seams, share, whole, within
 from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
@@ -88,6 +88,10 @@ class Settings:
         and "strong" finds more.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
+    border : int or (int, int, int, int)
+        Pixels at each side of the image, as it is looked at, that are no sky: they are corrected,
+        but not fitted. Four numbers are those of the left, upper, right and lower side. Of a
+        mosaic, pixels of the mosaic.
     white : float
         The number of the input that becomes 1, in files of other formats than FITS, and in
         thresholds and levels that are given. With 0, the file declares it, or the type of its
@@ -158,6 +162,7 @@ class Settings:
     invert_mask: bool = False
     protect: Literal["auto", "always", "strong", "off"] = "auto"
     feather: float = 0.0
+    border: int | tuple[int, int, int, int] = 0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     seams: str = "auto"
@@ -197,6 +202,12 @@ class Settings:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         changed = (f"{k}={v!r}" for k, v in values.items() if v != getattr(Settings, k))
         return f"Settings({', '.join(changed)})"
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """The widths of the border at the left, upper, right and lower side, in pixels."""
+        width = self.border
+        return (width, width, width, width) if isinstance(width, int) else width
 
     @property
     def finds_sky(self) -> bool:
@@ -328,6 +339,7 @@ _CHECKS: dict[str, Check] = {
     "threshold_max": number("upper threshold"),
     "invert_mask": one_of("choice to invert the mask", False, True),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "border": border,
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": _pattern,
