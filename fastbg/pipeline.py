@@ -231,6 +231,7 @@ class Job:
                     *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
                     known=known,
+                    flexibility=settings.flexibility,
                     **self._over_pixels,
                 )
                 used = sky.weight

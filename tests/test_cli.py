@@ -119,6 +119,8 @@ def out(tmp_path: Path) -> Path:
         ("--pedestal bgoptimizer", "pedestal", "bgoptimizer"),
         ("--mode divide", "mode", "divide"),
         ("--strength 0.8", "strength", 0.8),
+        ("--flexibility 3", "flexibility", 3),
+        ("--flexibility auto", "flexibility", 0),
         ("--border 3", "border", 3),
         ("--border 3,0,0,2", "border", [3, 0, 0, 2]),
         ("--strength 80%", "strength", 0.8),

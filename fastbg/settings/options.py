@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     border: int | str | Sequence[int]
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
+    flexibility: int | Literal["auto"]
     seams: str
     initializer: Literal["random", "grid"]
     optimizer: Literal["lbfgs", "adam"]

@@ -23,6 +23,9 @@ MOST_THREADS = 256
 MOST_CONTROL_POINTS = 10_000
 """The start of a descent is solved for, in a time that grows with the cube of their number."""
 
+MOST_FLEXIBLE = 10
+"""The number of candidates of `fastbg.sky.selection`."""
+
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 LARGEST_WHITE = 1e30
 
@@ -51,7 +54,7 @@ WITHOUT_EFFECT = frozenset({"strict", "threads", "gpu_memory"})
 """Settings that change the time to a result, or whether there is one, and not one bit of it."""
 
 
-AUTOMATIC = ("control_points", "white", "stiffness", "threads", "gpu_memory")
+AUTOMATIC = ("control_points", "white", "flexibility", "stiffness", "threads", "gpu_memory")
 """Settings that fastbg decides where they are 0, which may be written "auto"."""
 
 
@@ -100,6 +103,10 @@ class Settings:
         Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
         pattern, "off" never, and a pattern whatever a file declares. It begins at the top left
         pixel of the picture.
+    flexibility : int
+        How far the sky that is searched for may bend: the number of a candidate of
+        `fastbg.sky.selection`, from 1, a plane, to 10. With 0, the default, the data decide; "auto"
+        is another name for it.
     seams : {"auto", "off"} or str
         Where the panels of a mosaic meet, each of which gets a surface of its own: found in the
         image, nowhere, or lines through the whole frame like "x=1500 y=1000", in pixels from the
@@ -165,6 +172,7 @@ class Settings:
     border: int | tuple[int, int, int, int] = 0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
+    flexibility: int = 0
     seams: str = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -238,6 +246,9 @@ class Settings:
         if self.control_points:
             itself = "a descent is no second opinion of itself; leave the control points to fastbg"
             reasons = {"second_opinion": itself} | self._unused_by_optimizer
+            if not self.finds_sky:
+                why = "no sky is searched for; leave the number of control points out"
+                reasons["flexibility"] = why
             if self.seams not in ("auto", "off"):
                 why = "a descent has one surface; leave the number of control points out"
                 reasons["seams"] = why
@@ -343,6 +354,7 @@ _CHECKS: dict[str, Check] = {
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": _pattern,
+    "flexibility": or_auto(whole("flexibility", 0, MOST_FLEXIBLE)),
     "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
     "optimizer": one_of("optimizer", "lbfgs", "adam"),
