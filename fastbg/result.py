@@ -14,6 +14,7 @@ from .image.stretch import Stretch
 from .model.correction import Correction
 from .model.model import BackgroundModel
 from .sky.detection import Sky
+from .sky.surface import Choice
 from .spline.loss import Problem
 from .spline.panels import Panels, Seam
 from .spline.spline import Spline
@@ -122,6 +123,7 @@ class Prepared:
                 surface.doubts,
                 self.sky.seams,
                 surface.glow,
+                surface.choice,
             )
         return Preparation(
             self.measured,
@@ -166,7 +168,7 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`.
+    See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`.
     """
 
     explained: float
@@ -176,6 +178,7 @@ class SkySummary:
     doubts: tuple[str, ...] = ()
     seams: tuple[Seam, ...] = ()
     glow: tuple[str, ...] = ()
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypedDict
 
 from ..errors import SettingsError
@@ -26,8 +26,10 @@ class Options(TypedDict, total=False):
     invert_mask: bool
     protect: Literal["auto", "always", "strong", "off"]
     feather: float
+    border: int | str | Sequence[int]
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
+    flexibility: int | Literal["auto"]
     seams: str
     initializer: Literal["random", "grid"]
     optimizer: Literal["lbfgs", "adam"]
