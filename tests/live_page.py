@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 
 SHAPE = (480, 640)
 """Rows and columns of the image that most tests look at; a cell of its fit has 4 x 4 pixels."""
+
+LONGEST = 30.0
+"""Seconds that a condition is waited for."""
 
 STORE = "import('./app.js').then(module => module.app.store.get())"
 TO_SCREEN = """([x, y]) => import('./app.js').then(({ app }) => {
@@ -48,7 +52,11 @@ class Live:
 
     def wait(self, condition: str) -> None:
         """Wait until an expression about the store, ``state``, is true."""
-        self.page.wait_for_function(f"{STORE}.then(state => Boolean({condition}))")
+        # `wait_for_function` takes the promise itself, which is true at once.
+        end = time.monotonic() + LONGEST
+        while not self.page.evaluate(f"{STORE}.then(state => Boolean({condition}))"):
+            assert time.monotonic() < end, f"never: {condition}"
+            self.page.wait_for_timeout(30)
 
     def settled(self) -> None:
         """Wait until the fit of the newest state is there."""

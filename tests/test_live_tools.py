@@ -296,13 +296,17 @@ def test_letters_in_a_text_field_are_no_keys_of_the_page(live):
     assert it.store("tool") == "hand" and it.store("view") == "corrected"
 
 
-@pytest.mark.parametrize("window", [(400, 800), (1280, 800), (3840, 2160)])
-def test_axe_finds_nothing_serious(live, window):
+@pytest.mark.parametrize(
+    ("window", "keys"), [((400, 800), "hn"), ((1280, 800), "hnpcmg"), ((3840, 2160), "n")]
+)
+def test_axe_finds_nothing_serious(live, window, keys):
     width, height = window
     it = live(window={"viewport": {"width": width, "height": height}})
+    if it.page.locator("#sheet").is_visible():
+        it.page.locator("#sheet").click()
     for opened in it.page.locator("summary:visible").all():
         opened.click()
-    for key in "hnpcmg":
+    for key in keys:
         it.keys(key)
         assert not serious(it.page)
     it.keys("?")
