@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,28 +106,16 @@ class Live:
 @pytest.fixture
 def live(open_page: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Live]]:
     """A function that serves an image, or the usual one, and opens its page."""
-    pytest.importorskip("uvicorn", reason="pip install 'fastbg[live]'")
-    pytest.importorskip("starlette", reason="pip install 'fastbg[live]'")
     from astropy.io import fits
+    from live import served
 
-    from fastbg.live_page.server import Server
+    with ExitStack() as opened:
 
-    running: list[tuple[Any, threading.Thread]] = []
+        def open_live(*, window: Any = None, **options: Any) -> Live:
+            path = tmp_path / "sky.fits"
+            if not path.exists():
+                fits.writeto(path, sky_with_galaxy())
+            server = opened.enter_context(served(path, **options))
+            return Live(server, open_page(server.address, **(window or {})))
 
-    def open_live(image: np.ndarray | None = None, *, window: Any = None, **options: Any) -> Live:
-        path = tmp_path / "sky.fits"
-        if not path.exists():
-            fits.writeto(path, sky_with_galaxy() if image is None else image)
-        server = Server(path, **options)
-        ready = threading.Event()
-        thread = threading.Thread(target=server.run, args=[lambda address: ready.set()])
-        thread.start()
-        running.append((server, thread))
-        assert ready.wait(10)
-        return Live(server, open_page(server.address, **(window or {})))
-
-    yield open_live
-    for server, thread in running:
-        server.stop()
-        thread.join(20)
-        assert not thread.is_alive()
+        yield open_live
