@@ -38,13 +38,11 @@ def sky_with_galaxy(shape: tuple[int, int] = SHAPE) -> np.ndarray:
     return image.astype(np.float32)
 
 
-class Live:
-    """An open page and the session behind it."""
+class Looked:
+    """An open page, and how a test uses it."""
 
-    def __init__(self, server: Any, page: Any) -> None:
-        self.server, self.page, self.session = server, page, server.session
-        self.wait("state.fitted && state.state")
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    def __init__(self, page: Any) -> None:
+        self.page = page
 
     def store(self, name: str) -> Any:
         """A value of the page's store."""
@@ -57,15 +55,6 @@ class Live:
         while not self.page.evaluate(f"{STORE}.then(state => Boolean({condition}))"):
             assert time.monotonic() < end, f"never: {condition}"
             self.page.wait_for_timeout(30)
-
-    def settled(self) -> None:
-        """Wait until the fit of the newest state is there."""
-        self.wait("!state.fitting && state.fitted.revision === state.state.revision")
-
-    def undoable(self, count: int) -> None:
-        """Wait until so many steps can be taken back, and their fit is there."""
-        self.wait(f"state.state.undo === {count}")
-        self.settled()
 
     def screen(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
         """Places of the browser's window where pixels of the image are seen."""
@@ -95,6 +84,25 @@ class Live:
         """Take up a tool by its key, with the focus on the image."""
         self.page.locator("#stage").focus()
         self.page.keyboard.press(key)
+
+
+class Live(Looked):
+    """An open page, and the session behind it."""
+
+    def __init__(self, server: Any, page: Any) -> None:
+        super().__init__(page)
+        self.server, self.session = server, server.session
+        self.wait("state.fitted && state.state")
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+
+    def settled(self) -> None:
+        """Wait until the fit of the newest state is there."""
+        self.wait("!state.fitting && state.fitted.revision === state.state.revision")
+
+    def undoable(self, count: int) -> None:
+        """Wait until so many steps can be taken back, and their fit is there."""
+        self.wait(f"state.state.undo === {count}")
+        self.settled()
 
     @property
     def cells(self) -> dict[str, np.ndarray]:
