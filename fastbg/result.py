@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from .image.frame import Frame
 from .image.stretch import Stretch
 from .model.correction import Correction
 from .model.model import BackgroundModel
+from .samples.sky import SampledSky, SampleRow
 from .sky.detection import Sky
 from .sky.surface import Choice
 from .spline.loss import Problem
@@ -124,6 +126,8 @@ class Prepared:
                 self.sky.seams,
                 surface.glow,
                 surface.choice,
+                self.sky.rows if isinstance(self.sky, SampledSky) else (),
+                self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
             )
         return Preparation(
             self.measured,
@@ -168,7 +172,8 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`.
+    See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
+    also these, and the effective number of degrees of freedom of the surface.
     """
 
     explained: float
@@ -179,6 +184,8 @@ class SkySummary:
     seams: tuple[Seam, ...] = ()
     glow: tuple[str, ...] = ()
     choice: Choice | None = None
+    samples: tuple[SampleRow, ...] = ()
+    freedom: float = math.nan
 
 
 @dataclass(frozen=True)

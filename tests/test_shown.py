@@ -275,3 +275,13 @@ def test_a_mosaic_of_panels_is_told(sky: np.ndarray) -> None:
     stepped = sky + np.where(np.arange(SHAPE[1]) < 90, 0, 0.02)[:, None].astype(np.float32)
     result = fastbg.remove_background(stepped, seams="x=90")
     assert "Mosaic: 2 panels, with seams at x = 90." in shown(result).text
+
+
+def test_samples_are_told_and_drawn(sky: np.ndarray) -> None:
+    y, x = np.mgrid[10:120:25, 10:180:25]
+    samples = np.stack([x.ravel(), y.ravel(), np.full(x.size, 5)], axis=1)
+    result = fastbg.remove_background(sky, samples=samples)
+    assert f" {x.size} samples, with " in shown(result).text
+    searched = fastbg.remove_background(sky)
+    assert fastbg.plot(result).tobytes() != fastbg.plot(searched).tobytes()
+    assert len(result.given.samples) == x.size

@@ -13,6 +13,7 @@ from ..image.image import Image, samples_of_array
 from ..image.kernels import FASTEST, NUMPY, Kernels
 from ..image.weights import range_of_mask
 from ..io.white import faint
+from ..samples.points import SamplePoints
 from ..settings.settings import Settings
 from .containers import Container
 
@@ -28,6 +29,7 @@ class Given:
     channel_axis : int or None
     settings : Settings
     sky : array_like or None
+    samples : SamplePoints or None
     """
 
     image: np.ndarray | Any
@@ -35,6 +37,7 @@ class Given:
     channel_axis: int | None
     settings: Settings
     sky: np.ndarray | Any | None = None
+    samples: SamplePoints | None = None
 
 
 def opened(given: Given) -> tuple[Container, Frame]:

@@ -24,14 +24,10 @@ from ..model.render import Rendered
 from ..pipeline import Job
 from ..progress import Progress
 from ..result import Fitted, Preparation, Prepared, Reduced
-from ..settings.options import Options
 from ..settings.settings import Settings
 from .document import Document, job_settings
 from .layers import Grid, Painted
 from .pictures import presentable
-
-WITHOUT_SEARCH: Options = {"strength": 1.0, "mode": "subtract", "pedestal": "model-median"}
-"""Settings that make no difference to the search, at any values."""
 
 HALF = 0.5
 """What a mask leaves less of is no sky."""
@@ -260,7 +256,8 @@ class Engine:
 
     def _prepare(self, job: Job, reduced: Reduced, painted: Painted) -> Prepared:
         """Weigh and search, with the layers as the files that they are exported as."""
-        own = replace(job.settings, **WITHOUT_SEARCH)
+        # These make no difference to the search.
+        own = replace(job.settings, strength=1.0, mode="subtract", pedestal="model-median")
         if self._searched and self._searched[:2] == (own, painted):
             return self._searched[2]
         seen = ~np.isnan(reduced.stretched)

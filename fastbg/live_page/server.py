@@ -276,7 +276,7 @@ class Server:
             self._pool.submit(self.session.forget, page)
             if not self._pages.open:
                 leaves = page.leaves and not self.session.unsaved and math.isfinite(self._stay)
-                self._end_after(GOODBYE if leaves else self._stay)
+                self._end_after(GOODBYE if leaves or self.sent_back else self._stay)
 
     async def _listen(self, page: Page) -> None:
         loop = asyncio.get_running_loop()
