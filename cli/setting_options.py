@@ -30,6 +30,10 @@ def _whole_or_auto(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def _number_or_auto(text: str) -> float | str:
+    return text if text == "auto" else float(text)
+
+
 def _level_or_policy(text: str) -> str | float:
     try:
         return float(text)
@@ -158,6 +162,14 @@ SETTING_OPTIONS: dict[str, Any] = {
         help="Find objects in the image and ignore them: auto (only with -N auto; with a mask, "
         "which is obeyed, only stars), always (beside a mask and with any -N, too), strong "
         "(likewise, and more of them), or off (never).",
+    ),
+    "smoothing": option(
+        MASK,
+        "--smoothing",
+        metavar="0..1|auto",
+        parser=parsed(_number_or_auto, "a number or auto"),
+        help="How smooth the background through samples is: 0 goes through every sample, 1 is a "
+        "plane, and auto lets the samples decide. Without --samples it has no effect.",
     ),
     "feather": number(
         MASK,

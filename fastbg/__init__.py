@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
     from .jobs.fit import fit_file as fit_file
+    from .jobs.grid import samples_file as samples_file
     from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
     from .jobs.run import process_file as process_file
@@ -46,6 +47,7 @@ _HOMES = {
     "jobs.apply": ["apply_model"],
     "jobs.fit": ["fit_file"],
     "jobs.plot": ["plot"],
+    "jobs.grid": ["samples_file"],
     "jobs.preview": ["preview_file"],
     "jobs.run": ["process_file"],
     "model.model": ["BackgroundModel"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
@@ -15,6 +16,7 @@ from .image.frame import Frame
 from .image.stretch import Stretch
 from .model.correction import Correction
 from .model.model import BackgroundModel
+from .samples.sky import SampledSky, SampleRow
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .spline.loss import Problem
@@ -128,6 +130,8 @@ class Prepared:
                 surface.doubts,
                 self.sky.seams,
                 surface.glow,
+                self.sky.rows if isinstance(self.sky, SampledSky) else (),
+                self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
             )
         return Preparation(
             self.measured,
@@ -172,7 +176,8 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`.
+    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`. Through samples, also these,
+    and the effective number of degrees of freedom of the surface.
     """
 
     explained: float
@@ -182,6 +187,8 @@ class SkySummary:
     doubts: tuple[str, ...] = ()
     seams: tuple[Seam, ...] = ()
     glow: tuple[str, ...] = ()
+    samples: tuple[SampleRow, ...] = ()
+    freedom: float = math.nan
 
 
 @dataclass(frozen=True)

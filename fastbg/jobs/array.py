@@ -21,8 +21,9 @@ from ..result import AppliedResult, ArrayResult, Corrected, Given, Plan
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .apply import fitting
-from .arguments import merged, public
+from .arguments import GivenSamples, merged, public
 from .containers import Container
+from .samples import points_of
 from .strictness import refuse_doubts
 
 
@@ -32,6 +33,7 @@ def remove_background(
     *,
     weight: np.ndarray | Any | None = None,
     sky: np.ndarray | Any | None = None,
+    samples: GivenSamples = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
@@ -54,6 +56,10 @@ def remove_background(
         Without it, the thresholds of the settings decide.
     sky : array_like, like ``weight``, optional
         1 = sky, whatever it looks like, and 0 = not known. What ``weight`` ignores stays ignored.
+    samples : array_like, (n, 3) or (n, 4), or path, optional
+        Places of sky, through which the background goes instead of being searched for: x, y and
+        radius in pixels of the array, in which (0, 0) is the outer corner of the first pixel; and
+        a weight, in [0, 1]. Or a file of them, as for `process_file`.
     channel_axis : int, optional
         The axis of the channels, of the image, of a weight with three axes and of the results:
         0 for (3, H, W), -1 or None for (H, W, 3). It does not count for an image of two axes.
@@ -74,7 +80,8 @@ def remove_background(
     given = Given(image, weight, channel_axis, settings, sky)
     array, frame = opened(given)
     with Job(settings, progress) as job:
-        prepared = job.prepare(frame, *weights_of(given, frame, job.warnings))
+        weights = weights_of(given, frame, job.warnings)
+        prepared = job.prepare(frame, *weights, points_of(samples, frame.samples.shape))
         fitted = job.fit(prepared)
         preparation = prepared.preparation()
         refuse_doubts(job, "the image", preparation, fitted)

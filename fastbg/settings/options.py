@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     threshold_max: float
     invert_mask: bool
     protect: Literal["auto", "always", "strong", "off"]
+    smoothing: float | Literal["auto"]
     feather: float
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]

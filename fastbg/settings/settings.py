@@ -86,6 +86,9 @@ class Settings:
         control points is chosen, too, but for a weight image, which is obeyed: what it leaves is
         sky, except stars. "always" finds the same beside a weight image and for a descent as well,
         and "strong" finds more.
+    smoothing : float or "auto"
+        How smooth the surface through samples is, from 0, through every sample, to 1, a plane; the
+        samples decide with "auto". Without samples it has no effect.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
     white : float
@@ -157,6 +160,7 @@ class Settings:
     threshold_max: float = 1.0
     invert_mask: bool = False
     protect: Literal["auto", "always", "strong", "off"] = "auto"
+    smoothing: float | Literal["auto"] = "auto"
     feather: float = 0.0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
@@ -327,6 +331,7 @@ _CHECKS: dict[str, Check] = {
     "threshold_min": number("lower threshold"),
     "threshold_max": number("upper threshold"),
     "invert_mask": one_of("choice to invert the mask", False, True),
+    "smoothing": or_auto(within("smoothing", 0, 1), "auto"),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
