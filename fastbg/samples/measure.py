@@ -35,8 +35,11 @@ LEAST_PIXELS = 4
 LEAST_FOR_SLOPE = 30
 """Fewer pixels tell no slope beside their noise."""
 
+BAND = 64
+"""The number of rows of the image that are in memory at a time."""
+
 TALLEST = 512
-"""The number of rows that are in memory at a time, about."""
+"""The number of rows of the samples whose pixels are in memory at a time, about."""
 
 
 STARS, MISSING = "too much of it is stars", "too many of its pixels are missing"
@@ -89,72 +92,110 @@ def measure(image: Image, points: SamplePoints, weight: Image | None = None) -> 
     count, channels = len(points), image.channels
     value, error = np.full((2, count, channels), np.nan)
     sky, why = np.zeros(count), np.full(count, "", object)
-    for rows, members in _groups(points, image.shape[0]):
-        band = image.rows(rows)
-        hidden = None if weight is None else weight.rows(rows) <= 0
-        for number in members:
-            disc = _disc(points, number, rows, image.shape[1])
-            if disc is None:
-                continue
-            area, inside = disc
-            pixels = np.where(inside, band[(slice(None), *area)], np.nan)
-            known = is_valid(pixels) & (pixels != CLIPPED)
-            if hidden is not None:
-                known &= ~hidden[(slice(None), *area)]
-            pixels[~known] = np.nan
-            place = (
-                points.y[number] - 0.5 - rows.start - area[0].start,
-                points.x[number] - 0.5 - area[1].start,
-            )
-            found = [_level(plane, place) for plane in pixels]
+    for members in _groups(points, image.shape[0]):
+        for number, box in zip(members, _boxes(image, weight, points, members), strict=True):
+            found = [_level(plane, box.place) for plane in box.pixels]
             value[number], error[number], counts = (
                 np.array(each) for each in zip(*found, strict=True)
             )
-            sky[number] = counts.min() / (np.pi * points.radius[number] ** 2)
-            sky[number] = min(sky[number], counts.min() / max(np.count_nonzero(inside), 1))
+            size = max(np.pi * points.radius[number] ** 2, 1)
+            sky[number] = min(counts.min() / size, 1)
+            if not box.pixels.size:
+                continue
             if counts.min() < LEAST_PIXELS or sky[number] < LEAST_SKY:
-                seen = np.isfinite(pixels).all(axis=0).sum() >= LEAST_SKY * inside.sum()
-                why[number] = STARS if seen else MISSING
+                known = np.count_nonzero(np.isfinite(box.pixels).all(axis=0))
+                why[number] = STARS if known >= max(LEAST_SKY * size, LEAST_PIXELS) else MISSING
                 value[number] = error[number] = np.nan
     for number in np.flatnonzero(np.isnan(value).any(axis=1)).tolist():
         why[number] = why[number] or OUTSIDE
     return Levels(value, error, sky, why)
 
 
-def _groups(points: SamplePoints, height: int) -> Iterator[tuple[slice, list[int]]]:
-    """Rows that are read at once, and the numbers of the samples in them."""
-    tops = np.clip(np.ceil(points.y - points.radius - 0.5), 0, height).astype(int)
-    bottoms = np.clip(np.floor(points.y + points.radius - 0.5) + 1, 0, height).astype(int)
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """The pixels of a disc, in the box around it.
+
+    Attributes
+    ----------
+    pixels : ndarray, (K, h, w), float32, linear; NaN = missing, or outside of the disc
+    top, left : int
+        The row and the column of the first one in the image.
+    place : (float, float)
+        The row and the column of the centre, in pixels of the box.
+    """
+
+    pixels: np.ndarray
+    top: int
+    left: int
+    place: tuple[float, float]
+
+    @classmethod
+    def around(cls, points: SamplePoints, number: int, image: Image) -> _Box:
+        """The box of a disc, without pixels yet."""
+        (top, bottom), (left, right) = (
+            _reach(at[number], points.radius[number], size)
+            for at, size in zip((points.y, points.x), image.shape, strict=True)
+        )
+        shape = image.channels, max(bottom - top, 0), max(right - left, 0)
+        place = float(points.y[number] - 0.5 - top), float(points.x[number] - 0.5 - left)
+        return cls(np.full(shape, np.nan, np.float32), top, left, place)
+
+    def take(self, band: np.ndarray, top: int, radius: float) -> None:
+        """Take pixels of the disc from a band, (K, n, W), that begins at a row."""
+        height, width = self.pixels.shape[1:]
+        rows = slice(max(self.top, top), min(self.top + height, top + band.shape[1]))
+        if rows.start >= rows.stop:
+            return
+        dy = np.arange(rows.start, rows.stop) - self.top - self.place[0]
+        dx = np.arange(width) - self.place[1]
+        inside = np.add.outer(dy * dy, dx * dx) <= radius * radius
+        part = band[:, rows.start - top : rows.stop - top, self.left : self.left + width]
+        own = self.pixels[:, rows.start - self.top : rows.stop - self.top]
+        np.copyto(own, part, where=inside & is_valid(part) & (part != CLIPPED))
+
+
+def _boxes(
+    image: Image, weight: Image | None, points: SamplePoints, members: list[int]
+) -> list[_Box]:
+    """The pixels of some samples, which are read in bands."""
+    boxes = [_Box.around(points, number, image) for number in members]
+    top = min(box.top for box in boxes)
+    bottom = max(box.top + box.pixels.shape[1] for box in boxes)
+    for start in range(top, bottom, BAND):
+        rows = slice(start, min(start + BAND, bottom))
+        band = image.rows(rows)
+        if weight is not None:
+            band = np.where(weight.rows(rows) > 0, band, np.float32(np.nan))
+        for number, box in zip(members, boxes, strict=True):
+            box.take(band, start, points.radius[number])
+    return boxes
+
+
+def _groups(points: SamplePoints, height: int) -> Iterator[list[int]]:
+    """The numbers of the samples that share rows, which are read once; not too many at a time."""
+    reach = zip(points.y, points.radius, strict=True)
+    rows = np.array([_reach(y, radius, height) for y, radius in reach]).reshape(-1, 2)
     members: list[int] = []
     top = bottom = 0
-    for number in np.lexsort((points.x, bottoms, tops)):
-        if tops[number] >= bottoms[number]:
+    for number in np.lexsort((points.x, rows[:, 1], rows[:, 0])).tolist():
+        first, last = rows[number]
+        if first >= last:
             continue
-        apart = tops[number] > bottom or bottoms[number] - top > TALLEST
-        if members and apart:
-            yield slice(top, bottom), members
+        if members and (first > bottom or last - top > TALLEST):
+            yield members
             members = []
         if not members:
-            top = bottom = tops[number]
+            top = bottom = first
         members.append(number)
-        bottom = max(bottom, bottoms[number])
+        bottom = max(bottom, last)
     if members:
-        yield slice(top, bottom), members
+        yield members
 
 
-def _disc(
-    points: SamplePoints, number: int, rows: slice, width: int
-) -> tuple[tuple[slice, slice], np.ndarray] | None:
-    """Where the box of a disc lies in a band, and which of its pixels are in the disc."""
-    x, y, radius = points.x[number] - 0.5, points.y[number] - 0.5, points.radius[number]
-    left, right = max(0, int(np.ceil(x - radius))), min(width, int(np.floor(x + radius)) + 1)
-    top = max(rows.start, int(np.ceil(y - radius)))
-    bottom = min(rows.stop, int(np.floor(y + radius)) + 1)
-    if left >= right or top >= bottom:
-        return None
-    dy, dx = np.arange(top, bottom) - y, np.arange(left, right) - x
-    inside = np.add.outer(dy * dy, dx * dx) <= radius * radius
-    return (slice(top - rows.start, bottom - rows.start), slice(left, right)), inside
+def _reach(at: float, radius: float, size: int) -> tuple[int, int]:
+    """The first pixel of a disc along an axis, and the one behind its last; none if not before."""
+    low, high = at - 0.5 - radius, at - 0.5 + radius
+    return max(0, int(np.ceil(low))), min(size, int(np.floor(high)) + 1)
 
 
 def _level(plane: np.ndarray, place: tuple[float, float]) -> tuple[float, float, int]:
