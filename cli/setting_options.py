@@ -177,6 +177,24 @@ SETTING_OPTIONS: dict[str, Any] = {
         metavar="PIXELS",
         help="Distance from ignored pixels over which the weight of the others rises to 1.",
     ),
+    "border": option(
+        MASK,
+        "--border",
+        metavar="PIXELS",
+        parser=lambda text: text,
+        help="Pixels at each side of the image that are no sky: not fitted, but corrected. Four "
+        "numbers are LEFT,TOP,RIGHT,BOTTOM, as the image is looked at.",
+    ),
+    "flexibility": option(
+        MASK,
+        "--flexibility",
+        autocompletion=values_of("flexibility"),
+        metavar="1..10|auto",
+        parser=parsed(_count_or_auto, "a whole number or auto"),
+        show_default="auto",
+        help="How far the sky that is searched for may bend, from 1 (a plane) to 10. auto: the "
+        "image decides.",
+    ),
     "control_points": option(
         DESCENT,
         "-N",

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import InputError, SettingsError
 from .image.patterns import BAYER_PATTERNS
 from .settings.settings import Settings
-from .sky.selection import LEAST_CELLS
+from .sky.grid import LEAST_CELLS
 
 UNTOLD_PATTERN = (
     "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and no pattern "

@@ -29,7 +29,13 @@ from .image.order_statistics import (
 )
 from .image.stretch import Stretch
 from .image.undebayered import looks_undebayered
-from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
+from .image.weights import (
+    feathered,
+    inverted,
+    weight_from_image,
+    weight_from_thresholds,
+    without_border,
+)
 from .levels import LEVELS, around, levels_in_few_rows, measured_of
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
@@ -184,7 +190,7 @@ class Job:
         Raises
         ------
         InputError
-            If the weight image does not fit the image, or leaves none of it.
+            If the weight image does not fit the image, or if that or the border leaves none of it.
         """
         settings, stretched = self.settings, reduced.stretched
         if weight is None:
@@ -196,7 +202,9 @@ class Job:
             weight = inverted(weight) if settings.invert_mask else weight
             used = self._of_blocks(weight, reduced, "mask")
         check_used(used, settings, masked=weight is not None)
-        return used
+        stored = reduced.frame.samples.shape
+        block = reduced.factor * (2 if reduced.frame.pattern else 1)
+        return without_border(used, settings.sides, stored, block)
 
     def measure_samples(
         self, frame: Frame, samples: SamplePoints, weight: Image | None = None
@@ -266,6 +274,7 @@ class Job:
                     *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
                     known=known,
+                    flexibility=settings.flexibility,
                     **self._over_pixels,
                 )
                 used = sky.weight

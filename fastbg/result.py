@@ -16,6 +16,7 @@ from .model.correction import Correction
 from .model.model import BackgroundModel
 from .samples.sky import SampledSky, SampleRow
 from .sky.detection import Sky
+from .sky.surface import Choice
 from .spline.loss import Problem
 from .spline.panels import Panels, Seam
 from .spline.spline import Spline
@@ -124,6 +125,7 @@ class Prepared:
                 surface.doubts,
                 self.sky.seams,
                 surface.glow,
+                surface.choice,
                 self.sky.rows if isinstance(self.sky, SampledSky) else (),
                 self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
             )
@@ -170,8 +172,8 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`. Through samples, also these,
-    and the effective number of degrees of freedom of the surface.
+    See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
+    also these, and the effective number of degrees of freedom of the surface.
     """
 
     explained: float
@@ -181,6 +183,7 @@ class SkySummary:
     doubts: tuple[str, ...] = ()
     seams: tuple[Seam, ...] = ()
     glow: tuple[str, ...] = ()
+    choice: Choice | None = None
     samples: tuple[SampleRow, ...] = ()
     freedom: float = math.nan
 

@@ -15,10 +15,10 @@ from ..model.render import pixel_centres
 from ..samples.sky import SampledSky
 from ..sky.blas import one_thread
 from ..sky.detection import Sky
+from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
 from ..sky.neighbourhood import gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
-from ..sky.selection import SIDE
 from ..sky.smoothing_spline import Basis
 from ..sky.surface import explained_within
 from ..spline.loss import Problem

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..image.robust import MAD_TO_SIGMA
 from ..sky.blas import one_thread
-from ..sky.selection import SIDE
+from ..sky.grid import SIDE
 from ..sky.smoothing_spline import Basis, Splines
 from .checks import LEAST
 
