@@ -31,6 +31,10 @@ LEAST_SKY = 0.5
 """The share of a sample that must be sky, by the weights of a search."""
 
 
+FRACTION = 64
+"""Places and radii are multiples of this part of a pixel."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ground:
     """A small copy of an image, without its gradient, in which dark places are looked for.
@@ -139,8 +143,11 @@ def generate(
             share = _at(sky, ground, y, x)
             found.append([x, y, radius, share if share >= LEAST_SKY else 0])
     rows = np.array(found)
+    # So that nothing is lost where the order of rows is reversed.
+    rows[:, :3] = np.round(rows[:, :3] * FRACTION) / FRACTION
+    rows[:, 3] = np.round(rows[:, 3], 3)
     kept = rows if keep_all else rows[rows[:, 3] > 0]
-    return SamplePoints.of(np.round(kept, 3)) if len(kept) else SamplePoints.none()
+    return SamplePoints.of(kept) if len(kept) else SamplePoints.none()
 
 
 def _enlarged(sky: Sky, shape: tuple[int, ...]) -> np.ndarray:
