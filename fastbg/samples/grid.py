@@ -13,8 +13,9 @@ import numpy as np
 from ..sky.detection import Sky
 from .points import SamplePoints
 
-PER_ROW = 15
-"""The number of samples in each row of a grid, but for images that are higher than wide."""
+PER_ROW = 20
+"""The number of samples along the longer side of a grid: 15 leave twice the error where light is
+steep, and 25 hardly less than 20."""
 
 RADIUS = 0.25
 """The radius of a sample, as a part of the distance to the next."""
