@@ -276,7 +276,7 @@ class Engine:
     def _opened(self, settings: Settings, masks: Masks, sky: Masks) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, masks, sky, None, none, self._files)
+            source = read(job, self.path, masks, sky, none, self._files)
             self.warnings = [*job.warnings]
         return source
 
