@@ -99,7 +99,7 @@ def test_every_parameter_of_a_function_is_checked(name):
         each.name for each in own_parameters(FUNCTIONS[name]) if each.annotation not in _CHECKS
     }
     # These are checked where they are understood.
-    assert unchecked <= {"image", "weight", "channel_axis", "max_memory"}
+    assert unchecked <= {"image", "weight", "channel_axis", "max_memory", "per_row", "radius"}
 
 
 @each_function

@@ -407,3 +407,30 @@ def test_a_grid_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(fastbg.OutputError, match=r"end it in \.csv or \.json"):
         fastbg.samples_file(tmp_path / "in.fits", tmp_path / "s.txt")
     assert [each.name for each in tmp_path.iterdir()] == ["in.fits"]
+
+
+def test_a_batch_takes_the_same_samples_for_all_files(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        fits.writeto(tmp_path / f"in{seed}.fits", noisy(PLANE, seed=seed))
+    rows = grid()
+    np.savetxt(tmp_path / "s.csv", rows, delimiter=",")
+    how = {"samples": tmp_path / "s.csv", "output_dir": tmp_path / "out", "workers": 1}
+
+    def statuses() -> list[str]:
+        return [each.status for each in fastbg.process_files(tmp_path / "in*.fits", **how).outcomes]
+
+    assert statuses() == ["done", "done"]
+    assert statuses() == ["skipped", "skipped"]
+    alone = fastbg.process_file(
+        tmp_path / "in1.fits", output_dir=tmp_path / "alone", samples=tmp_path / "s.csv"
+    )
+    np.testing.assert_array_equal(
+        fits.getdata(tmp_path / "out" / "in1_bgModel.fits"),
+        fits.getdata(alone.report["outputs"]["background"]),
+    )
+    np.savetxt(tmp_path / "s.csv", rows[::2], delimiter=",")
+    assert statuses() == ["done", "done"]
+    with pytest.raises(
+        InputError, match=r"none\.csv cannot be read: check the name of the samples"
+    ):
+        fastbg.process_files(tmp_path / "in*.fits", samples=tmp_path / "none.csv")
