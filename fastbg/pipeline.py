@@ -18,7 +18,7 @@ import numpy as np
 
 from . import search_input
 from .backends.registry import choose
-from .checks import UNTOLD_PATTERN, check_settings, check_size
+from .checks import UNTOLD_PATTERN, UNUSED_SKY, check_settings, check_size
 from .diagnostics import diagnose
 from .fit import fit_of_sky, fit_spline
 from .image.downscale import measured_and_reduced, restretched
@@ -218,6 +218,8 @@ class Job:
         softened = not np.array_equal(hard, used)
         sky: Sky | None = None
         if samples is not None:
+            if known is not None:
+                self.warnings.append(UNUSED_SKY)
             with self.stages.stage("protect"):
                 sky = search_input.sky_of_samples(samples, reduced, used, settings)
         elif settings.finds_sky:

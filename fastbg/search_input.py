@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .image.frame import Frame
 from .image.image import Image
 from .image.weights import (
     feathered,
+    image_without_border,
     inverted,
     weight_from_image,
     weight_from_thresholds,
@@ -156,7 +158,11 @@ def measured_samples(
     if weight is not None and settings.invert_mask:
         weight = inverted(weight)
     # Of a mosaic, superpixels are fitted.
-    samples = samples.binned(2) if frame.pattern else samples
+    block = 2 if frame.pattern else 1
+    samples = samples.binned(block) if frame.pattern else samples
+    if any(settings.sides):
+        sides = [-(-side // block) for side in settings.sides]
+        weight = image_without_border(weight or replace(frame.image, channels=1).filled(1), sides)
     return MeasuredSamples.of(frame.image, samples, weight)
 
 
