@@ -248,6 +248,24 @@ def test_a_mask_hides_pixels_of_samples() -> None:
     np.testing.assert_array_equal(turned.background, result.background)
 
 
+def test_samples_in_the_border_are_not_used_and_a_known_sky_is_told_to_be_idle() -> None:
+    image = noisy(PLANE)
+    image[:, :30] += 0.05
+    spoiled, plain = (
+        fastbg.remove_background(each, samples=grid(), border=(30, 0, 0, 0))
+        for each in (image, noisy(PLANE))
+    )
+    # But for the ends of the image's range, to which models are clamped.
+    inside = np.s_[20:-20, 40:-20]
+    np.testing.assert_allclose(spoiled.background[inside], plain.background[inside], rtol=1e-6)
+    told = fastbg.remove_background(image, samples=grid(), sky=np.ones(SHAPE), flexibility=3)
+    lines = [line for line in told.report["warnings"] if "had no effect" in line]
+    assert [line.partition(" had")[0] for line in lines] == [
+        "what is known to be sky",
+        "flexibility",
+    ]
+
+
 def test_a_mosaic_is_sampled_in_its_own_pixels() -> None:
     image = noisy(np.where((np.floor(Y) + np.floor(X)) % 2, PLANE, 2 * PLANE))
     result = fastbg.remove_background(image, samples=grid(), cfa="RGGB")
