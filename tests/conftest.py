@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in slow]
 
 
-pytest_plugins = ["browser", "live_page"]
+pytest_plugins = ["browser", "live_page", "live_views"]
 
 
 @pytest.hookimpl(wrapper=True)

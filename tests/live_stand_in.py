@@ -1,4 +1,4 @@
-"""A server that stands in for that of the live page: it says what a test wants, and notes what it hears."""
+"""A server in the place of the live page's: it says what a test wants, and notes what it hears."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 def encoded(name: str, planes: np.ndarray, kind: str = "half", **header: Any) -> bytes:
-    """A picture of the protocol from planes, (K, h, w), which are halves, bytes or labels already."""
+    """A picture of the protocol from planes, (K, h, w), of halves, bytes or labels."""
     channels, height, width = planes.shape
     header = {
         **{"picture": name, "revision": 1, "width": width, "height": height, "channels": channels},

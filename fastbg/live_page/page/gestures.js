@@ -1,5 +1,6 @@
 // @ts-check
 /** @import { Store } from "./store.js" */
+/** @import { Point } from "./types.js" */
 /** @import { Viewport } from "./viewport.js" */
 
 /** The zoom of one step of a wheel, as in GraXpert. */
@@ -20,6 +21,8 @@ export class Gestures {
     this.down = new Map();
     /** The pointer that pans. @type {number | null} */
     this.panning = null;
+    /** The place of the image that it holds. @type {Point} */
+    this.held = [0, 0];
     stage.addEventListener("pointerdown", (event) => this._pressed(event));
     stage.addEventListener("pointermove", (event) => this._moved(event));
     for (const name of /** @type {const} */ (["pointerup", "pointercancel"])) {
@@ -50,7 +53,10 @@ export class Gestures {
     this.down.set(event.pointerId, event);
     if (!this.takes(event)) return;
     if (event.button === 1) event.preventDefault();
-    this.panning ??= event.pointerId;
+    if (this.panning === null) {
+      this.panning = event.pointerId;
+      this.held = this.viewport.toImage(event.clientX, event.clientY);
+    }
     this.stage.setPointerCapture(event.pointerId);
     this.stage.classList.add("panning");
   }
@@ -62,9 +68,7 @@ export class Gestures {
     const fingers = [...this.down.values()].filter((each) => each.pointerType === "touch");
     this.down.set(event.pointerId, event);
     if (fingers.length >= 2) this._pinched(before, event, fingers);
-    else if (this.panning === event.pointerId) {
-      this.viewport.pan(event.clientX - before.clientX, event.clientY - before.clientY);
-    }
+    else if (this.panning === event.pointerId) this.viewport.drag(this.held, event.clientX, event.clientY);
   }
 
   /** @param {PointerEvent} before @param {PointerEvent} event @param {PointerEvent[]} fingers */
@@ -76,6 +80,9 @@ export class Gestures {
     const [x, y] = [(before.clientX + other.clientX) / 2, (before.clientY + other.clientY) / 2];
     this.viewport.zoomAt(reach(event) / Math.max(1, reach(before)), x, y);
     this.viewport.pan((event.clientX - before.clientX) / 2, (event.clientY - before.clientY) / 2);
+    // The finger that stays goes on to pan from where it is.
+    this.panning = other.pointerId;
+    this.held = this.viewport.toImage(other.clientX, other.clientY);
   }
 
   /** @param {PointerEvent} event */

@@ -37,9 +37,8 @@ export class Overlay {
   draw() {
     const { canvas, viewport } = this;
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const { density, stage } = viewport;
-    const [width, height] = [Math.round(stage.clientWidth * density), Math.round(stage.clientHeight * density)];
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const { density } = viewport;
+    const [width, height] = viewport.sizeCanvas(canvas);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     for (let index = 0; index < viewport.panes; index++) {

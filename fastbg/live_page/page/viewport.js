@@ -69,6 +69,23 @@ export class Viewport {
     return this.stacked ? [width, height / this.panes] : [width / this.panes, height];
   }
 
+  /**
+   * Give a canvas that fills the stage one pixel for each of the screen.
+   * @param {HTMLCanvasElement} canvas
+   * @returns {Point} Its width and height, in pixels of the screen.
+   */
+  sizeCanvas(canvas) {
+    const { clientWidth, clientHeight } = this.stage;
+    const [width, height] = [Math.round(clientWidth * this.density), Math.round(clientHeight * this.density)];
+    if (canvas.width !== width || canvas.height !== height) {
+      Object.assign(canvas, { width, height });
+      // The stage may be wider by a part of a pixel, to which the picture must not be stretched.
+      canvas.style.width = `${width / this.density}px`;
+      canvas.style.height = `${height / this.density}px`;
+    }
+    return [width, height];
+  }
+
   /** @returns {Point} The upper left corner of a pane in the stage. @param {number} index */
   corner(index) {
     const [width, height] = this.pane;
@@ -134,6 +151,16 @@ export class Viewport {
     this._moveTo(this.centre[0] - dx / this.scale, this.centre[1] - dy / this.scale);
   }
 
+  /**
+   * Move the image so that a place of it comes under a place on the page.
+   * @param {Point} place @param {number} clientX @param {number} clientY
+   */
+  drag([x, y], clientX, clientY) {
+    const [atX, atY] = this.toImage(clientX, clientY);
+    this._fits = false;
+    this._moveTo(this.centre[0] + x - atX, this.centre[1] + y - atY);
+  }
+
   /** Bring a place of the image to the middle. @param {number} x @param {number} y @param {number} [scale] */
   show(x, y, scale = this.scale) {
     this._fits = false;
@@ -154,8 +181,20 @@ export class Viewport {
 
   /** @param {number} x @param {number} y */
   _moveTo(x, y) {
-    this.centre = [Math.min(this.size[0], Math.max(0, x)), Math.min(this.size[1], Math.max(0, y))];
+    const place = [x, y].map((each, i) => Math.min(this.size[i], Math.max(0, each)));
+    this.centre = [this._aligned(place[0], 0), this._aligned(place[1], 1)];
     for (const callback of this._listeners) callback();
+  }
+
+  /**
+   * At 1:1, 2:1 and so on, pixels of the image lie on whole pixels of the screen, and stay sharp.
+   * @param {number} place @param {number} axis
+   */
+  _aligned(place, axis) {
+    const { zoom } = this;
+    if (Math.abs(zoom - Math.round(zoom)) > 1e-9) return place;
+    const middle = Math.round(this.pane[axis] * this.density) / 2;
+    return (middle - Math.round(middle - place * zoom)) / zoom;
   }
 
   _resized() {

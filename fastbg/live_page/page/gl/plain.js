@@ -33,11 +33,11 @@ export class PlainRenderer {
   /** Draw all panes. */
   draw() {
     const { context, store, viewport } = this;
-    const { density, stage, scale, pane: [width, height] } = viewport;
+    const { density, scale, pane: [width, height] } = viewport;
     const state = store.get();
     const scene = this.sceneOf(state);
-    const { canvas } = context;
-    Object.assign(canvas, { width: stage.clientWidth * density, height: stage.clientHeight * density });
+    const [fullWidth, fullHeight] = viewport.sizeCanvas(context.canvas);
+    context.clearRect(0, 0, fullWidth, fullHeight);
     if (!scene || !state.hello) return;
     const [left, top] = viewport.toScreen(0, 0);
     const { image } = state.hello;

@@ -72,9 +72,7 @@ export class Renderer {
   draw() {
     const { gl, canvas, store, viewport } = this;
     if (gl.isContextLost()) return;
-    const { density, stage } = viewport;
-    const [width, height] = [Math.round(stage.clientWidth * density), Math.round(stage.clientHeight * density)];
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    viewport.sizeCanvas(canvas);
     const state = store.get();
     const scene = this.sceneOf(state);
     gl.disable(gl.SCISSOR_TEST);
