@@ -71,6 +71,8 @@ export interface Hello {
   host: boolean;
   folder: string;
   recovered: { edits: number; time: string } | null;
+  /** Lines about the file itself. */
+  warnings?: string[];
   version: string;
 }
 
@@ -95,6 +97,8 @@ export interface EditState {
   border: [number, number, number, number];
   samples: Sample[];
   use_samples: boolean;
+  /** Whether something was changed since the last saving. */
+  unsaved?: boolean;
 }
 
 export interface Warning {

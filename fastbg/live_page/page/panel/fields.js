@@ -1,7 +1,7 @@
 // @ts-check
 /** Controls with a label: a number with a slider, one of some choices, on or off. */
 
-import { assign, make, write } from "../dom.js";
+import { assign, make, write as writeText } from "../dom.js";
 
 /**
  * A control that shows a value, and tells when the user changes it.
@@ -64,8 +64,10 @@ export function numberField({ label, help, change, ...range }) {
   const slider = make("input", {
     type: "range", min: 0, max: STEPS, step: 1, "aria-label": label, ...text,
   });
+  let isSliding = false;
   const tell = (/** @type {number} */ value, /** @type {boolean} */ more) => {
-    show(value);
+    isSliding = more;
+    write(value);
     change(value, more);
   };
   slider.addEventListener("input", () => tell(fromSlider(Number(slider.value)), true));
@@ -80,12 +82,12 @@ export function numberField({ label, help, change, ...range }) {
   });
   number.addEventListener("change", () => {
     const value = Number(number.value) / shown;
-    if (number.value === "" || Number.isNaN(value)) return show(last);
+    if (number.value === "" || Number.isNaN(value)) return write(last);
     tell(Math.min(maximum, Math.max(minimum, step ? rounded(value) : value)), false);
   });
   let last = minimum;
   /** @param {number} value */
-  function show(value) {
+  function write(value) {
     last = value;
     slider.value = String(toSlider(value));
     const written = String(Number((value * shown).toPrecision(6)));
@@ -100,7 +102,8 @@ export function numberField({ label, help, change, ...range }) {
   );
   return {
     element,
-    show,
+    // What the server tells while a slider is held is older than what is held.
+    show: (value) => isSliding || write(value),
     enable: (on) => [number, slider].forEach((each) => assign(each, { disabled: !on })),
   };
 }
@@ -195,5 +198,5 @@ export function fold(title, help, ...children) {
  */
 export function paragraph(name) {
   const element = make("p", { class: name });
-  return { element, write: (/** @type {string} */ text) => write(element, text) };
+  return { element, write: (/** @type {string} */ text) => writeText(element, text) };
 }

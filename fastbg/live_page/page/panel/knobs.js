@@ -21,6 +21,17 @@ import { choice, list, numberField, toggle } from "./fields.js";
 const FEW = 4;
 
 /**
+ * Show again what the server has told, after it has refused a change.
+ *
+ * @param {App} app
+ */
+function showTold({ store }) {
+  const { state, fitted, correction } = store.get();
+  const told = fitted && { level: fitted.level, strength: fitted.strength, mode: fitted.mode };
+  store.set({ state: state && { ...state }, correction: correction && { ...correction, ...told } });
+}
+
+/**
  * Change settings; the newest of values that come while a message is underway wins.
  *
  * @param {App} app
@@ -35,7 +46,10 @@ export function settingsSender(app) {
       return;
     }
     underway = true;
-    await app.send(message).catch(problem);
+    await app.send(message).catch((error) => {
+      problem(error);
+      showTold(app);
+    });
     underway = false;
     const next = waiting;
     waiting = null;

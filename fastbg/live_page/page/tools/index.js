@@ -110,6 +110,10 @@ function options(app) {
       );
       box.append(...groups);
     }
-    for (const own of groups) own.hidden = own.dataset.options !== tool || !own.childElementCount;
+    for (const own of groups) {
+      const isHidden = own.dataset.options !== tool || !own.childElementCount;
+      if (isHidden && own.contains(document.activeElement)) byId("stage").focus({ preventScroll: true });
+      own.hidden = isHidden;
+    }
   });
 }

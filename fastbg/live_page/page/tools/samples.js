@@ -130,7 +130,9 @@ export function addSamples(app) {
       const none = button(clear.label, clear.help, () => void changeSamples(app, { action: "clear" }));
       store.on(["state"], ({ state }) => {
         used.show(state?.use_samples ?? true);
-        used.element.hidden = none.disabled = !state?.samples.length;
+        used.element.hidden = !state?.samples.length;
+        // A disabled button would lose the focus.
+        none.setAttribute("aria-disabled", String(!state?.samples.length));
       });
       const all = () => void changeSamples(app, { action: "generate" });
       return [button(generate.label, generate.help, all), none, used.element];
