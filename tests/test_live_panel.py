@@ -118,7 +118,7 @@ def test_samples_are_generated_cleared_and_kept_without_use(panel):
     it.keys("m")
     it.page.get_by_role("button", name="Generate").click()
     it.heard(do="samples", action="generate")
-    it.page.get_by_label("Fit through the samples").uncheck()
+    it.page.get_by_label("Fit through them").uncheck()
     it.heard(do="set_samples", use=False)
     it.page.get_by_role("button", name="Remove all").click()
     it.heard(do="samples", action="clear")

@@ -80,8 +80,9 @@ export interface Sample {
   x: number;
   y: number;
   radius: number;
-  value: number[];
-  weight: number;
+  /** Null until it was measured, as the weight. */
+  value: number[] | null;
+  weight: number | null;
   used: boolean;
   why: string;
 }
@@ -118,11 +119,12 @@ export interface Fitted {
   strength: number;
   mode: "subtract" | "divide";
   divisor?: number;
+  /** Null where the sky was not searched for. */
   flexibility: {
     chosen: number;
     automatic: number;
-    candidates: { number: number; name: string; explained: number; tried: boolean }[];
-  };
+    candidates: { number: number; name: string; explained: number | null; tried: boolean }[];
+  } | null;
   warnings: Warning[];
 }
 

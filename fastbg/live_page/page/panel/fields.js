@@ -38,7 +38,7 @@ const newId = (start = "field") => `${start}-${(made += 1)}`;
  * A number: a slider between its limits, and a field to type it.
  *
  * @param {Plain<number> & Range} about
- * @returns {Field<number>}
+ * @returns {Field<number | "auto">}
  */
 export function numberField({ label, help, change, ...range }) {
   const { minimum, maximum, step, unit = "", logarithmic = false, shown = 1 } = range;
@@ -86,8 +86,15 @@ export function numberField({ label, help, change, ...range }) {
     tell(Math.min(maximum, Math.max(minimum, step ? rounded(value) : value)), false);
   });
   let last = minimum;
-  /** @param {number} value */
+  /** @param {number | "auto"} value */
   function write(value) {
+    if (typeof value !== "number") {
+      // fastbg decides, and tells no number.
+      number.value = "";
+      number.placeholder = value;
+      slider.setAttribute("aria-valuetext", value);
+      return;
+    }
     last = value;
     slider.value = String(toSlider(value));
     const written = String(Number((value * shown).toPrecision(6)));

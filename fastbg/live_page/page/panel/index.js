@@ -48,6 +48,7 @@ export function startPanel(app) {
 function fill(app) {
   const knobs = section(words.knobs, "knobs",
     flexibility(app),
+    knob(app, "smoothing", { matters: ({ state }) => Boolean(state?.use_samples && state.samples.length) }),
     knob(app, "protect"),
     ...correctionKnobs(app),
     borderFields(app, (border) => sendBorders(app, border)),

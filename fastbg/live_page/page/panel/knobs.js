@@ -16,6 +16,7 @@ import { choice, list, numberField, toggle } from "./fields.js";
  * @property {(value: any) => void} [preview]  shows a value before the server has answered
  * @property {number} [shown]  what one unit is shown as
  * @property {boolean} [live]  the fit follows while the slider moves
+ * @property {(state: import("../types.js").State) => boolean} [matters]  whether it has an effect now
  */
 
 const FEW = 4;
@@ -80,6 +81,8 @@ export function knob(app, name, own = {}) {
   if (!setting) return null;
   const field = fieldOf(app, name, setting, own);
   if (!field) return null;
+  const { matters } = own;
+  if (matters) app.store.on(["state"], (state) => (field.element.hidden = !matters(state)));
   return withReset(app, name, field);
 }
 
