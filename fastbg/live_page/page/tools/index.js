@@ -85,6 +85,7 @@ function toolbar(app) {
       const isUsed = button.dataset.tool === tool;
       button.setAttribute("aria-pressed", String(isUsed));
       if (!within) button.tabIndex = isUsed ? 0 : -1;
+      if (isUsed) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     byId("stage").style.cursor = activeTool(app).cursor;
     if (tool !== "hand" || byId("status").textContent) say(`${words.tools[tool].label}: ${words.tools[tool].how}`);
@@ -103,6 +104,7 @@ function options(app) {
   app.store.on(["tool", "hello"], ({ tool, hello }) => {
     write(name, words.tools[tool].label);
     write(how, words.tools[tool].how);
+    how.title = words.tools[tool].how;
     // The options speak of the image, which is known with the first message.
     if (hello && !groups.length) {
       groups = tools().map((each) =>

@@ -6,6 +6,9 @@
 /** A number of linear units in few digits. @param {number | null} value */
 const few = (value) => (value === null || Number.isNaN(value) ? "missing" : value.toPrecision(4));
 
+/** A radius with at most one decimal. @param {number} radius */
+const short = (radius) => String(Math.round(10 * radius) / 10);
+
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
@@ -126,14 +129,14 @@ export const words = {
     }),
     /** What a sample is, for the status line. @param {number} index @param {Sample} sample */
     tell: (index, { x, y, radius, value, used, why }) =>
-      `Sample ${index + 1} at x ${Math.round(x)}, y ${Math.round(y)}, radius ${radius}: ` +
+      `Sample ${index + 1} at x ${Math.round(x)}, y ${Math.round(y)}, radius ${short(radius)}: ` +
       (value ? `${value.map(few).join(", ")}. ${used ? "It is used." : `It is not used: ${why}.`}` : "it is being measured."),
     /** The same beside the sample. @param {Sample} sample @param {string[]} colours */
     lines: ({ radius, value, weight, used, why }, colours) =>
       value
         ? [
             ...value.map((each, channel) => `${colours[channel] ?? ""} ${few(each)}`.trim()),
-            `weight ${few(weight)}, radius ${radius} px`,
+            `weight ${few(weight)}, radius ${short(radius)} px`,
             ...(used ? [] : [`not used: ${why}`]),
           ]
         : ["being measured …"],
