@@ -23,7 +23,7 @@ from scenes.choice import add_choice, described, narrowed, size_name
 SIZES = ((1000, 1500),)
 PLACED, RADIUS, APART = 60, 25, 80
 BARE = 0.15
-"""The light of objects at a place of bare sky, as a part of the deviation of the true background."""
+"""The light of objects at bare sky, as a part of the deviation of the true background."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         for kind in options.kinds:
             scenes = [simulate(kind, shape, seed) for seed in options.seeds]
             medians = np.nanmedian([errors(scene) for scene in scenes], axis=0)
-            cells = "".join(f"{each:9.3f}" if np.isfinite(each) else f"{'-':>9}" for each in medians)
+            cells = "".join(
+                f"{each:9.3f}" if np.isfinite(each) else f"{'-':>9}" for each in medians
+            )
             print(f"{kind:18}{size_name(shape):>12}{cells}", flush=True)
     return 0
 

@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, live, batch, preview, fit, apply, samples, presets, demo, doctor):
+for command in (run, live, batch, preview, samples, fit, apply, presets, demo, doctor):
     app.command(cls=Command, epilog=epilog_of(command.__name__))(command)
 
 

@@ -306,7 +306,7 @@ def test_what_cannot_be_together() -> None:
         (grid() * [1, 0, 1], "on one line"),
         (np.column_stack([grid(), np.zeros(54)]), "0 of 54 samples can be used"),
         (np.column_stack([grid(), np.full(54, 2)]), "has the weight 2: give 0 to 1"),
-        (np.ones((20000, 3)), "there are 20000 samples"),
+        (np.ones((3000, 3)), "there are 3000 samples: give 2000 at most"),
         (5, "shape"),
     ],
 )

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import InputError
 
-MOST = 10_000
-"""More samples are a mistake: the search takes fewer cells."""
+MOST = 2000
+"""More samples tell no more, and take time that grows with the square of their number."""
 
 LARGEST = 1e9
 """Coordinates beyond this are mistakes."""
