@@ -74,6 +74,7 @@ export const words = {
   tools: TOOLS,
   /** A tool, its key, and what it does. @param {string} name @param {string} key */
   tool_help: (name, key) => `${TOOLS[name].label} (${key.toUpperCase()}): ${TOOLS[name].help}`,
+  keys: { label: "Keys", help: "Show all keys (?)." },
   brush: {
     size: "Radius",
     size_help: "The radius of the brush in pixels of the image. Keys [ and ], or the wheel with Shift, change it.",
