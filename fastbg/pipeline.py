@@ -175,15 +175,19 @@ class Job:
         )
 
     def weigh(
-        self, reduced: Reduced, weight: Image | None = None, known: np.ndarray | None = None
+        self,
+        reduced: Reduced,
+        weight: Image | np.ndarray | None = None,
+        known: np.ndarray | None = None,
     ) -> np.ndarray:
         """How much of each down-scaled pixel may be used: (h, w, K), float32, in [0, 1].
 
         Parameters
         ----------
         reduced : Reduced
-        weight : Image, of 1 or K channels, in [0, 1], optional
-            1 = used. Without it, the thresholds of the settings decide.
+        weight : Image, of 1 or K channels, or ndarray, (h, w), in [0, 1], optional
+            1 = used; at full resolution, or on the grid of the fit. Without it, the thresholds of
+            the settings decide.
         known : ndarray, (h, w), in [0, 1], optional
             See `known`: thresholds do not ignore it.
 
@@ -198,6 +202,8 @@ class Job:
             used = weight_from_thresholds(stretched, low, high)
             if known is not None:
                 used = np.maximum(used, known[..., np.newaxis] * ~np.isnan(stretched))
+        elif isinstance(weight, np.ndarray):
+            used = np.where(np.isnan(stretched), np.float32(0), weight[..., np.newaxis])
         else:
             weight = inverted(weight) if settings.invert_mask else weight
             used = self._of_blocks(weight, reduced, "mask")
