@@ -222,7 +222,7 @@ def test_marks_of_found_and_unused_differ_in_pattern_and_colour(
     red = np.array([0xFF, 0x62, 0x62]) / 255
     assert_same(found[:, :4], np.broadcast_to(grey[:4], (3, 4, 60)), 2)
     inside = (slice(7, 13), slice(7, 23))
-    wanted = 0.72 * grey[inside] + 0.28 * red[:, None, None]
+    wanted = 0.8 * grey[inside] + 0.2 * red[:, None, None]
     assert_same(found[(slice(None), *inside)], wanted, 2)
     # An outline around what was found, and stripes over what is not used.
     canvas = viewer.canvas()

@@ -31,7 +31,13 @@ export function startReadout({ store, viewport, send }, screen) {
   stage.addEventListener("pointermove", ({ clientX, clientY }) => {
     store.set({ pointer: viewport.toImage(clientX, clientY) });
   });
-  stage.addEventListener("pointerleave", () => store.set({ pointer: null }));
+  // What a finger has touched stays read after it is lifted.
+  stage.addEventListener("pointerdown", ({ clientX, clientY }) => {
+    store.set({ pointer: viewport.toImage(clientX, clientY) });
+  });
+  stage.addEventListener("pointerleave", ({ pointerType }) => {
+    if (pointerType === "mouse") store.set({ pointer: null });
+  });
 
   const update = () => {
     const state = store.get();

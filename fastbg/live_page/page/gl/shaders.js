@@ -128,7 +128,7 @@ bool isOutline() {
 }
 
 vec3 marked(vec3 rgb) {
-  if (isFound()) return mix(rgb, foundColour, isOutline() ? 0.95 : 0.28);
+  if (isFound()) return mix(rgb, foundColour, isOutline() ? 0.95 : 0.2);
   if (isUsed()) return rgb;
   bool stripe = mod((gl_FragCoord.x - gl_FragCoord.y) / density, 8.0) < 1.6;
   return mix(rgb, unusedColour, stripe ? 0.5 : 0.15);
