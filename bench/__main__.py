@@ -16,6 +16,7 @@ COMMANDS = {
     "judgement": "what a model tells about itself, against the truth",
     "sweep": "what each constant of the search for the sky does to the errors",
     "factors": "the downscaling factor for each size of image, by the errors on simulated skies",
+    "samples": "backgrounds through samples on simulated skies, beside the search",
     "descents": "ways to descend: loss, iterations, time, and the sky",
     "reference": "build the environment of the TensorFlow reference and check its loss",
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",

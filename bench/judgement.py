@@ -26,9 +26,10 @@ import numpy as np
 
 from fastbg import Settings
 from fastbg.jobs.array import opened
+from fastbg.jobs.given import Given
 from fastbg.pipeline import Job
 from fastbg.report.doubts import doubts_of
-from fastbg.result import Fitted, Given, Preparation
+from fastbg.result import Fitted, Preparation
 from scenes import KINDS, Shape, error, simulate, uncertainty
 from sweep import Constant, Swept
 

@@ -65,7 +65,7 @@ ORDER = (
         "checks",
         "take_out",
     ),
-    ("sky", "model", "backends", "cuda_kernels", "simulate"),
+    ("sky", "samples", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),
     ("image",),

@@ -89,8 +89,8 @@ SWEPT = {
         Swept("sky.mesh", "LEAST_USABLE", (0.1, 0.25, 0.75, 0.9)),
     ),
     "splines": (
-        Swept("sky.selection", "SIDE", (6, 10, 12, 16)),
-        Swept("sky.selection", "CELLS_PER_POINT", (2, 8, 16, 32)),
+        Swept("sky.grid", "SIDE", (6, 10, 12, 16)),
+        Swept("sky.grid", "CELLS_PER_POINT", (2, 8, 16, 32)),
         Swept("sky.smoothing_spline", "UNSEEN", (0.0, 0.003, 0.1, 0.3)),
     ),
     "fit": (

@@ -18,13 +18,14 @@ from .live import live
 from .presets import presets
 from .preview import preview
 from .run import run
+from .samples import samples
 
 app = typer.Typer(
     cls=Boundary,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, live, batch, preview, fit, apply, presets, demo, doctor):
+for command in (run, live, batch, preview, samples, fit, apply, presets, demo, doctor):
     app.command(cls=Command, epilog=epilog_of(command.__name__))(command)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import get_args, get_type_hints
 
-from ..settings.settings import BACKENDS, PEDESTALS, Settings
+from ..settings.settings import BACKENDS, MOST_FLEXIBLE, PEDESTALS, Settings
 
 _VALUES = {
     "backend": ("auto", *BACKENDS),
     "control_points": ("auto",),
+    "flexibility": ("auto", *map(str, range(1, MOST_FLEXIBLE + 1))),
     "order": ("1", "2", "3", "4"),
     "pedestal": PEDESTALS,
 }

@@ -20,6 +20,7 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    Samples,
     Sky,
     option,
 )
@@ -45,6 +46,7 @@ def fit(
     overwrite: Overwrite = False,
     mask: Masks = None,
     sky: Sky = None,
+    samples: Samples = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -63,6 +65,7 @@ def fit(
             output or default_name(input, ".", "model", ".json"),
             mask=mask,
             sky=sky,
+            samples=samples,
             overwrite=overwrite,
             max_memory=max_memory,
             settings=settings,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import gc
-import io
 import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InputError, SettingsError
 from ..progress import Progress
@@ -19,6 +18,9 @@ from ..version import version
 from .errors import exit_code, raise_if_stopped
 from .lines import tell_line
 from .streams import silence_stdout
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AS_VERSION = "3.0.2"
 """The version of GraXpert in the answer to ``-v``: callers ask later ones for deconvolution."""
@@ -44,9 +46,6 @@ PREFERENCES = {
     "interpol_type_option": "interpolation",
 }
 """What a preferences file may say, and the option that says otherwise."""
-
-SAMPLE_SIZE = 25
-"""GraXpert's default for half the side of the square around a background point, in pixels."""
 
 LARGEST_PREFERENCES = 1 << 24
 """Bytes."""
@@ -85,11 +84,12 @@ def run(arguments: Sequence[str], program: str = "fastbg-graxpert") -> None:
 
     source = Path(given.file)
     output, background = outputs(source, given.output)
-    settings = protection(given.smoothing or 0) | level(given.correction)
+    interpolation, name = given.interpolation or "AI", given.preferences_file
+    samples, told = _samples(source, interpolation, preferences, name)
+    smoothing = given.smoothing or 0
+    settings = protection(smoothing) if samples is None else through_samples(smoothing)
+    settings |= level(given.correction)
     settings["sample_format"] = "unit"
-    mask, told = _samples(source, given.interpolation or "AI", preferences)
-    if mask:
-        settings["invert_mask"] = True
     _tell(f"fastbg {version()} in the place of GraXpert: {source}")
     if told:
         _tell(told)
@@ -100,7 +100,7 @@ def run(arguments: Sequence[str], program: str = "fastbg-graxpert") -> None:
         output=output,
         model_output=background if given.bg else None,
         write_model=given.bg,
-        mask=mask,
+        samples=samples,
         overwrite=True,
         settings=Settings(**settings),
         progress=Percentages(),
@@ -147,6 +147,14 @@ def protection(smoothing: float) -> dict[str, Any]:
     stiffness = 10 ** (2 * (smoothing - STIFF_FROM) / (1 - STIFF_FROM) - 1)
     few = {"control_points": 16, "initializer": "grid"}
     return {"protect": "strong", **few, "stiffness": stiffness}
+
+
+def through_samples(smoothing: float) -> dict[str, Any]:
+    """The same for a background through samples."""
+    if smoothing < STRONG_FROM:
+        return {}
+    stiff = {"smoothing": smoothing} if smoothing >= STIFF_FROM else {}
+    return {"protect": "strong", **stiff}
 
 
 def level(correction: str | None) -> dict[str, Any]:
@@ -198,8 +206,8 @@ class _Parser(argparse.ArgumentParser):
             "interpolation",
             metavar="NAME",
             type=_interpolation,
-            help=f"{', '.join(FROM_POINTS)}: the sky is looked for around the background points of "
-            "the preferences; AI, sample_free: in the whole image",
+            help=f"{', '.join(FROM_POINTS)}: the background goes through the background points of "
+            "the preferences; AI, sample_free: the sky is looked for in the whole image",
         )
         self._add(
             "preferences_file",
@@ -285,35 +293,35 @@ def _as_arguments(preferences: dict[str, Any]) -> list[str]:
 
 
 def _samples(
-    source: Path, interpolation: str, preferences: dict[str, Any]
-) -> tuple[io.BytesIO | None, str]:
-    """Discs around the background points, as regions of DS9, and a line that tells about them."""
+    source: Path, interpolation: str, preferences: dict[str, Any], name: str | None
+) -> tuple[np.ndarray | None, str]:
+    """The background points as samples, and a line that tells about them."""
     points = preferences.get("background_points") or []
     if interpolation not in FROM_POINTS:
         unused = f"{interpolation} does not use the {len(points)} background points"
         return None, unused if points else ""
     if not points:
         return None, f"{interpolation} without background points: the whole image is searched"
-    try:
-        places = [(float(x), float(y)) for x, y, *_ in points]
-        size = float(preferences.get("sample_size", SAMPLE_SIZE))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"the background points or their sample_size are no numbers ({error}): give the "
-            "preferences as GraXpert writes them"
-        ) from error
     from ..io import formats
+    from ..io.sample_points import graxpert
+    from ..samples.checks import make_a_plane
+    from ..samples.points import SamplePoints
 
-    with formats.open_image(source) as image:
-        side = min(image.shape[1:])
-    # The sky is searched for in cells of 1/40 of the shorter side; a dozen of them is the least.
-    radius = max(size, side / 40 * max(1, (12 / len(places)) ** 0.5))
-    discs = "".join(f"circle({x + 1}, {y + 1}, {radius})\n" for x, y in places)
-    mask = io.BytesIO(f"image\n{discs}".encode())
-    mask.name = "background_points.reg"
-    return mask, (
-        f"{interpolation}: the sky is looked for within {radius:.0f} pixels of "
-        f"{len(places)} background points"
+    try:
+        rows = graxpert.of_preferences(preferences)
+        samples = SamplePoints.of(rows)
+        with formats.open_image(source) as image:
+            samples.check(image.shape[1:])
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    if not make_a_plane(rows[:, :2]):
+        return None, (
+            f"{interpolation}: {len(rows)} background points on a line make no surface: the whole "
+            "image is searched"
+        )
+    return rows, (
+        f"{interpolation}: the background goes through {len(rows)} background points of a radius "
+        f"of {rows[0, 2]:g} pixels"
     )
 
 

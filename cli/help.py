@@ -25,6 +25,10 @@ EXAMPLES = {
         "fastbg preview m94.xisf               # what is taken for sky",
         "fastbg preview m94.xisf --fit         # and what becomes of the image",
     ),
+    "samples": (
+        "fastbg samples m94.xisf --preview s.png  # m94_samples.csv, and a picture of it",
+        "fastbg run m94.xisf --samples m94_samples.csv",
+    ),
     "fit": (
         "fastbg fit first.fits -o sky.json",
         "fastbg apply sky.json lights -o out --rescale",

@@ -115,6 +115,17 @@ Sky = Annotated[
         "mask ignores stays ignored.",
     ),
 ]
+Samples = Annotated[
+    Path | None,
+    option(
+        MASK,
+        "--samples",
+        metavar="FILE",
+        help="Places of sky, through which the background goes: CSV or JSON of x, y and radius in "
+        "pixels, as fastbg samples writes them; or the points of GraXpert or Siril. The sky is not "
+        "searched for then.",
+    ),
+]
 KeepTree = Annotated[
     bool,
     flag(

@@ -30,6 +30,10 @@ def _whole_or_auto(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def _number_or_auto(text: str) -> float | str:
+    return text if text == "auto" else float(text)
+
+
 def _level_or_policy(text: str) -> str | float:
     try:
         return float(text)
@@ -159,11 +163,37 @@ SETTING_OPTIONS: dict[str, Any] = {
         "which is obeyed, only stars), always (beside a mask and with any -N, too), strong "
         "(likewise, and more of them), or off (never).",
     ),
+    "smoothing": option(
+        MASK,
+        "--smoothing",
+        metavar="0..1|auto",
+        parser=parsed(_number_or_auto, "a number or auto"),
+        help="How smooth the background through samples is: 0 goes through every sample, 1 is a "
+        "plane, and auto lets the samples decide. Without --samples it has no effect.",
+    ),
     "feather": number(
         MASK,
         "--feather",
         metavar="PIXELS",
         help="Distance from ignored pixels over which the weight of the others rises to 1.",
+    ),
+    "border": option(
+        MASK,
+        "--border",
+        metavar="PIXELS",
+        parser=lambda text: text,
+        help="Pixels at each side of the image that are no sky: not fitted, but corrected. Four "
+        "numbers are LEFT,TOP,RIGHT,BOTTOM, as the image is looked at.",
+    ),
+    "flexibility": option(
+        MASK,
+        "--flexibility",
+        autocompletion=values_of("flexibility"),
+        metavar="1..10|auto",
+        parser=parsed(_count_or_auto, "a whole number or auto"),
+        show_default="auto",
+        help="How far the sky that is searched for may bend, from 1 (a plane) to 10. auto: the "
+        "image decides.",
     ),
     "control_points": option(
         DESCENT,

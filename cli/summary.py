@@ -8,7 +8,7 @@ from typing import Any
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..words import bends, explained_by_sky, format_bytes, glows, mosaic_of
+from ..words import bends, explained_by_sky, format_bytes, glows, mosaic_of, through_samples
 from .lines import tell_line
 
 _LABEL_WIDTH = 15
@@ -65,7 +65,11 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     fit = report.get("fit")
     if fit:
         yield "gradient", str(Gradient.of(report["diagnostics"]))
-    if sky := report.get("sky"):
+    if samples := report.get("samples"):
+        used = sum(each["used"] for each in samples)
+        yield "samples", through_samples(used, len(samples), report["sky"]["freedom"])
+        yield "sky", explained_by_sky(report["sky"]["explained"])
+    elif sky := report.get("sky"):
         told = f"{explained_by_sky(sky['explained'])}, which {bends(sky['stiffness'])}"
         yield "sky", told + glows(sky["glow"])
         if "seams" in sky:
@@ -76,7 +80,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         ended = _ENDED[fit["ended"]]
         yield "loss", f"{fit['loss']:.4f} after {fit['iterations']} iterations ({ended})"
     if fitted := report.get("fitted"):
-        yield "reduced to", _reduced_to(fitted, report["settings"])
+        yield "reduced to", _reduced_to(fitted, report["settings"], "samples" not in report)
     if model := report.get("model"):
         yield "scaled by", "  ".join(f"{factor:.4g}" for factor in model["scale"])
     yield "time", _time(report["seconds"], fit)
@@ -98,14 +102,12 @@ def _told_opinion(opinion: Mapping[str, float]) -> str:
     )
 
 
-def _reduced_to(fitted: Mapping[str, int], settings: Mapping[str, Any]) -> str:
+def _reduced_to(fitted: Mapping[str, int], settings: Mapping[str, Any], used: bool) -> str:
     height, width, factor = fitted["height"], fitted["width"], settings["downscaling_factor"]
     share = 100 * fitted["usable_pixels"] / (height * width)
     function = settings["downscaling_func"]
-    return (
-        f"{width} x {height} ({function} of {factor} x {factor}), of which the fit uses "
-        f"{share:.3g} %"
-    )
+    told = f", of which the fit uses {share:.3g} %" if used else ""
+    return f"{width} x {height} ({function} of {factor} x {factor}){told}"
 
 
 def _time(seconds: Mapping[str, float], fit: Mapping[str, Any] | None) -> str:

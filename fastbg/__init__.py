@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
     from .jobs.fit import fit_file as fit_file
+    from .jobs.grid import samples_file as samples_file
     from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
+    from .jobs.results import AppliedResult as AppliedResult
+    from .jobs.results import ArrayResult as ArrayResult
+    from .jobs.results import Result as Result
     from .jobs.run import process_file as process_file
+    from .live_page.notebook import live as live
     from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
-    from .result import AppliedResult as AppliedResult
-    from .result import ArrayResult as ArrayResult
-    from .result import Result as Result
     from .settings.presets import load_preset as load_preset
     from .settings.settings import Settings as Settings
 
@@ -46,13 +48,15 @@ _HOMES = {
     "jobs.apply": ["apply_model"],
     "jobs.fit": ["fit_file"],
     "jobs.plot": ["plot"],
+    "jobs.grid": ["samples_file"],
     "jobs.preview": ["preview_file"],
     "jobs.run": ["process_file"],
     "model.model": ["BackgroundModel"],
     "jobs.array": ["apply", "remove_background"],
     "settings.presets": ["load_preset"],
     "progress": ["Progress"],
-    "result": ["AppliedResult", "ArrayResult", "Result"],
+    "live_page.notebook": ["live"],
+    "jobs.results": ["AppliedResult", "ArrayResult", "Result"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, SettingsError
 from .image.patterns import BAYER_PATTERNS
 from .settings.settings import Settings
-from .sky.selection import LEAST_CELLS
+from .sky.grid import LEAST_CELLS
 
 UNTOLD_PATTERN = (
     "its 2 x 2 pixels have different levels, as in a frame that is not debayered, and no pattern "
@@ -34,6 +34,31 @@ def check_size(shape: tuple[int, int], settings: Settings) -> None:
         f"a downscaling factor of {factor} leaves {w} x {h} pixels of the image, too few for "
         f"{what}: {cure}"
     )
+
+
+def check_settings(settings: Settings, *, masked: bool, sampled: bool) -> None:
+    """Raise SettingsError if a job cannot do as the settings ask with what it is given.
+
+    Parameters
+    ----------
+    settings : Settings
+    masked, sampled : bool
+        Whether there is a mask, and whether there are samples.
+    """
+    if settings.invert_mask and not masked:
+        raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+    if not sampled:
+        return
+    if settings.control_points:
+        raise SettingsError(
+            "samples are fitted without a descent: leave the number of control points out, or the "
+            "samples"
+        )
+    if settings.second_opinion:
+        raise SettingsError(
+            "a second opinion is one about a search, and samples take its place: leave one of the "
+            "two out"
+        )
 
 
 def check_used(used: np.ndarray, settings: Settings, *, masked: bool) -> None:

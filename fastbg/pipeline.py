@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from .backends.registry import choose
-from .checks import UNTOLD_PATTERN, check_size, check_used
+from .checks import UNTOLD_PATTERN, check_settings, check_size, check_used
 from .diagnostics import diagnose
-from .errors import SettingsError
 from .fit import fit_of_sky, fit_spline
 from .image.downscale import BELOW, block_centres, measured_and_reduced, restretched
 from .image.frame import Frame
@@ -30,7 +29,13 @@ from .image.order_statistics import (
 )
 from .image.stretch import Stretch
 from .image.undebayered import looks_undebayered
-from .image.weights import feathered, inverted, weight_from_image, weight_from_thresholds
+from .image.weights import (
+    feathered,
+    inverted,
+    weight_from_image,
+    weight_from_thresholds,
+    without_border,
+)
 from .levels import LEVELS, around, levels_in_few_rows, measured_of
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
@@ -38,7 +43,10 @@ from .model.render import Rendered
 from .opinion import DESCENTS, second_opinion
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
+from .samples.points import SamplePoints
+from .samples.sky import MeasuredSamples, sky_through
 from .settings.settings import Settings
+from .sky.detection import Sky
 from .sky.edges import placed
 from .sky.panels import detect_panels
 from .sky.seams import find_seams, seams_at
@@ -85,7 +93,11 @@ class Job:
         return self.settings.worker_threads
 
     def prepare(
-        self, frame: Frame, weight: Image | None = None, sky: Image | None = None
+        self,
+        frame: Frame,
+        weight: Image | None = None,
+        sky: Image | None = None,
+        samples: SamplePoints | None = None,
     ) -> Prepared:
         """Stretch, downscale and weigh an image, and search for its sky if the settings ask so.
 
@@ -96,21 +108,26 @@ class Job:
             1 = used. Without it, the thresholds of the settings decide.
         sky : Image, of 1 or K channels, in [0, 1], optional
             1 = sky, whatever it looks like; but what the weight ignores stays ignored.
+        samples : SamplePoints, optional
+            The sky goes through these and is not searched for; in pixels of ``frame.samples``.
 
         Raises
         ------
         InputError
-            If the image cannot be stretched, or the weight image or that of the sky does not fit.
+            If the image cannot be stretched, or the weight image, that of the sky or the samples do
+            not fit it.
         SettingsError
-            If a weight image is to be inverted and there is none.
+            If a weight image is to be inverted and there is none, or samples and a descent are
+            asked for.
         """
-        if weight is None and self.settings.invert_mask:
-            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+        check_settings(self.settings, masked=weight is not None, sampled=samples is not None)
         with self.stages.stage("prepare"):
             reduced = self.reduce(frame)
             known = self.known(reduced, sky)
             used = self.weigh(reduced, weight, known)
-        return self.search(reduced, used, masked=weight is not None, known=known)
+            measured = None if samples is None else self.measure_samples(frame, samples, weight)
+        masked = weight is not None
+        return self.search(reduced, used, masked=masked, known=known, samples=measured)
 
     def reduce(self, frame: Frame) -> Reduced:
         """Measure and downscale an image: all that depends on neither masks nor thresholds.
@@ -173,7 +190,7 @@ class Job:
         Raises
         ------
         InputError
-            If the weight image does not fit the image, or leaves none of it.
+            If the weight image does not fit the image, or if that or the border leaves none of it.
         """
         settings, stretched = self.settings, reduced.stretched
         if weight is None:
@@ -185,7 +202,25 @@ class Job:
             weight = inverted(weight) if settings.invert_mask else weight
             used = self._of_blocks(weight, reduced, "mask")
         check_used(used, settings, masked=weight is not None)
-        return used
+        stored = reduced.frame.samples.shape
+        block = reduced.factor * (2 if reduced.frame.pattern else 1)
+        return without_border(used, settings.sides, stored, block)
+
+    def measure_samples(
+        self, frame: Frame, samples: SamplePoints, weight: Image | None = None
+    ) -> MeasuredSamples:
+        """The levels of samples, in pixels of ``frame.samples``, where a weight image is not 0.
+
+        Raises
+        ------
+        InputError
+            If none of them lies in the image.
+        """
+        if weight is not None and self.settings.invert_mask:
+            weight = inverted(weight)
+        # Of a mosaic, superpixels are fitted.
+        samples = samples.binned(2) if frame.pattern else samples
+        return MeasuredSamples.of(frame.image, samples, weight)
 
     def search(
         self,
@@ -194,6 +229,7 @@ class Job:
         *,
         masked: bool,
         known: np.ndarray | None = None,
+        samples: MeasuredSamples | None = None,
     ) -> Prepared:
         """Search for the sky where the image may be used, if the settings ask so.
 
@@ -207,6 +243,13 @@ class Job:
             Whether a mask told it, which is obeyed.
         known : ndarray, (h, w), float32, in [0, 1], optional
             How much of each pixel is known to be sky.
+        samples : MeasuredSamples, optional
+            The sky goes through these instead.
+
+        Raises
+        ------
+        InputError
+            If too little of the image, or too few samples, can be used.
         """
         settings, frame, stretched = self.settings, reduced.frame, reduced.stretched
         hard, used = used, feathered(used, settings.feather / reduced.factor)
@@ -214,8 +257,16 @@ class Job:
         if known is not None:
             used = np.maximum(used, hard * known[..., np.newaxis])
         y, x = (block_centres(size, reduced.factor) for size in frame.image.shape)
-        sky = None
-        if settings.finds_sky:
+        sky: Sky | None = None
+        if samples is not None:
+            with self.stages.stage("protect"):
+                found = reduced.small, used, y, x, reduced.own
+                sky = sky_through(
+                    *(samples, *found),
+                    smoothing=None if settings.smoothing == "auto" else settings.smoothing,
+                    protection=settings.protect,
+                )
+        elif settings.finds_sky:
             seams = self._seams(frame, reduced.small, used)
             with self.stages.stage("protect", MOST_FITS) as advance:
                 how = settings.protection(masked=masked)
@@ -223,6 +274,7 @@ class Job:
                     *(reduced.small, used, y, x, reduced.own, how, seams, advance),
                     given=settings.seams != "auto",
                     known=known,
+                    flexibility=settings.flexibility,
                     **self._over_pixels,
                 )
                 used = sky.weight

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from textwrap import shorten
-from typing import Any
 
 import numpy as np
 
@@ -15,15 +14,13 @@ from .image.frame import Frame
 from .image.stretch import Stretch
 from .model.correction import Correction
 from .model.model import BackgroundModel
-from .settings.settings import Settings
+from .samples.sky import SampledSky, SampleRow
 from .sky.detection import Sky
+from .sky.surface import Choice
 from .spline.loss import Problem
 from .spline.panels import Panels, Seam
 from .spline.spline import Spline
 from .words import brief
-
-MOST_WARNINGS, LONGEST_WARNING = 5, 160
-"""The warnings that the repr of a result shows, and their characters; its report has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +125,9 @@ class Prepared:
                 surface.doubts,
                 self.sky.seams,
                 surface.glow,
+                surface.choice,
+                self.sky.rows if isinstance(self.sky, SampledSky) else (),
+                self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
             )
         return Preparation(
             self.measured,
@@ -172,7 +172,8 @@ class Preparation:
 class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
-    See `fastbg.sky.surface.Surface` and `fastbg.spline.panels.Seam`.
+    See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
+    also these, and the effective number of degrees of freedom of the surface.
     """
 
     explained: float
@@ -182,6 +183,9 @@ class SkySummary:
     doubts: tuple[str, ...] = ()
     seams: tuple[Seam, ...] = ()
     glow: tuple[str, ...] = ()
+    choice: Choice | None = None
+    samples: tuple[SampleRow, ...] = ()
+    freedom: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -303,6 +307,8 @@ class Corrected:
         Statistics of the corrected image, by colour.
     below_0, above_1 : int
         The numbers of stored samples outside [0, 1].
+    thumbnail : ndarray, (K, h, w), float32, linear
+        A small copy of the fitted image: see `fastbg.image.thumbnail`.
     clipped : bool
         Whether the format of the output clips those.
     """
@@ -311,108 +317,5 @@ class Corrected:
     measured: Measured
     below_0: int
     above_1: int
+    thumbnail: np.ndarray
     clipped: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Result(Fitted):
-    """A finished job.
-
-    Attributes
-    ----------
-    report : dict
-        Settings, statistics, counts, seconds for each stage, warnings: see
-        `fastbg.report.report`.
-    """
-
-    report: dict[str, Any]
-
-    def __repr__(self) -> str:
-        before, after, uncertain = self.diagnostics.gradient()
-        gradient = f"{before:.3g} before, {after:.3g} after; the model is uncertain by"
-        return _shown(self, gradient=f"{gradient} {uncertain:.2g}")
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """What a job on an array was given. The arrays are those of the user, and no copies.
-
-    Attributes
-    ----------
-    image : array_like
-    weight : array_like or None
-    channel_axis : int or None
-    settings : Settings
-    sky : array_like or None
-    """
-
-    image: np.ndarray | Any
-    weight: np.ndarray | Any | None
-    channel_axis: int | None
-    settings: Settings
-    sky: np.ndarray | Any | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ArrayResult(Result):
-    """A finished job on an array.
-
-    Attributes
-    ----------
-    corrected : ndarray or the kind of the input, shaped as the input, float32, linear
-        The image without its background; missing samples as they came; nothing clipped. The
-        mask, unit, WCS, meta data and uncertainty are those of the input.
-    background : ndarray or the kind of the input, shaped as the input, float32, linear
-        The rendered model; of a Bayer mosaic, at each pixel that of its colour. It has no
-        uncertainty.
-    given : Given
-        The image, the weight and the settings, which `fastbg.plot` draws.
-    """
-
-    corrected: np.ndarray | Any
-    background: np.ndarray | Any
-    given: Given
-
-
-@dataclass(frozen=True, eq=False)
-class AppliedResult:
-    """A model that was fitted before and has been taken out of an array.
-
-    Attributes
-    ----------
-    model : BackgroundModel
-        With ``rescale``, the one that fits the sky of the image.
-    scale : ndarray, (K,)
-        The factors by which its channels were scaled.
-    report : dict
-        See `fastbg.report.report`.
-    corrected, background, given
-        As in `ArrayResult`.
-    """
-
-    model: BackgroundModel
-    scale: np.ndarray
-    report: dict[str, Any]
-    corrected: np.ndarray | Any
-    background: np.ndarray | Any
-    given: Given
-
-    def __repr__(self) -> str:
-        return _shown(self, scale=" ".join(f"{factor:.4g}" for factor in self.scale))
-
-
-def _shown(result: Result | AppliedResult, **more: str) -> str:
-    """What matters most of a result, in a few lines."""
-    report = result.report
-    lines = {"model": repr(result.model), **more, **report.get("outputs", {})}
-    for name in ("corrected", "background"):
-        if name in vars(result):
-            array = getattr(result, name)
-            lines[name] = f"{type(array).__name__} of shape {array.shape}"
-    lines["seconds"] = f"{report['seconds']['total']:.2f}"
-    told = [shorten(line, LONGEST_WARNING) for line in report["warnings"]]
-    if told:
-        more_of_them = f" (and {len(told) - MOST_WARNINGS} more)" * (len(told) > MOST_WARNINGS)
-        lines["warnings"] = ("\n" + 14 * " ").join(told[:MOST_WARNINGS]) + more_of_them
-    rows = [f"  {name:<12}{text}" for name, text in lines.items()]
-    return "\n".join([type(result).__name__, *rows])

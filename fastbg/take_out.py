@@ -9,6 +9,7 @@ import numpy as np
 from .image.bands import BLOCK_ROWS, row_bands
 from .image.kernels import ABOVE_1, NEGATIVE, Kernels
 from .image.order_statistics import Counts, Quantiles, count_pass, guess_quantiles, search
+from .image.thumbnail import Thumbnail
 from .levels import LEVELS, measured_of
 from .result import Corrected, Plan
 
@@ -42,18 +43,20 @@ def take_out(
     image, corrected = correction.image, correction.corrected()
     # The statistics of the corrected image are by colour, as those of the input are.
     values, samples = frame.by_colour(corrected), frame.by_colour(image)
-    outside = Quantiles(image.channels, [])
+    outside, thumbnail = Quantiles(image.channels, []), Thumbnail(values.channels, values.shape)
     counted: list[list[Counts]] = []
 
     def read_and_store(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         before, background, after = correction.read(rows, buffers)
         whole = frame.with_border(rows, before, after)
         store(rows, whole[0], background, whole[1])
-        if not frame.pattern:
-            return after, before
-        counted.append(outside.start_counting())
-        counted[-1][0].add(kernels, after[0], before[0])
-        return frame.band_by_colour(after), frame.band_by_colour(before)
+        if frame.pattern:
+            counted.append(outside.start_counting())
+            counted[-1][0].add(kernels, after[0], before[0])
+            after, before = frame.band_by_colour(after), frame.band_by_colour(before)
+            rows = slice(rows.start // 2, rows.start // 2 + before.shape[1])
+        thumbnail.add(rows, before)
+        return after, before
 
     # For a guess, the few that are 0 by subtraction need not be told from missing ones.
     guess = guess_quantiles(values, LEVELS, threads, kernels=kernels, rows=BLOCK_ROWS)
@@ -67,4 +70,5 @@ def take_out(
         outside.finish_pass(counted)
         own = outside
     measured = measured_of(values, found.values(), found)
-    return Corrected(plan, measured, own.total(NEGATIVE), own.total(ABOVE_1), clipped)
+    beyond = own.total(NEGATIVE), own.total(ABOVE_1)
+    return Corrected(plan, measured, *beyond, thumbnail.planes, clipped)

@@ -43,6 +43,12 @@ def explained_by_sky(explained: float) -> str:
     return f"{100 * explained:.3g} % of the usable frame lies on the fitted sky"
 
 
+def through_samples(used: int, given: int, freedom: float) -> str:
+    """The samples through which the background goes, and how much it bends."""
+    count = f"all {given}" if used == given else f"{used} of {given}"
+    return f"through {count} samples, with {freedom:.3g} degrees of freedom"
+
+
 def mosaic_of(panels: int, seams: Iterable[Mapping[str, Any]]) -> str:
     """The panels and the seams of a mosaic, as a report has them."""
     places = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 SHAPE = (480, 640)
 """Rows and columns of the image that most tests look at; a cell of its fit has 4 x 4 pixels."""
+
+LONGEST = 30.0
+"""Seconds that a condition is waited for."""
 
 STORE = "import('./app.js').then(module => module.app.store.get())"
 TO_SCREEN = """([x, y]) => import('./app.js').then(({ app }) => {
@@ -34,13 +38,11 @@ def sky_with_galaxy(shape: tuple[int, int] = SHAPE) -> np.ndarray:
     return image.astype(np.float32)
 
 
-class Live:
-    """An open page and the session behind it."""
+class Looked:
+    """An open page, and how a test uses it."""
 
-    def __init__(self, server: Any, page: Any) -> None:
-        self.server, self.page, self.session = server, page, server.session
-        self.wait("state.fitted && state.state")
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    def __init__(self, page: Any) -> None:
+        self.page = page
 
     def store(self, name: str) -> Any:
         """A value of the page's store."""
@@ -48,16 +50,11 @@ class Live:
 
     def wait(self, condition: str) -> None:
         """Wait until an expression about the store, ``state``, is true."""
-        self.page.wait_for_function(f"{STORE}.then(state => Boolean({condition}))")
-
-    def settled(self) -> None:
-        """Wait until the fit of the newest state is there."""
-        self.wait("!state.fitting && state.fitted.revision === state.state.revision")
-
-    def undoable(self, count: int) -> None:
-        """Wait until so many steps can be taken back, and their fit is there."""
-        self.wait(f"state.state.undo === {count}")
-        self.settled()
+        # `wait_for_function` takes the promise itself, which is true at once.
+        end = time.monotonic() + LONGEST
+        while not self.page.evaluate(f"{STORE}.then(state => Boolean({condition}))"):
+            assert time.monotonic() < end, f"never: {condition}"
+            self.page.wait_for_timeout(30)
 
     def screen(self, *points: tuple[float, float]) -> list[tuple[float, float]]:
         """Places of the browser's window where pixels of the image are seen."""
@@ -88,6 +85,25 @@ class Live:
         self.page.locator("#stage").focus()
         self.page.keyboard.press(key)
 
+
+class Live(Looked):
+    """An open page, and the session behind it."""
+
+    def __init__(self, server: Any, page: Any) -> None:
+        super().__init__(page)
+        self.server, self.session = server, server.session
+        self.wait("state.fitted && state.state")
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+
+    def settled(self) -> None:
+        """Wait until the fit of the newest state is there."""
+        self.wait("!state.fitting && state.fitted.revision === state.state.revision")
+
+    def undoable(self, count: int) -> None:
+        """Wait until so many steps can be taken back, and their fit is there."""
+        self.wait(f"state.state.undo === {count}")
+        self.settled()
+
     @property
     def cells(self) -> dict[str, np.ndarray]:
         """What is painted, by layer."""
@@ -98,28 +114,16 @@ class Live:
 @pytest.fixture
 def live(open_page: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Live]]:
     """A function that serves an image, or the usual one, and opens its page."""
-    pytest.importorskip("uvicorn", reason="pip install 'fastbg[live]'")
-    pytest.importorskip("starlette", reason="pip install 'fastbg[live]'")
     from astropy.io import fits
+    from live import served
 
-    from fastbg.live_page.server import Server
+    with ExitStack() as opened:
 
-    running: list[tuple[Any, threading.Thread]] = []
+        def open_live(*, window: Any = None, **options: Any) -> Live:
+            path = tmp_path / "sky.fits"
+            if not path.exists():
+                fits.writeto(path, sky_with_galaxy())
+            server = opened.enter_context(served(path, **options))
+            return Live(server, open_page(server.address, **(window or {})))
 
-    def open_live(image: np.ndarray | None = None, *, window: Any = None, **options: Any) -> Live:
-        path = tmp_path / "sky.fits"
-        if not path.exists():
-            fits.writeto(path, sky_with_galaxy() if image is None else image)
-        server = Server(path, **options)
-        ready = threading.Event()
-        thread = threading.Thread(target=server.run, args=[lambda address: ready.set()])
-        thread.start()
-        running.append((server, thread))
-        assert ready.wait(10)
-        return Live(server, open_page(server.address, **(window or {})))
-
-    yield open_live
-    for server, thread in running:
-        server.stop()
-        thread.join(20)
-        assert not thread.is_alive()
+        yield open_live

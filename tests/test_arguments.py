@@ -24,6 +24,7 @@ NEEDED = {
     "process_files": ("a.xisf",),
     "fit_file": ("a.xisf", "a.json"),
     "preview_file": ("a.xisf", "a.png"),
+    "samples_file": ("a.xisf", "a.csv"),
     "apply": ("a.json", np.ones((64, 64))),
     "apply_model": ("a.json", "a.xisf"),
 }

@@ -20,7 +20,15 @@ import tifffile
 from astropy.io import fits
 
 from fastbg import FastbgError, Settings, process_file
-from fastbg.cli.graxpert import SAMPLE_FREE, Percentages, level, outputs, protection, run
+from fastbg.cli.graxpert import (
+    SAMPLE_FREE,
+    Percentages,
+    level,
+    outputs,
+    protection,
+    run,
+    through_samples,
+)
 from fastbg.errors import InputError, OutputError
 from fastbg.io import formats, xisf
 from fastbg.progress import Progress
@@ -277,7 +285,10 @@ def test_what_it_cannot_do_is_refused_in_one_line(
         ('{"corr_type": "Addition"}', "Addition"),
         ('{"interpol_type_option": "RBF", "background_points": [[1]]}', "background points"),
         ('{"interpol_type_option": "RBF", "background_points": [["a", 1]]}', "background points"),
-        ('{"interpol_type_option": "RBF", "background_points": [[999, 1]]}', "marks nothing"),
+        (
+            '{"interpol_type_option": "RBF", "background_points": [[999, 1]]}',
+            "lie outside",
+        ),
     ],
 )
 def test_bad_preferences(content: str, message: str, folder: Path) -> None:
@@ -418,7 +429,7 @@ def test_background_points_say_where_the_sky_is(
     points = [[column, row, 1] for column in range(8, 128, 16) for row in (8, 24)]
     given = {"background_points": points, "interpol_type_option": interpolation, "sample_size": 4}
     run(with_preferences(tmp_path, "-bg", **given))
-    assert "within 4 pixels of 16 background points" in capsys.readouterr().out
+    assert "through 16 background points of a radius of 4 pixels" in capsys.readouterr().out
     found = planes(tmp_path / "in_GraXpert_background.fits")[0]
     # Where there are points it is the sky; the glow is not followed, as the whole image would ask.
     assert np.abs(found - background)[:32].max() < 1e-3
@@ -433,7 +444,7 @@ def test_the_option_interpolation_wins_over_the_preferences(
 ) -> None:
     given = {"background_points": POINTS, "interpol_type_option": "AI"}
     run(with_preferences(folder, "-interpolation", "rbf", **given))
-    assert "RBF: the sky is looked for within 25 pixels of 6 background" in capsys.readouterr().out
+    assert "RBF: the background goes through 6 background points" in capsys.readouterr().out
     run(with_preferences(folder, "-interpolation", "Sample-free", **given))
     assert "sample_free does not use the 6 background points" in capsys.readouterr().out
     run([str(folder / "in.fits"), "-interpolation", "Splines"])
@@ -447,7 +458,7 @@ def test_points_count_rows_as_they_are_stored(order: str, tmp_path: Path) -> Non
     image[48:] += 0.05
     header = fits.Header({"ROWORDER": order})
     fits.writeto(tmp_path / "in.fits", image.astype(np.float32), header)
-    points = [[column, 12, 1] for column in range(8, 128, 8)]
+    points = [[column, row, 1] for column in range(8, 128, 8) for row in (12, 30)]
     run(
         with_preferences(
             tmp_path, "-bg", background_points=points, interpol_type_option="RBF", sample_size=6
@@ -457,7 +468,31 @@ def test_points_count_rows_as_they_are_stored(order: str, tmp_path: Path) -> Non
     assert abs(np.median(found) - 0.1) < 2e-3
 
 
-def test_a_single_point_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    preferences = {"background_points": [[64, 48]], "interpol_type_option": "RBF", "sample_size": 1}
+@pytest.mark.parametrize("points", [[[64, 48]], [[9, 9, 1], [30, 30, 1], [80, 80, 1]]])
+def test_points_that_make_no_surface_leave_the_whole_image(
+    points: list[list[int]], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preferences = {"background_points": points, "interpol_type_option": "RBF", "sample_size": 5}
     run(with_preferences(folder, **preferences))
-    assert "of 1 background points" in capsys.readouterr().out
+    told = f"{len(points)} background points on a line make no surface: the whole image is searched"
+    assert told in capsys.readouterr().out
+
+
+def test_a_job_through_points_is_that_of_the_library(folder: Path, tmp_path: Path) -> None:
+    points = [[column, row, 1] for column in range(8, 128, 16) for row in (8, 48, 88)]
+    given = {"background_points": points, "interpol_type_option": "RBF", "sample_size": 6}
+    for smoothing in (0, 0.5, 0.9):
+        run(with_preferences(folder, "-smoothing", str(smoothing), **given))
+        options = through_samples(smoothing)
+        process_file(
+            folder / "in.fits",
+            output=tmp_path / "out.fits",
+            write_model=False,
+            samples=folder / "preferences.json",
+            sample_format="unit",
+            pedestal="neutral",
+            overwrite=True,
+            **options,
+        )
+        ours = planes(tmp_path / "out.fits")
+        np.testing.assert_array_equal(planes(folder / "in_GraXpert.fits"), ours)

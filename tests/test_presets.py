@@ -104,6 +104,8 @@ SETTINGS = st.builds(
     pedestal=st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e9, 1e9),
     mode=st.sampled_from(["subtract", "divide"]),
     strength=_floats(0, 1),
+    flexibility=st.integers(0, 10),
+    border=st.integers(0, 99) | st.tuples(*[st.integers(0, 9999)] * 4),
     sample_format=st.sampled_from(["float32", "same"]),
     backend=st.sampled_from(["auto", "c", "cuda", "numpy"]),
     threads=st.integers(0, 256),
@@ -334,6 +336,7 @@ JOB = Settings(
     learning_rate=1 / 300,
     pedestal=-0.01 / 3,
     strength=0.8,
+    border=(1, 0, 2, 3),
 )
 
 

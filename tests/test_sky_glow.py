@@ -7,7 +7,7 @@ import pytest
 
 import scenes
 from fastbg import BackgroundModel, remove_background
-from fastbg.sky import selection
+from fastbg.sky import grid, selection
 from fastbg.sky.glow_shape import Place
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
@@ -181,7 +181,7 @@ def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border,
         return (np.exp(-np.hypot.reduce(away, axis=0) / steepness) * spot)[:, np.newaxis]
 
     points = np.stack(np.meshgrid(*axes((80, 120))[:2], indexing="ij"), axis=-1).reshape(-1, 2)
-    basis = Basis(points, selection.SIDE).of_degree(3, 1e-8)
+    basis = Basis(points, grid.SIDE).of_degree(3, 1e-8)
     splines = basis.beside(
         *interpolating(exact, basis.centres, there.control_points(steepness), points)
     )

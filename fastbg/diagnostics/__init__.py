@@ -12,12 +12,13 @@ from ..image.robust import MAD_TO_SIGMA
 from ..image.stretch import Stretch
 from ..model.model import BackgroundModel
 from ..model.render import pixel_centres
+from ..samples.sky import SampledSky
 from ..sky.blas import one_thread
 from ..sky.detection import Sky
+from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
 from ..sky.neighbourhood import gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
-from ..sky.selection import SIDE
 from ..sky.smoothing_spline import Basis
 from ..sky.surface import explained_within
 from ..spline.loss import Problem
@@ -143,8 +144,11 @@ def diagnose(
         weight = _of_sky(background, weight, mesh)
     residual = Residual.of(background, weight, mesh)
     if surface is not None:
-        jackknife = uncertainty.of_surface(surface, mesh, background)
         unit = background.std(axis=0) / np.maximum(surface.values.std(axis=0), TINY)
+        if isinstance(sky, SampledSky):
+            jackknife = unit * uncertainty.of_samples(sky)
+        else:
+            jackknife = uncertainty.of_surface(surface, mesh, background)
         choice = unit * uncertainty.of_choice(surface)
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from ..samples.sky import SampledSky
 from ..sky.mesh import Mesh
 from ..sky.robust_fit import LEAST_WEIGHT
 from ..sky.smoothing_spline import Splines
@@ -49,18 +52,43 @@ def of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarr
     return np.hypot(own, shape / joint.values.std() * background.std(axis=0))
 
 
+def of_samples(sky: SampledSky) -> np.ndarray:
+    """(P, K), in the units of the surface: of one through samples, by the same jackknife."""
+    fit, surface, stretch = sky.fit, sky.surface, sky.stretch
+    levels = (sky.samples.levels.value - stretch.pedestal) / stretch.scale
+    data = np.where(fit.used[:, np.newaxis], levels, 0)
+    groups = _blocks(sky.samples.places, fit.weight > 0)
+    return _jackknife(
+        fit.splines.solve_without(data, fit.weight, fit.stiffness, groups),
+        surface.splines.matrix,
+        surface.weight,
+    )
+
+
 def of_spline(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> np.ndarray:
     """(P, K): of a spline, fitted without each block of the frame in turn: a jackknife."""
-    row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
+    groups = _blocks(mesh.points, weight > LEAST_WEIGHT)
+    left_out = splines.solve_without(mesh.values, weight, stiffness, groups)
+    return _jackknife(left_out, splines.matrix, weight)
+
+
+def _blocks(points: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
+    """The numbers of the points, (P, 2), in each block of the frame in which some are seen."""
+    row, column = np.clip((points * BLOCKS).astype(int), 0, BLOCKS - 1).T
     block = row * BLOCKS + column
-    numbers = np.unique(block[weight > LEAST_WEIGHT])
-    groups = [np.flatnonzero(block == number) for number in numbers]
+    return [np.flatnonzero(block == number) for number in np.unique(block[seen])]
+
+
+def _jackknife(
+    left_out: Iterable[np.ndarray], matrix: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """(P, K): the deviation of fits, by their coordinates, at the points of a matrix, (P, M)."""
     fits = []
-    for coordinates in splines.solve_without(mesh.values, weight, stiffness, groups):
-        fit = splines.matrix @ coordinates
+    for coordinates in left_out:
+        fit = matrix @ coordinates
         fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
-        return np.full(mesh.values.shape, np.nan)
+        return np.full((len(matrix), len(coordinates.T)), np.nan)
     deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
     return deviation
 

@@ -159,6 +159,43 @@ def feathered(weight: np.ndarray, pixels: float) -> np.ndarray:
     return np.stack(planes, axis=2).astype(np.float32)
 
 
+def without_border(
+    weight: np.ndarray, sides: tuple[int, int, int, int], shape: tuple[int, int], block: int
+) -> np.ndarray:
+    """The weight with 0 in all pixels of the fit that hold some of the border of the image.
+
+    Parameters
+    ----------
+    weight : ndarray, (h, w, K)
+    sides : (left, top, right, bottom)
+        The widths of the border, in pixels of the image as it is stored.
+    shape : (H, W) of that image
+    block : int
+        The side of the block of these that became a pixel of the fit.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+    """
+    if not any(sides):
+        return weight
+    (height, width), (left, top, right, bottom) = shape, sides
+    rows, columns = (
+        slice(-(-before // block), (size - after) // block if after else None)
+        for before, size, after in ((top, height, bottom), (left, width, right))
+    )
+    inside = np.zeros_like(weight)
+    if top + bottom < height and left + right < width:
+        inside[rows, columns] = weight[rows, columns]
+    if not inside.any():
+        raise InputError(
+            f"a border of {','.join(map(str, sides))} pixels (left, top, right, bottom) leaves "
+            f"nothing to fit of an image of {_size(shape)} pixels: make it narrower"
+        )
+    return inside
+
+
 def product(weights: Sequence[Image], name: str = "mask") -> Image:
     """The product of weight images, which have one size and 1 or K channels each.
 

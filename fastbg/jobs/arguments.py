@@ -13,10 +13,13 @@ from reprlib import repr
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
+import numpy as np
+
 from ..errors import FastbgError, InputError, SettingsError
 from ..io.names import check_current_folder
 from ..io.stream import PREFIX, store, without_folder
 from ..model.model import BackgroundModel
+from ..samples.points import SamplePoints
 from ..settings.checks import one_of, or_auto, path_of, whole
 from ..settings.options import Options, check_names
 from ..settings.settings import Settings, named_parameters
@@ -26,6 +29,9 @@ Source = str | Path | BinaryIO
 
 Masks = Source | Sequence[Source] | None
 """The masks of a job: one file, several, or none."""
+
+GivenSamples = Source | np.ndarray | Sequence[Sequence[float]] | None
+"""Sample points: a file of them, or rows of x, y and radius in pixels."""
 
 Count = int | Literal["auto"]
 
@@ -57,7 +63,7 @@ def public(function: Function) -> Function:
         values = given.arguments
         with ExitStack() as files:
             for name in values.keys() & checks.keys():
-                if plain.parameters[name].annotation in ("Source", "Masks"):
+                if plain.parameters[name].annotation in _FILES:
                     values[name] = _stored(values[name], files)
                 values[name] = checks[name](name, values[name])
             try:
@@ -86,7 +92,7 @@ def as_path(source: Source) -> Path:
 
 def _stored(value: Any, files: ExitStack) -> Any:
     """The same with temporary files instead of streams, which last as long as `files`."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and any(hasattr(each, "read") for each in value):
         return [_stored(each, files) for each in value]
     if not hasattr(value, "read"):
         return value
@@ -109,6 +115,14 @@ def _paths(name: str, value: Any) -> list[str | Path]:
     if hasattr(value, "shape") or not isinstance(several, Iterable):
         raise InputError(f"the {_words(name)} must be a path or some of them, not {repr(value)}")
     return [_path(name, each) for each in several]
+
+
+def _samples(name: str, value: Any) -> str | Path | SamplePoints | None:
+    if value is None:
+        return None
+    if isinstance(value, str | os.PathLike):
+        return _path(name, value)
+    return SamplePoints.of(value)
 
 
 def _model(name: str, value: Any) -> BackgroundModel | str | Path:
@@ -157,12 +171,17 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+_FILES = ("Source", "Given", "Masks", "GivenSamples")
+"""The types of arguments that may be streams."""
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "Source": _path,
+    "Given": _path,
     "str | Path": _path,
     "str | Path | None": _or_none(_path),
     "str | None": _or_none(_text),
     "Masks": _or_none(_paths),
+    "GivenSamples": _samples,
     "Paths": _paths,
     "BackgroundModel | str | Path": _model,
     "bool": _flag,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -9,20 +10,20 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
-from ..image.image import Image, samples_of_array
-from ..image.kernels import FASTEST, NUMPY, Kernels
-from ..image.weights import range_of_mask
-from ..io.white import faint
+from ..image.image import Image
 from ..model.model import BackgroundModel
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
-from ..result import AppliedResult, ArrayResult, Corrected, Given, Plan
+from ..result import Corrected, Fitted, Plan, Preparation
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .apply import fitting
-from .arguments import merged, public
+from .arguments import GivenSamples, merged, public
 from .containers import Container
+from .given import Given, opened, weights_of
+from .results import AppliedResult, ArrayResult
+from .samples import points_of
 from .strictness import refuse_doubts
 
 
@@ -32,6 +33,7 @@ def remove_background(
     *,
     weight: np.ndarray | Any | None = None,
     sky: np.ndarray | Any | None = None,
+    samples: GivenSamples = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
@@ -54,6 +56,10 @@ def remove_background(
         Without it, the thresholds of the settings decide.
     sky : array_like, like ``weight``, optional
         1 = sky, whatever it looks like, and 0 = not known. What ``weight`` ignores stays ignored.
+    samples : array_like, (n, 3) or (n, 4), or path, optional
+        Places of sky, through which the background goes instead of being searched for: x, y and
+        radius in pixels of the array, in which (0, 0) is the outer corner of the first pixel; and
+        a weight, in [0, 1]. Or a file of them, as for `process_file`.
     channel_axis : int, optional
         The axis of the channels, of the image, of a weight with three axes and of the results:
         0 for (3, H, W), -1 or None for (H, W, 3). It does not count for an image of two axes.
@@ -73,23 +79,14 @@ def remove_background(
     settings = merged(settings, options)
     given = Given(image, weight, channel_axis, settings, sky)
     array, frame = opened(given)
+    given = replace(given, samples=points_of(samples, frame.samples.shape))
     with Job(settings, progress) as job:
-        prepared = job.prepare(frame, *weights_of(given, frame, job.warnings))
+        weights = weights_of(given, frame, job.warnings)
+        prepared = job.prepare(frame, *weights, given.samples)
         fitted = job.fit(prepared)
         preparation = prepared.preparation()
         refuse_doubts(job, "the image", preparation, fitted)
-        plan = job.plan(frame, fitted.model, prepared.measured, fitted.fit.levels)
-        corrected, background, done = _taken_out(job, plan, array)
-    return ArrayResult(
-        model=fitted.model,
-        fit=fitted.fit,
-        diagnostics=fitted.diagnostics,
-        opinion=fitted.opinion,
-        report=describe(job, frame, preparation, fitted, done),
-        corrected=corrected,
-        background=background,
-        given=given,
-    )
+        return finished(job, array, frame, given, preparation, fitted)
 
 
 @public
@@ -138,63 +135,47 @@ def apply(
         plan = job.plan(frame, applied.model, applied.measured)
         corrected, background, done = _taken_out(job, plan, array)
     report = describe(job, frame, applied, corrected=done)
-    return AppliedResult(applied.model, applied.scale, report, corrected, background, given)
+    return AppliedResult(
+        model=applied.model,
+        scale=applied.scale,
+        report=report,
+        thumbnail=done.thumbnail,
+        corrected=corrected,
+        background=background,
+        given=given,
+    )
 
 
-def opened(given: Given) -> tuple[Container, Frame]:
-    """What was given, as an array and as the frame that a job works on."""
-    array = Container.of(given.image, given.channel_axis)
-    try:
-        samples = array.layout.channels_last(array.samples)
-        kernels = _kernels_of(given)
-        source = Image.from_samples(samples, kernels=kernels)
-        if array.mask is not None:
-            mask = array.layout.channels_last(array.mask.view(np.uint8))
-            source = source.without(Image.from_samples(mask))
-        frame = Frame(source, given.settings.pattern(None), kernels=kernels)
-        return array, frame.without_border().with_zeros_of_sky(given.settings.worker_threads)
-    except InputError as error:
-        told = str(error).startswith("an image")
-        raise InputError(str(error) if told else f"the image {error}") from error
-
-
-def weights_of(
-    given: Given, frame: Frame, warnings: list[str]
-) -> tuple[Image | None, Image | None]:
-    """The weight and the sky that were given, for the fitted image."""
-    mask = _weight_of(given.weight, "mask", given, frame, warnings)
-    return mask, _weight_of(given.sky, "sky", given, frame, warnings)
-
-
-def _weight_of(
-    weight: np.ndarray | Any | None,
-    name: str,
-    given: Given,
+def finished(
+    job: Job,
+    array: Container,
     frame: Frame,
-    warnings: list[str],
-) -> Image | None:
-    if weight is None:
-        return None
-    try:
-        array = Container.of(weight, given.channel_axis)
-        samples = array.layout.channels_last(array.filled)
-        if samples.dtype.kind not in "iuf":
-            samples = samples.astype(np.uint8 if samples.dtype == bool else np.float32)
-        source = samples_of_array(samples)
-        high = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else 1
-        found = range_of_mask(source, 0, high)
-        if found.guessed:
-            warnings.append(f"the {name} {faint(found.high)}")
-        return frame.weight(Image.of(source, found.bounds, _kernels_of(given)))
-    except InputError as error:
-        raise InputError(f"the {name}: {error}") from error
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the {name} is no array of numbers ({error}): give one") from error
+    given: Given,
+    preparation: Preparation,
+    fitted: Fitted,
+) -> ArrayResult:
+    """The result of a job on an array whose background has been fitted.
 
-
-def _kernels_of(given: Given) -> Kernels:
-    """The kernels of the backend, before there is a job."""
-    return NUMPY if given.settings.backend == "numpy" else FASTEST
+    Parameters
+    ----------
+    array : Container
+        What was given.
+    frame : Frame
+        The same, as it was fitted.
+    """
+    plan = job.plan(frame, fitted.model, preparation.measured, fitted.fit.levels)
+    corrected, background, done = _taken_out(job, plan, array)
+    return ArrayResult(
+        model=fitted.model,
+        fit=fitted.fit,
+        diagnostics=fitted.diagnostics,
+        opinion=fitted.opinion,
+        report=describe(job, frame, preparation, fitted, done),
+        thumbnail=done.thumbnail,
+        corrected=corrected,
+        background=background,
+        given=given,
+    )
 
 
 def _taken_out(job: Job, plan: Plan, array: Container) -> tuple[Any, Any, Corrected]:

@@ -9,12 +9,12 @@ from typing import Unpack
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe
-from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, Source, as_path, merged, public
+from .arguments import GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
+from .results import Result
 from .source import prepare, read
 from .strictness import refuse_doubts
 
@@ -26,6 +26,7 @@ def fit_file(
     *,
     mask: Masks = None,
     sky: Masks = None,
+    samples: GivenSamples = None,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
     settings: Settings | None = None,
@@ -41,7 +42,9 @@ def fit_file(
     path, outputs = as_path(path), Outputs({"model": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, corrects=False)
+        source = read(
+            job, path, mask, sky, samples, outputs, files, max_memory=max_memory, corrects=False
+        )
         prepared = prepare(job, source)
         fitted, preparation = job.fit(prepared, corrects=False), prepared.preparation()
         refuse_doubts(job, str(path), preparation, fitted)

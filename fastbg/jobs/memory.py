@@ -12,8 +12,8 @@ from ..image.clipping import zeros_bytes
 from ..image.kernels import BINS
 from ..settings.checks import memory
 from ..settings.settings import Settings
+from ..sky.grid import SIDE, search_bytes
 from ..sky.mesh import cell_count
-from ..sky.selection import SIDE, search_bytes
 from ..words import format_bytes
 
 MaxMemory = int | str | None

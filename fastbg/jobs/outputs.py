@@ -22,7 +22,10 @@ from ..io.target import ImageTarget
 from ..take_out import Store
 from ..words import format_bytes
 
-_NO_IMAGES = {"preview": ".png", "model": ".json", "report": ".html", "report_json": ".json"}
+_NO_IMAGES = {
+    **{"preview": (".png",), "model": (".json",), "samples": (".csv", ".json")},
+    **{"report": (".html",), "report_json": (".json",)},
+}
 """Outputs that are no images, and how they end."""
 
 
@@ -32,8 +35,8 @@ class Outputs:
     Parameters
     ----------
     targets : mapping of str to path
-        ``corrected`` and ``background``, which are images, ``preview``, ``model``, ``report`` and
-        ``report_json``.
+        ``corrected`` and ``background``, which are images, ``preview``, ``model``, ``samples``,
+        ``report`` and ``report_json``.
     overwrite : bool
     compress : bool, optional
         Compress the images, where their names do not tell.
@@ -73,12 +76,14 @@ class Outputs:
         """Raise OutputError now where writing would fail after minutes of work."""
         atomic.check_targets(self.targets.values(), overwrite=self._overwrite, inputs=inputs)
         for name, path in self.targets.items():
-            suffix = _NO_IMAGES.get(name)
-            if suffix is None:
+            suffixes = _NO_IMAGES.get(name)
+            if suffixes is None:
                 formats.check_name(path, self._compress)
-            elif path.suffix.lower() != suffix:
-                kind = suffix[1:].upper()
-                raise OutputError(f"{path} does not tell that it holds {kind}: end it in {suffix}")
+            elif path.suffix.lower() not in suffixes:
+                kind = " or ".join(suffix[1:].upper() for suffix in suffixes)
+                raise OutputError(
+                    f"{path} does not tell that it holds {kind}: end it in {' or '.join(suffixes)}"
+                )
 
     def check_room(self, source: ImageFile, *, same: bool) -> None:
         """Raise OutputError now if the images of this source will not fit on their disks.

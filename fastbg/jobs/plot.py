@@ -8,9 +8,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..pipeline import Job
-from ..result import AppliedResult, ArrayResult, Corrected, Measured
-from .array import opened, weights_of
+from ..result import Corrected, Measured
+from .given import opened, weights_of
 from .preview import draw, drawn_result
+from .results import AppliedResult, ArrayResult
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -50,7 +51,8 @@ def plot(result: ArrayResult | AppliedResult, title: str = "") -> Picture:
             plan = job.plan(frame, result.model, measured)
             corrected = job.correct(plan, lambda *rows: None)
             return _three(title or "Result", measured, corrected)
-        prepared = job.prepare(frame, *weights_of(result.given, frame, []))
+        weights = weights_of(result.given, frame, [])
+        prepared = job.prepare(frame, *weights, result.given.samples)
         plan = job.plan(frame, result.model, prepared.measured, result.fit.levels)
         corrected = job.correct(plan, lambda *rows: None)
         return draw(title or "Result", prepared, job.settings, result, corrected)

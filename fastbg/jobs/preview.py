@@ -13,9 +13,10 @@ from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import Report, describe
 from ..result import Corrected, Fitted, Measured, Prepared
+from ..samples.sky import SampledSky
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, Source, as_path, merged, public
+from .arguments import GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import prepare, read
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from ..report.preview import Fitted as DrawnResult
+    from ..report.preview import Samples as DrawnSamples
 
 
 @public
@@ -33,6 +35,7 @@ def preview_file(
     *,
     mask: Masks = None,
     sky: Masks = None,
+    samples: GivenSamples = None,
     fit: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -55,7 +58,7 @@ def preview_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         work = {"draws": True, "shows_result": fit, "corrects": fit}
-        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, **work)
+        source = read(job, path, mask, sky, samples, outputs, files, max_memory=max_memory, **work)
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()
         if fit:
@@ -97,8 +100,20 @@ def draw(
         points,
         settings.quantile,
         (settings.threshold_min, settings.threshold_max),
+        _samples_of(prepared),
     )
     return preview.draw(shown, result, title=title, captions=captions(prepared, settings, fitted))
+
+
+def _samples_of(prepared: Prepared) -> DrawnSamples | None:
+    """The marks of the samples, if the sky goes through some."""
+    from ..report import preview
+
+    if not isinstance(prepared.sky, SampledSky):
+        return None
+    samples = prepared.sky.samples
+    height = prepared.frame.image.shape[0]
+    return preview.Samples(samples.places, samples.points.radius / height, prepared.sky.fit.used)
 
 
 def drawn_result(measured: Measured, corrected: Corrected, centres: np.ndarray) -> DrawnResult:

@@ -13,13 +13,13 @@ from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
 from ..report.report import describe, history
-from ..result import Result
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import Masks, Source, as_path, merged, public
+from .arguments import GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
+from .results import Result
 from .source import prepare, read
 from .strictness import refuse_doubts
 from .write import write
@@ -42,6 +42,7 @@ def process_file(
     output_dir: str | Path = ".",
     mask: Masks = None,
     sky: Masks = None,
+    samples: GivenSamples = None,
     preview: str | Path | None = None,
     report_dir: str | Path | None = None,
     compress: bool = False,
@@ -75,6 +76,11 @@ def process_file(
     sky : path, binary file or sequence of them, optional
         Images of the same size: 1 = sky, whatever it looks like, 0 = not known; of several, the
         union. Or regions that are sky. What a mask ignores stays ignored.
+    samples : path, binary file or array_like, optional
+        Places of sky, through which the background goes instead of being searched for: CSV or JSON
+        of x, y and radius in pixels, preferences of GraXpert, or one of its FITS or XISF files; or
+        rows of x, y and radius, (n, 3), and a weight, (n, 4). They count the rows as the file
+        stores them, from the outer corner of the first pixel, see docs/samples.md.
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
     report_dir : path, optional
@@ -116,7 +122,9 @@ def process_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         draws = bool(preview or report_dir)
-        source = read(job, path, mask, sky, outputs, files, max_memory=max_memory, draws=draws)
+        source = read(
+            job, path, mask, sky, samples, outputs, files, max_memory=max_memory, draws=draws
+        )
         prepared = prepare(job, source)
         preparation = prepared.preparation()
         fitted = job.fit(prepared)
@@ -151,4 +159,4 @@ def process_file(
         if findings:
             html.write(report, findings, outputs.parts["report"], outputs.parts["report_json"])
     parts = fitted.model, fitted.fit, fitted.diagnostics, report
-    return Result(*parts, opinion=fitted.opinion)
+    return Result(*parts, opinion=fitted.opinion, thumbnail=corrected.thumbnail)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.frame import Frame
+from ..image.image import Image
 from ..image.kernels import FASTEST, Kernels
 from ..io import formats
+from ..io.fits.header import FitsHeader
 from ..io.image_file import ImageFile, LastRead
 from ..io.made import Made, made
 from ..io.names import told_format
@@ -22,11 +24,13 @@ from ..io.white import with_white
 from ..pipeline import Job
 from ..report.files import Files
 from ..result import Prepared
+from ..samples.points import SamplePoints
 from ..settings.settings import Settings
-from .arguments import Masks
+from .arguments import GivenSamples, Masks
 from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
+from .samples import points_of
 
 _MADE_BY_FASTBG: dict[Made, str] = {
     "corrected": (
@@ -56,6 +60,8 @@ class Source:
         The masks, and what is known to be sky.
     kernels : Kernels
         The kernels that bring samples to the scale of fastbg.
+    points : SamplePoints or None
+        Sample points, in pixels of ``frame.samples``.
     """
 
     path: Path
@@ -65,6 +71,13 @@ class Source:
     masks: Drawn
     sky: Drawn
     kernels: Kernels
+    points: SamplePoints | None = None
+
+    @property
+    def drawn(self) -> tuple[Image | None, Image | None]:
+        """The weight that masks tell, and what is known to be sky, for ``frame.image``."""
+        frame, kernels = self.frame, self.kernels
+        return self.masks.weight(frame, kernels), self.sky.sky(frame, kernels)
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
@@ -91,7 +104,8 @@ class Source:
             file = with_white(self.file, white)
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
-        return _source(self.path, file, self.frame.pattern, *drawn, self.kernels)
+        pattern = self.frame.pattern
+        return _source(self.path, file, pattern, *drawn, self.kernels, self.points)
 
     def about(self, outputs: Mapping[str, Path]) -> Files:
         """What the report of a job tells of this source and of its outputs."""
@@ -122,6 +136,7 @@ def read(
     path: Path,
     masks: Masks,
     sky: Masks,
+    samples: GivenSamples,
     outputs: Outputs,
     files: ExitStack,
     *,
@@ -144,9 +159,10 @@ def read(
     if told_format(path) is None:
         # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
         formats.open_image(path).close()
-    outputs.check([path, *paths_of(masks), *paths_of(sky)])
+    points = [Path(samples)] if isinstance(samples, str | Path) else []
+    outputs.check([path, *paths_of(masks), *paths_of(sky), *points])
     with job.stages.stage("read") as advance:
-        source = open_source(path, masks, sky, job.settings, files, job.backend.kernels)
+        source = open_source(path, masks, sky, job.settings, files, job.backend.kernels, samples)
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
@@ -171,9 +187,15 @@ def read(
 
 def prepare(job: Job, source: Source) -> Prepared:
     """`Job.prepare`, with the name of the file in its errors."""
+    with errors_of(source):
+        return job.prepare(source.frame, *source.drawn, source.points)
+
+
+@contextmanager
+def errors_of(source: Source) -> Iterator[None]:
+    """Put the name of the file into errors."""
     try:
-        drawn = (source.masks.weight, source.sky.sky)
-        return job.prepare(source.frame, *(each(source.frame, source.kernels) for each in drawn))
+        yield
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from error
 
@@ -185,6 +207,7 @@ def open_source(
     settings: Settings,
     files: ExitStack,
     kernels: Kernels = FASTEST,
+    samples: GivenSamples = None,
 ) -> Source:
     """Open an image and what was drawn on it, which stay open as long as `files`.
 
@@ -199,15 +222,25 @@ def open_source(
     turn = Turn.of(stored.orientation)
     file = stored.turned(turn)
     own, known = (Drawn.open(each, stored, turn, files) for each in (masks, sky))
-    return _source(path, file, settings.pattern(file.cfa), own, known, kernels)
+    shape = stored.shape[1:]
+    points = points_of(samples, shape, bottom_up=isinstance(stored.header, FitsHeader))
+    if points:
+        points = points.mirrored(shape, rows=turn.rows, columns=turn.columns)
+    return _source(path, file, settings.pattern(file.cfa), own, known, kernels, points)
 
 
 def _source(
-    path: Path, file: ImageFile, pattern: str | None, masks: Drawn, sky: Drawn, kernels: Kernels
+    path: Path,
+    file: ImageFile,
+    pattern: str | None,
+    masks: Drawn,
+    sky: Drawn,
+    kernels: Kernels,
+    points: SamplePoints | None = None,
 ) -> Source:
     stored = LastRead(file)
     try:
         frame = Frame(image_of(file, stored, kernels), pattern, kernels=kernels)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    return Source(path, file, stored, frame, masks, sky, kernels)
+    return Source(path, file, stored, frame, masks, sky, kernels, points)

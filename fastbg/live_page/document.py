@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..settings.settings import Settings
-from .layers import Packed
+from .layers import Packed, Painted
 
 MOST_SNAPSHOTS = 26
 
@@ -84,13 +84,14 @@ class History:
         return True
 
 
-def job_settings(document: Document) -> Settings:
-    """The settings of a job that is given the painted layers as files.
+def job_settings(document: Document, painted: Painted) -> Settings:
+    """The settings of a job that is given painted layers as files.
 
-    A mask is obeyed: what it leaves is sky. What is painted only adds to what is found.
+    A mask alone would be obeyed: what it leaves would be sky. What is painted here only adds to
+    what is found.
     """
     settings = document.settings
-    if settings.protect == "auto" and document.layers.unpacked().not_sky.any():
+    if settings.protect == "auto" and not settings.control_points and painted.not_sky.any():
         return replace(settings, protect="always")
     return settings
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_size, check_used
 from ..errors import InputError, SettingsError
 from ..image.image import Image
 from ..io.orientation import Turn
@@ -24,7 +25,7 @@ from ..pipeline import Job
 from ..progress import Progress
 from ..result import Fitted, Preparation, Prepared, Reduced
 from ..settings.settings import Settings
-from .document import Document
+from .document import Document, job_settings
 from .layers import Grid, Painted
 from .pictures import presentable
 
@@ -72,8 +73,8 @@ class Engine:
     ----------
     path : Path
     settings : Settings
-    masks : paths, optional
-        Masks of the image; see `first`.
+    masks, sky : paths, optional
+        What is not sky and what is, as a job is given it; see `first`.
 
     Attributes
     ----------
@@ -89,13 +90,16 @@ class Engine:
         If it cannot be used.
     """
 
-    def __init__(self, path: Path, settings: Settings, masks: Masks = None) -> None:
+    def __init__(
+        self, path: Path, settings: Settings, masks: Masks = None, sky: Masks = None
+    ) -> None:
         self.path = path
         self._files = ExitStack()
         self._lock = Lock()
+        self._searched: tuple[Settings, Painted, Prepared] | None = None
         self._reduced: dict[tuple[object, ...], Reduced] = {}
         self.warnings: list[str] = []
-        self.source = self._opened(settings, masks)
+        self.source = self._opened(settings, masks, sky)
         self._state = _state(path)
 
     def close(self) -> None:
@@ -146,6 +150,7 @@ class Engine:
         """
         shape = self.source.frame.image.shape
         factor = settings.factor(shape)
+        check_size(shape, settings)
         h, w = (-(-size // factor) for size in shape)
         if h * w > MOST_CELLS:
             raise SettingsError(
@@ -164,15 +169,19 @@ class Engine:
         """
         grid = self.grid(settings)
         painted = Painted.nothing(grid)
-        if self.source.weight is None:
-            if settings.invert_mask:
-                raise SettingsError("there is no mask to invert: give one, or leave inverting out")
-            return Document(settings, painted.packed())
+        source = self.source
+        weight = source.masks.weight(source.frame, source.kernels)
+        sky = source.sky.sky(source.frame, source.kernels)
+        if weight is None and settings.invert_mask:
+            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
         with Job(settings) as job:
-            reduced = self._reduce(job)
-            used = job.weigh(reduced, self.source.weight)
-        masked = (used.min(axis=2) < HALF) & ~np.isnan(reduced.stretched).any(axis=2)
-        painted = painted.with_cells("not_sky", masked)
+            reduced = self._reduce(job) if weight or sky else None
+            if reduced and sky and (known := job.known(reduced, sky)) is not None:
+                painted = painted.with_cells("sky", known >= HALF)
+            if reduced and weight:
+                masked = job.weigh(reduced, weight).min(axis=2) < HALF
+                seen = ~np.isnan(reduced.stretched).any(axis=2)
+                painted = painted.with_cells("not_sky", masked & seen)
         return Document(replace(settings, invert_mask=False), painted.packed())
 
     def fit(
@@ -192,10 +201,9 @@ class Engine:
             If `watch` asks for it.
         """
         started = time.perf_counter()
-        with Job(document.settings, watch) as job:
+        with Job(job_settings(document, painted), watch) as job:
             reduced = self._reduce(job)
-            masked, used = self._weight(job, reduced, painted)
-            prepared = job.search(reduced, used, masked=masked)
+            prepared = self._prepare(job, reduced, painted)
             fitted = job.fit(prepared)
             plan = job.plan(reduced.frame, fitted.model, prepared.measured, fitted.fit.levels)
             background = _rendered(job, prepared, fitted)
@@ -246,17 +254,29 @@ class Engine:
         job.settings = replace(own, downscaling_factor=reduced.factor)
         return reduced
 
-    def _weight(self, job: Job, reduced: Reduced, painted: Painted) -> tuple[bool, np.ndarray]:
-        """`Job.weigh` with the painted layer as the mask that it is exported as."""
-        if not painted.not_sky.any():
-            return False, job.weigh(reduced)
-        missing = np.isnan(reduced.stretched)
-        return False, np.where(missing | painted.not_sky[..., None], np.float32(0), np.float32(1))
+    def _prepare(self, job: Job, reduced: Reduced, painted: Painted) -> Prepared:
+        """Weigh and search, with the layers as the files that they are exported as."""
+        # These make no difference to the search.
+        own = replace(job.settings, strength=1.0, mode="subtract", pedestal="model-median")
+        if self._searched and self._searched[:2] == (own, painted):
+            return self._searched[2]
+        seen = ~np.isnan(reduced.stretched)
+        known = None
+        if painted.sky.any():
+            known = np.where(seen & painted.sky[..., None], np.float32(1), 0).mean(axis=2)
+        if masked := bool(painted.not_sky.any()):
+            used = np.where(seen & ~painted.not_sky[..., None], np.float32(1), np.float32(0))
+            check_used(used, job.settings, masked=True)
+        else:
+            used = job.weigh(reduced, known=known)
+        prepared = job.search(reduced, used, masked=masked, known=known)
+        self._searched = own, painted, prepared
+        return prepared
 
-    def _opened(self, settings: Settings, masks: Masks) -> Source:
+    def _opened(self, settings: Settings, masks: Masks, sky: Masks) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, masks, none, self._files)
+            source = read(job, self.path, masks, sky, None, none, self._files)
             self.warnings = [*job.warnings]
         return source
 

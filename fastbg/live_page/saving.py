@@ -15,6 +15,7 @@ from ..io.names import default_name
 from ..jobs.batch import BatchProgress, process_files
 from ..jobs.run import process_file
 from ..progress import Progress
+from ..settings.settings import Settings
 from .command import command_line
 from .document import Document, job_settings
 from .exports import Exports
@@ -48,6 +49,11 @@ class Work:
     message: Message
     document: Document
     stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the job."""
+        return job_settings(self.document, self.document.layers.unpacked())
 
 
 class Saving:
@@ -151,7 +157,7 @@ class Saving:
             preview=outputs.get("preview-output"),
             report_dir=outputs.get("report"),
             overwrite=overwrite,
-            settings=job_settings(work.document),
+            settings=work.settings,
             progress=self._watch(work),
             **masks,
         )
@@ -206,7 +212,7 @@ class Saving:
         corrected = outputs.get("output") or default_name(path, self._folder, "bgSubtracted")
         return command_line(
             path,
-            job_settings(document),
+            job_settings(document, document.layers.unpacked()),
             masks,
             outputs,
             folder=self._folder,
@@ -238,7 +244,7 @@ class Saving:
             output=self._result,
             write_model=False,
             overwrite=True,
-            settings=job_settings(work.document),
+            settings=work.settings,
             progress=self._watch(work),
             **self._masks(work.document, overwrite=True),
         )

@@ -7,7 +7,7 @@ import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import FastbgError, OutputError
 from ..jobs.arguments import Masks
+from ..jobs.outputs import Outputs
 from ..settings.settings import Settings
 from .engine import Engine, Outcome
 from .guard import Guard, new_token
@@ -61,8 +62,8 @@ class Server:
     settings : Settings, optional
     output_dir : Path, optional
         The folder of what is saved; that of the image by default.
-    mask : paths, optional
-        Masks that are painted as "not sky" at the beginning.
+    mask, sky : paths, optional
+        What a job would be given; it is painted at the beginning.
     result : Path, optional
         Where a program waits for the corrected image; the server ends when it is there.
     port : int, optional
@@ -94,6 +95,7 @@ class Server:
         *,
         output_dir: Path | None = None,
         mask: Masks = None,
+        sky: Masks = None,
         result: Path | None = None,
         port: int = 0,
         stay: float = 60.0,
@@ -101,15 +103,10 @@ class Server:
         ancestors: Sequence[str] = (),
     ) -> None:
         settings, folder = settings or Settings(), output_dir or path.parent
-        self._socket = _bound(port)
-        self.token, self.port = new_token(), self._socket.getsockname()[1]
+        if result:
+            Outputs({"corrected": result}, overwrite=True).check([path])
         self._stay, self.sent_back = stay, False
         self._ending: asyncio.TimerHandle | None = None
-        self.engine = Engine(path, settings, mask)
-        self._pages = Pages()
-        self.session = Session(self.engine, settings, self._pages, folder)
-        self._saving = Saving(self.session, folder, result, self._is_sent)
-        self._actions = {**self.session.actions, **self._saving.actions, "leave": self._leave}
         self._about = {"host": result is not None, "folder": str(folder)}
         self._helps = helps or {}
         self._files = {
@@ -117,6 +114,15 @@ class Server:
             for file in PAGE.rglob("*")
             if file.suffix in TYPES
         }
+        self._pages = Pages()
+        with ExitStack() as opened:
+            self._socket = opened.enter_context(_bound(port))
+            self.token, self.port = new_token(), self._socket.getsockname()[1]
+            self.engine = opened.enter_context(closing(Engine(path, settings, mask, sky)))
+            self.session = Session(self.engine, settings, self._pages, folder)
+            self._opened = opened.pop_all()
+        self._saving = Saving(self.session, folder, result, self._is_sent)
+        self._actions = {**self.session.actions, **self._saving.actions, "leave": self._leave}
         self._pool = ThreadPoolExecutor(1, "fastbg-session")
         self._tile_pool = ThreadPoolExecutor(1, "fastbg-tiles")
         application = Starlette(
@@ -183,8 +189,7 @@ class Server:
             self.session.close()
             self._pool.shutdown(cancel_futures=True)
             self._tile_pool.shutdown(cancel_futures=True)
-            self.engine.close()
-            self._socket.close()
+            self._opened.close()
 
     def _is_sent(self) -> None:
         self.sent_back = True
@@ -271,7 +276,7 @@ class Server:
             self._pool.submit(self.session.forget, page)
             if not self._pages.open:
                 leaves = page.leaves and not self.session.unsaved and math.isfinite(self._stay)
-                self._end_after(GOODBYE if leaves else self._stay)
+                self._end_after(GOODBYE if leaves or self.sent_back else self._stay)
 
     async def _listen(self, page: Page) -> None:
         loop = asyncio.get_running_loop()

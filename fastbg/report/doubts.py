@@ -68,13 +68,14 @@ def doubts_of(
     image : Image, optional
         The image that a model is applied to.
     """
+    other = _other(settings, begun)
     lines = [*worsening(settings, begun, fitted)]
     if fitted:
         by_colour = isinstance(begun, Preparation) and bool(begun.sky and begun.sky.joint)
         # What is left on purpose is no doubt.
         full = fitted.diagnostics.full or fitted.diagnostics
-        lines += _corners(full, settings, by_colour=by_colour)
-        lines += _of_model(full, settings)
+        lines += _corners(full, other, by_colour=by_colour)
+        lines += _of_model(full, other)
         if fitted.fit.descent.reason == "diverged":
             lines.append(_diverged(settings))
     if isinstance(begun, Applied):
@@ -92,9 +93,10 @@ def worsening(
         cure = "fit a model to this image, or rescale this one"
         yield from _wider(begun.whole_frame, f"the model does not fit it: {cure}")
     elif fitted:
-        cure = f"mask what is no sky, or compare with {other_than(settings)}"
+        other = _other(settings, begun)
+        cure = f"mask what is no sky, or compare with {other}"
         yield from _wider(fitted.diagnostics.whole_frame, f"do not use the result, {cure}")
-        yield from _darker(fitted.diagnostics, settings)
+        yield from _darker(fitted.diagnostics, other)
 
 
 def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
@@ -105,9 +107,9 @@ def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
         )
 
 
-def _darker(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
+def _darker(diagnostics: Diagnostics, other: str) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
-    least, other = _least(DARKER, gradient, diagnostics), other_than(settings)
+    least = _least(DARKER, gradient, diagnostics)
     before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
     dark = (after < -least) & (after < before)
     if dark.any():
@@ -125,7 +127,7 @@ def _darker(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
         )
 
 
-def _corners(diagnostics: Diagnostics, settings: Settings, *, by_colour: bool) -> Iterator[str]:
+def _corners(diagnostics: Diagnostics, other: str, *, by_colour: bool) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     was, corners = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
     bright = (corners > _least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
@@ -135,13 +137,13 @@ def _corners(diagnostics: Diagnostics, settings: Settings, *, by_colour: bool) -
             share = relative(np.abs(corners[off]).max(), gradient.before)
             yield (
                 f"{_named(off)} left {how} than the sky by {share} the gradient: mask what is no "
-                f"sky there; if it is sky, compare with {other_than(settings)}"
+                f"sky there; if it is sky, compare with {other}"
             )
 
 
-def _of_model(diagnostics: Diagnostics, settings: Settings) -> Iterator[str]:
+def _of_model(diagnostics: Diagnostics, other: str) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
-    other, before = other_than(settings), gradient.before
+    before = gradient.before
     if gradient.after > _least(LEFT, gradient, diagnostics):
         yield (
             f"a gradient seems to be left, {relative(gradient.after, before)} what was there: "
@@ -194,6 +196,12 @@ def _diverged(settings: Settings) -> str:
     is_adam = settings.optimizer == "adam"
     cure = "lower the learning rate" if is_adam else f"compare with {other_than(settings)}"
     return f"the descent diverged and its best step was kept: {cure}"
+
+
+def _other(settings: Settings, begun: Preparation | Applied) -> str:
+    """What to compare a doubtful model with, if it goes through samples, too."""
+    sampled = isinstance(begun, Preparation) and begun.sky and begun.sky.samples
+    return "the sky that a search finds, without samples" if sampled else other_than(settings)
 
 
 def other_than(settings: Settings) -> str:

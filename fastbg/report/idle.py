@@ -18,6 +18,8 @@ OF_THE_FIT = ("order", "optimizer", "epochs", "alpha", "stiffness", "learning_ra
 
 OF_THE_CORRECTION = ("pedestal", "mode", "strength", "sample_format")
 
+OF_THE_SEARCH = ("threshold_min", "threshold_max", "feather", "seams")
+
 NEITHER = ("white", "sample_format")
 """The settings that are for files alone."""
 
@@ -57,6 +59,11 @@ def idle(
         if begun.masked:
             why = "the mask takes the place of thresholds; mask what they should exclude"
             reasons |= dict.fromkeys(("threshold_min", "threshold_max"), why)
+        if begun.sky and begun.sky.samples:
+            why = "the background goes through samples; leave them out for a search"
+            reasons |= dict.fromkeys(OF_THE_SEARCH, why)
+        else:
+            reasons |= {"smoothing": "it is that of a surface through samples; give some"}
         if not fits:
             why = "nothing was fitted; ask for the fit, too"
             reasons = {**dict.fromkeys((*OF_THE_FIT, *OF_THE_CORRECTION), why), **reasons}

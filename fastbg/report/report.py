@@ -34,9 +34,17 @@ It is described once, when the job is done; nothing is computed from it.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
-    corner", "along the upper edge". Of a mosaic, also its number of ``panels`` and its ``seams``:
-    the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its ``last`` end, and the
-    ``width`` over which it is blended, in pixels.
+    corner", "along the upper edge". ``candidates`` tell the ``flexibility`` of that surface, 1 to
+    10, the ``automatic`` one, and what each candidate that was tried has ``explained``. Of a
+    mosaic, also its number of ``panels`` and its ``seams``: the ``axis``, "x" or "y", on which each
+    lies, at its ``first`` and at its ``last`` end, and the ``width`` over which it is blended, in
+    pixels.
+``samples``
+    Instead of a search, the samples through which the background goes, in their order: ``x``, ``y``
+    and ``radius`` in pixels, as given; the level of the sky, its ``value`` in each channel, with
+    its standard ``error``, linear; the ``weight`` that it has in the fit, 0 to 1; the share of its
+    pixels that is ``sky``; whether it is ``used``, and ``why`` not. Then ``sky`` has also the
+    ``freedom`` of the surface, its effective number of degrees of freedom.
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there
@@ -223,6 +231,11 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             "stiffness": sky.stiffness,
             "glow": [*sky.glow],
         }
+        if sky.choice:
+            described["sky"]["candidates"] = asdict(sky.choice)
+    if sky and sky.samples:
+        described["sky"]["freedom"] = sky.freedom
+        described["samples"] = [asdict(each) for each in sky.samples]
     return described
 
 

@@ -11,7 +11,7 @@ from ..image.frame import Frame
 from ..image.image import Image
 from ..io.image_file import White
 from ..pipeline import Job
-from ..result import Applied, Corrected, Fitted, Preparation
+from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from .files import Files
 from .idle import idle
@@ -33,6 +33,8 @@ def warnings_of(
     lines += _border(frame)
     if isinstance(begun, Applied):
         lines += _empty_channels(begun)
+    elif begun.sky:
+        lines += _unused_samples(begun.sky)
     if corrected:
         descends = isinstance(begun, Preparation) and job.settings.control_points > 0
         lines += _outside(corrected, descends=descends)
@@ -78,6 +80,18 @@ def _empty_channels(applied: Applied) -> Iterator[str]:
     for channel, median in enumerate(applied.measured.median, start=1):
         if np.isnan(median):
             yield f"channel {channel} has no valid sample and stays as it is"
+
+
+def _unused_samples(sky: SkySummary) -> Iterator[str]:
+    numbered = enumerate(sky.samples, start=1)
+    left = [(number, each.why) for number, each in numbered if not each.used]
+    if left:
+        number, why = left[0]
+        more = ", and so on" if len(left) > 1 else ""
+        yield (
+            f"{len(left)} of {len(sky.samples)} samples are not used, as number {number}: {why}"
+            f"{more}; a preview shows them, and the report lists them"
+        )
 
 
 def _outside(corrected: Corrected, *, descends: bool) -> Iterator[str]:

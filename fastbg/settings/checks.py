@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import InputError, SettingsError
 from ..words import SIZE, bytes_of, did_you_mean
 
-MOST_SEAMS = 16
+MOST_SEAMS, MOST_BORDER = 16, 1 << 30
 
 Check = Callable[[Any], Any]
 """Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
@@ -84,6 +84,9 @@ def whole(name: str, low: int, high: float = math.inf) -> Check:
     return check
 
 
+_width = whole("width of the border", 0, MOST_BORDER)
+
+
 def or_auto(check: Check, automatic: Any = 0) -> Check:
     """The check of a number that is fastbg's choice if the text "auto" is given, or 0."""
 
@@ -144,6 +147,27 @@ def _same_kind(value: Any, choice: str | int | bool) -> bool:
     if isinstance(choice, int):
         return isinstance(value, Integral) and not isinstance(value, bool)
     return isinstance(value, str)
+
+
+def border(value: Any) -> int | tuple[int, ...]:
+    """The widths of the sides of an image that are no sky: one number where they are the same."""
+    several = value
+    if isinstance(value, str):
+        words = value.replace(",", " ").split()
+        several = [int(word) for word in words if word.isdecimal()]
+        several = several if len(several) == len(words) else []
+    elif isinstance(value, Integral) and not isinstance(value, bool):
+        several = [value]
+    try:
+        widths = [_width(each) for each in several]
+    except (TypeError, SettingsError):
+        widths = []
+    if len(widths) not in (1, 4):
+        raise SettingsError(
+            "the border must be a number of pixels, or four of them for LEFT,TOP,RIGHT,BOTTOM, not "
+            f"{_shown(value)}"
+        )
+    return widths[0] if len(set(widths)) == 1 else tuple(widths)
 
 
 def seams(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypedDict
 
 from ..errors import SettingsError
@@ -25,9 +25,12 @@ class Options(TypedDict, total=False):
     threshold_max: float
     invert_mask: bool
     protect: Literal["auto", "always", "strong", "off"]
+    smoothing: float | Literal["auto"]
     feather: float
+    border: int | str | Sequence[int]
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
+    flexibility: int | Literal["auto"]
     seams: str
     initializer: Literal["random", "grid"]
     optimizer: Literal["lbfgs", "adam"]

@@ -41,7 +41,12 @@ _KINDS: dict[type, tuple[str, Collection[type]]] = {
     str: ("a text", (str,)),
 }
 
-_ALSO = {"pedestal": (int, float), "downscaling_factor": (int,), "strength": (str,)}
+_ALSO = {
+    "pedestal": (int, float),
+    "downscaling_factor": (int,),
+    "strength": (str,),
+    "border": (list, str),
+}
 """The types that settings may have beside those of their defaults."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack, get_type_hints
 from ..errors import SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import did_you_mean
-from .checks import Check, memory, number, one_of, or_auto, seams, share, whole, within
+from .checks import Check, border, memory, number, one_of, or_auto, seams, share, whole, within
 from .options import Options, check_names
 
 BACKENDS = ("c", "cuda", "numpy")
@@ -22,6 +22,9 @@ MOST_THREADS = 256
 
 MOST_CONTROL_POINTS = 10_000
 """The start of a descent is solved for, in a time that grows with the cube of their number."""
+
+MOST_FLEXIBLE = 10
+"""The number of candidates of `fastbg.sky.selection`."""
 
 MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
 LARGEST_WHITE = 1e30
@@ -51,7 +54,7 @@ WITHOUT_EFFECT = frozenset({"strict", "threads", "gpu_memory"})
 """Settings that change the time to a result, or whether there is one, and not one bit of it."""
 
 
-AUTOMATIC = ("control_points", "white", "stiffness", "threads", "gpu_memory")
+AUTOMATIC = ("control_points", "white", "flexibility", "stiffness", "threads", "gpu_memory")
 """Settings that fastbg decides where they are 0, which may be written "auto"."""
 
 
@@ -86,8 +89,15 @@ class Settings:
         control points is chosen, too, but for a weight image, which is obeyed: what it leaves is
         sky, except stars. "always" finds the same beside a weight image and for a descent as well,
         and "strong" finds more.
+    smoothing : float or "auto"
+        How smooth the surface through samples is, from 0, through every sample, to 1, a plane; the
+        samples decide with "auto". Without samples it has no effect.
     feather : float
         Pixels of the image over which the weight rises from what is ignored.
+    border : int or (int, int, int, int)
+        Pixels at each side of the image, as it is looked at, that are no sky: they are corrected,
+        but not fitted. Four numbers are those of the left, upper, right and lower side. Of a
+        mosaic, pixels of the mosaic.
     white : float
         The number of the input that becomes 1, in files of other formats than FITS, and in
         thresholds and levels that are given. With 0, the file declares it, or the type of its
@@ -96,6 +106,10 @@ class Settings:
         Whether an undebayered frame is fitted per colour: "auto" where a file declares its Bayer
         pattern, "off" never, and a pattern whatever a file declares. It begins at the top left
         pixel of the picture.
+    flexibility : int
+        How far the sky that is searched for may bend: the number of a candidate of
+        `fastbg.sky.selection`, from 1, a plane, to 10. With 0, the default, the data decide; "auto"
+        is another name for it.
     seams : {"auto", "off"} or str
         Where the panels of a mosaic meet, each of which gets a surface of its own: found in the
         image, nowhere, or lines through the whole frame like "x=1500 y=1000", in pixels from the
@@ -157,9 +171,12 @@ class Settings:
     threshold_max: float = 1.0
     invert_mask: bool = False
     protect: Literal["auto", "always", "strong", "off"] = "auto"
+    smoothing: float | Literal["auto"] = "auto"
     feather: float = 0.0
+    border: int | tuple[int, int, int, int] = 0
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
+    flexibility: int = 0
     seams: str = "auto"
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -199,6 +216,12 @@ class Settings:
         return f"Settings({', '.join(changed)})"
 
     @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """The widths of the border at the left, upper, right and lower side, in pixels."""
+        width = self.border
+        return (width, width, width, width) if isinstance(width, int) else width
+
+    @property
     def finds_sky(self) -> bool:
         """Whether the sky is searched for, to fit it or to protect what is none."""
         return self.control_points == 0 or self.protect in ("always", "strong")
@@ -227,6 +250,9 @@ class Settings:
         if self.control_points:
             itself = "a descent is no second opinion of itself; leave the control points to fastbg"
             reasons = {"second_opinion": itself} | self._unused_by_optimizer
+            if not self.finds_sky:
+                why = "no sky is searched for; leave the number of control points out"
+                reasons["flexibility"] = why
             if self.seams not in ("auto", "off"):
                 why = "a descent has one surface; leave the number of control points out"
                 reasons["seams"] = why
@@ -327,10 +353,13 @@ _CHECKS: dict[str, Check] = {
     "threshold_min": number("lower threshold"),
     "threshold_max": number("upper threshold"),
     "invert_mask": one_of("choice to invert the mask", False, True),
+    "smoothing": or_auto(within("smoothing", 0, 1), "auto"),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
+    "border": border,
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": _pattern,
+    "flexibility": or_auto(whole("flexibility", 0, MOST_FLEXIBLE)),
     "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
     "optimizer": one_of("optimizer", "lbfgs", "adam"),

@@ -19,7 +19,9 @@ _MARK = "fastbg settings: "
 
 
 def toml_value(value: object) -> str:
-    """A bool, number or text as TOML spells it."""
+    """A bool, number or text, or several of them, as TOML spells it."""
+    if isinstance(value, tuple | list):
+        return f"[{','.join(map(toml_value, value))}]"
     if isinstance(value, str):
         # JSON's escapes are TOML's; but TOML forbids one character that JSON leaves as it is.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

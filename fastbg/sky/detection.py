@@ -71,6 +71,7 @@ def detect_sky(
     threads: int = 1,
     kernels: Kernels = FASTEST,
     known: np.ndarray | None = None,
+    flexibility: int = 0,
 ) -> Sky:
     """Find the sky of a down-scaled image.
 
@@ -93,6 +94,8 @@ def detect_sky(
     known : ndarray, (h, w), float32, in [0, 1], optional
         How much of each pixel is known to be sky, whatever it looks like: only stars are taken out
         of it.
+    flexibility : int, optional
+        The number of the candidate to take: see `fastbg.sky.selection.select_surfaces`.
 
     Raises
     ------
@@ -103,11 +106,12 @@ def detect_sky(
     whole = mesh
     if trusts_weight:
         mesh, scatter = without_stars(mesh)
-        surfaces = select_by_residuals(mesh, watch, kernels)
+        surfaces = select_by_residuals(mesh, watch, kernels, flexibility)
     else:
         if protection != "off" and (even := even_areas(mesh, linear)).any():
             mesh = mesh.without(even)
-        surfaces = select_surfaces(mesh, PROTECTIONS[protection], watch, threads, kernels)
+        how = PROTECTIONS[protection], watch, threads, kernels, flexibility
+        surfaces = select_surfaces(mesh, *how)
     sky = Sky(stretch, mesh, surfaces, weight)
     if protection == "off":
         return sky

@@ -8,15 +8,17 @@ selected for which bending further would not make up for its penalty, as in
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from .blas import one_thread
+from .grid import checked, grid_side
 from .mesh import Mesh
-from .selection import CANDIDATES, POLYNOMIAL_CANDIDATES, checked, grid_side
+from .selection import CANDIDATES, POLYNOMIAL_CANDIDATES
 from .smoothing_spline import bases_of
-from .surface import PROTECTIONS, Surface, fit_surface
+from .surface import PROTECTIONS, Choice, Surface, fit_surface
 
 POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22
 """The penalty of each candidate after the first, added to the logarithm of the residuals' root mean
@@ -29,6 +31,7 @@ def select_by_residuals(
     mesh: Mesh,
     watch: Callable[[int], None] = lambda done: None,
     kernels: Kernels = FASTEST,
+    flexibility: int = 0,
 ) -> list[Surface]:
     """The smooth surface through all cells that may be used, behind the stiffer candidates.
 
@@ -38,6 +41,8 @@ def select_by_residuals(
     watch : callable, optional
         Called with the number of fits that are done; what it raises ends them.
     kernels : Kernels, optional
+    flexibility : int, optional
+        The number of the candidate to take, from 1 on; 0 = the one that the residuals select.
 
     Raises
     ------
@@ -55,8 +60,10 @@ def select_by_residuals(
     penalties = np.full(len(fits), BENDING_PENALTY)
     penalties[:POLYNOMIAL_CANDIDATES] = POLYNOMIAL_PENALTY
     costs = [_residual(fit, mesh) for fit in fits] + np.cumsum(penalties)
-    *stiffer, selected = fits[: int(np.argmin(costs)) + 1]
-    return [*stiffer, selected.solved(mesh)]
+    automatic = int(np.argmin(costs)) + 1
+    *stiffer, selected = fits[: flexibility or automatic]
+    choice = Choice(len(stiffer) + 1, automatic, tuple(each.explained for each in fits))
+    return [*stiffer, replace(selected.solved(mesh), choice=choice)]
 
 
 def _residual(surface: Surface, mesh: Mesh) -> float:

@@ -18,12 +18,13 @@ from ..image.stretch import Stretch
 from ..spline.panels import Panels, Seam, boxes, shares, within
 from .blas import one_thread
 from .detection import Sky, detect_sky
+from .grid import grid_side
 from .mesh import Mesh, mesh_of
 from .robust_fit import LEAST_WEIGHT
-from .selection import CLEAR, CLEAR_PENALTY, MOST_FITS, grid_side
+from .selection import CLEAR, CLEAR_PENALTY, MOST_FITS
 from .smoothing_spline import Basis, Splines
 from .steps import Step, levelled, steps_at_seams
-from .surface import PROTECTIONS, Surface, fit_surface
+from .surface import PROTECTIONS, Choice, Surface, fit_surface
 
 CANDIDATES = ((2, 1.0), (2, 1e-2), (2, 1e-3), (3, 1e-3))
 """The degree of the polynomials that cost nothing, and the stiffness of the rest, of all panels."""
@@ -139,22 +140,24 @@ def detect_panels(
     kernels: Kernels = FASTEST,
     given: bool = False,
     known: np.ndarray | None = None,
+    flexibility: int = 0,
 ) -> Sky:
     """Find the sky of a down-scaled mosaic.
 
     Parameters and errors as for `fastbg.sky.detection.detect_sky`, whose result it is without
     seams, and where panels do not explain more than one surface does, unless the seams are given.
-    Blocks that a seam crosses get no weight.
+    Blocks that a seam crosses get no weight. Panels have `CANDIDATES` of their own; a higher number
+    is the last of them.
     """
     how = stretch, protection
     if not seams:
-        return detect_sky(linear, weight, y, x, *how, watch, threads, kernels, known)
+        return detect_sky(linear, weight, y, x, *how, watch, threads, kernels, known, flexibility)
     plain, half = None, MOST_FITS // 2
     if not given:
         # Two searches, whose fits are told as those of one.
         plain = detect_sky(
             *(linear, weight.copy(), y, x, *how),
-            *(lambda done: watch(done // 2), threads, kernels, known),
+            *(lambda done: watch(done // 2), threads, kernels, known, flexibility),
         )
     panel = panel_of_blocks(seams, y, x)
     weight *= panel[..., np.newaxis] >= 0
@@ -167,7 +170,7 @@ def detect_panels(
     )
     # Without what the search has left out altogether.
     mesh = replace(mesh, weight=np.minimum(mesh.weight, sky.mesh.weight))
-    surface = _fitted(seams, mesh, sky.surface.weight, steps, protection)
+    surface = _fitted(seams, mesh, sky.surface.weight, steps, protection, flexibility)
     if plain and surface.unexplained + SEAMS_PENALTY >= plain.surface.unexplained:
         return plain
     return Sky(stretch, mesh, [surface], sky.weight, tuple(seams))
@@ -190,6 +193,7 @@ def _fitted(
     weight: np.ndarray,
     steps: Sequence[Step],
     protection: str,
+    flexibility: int,
 ) -> Surface:
     """The surfaces of all panels, from stiff to flexible as far as that explains enough more."""
     chain: list[Surface] = []
@@ -207,6 +211,8 @@ def _fitted(
         if now.explained < CLEAR or following.unexplained + CLEAR_PENALTY >= now.unexplained:
             break
         best += 1
-    surface = chain[best]
+    wanted = min(flexibility, len(chain)) or best + 1
+    choice = Choice(wanted, best + 1, tuple(each.explained for each in chain))
+    surface = replace(chain[wanted - 1], choice=choice)
     sky = np.where(surface.weight > SKY * mesh.weight, surface.weight, 0)
     return replace(surface, weight=sky).solved(mesh) if sky.any() else surface.solved(mesh)

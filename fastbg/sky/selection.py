@@ -18,29 +18,28 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from copy import copy
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
-from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
 from .blas import limit_this_thread, one_thread
 from .colour import joint_channel, stiffer_differences
 from .curvature import concave_share
 from .glow import Glow, find_glow
+from .grid import checked, grid_side
 from .mesh import Mesh
 from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines, bases_of
-from .surface import Surface, beside_rivals, fit_surface, largest_smooth_region, lower_envelope
+from .surface import (
+    Choice,
+    Surface,
+    beside_rivals,
+    fit_surface,
+    largest_smooth_region,
+    lower_envelope,
+)
 from .under_objects import stiffened
-
-SIDE = 14
-"""The largest number of control points along each side of the frame."""
-
-CELLS_PER_POINT = 4
-"""The least number of usable cells for each control point."""
-
-LEAST_CELLS = 12
-"""A search needs at least this number of usable cells."""
 
 CANDIDATES = (
     *((1, 1e-3), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
@@ -98,6 +97,7 @@ def select_surfaces(
     watch: Watch = lambda done: None,
     threads: int = 1,
     kernels: Kernels = FASTEST,
+    flexibility: int = 0,
 ) -> list[Surface]:
     """The smooth surface that is most likely the sky, behind the stiffer ones that led to it.
 
@@ -111,13 +111,15 @@ def select_surfaces(
     threads : int, optional
         More than two are of no use.
     kernels : Kernels, optional
+    flexibility : int, optional
+        The number of the candidate to take, from 1 on; 0 = the most likely one.
 
     Raises
     ------
     InputError
         If fewer than `LEAST_CELLS` cells can be used.
     """
-    search = _Search(mesh, protection, watch, threads, kernels)
+    search = _Search(mesh, protection, watch, threads, kernels, flexibility)
     search, (*stiffer, selected) = _with_glow(search, mesh)
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
@@ -132,28 +134,38 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     chains = search.follow(starts)
     for chain, penalty in _started(chains):
         search.tried += zip(_costs(chain, penalty), chain, strict=True)
-    selected = _selected(chains)
+    wanted = search.wanted
+    selected = _selected(chains, wanted)
+    selected[-1] = _chosen(selected[-1], len(selected), len(_selected(chains)), chains)
     joint_mesh = joint_channel(mesh, search.most_flexible)
     if joint_mesh is None:
         return selected
 
-    joint_chain = search.cold_fits(joint_mesh)
+    fits = search.cold_fits(joint_mesh)
     # In this channel, polynomials find nothing to follow.
-    joint_chain = joint_chain[: max(len(_selected([joint_chain])), POLYNOMIAL_CANDIDATES)]
+    automatic = min(max(len(_selected([fits])), POLYNOMIAL_CANDIDATES), len(fits))
+    joint_chain = fits[: wanted or automatic]
     joint = joint_chain[-1].solved(joint_mesh)
     # Surfaces that bend no more than the joint one have not followed objects.
-    stiffer = _selected([chain[: len(joint_chain)] for chain in chains])
+    stiffer = _selected([chain[: len(joint_chain)] for chain in chains], wanted)
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
         return selected
     multiples = joint.splines.multiples(joint.coordinates)
-    (fits,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
-    best = max(fits, key=lambda surface: surface.explained)
+    (both,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
+    best = max(both, key=lambda surface: surface.explained)
     bends = max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
     penalty = MULTIPLES_PENALTY + SHAPE_PENALTY * bends
-    search.tried += ((each.unexplained + penalty, each) for each in fits)
-    if best.unexplained + penalty >= _least_cost(chains):
+    search.tried += ((each.unexplained + penalty, each) for each in both)
+    if best.unexplained + penalty >= _least_cost(chains, wanted):
         return selected
+    best = _chosen(best, len(joint_chain), automatic, [fits])
     return [replace(best, joint=(joint_mesh, joint))]
+
+
+def _chosen(surface: Surface, flexibility: int, automatic: int, chains: list[Chain]) -> Surface:
+    """The surface with its `Choice`."""
+    tried = zip_longest(*([each.explained for each in chain] for chain in chains), fillvalue=0.0)
+    return replace(surface, choice=Choice(flexibility, automatic, tuple(map(max, tried))))
 
 
 def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
@@ -164,50 +176,28 @@ def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
         return search, chain
     lit = search.beside(glow)
     with_glow = _select(lit, mesh)
-    if _least_cost([with_glow]) + GLOW_PENALTY > _least_cost([chain]):
+    costs = [_least_cost([each], search.wanted) for each in (chain, with_glow)]
+    if costs[1] + GLOW_PENALTY > costs[0]:
         return search, chain
     return lit, [replace(each, glow=glow.names) for each in with_glow]
-
-
-def grid_side(usable: int) -> int:
-    """The number of control points along each side, for a number of usable cells."""
-    return min(SIDE, max(2, int((usable / CELLS_PER_POINT) ** 0.5)))
-
-
-def search_bytes(cells: int) -> int:
-    """An upper estimate of what a search takes, with what is kept of it, in bytes.
-
-    It is in matrices of (P, M) and (M, M) float64, for P cells and M coordinates of `Splines`. The
-    numbers of matrices were measured, by the peak of the process, for 600 to 7800 cells.
-    """
-    coordinates = grid_side(cells) ** 2 + 3
-    return 8 * coordinates * (5 * cells + 11 * coordinates)
-
-
-def checked(mesh: Mesh) -> int:
-    """The number of usable cells; raises InputError if they are too few."""
-    usable = np.count_nonzero(mesh.usable)
-    if usable == 0:
-        raise InputError(
-            "every pixel is masked or missing: widen the thresholds, or invert the mask"
-        )
-    if usable < LEAST_CELLS:
-        raise InputError(
-            f"only {usable} of {mesh.usable.size} parts of the image can be used: widen the "
-            "thresholds or the mask, or use a smaller downscaling factor"
-        )
-    return int(usable)
 
 
 class _Search:
     """Makes fits on one mesh, or on others of its shape, and counts them."""
 
     def __init__(
-        self, mesh: Mesh, protection: Protection, watch: Watch, threads: int, kernels: Kernels
+        self,
+        mesh: Mesh,
+        protection: Protection,
+        watch: Watch,
+        threads: int,
+        kernels: Kernels,
+        flexibility: int,
     ) -> None:
         side = grid_side(checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
         self.how = protection, kernels
+        self.wanted = min(flexibility, len(self._candidates))
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))
@@ -248,7 +238,7 @@ class _Search:
             chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
             yield chain[-1]
             weight = chain[-1].weight
-            if _ends(chain):
+            if self._ends(chain):
                 return
 
     def cold_chain(self, mesh: Mesh, weight: np.ndarray) -> Iterator[Surface]:
@@ -257,7 +247,7 @@ class _Search:
         for candidate in self._candidates:
             chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
             yield chain[-1]
-            if _ends(chain):
+            if self._ends(chain):
                 return
 
     def cold_fits(self, mesh: Mesh) -> Chain:
@@ -270,7 +260,7 @@ class _Search:
                 for fit in fits:
                     chain.append(self._bent(fit.result(), chain, mesh))
                     self._tell()
-                    if _ends(chain):
+                    if self._ends(chain):
                         break
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -280,6 +270,10 @@ class _Search:
         """Multiples of one shape, from both starts."""
         for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
             yield fit_surface(splines, mesh, weight, stiffness, *self.how)
+
+    def _ends(self, chain: Chain) -> bool:
+        """Whether the candidates that would follow are not wanted, nor likely to be selected."""
+        return len(chain) >= self.wanted and (_converged(chain) or _hopeless(chain))
 
     def _tell(self) -> None:
         self._done += 1
@@ -295,11 +289,6 @@ class _Search:
             return surface
         plain = chain[POLYNOMIAL_CANDIDATES - 1].values
         return replace(surface, concave=concave_share(surface.values, plain, mesh.shape))
-
-
-def _ends(chain: Chain) -> bool:
-    """Whether the candidates that would follow cannot be expected to be selected."""
-    return _converged(chain) or _hopeless(chain)
 
 
 def _converged(chain: Chain) -> bool:
@@ -322,15 +311,17 @@ def _hopeless(chain: Chain) -> bool:
     return bool(costs[-1] > costs.min() + HOPELESS)
 
 
-def _selected(chains: list[Chain]) -> Chain:
-    """The chain, warm or cold, with the least cost, up to its selected surface.
+def _selected(chains: list[Chain], wanted: int = 0) -> Chain:
+    """The chain, warm or cold, with the least cost, up to its selected or wanted surface.
 
     In a frame that is clear, the `CLEAR_PENALTY` then decides how much further the chain is
     followed.
     """
-    costs = [_costs(chain, penalty) for chain, penalty in _started(chains)]
+    costs = [_costs(chain, penalty)[: wanted or None] for chain, penalty in _started(chains)]
     cheapest = np.argmin([cost.min() for cost in costs])
     chain, best = chains[cheapest], int(np.argmin(costs[cheapest]))
+    if wanted:
+        return chain[:wanted]
     for following in chain[best + 1 :]:
         now = chain[best]
         if now.explained < CLEAR or following.unexplained + CLEAR_PENALTY >= now.unexplained:
@@ -339,8 +330,10 @@ def _selected(chains: list[Chain]) -> Chain:
     return chain[: best + 1]
 
 
-def _least_cost(chains: list[Chain]) -> float:
-    return min(float(_costs(chain, penalty).min()) for chain, penalty in _started(chains))
+def _least_cost(chains: list[Chain], wanted: int = 0) -> float:
+    """The least cost of all surfaces, or of those that are wanted."""
+    costs = [_costs(chain, penalty) for chain, penalty in _started(chains)]
+    return min(float(cost[:wanted][-1] if wanted else cost.min()) for cost in costs)
 
 
 def _started(chains: list[Chain]) -> Iterator[tuple[Chain, float]]:

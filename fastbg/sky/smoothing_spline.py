@@ -222,6 +222,10 @@ class Splines:
         matrix: np.ndarray = np.hstack([kernel, _affine(points)]) @ self._coefficients
         return matrix
 
+    def on(self, matrix: np.ndarray) -> Splines:
+        """The basis at other points, with the matrix there: some of its rows, or from `at`."""
+        return Splines(matrix, self._coefficients, self.seen, self.centres, self.local)
+
     def multiples(self, coordinates: np.ndarray) -> Splines:
         """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends.
 

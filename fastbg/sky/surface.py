@@ -41,6 +41,25 @@ PROTECTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which of the candidates a surface is, from the stiffest, 1, to the most flexible.
+
+    Attributes
+    ----------
+    flexibility : int
+        The number of the candidate.
+    automatic : int
+        The number that was or would have been selected without a wish.
+    explained : tuple of float
+        The share of the usable cells that lies on each candidate that was tried, from the first on.
+    """
+
+    flexibility: int
+    automatic: int
+    explained: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
     """A fitted surface.
@@ -71,6 +90,8 @@ class Surface:
     glow : tuple of str
         The corners and edges of the frame from which a steep light comes that is part of the
         surface; see `fastbg.sky.glow`.
+    choice : Choice or None
+        Which candidate it is.
     missed : float
         The logarithm of the share of what is known to be sky that it misses; 0 where nothing is
         known.
@@ -88,6 +109,7 @@ class Surface:
     doubts: tuple[str, ...] = ()
     glow: tuple[str, ...] = ()
     missed: float = 0.0
+    choice: Choice | None = None
 
     @property
     def values(self) -> np.ndarray:

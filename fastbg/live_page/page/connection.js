@@ -45,7 +45,7 @@ export function connect(onMessage, onPicture) {
     const isProgress = message.tell === "progress";
     if (asked && !isProgress) {
       waiting.delete(message.id);
-      if (message.tell === "problem") asked.reject(new Error(message.message));
+      if (message.tell === "problem") asked.reject(Object.assign(new Error(message.message), { id: message.id }));
       else asked.resolve(message);
     }
     if (message.tell === "ended") closed = true;

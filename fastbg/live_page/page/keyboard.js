@@ -88,7 +88,7 @@ export function table() {
     see("ArrowDown", keys.down, { press: pan(0, -1), repeats: true }),
     ...tools().map(({ name, key }) => ({
       keys: key.toUpperCase(),
-      text: words.tools[name].help,
+      text: `${words.tools[name].label}: ${words.tools[name].help}`,
       group: groups.tools,
       press: (/** @type {App} */ app) => chooseTool(app, name),
     })),

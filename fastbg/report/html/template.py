@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...words import bends, explained_by_sky, format_bytes, glows
+from ...words import bends, explained_by_sky, format_bytes, glows, mosaic_of, through_samples
 from . import colours, images, words
 
 
@@ -42,6 +42,9 @@ def _environment() -> Environment:
         "bytes": format_bytes,
         "bends": bends,
         "glows": glows,
+        "mosaic": mosaic_of,
+        "through_samples": through_samples,
+        "kind": words.kind,
         "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",
         "jpeg": images.jpeg,

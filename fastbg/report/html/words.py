@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 MINUS, TIMES, NONE = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{EM DASH}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -45,6 +47,13 @@ def percent(share: float) -> str:
 def mean_of(channels: int) -> str:
     """A remark for maps that show the mean of several channels."""
     return ", mean of the channels" if channels > 1 else ""
+
+
+def kind(image: Mapping[str, Any]) -> str:
+    """What an image consists of, by its part of a report."""
+    if "cfa" in image:
+        return f"superpixels of a Bayer mosaic, {image['cfa']}"
+    return "pixels, mono" if image["channels"] == 1 else "pixels, RGB"
 
 
 def channels(number_of: int) -> list[str]:

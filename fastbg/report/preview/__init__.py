@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import fit_input, fit_result, histogram
 from .fit_input import FitInput as FitInput
 from .fit_result import Fitted as Fitted
+from .marks import Samples as Samples
 from .page import GAP, MARGIN, NARROWEST_COLUMN, WIDTH, Page, is_wide
 from .pictures import SkyLevels as SkyLevels
 from .pictures import missing_as_nan as missing_as_nan

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...result import Fitted, Prepared
+from ...samples.sky import SampledSky
 from ...settings.settings import Settings
-from ...words import bends, explained_by_sky, glows, mosaic_of
+from ...words import bends, explained_by_sky, glows, mosaic_of, through_samples
 from ..doubts import doubts_of
 from ..gradient import Gradient
 from ..report import seams_in_pixels
@@ -18,7 +19,12 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
     if fitted:
         doubts = doubts_of(settings, prepared.preparation(), fitted)
         lines += [f"Doubt: {line}." for line in doubts]
-    if prepared.sky:
+    if isinstance(prepared.sky, SampledSky):
+        fit, surface = prepared.sky.fit, prepared.sky.surface
+        count = int(np.count_nonzero(fit.used))
+        told = through_samples(count, len(fit.used), fit.freedom)
+        lines.append(f"Sky: {told}; {explained_by_sky(surface.explained)}.")
+    elif prepared.sky:
         surface = prepared.sky.surface
         told = explained_by_sky(surface.explained)
         lines.append(f"Sky: {told}, which {bends(surface.stiffness)}{glows(surface.glow)}.")
@@ -27,12 +33,15 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
             lines.append(f"Mosaic: {mosaic_of(len(seams) + 1, described)}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
-    used = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
     factor = settings.downscaling_factor
     unit = "superpixels" if prepared.frame.pattern else "pixels"
+    used = ""
+    if not isinstance(prepared.sky, SampledSky):
+        share = 100 * np.count_nonzero(prepared.problem.kept) / (h * w)
+        used = f", of which the fit uses {share:.3g} %"
     lines.append(
         f"Image: {width} x {height} {unit}, reduced to {w} x {h} ({settings.downscaling_func} of "
-        f"{factor} x {factor}), of which the fit uses {used:.3g} %."
+        f"{factor} x {factor}){used}."
     )
     return lines
 

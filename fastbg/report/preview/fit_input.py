@@ -39,6 +39,8 @@ class FitInput:
         The quantile that the stretch maps to 1.
     thresholds : (low, high), optional
         Limits of the stretched values of pixels that are used.
+    samples : Samples, optional
+        Those through which the background goes.
     """
 
     image: Image
@@ -48,6 +50,7 @@ class FitInput:
     centres: np.ndarray
     quantile: float
     thresholds: tuple[float, float] | None = None
+    samples: marks.Samples | None = None
 
     @property
     def missing(self) -> np.ndarray:
@@ -81,6 +84,9 @@ def draw(page: Page, shown: FitInput, moved: np.ndarray | None) -> tuple[int, in
     page.picture.paste(pil.fromarray(rgb), (MARGIN, page.y))
     layer = marks.draw(size, shown.centres, moved, marks.radius_for(size, len(shown.centres)))
     page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
+    if shown.samples:
+        layer = marks.draw_samples(size, shown.samples)
+        page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
     return size
 
 
@@ -89,6 +95,8 @@ def draw_legend(page: Page, shown: FitInput, moved: np.ndarray | None) -> None:
     x = float(MARGIN)
     page.y += 18
     items = (_points(shown.centres, moved) if len(shown.centres) else []) + _areas(shown)
+    if shown.samples:
+        items = _samples(shown.samples) + items
     for symbol, text in items:
         margin = marks.OVERHANG if symbol.mode == "RGBA" else 0
         corner = (round(x) - margin, page.y - 16 - margin)
@@ -109,6 +117,17 @@ def _points(centres: np.ndarray, moved: np.ndarray | None) -> list[tuple[Picture
         if beyond:
             arrow = marks.draw(size, nowhere, outside, radius)
             items.append((arrow, f"{beyond} of them outside the frame"))
+    return items
+
+
+def _samples(samples: marks.Samples) -> list[tuple[Picture, str]]:
+    """The symbols of the samples with their numbers."""
+    items = []
+    for used, told in ((True, "samples"), (False, "samples that are not used")):
+        count = np.count_nonzero(samples.used == used)
+        if count:
+            one = marks.Samples(np.full((1, 2), 0.5), np.array([0.4]), np.array([used]))
+            items.append((marks.draw_samples((14, 18), one), f"{count} {told}"))
     return items
 
 

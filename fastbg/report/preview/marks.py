@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,32 @@ INITIAL: Colour = (255, 255, 255)
 FITTED: Colour = (255, 190, 70)
 OUTLINE: Colour = (10, 12, 16)
 
+USED: Colour = (120, 220, 140)
+REJECTED: Colour = (255, 96, 88)
+
 OVERHANG = 12
 """Marks may reach this many pixels beyond the edges of their picture."""
+
+
+LEAST_RADIUS = 3.0
+"""The radius of a sample on a picture, in pixels, where its own would be less."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples on a picture.
+
+    Attributes
+    ----------
+    places : ndarray, (n, 2), normalised (y, x)
+    radius : ndarray, (n,)
+        In parts of the height.
+    used : ndarray, (n,) bool
+    """
+
+    places: np.ndarray
+    radius: np.ndarray
+    used: np.ndarray
 
 
 def radius_for(size: tuple[int, int], count: int) -> float:
@@ -85,6 +110,30 @@ def draw(
                 across = 0.7 * along[::-1] * (1, -1)
                 arrow = [end + 0.6 * along, end - along + across, end - along - across]
                 pen.polygon([tuple(p) for p in arrow], (*FITTED, 255), (*OUTLINE, 255), 3)
+    return layer.reduce(fine)
+
+
+def draw_samples(size: tuple[int, int], samples: Samples) -> Picture:
+    """Samples as a layer like that of `draw`: circles of their size, and a cross in those that are
+    not used."""
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    fine = 3
+    height, width = size
+    corner = ((width + 2 * OVERHANG) * fine, (height + 2 * OVERHANG) * fine)
+    layer = pil.new("RGBA", corner, (*OUTLINE, 0))
+    pen = ImageDraw.Draw(layer)
+    for (y, x), part, used in zip(samples.places, samples.radius, samples.used, strict=True):
+        x, y = ((each + OVERHANG) * fine for each in (x * width, y * height))
+        radius = max(part * height, LEAST_RADIUS) * fine
+        colour = USED if used else REJECTED
+        pen.ellipse(_square(x, y, radius + 3), None, (*OUTLINE, 255), 9)
+        pen.ellipse(_square(x, y, radius), None, (*colour, 255), 4)
+        if not used:
+            reach = 0.7 * radius
+            for sign in (1, -1):
+                pen.line([x - reach, y - sign * reach, x + reach, y + sign * reach], colour, 4)
     return layer.reduce(fine)
 
 

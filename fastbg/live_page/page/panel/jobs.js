@@ -7,8 +7,31 @@ import { problem, say } from "../say.js";
 
 /** @typedef {import("../types.js").App} App */
 
+/**
+ * Ask for something that takes a while; its progress is shown until the answer is there.
+ *
+ * @param {App} app
+ * @param {Record<string, any>} message
+ */
+export async function runJob({ store, send }, message) {
+  const end = (/** @type {any} */ { id }) => {
+    const { [id]: _ended, ...others } = store.get().jobs;
+    store.set({ jobs: others });
+  };
+  try {
+    const answer = await send(message);
+    end(answer);
+    return answer;
+  } catch (error) {
+    end(error);
+    throw error;
+  }
+}
+
 /** @param {App} app */
 export function jobs(app) {
+  // Nothing answers to what was asked before the connection was lost.
+  app.store.on(["connection"], () => app.store.set({ jobs: {} }));
   /** @type {Map<string, {row: HTMLElement, bar: HTMLProgressElement, text: HTMLElement}>} */
   const rows = new Map();
   const element = make("div", { class: "jobs" });

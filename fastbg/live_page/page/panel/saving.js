@@ -5,7 +5,7 @@ import { words } from "./words_of_work.js";
 import { button, make } from "../dom.js";
 import { problem, say } from "../say.js";
 import { choice, fold, section, toggle } from "./fields.js";
-import { jobs } from "./jobs.js";
+import { jobs, runJob } from "./jobs.js";
 
 /** @typedef {import("../types.js").App} App */
 
@@ -59,7 +59,7 @@ export function saving(app) {
     say(words.saving.begins);
     const asked = { do: "save", ...Object.fromEntries(wanted), suffix: suffix || null, overwrite };
     try {
-      showOutputs(outputs, await app.send(asked));
+      showOutputs(outputs, await runJob(app, asked));
     } catch (error) {
       problem(/** @type {Error} */ (error));
     }
@@ -100,7 +100,7 @@ function commandLine(app) {
   const box = make("div");
   const ask = async () => {
     try {
-      const { text } = await app.send({ do: "command" });
+      const { text } = await runJob(app, { do: "command" });
       box.replaceChildren(commandBox(text));
       const area = box.querySelector("textarea");
       if (area) await copy(area);
@@ -115,7 +115,7 @@ function commandLine(app) {
 function sendBack(app) {
   if (!app.store.get().hello?.host) return null;
   const { label, help, done } = words.saving.send_back;
-  const press = () => void app.send({ do: "send_back" }).then(() => say(done), problem);
+  const press = () => void runJob(app, { do: "send_back" }).then(() => say(done), problem);
   return button(label, help, press, { class: "main" });
 }
 
@@ -127,7 +127,7 @@ function exportFold(app) {
     const about = words.saving.exports.what[what];
     const press = async () => {
       try {
-        const { outputs = {} } = await app.send({ do: "export", what });
+        const { outputs = {} } = await runJob(app, { do: "export", what });
         kept.textContent = words.saving.exports.kept(Object.values(outputs).join(", "));
         say(kept.textContent);
       } catch (error) {
@@ -150,7 +150,7 @@ function batch(app) {
   const start = async () => {
     say(words.saving.begins);
     try {
-      showOutputs(outputs, await app.send({ do: "batch", folder: name.value.trim(), overwrite }));
+      showOutputs(outputs, await runJob(app, { do: "batch", folder: name.value.trim(), overwrite }));
     } catch (error) {
       problem(/** @type {Error} */ (error));
     }

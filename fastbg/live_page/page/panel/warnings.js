@@ -98,9 +98,16 @@ function draw({ store }, context, viewport) {
     const radius = Math.max(LEAST, place.radius * viewport.scale);
     circle(context, x, y, radius, COLOURS[warning.kind] ?? COLOURS.other, index === warned);
     const at = radius * Math.SQRT1_2;
-    label(context, String(index + 1), x + at, y - at, COLOURS[warning.kind] ?? COLOURS.other);
+    const [width, height] = viewport.pane;
+    // A number that would lie outside is moved in, unless the circle itself cannot be seen.
+    if (x + radius < 0 || y + radius < 0 || x - radius > width || y - radius > height) return;
+    const [left, top] = [within(x + at, width), within(y - at, height)];
+    label(context, String(index + 1), left, top, COLOURS[warning.kind] ?? COLOURS.other);
   });
 }
+
+/** @param {number} at @param {number} size */
+const within = (at, size) => Math.min(size - 12, Math.max(12, at));
 
 /**
  * A circle that is seen on bright and on dark.

@@ -60,7 +60,7 @@ function toolbar(app) {
   const bar = byId("tools");
   const buttons = tools().map((tool) =>
     make("button", {
-      type: "button", "data-tool": tool.name, title: words.tools[tool.name].help, tabindex: -1,
+      type: "button", "data-tool": tool.name, title: words.tool_help(tool.name, tool.key), tabindex: -1,
       "aria-keyshortcuts": tool.key.toUpperCase(),
       class: GROUP_ENDS.has(tool.name) ? "group-end" : "",
       click: () => chooseTool(app, tool.name),
@@ -87,7 +87,7 @@ function toolbar(app) {
       if (!within) button.tabIndex = isUsed ? 0 : -1;
     }
     byId("stage").style.cursor = activeTool(app).cursor;
-    if (tool !== "hand" || byId("status").textContent) say(words.tools[tool].help);
+    if (tool !== "hand" || byId("status").textContent) say(`${words.tools[tool].label}: ${words.tools[tool].how}`);
   });
 }
 

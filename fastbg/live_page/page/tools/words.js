@@ -9,64 +9,68 @@ const few = (value) => (value === null || Number.isNaN(value) ? "missing" : valu
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
+/** @type {Record<string, {label: string, help: string, how: string}>} */
+const TOOLS = {
+  hand: {
+    label: "Hand",
+    help: "Drag to move the image. Space or the middle button does it with every tool.",
+    how: "Drag to move the image. The wheel zooms. A double click shows 1:1, or all of it.",
+  },
+  not_sky: {
+    label: "Not sky",
+    help: "Paint what the fit must not take for sky, such as faint nebulosity.",
+    how: "Paint over what is no sky. The right button erases.",
+  },
+  sky: {
+    label: "Is sky",
+    help: "Paint what is sky, although fastbg took it for an object.",
+    how: "Paint over what is sky. The right button erases.",
+  },
+  erase: {
+    label: "Erase",
+    help: "Take away what was painted. fastbg decides there again.",
+    how: "Paint over what was painted, to take it away.",
+  },
+  polygon: {
+    label: "Polygon",
+    help: "Click corner after corner, and the first corner again to close it.",
+    how: "Click the corners, then the first one again. Backspace removes the last one.",
+  },
+  rectangle: {
+    label: "Rectangle",
+    help: "Drag from corner to corner. With Shift it becomes a square.",
+    how: "Drag from corner to corner. Shift makes a square.",
+  },
+  ellipse: {
+    label: "Ellipse",
+    help: "Drag from corner to corner of the box around it. With Shift it becomes a circle.",
+    how: "Drag the box around it. Shift makes a circle.",
+  },
+  objects: {
+    label: "Objects",
+    help: "Click what was found as an object, and take it for sky, grow it or shrink it.",
+    how: "Click what is outlined in red, or a place of the sky.",
+  },
+  samples: {
+    label: "Samples",
+    help: "Fit the sky through points that you choose, as DBE does.",
+    how: "Click to add, drag to move. The right button or Delete removes.",
+  },
+  borders: {
+    label: "Borders",
+    help: "Drag the edges inwards, to leave stacking edges out of the fit.",
+    how: "Drag a line inwards. The image itself is not cropped.",
+  },
+};
+
 export const words = {
   pixels: "px",
   dismiss: "Close this message",
   options: "Options of the tool",
 
-  tools: /** @type {Record<string, {label: string, help: string, how: string}>} */ ({
-    hand: {
-      label: "Hand",
-      help: "Hand (H): drag to move the image. Space or the middle button does it with every tool.",
-      how: "Drag to move the image. The wheel zooms. A double click shows 1:1, or all of it.",
-    },
-    not_sky: {
-      label: "Not sky",
-      help: "Not sky (N): paint what the fit must not take for sky, such as faint nebulosity.",
-      how: "Paint over what is no sky. The right button erases.",
-    },
-    sky: {
-      label: "Is sky",
-      help: "Is sky (K): paint what is sky, although fastbg took it for an object.",
-      how: "Paint over what is sky. The right button erases.",
-    },
-    erase: {
-      label: "Erase",
-      help: "Erase (E): take away what was painted. fastbg decides there again.",
-      how: "Paint over what was painted, to take it away.",
-    },
-    polygon: {
-      label: "Polygon",
-      help: "Polygon (P): click corner after corner, and the first corner again to close it.",
-      how: "Click the corners, then the first one again. Backspace removes the last one.",
-    },
-    rectangle: {
-      label: "Rectangle",
-      help: "Rectangle (R): drag from corner to corner. With Shift it becomes a square.",
-      how: "Drag from corner to corner. Shift makes a square.",
-    },
-    ellipse: {
-      label: "Ellipse",
-      help: "Ellipse (O): drag from corner to corner of the box around it. With Shift it becomes a circle.",
-      how: "Drag the box around it. Shift makes a circle.",
-    },
-    objects: {
-      label: "Objects",
-      help: "Objects (C): click what was found as an object, and take it for sky, grow it or shrink it.",
-      how: "Click what is outlined in red, or a place of the sky.",
-    },
-    samples: {
-      label: "Samples",
-      help: "Samples (M): fit the sky through points that you choose, as DBE does.",
-      how: "Click to add, drag to move. The right button or Delete removes.",
-    },
-    borders: {
-      label: "Borders",
-      help: "Borders (G): drag the edges inwards, to leave stacking edges out of the fit.",
-      how: "Drag a line inwards. The image itself is not cropped.",
-    },
-  }),
-
+  tools: TOOLS,
+  /** A tool, its key, and what it does. @param {string} name @param {string} key */
+  tool_help: (name, key) => `${TOOLS[name].label} (${key.toUpperCase()}): ${TOOLS[name].help}`,
   brush: {
     size: "Radius",
     size_help: "The radius of the brush in pixels of the image. Keys [ and ], or the wheel with Shift, change it.",

@@ -1,0 +1,1 @@
+"""Sample points: discs of sky that somebody has chosen, measured, and a surface through them."""
