@@ -206,7 +206,7 @@ def test_saving_is_cancelled(image, tmp_path):
         def stop(progress):
             stages.append(progress.stage)
             if progress.stage == "correct":
-                server._saving._works[77].stopped.set()
+                next(iter(server._saving._works.values())).stopped.set()
 
         watch = server._saving._watch
         server._saving._watch = lambda work: lambda p: (stop(p), watch(work)(p))[1]

@@ -9,6 +9,11 @@ from typing import Any
 from ..settings.settings import Settings
 from .layers import Packed, Painted
 
+SampleRow = tuple[float, float, float, float]
+"""x, y, radius and weight of a sample, in pixels of the image; see `fastbg.samples.points`."""
+
+SampleRows = tuple[SampleRow, ...]
+
 MOST_SNAPSHOTS = 26
 
 
@@ -21,15 +26,15 @@ class Document:
     settings : Settings
     layers : Packed
         What is painted.
-    samples : tuple
-        The sample points, see `fastbg.samples`.
+    samples : tuple of rows
+        The sample points.
     use_samples : bool
         Whether the fit goes through them.
     """
 
     settings: Settings
     layers: Packed
-    samples: tuple[Any, ...] = ()
+    samples: SampleRows = ()
     use_samples: bool = True
 
 
@@ -84,6 +89,11 @@ class History:
         return True
 
 
+def sampled(document: Document) -> bool:
+    """Whether the fit goes through samples."""
+    return bool(document.samples and document.use_samples)
+
+
 def job_settings(document: Document, painted: Painted) -> Settings:
     """The settings of a job that is given painted layers as files.
 
@@ -91,6 +101,8 @@ def job_settings(document: Document, painted: Painted) -> Settings:
     what is found.
     """
     settings = document.settings
+    if sampled(document):
+        return settings
     if settings.protect == "auto" and not settings.control_points and painted.not_sky.any():
         return replace(settings, protect="always")
     return settings

@@ -7,27 +7,29 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from ..checks import check_size, check_used
+from ..checks import check_settings, check_size
 from ..errors import InputError, SettingsError
 from ..image.image import Image
 from ..io.orientation import Turn
-from ..jobs.arguments import Masks
+from ..jobs.arguments import GivenSamples, Masks
 from ..jobs.outputs import Outputs
 from ..jobs.source import Source, read
 from ..model.correction import Correction
 from ..model.render import Rendered
 from ..pipeline import Job
 from ..progress import Progress
-from ..result import Fitted, Preparation, Prepared, Reduced
+from ..result import Fitted, Prepared, Reduced
+from ..result import Preparation as Summary
+from ..samples.grid import Ground
 from ..settings.settings import Settings
 from .document import Document, job_settings
 from .layers import Grid, Painted
 from .pictures import presentable
+from .prepared import Preparation
 
 HALF = 0.5
 """What a mask leaves less of is no sky."""
@@ -60,7 +62,7 @@ class Outcome:
     settings: Settings
     reduced: Reduced
     prepared: Prepared
-    preparation: Preparation
+    preparation: Summary
     fitted: Fitted
     correction: Correction
     background: np.ndarray
@@ -75,6 +77,8 @@ class Engine:
     settings : Settings
     masks, sky : paths, optional
         What is not sky and what is, as a job is given it; see `first`.
+    samples : path, optional
+        Sample points.
 
     Attributes
     ----------
@@ -91,15 +95,18 @@ class Engine:
     """
 
     def __init__(
-        self, path: Path, settings: Settings, masks: Masks = None, sky: Masks = None
+        self,
+        path: Path,
+        settings: Settings,
+        masks: Masks = None,
+        sky: Masks = None,
+        samples: GivenSamples = None,
     ) -> None:
         self.path = path
         self._files = ExitStack()
-        self._lock = Lock()
-        self._searched: tuple[Settings, Painted, Prepared] | None = None
-        self._reduced: dict[tuple[object, ...], Reduced] = {}
         self.warnings: list[str] = []
-        self.source = self._opened(settings, masks, sky)
+        self.source = self._opened(settings, masks, sky, samples)
+        self._preparation = Preparation(self.source.frame)
         self._state = _state(path)
 
     def close(self) -> None:
@@ -170,19 +177,20 @@ class Engine:
         grid = self.grid(settings)
         painted = Painted.nothing(grid)
         source = self.source
-        weight = source.masks.weight(source.frame, source.kernels)
-        sky = source.sky.sky(source.frame, source.kernels)
-        if weight is None and settings.invert_mask:
-            raise SettingsError("there is no mask to invert: give one, or leave inverting out")
+        weight, sky = source.drawn
+        check_settings(settings, masked=weight is not None, sampled=source.points is not None)
         with Job(settings) as job:
-            reduced = self._reduce(job) if weight or sky else None
+            reduced = self._preparation.reduce(job) if weight or sky else None
             if reduced and sky and (known := job.known(reduced, sky)) is not None:
                 painted = painted.with_cells("sky", known >= HALF)
             if reduced and weight:
                 masked = job.weigh(reduced, weight).min(axis=2) < HALF
                 seen = ~np.isnan(reduced.stretched).any(axis=2)
                 painted = painted.with_cells("not_sky", masked & seen)
-        return Document(replace(settings, invert_mask=False), painted.packed())
+        settings = replace(settings, invert_mask=False)
+        points = source.points
+        samples = () if points is None else tuple(map(tuple, points.rows.tolist()))
+        return Document(settings, painted.packed(), samples)
 
     def fit(
         self,
@@ -202,14 +210,20 @@ class Engine:
         """
         started = time.perf_counter()
         with Job(job_settings(document, painted), watch) as job:
-            reduced = self._reduce(job)
-            prepared = self._prepare(job, reduced, painted)
+            samples = document.samples if document.use_samples else ()
+            prepared = self._preparation.prepare(job, painted, samples)
+            reduced = self._preparation.reduce(job)
             fitted = job.fit(prepared)
             plan = job.plan(reduced.frame, fitted.model, prepared.measured, fitted.fit.levels)
             background = _rendered(job, prepared, fitted)
             seconds = time.perf_counter() - started
             own = reduced, prepared, prepared.preparation(), fitted, plan.correction, background
             return Outcome(revision, seconds, job.settings, *own)
+
+    def ground(self, document: Document, painted: Painted) -> Ground:
+        """Where the sky is dark; see `Preparation.ground`."""
+        with Job(job_settings(document, painted)) as job:
+            return self._preparation.ground(job, painted)
 
     def probe(self, outcome: Outcome, x: float, y: float) -> dict[str, Any]:
         """The exact values of all views at the pixel under a point.
@@ -242,41 +256,12 @@ class Engine:
         shown = {name: presentable(each).ravel().tolist() for name, each in views.items()}
         return {**shown, "uncertainty": uncertainty[cell].tolist(), "weight": float(weight.max())}
 
-    def _reduce(self, job: Job) -> Reduced:
-        """`Job.reduce`, once for all settings that make no difference to it."""
-        own = job.settings
-        shape = self.source.frame.image.shape
-        key = own.factor(shape), own.downscaling_func, own.quantile, own.finds_sky
-        with self._lock:
-            if key not in self._reduced:
-                self._reduced = {key: job.reduce(self.source.frame)}
-            reduced = self._reduced[key]
-        job.settings = replace(own, downscaling_factor=reduced.factor)
-        return reduced
-
-    def _prepare(self, job: Job, reduced: Reduced, painted: Painted) -> Prepared:
-        """Weigh and search, with the layers as the files that they are exported as."""
-        # These make no difference to the search.
-        own = replace(job.settings, strength=1.0, mode="subtract", pedestal="model-median")
-        if self._searched and self._searched[:2] == (own, painted):
-            return self._searched[2]
-        seen = ~np.isnan(reduced.stretched)
-        known = None
-        if painted.sky.any():
-            known = np.where(seen & painted.sky[..., None], np.float32(1), 0).mean(axis=2)
-        if masked := bool(painted.not_sky.any()):
-            used = np.where(seen & ~painted.not_sky[..., None], np.float32(1), np.float32(0))
-            check_used(used, job.settings, masked=True)
-        else:
-            used = job.weigh(reduced, known=known)
-        prepared = job.search(reduced, used, masked=masked, known=known)
-        self._searched = own, painted, prepared
-        return prepared
-
-    def _opened(self, settings: Settings, masks: Masks, sky: Masks) -> Source:
+    def _opened(
+        self, settings: Settings, masks: Masks, sky: Masks, samples: GivenSamples
+    ) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, masks, sky, None, none, self._files)
+            source = read(job, self.path, masks, sky, samples, none, self._files)
             self.warnings = [*job.warnings]
         return source
 

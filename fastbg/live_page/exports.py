@@ -17,6 +17,8 @@ from ..image.bands import row_bands
 from ..io import atomic, png
 from ..io.names import default_name
 from ..io.orientation import Turn
+from ..io.sample_points import csv
+from ..samples.points import SamplePoints
 from ..settings.text import to_toml
 from .document import Document, changed_settings
 from .engine import Engine
@@ -65,6 +67,15 @@ class Exports:
         else:
             content = _geojson(cells, painted.grid, shape, self._engine.turn, name).encode()
         return self._written(self.path(what), content, overwrite)
+
+    def samples(self, document: Document, *, overwrite: bool = False) -> Path:
+        """Write the sample points as CSV, in pixels of the image as the file stores it."""
+        if not document.samples:
+            raise OutputError("there are no samples: there is nothing to write")
+        turn = self._engine.turn
+        points = SamplePoints.of(document.samples)
+        points = points.mirrored(self._engine.size, rows=turn.rows, columns=turn.columns)
+        return self._written(self.path("samples.csv"), csv(points.rows).encode(), overwrite)
 
     def preset(self, document: Document, *, overwrite: bool = False) -> Path:
         """Write the settings that differ from the defaults as a preset."""

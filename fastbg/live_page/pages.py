@@ -111,8 +111,12 @@ class Pages:
         self.soon(self._publish, name, message, keep)
 
     def answer(self, page: Page, message: Mapping[str, Any]) -> None:
-        """Tell one page, on any thread."""
-        self.soon(page.put, f"{message['tell']} {message.get('id')}", text_of(message))
+        """Answer one page, on any thread."""
+        self.tell(page, f"{message['tell']} {message.get('id')}", message)
+
+    def tell(self, page: Page, name: str, message: Mapping[str, Any]) -> None:
+        """Tell one page something that replaces what it has not yet been told under that name."""
+        self.soon(page.put, name, text_of(message))
 
     def soon(self, function: Any, *arguments: Any) -> None:
         """Call a function on the event loop; before it runs, at once."""

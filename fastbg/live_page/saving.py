@@ -17,10 +17,10 @@ from ..jobs.run import process_file
 from ..progress import Progress
 from ..settings.settings import Settings
 from .command import command_line
-from .document import Document, job_settings
+from .document import Document, job_settings, sampled
 from .exports import Exports
 from .layers import Painted
-from .pages import Page, text_of
+from .pages import Page
 from .session import Session, unexpected
 
 Message = Mapping[str, Any]
@@ -80,7 +80,7 @@ class Saving:
         self._session, self._folder, self._result, self._sent = session, folder, result, sent
         self._exports = Exports(session.engine, folder)
         self._pool = ThreadPoolExecutor(1, "fastbg-save")
-        self._works: dict[Any, Work] = {}
+        self._works: dict[tuple[Page, Any], Work] = {}
         self.actions = {
             "save": self._begun(self._save),
             "batch": self._begun(self._batch),
@@ -115,10 +115,10 @@ class Saving:
             number = message.get("id")
             if number is None:
                 raise InputError(f"the message {message['do']} needs an id")
-            if number in self._works or len(self._works) >= MOST_JOBS:
+            if (page, number) in self._works or len(self._works) >= MOST_JOBS:
                 raise InputError("other jobs are not done yet: wait for them, or cancel one")
             work = Work(number, page, message, self._session.document)
-            self._works[number] = work
+            self._works[page, number] = work
             self._pool.submit(self._run, job, work)
             return {}
 
@@ -132,13 +132,14 @@ class Saving:
             answer = {"tell": "problem", "message": str(error)}
         except Exception as error:
             answer = {"tell": "problem", "message": unexpected(error)}
-        del self._works[work.id]
+        del self._works[work.page, work.id]
         pages.answer(work.page, {**answer, "id": work.id})
 
     def _cancel(self, message: Message, page: Page) -> None:
-        if message["job"] not in self._works:
+        work = self._works.get((page, message["job"]))
+        if work is None:
             raise InputError("there is no such job any more")
-        self._works[message["job"]].stopped.set()
+        work.stopped.set()
 
     def _save(self, work: Work) -> dict[str, Any]:
         asked, overwrite = work.message, work.message.get("overwrite", False)
@@ -162,7 +163,7 @@ class Saving:
             **masks,
         )
         written = dict(result.report["outputs"]) | {
-            name: str(path) for name, paths in masks.items() for path in paths
+            name: str(file) for name, given in masks.items() for file in _several(given)
         }
         if asked.get("mask"):
             written |= self._all_layers(work, overwrite=overwrite)
@@ -195,6 +196,8 @@ class Saving:
             masks["mask"] = [self._exports.layer("not_sky.png", painted, overwrite=overwrite)]
         if painted.sky.any():
             masks["sky"] = [self._exports.layer("sky.png", painted, overwrite=overwrite)]
+        if sampled(document):
+            masks["samples"] = self._exports.samples(document, overwrite=overwrite)
         return masks
 
     def _all_layers(self, work: Work, *, overwrite: bool) -> dict[str, str]:
@@ -213,7 +216,7 @@ class Saving:
         return command_line(
             path,
             job_settings(document, document.layers.unpacked()),
-            masks,
+            {name: _several(given) for name, given in masks.items()},
             outputs,
             folder=self._folder,
             model=asked.get("model", True),
@@ -229,7 +232,7 @@ class Saving:
         if what == "preset.toml":
             file = self._exports.preset(work.document, overwrite=overwrite)
         elif what == "samples.csv":
-            raise InputError("there are no samples")
+            file = self._exports.samples(work.document, overwrite=overwrite)
         else:
             painted: Painted = work.document.layers.unpacked()
             file = self._exports.layer(what, painted, overwrite=overwrite)
@@ -289,5 +292,8 @@ class Saving:
 
     def _tell(self, work: Work, stage: str, done: int, total: int) -> None:
         progress = {"tell": "progress", "job": work.id, "stage": stage, "done": done}
-        text = text_of({**progress, "total": total})
-        self._session.pages.publish(f"progress {work.id}", text, keep=False)
+        self._session.pages.tell(work.page, f"progress {work.id}", {**progress, "total": total})
+
+
+def _several(given: Path | list[Path]) -> list[Path]:
+    return given if isinstance(given, list) else [given]

@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import FastbgError, OutputError
-from ..jobs.arguments import Masks
+from ..jobs.arguments import GivenSamples, Masks
 from ..jobs.outputs import Outputs
 from ..settings.settings import Settings
 from .engine import Engine, Outcome
@@ -62,8 +62,8 @@ class Server:
     settings : Settings, optional
     output_dir : Path, optional
         The folder of what is saved; that of the image by default.
-    mask, sky : paths, optional
-        What a job would be given; it is painted at the beginning.
+    mask, sky, samples : paths, optional
+        What a job would be given; it is painted, or placed, at the beginning.
     result : Path, optional
         Where a program waits for the corrected image; the server ends when it is there.
     port : int, optional
@@ -96,6 +96,7 @@ class Server:
         output_dir: Path | None = None,
         mask: Masks = None,
         sky: Masks = None,
+        samples: GivenSamples = None,
         result: Path | None = None,
         port: int = 0,
         stay: float = 60.0,
@@ -118,7 +119,7 @@ class Server:
         with ExitStack() as opened:
             self._socket = opened.enter_context(_bound(port))
             self.token, self.port = new_token(), self._socket.getsockname()[1]
-            self.engine = opened.enter_context(closing(Engine(path, settings, mask, sky)))
+            self.engine = opened.enter_context(closing(Engine(path, settings, mask, sky, samples)))
             self.session = Session(self.engine, settings, self._pages, folder)
             self._opened = opened.pop_all()
         self._saving = Saving(self.session, folder, result, self._is_sent)

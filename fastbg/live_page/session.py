@@ -11,13 +11,14 @@ from ..errors import Cancelled, FastbgError, InputError, SettingsError
 from ..progress import Progress
 from ..settings.settings import Settings
 from . import told
-from .document import MOST_SNAPSHOTS, Document, History
+from .document import MOST_SNAPSHOTS, Document, History, sampled
 from .engine import Engine, Outcome
 from .fitter import Fitter
 from .layers import Painted
 from .pages import Page, Pages, text_of
 from .painting import Painting
 from .pictures import Scale, encoded, measured_and_binned
+from .sampling import Sampling, described
 from .session_file import SessionFile
 from .tiles import Tiles
 
@@ -72,6 +73,7 @@ class Session:
         self._fitter: Fitter[Request] = Fitter(self._fit)
         self.actions: dict[str, Action] = {
             **self._painting.actions,
+            **Sampling(self).actions,
             "set": self._set,
             "reset": self._reset,
             "undo": lambda message, page: self._go(-1),
@@ -148,7 +150,7 @@ class Session:
         """Show new layers and fit them; what is final is an edit of the history."""
         self.painted = painted
         if final:
-            self._add(replace(self.history.present, layers=painted.packed()))
+            self.edit(replace(self.history.present, layers=painted.packed()))
         else:
             self._changed(final=False)
 
@@ -167,7 +169,9 @@ class Session:
         if self._tried:
             self._changed(final=False)
         else:
-            self._add(Document(settings, self.painted.packed()))
+            self.edit(
+                replace(self.history.present, settings=settings, layers=self.painted.packed())
+            )
 
     def _reset(self, message: Message, page: Page) -> None:
         _check_names(message["names"])
@@ -215,7 +219,7 @@ class Session:
         x, y = message["x"], message["y"]
         return {"tell": "probed", "x": x, "y": y, **self.engine.probe(self.outcome, x, y)}
 
-    def _add(self, document: Document) -> None:
+    def edit(self, document: Document) -> None:
         """Make a document the present one, and fit it."""
         if self.history.add(document):
             self._file.add(document)
@@ -239,7 +243,9 @@ class Session:
 
     def _tell_state(self) -> None:
         state = told.state(self.history, self.painted, self.settings, self.revision)
-        self.pages.publish("state", text_of({**state, "unsaved": self.unsaved}))
+        samples = described(self.history.present, self.outcome)
+        state |= {"samples": samples, "unsaved": self.unsaved}
+        self.pages.publish("state", text_of(state))
 
     def _refit(self, *, final: bool = True) -> None:
         self._fitter.ask(Request(self.document, self.painted, self.revision), cancel=final)
@@ -267,6 +273,8 @@ class Session:
         for name, picture in shown:
             publish(name, picture)
         publish("fitted", text_of(told.fitted(self.engine, outcome)))
+        if sampled(request.document):
+            self._tell_state()
 
     def tell_problem(self, message: str, revision: int | None = None) -> None:
         """Tell all pages what went wrong, in one line."""

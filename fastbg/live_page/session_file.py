@@ -206,6 +206,8 @@ def _described(document: Document) -> dict[str, Any]:
         "grid": [*layers.grid.shape, layers.grid.side],
         "not_sky": base64.b64encode(layers.not_sky).decode(),
         "sky": base64.b64encode(layers.sky).decode(),
+        "samples": document.samples,
+        "use_samples": document.use_samples,
     }
 
 
@@ -219,4 +221,5 @@ def _document(content: dict[str, Any]) -> Document:
     values: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in options.items()
     }
-    return Document(Settings(**values), layers)
+    samples = tuple((float(x), float(y), float(r), float(w)) for x, y, r, w in content["samples"])
+    return Document(Settings(**values), layers, samples, bool(content["use_samples"]))

@@ -41,6 +41,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-6, 1),
     "downscaling_factor": (1, 64),
     "strength": (0, 1),
+    "smoothing": (0, 1),
 }
 """The ranges of sliders; what is typed may lie beyond them."""
 
@@ -115,13 +116,12 @@ def state(history: History, painted: Painted, settings: Settings, revision: int)
             "not_sky": int(np.count_nonzero(painted.not_sky)),
             "sky": int(np.count_nonzero(painted.sky)),
         },
-        "border": [*getattr(settings, "border", (0, 0, 0, 0))],
+        "border": [*getattr(settings, "sides", (0, 0, 0, 0))],
         "grid": {
             "width": painted.grid.shape[1],
             "height": painted.grid.shape[0],
             "binning": painted.grid.side,
         },
-        "samples": [],
         "use_samples": history.present.use_samples,
     }
 

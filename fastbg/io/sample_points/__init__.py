@@ -70,9 +70,9 @@ def read_samples(path: str | Path, height: int, *, bottom_up: bool) -> np.ndarra
 
 
 def csv(rows: Iterable[Iterable[float]], comments: Iterable[str] = ()) -> str:
-    """Rows of x, y, radius and weight as the text of a CSV file."""
+    """Rows of x, y, radius and weight as the text of a CSV file, which keeps every bit."""
     lines = [f"# {comment}" for comment in comments]
-    lines += ["x,y,radius,weight", *(",".join(f"{each:.6g}" for each in row) for row in rows)]
+    lines += ["x,y,radius,weight", *(",".join(repr(float(each)) for each in row) for row in rows)]
     return "\n".join(lines) + "\n"
 
 
