@@ -12,7 +12,7 @@
  * fastbg for PixInsight 1.9.4 and newer. SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The program fastbg does the work; this script gives it a copy of the image and takes the result
- * back. At the top level of all files there are only functions and `var`, which may be declared
+ * back. At the top level of all files there are only functions and var, which may be declared
  * again where PixInsight runs the script twice in one context.
  */
 

@@ -2,7 +2,7 @@
  * A folder for the files of one job, which is gone after it, however it ends.
  */
 
-/* Call `work( path )` with the path of a new folder. */
+/* Call work( path ) with the path of a new folder. */
 function withFolder( work )
 {
    let folder = File.systemTempDirectory + "/fastbg-" + Date.now() + "-" + Math.floor( 1e9 * Math.random() );

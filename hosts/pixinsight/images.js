@@ -27,7 +27,7 @@ function saveCopy( window, path, inverted = false )
    }
 }
 
-/* Call `use( window )` with the image of a file, which is closed then unless it was shown. */
+/* Call use( window ) with the image of a file, which is closed then unless it was shown. */
 function withImage( path, use )
 {
    let windows = ImageWindow.open( path, "", "", true ); // as a copy: without the path of the file

@@ -76,9 +76,9 @@ function isOlder( version, needed )
 }
 
 /*
- * Run the program until it ends, is stopped in the console, or `isDone()` says that it may end.
+ * Run the program until it ends, is stopped in the console, or isDone() says that it may end.
  *
- * Returns its exit code and what it wrote on stderr. Each line on stdout goes to `onLine( line )`.
+ * Returns its exit code and what it wrote on stderr. Each line on stdout goes to onLine( line ).
  * There is no handler for errors: PixInsight may call it although the program runs. Whether the
  * program did its work, its exit code and its files tell. The program is a child, not detached: so
  * it ends with the script, and its complaints and its exit code can be read.
