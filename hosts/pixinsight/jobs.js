@@ -13,7 +13,7 @@ function removeBackground( view, choices, program )
       let ended = runProgram( program, [ "run", ...inputs( view, choices, folder ), ...outputs, "--events" ],
          line => progress.take( line ) );
       if ( ended.exitCode != 0 || !File.exists( corrected ) )
-         throw failureOf( ended, progress.error );
+         throw failureOf( ended, progress.error, folder );
       refuseChanged( view, before );
       replacePixels( view, corrected );
       if ( choices.model )
@@ -48,7 +48,7 @@ function correctLive( view, choices, program )
       else if ( ended.exitCode == 0 )
          say( "the page was closed, and nothing was sent back: the image is as it was" );
       else
-         throw failureOf( ended, "" );
+         throw failureOf( ended, "", folder );
    } );
 }
 
@@ -81,9 +81,11 @@ function inputs( view, choices, folder )
 }
 
 /* The error of a program that ended without a result: what it told, or what can be said of it. */
-function failureOf( ended, error )
+function failureOf( ended, error, folder )
 {
    let told = error || ended.complaint.split( "\n" ).pop().replace( /^fastbg: /, "" );
+   for ( let begin of [ folder + "/", folder.replaceAll( "/", "\\" ) + "\\" ] ) // the latter on Windows
+      told = told.replaceAll( begin, "" );
    return new Error( told || "fastbg could not be started, or ended without a result (exit code "
       + ended.exitCode + "): choose the program again." );
 }
