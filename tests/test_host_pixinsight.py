@@ -562,33 +562,81 @@ def served(pixinsight: PixInsight, answer: str, then: str) -> dict[str, str]:
     return {"fastbg/program": str(path), "fastbg/checkedFor": "0.1.0"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "then", "steps", "told"),
-    [
-        ("address", SEND, 1, "the image is the one that the page sent back"),
-        ("address", "exit 0", 0, "nothing was sent back: the image is as it was"),
-    ],
-    ids=["sent back", "closed"],
-)
-def test_the_live_page(
-    pixinsight: PixInsight, answer: str, then: str, steps: int, told: str
-) -> None:
-    """A browser that writes its address into a file, which is what the page waits for."""
-    browser = program(pixinsight.folder / "browser", f"echo $1 > '{pixinsight.folder}/{answer}'")
-    outcome = pixinsight.run(
-        "user.press('Live...')",
-        settings=served(pixinsight, answer, then),
-        browser=[str(browser)],
-    )
-    assert outcome["thrown"] is None
+@pytest.fixture
+def browser(pixinsight: PixInsight) -> list[str]:
+    """A browser that writes the address into a file, which is what `served` waits for."""
+    path = program(pixinsight.folder / "browser", f"echo $1 > '{pixinsight.folder}/address'")
+    return [str(path)]
+
+
+def test_the_live_page_sends_its_result_back(pixinsight: PixInsight, browser: list[str]) -> None:
+    settings = served(pixinsight, "address", SEND)
+    outcome = pixinsight.run("user.press('Live...')", settings=settings, browser=browser)
+    assert (outcome["thrown"], outcome["boxes"]) == (None, [])
     assert outcome["addresses"] == ["http://127.0.0.1:7/token/"]
-    assert outcome["windows"][0]["steps"] == steps
-    assert told in lines(outcome, "noteln")[-1]
-    command = outcome["started"][-1]
-    assert command[1] == "live"
-    assert Path(command[2]).name == "rgb.xisf"
-    assert command[-3] == "--result"
-    assert command[-1] == "--no-browser"
+    assert outcome["windows"][0]["steps"] == 1
+    assert np.array_equal(pixinsight.result(), planes(pixinsight.folder / "rgb.xisf"))
+    assert lines(outcome, "noteln")[-1] == "fastbg: the image is the one that the page sent back"
+    _, job, image, *options = outcome["started"][-1]
+    assert (job, Path(image).name) == ("live", "rgb.xisf")
+    assert (options[-3], options[-1]) == ("--result", "--no-browser")
+
+
+def test_a_page_that_sends_nothing_back_changes_nothing(
+    pixinsight: PixInsight, browser: list[str]
+) -> None:
+    settings = served(pixinsight, "address", "echo 'fastbg: the page was closed' >&2; exit 130")
+    outcome = pixinsight.run("user.press('Live...')", settings=settings, browser=browser)
+    assert outcome["boxes"] == ["the page was closed"]
+    assert unchanged(pixinsight, outcome)
+
+
+def test_abort_ends_the_page(pixinsight: PixInsight, browser: list[str]) -> None:
+    events = "if ( stub.record.addresses.length ) stub.console.abortRequested = true;"
+    settings = served(pixinsight, "never", "exit 0")
+    outcome = pixinsight.run(
+        "user.press('Live...')", settings=settings, browser=browser, events=events
+    )
+    assert outcome["boxes"] == ["Stopped. The image is as it was."]
+    assert outcome["signals"] == ["SIGTERM"]
+    assert unchanged(pixinsight, outcome)
+
+
+PAGE = """
+import json, sys
+from urllib.parse import urlsplit
+from websockets.sync.client import connect
+
+address = sys.argv[1]
+page = connect(
+    address.replace("http:", "ws:") + "socket",
+    origin=f"http://{urlsplit(address).netloc}",
+    max_size=None,
+)
+for message in page:
+    told = json.loads(message) if isinstance(message, str) else {}
+    if told.get("tell") == "fitted":
+        page.send(json.dumps({"id": 1, "do": "send_back"}))
+"""
+"""As little of a page as sends the result back: when it has been fitted."""
+
+
+def test_the_real_live_page_sends_back_what_fastbg_run_gives(pixinsight: PixInsight) -> None:
+    pytest.importorskip("websockets", reason="pip install 'fastbg[live]'")
+    pytest.importorskip("fastbg.live_page.server")
+    page = [sys.executable, "-c", PAGE]
+    images = [pixinsight.open(previews=PREVIEWS)]
+    outcome = pixinsight.run(
+        "user.check('Previews'); user.choose('Level of', 'The same in all channels');"
+        "user.press('Live...')",
+        images=images,
+        browser=page,
+    )
+    assert (outcome["thrown"], outcome["boxes"]) == (None, [])
+    assert outcome["windows"][0]["steps"] == 1
+    mask = regions(pixinsight.folder / "previews.geojson")
+    options = ("-m", mask, "--protect", "always", "--pedestal", "neutral")
+    assert np.array_equal(pixinsight.result(), pixinsight.expected("rgb", *options)[0])
 
 
 def test_a_page_that_cannot_be_served_is_told(pixinsight: PixInsight) -> None:

@@ -39,16 +39,11 @@ function correctLive( view, choices, program )
             address = "";
             return File.exists( corrected );
          } );
-      if ( File.exists( corrected ) ) // then fastbg may have been stopped
-      {
-         refuseChanged( view, before );
-         replacePixels( view, corrected );
-         say( "the image is the one that the page sent back" );
-      }
-      else if ( ended.exitCode == 0 )
-         say( "the page was closed, and nothing was sent back: the image is as it was" );
-      else
+      if ( !File.exists( corrected ) ) // it is there where fastbg had to be stopped, too
          throw failureOf( ended, "", folder );
+      refuseChanged( view, before );
+      replacePixels( view, corrected );
+      say( "the image is the one that the page sent back" );
    } );
 }
 
