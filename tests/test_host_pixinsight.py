@@ -214,7 +214,7 @@ def test_integers_stay_integers(pixinsight: PixInsight) -> None:
     [
         ("user.choose('Find objects', 'Always, and more of them')", ["--protect", "strong"]),
         ("user.choose('Find objects', 'Never')", ["--protect", "off"]),
-        ("user.choose('Remove it', 'Divide by it')", ["--mode", "divide"]),
+        ("user.choose('Correction', 'Division')", ["--mode", "divide"]),
         ("user.choose('Level of', 'The same in all channels')", ["--pedestal", "neutral"]),
         ("user.choose('Level of', 'Zero')", ["--pedestal", "none"]),
         ("user.choose('Level of', 'As bgoptimizer does')", ["--pedestal", "bgoptimizer"]),
@@ -265,7 +265,9 @@ def regions(path: Path) -> Path:
 
 def test_previews_are_not_sky_and_the_rest_is_searched(pixinsight: PixInsight) -> None:
     images = [pixinsight.open(previews=PREVIEWS)]
-    outcome = pixinsight.run("user.check('Previews'); user.press('Execute')", images=images)
+    outcome = pixinsight.run(
+        "user.check('What lies in previews'); user.press('Execute')", images=images
+    )
     assert outcome["boxes"] == []
     given = ("-m", regions(pixinsight.folder / "previews.geojson"), "--protect", "always")
     expected = pixinsight.expected("rgb", *given)[0]
@@ -276,7 +278,8 @@ def test_previews_are_not_sky_and_the_rest_is_searched(pixinsight: PixInsight) -
 def test_a_mask_and_previews_go_together(pixinsight: PixInsight) -> None:
     images = [pixinsight.open(mask="mask", previews=PREVIEWS), pixinsight.open("mask")]
     pixinsight.run(
-        "user.check('Use the mask'); user.check('Previews'); user.press('Execute')", images=images
+        "user.check('Use the mask'); user.check('What lies in previews'); user.press('Execute')",
+        images=images,
     )
     masks = [pixinsight.folder / "mask.xisf", regions(pixinsight.folder / "previews.geojson")]
     expected = pixinsight.expected("rgb", "-m", masks[0], "-m", masks[1])[0]
@@ -291,7 +294,7 @@ def test_a_mask_and_previews_go_together(pixinsight: PixInsight) -> None:
             "rgb has no mask: give it one with Mask \u203a Select Mask, or do not use it.",
         ),
         (
-            "Previews",
+            "What lies in previews",
             "rgb has no previews: draw some around what is not sky, or do not use them.",
         ),
     ],
@@ -306,7 +309,7 @@ def test_what_is_not_there_is_not_passed_over(
 
 def test_an_instance_works_on_a_view_without_a_dialog(pixinsight: PixInsight) -> None:
     made = pixinsight.run(
-        "user.choose('Remove it', 'Divide by it'); user.choose('Find objects', 'Never');"
+        "user.choose('Correction', 'Division'); user.choose('Find objects', 'Never');"
         "user.check('Show the background'); user.dragNewInstance(); user.press('Cancel')"
     )
     assert unchanged(pixinsight, made)
@@ -627,7 +630,7 @@ def test_the_real_live_page_sends_back_what_fastbg_run_gives(pixinsight: PixInsi
     page = [sys.executable, "-c", PAGE]
     images = [pixinsight.open(previews=PREVIEWS)]
     outcome = pixinsight.run(
-        "user.check('Previews'); user.choose('Level of', 'The same in all channels');"
+        "user.check('What lies in previews'); user.choose('Level of', 'The same in all channels');"
         "user.press('Live...')",
         images=images,
         browser=page,

@@ -11,8 +11,8 @@ var OPTIONS = {
       "off": "Never"
    },
    mode: {
-      "subtract": "Subtract it",
-      "divide": "Divide by it"
+      "subtract": "Subtraction",
+      "divide": "Division"
    },
    pedestal: {
       "model-median": "As before",

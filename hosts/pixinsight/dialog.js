@@ -17,8 +17,8 @@ var TEXTS = {
    previews: "<p>What lies in a preview of the image is not sky. Draw previews around galaxies and nebulae that become "
       + "fainter otherwise; the rest is searched as usual.</p>",
    strength: "<p>How much of the background is removed. With less than 100 %, a part of it stays.</p>",
-   mode: "<p><b>Subtract it</b>: light of the sky, as from towns and the Moon.</p>"
-      + "<p><b>Divide by it</b>: darker corners (vignetting) that flat frames did not correct.</p>",
+   mode: "<p><b>Subtraction</b>: light of the sky, as from towns and the Moon.</p>"
+      + "<p><b>Division</b>: darker corners (vignetting) that flat frames did not correct.</p>",
    pedestal: "<p>The level of the sky in the result, when the background is subtracted.</p>"
       + "<p><b>As before</b>: brightness and colour of the sky stay. <b>The same in all channels</b>: the sky becomes "
       + "grey. <b>Zero</b>: half of the noise becomes negative, which PixInsight shows as black. <b>As bgoptimizer "
@@ -56,14 +56,14 @@ var FastbgDialog = class extends Dialog
       this.sizer.margin = 8;
       this.sizer.spacing = 6;
       this.sizer.add( about );
-      this.sizer.add( this.group( "Image", [ this.viewList() ] ) );
+      this.sizer.add( this.group( "Target", [ this.viewList() ] ) );
       this.sizer.add( this.group( "What is sky", [
          this.choice( "Find objects:", "protect" ),
          this.check( "Use the mask of the image", "mask" ),
-         this.check( "Previews are not sky", "previews" )
+         this.check( "What lies in previews is not sky", "previews" )
       ] ) );
       this.sizer.add( this.group( "Background", [
-         this.choice( "Remove it:", "mode" ),
+         this.choice( "Correction:", "mode" ),
          this.percentage( "Strength (%):", "strength" ),
          this.choice( "Level of the sky:", "pedestal" ),
          this.check( "Show the background in a new window", "model" )

@@ -27,19 +27,20 @@ function saveCopy( window, path, inverted = false )
    }
 }
 
-/* Call use( window ) with the image of a file, which is closed then unless it was shown. */
+/* Call use( window ) with the image of a file. What was opened is closed then, except the window
+ * that it returns. */
 function withImage( path, use )
 {
-   let windows = ImageWindow.open( path, "", "", true ); // as a copy: without the path of the file
+   let windows = ImageWindow.open( path, "", "", true ), kept; // as a copy: without the path of the file
    try
    {
       if ( windows.length == 0 )
          throw new Error( "PixInsight cannot open " + path + "." );
-      use( windows[ 0 ] );
+      kept = use( windows[ 0 ] );
    }
    finally
    {
-      windows.filter( window => !window.visible ).forEach( window => window.forceClose() );
+      windows.filter( window => window !== kept ).forEach( window => window.forceClose() );
    }
 }
 
@@ -74,6 +75,7 @@ function showBackground( view, path )
          background.copyAstrometricSolution( view.window );
       background.mainView.stf = view.stf;
       background.show();
+      return background;
    } );
 }
 

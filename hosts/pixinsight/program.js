@@ -97,7 +97,8 @@ function runProgram( path, options, onLine, isDone = () => false )
    let readComplaint = () => complaint += textOf( program.stderr );
    program.onStandardOutputDataAvailable = read;
    program.onStandardErrorDataAvailable = readComplaint;
-   console.resetStatus();
+   if ( console.resetStatus ) // forgets an earlier Abort; not known of every version
+      console.resetStatus();
    console.abortEnabled = true;
    program.start( path, options ); // an array, so that blanks in paths do no harm
    while ( program.isStarting || program.isRunning )
