@@ -190,6 +190,19 @@ def test_the_image_gets_what_fastbg_run_gives_in_one_step(
     assert re.fullmatch(r"fastbg: \d+ % of the gradient was taken out", told)
 
 
+@pytest.mark.parametrize("name", ["corrected", "background", "mask", "fastbg_copy"])
+def test_any_name_of_an_image_will_do(pixinsight: PixInsight, name: str) -> None:
+    images = [pixinsight.open(id=name, mask="other"), pixinsight.open("mask", id="other")]
+    outcome = pixinsight.run(
+        "user.check('Show the background'); user.check('Use the mask'); user.press('Execute')",
+        images=images,
+    )
+    assert outcome["boxes"] == []
+    expected = pixinsight.expected("rgb", "-m", pixinsight.folder / "mask.xisf")
+    assert np.array_equal(pixinsight.result(name), expected[0])
+    assert np.array_equal(pixinsight.result(f"{name}_background"), expected[1])
+
+
 def test_integers_stay_integers(pixinsight: PixInsight) -> None:
     counts = np.round(65535 * planes(pixinsight.folder / "mono.xisf")).astype(np.uint16)
     header = (
@@ -344,7 +357,6 @@ def test_an_instance_fails_with_an_error_and_asks_nobody(
 
 
 def test_the_first_run_asks_for_the_program_and_keeps_it(pixinsight: PixInsight) -> None:
-    """The status is the last label but one: under the path."""
     outcome = pixinsight.run(
         "if ( !user.texts().includes( 'fastbg was not found on this computer: choose where it is.'"
         " ) || user.find( 'PushButton', 'Execute' ).enabled ) throw new Error( user.texts() );"
@@ -580,8 +592,8 @@ def test_the_live_page_sends_its_result_back(pixinsight: PixInsight, browser: li
     assert outcome["windows"][0]["steps"] == 1
     assert np.array_equal(pixinsight.result(), planes(pixinsight.folder / "rgb.xisf"))
     assert lines(outcome, "noteln")[-1] == "fastbg: the image is the one that the page sent back"
-    _, job, image, *options = outcome["started"][-1]
-    assert (job, Path(image).name) == ("live", "rgb.xisf")
+    _, job, image, saved, *options = outcome["started"][-1]
+    assert (job, Path(image).name, saved) == ("live", "rgb.xisf", str(pixinsight.folder))
     assert (options[-3], options[-1]) == ("--result", "--no-browser")
 
 

@@ -2,13 +2,19 @@
  * The two jobs on a view: fastbg alone, and fastbg with its page in a browser.
  */
 
+/* Files beside that of the image, which has its identifier for a name: in that is no hyphen. */
+var CORRECTED = "/fastbg-corrected.xisf";
+var BACKGROUND = "/fastbg-background.xisf";
+var MASK = "/fastbg-mask.xisf";
+var PREVIEWS = "/fastbg-previews.geojson";
+
 function removeBackground( view, choices, program )
 {
    begin( view );
    withFolder( folder =>
    {
       let before = stateOf( view ), progress = new Progress;
-      let corrected = folder + "/corrected.xisf", background = folder + "/background.xisf";
+      let corrected = folder + CORRECTED, background = folder + BACKGROUND;
       let outputs = [ "-o", corrected, ...( choices.model ? [ "--model-output", background ] : [ "--no-model" ] ) ];
       let ended = runProgram( program, [ "run", ...inputs( view, choices, folder ), ...outputs, "--events" ],
          line => progress.take( line ) );
@@ -29,8 +35,10 @@ function correctLive( view, choices, program )
    withFolder( folder =>
    {
       let before = stateOf( view ), address = "";
-      let corrected = folder + "/corrected.xisf";
-      let ended = runProgram( program, [ "live", ...inputs( view, choices, folder ), "--result", corrected, "--no-browser" ],
+      let corrected = folder + CORRECTED;
+      let [ image, ...options ] = inputs( view, choices, folder );
+      let job = [ "live", image, folderOf( view.window ), ...options, "--result", corrected, "--no-browser" ];
+      let ended = runProgram( program, job,
          line => address = addressIn( line ) || address,
          () =>
          {
@@ -64,13 +72,13 @@ function inputs( view, choices, folder )
    let given = [ image ];
    if ( choices.mask )
    {
-      saveMask( view.window, folder + "/mask.xisf" );
-      given.push( "-m", folder + "/mask.xisf" );
+      saveMask( view.window, folder + MASK );
+      given.push( "-m", folder + MASK );
    }
    if ( choices.previews )
    {
-      savePreviews( view.window, folder + "/previews.geojson" );
-      given.push( "-m", folder + "/previews.geojson" );
+      savePreviews( view.window, folder + PREVIEWS );
+      given.push( "-m", folder + PREVIEWS );
    }
    return [ ...given, ...choices.options() ];
 }
@@ -98,6 +106,13 @@ function refuseChanged( view, before )
 {
    if ( stateOf( view ) != before )
       throw new Error( "The image was changed or closed while fastbg worked on it: nothing was done to it." );
+}
+
+/* Where the page saves what the user saves there: beside the file of the image, if it has one. */
+function folderOf( window )
+{
+   let path = window.filePath;
+   return path ? File.extractDrive( path ) + File.extractDirectory( path ) : File.homeDirectory;
 }
 
 function addressIn( line )

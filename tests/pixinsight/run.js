@@ -58,6 +58,8 @@ function makeFiles()
    {
       static get systemTempDirectory() { return scenario.temporary; }
       static get homeDirectory() { return scenario.home; }
+      static extractDrive() { return ""; }
+      static extractDirectory( file ) { return path.dirname( file ); }
       static exists( file ) { return fs.existsSync( file ) && fs.statSync( file ).isFile(); }
       static remove( file ) { fs.unlinkSync( file ); }
       static createDirectory( folder ) { fs.mkdirSync( folder, { recursive: true } ); }
