@@ -3,34 +3,40 @@
  */
 
 var TEXTS = {
-   about: "<p><b>fastbg</b> removes the background gradient of a <b>linear</b> image. Only the pixels of the image "
-      + "change, in one step that Undo takes back.</p>",
-   image: "<p>The image whose background is removed. It must not be stretched yet, except on the screen.</p>",
+   about: "<p><b>fastbg</b> removes the background gradient of a <b>linear</b> image. Only the pixels "
+      + "of the image change, in one step that Undo takes back.</p>",
+   image: "<p>The image whose background is removed. It must not be stretched yet, except on the "
+      + "screen.</p>",
    protect: "<p>fastbg looks for galaxies, nebulae and stars, so that they are not taken for sky.</p>"
-      + "<p><b>Automatically</b> suits most images. Where the mask of the image is used, what it leaves is sky, and only "
-      + "stars are still left out.</p>"
+      + "<p><b>Automatically</b> suits most images. Where the mask of the image is used, what it leaves "
+      + "is sky, and only stars are still left out.</p>"
       + "<p><b>Always, beside a mask too</b>: in what the mask leaves as well.</p>"
       + "<p><b>Always, and more of them</b>: where the outer parts of a nebula become fainter.</p>"
       + "<p><b>Never</b>: everything is sky.</p>",
-   mask: "<p>The mask of the image says what is sky: where it is white, or black if it is inverted. That is where "
-      + "PixInsight would process the image.</p><p>Leave out <b>all</b> that is no sky, except stars.</p>",
-   previews: "<p>What lies in a preview of the image is not sky. Draw previews around galaxies and nebulae that become "
-      + "fainter otherwise; the rest is searched as usual.</p>",
-   strength: "<p>How much of the background is removed. With less than 100 %, a part of it stays.</p>",
+   mask: "<p>The mask of the image says what is sky: where it is white, or black if it is inverted. That "
+      + "is where PixInsight would process the image.</p>"
+      + "<p>Leave out <b>all</b> that is no sky, except stars.</p>",
+   previews: "<p>Draw previews around galaxies and nebulae that become fainter otherwise: they are not "
+      + "taken for sky. The rest is searched as usual.</p>",
    mode: "<p><b>Subtraction</b>: light of the sky, as from towns and the Moon.</p>"
       + "<p><b>Division</b>: darker corners (vignetting) that flat frames did not correct.</p>",
+   strength: "<p>How much of the background is removed. With less than 100 %, a part of it stays.</p>",
    pedestal: "<p>The level of the sky in the result, when the background is subtracted.</p>"
-      + "<p><b>As before</b>: brightness and colour of the sky stay. <b>The same in all channels</b>: the sky becomes "
-      + "grey. <b>Zero</b>: half of the noise becomes negative, which PixInsight shows as black. <b>As bgoptimizer "
-      + "does</b>: for comparison with that program.</p>",
-   model: "<p>The background that was found, in a window of its own. Look at it: it should be smooth, and show neither "
-      + "galaxies nor nebulae.</p>",
-   program: "<p>The program fastbg (fastbg.exe on Windows), which does the work. Where it is, <tt>which fastbg</tt> tells in "
-      + "a terminal, and <tt>where fastbg</tt> on Windows.</p>",
-   live: "<p>Open the result as a page in a browser. There you see what was taken for sky, correct it with a brush, try "
-      + "the settings, and send the result back to this image.</p>",
-   newInstance: "<p>New instance: drag it to the workspace for a process icon with these settings, or onto an image "
-      + "to remove its background at once.</p>"
+      + "<p><b>As before</b>: brightness and colour of the sky stay.</p>"
+      + "<p><b>The same in all channels</b>: the sky becomes grey.</p>"
+      + "<p><b>Zero</b>: half of the noise becomes negative, which PixInsight shows as black.</p>"
+      + "<p><b>As bgoptimizer does</b>: for comparison with that program.</p>",
+   model: "<p>The background that was found, in a window of its own. Look at it: it should be smooth, and "
+      + "show neither galaxies nor nebulae.</p>",
+   program: "<p>The program fastbg (fastbg.exe on Windows), which does the work. Where it is, "
+      + "<tt>which fastbg</tt> tells in a terminal, and <tt>where fastbg</tt> on Windows.</p>",
+   browse: "<p>Choose the program fastbg.</p>",
+   newInstance: "<p>New instance: drag it to the workspace for a process icon with these settings, or "
+      + "onto an image to remove its background at once.</p>",
+   live: "<p>Open the result as a page in a browser. There you see what was taken for sky, correct it with "
+      + "a brush, try the settings, and send the result back to this image.</p>",
+   execute: "<p>Remove the background of the image.</p>",
+   cancel: "<p>Close this dialog.</p>"
 };
 
 var FastbgDialog = class extends Dialog
@@ -150,7 +156,7 @@ var FastbgDialog = class extends Dialog
       let browse = new ToolButton( this );
       browse.icon = this.scaledResource( ":/icons/select-file.png" );
       browse.setScaledFixedSize( 20, 20 );
-      browse.toolTip = "<p>Choose the program fastbg.</p>";
+      browse.toolTip = TEXTS.browse;
       browse.onClick = () =>
       {
          let files = new OpenFileDialog;
@@ -161,7 +167,10 @@ var FastbgDialog = class extends Dialog
       };
       this.status = new Label( this );
       this.status.wordWrapping = true;
-      return [ this.row( "fastbg:", TEXTS.program, [ this.path, browse ] ), this.row( "", TEXTS.program, [ this.status ] ) ];
+      return [
+         this.row( "fastbg:", TEXTS.program, [ this.path, browse ] ),
+         this.row( "", TEXTS.program, [ this.status ] )
+      ];
    }
 
    /* Check a program, and say whether it can be used. */
@@ -195,9 +204,9 @@ var FastbgDialog = class extends Dialog
          instance.pushed = false;
          this.newInstance();
       };
-      this.live = this.button( "Live...", TEXTS.live, "", () => this.done( FastbgDialog.Live ) );
-      this.run = this.button( "Execute", "<p>Remove the background of the image.</p>", ":/icons/ok.png", () => this.ok() );
-      let cancel = this.button( "Cancel", "<p>Close this dialog.</p>", ":/icons/cancel.png", () => this.cancel() );
+      this.live = this.button( "Live...", TEXTS.live, () => this.done( FastbgDialog.Live ) );
+      this.run = this.button( "Execute", TEXTS.execute, () => this.ok(), ":/icons/ok.png" );
+      let cancel = this.button( "Cancel", TEXTS.cancel, () => this.cancel(), ":/icons/cancel.png" );
       let row = new HorizontalSizer;
       row.spacing = 6;
       row.add( instance );
@@ -206,7 +215,7 @@ var FastbgDialog = class extends Dialog
       return row;
    }
 
-   button( text, tip, icon, press )
+   button( text, tip, press, icon )
    {
       let button = new PushButton( this );
       button.text = text;

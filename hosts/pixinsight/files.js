@@ -5,7 +5,8 @@
 /* Call work( path ) with the path of a new folder. */
 function withFolder( work )
 {
-   let folder = File.systemTempDirectory + "/fastbg-" + Date.now() + "-" + Math.floor( 1e9 * Math.random() );
+   let name = "fastbg-" + Date.now() + "-" + Math.floor( 1e9 * Math.random() );
+   let folder = File.systemTempDirectory + "/" + name;
    File.createDirectory( folder, true );
    try
    {
@@ -27,7 +28,7 @@ function removeFolder( folder )
    }
    catch ( error )
    {
-      console.warningln( TITLE + ": temporary files stay in " + plain( folder ) + ": " + plain( error.message ) );
+      console.warningln( plain( TITLE + ": temporary files stay in " + folder + ": " + error.message ) );
    }
 }
 

@@ -7,8 +7,8 @@
 function saveCopy( window, path, inverted = false )
 {
    let image = window.mainView.image;
-   let copy = new ImageWindow( Number( image.width ), Number( image.height ), Number( image.numberOfChannels ),
-      Number( window.bitsPerSample ), window.isFloatSample, image.isColor, "fastbg_copy" );
+   let size = [ image.width, image.height, image.numberOfChannels, window.bitsPerSample ].map( Number );
+   let copy = new ImageWindow( ...size, window.isFloatSample, image.isColor, "fastbg_copy" );
    try
    {
       copy.mainView.beginProcess( UndoFlag.NoSwapFile );
@@ -95,11 +95,10 @@ function savePreviews( window, path )
    if ( window.previews.length == 0 )
       throw new Error( window.mainView.id + " has no previews: draw some around what is not sky, or "
          + "do not use them." );
-   let features = window.previews.map( preview =>
+   let polygons = window.previews.map( preview =>
    {
       let { x0, y0, x1, y1 } = window.previewRect( preview );
-      let ring = [ [ x0, y0 ], [ x1, y0 ], [ x1, y1 ], [ x0, y1 ], [ x0, y0 ] ];
-      return { type: "Feature", properties: { name: preview.id }, geometry: { type: "Polygon", coordinates: [ ring ] } };
+      return [ [ [ x0, y0 ], [ x1, y0 ], [ x1, y1 ], [ x0, y1 ], [ x0, y0 ] ] ];
    } );
-   File.writeTextFile( path, JSON.stringify( { type: "FeatureCollection", features: features } ) );
+   File.writeTextFile( path, JSON.stringify( { type: "MultiPolygon", coordinates: polygons } ) );
 }

@@ -15,15 +15,15 @@ function removeBackground( view, choices, program )
    {
       let before = stateOf( view ), progress = new Progress;
       let corrected = folder + CORRECTED, background = folder + BACKGROUND;
-      let outputs = [ "-o", corrected, ...( choices.model ? [ "--model-output", background ] : [ "--no-model" ] ) ];
-      let ended = runProgram( program, [ "run", ...inputs( view, choices, folder ), ...outputs, "--events" ],
-         line => progress.take( line ) );
+      let model = choices.model ? [ "--model-output", background ] : [ "--no-model" ];
+      let job = [ "run", ...inputs( view, choices, folder ), "-o", corrected, ...model, "--events" ];
+      let ended = runProgram( program, job, line => progress.take( line ) );
       if ( ended.exitCode != 0 || !File.exists( corrected ) )
          throw failureOf( ended, progress.error, folder );
       refuseChanged( view, before );
-      replacePixels( view, corrected );
       if ( choices.model )
          showBackground( view, background );
+      replacePixels( view, corrected );
       progress.conclude();
    } );
 }

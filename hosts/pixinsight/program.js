@@ -19,11 +19,11 @@ function usualPlaces()
 }
 
 /* The path of fastbg as far as it is known: the one that was chosen, or else the first usual place
- * that has it; "" if there is none. */
+ * that has it. If nothing is there, the one that was chosen, or "". */
 function knownProgram()
 {
-   let chosen = Settings.read( PATH_KEY, DataType.UCString ); // null before the first choice
-   return chosen || usualPlaces().find( path => File.exists( path ) ) || "";
+   let chosen = Settings.read( PATH_KEY, DataType.UCString ) || ""; // null before the first choice
+   return [ chosen, ...usualPlaces() ].find( path => File.exists( path ) ) || chosen;
 }
 
 /* The path of a fastbg that can be used, without a dialog: it is checked unless it was before. */
@@ -33,7 +33,8 @@ function usableProgram()
    if ( !path )
       throw new Error( "It is not known yet where the program fastbg is: start the script fastbg "
          + "from the menu once, and choose it there." );
-   if ( Settings.read( CHECKED_KEY, DataType.UCString ) != NEEDED )
+   if ( path != Settings.read( PATH_KEY, DataType.UCString )
+      || NEEDED != Settings.read( CHECKED_KEY, DataType.UCString ) )
       chooseProgram( path );
    return path;
 }

@@ -139,8 +139,8 @@ function makeControls( record, user )
       constants[ name ] = closed( values, name );
 
    return {
-      Control, Label, Edit, GroupBox, CheckBox, PushButton, ToolButton, ComboBox, NumericControl, ViewList, Dialog, MessageBox,
-      OpenFileDialog, HorizontalSizer: Sizer, VerticalSizer: Sizer, ...constants
+      Control, Label, Edit, GroupBox, CheckBox, PushButton, ToolButton, ComboBox, NumericControl, ViewList, Dialog,
+      MessageBox, OpenFileDialog, HorizontalSizer: Sizer, VerticalSizer: Sizer, ...constants
    };
 }
 

@@ -58,7 +58,9 @@ function makeImages( record )
    {
       constructor( window, id, content )
       {
-         Object.assign( this, { window, name: id, isMainView: true, isPreview: false, stf: [], properties: {}, flags: 0, historyIndex: 0 } );
+         Object.assign( this, {
+            window, name: id, isMainView: true, isPreview: false, stf: [], properties: {}, flags: 0, historyIndex: 0
+         } );
          this.image = new Image( this, content );
       }
 
@@ -90,10 +92,11 @@ function makeImages( record )
       {
          if ( [ width, height, channels, bits ].some( number => typeof number != "number" ) )
             throw new TypeError( "ImageWindow: numbers are expected" );
-         const planes = Array.from( { length: channels }, () => new xisf.SAMPLES[ xisf.formatOf( bits, isFloat ) ]( width * height ) );
+         const Samples = xisf.SAMPLES[ xisf.formatOf( bits, isFloat ) ];
+         const planes = Array.from( { length: channels }, () => new Samples( width * height ) );
          Object.assign( this, {
-            keywords: [], previews: [], mask: null, maskEnabled: false, maskInverted: false, filePath: "", visible: false,
-            isNull: false, ofUser: false, solution: null, rectangles: new Map
+            keywords: [], previews: [], mask: null, maskEnabled: false, maskInverted: false, filePath: "",
+            visible: false, isNull: false, ofUser: false, solution: null, rectangles: new Map
          } );
          this.mainView = new View( this, uniqueId( id ), { width, height, isColor, bits, isFloat, planes } );
          windows.push( this );
@@ -110,7 +113,8 @@ function makeImages( record )
       {
          const { content } = this.mainView.image, Samples = xisf.SAMPLES[ xisf.formatOf( bits, isFloat ) ];
          const from = content.isFloat ? 1 : 2 ** content.bits - 1, to = isFloat ? 1 : 2 ** bits - 1;
-         const convert = sample => isFloat ? sample / from : Math.round( Math.min( Math.max( sample / from, 0 ), 1 ) * to );
+         const clipped = sample => Math.min( Math.max( sample / from, 0 ), 1 );
+         const convert = sample => isFloat ? sample / from : Math.round( clipped( sample ) * to );
          content.planes = content.planes.map( plane => Samples.from( plane, convert ) );
          Object.assign( content, { bits, isFloat } );
       }

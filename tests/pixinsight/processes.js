@@ -25,7 +25,9 @@ function makeProcesses( record )
    {
       constructor()
       {
-         Object.assign( this, { isStarting: false, isRunning: false, exitCode: 0, exitStatus: 0, pid: 0, unread: { stdout: [], stderr: [] } } );
+         Object.assign( this, {
+            isStarting: false, isRunning: false, exitCode: 0, exitStatus: 0, pid: 0, unread: { stdout: [], stderr: [] }
+         } );
          all.push( this );
       }
 
@@ -82,7 +84,8 @@ function makeProcesses( record )
             }
             else if ( kind == "finished" )
             {
-               Object.assign( this, { isStarting: false, isRunning: false, exitCode: value.code, exitStatus: Number( value.crashed ) } );
+               Object.assign( this, { isStarting: false, isRunning: false } );
+               Object.assign( this, { exitCode: value.code, exitStatus: Number( value.crashed ) } );
                this.onFinished?.( this.exitCode, this.exitStatus );
             }
             else

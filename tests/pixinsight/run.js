@@ -26,13 +26,19 @@ const scenario = {
    ...JSON.parse( fs.readFileSync( process.argv[ 2 ], "utf8" ) )
 };
 
+const WAYS = [ "write", "writeln", "noteln", "warningln", "criticalln" ]; // to write in the console
+
 const record = {
-   ...scenario, started: [], signals: [], console: [], boxes: [], instances: [], addresses: [], dialogs: 0, thrown: null, shown: false,
+   ...scenario, started: [], signals: [], console: [], boxes: [], instances: [], addresses: [],
+   dialogs: 0, thrown: null, shown: false,
    opened( address )
    {
       record.addresses.push( address );
       if ( scenario.browser.length )
-         spawn( scenario.browser[ 0 ], [ ...scenario.browser.slice( 1 ), address ], { stdio: "inherit", detached: true } );
+      {
+         const [ command, ...options ] = scenario.browser;
+         spawn( command, [ ...options, address ], { stdio: "inherit", detached: true } );
+      }
    }
 };
 
@@ -91,7 +97,8 @@ function makeFiles()
 const userOf = dialog => ( {
    find( kind, text )
    {
-      const found = dialog.children.find( each => each.kind == kind && ( kind == "ToolButton" ? each.toolTip : each.text ).includes( text ) );
+      const textOf = control => kind == "ToolButton" ? control.toolTip : control.text;
+      const found = dialog.children.find( each => each.kind == kind && textOf( each ).includes( text ) );
       if ( !found )
          throw new Error( `there is no ${kind} "${text}"` );
       return found;
@@ -150,7 +157,8 @@ function main()
    for ( const given of scenario.images )
    {
       const window = new ImageWindow( 1, 1, 1, 32, true, false, given.id );
-      Object.assign( window, { ofUser: true, visible: true, filePath: given.file, keywords: given.keywords ?? [], solution: given.solution ?? null } );
+      const { keywords = [], solution = null } = given;
+      Object.assign( window, { ofUser: true, visible: true, filePath: given.file, keywords, solution } );
       window.mainView.image.content = xisf.read( given.file );
       window.mainView.properties = given.properties ?? {};
       window.mainView.stf = given.stf ?? [];
@@ -163,13 +171,16 @@ function main()
    }
    const windowOf = id => windows.find( window => window.mainView.id == id );
    for ( const given of scenario.images.filter( each => each.mask ) )
-      Object.assign( windowOf( given.id ), { mask: windowOf( given.mask ), maskEnabled: true, maskInverted: given.maskInverted ?? false } );
+   {
+      const { mask, maskInverted = false } = given;
+      Object.assign( windowOf( given.id ), { mask: windowOf( mask ), maskEnabled: true, maskInverted } );
+   }
 
    const line = kind => ( text = "" ) => record.console.push( [ kind, text ] );
    const console = {
       abortEnabled: false, abortRequested: false, show() { record.shown = true; }, flush() {},
       resetStatus() { Object.assign( console, { abortEnabled: false, abortRequested: false } ); },
-      ...Object.fromEntries( [ "write", "writeln", "noteln", "warningln", "criticalln" ].map( kind => [ kind, line( kind ) ] ) )
+      ...Object.fromEntries( WAYS.map( kind => [ kind, line( kind ) ] ) )
    };
 
    const stub = { console, windowOf, windows, record, ImageWindow, UndoFlag };
@@ -181,7 +192,8 @@ function main()
       onEvents( stub, ++count );
    };
 
-   const of = id => windowOf( id )?.mainView ?? windows.flatMap( window => window.previews ).find( preview => preview.id == id );
+   const previews = windows.flatMap( window => window.previews );
+   const of = id => windowOf( id )?.mainView ?? previews.find( preview => preview.id == id );
    const typed = ( type, name ) =>
    {
       if ( typeof record.parameters[ name ] != type )
@@ -193,7 +205,9 @@ function main()
       targetView: of( scenario.target ) ?? null,
       has: name => name in record.parameters,
       set: ( name, value ) => record.parameters[ name ] = value,
-      getString: name => typed( "string", name ), getReal: name => typed( "number", name ), getBoolean: name => typed( "boolean", name )
+      getString: name => typed( "string", name ),
+      getReal: name => typed( "number", name ),
+      getBoolean: name => typed( "boolean", name )
    }, "Parameters" );
    const Settings = closed( {
       read: ( key, type ) => key in record.settings ? record.settings[ key ] : null,
@@ -218,8 +232,9 @@ function main()
    };
 
    const globals = {
-      console, Parameters, Settings, CoreApplication, ImageWindow, View, ExternalProcess, ...makeFiles(), ...makeControls( record, turn ),
-      UndoFlag: closed( UndoFlag, "UndoFlag" ), ...( scenario.olderEvents ? { processEvents } : {} )
+      console, Parameters, Settings, CoreApplication, ImageWindow, View, ExternalProcess,
+      UndoFlag: closed( UndoFlag, "UndoFlag" ), ...makeFiles(), ...makeControls( record, turn ),
+      ...( scenario.olderEvents ? { processEvents } : {} )
    };
    const file = path.join( __dirname, "..", "..", "hosts", "pixinsight", "fastbg.js" );
    try
@@ -233,20 +248,19 @@ function main()
    finish( windows, running() );
 }
 
+/* Tell what happened, and end: a program that still runs is told, too. */
 function finish( windows, orphans )
 {
-   for ( const window of windows )
-      xisf.write( path.join( scenario.folder, window.mainView.id + ".xisf" ), window.mainView.image.content, window.keywords );
-   const { started, signals, boxes, instances, addresses, dialogs, thrown, shown, settings, parameters } = record;
-   process.stdout.write( JSON.stringify( {
-      started, signals, boxes, instances, addresses, dialogs, thrown, shown, settings, parameters, console: record.console,
-      orphans: orphans.length,
-      windows: windows.map( window => ( {
-         id: window.mainView.id, steps: window.mainView.historyIndex, keywords: window.keywords, properties: window.mainView.properties,
-         filePath: window.filePath, visible: window.visible, solution: window.solution, stf: window.mainView.stf,
-         format: xisf.formatOf( window.bitsPerSample, window.isFloatSample ), open: Boolean( window.mainView.flags )
-      } ) )
-   } ), () => process.exit( 0 ) );
+   const told = ( { mainView, ...window } ) => ( {
+      id: mainView.id, steps: mainView.historyIndex, properties: mainView.properties, stf: mainView.stf,
+      open: Boolean( mainView.flags ),
+      format: xisf.formatOf( mainView.image.content.bits, mainView.image.content.isFloat ),
+      keywords: window.keywords, filePath: window.filePath, visible: window.visible, solution: window.solution
+   } );
+   for ( const { mainView, keywords } of windows )
+      xisf.write( path.join( scenario.folder, mainView.id + ".xisf" ), mainView.image.content, keywords );
+   const text = JSON.stringify( { ...record, orphans: orphans.length, windows: windows.map( told ) } );
+   process.stdout.write( text, () => process.exit( 0 ) );
 }
 
 main();

@@ -5,8 +5,10 @@
 
 const fs = require( "node:fs" );
 
-const SAMPLES = { UInt8: Uint8Array, UInt16: Uint16Array, UInt32: Uint32Array, Float32: Float32Array, Float64: Float64Array };
-const BLOCK = 4096;
+const SAMPLES = {
+   UInt8: Uint8Array, UInt16: Uint16Array, UInt32: Uint32Array, Float32: Float32Array, Float64: Float64Array
+};
+const HEADER = 65536; // bytes before the samples
 
 const formatOf = ( bits, isFloat ) => ( isFloat ? "Float" : "UInt" ) + bits;
 
@@ -29,20 +31,30 @@ function read( path )
    const copy = new Uint8Array( bytes.subarray( begin, begin + size ) ).buffer;
    const samples = new SAMPLES[ formatOf( bits, isFloat ) ]( copy ), area = width * height;
    const planes = Array.from( { length: channels }, ( _, c ) => samples.slice( c * area, ( c + 1 ) * area ) );
-   return { width, height, isColor: attribute( element, "colorSpace" ) == "RGB", bits: Number( bits ), isFloat, planes };
+   const isColor = attribute( element, "colorSpace" ) == "RGB";
+   return { width, height, isColor, bits: Number( bits ), isFloat, planes };
 }
 
 function write( path, image, keywords )
 {
-   const format = formatOf( image.bits, image.isFloat );
-   const data = Buffer.concat( image.planes.map( plane => Buffer.from( plane.buffer, plane.byteOffset, plane.byteLength ) ) );
-   const header = Buffer.from( `<?xml version="1.0" encoding="UTF-8"?>
-<xisf version="1.0" xmlns="http://www.pixinsight.com/xisf"><Image geometry="${image.width}:${image.height}:${image.planes.length}"`
-      + ` sampleFormat="${format}"${image.isFloat ? ' bounds="0:1"' : ""} colorSpace="${image.isColor ? "RGB" : "Gray"}"`
-      + ` location="attachment:${BLOCK * 16}:${data.length}">` + keywords.map( each =>
-         `<FITSKeyword name="${escaped( each.name )}" value="${escaped( each.value )}" comment="${escaped( each.comment )}"/>` ).join( "" )
-      + "</Image></xisf>", "utf8" );
-   const start = Buffer.alloc( BLOCK * 16 );
+   const { width, height, planes, isColor, bits, isFloat } = image;
+   const samples = planes.map( plane => Buffer.from( plane.buffer, plane.byteOffset, plane.byteLength ) );
+   const data = Buffer.concat( samples );
+   const attributes = {
+      geometry: `${width}:${height}:${planes.length}`,
+      sampleFormat: formatOf( bits, isFloat ),
+      ...( isFloat ? { bounds: "0:1" } : {} ),
+      colorSpace: isColor ? "RGB" : "Gray",
+      location: `attachment:${HEADER}:${data.length}`
+   };
+   const pair = ( [ name, text ] ) => ` ${name}="${escaped( text )}"`;
+   const written = each => Object.entries( each ).map( pair ).join( "" );
+   const header = Buffer.from( '<?xml version="1.0" encoding="UTF-8"?>\n'
+      + '<xisf version="1.0" xmlns="http://www.pixinsight.com/xisf">'
+      + `<Image${written( attributes )}>`
+      + keywords.map( each => `<FITSKeyword${written( each )}/>` ).join( "" )
+      + "</Image></xisf>" );
+   const start = Buffer.alloc( HEADER );
    start.write( "XISF0100" );
    start.writeUInt32LE( header.length, 8 );
    header.copy( start, 16 );
