@@ -375,7 +375,11 @@ def test_a_program_in_its_usual_place_is_found(pixinsight: PixInsight) -> None:
     outcome = pixinsight.run("user.press('Execute')", set_up=False, home=str(home))
     assert outcome["settings"]["fastbg/program"] == str(place)
     assert outcome["windows"][0]["steps"] == 1
-    assert pixinsight.run(set_up=False, home=str(home), target="rgb")["windows"][0]["steps"] == 1
+    gone = {"fastbg/program": str(home / "gone"), "fastbg/checkedFor": "0.1.0"}
+    for settings in ({}, gone):
+        instance = pixinsight.run(settings=settings, home=str(home), target="rgb")
+        assert instance["settings"]["fastbg/program"] == str(place)
+        assert instance["windows"][0]["steps"] == 1
 
 
 OLD = 'echo \'{"fastbg": "0.0.9"}\''
@@ -630,6 +634,8 @@ page = connect(
 )
 for message in page:
     told = json.loads(message) if isinstance(message, str) else {}
+    if told.get("tell") in ("problem", "ended"):
+        sys.exit(message)
     if told.get("tell") == "fitted":
         page.send(json.dumps({"id": 1, "do": "send_back"}))
 """
