@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 
 import fastbg
 from fastbg.io.regions import open_regions
@@ -398,6 +399,29 @@ def test_masks_of_files_from_the_working_directory(
     np.testing.assert_array_equal(siril.pixels, by_file(sky, mask=regions))
 
 
+@pytest.mark.parametrize("order", ["", "TOP-DOWN", "BOTTOM-UP"])
+@pytest.mark.parametrize("name", ["mask.png", "mask.fit"])
+def test_masks_lie_on_the_image_as_siril_shows_both(
+    name: str,
+    order: str,
+    siril: Siril,
+    script: ModuleType,
+    sky: np.ndarray,
+    by_file: Corrected,
+    tmp_path: Path,
+) -> None:
+    """A PNG begins at the top of the display, where the last row of a FITS file is."""
+    mask = covered() * np.uint8(255)
+    Image.fromarray(mask[::-1]).save(siril.folder / "wd" / "mask.png")
+    top_down = fits.Header({"ROWORDER": "TOP-DOWN"})
+    fits.writeto(siril.folder / "wd" / "mask.fit", mask.astype(np.uint16), top_down)
+    fits.writeto(tmp_path / "mask.fits", mask)
+    siril.open(sky, keywords={"row_order": order})
+    assert script.main([f"-mask={name}"]) == 0, siril.logged()
+    expected = by_file(sky, mask=tmp_path / "mask.fits")
+    np.testing.assert_allclose(siril.pixels, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -616,7 +640,7 @@ def test_the_files_are_fits(
     rng = np.random.default_rng(4)
     samples = (rng.random(shape) * (1 if kind is np.float32 else np.iinfo(kind).max)).astype(kind)
     path = tmp_path / "x.fits"
-    script.write_fits(path, samples, None)
+    script.write_fits(path, samples)
     with fits.open(path) as opened:
         opened.verify("exception")
         np.testing.assert_array_equal(opened[0].data, samples)

@@ -8,7 +8,8 @@ From the menu Scripts it runs with the defaults. In the command line of Siril an
 
     -draw              lets you draw a polygon around what is no sky: do it as often as you like,
                        and then run the script. Siril forgets polygons with the image.
-    -mask=FILE         a mask or regions for fastbg, from the working directory; may be repeated
+    -mask=FILE         a mask, white where the sky is, or regions that are no sky, from the working
+                       directory; may be repeated
     -preset=NAME       a preset of fastbg, or a file with one
     -prefix=fbg_       what the names of the corrected frames of a sequence begin with
     -executable=FILE   remembers where the program fastbg is, for a Siril that cannot install it
@@ -54,6 +55,7 @@ RECORD, CARD = 2880, 80
 FORMATS = {"uint8": (8, 0), "uint16": (16, 32768), "float32": (-32, 0)}
 """BITPIX and BZERO of the samples that Siril has."""
 
+REGIONS = (".reg", ".geojson", ".json")
 WHITES = {"uint16": "65535", "float32": "1"}
 
 
@@ -109,6 +111,8 @@ class Asked:
                 raise Refused(f"{word!r} is no option: write -NAME=VALUE; see fastbg.py -help")
             if name == "mask":
                 self.masks.append(folder / value)
+                if not self.masks[-1].is_file():
+                    raise Refused(f"{self.masks[-1]} is not a file: check the name")
             elif name in ("draw", "executable", "help", "prefix", "preset"):
                 self.own[name] = value
             else:
@@ -285,10 +289,12 @@ def corrected(siril, run, asked, pixels, keywords, mask, tell):
     with tempfile.TemporaryDirectory(prefix=".fastbg-", dir=siril.get_siril_wd()) as folder:
         source, output = Path(folder, "image.fits"), Path(folder, "corrected.fits")
         write_fits(source, pixels, keywords)
-        masks = list(asked.masks)
-        if mask is not None:
-            masks.append(Path(folder, "mask.fits"))
-            write_fits(masks[-1], mask, keywords)
+        masks = [path for path in asked.masks if path.suffix.lower() in REGIONS]
+        # As Siril reads other masks, they lie on its images, whatever the order of their rows.
+        images = [siril.load_image_from_file(str(p)).data for p in asked.masks if p not in masks]
+        for number, samples in enumerate(images if mask is None else [*images, mask]):
+            masks.append(Path(folder, f"mask{number}.fits"))
+            write_fits(masks[-1], samples)
         drawn = [each for each in siril.overlay_get_polygons_list() or () if len(each.points) > 2]
         if drawn:
             if not masks and not asked.preset:
@@ -334,7 +340,7 @@ def geojson(polygons, height):
     return json.dumps({"type": "MultiPolygon", "coordinates": coordinates})
 
 
-def write_fits(path, samples, keywords):
+def write_fits(path, samples, keywords=None):
     """Write an array, (K, H, W) or (H, W), with the keywords that fastbg asks for."""
     bitpix, zero = FORMATS[samples.dtype.name]
     cards = {"SIMPLE": "T", "BITPIX": bitpix, "NAXIS": samples.ndim}

@@ -224,6 +224,17 @@ class SirilInterface:
         drawn = [Polygon([FPoint(*p) for p in points]) for points in _state()["polygons"]]
         return drawn or None
 
+    def load_image_from_file(self, filepath: str) -> SimpleNamespace:
+        """FITS as it is stored, and others with their last row first."""
+        from astropy.io import fits
+        from PIL import Image
+
+        if Path(filepath).suffix.startswith(".fit"):
+            data = fits.getdata(filepath)
+            return SimpleNamespace(data=data.astype(data.dtype.newbyteorder("=")))
+        with Image.open(filepath) as image:
+            return SimpleNamespace(data=np.asarray(image, np.uint16)[::-1])
+
     def get_image_mask_state(self) -> bool | None:
         return _state()["mask_active"]
 
