@@ -445,7 +445,8 @@ def test_frames_that_are_not_debayered(
         "XBAYROFF": "bayer_xoffset",
         "YBAYROFF": "bayer_yoffset",
     }
-    siril.open(mosaic, keywords={names[name]: value for name, value in header.items()})
+    unknown = {"bayer_xoffset": -(2**31) + 1, "bayer_yoffset": None}
+    siril.open(mosaic, keywords=unknown | {names[name]: header[name] for name in header})
     assert script.main([]) == 0, siril.logged()
     np.testing.assert_array_equal(siril.pixels, by_file(mosaic, header))
 
@@ -607,6 +608,26 @@ def test_sequences(
     told = [call["progress"] for call in siril.calls("update_progress")]
     assert told == sorted(told)
     assert not siril.calls("undo_save_state")
+
+
+def test_a_script_of_siril_cannot_open_the_new_sequence(
+    siril: Siril, script: ModuleType, sky: np.ndarray
+) -> None:
+    siril.open_sequence([sky, sky])
+    siril.set(headless=True)
+    assert script.main([]) == 0, siril.logged()
+    assert "The new sequence is fbg_light_" in siril.logged()
+
+
+def test_frames_of_which_siril_makes_no_sequence(
+    siril: Siril, script: ModuleType, sky: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sirilpy import SirilInterface
+
+    siril.open_sequence([sky, sky])
+    monkeypatch.setattr(SirilInterface, "create_new_seq", lambda *arguments: False)
+    assert script.main([]) == 1
+    assert "made no sequence of the frames that are called fbg_light_" in siril.logged("RED")
 
 
 def test_a_frame_that_fails_is_named_and_the_rest_is_done(

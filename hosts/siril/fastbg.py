@@ -269,10 +269,12 @@ def sequence(siril, run, asked):
     if failed == len(chosen):
         raise Refused(f"none of {failed} frames could be corrected: see above")
     new = prefix + Path(frames.seqname).name
-    if siril.create_new_seq(new):
+    if not siril.create_new_seq(new):
+        raise Refused(f"Siril made no sequence of the frames that are called {new}...")
+    try:
         siril.cmd("load_seq", f'"{new}"')
-    else:
-        siril.log(f"Siril found no sequence {new} in its working directory.", s.LogColor.SALMON)
+    except s.CommandError:
+        siril.log(f"The new sequence is {new}")  # scripts of Siril cannot open it
     if failed:
         raise Refused(f"{failed} of {len(chosen)} frames could not be corrected: see above")
 
@@ -347,14 +349,14 @@ def write_fits(path, samples, keywords=None):
     cards.update({f"NAXIS{n}": length for n, length in enumerate(reversed(samples.shape), 1)})
     cards.update(BZERO=zero, BSCALE=1)
     if keywords:
-        # What is not known is empty, or a very negative number.
+        # What is not known is empty, None, or a very negative number.
         cards.update(
             ROWORDER=keywords.row_order and f"'{keywords.row_order}'",
             BAYERPAT=keywords.bayer_pattern and f"'{keywords.bayer_pattern}'",
-            XBAYROFF=max(keywords.bayer_xoffset, 0),
-            YBAYROFF=max(keywords.bayer_yoffset, 0),
+            XBAYROFF=max(keywords.bayer_xoffset or 0, 0),
+            YBAYROFF=max(keywords.bayer_yoffset or 0, 0),
         )
-    known = ((name, value) for name, value in cards.items() if value != "")
+    known = ((name, value) for name, value in cards.items() if value not in ("", None))
     text = "".join(f"{name:8}= {value:>20}".ljust(CARD) for name, value in known) + "END"
     stored = (samples ^ 0x8000).view(np.int16) if zero else samples
     with path.open("wb") as file:

@@ -60,16 +60,12 @@ class SequenceType(IntEnum):
     SEQ_FITSEQ = 2
 
 
-UNKNOWN = -(2**31) + 1
-"""What Siril has for a whole number that no keyword tells."""
-
-
 @dataclass
 class FKeywords:
     row_order: str = ""
     bayer_pattern: str = ""
-    bayer_xoffset: int = UNKNOWN
-    bayer_yoffset: int = UNKNOWN
+    bayer_xoffset: int | None = None
+    bayer_yoffset: int | None = None
 
 
 @dataclass
@@ -214,6 +210,8 @@ class SirilInterface:
         """Words are joined with blanks, as Siril does: who has blanks in a word quotes it."""
         if self._locked:
             raise CommandError(f"Command '{args[0]}' failed: the processing thread is busy")
+        if args[0] == "load_seq" and _state()["headless"]:
+            raise CommandError("Command 'load_seq' failed: Command not scriptable")
         self._call("cmd", text=" ".join(args))
 
     def overlay_draw_polygon(self, color: int = 0x00FF0040, fill: bool = False) -> None:
