@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fastbg.simulate import simulate_sky
 
 pytestmark = pytest.mark.skipif(not shutil.which("siril-cli"), reason="siril-cli is not installed")
 
+SCRIPT = Path(__file__).parents[1] / "hosts" / "siril" / "fastbg.py"
 SHAPE = (96, 128)
 CORNER = (slice(4, 9), slice(6, 14))
 """A bright rectangle near the first pixel, which no turn of the image leaves in place."""
@@ -163,3 +165,30 @@ def test_the_pattern_of_colours_survives(order: str, planes: np.ndarray, tmp_pat
     siril(tmp_path, f"load {ours.name}", "save z")
     assert fits.getval(tmp_path / "z.fit", "BAYERPAT") == "RGGB"
     assert fits.getval(tmp_path / "z.fit", "ROWORDER") == order
+
+
+def test_the_script_runs_in_siril_itself(planes: np.ndarray, tmp_path: Path) -> None:
+    """hosts/siril/fastbg.py in a Siril that has Python, with an executable outside of it."""
+    told = subprocess.run(["siril-cli", "--version"], capture_output=True, text=True, check=True)
+    version = told.stdout.split()[-1]
+    if tuple(map(int, version.split(".")[:2])) < (1, 4):
+        pytest.skip(f"Siril {version} runs no scripts in Python: it needs 1.4")
+    program = tmp_path / "fastbg"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m fastbg.cli "$@"\n')
+    program.chmod(0o755)
+    shutil.copy(SCRIPT, tmp_path)
+    fits.writeto(tmp_path / "x.fit", planes)
+    (tmp_path / "a b.reg").write_text("image\nbox(45,35,30,30,0)\n")
+    log = siril(
+        tmp_path,
+        "load x",
+        f'pyscript fastbg.py "-executable={program}"',
+        'pyscript fastbg.py "-mask=a b.reg" -protect=always',
+        "save y",
+        "pyscript fastbg.py -protect=maybe",
+    )
+    assert "% of the gradient out" in log, log
+    assert "fastbg: the protection must be" in log
+    options = {"mask": tmp_path / "a b.reg", "protect": "always"}
+    expected = stored(corrected(tmp_path / "x.fit", **options))
+    np.testing.assert_array_equal(stored(tmp_path / "y.fit"), expected)
