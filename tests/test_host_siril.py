@@ -220,6 +220,7 @@ def test_an_older_python_takes_the_executable(
 ) -> None:
     siril.open(sky)
     monkeypatch.setenv("PATH", str(siril.folder))
+    script.FOLDERS = ()
     script.OLDEST_PYTHON = (99, 0)
     assert script.main([]) == 1
     assert "needs Python 3.11, and that of Siril is 3." in siril.logged("RED")
@@ -231,7 +232,9 @@ def test_an_older_python_takes_the_executable(
 
 
 @posix
-def test_the_executable_is_found_in_the_search_path(
+@pytest.mark.parametrize("place", ["the search path", ".local/bin"])
+def test_the_executable_is_found(
+    place: str,
     siril: Siril,
     script: ModuleType,
     sky: np.ndarray,
@@ -240,8 +243,12 @@ def test_the_executable_is_found_in_the_search_path(
 ) -> None:
     siril.open(sky)
     script.find_spec = lambda name: None
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    assert script.main([]) == 0
+    if place == "the search path":
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    else:
+        monkeypatch.setenv("PATH", "/bin")
+        script.FOLDERS = (str(program.parent),)
+    assert script.main([]) == 0, siril.logged()
     assert not list((siril.folder / "config").iterdir())
 
 
@@ -250,6 +257,7 @@ def test_what_cannot_be_installed_is_told_with_the_cure(
 ) -> None:
     siril.open(sky)
     monkeypatch.setenv("PATH", "")
+    script.FOLDERS = ()
     script.find_spec = lambda name: None
     assert script.main([]) == 1
     assert "cannot be installed" in siril.calls("error_messagebox")[0]["text"]

@@ -49,6 +49,9 @@ SHARES = {
 }
 """The share of each stage in a whole job, in percent, in their order."""
 
+FOLDERS = (str(Path.home() / ".local" / "bin"), "/usr/local/bin", "/opt/homebrew/bin")
+"""Where pipx, uv and others put programs; what has a window seldom has these in its search path."""
+
 HIDDEN = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
 BLUE_TINT = 0x4080FF60
 RECORD, CARD = 2880, 80
@@ -140,18 +143,18 @@ def engine(siril):
     else:
         cause = "needs Python 3.11, and that of Siril is {}.{}".format(*sys.version_info)
     raise Refused(
-        f"it {cause}: install the program fastbg, and tell its place in the command line of Siril, "
-        'by pyscript fastbg.py "-executable=/path/to/fastbg"'
+        f"the package {cause}: install the program fastbg, and tell its place in the command line "
+        'of Siril, by pyscript fastbg.py "-executable=/path/to/fastbg"'
     )
 
 
 def executable(siril):
-    """The program that was told, or that is in the search path of Siril, or None."""
+    """The program that was told, or that is where programs are, or None."""
     path = Path(siril.get_siril_configdir(), REMEMBERED)
     try:
         return json.loads(path.read_text(encoding="utf-8"))["executable"]
     except FileNotFoundError:
-        return shutil.which("fastbg")
+        return shutil.which("fastbg", path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
     except (ValueError, TypeError, KeyError):
         raise Refused(f"{path} is damaged: delete it, and tell -executable again") from None
 
