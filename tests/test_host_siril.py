@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -407,9 +408,51 @@ def test_masks_of_files_from_the_working_directory(
     np.testing.assert_array_equal(siril.pixels, by_file(sky, mask=regions))
 
 
+PLACES = [(x, y) for x in (16, 48, 80, 112) for y in (14, 40, 66)]
+"""Of samples in the display: the last ones are 29 pixels above its lower edge."""
+
+
+@posix
+@pytest.mark.parametrize("by_program", [False, True])
+@pytest.mark.parametrize("order", ["", "BOTTOM-UP"])
+def test_samples_that_are_set_in_siril(
+    by_program: bool,
+    order: str,
+    siril: Siril,
+    script: ModuleType,
+    sky: np.ndarray,
+    by_file: Corrected,
+    tmp_path: Path,
+    program: Path,
+) -> None:
+    """They count rows from the top of the display, and files from the first row that is stored."""
+    path = tmp_path / "samples.csv"
+    rows = [f"{x + 0.5},{SHAPE[0] - y - 0.5},12.5" for x, y in PLACES]
+    path.write_text("\n".join(["x,y,radius", *rows]) + "\n")
+    siril.open(sky, samples=PLACES, keywords={"row_order": order})
+    if by_program:
+        script.find_spec = lambda name: None
+        assert script.main([f"-executable={program}"]) == 0
+    assert script.main(["-samples"]) == 0, siril.logged()
+    assert "Samples of the background in Siril: 12" in siril.logged()
+    expected = by_file(sky, samples=path)
+    np.testing.assert_allclose(siril.pixels, expected, atol=1e-6)
+    shutil.copy(path, siril.folder / "wd")
+    siril.open(sky, samples=[], keywords={})
+    assert script.main(["-samples=samples.csv"]) == 0, siril.logged()
+    np.testing.assert_array_equal(siril.pixels, expected)
+
+
+def test_no_samples_are_set_in_siril(siril: Siril, script: ModuleType, sky: np.ndarray) -> None:
+    siril.open(sky)
+    refused(siril, script, ["-samples"], "holds no samples")
+
+
 @pytest.mark.parametrize("order", ["", "TOP-DOWN", "BOTTOM-UP"])
 @pytest.mark.parametrize("name", ["mask.png", "mask.fit"])
-def test_masks_lie_on_the_image_as_siril_shows_both(
+@pytest.mark.parametrize("option", ["mask", "sky"])
+def test_images_lie_on_the_image_as_siril_shows_both(
+    option: str,
     name: str,
     order: str,
     siril: Siril,
@@ -425,8 +468,8 @@ def test_masks_lie_on_the_image_as_siril_shows_both(
     fits.writeto(siril.folder / "wd" / "mask.fit", mask.astype(np.uint16), top_down)
     fits.writeto(tmp_path / "mask.fits", mask)
     siril.open(sky, keywords={"row_order": order})
-    assert script.main([f"-mask={name}"]) == 0, siril.logged()
-    expected = by_file(sky, mask=tmp_path / "mask.fits")
+    assert script.main([f"-{option}={name}"]) == 0, siril.logged()
+    expected = by_file(sky, **{option: tmp_path / "mask.fits"})
     np.testing.assert_allclose(siril.pixels, expected, atol=1e-6)
 
 
@@ -561,7 +604,9 @@ def test_a_strict_job_with_doubts(siril: Siril, script: ModuleType, sky: np.ndar
     siril.open(pixels)
     poor = ["-control-points=4", "-epochs=1", "-downscaling-factor=2"]
     assert script.main(poor) == 0
-    assert "the frame got worse" in siril.logged("SALMON")
+    warnings = siril.logged("SALMON").splitlines()
+    assert warnings[0].startswith("the frame got worse")
+    assert len(warnings) == len({*warnings})
     siril.open(pixels)
     (siril.folder / "calls.jsonl").unlink()
     refused(siril, script, ["-strict", *poor], "is doubtful: the frame got worse")

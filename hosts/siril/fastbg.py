@@ -8,8 +8,11 @@ From the menu Scripts it runs with the defaults. In the command line of Siril an
 
     -draw              lets you draw a polygon around what is no sky: do it as often as you like,
                        and then run the script. Siril forgets polygons with the image.
-    -mask=FILE         a mask, white where the sky is, or regions that are no sky, from the working
-                       directory; may be repeated
+    -mask=FILE         an image that is white where the sky is, or regions that are no sky, from the
+                       working directory; may be repeated
+    -sky=FILE          an image, white where the sky is whatever it looks like, or regions of sky
+    -samples           the background goes through the samples that are set in Siril
+    -samples=FILE      or through those of a file
     -preset=NAME       a preset of fastbg, or a file with one
     -prefix=fbg_       what the names of the corrected frames of a sequence begin with
     -executable=FILE   remembers where the program fastbg is, for a Siril that cannot install it
@@ -58,6 +61,7 @@ RECORD, CARD = 2880, 80
 FORMATS = {"uint8": (8, 0), "uint16": (16, 32768), "float32": (-32, 0)}
 """BITPIX and BZERO of the samples that Siril has."""
 
+DRAWN = "drawn.geojson"
 REGIONS = (".reg", ".geojson", ".json")
 WHITES = {"uint16": "65535", "float32": "1"}
 
@@ -103,20 +107,21 @@ def main(words):
 
 
 class Asked:
-    """What the words ask for: options of this script, masks, and settings of fastbg."""
+    """What the words ask for: options of this script, files, and settings of fastbg."""
 
     def __init__(self, siril, words):
-        self.own, self.masks, self.settings = {}, [], {}
+        self.own, self.settings = {}, {}
+        self.files = {"mask": [], "sky": [], "samples": []}
         folder = Path(siril.get_siril_wd())
         for word in words:
             name, _, value = word.lstrip("-").partition("=")
             if not word.startswith("-") or not name:
                 raise Refused(f"{word!r} is no option: write -NAME=VALUE; see fastbg.py -help")
-            if name == "mask":
-                self.masks.append(folder / value)
-                if not self.masks[-1].is_file():
-                    raise Refused(f"{self.masks[-1]} is not a file: check the name")
-            elif name in ("draw", "executable", "help", "prefix", "preset"):
+            if name in self.files and value:
+                self.files[name].append(folder / value)
+                if not (folder / value).is_file():
+                    raise Refused(f"{folder / value} is not a file: check the name")
+            elif name in ("draw", "executable", "help", "prefix", "preset", "samples"):
                 self.own[name] = value
             else:
                 self.settings[name.replace("_", "-")] = value
@@ -172,7 +177,7 @@ def remember(siril, path):
     siril.log(f"fastbg {version} is {path}", s.LogColor.GREEN)
 
 
-def with_library(source, output, masks, preset, settings, tell):
+def with_library(source, output, files, preset, settings, tell):
     """Run a job in this process; the value is its report."""
     import fastbg
 
@@ -190,7 +195,9 @@ def with_library(source, output, masks, preset, settings, tell):
             source,
             output=output,
             write_model=False,
-            mask=masks,
+            mask=files["mask"],
+            sky=files["sky"],
+            samples=files["samples"][0] if files["samples"] else None,
             settings=fastbg.Settings(**values),
             progress=lambda at: tell(at.stage, at.done / max(at.total, 1)),
         )
@@ -202,9 +209,9 @@ def with_library(source, output, masks, preset, settings, tell):
 def with_executable(path):
     """What runs a job by the program of that path."""
 
-    def run(source, output, masks, preset, settings, tell):
+    def run(source, output, files, preset, settings, tell):
         command = [path, "run", str(source), "-o", str(output), "--no-model", "--events"]
-        command += [word for mask in masks for word in ("-m", str(mask))]
+        command += [f"--{name}={each}" for name, several in files.items() for each in several]
         command += ["--preset", preset] if preset else []
         for name, value in settings.items():
             command += [f"--{name}", value] if value else [f"--{name}"]
@@ -294,27 +301,44 @@ def corrected(siril, run, asked, pixels, keywords, mask, tell):
     with tempfile.TemporaryDirectory(prefix=".fastbg-", dir=siril.get_siril_wd()) as folder:
         source, output = Path(folder, "image.fits"), Path(folder, "corrected.fits")
         write_fits(source, pixels, keywords)
-        masks = [path for path in asked.masks if path.suffix.lower() in REGIONS]
-        # As Siril reads other masks, they lie on its images, whatever the order of their rows.
-        images = [siril.load_image_from_file(str(p)).data for p in asked.masks if p not in masks]
-        for number, samples in enumerate(images if mask is None else [*images, mask]):
-            masks.append(Path(folder, f"mask{number}.fits"))
-            write_fits(masks[-1], samples)
-        drawn = [each for each in siril.overlay_get_polygons_list() or () if len(each.points) > 2]
-        if drawn:
-            if not masks and not asked.preset:
-                settings.setdefault("protect", "always")  # they do not tell what is sky
-            masks.append(Path(folder, "drawn.geojson"))
-            masks[-1].write_text(geojson(drawn, pixels.shape[-2]), encoding="utf-8")
-            siril.log(f"Polygons around what is no sky: {len(drawn)}")
-        report = run(source, output, masks, asked.preset, settings, tell)
+        files = files_of(siril, asked, mask, pixels.shape[-2], Path(folder))
+        if [path.name for path in files["mask"]] == [DRAWN] and not asked.preset:
+            settings.setdefault("protect", "always")  # polygons do not tell what is sky
+        report = run(source, output, files, asked.preset, settings, tell)
         out = read_fits(output, pixels)
     share = report["gradient"]["taken_out"]
     if share is not None and share == share:  # unknown is null in JSON, and NaN in Python
         siril.log(f"fastbg took {100 * share:.3g} % of the gradient out.", s.LogColor.GREEN)
-    for warning in [*report["worse"], *report["warnings"]]:
+    for warning in report["warnings"]:
         siril.log(warning, s.LogColor.SALMON)
     return out
+
+
+def files_of(siril, asked, mask, height, folder):
+    """The files of a job by the names of their options; what Siril has is written into a folder.
+
+    Images are read by Siril, so that they lie on its own, whatever the order of their rows.
+    """
+    files = {name: list(several) for name, several in asked.files.items()}
+    for name in ("mask", "sky"):
+        for number, path in enumerate(asked.files[name]):
+            if path.suffix.lower() not in REGIONS:
+                files[name][number] = folder / f"{name}{number}.fits"
+                write_fits(files[name][number], siril.load_image_from_file(str(path)).data)
+    if mask is not None:
+        files["mask"].append(folder / "mask.fits")
+        write_fits(files["mask"][-1], mask)
+    drawn = [each for each in siril.overlay_get_polygons_list() or () if len(each.points) > 2]
+    if drawn:
+        files["mask"].append(folder / DRAWN)
+        files["mask"][-1].write_text(geojson(drawn, height), encoding="utf-8")
+        siril.log(f"Polygons around what is no sky: {len(drawn)}")
+    if "samples" in asked.own:
+        files["samples"].append(folder / "samples.json")
+        samples = [vars(each) for each in siril.get_image_bgsamples() or ()]
+        files["samples"][-1].write_text(json.dumps(samples), encoding="utf-8")
+        siril.log(f"Samples of the background in Siril: {len(samples)}")
+    return files
 
 
 def progress(siril, before="", job=0, jobs=1):

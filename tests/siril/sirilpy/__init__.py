@@ -79,6 +79,14 @@ class Polygon:
     points: list[FPoint] = field(default_factory=list)
 
 
+@dataclass
+class BGSample:
+    position: tuple[float, float]
+    size: int = 25
+    valid: bool = True
+    mean: float = 0.0
+
+
 def _folder() -> Path:
     told = os.environ.get("MY_SOCKET")
     if not told:
@@ -232,6 +240,10 @@ class SirilInterface:
             return SimpleNamespace(data=data.astype(data.dtype.newbyteorder("=")))
         with Image.open(filepath) as image:
             return SimpleNamespace(data=np.asarray(image, np.uint16)[::-1])
+
+    def get_image_bgsamples(self) -> list[BGSample] | None:
+        samples = [BGSample(position=tuple(place)) for place in _state().get("samples", [])]
+        return samples or None
 
     def get_image_mask_state(self) -> bool | None:
         return _state()["mask_active"]
