@@ -200,7 +200,7 @@ def _line(content: dict[str, Any]) -> bytes:
 
 
 def _described(document: Document) -> dict[str, Any]:
-    layers = document.layers
+    layers = document.layers.alone()
     return {
         "settings": changed_settings(document.settings),
         "grid": [*layers.grid.shape, layers.grid.side],
