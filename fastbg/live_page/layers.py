@@ -175,7 +175,8 @@ class Painted:
         changes = self.not_sky ^ before.not_sky, self.sky ^ before.sky
         if not any(cells.any() for cells in changes):
             return base
-        return Packed(self.grid, *map(_packed, changes), base, base.depth + 1)
+        not_sky, sky = map(_packed, changes)
+        return Packed(self.grid, not_sky, sky, base, base.depth + 1)
 
 
 @dataclass(frozen=True)

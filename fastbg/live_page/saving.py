@@ -127,6 +127,7 @@ class Saving:
 
     def _run(self, job: Callable[[Work], dict[str, Any]], work: Work) -> None:
         pages = self._session.pages
+        trim()
         try:
             answer = job(work)
         except FastbgError as error:

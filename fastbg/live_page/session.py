@@ -153,11 +153,14 @@ class Session:
         """Show new layers and fit them; what is final is an edit of the history."""
         self.painted = painted
         if final:
-            self.edit(
-                replace(self.history.present, layers=painted.packed(self.history.present.layers))
-            )
+            self.edit(self._with_layers())
         else:
             self._changed(final=False)
+
+    def _with_layers(self) -> Document:
+        """The present document with the layers as they are now."""
+        present = self.history.present
+        return replace(present, layers=self.painted.packed(present.layers))
 
     def unpaint(self) -> None:
         """Go back to the layers of the last edit."""
@@ -174,13 +177,7 @@ class Session:
         if self._tried:
             self._changed(final=False)
         else:
-            self.edit(
-                replace(
-                    self.history.present,
-                    settings=settings,
-                    layers=self.painted.packed(self.history.present.layers),
-                )
-            )
+            self.edit(replace(self._with_layers(), settings=settings))
 
     def _reset(self, message: Message, page: Page) -> None:
         _check_names(message["names"])
