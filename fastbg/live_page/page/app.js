@@ -51,7 +51,7 @@ function hear(message) {
     store.set({ fitted: /** @type {any} */ (message), fitting: false, correction: { level, strength, mode, divisor } });
   } else if (tell === "problem") {
     // Where a fit has failed, none is running any more.
-    store.set({ problems: [...store.get().problems, message.message], ...(message.revision && { fitting: false }) });
+    store.set({ problems: [...store.get().problems, message.message], ...("revision" in message && { fitting: false }) });
   } else if (tell === "changed_file") store.set({ notice: message.message });
   else if (tell === "ended") store.set({ connection: "ended", notice: message.message });
   else if (tell === "progress") {
@@ -75,6 +75,10 @@ function take(picture) {
   store.set({ pictures: { ...store.get().pictures, [picture.name]: picture } });
 }
 
+// A page that is closed says so: the server ends sooner than after a connection that broke.
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (!persisted) connection.send({ do: "leave" }).catch(() => {});
+});
 startDisplay(app);
 startSplitter(app);
 startZoomer(app);

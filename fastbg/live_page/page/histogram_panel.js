@@ -10,6 +10,8 @@ const HEIGHT = 120;
 /** Room for the numbers below the curves. */
 const AXIS = 17;
 const BINS = 160;
+/** Room for the name of a line, in CSS pixels. */
+const NAME = 84;
 /** What an arrow key adds to a setting; a page key adds ten times that. */
 const STEPS = { threshold_min: 0.01, quantile: 0.005, threshold_max: 0.01 };
 /** @type {Record<string, string>} */
@@ -154,7 +156,8 @@ class HistogramPanel {
   /** @param {CanvasRenderingContext2D} context @param {number} width */
   _drawAxis(context, width) {
     const { low, high } = this.span;
-    context.font = `11px ${getComputedStyle(this.plot).fontFamily}`;
+    const { fontFamily, fontSize } = getComputedStyle(this.plot);
+    context.font = `${0.78 * parseFloat(fontSize)}px ${fontFamily}`;
     context.textAlign = "center";
     for (const tick of ticksOf(this.span)) {
       const x = ((tick - low) / (high - low)) * width;
@@ -204,6 +207,8 @@ class HistogramPanel {
     const q = this._valueOf("quantile");
     /** @param {number} linear */
     const across = (linear) => ((linear - this.span.low) / (this.span.high - this.span.low)) * width;
+    /** @type {number[]} */
+    const places = [];
     LINES.forEach((line, i) => {
       const value = this._valueOf(line);
       context.globalAlpha = 0.75;
@@ -219,12 +224,17 @@ class HistogramPanel {
       });
       const linear = meanLinearOf(samples, line, value, q);
       const handle = this.handles[i];
-      handle.style.left = `${Math.min(width, Math.max(0, across(linear)))}px`;
+      places[i] = Math.min(width, Math.max(0, across(linear)));
+      handle.style.left = `${places[i]}px`;
+      handle.classList.toggle("at-left", places[i] < NAME / 2);
+      handle.classList.toggle("at-right", places[i] > width - NAME / 2);
       handle.dataset.text = `${words.histogramShort[line]} ${value}`;
       handle.setAttribute("aria-valuenow", String(value));
       handle.setAttribute("aria-valuetext", words.histogramLine(String(value), linearText(linear, 4)));
     });
     context.setLineDash([]);
+    // The names of both thresholds do not fit beside each other where the two are close.
+    this.plot.classList.toggle("close", places[2] - places[0] < NAME);
   }
 
   /** @param {number} k */
