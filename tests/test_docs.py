@@ -111,6 +111,7 @@ def test_options_in_the_documents_exist() -> None:
         for parameter in command.params
         for option in [*parameter.opts, *parameter.secondary_opts]
     } | {"--help", "--version", "-h", "--delinearization-quantile"}
+    known |= {"--install-completion", "--show-completion"}
     unknown = [
         f"{document.name}: {line}"
         for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
@@ -127,7 +128,7 @@ def test_every_folder_has_its_paragraph() -> None:
     packages = {
         f"fastbg/{path.name}/" for path in (ROOT / "fastbg").iterdir() if list(path.glob("*.[pc]*"))
     }
-    top = {"fastbg/", "cuda_kernels/", "cli/", "tests/", "bench/", "docs/"}
+    top = {"fastbg/", "cuda_kernels/", "cli/", "tests/", "bench/", "docs/", "hosts/"}
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     headings = set(re.findall(r"^### (\S+/)$", text, re.MULTILINE))
     assert headings == packages - {"fastbg/__pycache__/"} | top

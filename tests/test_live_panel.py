@@ -118,7 +118,7 @@ def test_samples_are_generated_cleared_and_kept_without_use(panel):
     it.keys("m")
     it.page.get_by_role("button", name="Generate").click()
     it.heard(do="samples", action="generate")
-    it.page.get_by_label("Fit through the samples").uncheck()
+    it.page.get_by_label("Fit through them").uncheck()
     it.heard(do="set_samples", use=False)
     it.page.get_by_role("button", name="Remove all").click()
     it.heard(do="samples", action="clear")
@@ -151,6 +151,33 @@ def test_the_strength_moves_in_per_cent_and_is_sent_once(panel):
     it.heard(do="set", settings={"strength": 0.8})
 
 
+def test_a_slider_that_is_held_does_not_jump_back_to_what_the_server_tells(panel):
+    it = panel()
+    it.page.locator("summary", has_text="Descent").click()
+    slider = it.page.locator("[data-setting=epochs] input[type=range]")
+    slider.evaluate("each => { each.value = 700; each.dispatchEvent(new Event('input')) }")
+    held = slider.input_value()
+    it.server.tell(state(revision=2))
+    it.wait("state.state.revision === 2")
+    assert slider.input_value() == held
+    slider.evaluate("each => each.dispatchEvent(new Event('change'))")
+    it.server.tell(state(revision=3))
+    it.wait("state.state.revision === 3")
+    assert slider.input_value() != held
+
+
+def test_a_setting_that_is_refused_goes_back_to_what_holds(panel):
+    it = panel()
+    refusal = {"tell": "problem", "message": "the pedestal bgoptimizer belongs to subtraction"}
+    it.server.answer = lambda told: refusal if told["do"] == "set" else {"tell": "done"}
+    choice = it.page.locator("[data-setting=pedestal] select")
+    choice.select_option("bgoptimizer")
+    it.page.get_by_text("The pedestal bgoptimizer belongs to subtraction.").wait_for()
+    assert choice.input_value() == "model-median"
+    it.page.get_by_role("button", name="Close this message").click()
+    assert it.page.evaluate("document.activeElement.id") == "stage"
+
+
 def test_whole_numbers_go_in_whole_steps_and_stay_within_their_limits(panel):
     it = panel()
     it.page.locator("summary", has_text="Descent").click()
@@ -172,6 +199,7 @@ def test_borders_are_dragged_and_typed(panel):
     it.keys("g")
     it.drag((0, 60), (12, 60))
     assert it.heard(do="set")["settings"]["border"] == [12, 0, 0, 0]
+    it.wait("state.border === null")
     it.page.get_by_label("Border at the bottom").fill("9")
     it.keys("Enter")
     it.heard(do="set", settings={"border": [0, 0, 0, 9]})

@@ -62,7 +62,8 @@ def paint(page) -> None:
     page.edit("stroke", stroke=1, layer="not_sky", radius=15, points=[[40, 60], [180, 170]])
     page.edit("shape", layer="not_sky", shape="polygon", points=[[200, 20], [300, 40], [230, 90]])
     page.edit("shape", layer="sky", shape="ellipse", points=[[10, 180], [60, 230]])
-    page.edit("set", settings={"pedestal": "neutral", "feather": 12.5})
+    page.edit("set", settings={"pedestal": "neutral", "feather": 12.5, "strength": 0.8})
+    page.edit("set", settings={"border": [3, 20, 0, 5], "flexibility": 3})
 
 
 @pytest.mark.parametrize("how", ["nothing", "painted"])
@@ -106,7 +107,7 @@ def test_the_live_result_is_that_of_the_command(image, tmp_path):
     words = shlex.split(text.replace("fastbg run", "fastbg fit", 1))
     position = words.index(str(tmp_path / "out"))
     words[position : position + 1] = ["-o", str(tmp_path / "sky.json")]
-    options = {"--pedestal"}  # a fit has none
+    options = {"--pedestal", "--strength"}  # a fit has none
     kept = [w for i, w in enumerate(words) if w not in options and words[i - 1] not in options]
     run(shlex.join(kept))
     assert BackgroundModel.load(tmp_path / "sky.json") == live
@@ -146,6 +147,8 @@ def test_exported_layers_are_what_was_painted(image, tmp_path, rows, kind):
         sky=files["sky"],
         protect="always",
         feather=settings["feather"]["value"],
+        border=settings["border"]["value"],
+        flexibility=settings["flexibility"]["value"],
     )
     assert again.model == model
 

@@ -19,6 +19,7 @@ from fastbg.live_page.document import Document, History
 from fastbg.live_page.layers import Grid, Painted
 from fastbg.live_page.server import GOODBYE
 from fastbg.model.model import BackgroundModel
+from fastbg.pipeline import Job
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +227,45 @@ def test_an_object_is_clicked(page):
     place = {"x": (empty[1] + 0.5) * side, "y": (empty[0] + 0.5) * side}
     assert "no object here" in page.ask("object", **place, action="grow")["message"]
     assert page.edit("object", **place, action="object")["edits"]["not_sky"] > 0
+
+
+def test_the_candidates_are_told_and_can_be_chosen(page):
+    told = page.fitted()["flexibility"]
+    assert told["chosen"] == told["automatic"]
+    assert told["candidates"][told["chosen"] - 1]["tried"]
+    other = told["automatic"] + 1
+    page.edit("set", settings={"flexibility": other})
+    again = page.fitted()["flexibility"]
+    assert (again["chosen"], again["automatic"]) == (other, told["automatic"])
+
+
+def test_a_border_is_dragged_in(page):
+    page.fitted()
+    state = page.edit("set", settings={"border": [0, 40, 80, 0]})
+    assert state["border"] == [0, 40, 80, 0]
+    page.fitted()
+    weight = page.get("weight").planes[0]
+    side = state["grid"]["binning"]
+    assert not weight[: 40 // side].any()
+    assert not weight[:, -(80 // side) :].any()
+    assert weight[40 // side + 1 :, : -(80 // side) - 1].any()
+    assert page.edit("reset", names=["border"])["border"] == [0, 0, 0, 0]
+
+
+def test_the_strength_is_answered_without_a_search(page, monkeypatch):
+    page.fitted()
+    first = page.ask("probe", x=50, y=60)
+
+    def no_search(*given, **more):
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(Job, "search", no_search)
+    page.edit("set", settings={"strength": 0.5, "mode": "divide"})
+    assert page.fitted()["strength"] == 0.5
+    half = page.ask("probe", x=50, y=60)
+    ratio = np.array(page.fitted()["level"]) / np.array(first["model"])
+    expected = np.array(first["original"]) * (0.5 + 0.5 * ratio)
+    assert half["corrected"] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 def test_two_pages_share_a_session(page):

@@ -174,6 +174,56 @@ def test_an_object_is_chosen_by_keyboard_and_the_focus_comes_back(live):
     assert it.page.evaluate("document.activeElement.id") == "stage"
 
 
+def test_samples_are_made_added_and_removed_and_the_fit_goes_through_them(live):
+    it = live()
+    it.keys("m")
+    it.page.get_by_role("button", name="Generate").click()
+    it.undoable(1)
+    made = len(it.session.document.samples)
+    assert made > 10
+    assert it.store("state.samples.every(each => each.value)")
+    it.on_image("m")
+    it.keys("ArrowUp", "Enter")
+    it.undoable(2)
+    assert len(it.session.document.samples) == made + 1
+    it.page.get_by_role("button", name="Remove", exact=True).click()
+    it.undoable(3)
+    assert len(it.session.document.samples) == made
+    it.page.get_by_label("Fit through them").uncheck()
+    it.wait("!state.state.use_samples")
+    it.settled()
+    assert it.store("fitted.flexibility") is not None
+
+
+def test_a_border_is_left_out_of_the_fit_by_mouse_and_by_keyboard(live):
+    it = live()
+    it.keys("g")
+    it.drag((0, 200), (60, 200))
+    it.undoable(1)
+    assert it.session.settings.sides == pytest.approx((60, 0, 0, 0), abs=1)
+    it.page.get_by_label("Border at the top").fill("20")
+    it.keys("Enter")
+    it.undoable(2)
+    assert it.session.settings.sides[1] == 20
+    it.page.locator("[data-setting=border]").get_by_role("button").click()
+    it.undoable(3)
+    assert it.session.settings.sides == (0, 0, 0, 0)
+
+
+def test_another_stiffness_is_taken_by_keyboard_and_given_back(live):
+    it = live()
+    chosen = it.store("fitted.flexibility")
+    slider = it.page.get_by_label("Stiffness", exact=True)
+    slider.focus()
+    it.keys("ArrowRight" if chosen["chosen"] == 1 else "ArrowLeft")
+    it.undoable(1)
+    assert it.session.settings.flexibility not in (0, chosen["automatic"])
+    assert it.store("fitted.flexibility.automatic") == chosen["automatic"]
+    it.page.locator("[data-setting=flexibility]").get_by_role("button").click()
+    it.undoable(2)
+    assert it.session.settings.flexibility == 0
+
+
 def test_keys_and_the_wheel_change_the_size_of_the_brush(live):
     it = live()
     it.on_image("n")

@@ -57,4 +57,4 @@ def command_line(
 
 def spelled(value: object) -> str:
     """A value of a setting as an option has it; numbers keep every bit."""
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

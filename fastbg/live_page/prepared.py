@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from ..checks import check_settings, check_used
+from ..checks import check_settings
 from ..errors import SettingsError
 from ..image.frame import Frame
 from ..image.image import Image
@@ -60,7 +60,13 @@ class Preparation:
         plain = replace(job.settings, strength=1.0, mode="subtract", pedestal="model-median")
         if not samples and self._searched and self._searched[0] == (plain, painted):
             return self._searched[1]
-        known, used = _weighed(job, reduced, painted)
+        seen = ~np.isnan(reduced.stretched)
+        known = weight = None
+        if painted.sky.any():
+            known = np.where(seen & painted.sky[..., None], np.float32(1), 0).mean(axis=2)
+        if masked:
+            weight = np.where(painted.not_sky, np.float32(0), np.float32(1))
+        used = job.weigh(reduced, weight, known)
         measured = self._measure(job, painted, samples) if samples else None
         prepared = job.search(reduced, used, masked=masked, known=known, samples=measured)
         if not samples:
@@ -115,16 +121,3 @@ class Preparation:
             return out
 
         return self._frame.weight(Image(1, shape, read))
-
-
-def _weighed(job: Job, reduced: Reduced, painted: Painted) -> tuple[np.ndarray | None, np.ndarray]:
-    """`Job.known` and `Job.weigh` of the painted layers."""
-    seen = ~np.isnan(reduced.stretched)
-    known = None
-    if painted.sky.any():
-        known = np.where(seen & painted.sky[..., None], np.float32(1), 0).mean(axis=2)
-    if not painted.not_sky.any():
-        return known, job.weigh(reduced, known=known)
-    used = np.where(seen & ~painted.not_sky[..., None], np.float32(1), np.float32(0))
-    check_used(used, job.settings, masked=True)
-    return known, used

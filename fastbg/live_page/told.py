@@ -8,8 +8,9 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from ..report.gradient import Gradient
+from ..result import Preparation
 from ..settings.options import Options
-from ..settings.settings import Settings
+from ..settings.settings import MOST_FLEXIBLE, Settings
 from ..version import version
 from ..words import explained_by_sky
 from .document import Document, History
@@ -42,6 +43,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "downscaling_factor": (1, 64),
     "strength": (0, 1),
     "smoothing": (0, 1),
+    "flexibility": (0, MOST_FLEXIBLE),
 }
 """The ranges of sliders; what is typed may lie beyond them."""
 
@@ -116,7 +118,7 @@ def state(history: History, painted: Painted, settings: Settings, revision: int)
             "not_sky": int(np.count_nonzero(painted.not_sky)),
             "sky": int(np.count_nonzero(painted.sky)),
         },
-        "border": [*getattr(settings, "sides", (0, 0, 0, 0))],
+        "border": [*settings.sides],
         "grid": {
             "width": painted.grid.shape[1],
             "height": painted.grid.shape[0],
@@ -150,10 +152,32 @@ def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
             "used": float((kept.max(axis=2) >= OBJECT).mean()),
         },
         "level": outcome.correction.levels.tolist(),
-        "strength": getattr(outcome.settings, "strength", 1.0),
+        "strength": outcome.settings.strength,
         "mode": outcome.settings.mode,
-        "flexibility": None,
+        "flexibility": _candidates(preparation),
         "warnings": [*warnings(outcome, engine.size)],
+    }
+
+
+def _candidates(preparation: Preparation) -> dict[str, Any] | None:
+    """The surfaces from which the search has chosen, from the stiffest on."""
+    choice = preparation.sky.choice if preparation.sky else None
+    if choice is None:
+        return None
+    tried = len(choice.explained)
+    candidates = [
+        {
+            "number": number,
+            "name": str(number),
+            "explained": choice.explained[number - 1] if number <= tried else None,
+            "tried": number <= tried,
+        }
+        for number in range(1, MOST_FLEXIBLE + 1)
+    ]
+    return {
+        "chosen": choice.flexibility,
+        "automatic": choice.automatic,
+        "candidates": candidates,
     }
 
 

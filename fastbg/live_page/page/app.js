@@ -51,7 +51,7 @@ function hear(message) {
     store.set({ fitted: /** @type {any} */ (message), fitting: false, correction: { level, strength, mode, divisor } });
   } else if (tell === "problem") {
     // Where a fit has failed, none is running any more.
-    store.set({ problems: [...store.get().problems, message.message], ...(message.revision && { fitting: false }) });
+    store.set({ problems: [...store.get().problems, message.message], ...("revision" in message && { fitting: false }) });
   } else if (tell === "changed_file") store.set({ notice: message.message });
   else if (tell === "ended") store.set({ connection: "ended", notice: message.message });
   else if (tell === "progress") {

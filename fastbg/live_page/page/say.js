@@ -27,12 +27,16 @@ export function problem(error) {
   const notes = byId("problems");
   const text = sentence(error.message);
   if ([...notes.children].some((note) => note.firstChild?.textContent === text)) return;
+  const dismiss = () => {
+    if (note.contains(document.activeElement)) byId("stage").focus({ preventScroll: true });
+    note.remove();
+  };
   const note = make(
     "div",
     { class: "problem" },
     make("span", {}, text),
-    make("button", { type: "button", title: words.dismiss, "aria-label": words.dismiss, click: () => note.remove() }, "×"),
+    make("button", { type: "button", title: words.dismiss, "aria-label": words.dismiss, click: dismiss }, "×"),
   );
   notes.append(note);
-  setTimeout(() => note.remove(), STAYS);
+  setTimeout(dismiss, STAYS);
 }

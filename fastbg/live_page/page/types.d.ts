@@ -71,6 +71,8 @@ export interface Hello {
   host: boolean;
   folder: string;
   recovered: { edits: number; time: string } | null;
+  /** Lines about the file itself. */
+  warnings?: string[];
   version: string;
 }
 
@@ -78,8 +80,9 @@ export interface Sample {
   x: number;
   y: number;
   radius: number;
-  value: number[];
-  weight: number;
+  /** Null until it was measured, as the weight. */
+  value: number[] | null;
+  weight: number | null;
   used: boolean;
   why: string;
 }
@@ -95,6 +98,8 @@ export interface EditState {
   border: [number, number, number, number];
   samples: Sample[];
   use_samples: boolean;
+  /** Whether something was changed since the last saving. */
+  unsaved?: boolean;
 }
 
 export interface Warning {
@@ -114,11 +119,12 @@ export interface Fitted {
   strength: number;
   mode: "subtract" | "divide";
   divisor?: number;
+  /** Null where the sky was not searched for. */
   flexibility: {
     chosen: number;
     automatic: number;
-    candidates: { number: number; name: string; explained: number; tried: boolean }[];
-  };
+    candidates: { number: number; name: string; explained: number | null; tried: boolean }[];
+  } | null;
   warnings: Warning[];
 }
 

@@ -47,7 +47,7 @@ export function correctionKnobs(app) {
     chosen = pedestal;
     const { model } = store.get().pictures;
     const level = model ? levelsOf(pedestal, mode, mediansOf(model)) : null;
-    preview(level ? { mode, level } : { mode });
+    preview(level ? { mode, level, divisor: 1 } : { mode });
   };
   return [
     knob(app, "strength", { preview: (strength) => preview({ strength }), shown: 100, live: false }),

@@ -1,7 +1,7 @@
 // @ts-check
 /** Controls with a label: a number with a slider, one of some choices, on or off. */
 
-import { assign, make, write } from "../dom.js";
+import { assign, make, write as writeText } from "../dom.js";
 
 /**
  * A control that shows a value, and tells when the user changes it.
@@ -38,7 +38,7 @@ const newId = (start = "field") => `${start}-${(made += 1)}`;
  * A number: a slider between its limits, and a field to type it.
  *
  * @param {Plain<number> & Range} about
- * @returns {Field<number>}
+ * @returns {Field<number | "auto">}
  */
 export function numberField({ label, help, change, ...range }) {
   const { minimum, maximum, step, unit = "", logarithmic = false, shown = 1 } = range;
@@ -64,8 +64,10 @@ export function numberField({ label, help, change, ...range }) {
   const slider = make("input", {
     type: "range", min: 0, max: STEPS, step: 1, "aria-label": label, ...text,
   });
+  let isSliding = false;
   const tell = (/** @type {number} */ value, /** @type {boolean} */ more) => {
-    show(value);
+    isSliding = more;
+    write(value);
     change(value, more);
   };
   slider.addEventListener("input", () => tell(fromSlider(Number(slider.value)), true));
@@ -80,12 +82,19 @@ export function numberField({ label, help, change, ...range }) {
   });
   number.addEventListener("change", () => {
     const value = Number(number.value) / shown;
-    if (number.value === "" || Number.isNaN(value)) return show(last);
+    if (number.value === "" || Number.isNaN(value)) return write(last);
     tell(Math.min(maximum, Math.max(minimum, step ? rounded(value) : value)), false);
   });
   let last = minimum;
-  /** @param {number} value */
-  function show(value) {
+  /** @param {number | "auto"} value */
+  function write(value) {
+    if (typeof value !== "number") {
+      // fastbg decides, and tells no number.
+      number.value = "";
+      number.placeholder = value;
+      slider.setAttribute("aria-valuetext", value);
+      return;
+    }
     last = value;
     slider.value = String(toSlider(value));
     const written = String(Number((value * shown).toPrecision(6)));
@@ -100,7 +109,8 @@ export function numberField({ label, help, change, ...range }) {
   );
   return {
     element,
-    show,
+    // What the server tells while a slider is held is older than what is held.
+    show: (value) => isSliding || write(value),
     enable: (on) => [number, slider].forEach((each) => assign(each, { disabled: !on })),
   };
 }
@@ -195,5 +205,5 @@ export function fold(title, help, ...children) {
  */
 export function paragraph(name) {
   const element = make("p", { class: name });
-  return { element, write: (/** @type {string} */ text) => write(element, text) };
+  return { element, write: (/** @type {string} */ text) => writeText(element, text) };
 }

@@ -35,6 +35,7 @@ export function startPanel(app) {
     if (problems.length) app.store.set({ problems: [] });
   });
   app.store.on(["connection"], ({ connection }) => say(words.connection[connection] ?? ""));
+  window.addEventListener("pagehide", () => void app.send({ do: "leave" }).catch(() => {}));
   // What the server offers is known with its first message, and stays so for the session.
   const stop = app.store.on(["hello"], ({ hello }) => {
     if (!hello || byId("correct").childElementCount) return;
@@ -47,6 +48,7 @@ export function startPanel(app) {
 function fill(app) {
   const knobs = section(words.knobs, "knobs",
     flexibility(app),
+    knob(app, "smoothing", { matters: ({ state }) => Boolean(state?.use_samples && state.samples.length) }),
     knob(app, "protect"),
     ...correctionKnobs(app),
     borderFields(app, (border) => sendBorders(app, border)),

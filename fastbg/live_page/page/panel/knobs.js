@@ -16,9 +16,21 @@ import { choice, list, numberField, toggle } from "./fields.js";
  * @property {(value: any) => void} [preview]  shows a value before the server has answered
  * @property {number} [shown]  what one unit is shown as
  * @property {boolean} [live]  the fit follows while the slider moves
+ * @property {(state: import("../types.js").State) => boolean} [matters]  whether it has an effect now
  */
 
 const FEW = 4;
+
+/**
+ * Show again what the server has told, after it has refused a change.
+ *
+ * @param {App} app
+ */
+function showTold({ store }) {
+  const { state, fitted, correction } = store.get();
+  const told = fitted && { level: fitted.level, strength: fitted.strength, mode: fitted.mode };
+  store.set({ state: state && { ...state }, correction: correction && { ...correction, ...told } });
+}
 
 /**
  * Change settings; the newest of values that come while a message is underway wins.
@@ -35,7 +47,10 @@ export function settingsSender(app) {
       return;
     }
     underway = true;
-    await app.send(message).catch(problem);
+    await app.send(message).catch((error) => {
+      problem(error);
+      showTold(app);
+    });
     underway = false;
     const next = waiting;
     waiting = null;
@@ -66,6 +81,8 @@ export function knob(app, name, own = {}) {
   if (!setting) return null;
   const field = fieldOf(app, name, setting, own);
   if (!field) return null;
+  const { matters } = own;
+  if (matters) app.store.on(["state"], (state) => (field.element.hidden = !matters(state)));
   return withReset(app, name, field);
 }
 

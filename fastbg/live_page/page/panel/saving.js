@@ -6,6 +6,7 @@ import { button, make } from "../dom.js";
 import { problem, say } from "../say.js";
 import { choice, fold, section, toggle } from "./fields.js";
 import { jobs, runJob } from "./jobs.js";
+import { following } from "./knobs.js";
 
 /** @typedef {import("../types.js").App} App */
 
@@ -68,6 +69,7 @@ export function saving(app) {
   return section(words.saving.title, "saving",
     make("div", { class: "parts" }, ...parts), format.element, over.element,
     make("div", { class: "buttons" }, button(go.label, go.help, save, { class: "main" }), sendBack(app)),
+    following(app, ["state"], ({ state }) => (state?.unsaved ? words.saving.unsaved : "")),
     jobs(app), outputs, commandLine(app), exportFold(app), batch(app));
 }
 

@@ -23,11 +23,21 @@ const ROOM = 5; // radii of a circle that fill the view after a jump
 export const placeOf = ({ x, y, radius }) =>
   x === undefined || y === undefined || x === null || y === null ? null : { x, y, radius: radius ?? 0 };
 
+/**
+ * What the fit warns of, and then what the file does.
+ *
+ * @param {import("../types.js").State} state
+ * @returns {Warning[]}
+ */
+const allOf = ({ fitted, hello }) => [
+  ...(fitted?.warnings ?? []),
+  ...(hello?.warnings ?? []).map((text) => ({ text, kind: /** @type {const} */ ("other") })),
+];
+
 /** @param {App} app @param {number} index */
 export function goTo(app, index) {
   const { store, viewport } = app;
-  const warnings = store.get().fitted?.warnings ?? [];
-  const warning = warnings[index];
+  const warning = allOf(store.get())[index];
   if (!warning) return say(words.warnings.none);
   store.set({ warned: index });
   say(sentence(warning.text));
@@ -40,8 +50,8 @@ export function goTo(app, index) {
 
 /** @param {App} app @param {number} step */
 export function nextWarning(app, step) {
-  const { fitted, warned } = app.store.get();
-  const count = fitted?.warnings.length ?? 0;
+  const { warned } = app.store.get();
+  const count = allOf(app.store.get()).length;
   goTo(app, count ? (warned + step + count) % count : 0);
 }
 
@@ -50,8 +60,9 @@ export function warnings(app) {
   const list = make("ol", { class: "warning-list" });
   const element = section(words.warnings.title, "warnings", list);
   let told = "";
-  app.store.on(["fitted", "warned"], ({ fitted, warned }) => {
-    const all = fitted?.warnings ?? [];
+  app.store.on(["fitted", "hello", "warned"], (state) => {
+    const { warned } = state;
+    const all = allOf(state);
     element.hidden = !all.length;
     const now = JSON.stringify(all);
     if (now !== told) {

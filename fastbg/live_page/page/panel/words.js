@@ -4,6 +4,7 @@
 /** @type {Record<string, string>} */
 const LABELS = {
   flexibility: "Stiffness",
+  smoothing: "Smoothing of the samples",
   protect: "Protection of objects",
   strength: "Strength",
   mode: "Correction",
@@ -65,6 +66,7 @@ export const words = {
       `${name}${tried && explained !== null ? `: ${(100 * explained).toFixed(1)} % explained` : ""}${own ? " (chosen by fastbg)" : ""}`,
   },
   help: /** @type {Record<string, string>} */ ({
+    smoothing: "How closely the surface goes through the samples: at 0 it goes through all of them, at 1 it is a plane.",
     protect: "How what is no sky is kept out of the fit: found in the image, found more eagerly, or not at all.",
     strength: "How much of the gradient is taken out. 100 % takes out all of it.",
     mode: "Subtract light that was added to the image, or divide by what dims it, such as vignetting.",

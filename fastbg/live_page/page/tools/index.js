@@ -2,6 +2,10 @@
 /** The tools: their buttons on the left, and what they do on the image. */
 
 import { byId, icon, make, write } from "../dom.js";
+import { table } from "../keyboard.js";
+import { showHelp } from "../panel/help.js";
+import { travel } from "../panel/history.js";
+import { words as work } from "../panel/words_of_work.js";
 import { say } from "../say.js";
 import { addBorders } from "./borders.js";
 import { addBrush } from "./brush.js";
@@ -18,8 +22,12 @@ import { words } from "./words.js";
 
 const HAND = "M8 13V6a1.500 1.500 0 0 1 3 0v5-7a1.500 1.500 0 0 1 3 0v7-5a1.500 1.500 0 0 1 3 0v7c0 5-2 8-6 8-3 0-4.500-1.500-6-4l-2-4c1-1 2-1 3 0z";
 
+const UNDO = "M9 6L5 10l4 4M5 10h9a5 5 0 0 1 0 10h-3";
+const REDO = "M15 6l4 4-4 4M19 10h-9a5 5 0 0 0 0 10h3";
+const KEYS = "M9 9a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500v.1M12 3a9 9 0 1 0 .01 0z";
+
 /** Tools after which the bar of buttons has a gap. */
-const GROUP_ENDS = new Set(["hand", "erase", "ellipse"]);
+const GROUP_ENDS = new Set(["hand", "erase", "ellipse", "borders"]);
 
 /** @param {App} app */
 export function startTools(app) {
@@ -58,15 +66,13 @@ function followLayers(app, painted) {
 /** Buttons, of which one is reached by Tab and the others by arrows. @param {App} app */
 function toolbar(app) {
   const bar = byId("tools");
-  const buttons = tools().map((tool) =>
-    make("button", {
-      type: "button", "data-tool": tool.name, title: words.tool_help(tool.name, tool.key), tabindex: -1,
-      "aria-keyshortcuts": tool.key.toUpperCase(),
-      class: GROUP_ENDS.has(tool.name) ? "group-end" : "",
-      click: () => chooseTool(app, tool.name),
-    }, icon(tool.icon), make("span", {}, words.tools[tool.name].label), make("kbd", { "aria-hidden": "true" }, tool.key.toUpperCase())),
-  );
-  bar.append(...buttons);
+  const own = tools().map((tool) => toolButton(app, tool));
+  const { undo, redo } = work.history;
+  const back = iconButton(UNDO, undo, () => void travel(app, "undo"));
+  const forth = iconButton(REDO, redo, () => void travel(app, "redo"));
+  const help = iconButton(KEYS, words.keys, () => showHelp(table()));
+  const buttons = [...own, back, forth, help];
+  bar.append(...own, make("div", { class: "actions" }, back, forth, help));
   bar.addEventListener("keydown", (event) => {
     const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
@@ -79,16 +85,36 @@ function toolbar(app) {
   bar.addEventListener("focusin", ({ target }) => {
     for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
   });
+  app.store.on(["state"], ({ state }) => {
+    back.setAttribute("aria-disabled", String(!state?.undo));
+    forth.setAttribute("aria-disabled", String(!state?.redo));
+  });
   app.store.on(["tool"], ({ tool }) => {
     const within = bar.contains(document.activeElement);
-    for (const button of buttons) {
+    for (const button of own) {
       const isUsed = button.dataset.tool === tool;
       button.setAttribute("aria-pressed", String(isUsed));
       if (!within) button.tabIndex = isUsed ? 0 : -1;
+      if (isUsed) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     byId("stage").style.cursor = activeTool(app).cursor;
     if (tool !== "hand" || byId("status").textContent) say(`${words.tools[tool].label}: ${words.tools[tool].how}`);
   });
+}
+
+/** @param {App} app @param {import("./tool.js").Tool} tool */
+function toolButton(app, { name, key, icon: path }) {
+  const { label } = words.tools[name];
+  return make("button", {
+    type: "button", "data-tool": name, title: words.tool_help(name, key), tabindex: -1,
+    "aria-keyshortcuts": key.toUpperCase(), class: GROUP_ENDS.has(name) ? "group-end" : "",
+    click: () => chooseTool(app, name),
+  }, icon(path), make("span", {}, label), make("kbd", { "aria-hidden": "true" }, key.toUpperCase()));
+}
+
+/** @param {string} path @param {{label: string, help: string}} about @param {() => void} press */
+function iconButton(path, { label, help }, press) {
+  return make("button", { type: "button", title: help, "aria-label": label, tabindex: -1, click: press }, icon(path));
 }
 
 /** The options of the tool in use, in a row that is there from the start. @param {App} app */
@@ -103,6 +129,7 @@ function options(app) {
   app.store.on(["tool", "hello"], ({ tool, hello }) => {
     write(name, words.tools[tool].label);
     write(how, words.tools[tool].how);
+    how.title = words.tools[tool].how;
     // The options speak of the image, which is known with the first message.
     if (hello && !groups.length) {
       groups = tools().map((each) =>
@@ -110,6 +137,10 @@ function options(app) {
       );
       box.append(...groups);
     }
-    for (const own of groups) own.hidden = own.dataset.options !== tool || !own.childElementCount;
+    for (const own of groups) {
+      const isHidden = own.dataset.options !== tool || !own.childElementCount;
+      if (isHidden && own.contains(document.activeElement)) byId("stage").focus({ preventScroll: true });
+      own.hidden = isHidden;
+    }
   });
 }

@@ -2,14 +2,15 @@
 /** The outlines of what was found as objects; the one under the pointer is filled. */
 
 import { drawCells } from "./ink.js";
+import { packed } from "./painted.js";
 
 /**
  * @typedef {import("../types.js").App} App
  * @typedef {import("../types.js").Picture} Picture
  */
 
-const [RED, GREEN, BLUE] = [255, 98, 98];
-const [OUTLINE, INNER, CHOSEN] = [210, 36, 130];
+const RED = [255, 98, 98];
+const [OUTLINE, INNER, CHOSEN] = [210, 36, 130].map((alpha) => packed(RED, alpha));
 
 const canvas = document.createElement("canvas");
 /** What the canvas shows: a picture, and the number of the object that is filled. */
@@ -36,6 +37,7 @@ function paint(picture, chosen) {
   Object.assign(canvas, { width, height });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const pixels = context.createImageData(width, height);
+  const colours = new Uint32Array(pixels.data.buffer);
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       const cell = row * width + column;
@@ -46,8 +48,7 @@ function paint(picture, chosen) {
         (column < width - 1 && labels[cell + 1] !== label) ||
         (row > 0 && labels[cell - width] !== label) ||
         (row < height - 1 && labels[cell + width] !== label);
-      const alpha = isEdge ? OUTLINE : label === chosen ? CHOSEN : INNER;
-      pixels.data.set([RED, GREEN, BLUE, alpha], 4 * cell);
+      colours[cell] = isEdge ? OUTLINE : label === chosen ? CHOSEN : INNER;
     }
   }
   context.putImageData(pixels, 0, 0);

@@ -19,6 +19,18 @@ export const COLOURS = [
 ];
 const [INNER, EDGE] = [80, 215];
 
+/**
+ * A colour as `ImageData` holds it, in one number.
+ *
+ * @param {number[]} colour  red, green, blue
+ * @param {number} alpha
+ */
+export const packed = ([red, green, blue], alpha) =>
+  new Uint32Array(new Uint8Array([red, green, blue, alpha]).buffer)[0];
+
+const INNER_COLOURS = COLOURS.map((colour, mark) => packed(colour, mark && INNER));
+const EDGE_COLOURS = COLOURS.map((colour, mark) => packed(colour, mark && EDGE));
+
 /** The layers as they are drawn. */
 export class Painted {
   constructor() {
@@ -32,6 +44,7 @@ export class Painted {
     this.grid = { width: 1, height: 1, binning: 1 };
     this.marks = new Uint8Array(1);
     this.pixels = this.context.createImageData(1, 1);
+    this.colours = new Uint32Array(this.pixels.data.buffer);
   }
 
   /**
@@ -45,6 +58,7 @@ export class Painted {
     this.marks = new Uint8Array(width * height);
     Object.assign(this.canvas, { width, height });
     this.pixels = this.context.createImageData(width, height);
+    this.colours = new Uint32Array(this.pixels.data.buffer);
     this.base = { not_sky: null, sky: null };
     this.pending = [];
   }
@@ -108,41 +122,44 @@ export class Painted {
     this.rebuild();
   }
 
-  /** Everything anew from the server's layers and from what is pending. */
+  /** The marks anew from the server's layers and from what is pending; mostly, none changes. */
   rebuild() {
     const { not_sky, sky } = this.base;
-    for (let cell = 0; cell < this.marks.length; cell++) {
-      this.marks[cell] = not_sky?.[cell] ? 1 : sky?.[cell] ? 2 : 0;
+    const marks = new Uint8Array(this.marks.length);
+    for (let cell = 0; cell < marks.length; cell++) {
+      marks[cell] = not_sky?.[cell] ? MARK.not_sky : sky?.[cell] ? MARK.sky : MARK.erase;
     }
     for (const { layer, cells } of this.pending) {
-      for (const cell of cells) this.marks[cell] = MARK[layer];
+      for (const cell of cells) marks[cell] = MARK[layer];
     }
-    this.colour(null);
+    /** @type {number[]} */
+    const changed = [];
+    for (let cell = 0; cell < marks.length; cell++) {
+      if (marks[cell] !== this.marks[cell]) changed.push(cell);
+    }
+    this.marks = marks;
+    if (changed.length) this.colour(changed);
   }
 
   /**
-   * Colour cells and their neighbours, or all.
+   * Colour the box around some cells.
    *
-   * @param {Set<number> | null} cells
+   * @param {Iterable<number>} cells
    */
   colour(cells) {
     const { width, height } = this.grid;
-    let [left, top, right, bottom] = [0, 0, width - 1, height - 1];
-    if (cells) {
-      [left, top, right, bottom] = [width, height, 0, 0];
-      for (const cell of cells) {
-        const column = cell % width;
-        const row = (cell - column) / width;
-        left = Math.min(left, column - 1);
-        right = Math.max(right, column + 1);
-        top = Math.min(top, row - 1);
-        bottom = Math.max(bottom, row + 1);
-      }
-      left = Math.max(left, 0);
-      top = Math.max(top, 0);
-      right = Math.min(right, width - 1);
-      bottom = Math.min(bottom, height - 1);
+    let [left, top, right, bottom] = [width, height, 0, 0];
+    for (const cell of cells) {
+      const column = cell % width;
+      const row = (cell - column) / width;
+      left = Math.min(left, column);
+      right = Math.max(right, column);
+      top = Math.min(top, row);
+      bottom = Math.max(bottom, row);
     }
+    // The edge of what is painted changes beside it, too.
+    [left, top] = [Math.max(0, left - 1), Math.max(0, top - 1)];
+    [right, bottom] = [Math.min(width - 1, right + 1), Math.min(height - 1, bottom + 1)];
     for (let row = top; row <= bottom; row++) {
       for (let column = left; column <= right; column++) this.colourCell(row, column);
     }
@@ -164,7 +181,6 @@ export class Painted {
       (row < height - 1 && this.marks[cell + width] !== mark) ||
       (column > 0 && this.marks[cell - 1] !== mark) ||
       (column < width - 1 && this.marks[cell + 1] !== mark);
-    const alpha = mark ? (isEdge ? EDGE : INNER) : 0;
-    this.pixels.data.set([...COLOURS[mark], alpha], 4 * cell);
+    this.colours[cell] = (isEdge ? EDGE_COLOURS : INNER_COLOURS)[mark];
   }
 }

@@ -13,6 +13,7 @@ import { registerTool } from "./registry.js";
  */
 
 const NEAR = 8; // CSS pixels beside a sample's circle that still mean the sample
+const GROWTH = 1.15;
 const MOVED = 3; // CSS pixels that make a drag out of a click
 const ICON = "M5 5h4v4H5zM15 5h4v4h-4zM5 15h4v4H5zM15 15h4v4h-4z";
 
@@ -58,6 +59,14 @@ export function addSamples(app) {
   const remove = (/** @type {number} */ sample) => {
     select(-1);
     void changeSamples(app, { action: "delete", sample });
+  };
+  const resize = (/** @type {number} */ factor) => {
+    const { selected, state } = store.get();
+    const sample = state?.samples[selected];
+    if (!sample) return say(words.samples.select_first);
+    const radius = Math.max(1, Math.round(sample.radius * factor));
+    const grown = radius === sample.radius ? radius + Math.sign(factor - 1) : radius;
+    void changeSamples(app, { action: "resize", sample: selected, radius: Math.max(1, grown) });
   };
   registerTool({
     name: "samples",
@@ -111,17 +120,10 @@ export function addSamples(app) {
       say(words.samples.tell(index, samples[index]));
       return true;
     },
-    resize(factor) {
-      const { selected, state } = store.get();
-      const sample = state?.samples[selected];
-      if (!sample) return say(words.samples.select_first);
-      const radius = Math.max(1, Math.round(sample.radius * factor));
-      const grown = radius === sample.radius ? radius + Math.sign(factor - 1) : radius;
-      void changeSamples(app, { action: "resize", sample: selected, radius: Math.max(1, grown) });
-    },
+    resize,
     stop: () => store.set({ hovered: 0, selected: -1 }),
     options() {
-      const { generate, clear, use } = words.samples;
+      const { generate, clear, use, remove: one, smaller, larger } = words.samples;
       const used = toggle({
         label: use.label,
         help: use.help,
@@ -130,10 +132,20 @@ export function addSamples(app) {
       const none = button(clear.label, clear.help, () => void changeSamples(app, { action: "clear" }));
       store.on(["state"], ({ state }) => {
         used.show(state?.use_samples ?? true);
-        used.element.hidden = none.disabled = !state?.samples.length;
+        used.element.hidden = !state?.samples.length;
+        // A disabled button would lose the focus.
+        none.setAttribute("aria-disabled", String(!state?.samples.length));
       });
       const all = () => void changeSamples(app, { action: "generate" });
-      return [button(generate.label, generate.help, all), none, used.element];
+      const chosen = [
+        button(one.label, one.help, () => store.get().selected >= 0 && remove(store.get().selected)),
+        button(smaller.label, smaller.help, () => resize(1 / GROWTH), { "aria-label": smaller.help }),
+        button(larger.label, larger.help, () => resize(GROWTH), { "aria-label": larger.help }),
+      ];
+      store.on(["selected"], ({ selected }) => {
+        for (const each of chosen) each.setAttribute("aria-disabled", String(selected < 0));
+      });
+      return [button(generate.label, generate.help, all), none, used.element, ...chosen];
     },
   });
 }

@@ -6,6 +6,9 @@
 /** A number of linear units in few digits. @param {number | null} value */
 const few = (value) => (value === null || Number.isNaN(value) ? "missing" : value.toPrecision(4));
 
+/** A radius with at most one decimal. @param {number} radius */
+const short = (radius) => String(Math.round(10 * radius) / 10);
+
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
@@ -71,6 +74,7 @@ export const words = {
   tools: TOOLS,
   /** A tool, its key, and what it does. @param {string} name @param {string} key */
   tool_help: (name, key) => `${TOOLS[name].label} (${key.toUpperCase()}): ${TOOLS[name].help}`,
+  keys: { label: "Keys", help: "Show all keys (?)." },
   brush: {
     size: "Radius",
     size_help: "The radius of the brush in pixels of the image. Keys [ and ], or the wheel with Shift, change it.",
@@ -111,7 +115,10 @@ export const words = {
   samples: {
     generate: { label: "Generate", help: "Make a grid of samples, each moved to the darkest place near. It replaces those that are there." },
     clear: { label: "Remove all", help: "Remove all samples. Undo brings them back." },
-    use: { label: "Fit through the samples", help: "With samples, the fit goes through them instead of the sky that fastbg finds. Without this, they are kept but not used." },
+    use: { label: "Fit through them", help: "With samples, the fit goes through them instead of the sky that fastbg finds. Without this, they are kept but not used." },
+    remove: { label: "Remove", help: "Remove the chosen sample (Delete, or the right button)." },
+    smaller: { label: "−", help: "Make the chosen sample smaller ([)." },
+    larger: { label: "+", help: "Make the chosen sample larger (])." },
     select_first: "Choose a sample first: click it, or press Page Down.",
     done: /** @type {Record<string, string>} */ ({
       generate: "A grid of samples was made.",
@@ -123,14 +130,17 @@ export const words = {
     }),
     /** What a sample is, for the status line. @param {number} index @param {Sample} sample */
     tell: (index, { x, y, radius, value, used, why }) =>
-      `Sample ${index + 1} at x ${Math.round(x)}, y ${Math.round(y)}, radius ${radius}: ${value.map(few).join(", ")}. ` +
-      (used ? "It is used." : `It is not used: ${why}.`),
+      `Sample ${index + 1} at x ${Math.round(x)}, y ${Math.round(y)}, radius ${short(radius)}: ` +
+      (value ? `${value.map(few).join(", ")}. ${used ? "It is used." : `It is not used: ${why}.`}` : "it is being measured."),
     /** The same beside the sample. @param {Sample} sample @param {string[]} colours */
-    lines: ({ radius, value, weight, used, why }, colours) => [
-      ...value.map((each, channel) => `${colours[channel] ?? ""} ${few(each)}`.trim()),
-      `weight ${few(weight)}, radius ${radius} px`,
-      ...(used ? [] : [`not used: ${why}`]),
-    ],
+    lines: ({ radius, value, weight, used, why }, colours) =>
+      value
+        ? [
+            ...value.map((each, channel) => `${colours[channel] ?? ""} ${few(each)}`.trim()),
+            `weight ${few(weight)}, radius ${short(radius)} px`,
+            ...(used ? [] : [`not used: ${why}`]),
+          ]
+        : ["being measured …"],
     count: (/** @type {Sample[]} */ samples) => {
       const used = samples.filter((each) => each.used).length;
       return samples.length ? `${used} of ${counted(samples.length, "sample")} ${used === 1 ? "is" : "are"} used.` : "";
