@@ -41,12 +41,16 @@ def main(arguments: Sequence[str]) -> int:
     for shape in options.sizes:
         for kind in options.kinds:
             scenes = [simulate(kind, shape, seed) for seed in options.seeds]
-            medians = np.nanmedian([errors(scene) for scene in scenes], axis=0)
-            cells = "".join(
-                f"{each:9.3f}" if np.isfinite(each) else f"{'-':>9}" for each in medians
-            )
+            found = zip(*(errors(scene) for scene in scenes), strict=True)
+            cells = "".join(map(_cell, found))
             print(f"{kind:18}{size_name(shape):>12}{cells}", flush=True)
     return 0
+
+
+def _cell(found: Sequence[float]) -> str:
+    """The median of the skies in which there is enough bare sky."""
+    known = [each for each in found if np.isfinite(each)]
+    return f"{np.median(known):9.3f}" if known else f"{'-':>9}"
 
 
 def errors(scene: Scene) -> list[float]:

@@ -63,6 +63,7 @@ ORDER = (
         "result",
         "levels",
         "checks",
+        "search_input",
         "take_out",
     ),
     ("sky", "samples", "model", "backends", "cuda_kernels", "simulate"),

@@ -70,7 +70,7 @@ def samples(
     input: Input,
     *,
     output: Output = None,
-    per_row: PerRow = 15,
+    per_row: PerRow = 20,
     radius: Radius = None,
     keep_all: KeepAll = False,
     preview: Preview = None,

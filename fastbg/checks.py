@@ -19,6 +19,13 @@ UNTOLD_PATTERN = (
 """The warning of a frame that seems to be undebayered."""
 
 
+UNUSED_SKY = (
+    "what is known to be sky had no effect: the background goes through samples; leave one of the "
+    "two out"
+)
+"""The warning of a job with samples and with a sky."""
+
+
 def check_size(shape: tuple[int, int], settings: Settings) -> None:
     """Raise InputError if the down-scaled image has too few pixels for a fit."""
     factor, points = settings.factor(shape), settings.control_points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import closing
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .backends.protocol import Backend
 from .image.bands import SAMPLED_PIXELS
 from .image.image import ZERO, Image
-from .image.kernels import VALID
+from .image.kernels import ABOVE_1, NEGATIVE, VALID
 from .image.order_statistics import Quantiles, quantiles
 from .model.model import BackgroundModel
 from .model.render import Rendered, pixel_centres
@@ -36,6 +37,50 @@ def around(levels: np.ndarray) -> np.ndarray:
     """Between which values the `LEVELS` of a spline lie, (K, 3, 2), by those at fewer points."""
     reach = (levels[:, 2:] - levels[:, :1]) / GUESSED
     return np.stack([levels - reach, levels + reach], axis=2)
+
+
+def levels_of_model(
+    model: BackgroundModel,
+    image: Image,
+    rendered: Rendered,
+    levels: np.ndarray | None,
+    backend: Backend,
+    threads: int,
+    *,
+    missing: int,
+    advance: Callable[[int], None],
+) -> tuple[Measured, tuple[int, int]]:
+    """`LEVELS` of a model over the valid samples of an image, and how many of it were clamped.
+
+    Parameters
+    ----------
+    model : BackgroundModel
+    image : Image
+    rendered : Rendered
+        The model at the size of the image.
+    levels : ndarray, (K, 3), optional
+        A guess, in the space of the model.
+    backend : Backend
+    threads : int
+    missing : int
+        The number of samples of the image that are missing.
+    advance : callable
+        Is told the number of rows that are done.
+
+    Returns
+    -------
+    Measured, linear
+    (int, int)
+        The numbers of samples below and above the ends of the stretch.
+    """
+    guess, kernels = None if levels is None else around(levels), backend.kernels
+    found = levels_in_few_rows(model, image, guess, backend, threads, whole=missing == 0)
+    if found is None:
+        found = quantiles(rendered.stretched, LEVELS, threads, image, guess, advance, kernels)
+    # The inverse stretch is monotone: order statistics may pass it instead of all samples.
+    low, middle, high = found.values(lambda pairs: model.stretch.invert(pairs, kernels)[0]).T
+    clamped = found.total(NEGATIVE), found.total(ABOVE_1)
+    return Measured(low, middle, high, missing), clamped
 
 
 def levels_in_few_rows(

@@ -22,6 +22,12 @@ CONTROL_POINTS, DESCENTS = 64, 5
 compared, for each of them describes a sky with errors of its own, which their spread tells."""
 
 
+def steps_of(settings: Settings) -> int:
+    """The largest number of iterations of a fit, with those of a second opinion."""
+    descents = 1 if settings.control_points else DESCENTS * settings.second_opinion
+    return max(1, descents * settings.epochs * settings.starts)
+
+
 def second_opinion(
     prepared: Prepared,
     diagnostics: Diagnostics,

@@ -16,43 +16,28 @@ from typing import Any
 
 import numpy as np
 
+from . import search_input
 from .backends.registry import choose
-from .checks import UNTOLD_PATTERN, check_settings, check_size, check_used
+from .checks import UNTOLD_PATTERN, UNUSED_SKY, check_settings, check_size
 from .diagnostics import diagnose
 from .fit import fit_of_sky, fit_spline
-from .image.downscale import BELOW, block_centres, measured_and_reduced, restretched
+from .image.downscale import measured_and_reduced, restretched
 from .image.frame import Frame
 from .image.image import Image
-from .image.kernels import ABOVE_1, NEGATIVE
-from .image.order_statistics import (
-    quantiles,
-)
+from .image.order_statistics import quantiles
 from .image.stretch import Stretch
 from .image.undebayered import looks_undebayered
-from .image.weights import (
-    feathered,
-    inverted,
-    weight_from_image,
-    weight_from_thresholds,
-    without_border,
-)
-from .levels import LEVELS, around, levels_in_few_rows, measured_of
+from .levels import LEVELS, levels_of_model, measured_of
 from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
-from .model.render import Rendered
-from .opinion import DESCENTS, second_opinion
+from .opinion import second_opinion, steps_of
 from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .samples.points import SamplePoints
-from .samples.sky import MeasuredSamples, sky_through
+from .samples.sky import MeasuredSamples
 from .settings.settings import Settings
 from .sky.detection import Sky
-from .sky.edges import placed
-from .sky.panels import detect_panels
-from .sky.seams import find_seams, seams_at
 from .sky.selection import MOST_FITS
-from .spline.loss import Problem
-from .spline.panels import Seam
 from .take_out import Store, take_out
 
 
@@ -145,7 +130,7 @@ class Job:
         self.look_at(frame)
         wanted = [0, 0.5, settings.quantile, 1]
         found, small = measured_and_reduced(
-            image, wanted, self._stretch_of, factor, self._block_function, **self._over_pixels
+            image, wanted, self._stretch_of, factor, settings.block_function, **self._over_pixels
         )
         statistics = found.values()
         own, stretch = self._stretch_of(statistics), Stretch.of(statistics, settings.quantile)
@@ -165,14 +150,7 @@ class Job:
         InputError
             If that does not fit the image.
         """
-        return None if sky is None else self._of_blocks(sky, reduced, "sky").mean(axis=2)
-
-    def _of_blocks(self, weight: Image, reduced: Reduced, name: str) -> np.ndarray:
-        """A weight image on the grid of the fit, 0 where the image is missing."""
-        shape, blocks = reduced.frame.image.shape, (reduced.factor, self._block_function)
-        return weight_from_image(
-            weight, shape, reduced.stretched, *blocks, **self._over_pixels, name=name
-        )
+        return search_input.known(reduced, sky, self.settings, **self._over_pixels)
 
     def weigh(
         self,
@@ -196,21 +174,7 @@ class Job:
         InputError
             If the weight image does not fit the image, or if that or the border leaves none of it.
         """
-        settings, stretched = self.settings, reduced.stretched
-        if weight is None:
-            low, high = settings.threshold_min, settings.threshold_max
-            used = weight_from_thresholds(stretched, low, high)
-            if known is not None:
-                used = np.maximum(used, known[..., np.newaxis] * ~np.isnan(stretched))
-        elif isinstance(weight, np.ndarray):
-            used = np.where(np.isnan(stretched), np.float32(0), weight[..., np.newaxis])
-        else:
-            weight = inverted(weight) if settings.invert_mask else weight
-            used = self._of_blocks(weight, reduced, "mask")
-        check_used(used, settings, masked=weight is not None)
-        stored = reduced.frame.samples.shape
-        block = reduced.factor * (2 if reduced.frame.pattern else 1)
-        return without_border(used, settings.sides, stored, block)
+        return search_input.usable(reduced, weight, known, self.settings, **self._over_pixels)
 
     def measure_samples(
         self, frame: Frame, samples: SamplePoints, weight: Image | None = None
@@ -222,11 +186,7 @@ class Job:
         InputError
             If none of them lies in the image.
         """
-        if weight is not None and self.settings.invert_mask:
-            weight = inverted(weight)
-        # Of a mosaic, superpixels are fitted.
-        samples = samples.binned(2) if frame.pattern else samples
-        return MeasuredSamples.of(frame.image, samples, weight)
+        return search_input.measured_samples(frame, samples, weight, self.settings)
 
     def search(
         self,
@@ -257,61 +217,28 @@ class Job:
         InputError
             If too little of the image, or too few samples, can be used.
         """
-        settings, frame, stretched = self.settings, reduced.frame, reduced.stretched
-        hard, used = used, feathered(used, settings.feather / reduced.factor)
+        settings, hard = self.settings, used
+        used = search_input.softened(used, known, settings.feather / reduced.factor)
         softened = not np.array_equal(hard, used)
-        if known is not None:
-            used = np.maximum(used, hard * known[..., np.newaxis])
-        y, x = (block_centres(size, reduced.factor) for size in frame.image.shape)
         sky: Sky | None = None
         if samples is not None:
+            if known is not None:
+                self.warnings.append(UNUSED_SKY)
             with self.stages.stage("protect"):
-                found = reduced.small, used, y, x, reduced.own
-                sky = sky_through(
-                    *(samples, *found),
-                    smoothing=None if settings.smoothing == "auto" else settings.smoothing,
-                    protection=settings.protect,
-                )
+                sky = search_input.sky_of_samples(samples, reduced, used, settings)
         elif settings.finds_sky:
-            seams = self._seams(frame, reduced.small, used)
+            seams = search_input.seams_of(reduced, used, settings)
             with self.stages.stage("protect", MOST_FITS) as advance:
-                how = settings.protection(masked=masked)
-                sky = detect_panels(
-                    *(reduced.small, used, y, x, reduced.own, how, seams, advance),
-                    given=settings.seams != "auto",
-                    known=known,
-                    flexibility=settings.flexibility,
-                    **self._over_pixels,
-                )
+                how = seams, settings, settings.protection(masked=masked), known, advance
+                sky = search_input.searched(reduced, used, *how, **self._over_pixels)
                 used = sky.weight
-        # Cells of the mesh have medians where single blocks have none.
-        clipped = stretched == BELOW
-        if clipped.any():
-            stretched = np.where(clipped, np.float32(np.nan), stretched)
-            used = np.where(clipped, np.float32(0), used)
-        problem = Problem(stretched, used, y, x, settings.order, settings.alpha)
-        return Prepared(frame, reduced.measured, reduced.stretch, problem, sky, masked, softened)
-
-    @property
-    def _block_function(self) -> str:
-        """The value of a block; for a search, a median that tells more of integers."""
-        function: str = self.settings.downscaling_func
-        # A descent fits what its reference fits.
-        return "grouped median" if function == "median" and self.settings.finds_sky else function
+        problem = search_input.problem_of(reduced, used, settings)
+        own = reduced.frame, reduced.measured, reduced.stretch
+        return Prepared(*own, problem, sky, masked, softened)
 
     @property
     def _over_pixels(self) -> dict[str, Any]:
         return {"threads": self.threads, "kernels": self.backend.kernels}
-
-    def _seams(self, frame: Frame, small: np.ndarray, used: np.ndarray) -> list[Seam]:
-        """The seams of the image, if it is to be fitted panel by panel."""
-        wanted = self.settings.seams
-        if self.settings.control_points or wanted == "off":
-            return []
-        if wanted != "auto":
-            return seams_at(wanted, frame.samples.shape)
-        image = frame.image
-        return placed(find_seams(small, used), image, self.settings.factor(image.shape))
 
     def _stretch_of(self, statistics: np.ndarray) -> Stretch:
         """The stretch of the small copy, by its (K, 4) statistics: for a search a linear one."""
@@ -341,10 +268,7 @@ class Job:
             If the progress callback asks for it.
         """
         settings, problem = self.settings, prepared.problem
-        steps = settings.epochs * settings.starts if settings.control_points else 1
-        if settings.second_opinion and not settings.control_points:
-            steps = DESCENTS * settings.epochs * settings.starts
-        with self.stages.stage("fit", steps) as advance:
+        with self.stages.stage("fit", steps_of(settings)) as advance:
             if settings.control_points:
                 stretch = prepared.stretch
                 best = fit_spline(problem, settings, self.backend, advance, prepared.found)
@@ -392,19 +316,14 @@ class Job:
             A guess at minimum, median and maximum of the spline: see `fastbg.fit.Fit.levels`.
         """
         settings, image, kernels = self.settings, frame.image, self.backend.kernels
-        guess = None if levels is None else around(levels)
         with self.stages.stage("render", image.shape[0]) as advance:
-            rendered = self._rendered(model, image.shape)
-            found = levels_in_few_rows(
-                model, image, guess, self.backend, self.threads, whole=measured.missing == 0
+            rendered = model.rendered(self.backend, image.shape)
+            self._opened.callback(rendered.close)
+            background, clamped = levels_of_model(
+                *(model, image, rendered, levels, self.backend, self.threads),
+                missing=measured.missing,
+                advance=advance,
             )
-            if found is None:
-                stretched = rendered.stretched
-                found = quantiles(stretched, LEVELS, self.threads, image, guess, advance, kernels)
-            # The inverse stretch is monotone: order statistics may pass it instead of all samples.
-            statistics = found.values(lambda pairs: model.stretch.invert(pairs, kernels)[0])
-            low, middle, high = statistics.T
-            background = Measured(low, middle, high, measured.missing)
             plain = Correction(
                 *(image, rendered.linear, settings.mode, background.median),
                 kernels=kernels,
@@ -418,7 +337,6 @@ class Job:
             fine = model.rendered_mosaic(self.backend, frame.samples.shape, frame.pattern)
             self._opened.callback(fine.close)
             stored = correction.of_mosaic(frame.samples, fine.linear, frame.pattern)
-        clamped = found.total(NEGATIVE), found.total(ABOVE_1)
         return Plan(frame, correction, stored, background, *clamped)
 
     def correct(self, plan: Plan, store: Store, clipped: bool = False) -> Corrected:
@@ -434,8 +352,3 @@ class Job:
         """
         with self.stages.stage("correct", plan.stored.image.shape[0]) as advance:
             return take_out(plan, store, clipped, self.threads, self.backend.kernels, advance)
-
-    def _rendered(self, model: BackgroundModel, shape: tuple[int, int]) -> Rendered:
-        rendered = model.rendered(self.backend, shape)
-        self._opened.callback(rendered.close)
-        return rendered

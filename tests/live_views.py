@@ -74,16 +74,24 @@ class Viewer:
 
     def __init__(self, page: Any) -> None:
         self.page = page
-        self.run("m.app.store.get().pictures.original && m.screen.renderer.draw()", wait=True)
+        self.wait_for("m.app.store.get().pictures.original")
 
-    def run(self, expression: str, argument: Any = None, *, wait: bool = False) -> Any:
-        """Evaluate an expression of the module ``m`` and the argument ``x``, when it is true."""
-        if wait:
-            self.page.wait_for_function(
-                f"x => import('./app.js').then(m => Boolean({expression.split(' && ')[0]}))",
-                arg=argument,
-            )
+    def run(self, expression: str, argument: Any = None) -> Any:
+        """Evaluate an expression of the module ``m`` and the argument ``x``."""
         return self.page.evaluate(f"x => import('./app.js').then(m => {expression})", argument)
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until an expression of the module ``m`` is true."""
+        waited = self.page.evaluate(
+            f"""import('./app.js').then(async m => {{
+                const end = performance.now() + 20_000;
+                while (!({expression}) && performance.now() < end) {{
+                    await new Promise(done => setTimeout(done, 10));
+                }}
+                return Boolean({expression});
+            }})"""
+        )
+        assert waited, expression
 
     def set(self, **values: Any) -> None:
         self.run("{ m.app.store.set(x) }", values)

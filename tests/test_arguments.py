@@ -74,7 +74,8 @@ def test_the_types_of_options_are_those_of_settings(field):
     if field.name in AUTOMATIC and field.name != "gpu_memory":
         shown, auto = get_args(shown)
         assert get_args(auto) == ("auto",)
-    if field.name in ("gpu_memory", "backend"):  # more than the field holds, and fewer texts
+    # More than the field holds, and fewer texts.
+    if field.name in ("gpu_memory", "backend", "strength", "border"):
         return
     assert shown == own
 
@@ -99,7 +100,15 @@ def test_every_parameter_of_a_function_is_checked(name):
         each.name for each in own_parameters(FUNCTIONS[name]) if each.annotation not in _CHECKS
     }
     # These are checked where they are understood.
-    assert unchecked <= {"image", "weight", "channel_axis", "max_memory"}
+    assert unchecked <= {
+        "image",
+        "weight",
+        "sky",
+        "channel_axis",
+        "max_memory",
+        "per_row",
+        "radius",
+    }
 
 
 @each_function

@@ -42,6 +42,10 @@ def test_the_same_samples_in_many_spellings(content: Any, tmp_path: Path) -> Non
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.column_stack([12345 * rng.random((5, 2)), 1 + rng.random(5), rng.random(5)])
+    for text in (sample_points.csv(rows), sample_points.json(rows.tolist())):
+        np.testing.assert_array_equal(read(tmp_path / "s", text), rows)
     for text in (sample_points.csv(ROWS, ["of m94.fits"]), sample_points.json(ROWS)):
         np.testing.assert_array_equal(read(tmp_path / "s", text), ROWS)
 

@@ -109,7 +109,7 @@ def test_the_corrected_view(view: Callable[..., Viewer], mode: str, strength: fl
     level = np.median(model, axis=(1, 2))
     told = fitted(level.tolist(), mode=mode, strength=strength)
     viewer = view(*messages_of(linear, **pictures), told)
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.look_at(30, 20, 4)
     viewer.set(view="corrected", stretch="20")
     level = level[:, None, None]
@@ -125,7 +125,7 @@ def test_a_pedestal_of_nothing_is_shown_at_the_level_of_the_original(
     pictures = grid_of(linear)
     model = pictures["model"]
     viewer = view(*messages_of(linear, **pictures), fitted([0.0, 0.0, 0.0]))
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.look_at(30, 20, 4)
     viewer.set(view="corrected", stretch="20")
     shift = np.median(model, axis=(1, 2)).mean()
@@ -148,7 +148,7 @@ def test_model_and_uncertainty(view: Callable[..., Viewer]) -> None:
     pictures = grid_of(linear)
     model, sigma = pictures["model"], pictures["uncertainty"]
     viewer = view(*messages_of(linear, **pictures), fitted(np.median(model, axis=(1, 2)).tolist()))
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.look_at(30, 20, 4)
     viewer.set(view="model", stretch="20")
     assert_same(viewer.drawn((40, 60)), stretched(model, statistics(linear), "20"))
@@ -184,7 +184,7 @@ def test_the_residual_is_that_of_the_sky_and_objects_are_dimmed(
         encoded("objects", (weight == 0).astype("<u2"), "label", binning=1),
         fitted([OFFSET]),
     )
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.look_at(30, 20, 4)
     viewer.set(view="residual")
     stops = colours_of(viewer, "DIVERGING")

@@ -26,7 +26,7 @@ def test_split_and_side_by_side(view: Callable[..., Viewer]) -> None:
     linear = sky((3, 40, 60))
     pictures = grid_of(linear)
     viewer = view(*messages_of(linear, **pictures), fitted([OFFSET] * 3))
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.set(view="model", stretch="20", layout="single")
     viewer.look_at(30, 20, 12)
     model = viewer.canvas()
@@ -173,12 +173,12 @@ def test_tiles_show_the_pixels_of_the_image(view: Callable[..., Viewer]) -> None
     viewer.set(view="original", stretch="20")
     # A pixel of the screen for 2 x 2 of the image, then for one.
     viewer.look_at(512, 512, 0.5)
-    viewer.run(ALL_HERE, wait=True)
+    viewer.wait_for(ALL_HERE)
     assert "1/0/0" in stand_in.tiles_asked
     stand_in.tiles_asked.clear()
     viewer.run("{ m.screen.renderer.tiles.kept.clear() }")
     viewer.look_at(600, 400, 1)
-    viewer.run(ALL_HERE, wait=True)
+    viewer.wait_for(ALL_HERE)
     # Those in sight alone, the middle first.
     assert "0/1/2" in stand_in.tiles_asked[:6]
     assert {each.split("/")[0] for each in stand_in.tiles_asked} == {"0"}
@@ -205,7 +205,7 @@ def test_tiles_are_bounded_and_no_longer_asked_for_out_of_sight(
     viewer.set(view="original")
     for x, y in ((50, 50), (990, 50), (990, 990), (50, 990)):
         viewer.look_at(x, y, 8)
-        viewer.run(ALL_HERE, wait=True)
+        viewer.wait_for(ALL_HERE)
     assert viewer.run("m.screen.renderer.tiles.bytes") <= 400_000
     kept = viewer.run("[...m.screen.renderer.tiles.kept.keys()]")
     assert "0/3/0" in kept

@@ -143,6 +143,21 @@ def test_a_weight_and_a_sky_are_painted_at_the_beginning(sky: np.ndarray) -> Non
     assert fastbg.plot(result).tobytes() == fastbg.plot(again).tobytes()
 
 
+def test_the_result_goes_through_samples(sky: np.ndarray) -> None:
+    y, x = np.mgrid[10:120:25, 10:180:25]
+    samples = np.stack([x.ravel(), y.ravel(), np.full(x.size, 5)], axis=1)
+    with fastbg.live(sky, samples=samples) as live:
+        given = live.result().given
+        assert_same(live.result(), fastbg.remove_background(sky, samples=samples))
+        assert len(given.samples) == x.size
+        asked(live, do="samples", action="delete", sample=0)
+        moved = live.result()
+        assert len(moved.given.samples) == x.size - 1
+        assert_same(moved, fastbg.remove_background(sky, samples=moved.given.samples))
+        asked(live, do="set_samples", use=False)
+        assert_same(live.result(), fastbg.remove_background(sky))
+
+
 def test_it_ends_and_leaves_nothing(
     sky: np.ndarray, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,7 @@ def test_values_are_read_under_the_pointer(view: Callable[..., Viewer]) -> None:
         else {"tell": "done"}
     )
     viewer = view(stand_in=stand_in)
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     stage = viewer.page.locator("#stage").bounding_box()
     x, y = viewer.run("m.app.viewport.toScreen(41.5, 12.5)")
     viewer.page.mouse.move(stage["x"] + x, stage["y"] + y)
@@ -118,7 +118,7 @@ def test_a_lost_connection_is_told_and_comes_back(view: Callable[..., Viewer]) -
     viewer.page.locator("#notice", has_text="connection").wait_for()
     failed = viewer.run("m.app.send({ do: 'undo' }).catch(({ message }) => message)")
     assert "not connected" in failed
-    viewer.run("m.app.store.get().connection === 'open'", wait=True)
+    viewer.wait_for("m.app.store.get().connection === 'open'")
     viewer.page.locator("#notice").wait_for(state="hidden")
     # The user looks at the same place as before.
     assert viewer.run("m.app.viewport.centre") == [10, 10]
@@ -131,7 +131,7 @@ def test_a_lost_context_is_told_and_drawn_again(view: Callable[..., Viewer]) -> 
     viewer = view(stand_in=stand_in)
     viewer.set(view="original", stretch="20")
     viewer.look_at(300, 280, 1)
-    viewer.run(ALL_HERE, wait=True)
+    viewer.wait_for(ALL_HERE)
     before = viewer.canvas()
     viewer.run("{ window.lost = m.screen.renderer.gl.getExtension('WEBGL_lose_context') }")
     viewer.run("{ lost.loseContext() }")
@@ -196,7 +196,7 @@ def test_the_page_is_accessible_and_fits(view: Callable[..., Viewer], width: int
         fitted([OFFSET] * 3),
         viewport={"width": width, "height": 900},
     )
-    viewer.run("m.app.store.get().correction", wait=True)
+    viewer.wait_for("m.app.store.get().correction")
     viewer.set(view="sky", layout="split")
     viewer.page.wait_for_timeout(300)
     assert not serious(viewer.page)

@@ -18,7 +18,7 @@ from fastbg import (
     OutputError,
     Settings,
     SettingsError,
-    pipeline,
+    levels,
     process_file,
     remove_background,
 )
@@ -614,7 +614,7 @@ def test_a_file_of_integers_is_hardly_read_more_often(
 
 def test_levels_of_the_model_of_a_large_image_are_measured_in_some_rows(large, monkeypatch):
     few = remove_background(large)
-    monkeypatch.setattr(pipeline, "levels_in_few_rows", lambda *arguments, **more: None)
+    monkeypatch.setattr(levels, "levels_in_few_rows", lambda *arguments, **more: None)
     whole = remove_background(large)
     one, other = (each.report["statistics"]["background"] for each in (few, whole))
     span = other["max"][0] - other["min"][0]
@@ -630,7 +630,7 @@ def test_a_model_beyond_its_stretch_is_measured_everywhere(large, monkeypatch):
     bright[:400, :400] += 0.2
     settings = Settings(control_points=9, epochs=50, quantile=0.6, optimizer="adam")
     few = remove_background(bright, settings=settings).report
-    monkeypatch.setattr(pipeline, "levels_in_few_rows", lambda *arguments, **more: None)
+    monkeypatch.setattr(levels, "levels_in_few_rows", lambda *arguments, **more: None)
     whole = remove_background(bright, settings=settings).report
     assert few["counts"] == whole["counts"]
     assert few["counts"]["clamped"] > 0

@@ -248,6 +248,24 @@ def test_a_mask_hides_pixels_of_samples() -> None:
     np.testing.assert_array_equal(turned.background, result.background)
 
 
+def test_samples_in_the_border_are_not_used_and_a_known_sky_is_told_to_be_idle() -> None:
+    image = noisy(PLANE)
+    image[:, :30] += 0.05
+    spoiled, plain = (
+        fastbg.remove_background(each, samples=grid(), border=(30, 0, 0, 0))
+        for each in (image, noisy(PLANE))
+    )
+    # But for the ends of the image's range, to which models are clamped.
+    inside = np.s_[20:-20, 40:-20]
+    np.testing.assert_allclose(spoiled.background[inside], plain.background[inside], rtol=1e-6)
+    told = fastbg.remove_background(image, samples=grid(), sky=np.ones(SHAPE), flexibility=3)
+    lines = [line for line in told.report["warnings"] if "had no effect" in line]
+    assert [line.partition(" had")[0] for line in lines] == [
+        "what is known to be sky",
+        "flexibility",
+    ]
+
+
 def test_a_mosaic_is_sampled_in_its_own_pixels() -> None:
     image = noisy(np.where((np.floor(Y) + np.floor(X)) % 2, PLANE, 2 * PLANE))
     result = fastbg.remove_background(image, samples=grid(), cfa="RGGB")
@@ -407,3 +425,30 @@ def test_a_grid_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(fastbg.OutputError, match=r"end it in \.csv or \.json"):
         fastbg.samples_file(tmp_path / "in.fits", tmp_path / "s.txt")
     assert [each.name for each in tmp_path.iterdir()] == ["in.fits"]
+
+
+def test_a_batch_takes_the_same_samples_for_all_files(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        fits.writeto(tmp_path / f"in{seed}.fits", noisy(PLANE, seed=seed))
+    rows = grid()
+    np.savetxt(tmp_path / "s.csv", rows, delimiter=",")
+    how = {"samples": tmp_path / "s.csv", "output_dir": tmp_path / "out", "workers": 1}
+
+    def statuses() -> list[str]:
+        return [each.status for each in fastbg.process_files(tmp_path / "in*.fits", **how).outcomes]
+
+    assert statuses() == ["done", "done"]
+    assert statuses() == ["skipped", "skipped"]
+    alone = fastbg.process_file(
+        tmp_path / "in1.fits", output_dir=tmp_path / "alone", samples=tmp_path / "s.csv"
+    )
+    np.testing.assert_array_equal(
+        fits.getdata(tmp_path / "out" / "in1_bgModel.fits"),
+        fits.getdata(alone.report["outputs"]["background"]),
+    )
+    np.savetxt(tmp_path / "s.csv", rows[::2], delimiter=",")
+    assert statuses() == ["done", "done"]
+    with pytest.raises(
+        InputError, match=r"none\.csv cannot be read: check the name of the samples"
+    ):
+        fastbg.process_files(tmp_path / "in*.fits", samples=tmp_path / "none.csv")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fastbg import Settings, SettingsError, load_preset, process_file, remove_background
+from fastbg.image.patterns import BAYER_PATTERNS
 from fastbg.io import xisf
-from fastbg.settings.settings import BAYER_PATTERNS
 
 IMPOSSIBLE = [
     ({"downscaling_factor": 0}, "downscaling factor must be a whole number of at least 1"),

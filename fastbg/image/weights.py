@@ -196,6 +196,21 @@ def without_border(
     return inside
 
 
+def image_without_border(weight: Image, sides: Sequence[int]) -> Image:
+    """A weight image that is 0 in its border: see `without_border`, in pixels of its own."""
+    (height, width), (left, top, right, bottom) = weight.shape, sides
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        band = np.zeros_like(out[:, : rows.stop - rows.start])
+        y = np.arange(rows.start, rows.stop)
+        inside = np.flatnonzero((y >= top) & (y < height - bottom))
+        columns = slice(left, max(width - right, 0))
+        band[:, inside, columns] = weight.rows(rows)[:, inside, columns]
+        return band
+
+    return replace(weight, read=read)
+
+
 def product(weights: Sequence[Image], name: str = "mask") -> Image:
     """The product of weight images, which have one size and 1 or K channels each.
 

@@ -83,9 +83,7 @@ def apply_model(
     outputs = Outputs(targets, overwrite=overwrite, compress=compress, unit=unit)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        source = read(
-            job, path, None, None, None, outputs, files, max_memory=max_memory, fits=False
-        )
+        source = read(job, path, None, None, outputs, files, max_memory=max_memory, fits=False)
         try:
             applied = fitting(job, source.frame, model, name, rescale)
         except InputError as error:

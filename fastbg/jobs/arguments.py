@@ -30,7 +30,7 @@ Source = str | Path | BinaryIO
 Masks = Source | Sequence[Source] | None
 """The masks of a job: one file, several, or none."""
 
-GivenSamples = Source | np.ndarray | Sequence[Sequence[float]] | None
+GivenSamples = Source | SamplePoints | np.ndarray | Sequence[Sequence[float]] | None
 """Sample points: a file of them, or rows of x, y and radius in pixels."""
 
 Count = int | Literal["auto"]
@@ -118,8 +118,8 @@ def _paths(name: str, value: Any) -> list[str | Path]:
 
 
 def _samples(name: str, value: Any) -> str | Path | SamplePoints | None:
-    if value is None:
-        return None
+    if value is None or isinstance(value, SamplePoints):
+        return value
     if isinstance(value, str | os.PathLike):
         return _path(name, value)
     return SamplePoints.of(value)

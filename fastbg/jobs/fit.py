@@ -43,7 +43,15 @@ def fit_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         source = read(
-            job, path, mask, sky, samples, outputs, files, max_memory=max_memory, corrects=False
+            job,
+            path,
+            mask,
+            sky,
+            outputs,
+            files,
+            samples=samples,
+            max_memory=max_memory,
+            corrects=False,
         )
         prepared = prepare(job, source)
         fitted, preparation = job.fit(prepared, corrects=False), prepared.preparation()

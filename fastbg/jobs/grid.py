@@ -86,7 +86,7 @@ def samples_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         draws = bool(preview)
-        opened = job, path, mask, sky, None, outputs, files
+        opened = job, path, mask, sky, outputs, files
         source = read(
             *opened, max_memory=max_memory, draws=draws, shows_result=False, corrects=False
         )

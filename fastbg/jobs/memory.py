@@ -132,6 +132,7 @@ class MemoryNeeds:
         conversion = 0 if self.float32 else 2 * band
         converted = 0 if self.float32 else 2 * stored
         restoring = 6 * stored if settings.sample_format == "same" else 0
+        restoring += 2 * stored if settings.strength != 1 else 0
         window = 4 * BINS * channels
         zeros, missing = zeros_bytes(1 if self.mosaic else channels, shape, threads)
 

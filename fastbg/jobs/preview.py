@@ -58,7 +58,9 @@ def preview_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         work = {"draws": True, "shows_result": fit, "corrects": fit}
-        source = read(job, path, mask, sky, samples, outputs, files, max_memory=max_memory, **work)
+        source = read(
+            job, path, mask, sky, outputs, files, samples=samples, max_memory=max_memory, **work
+        )
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()
         if fit:

@@ -123,7 +123,15 @@ def process_file(
     with Job(settings, progress) as job, ExitStack() as files:
         draws = bool(preview or report_dir)
         source = read(
-            job, path, mask, sky, samples, outputs, files, max_memory=max_memory, draws=draws
+            job,
+            path,
+            mask,
+            sky,
+            outputs,
+            files,
+            samples=samples,
+            max_memory=max_memory,
+            draws=draws,
         )
         prepared = prepare(job, source)
         preparation = prepared.preparation()

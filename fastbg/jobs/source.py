@@ -136,10 +136,10 @@ def read(
     path: Path,
     masks: Masks,
     sky: Masks,
-    samples: GivenSamples,
     outputs: Outputs,
     files: ExitStack,
     *,
+    samples: GivenSamples = None,
     max_memory: MaxMemory = None,
     **work: bool,
 ) -> Source:
@@ -149,6 +149,7 @@ def read(
     ----------
     files : ExitStack
         The files stay open until it is closed, for their images are read in bands.
+    samples : path or SamplePoints, optional
     max_memory : int or str, optional
         What the job may take; see `in_bytes`.
     **work : bool

@@ -261,7 +261,7 @@ class Engine:
     ) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, masks, sky, samples, none, self._files)
+            source = read(job, self.path, masks, sky, none, self._files, samples=samples)
             self.warnings = [*job.warnings]
         return source
 

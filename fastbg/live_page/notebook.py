@@ -18,15 +18,17 @@ import numpy as np
 from ..errors import InputError, SettingsError
 from ..image.image import Image
 from ..io import xisf
-from ..jobs.arguments import Masks, merged, public
+from ..jobs.arguments import GivenSamples, Masks, merged, public
 from ..jobs.array import finished
 from ..jobs.containers import Container
 from ..jobs.given import Given, image_of, opened, weights_of
 from ..jobs.results import ArrayResult
 from ..jobs.source import Source
 from ..pipeline import Job
+from ..samples.points import SamplePoints
 from ..settings.options import Options
 from ..settings.settings import Settings
+from .document import sampled
 from .layers import Painted
 
 if TYPE_CHECKING:
@@ -124,7 +126,8 @@ class Live:
         outcome = engine.fit(document, painted)
         given = self._given or Given(_array_of(engine.source), None, None, outcome.settings)
         weight, sky = _arrays_of(painted, engine.size)
-        given = replace(given, weight=weight, sky=sky, settings=outcome.settings)
+        points = SamplePoints.of(document.samples) if sampled(document) else None
+        given = replace(given, weight=weight, sky=sky, samples=points, settings=outcome.settings)
         array = Container.of(given.image, given.channel_axis)
         with Job(outcome.settings) as job:
             job.warnings += engine.warnings
@@ -160,6 +163,7 @@ def live(
     weight: np.ndarray | Any | None = None,
     mask: Masks = None,
     sky: Any = None,
+    samples: GivenSamples = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     **options: Unpack[Options],
@@ -181,6 +185,8 @@ def live(
         Of an array, as for `remove_background`. What has a weight below 0.5 is painted as no sky.
     mask, sky
         Of a file, as for `process_file`, painted likewise.
+    samples
+        As for these functions.
     settings, **options
         As for `remove_background`: those that the page begins with.
 
@@ -199,18 +205,21 @@ def live(
     if not isinstance(image, str | os.PathLike):
         if mask is not None:
             raise InputError("an array has no mask: give a weight")
-        return _of_array(Given(image, weight, channel_axis, settings, sky))
+        return _of_array(Given(image, weight, channel_axis, settings, sky), samples)
     if weight is not None or channel_axis is not None:
         raise InputError("a file has neither a weight nor a channel_axis: give a mask")
-    return _of_file(Path(image), mask=mask, sky=sky, settings=settings)
+    return _of_file(Path(image), settings, samples, mask=mask, sky=sky)
 
 
 @public
-def _of_file(path: Path, *, mask: Masks, sky: Masks, settings: Settings) -> Live:
-    return Live(_server(path, settings, mask=mask, sky=sky), None, ExitStack())
+def _of_file(
+    path: Path, settings: Settings, samples: GivenSamples, *, mask: Masks, sky: Masks
+) -> Live:
+    server = _server(path, settings, mask=mask, sky=sky, samples=samples)
+    return Live(server, None, ExitStack())
 
 
-def _of_array(given: Given) -> Live:
+def _of_array(given: Given, samples: GivenSamples) -> Live:
     array, frame = opened(given)
     mask, sky = weights_of(given, frame, [])
     with ExitStack() as files:
@@ -222,7 +231,7 @@ def _of_array(given: Given) -> Live:
             if each
         }
         path = _written(image_of(array), stored / "image.xisf")
-        server = _server(path, given.settings, output_dir=Path(), **layers)
+        server = _server(path, given.settings, output_dir=Path(), samples=samples, **layers)
         return Live(server, given, files.pop_all())
 
 

@@ -18,7 +18,7 @@ OF_THE_FIT = ("order", "optimizer", "epochs", "alpha", "stiffness", "learning_ra
 
 OF_THE_CORRECTION = ("pedestal", "mode", "strength", "sample_format")
 
-OF_THE_SEARCH = ("threshold_min", "threshold_max", "feather", "seams")
+OF_THE_SEARCH = ("threshold_min", "threshold_max", "feather", "flexibility", "seams")
 
 NEITHER = ("white", "sample_format")
 """The settings that are for files alone."""

@@ -12,9 +12,15 @@ from reprlib import repr
 from typing import Any
 
 from ..errors import InputError, SettingsError
+from ..image.patterns import BAYER_PATTERNS
 from ..words import SIZE, bytes_of, did_you_mean
 
-MOST_SEAMS, MOST_BORDER = 16, 1 << 30
+MOST_SEAMS, MOST_BORDER, LARGEST_PEDESTAL = 16, 1 << 30, 1e9
+
+PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
+
+_ALIASES = {"ancestor": "bgoptimizer"}
+"""Other names of pedestals."""
 
 Check = Callable[[Any], Any]
 """Gives a value as a plain number, bool or text of Python, or raises SettingsError."""
@@ -182,3 +188,25 @@ def seams(value: Any) -> str:
             f"{value!r}"
         )
     return " ".join(words)
+
+
+def pattern(value: Any) -> Any:
+    """A choice of a Bayer pattern, in its spelling."""
+    choices = ("auto", "off", *BAYER_PATTERNS)
+    if isinstance(value, str):
+        spellings = {choice.lower(): choice for choice in choices}
+        value = spellings.get(value.strip().lower(), value)
+    return one_of("Bayer pattern", *choices)(value)
+
+
+def pedestal(value: Any) -> Any:
+    """A policy for the level that is put back, or that level."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return within("pedestal", -LARGEST_PEDESTAL, LARGEST_PEDESTAL)(value)
+    policy = _ALIASES.get(value, value) if isinstance(value, str) else None
+    if policy not in PEDESTALS:
+        raise SettingsError(
+            f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}"
+            f"{did_you_mean(value, PEDESTALS)}"
+        )
+    return policy

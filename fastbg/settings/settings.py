@@ -6,14 +6,27 @@ import inspect
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any, Literal, Unpack, get_type_hints
 
 from ..errors import SettingsError
-from ..image.patterns import BAYER_PATTERNS
-from ..words import did_you_mean
-from .checks import Check, border, memory, number, one_of, or_auto, seams, share, whole, within
+from .checks import PEDESTALS as PEDESTALS
+from .checks import (
+    Check,
+    border,
+    memory,
+    number,
+    one_of,
+    or_auto,
+    pattern,
+    pedestal,
+    seams,
+    share,
+    whole,
+    within,
+)
 from .options import Options, check_names
+from .unused import OF_THE_DESCENT as OF_THE_DESCENT
+from .unused import unused
 
 BACKENDS = ("c", "cuda", "numpy")
 """The evaluators, in the order in which the backend "auto" prefers them."""
@@ -26,7 +39,7 @@ MOST_CONTROL_POINTS = 10_000
 MOST_FLEXIBLE = 10
 """The number of candidates of `fastbg.sky.selection`."""
 
-MOST_STARTS, LARGEST_FACTOR, LARGEST_PEDESTAL, LARGEST_ALPHA = 10_000, 1 << 16, 1e9, 1e30
+MOST_STARTS, LARGEST_FACTOR, LARGEST_ALPHA = 10_000, 1 << 16, 1e30
 LARGEST_WHITE = 1e30
 
 LEAST_SIDES = {32: 500, 16: 500, 8: 120, 4: 120, 2: 120}
@@ -34,21 +47,6 @@ LEAST_SIDES = {32: 500, 16: 500, 8: 120, 4: 120, 2: 120}
 
 With fewer than 120 pixels, cells of the mesh hold too few of them to tell noise from structure: see
 docs/sky.md. More than 500 tell a search nothing more; beyond them, time and memory would grow."""
-
-OF_THE_DESCENT = (
-    "order",
-    "initializer",
-    "optimizer",
-    "epochs",
-    "alpha",
-    "stiffness",
-    "starts",
-    "learning_rate",
-    "seed",
-)
-"""The settings that have no effect without a number of control points."""
-
-PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
 WITHOUT_EFFECT = frozenset({"strict", "threads", "gpu_memory"})
 """Settings that change the time to a result, or whether there is one, and not one bit of it."""
@@ -226,6 +224,13 @@ class Settings:
         """Whether the sky is searched for, to fit it or to protect what is none."""
         return self.control_points == 0 or self.protect in ("always", "strong")
 
+    @property
+    def block_function(self) -> str:
+        """The value of a block; for a search, a median that tells more of integers."""
+        function: str = self.downscaling_func
+        # A descent fits what its reference fits.
+        return "grouped median" if function == "median" and self.finds_sky else function
+
     def protection(self, *, masked: bool) -> str:
         """How objects are looked for: see `fastbg.sky.detection.detect_sky`.
 
@@ -241,39 +246,7 @@ class Settings:
     @property
     def unused(self) -> dict[str, str]:
         """The names of settings that have no effect beside the others, and why each has none."""
-        nothing = "with a strength of 0 nothing is taken out; raise it"
-        of_strength = {} if self.strength else dict.fromkeys(("pedestal", "mode"), nothing)
-        return self._unused_by_fit | of_strength
-
-    @property
-    def _unused_by_fit(self) -> dict[str, str]:
-        if self.control_points:
-            itself = "a descent is no second opinion of itself; leave the control points to fastbg"
-            reasons = {"second_opinion": itself} | self._unused_by_optimizer
-            if not self.finds_sky:
-                why = "no sky is searched for; leave the number of control points out"
-                reasons["flexibility"] = why
-            if self.seams not in ("auto", "off"):
-                why = "a descent has one surface; leave the number of control points out"
-                reasons["seams"] = why
-            return reasons
-        if self.second_opinion:
-            reasons = self._unused_by_optimizer
-        else:
-            why = "give a number of control points for a descent"
-            reasons = dict.fromkeys(OF_THE_DESCENT, why)
-        if not self.changed(("threshold_min", "threshold_max")):
-            reasons["quantile"] = (
-                "without a descent it only scales thresholds and pictures; give thresholds, or a "
-                "number of control points"
-            )
-        return reasons
-
-    @property
-    def _unused_by_optimizer(self) -> dict[str, str]:
-        if self.optimizer == "adam":
-            return {}
-        return {"learning_rate": f"{self.optimizer} has none; choose the optimizer adam"}
+        return unused(self)
 
     def changed(self, names: Iterable[str]) -> list[str]:
         """Those of the names whose settings are not the default, in the order of the settings."""
@@ -318,32 +291,6 @@ class Settings:
         return asdict(self)
 
 
-def _pattern(value: Any) -> Any:
-    choices = ("auto", "off", *BAYER_PATTERNS)
-    if isinstance(value, str):
-        spellings = {choice.lower(): choice for choice in choices}
-        value = spellings.get(value.strip().lower(), value)
-    return one_of("Bayer pattern", *choices)(value)
-
-
-def _pedestal(value: Any) -> Any:
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return number(
-            "pedestal",
-            lambda level: abs(level) <= LARGEST_PEDESTAL,
-            f"lie within {LARGEST_PEDESTAL:g}",
-        )(value)
-    policy = _ALIASES.get(value, value) if isinstance(value, str) else None
-    if policy not in PEDESTALS:
-        raise SettingsError(
-            f"the pedestal must be {', '.join(PEDESTALS)} or a number, not {value}"
-            f"{did_you_mean(value, PEDESTALS)}"
-        )
-    return policy
-
-
-_ALIASES = {"ancestor": "bgoptimizer"}
-
 _CHECKS: dict[str, Check] = {
     "downscaling_factor": or_auto(whole("downscaling factor", 1, LARGEST_FACTOR), "auto"),
     "downscaling_func": one_of("downscaling function", "median", "mean"),
@@ -358,7 +305,7 @@ _CHECKS: dict[str, Check] = {
     "border": border,
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
-    "cfa": _pattern,
+    "cfa": pattern,
     "flexibility": or_auto(whole("flexibility", 0, MOST_FLEXIBLE)),
     "seams": seams,
     "initializer": one_of("initializer", "random", "grid"),
@@ -370,7 +317,7 @@ _CHECKS: dict[str, Check] = {
     "starts": whole("number of starts", 1, MOST_STARTS),
     "learning_rate": number("learning rate", lambda value: value > 0, "be positive"),
     "seed": whole("seed", 0),
-    "pedestal": _pedestal,
+    "pedestal": pedestal,
     "mode": one_of("mode", "subtract", "divide"),
     "strength": share("strength"),
     "sample_format": one_of("sample_format", "float32", "same", "unit"),

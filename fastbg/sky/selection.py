@@ -77,6 +77,9 @@ MULTIPLES_PENALTY, SHAPE_PENALTY = -0.5, 0.05
 explained share tells little for or against them, but that there is such a shape tells much. And
 what the shape adds to that for each candidate beyond polynomials."""
 
+MISSED = 0.7
+"""A surface misses what is known to be sky if it has more than this: see `Surface.missed`."""
+
 GLOW_PENALTY = 0.02
 """The penalty of a glow at the border."""
 
@@ -128,10 +131,10 @@ def select_surfaces(
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
     starts = [search.warm_chain(mesh), search.cold_chain(mesh, largest_smooth_region(mesh))]
-    if mesh.known.any():
-        known = mesh.weight * np.maximum(mesh.known, LEAST_WEIGHT)
-        starts.append(search.cold_chain(mesh, known))
     chains = search.follow(starts)
+    if _selected(chains)[-1].missed > MISSED:
+        known = mesh.weight * np.maximum(mesh.known, LEAST_WEIGHT)
+        chains += search.follow([search.cold_chain(mesh, known)])
     for chain, penalty in _started(chains):
         search.tried += zip(_costs(chain, penalty), chain, strict=True)
     wanted = search.wanted
@@ -301,12 +304,11 @@ def _converged(chain: Chain) -> bool:
 def _hopeless(chain: Chain) -> bool:
     """Whether the last candidate costs too much more than the least that is not clear.
 
-    None is hopeless that might come to what is known to be sky.
+    None is, as long as the least misses what is known to be sky.
     """
-    if chain[-1].missed:
-        return False
     costs = _costs(chain, 0)
-    if len(chain) <= POLYNOMIAL_CANDIDATES or chain[int(np.argmin(costs))].explained >= CLEAR:
+    least = chain[int(np.argmin(costs))]
+    if len(chain) <= POLYNOMIAL_CANDIDATES or least.explained >= CLEAR or least.missed > MISSED:
         return False
     return bool(costs[-1] > costs.min() + HOPELESS)
 

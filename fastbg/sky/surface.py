@@ -93,8 +93,8 @@ class Surface:
     choice : Choice or None
         Which candidate it is.
     missed : float
-        The logarithm of the share of what is known to be sky that it misses; 0 where nothing is
-        known.
+        The logarithm of how much of what is known to be sky it misses, relative to what is missed
+        anyway; 0 where nothing is.
     """
 
     splines: Splines
@@ -178,7 +178,7 @@ def fit_surface(
 def _missed(near: np.ndarray, mesh: Mesh) -> float:
     known = mesh.weight * mesh.known
     anyway = 1 + MISSED_ANYWAY * known.sum()
-    return float(np.log((known @ ~near + anyway) / (known.sum() + anyway)))
+    return float(np.log((known @ ~near + anyway) / anyway))
 
 
 def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:

@@ -70,15 +70,19 @@ def read_samples(path: str | Path, height: int, *, bottom_up: bool) -> np.ndarra
 
 
 def csv(rows: Iterable[Iterable[float]], comments: Iterable[str] = ()) -> str:
-    """Rows of x, y, radius and weight as the text of a CSV file, which keeps every bit."""
+    """Rows of x, y, radius and weight as the text of a CSV file, with every bit of them."""
     lines = [f"# {comment}" for comment in comments]
-    lines += ["x,y,radius,weight", *(",".join(repr(float(each)) for each in row) for row in rows)]
+    lines += ["x,y,radius,weight", *(",".join(map(_number, row)) for row in rows)]
     return "\n".join(lines) + "\n"
 
 
 def json(rows: Iterable[Iterable[float]]) -> str:
     """The same as the text of a JSON file."""
     return documents.text(rows)
+
+
+def _number(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -103,6 +103,7 @@ def process_files(
     write_model: bool = True,
     mask: Masks = None,
     sky: Masks = None,
+    samples: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -117,9 +118,9 @@ def process_files(
 
     The outputs are those of `process_file`, bit for bit. If a file fails, or is doubtful and the
     settings are strict, the others are still processed, and the summary holds its error. A file is
-    skipped if it was finished before from the same content, with the same settings, mask, sky and
-    version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is finished,
-    also if the batch is killed.
+    skipped if it was finished before from the same content, with the same settings, mask, sky,
+    samples and version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is
+    finished, also if the batch is killed.
 
     The processes import the main module of the program, so a script must call this function under
     ``if __name__ == "__main__":``.
@@ -138,6 +139,8 @@ def process_files(
         are left out. What this batch writes is always left out, while it watches.
     write_model, mask, sky, compress
         As for `process_file`; the same for all files.
+    samples : path, optional
+        A file of samples, as for `process_file`: the same places in all files.
     overwrite : bool
         Process finished files again, and replace all outputs. Without it, an output is replaced
         only if the journal shows that it was made from the same file, and that the file or the
@@ -174,8 +177,9 @@ def process_files(
         raise SettingsError("a cluster has its own workers: leave their number out")
     if not dask:
         choose(settings.backend)
-    hashes = _hash_of(mask, "mask"), _hash_of(sky, "sky")
-    key = key_of(settings, *hashes, compress=compress, write_model=write_model)
+    drawn = {"mask": mask, "sky": sky, "samples": samples}
+    hashes = {name: _hash_of(given, name) for name, given in drawn.items()}
+    key = key_of(settings, **hashes, compress=compress, write_model=write_model)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     inputs = Inputs([str(each) for each in given], again=again, wait=watch)
     folder_of = inputs.output_folders(Path(output_dir), keep_tree=keep_tree)
@@ -186,6 +190,7 @@ def process_files(
             settings,
             masks=tuple(paths_of(mask)),
             sky=tuple(paths_of(sky)),
+            samples=Path(samples) if samples else None,
             write_model=write_model,
             compress=compress,
             max_memory=limit,

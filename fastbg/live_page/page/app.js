@@ -75,6 +75,10 @@ function take(picture) {
   store.set({ pictures: { ...store.get().pictures, [picture.name]: picture } });
 }
 
+// A page that is closed says so: the server ends sooner than after a connection that broke.
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (!persisted) connection.send({ do: "leave" }).catch(() => {});
+});
 startDisplay(app);
 startSplitter(app);
 startZoomer(app);

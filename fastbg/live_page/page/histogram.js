@@ -2,7 +2,7 @@
 /** @import { Correction, Picture } from "./types.js" */
 import { corrected } from "./correction.js";
 import { indexAt, valueAt } from "./half.js";
-import { quantile, sampled } from "./robust.js";
+import { quantile, sampled, some } from "./robust.js";
 
 /** Pixels that are counted. */
 const PIXELS = 120_000;
@@ -31,13 +31,13 @@ export function samplesOf(original) {
 }
 
 /**
- * The same pixels without their background.
+ * The same pixels without their background, in no order.
  * @param {Picture} original @param {Picture} model @param {Correction} correction
  */
 export function correctedSamples(original, model, correction) {
   const { width, binning = 1 } = original.header;
   return original.planes.map((_, k) =>
-    sampled(
+    some(
       original,
       (i) => {
         const [x, y] = [((i % width) + 0.5) * binning, (Math.floor(i / width) + 0.5) * binning];
@@ -74,12 +74,12 @@ export function ticksOf({ low, high }) {
 }
 
 /**
- * How many of the sorted values lie in each of the equal bins of the axis.
- * @param {Float64Array} sorted @param {{ low: number, high: number }} span @param {number} bins
+ * How many values lie in each of the equal bins of the axis.
+ * @param {Float64Array} values @param {{ low: number, high: number }} span @param {number} bins
  */
-export function countsOf(sorted, { low, high }, bins) {
+export function countsOf(values, { low, high }, bins) {
   const counts = new Uint32Array(bins);
-  for (const value of sorted) {
+  for (const value of values) {
     const bin = Math.floor(((value - low) / (high - low)) * bins);
     if (bin >= 0 && bin < bins) counts[bin]++;
   }

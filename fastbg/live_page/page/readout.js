@@ -109,7 +109,9 @@ function show({ hello }, place, reading) {
       const value = reading.values[row][k] ?? null;
       const linear = value === null ? "–" : linearText(value, row === "uncertainty" ? 3 : 5);
       const adu = value === null ? "" : aduText(value, white);
-      return make("span", { class: `value c-${colour}` }, linear, make("small", {}, adu));
+      const sigma = row === "model" ? reading.values.uncertainty[k] ?? null : null;
+      const more = sigma === null ? null : make("small", { class: "sigma" }, `± ${linearText(sigma, 3)}`);
+      return make("span", { class: `value c-${colour}` }, linear, make("small", {}, adu), more);
     });
     return make("div", { class: `group ${row}` }, make("b", {}, words.view[row]), ...cells);
   });

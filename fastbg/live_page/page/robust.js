@@ -2,22 +2,31 @@
 /** @import { Picture } from "./types.js" */
 
 /** Statistics of the page are those of about this many pixels. */
-const PIXELS = 20_000;
+const PIXELS = 10_000;
 
 /**
  * The finite ones of some values of a picture, taken at equal distances.
+ * @param {Picture} picture @param {(index: number) => number} value @param {number} most
+ */
+export function some(picture, value, most) {
+  const total = picture.header.width * picture.header.height;
+  // An odd step does not stay in few columns.
+  const step = total > most ? Math.floor(total / most) | 1 : 1;
+  const found = new Float64Array(Math.ceil(total / step));
+  let count = 0;
+  for (let i = 0; i < total; i += step) {
+    const each = value(i);
+    if (Number.isFinite(each)) found[count++] = each;
+  }
+  return found.subarray(0, count);
+}
+
+/**
+ * The same in ascending order.
  * @param {Picture} picture @param {(index: number) => number} value @param {number} [most]
  */
 export function sampled(picture, value, most = PIXELS) {
-  const total = picture.header.width * picture.header.height;
-  // An odd step does not stay in few columns.
-  const step = Math.max(1, Math.floor(total / most)) | 1;
-  const found = [];
-  for (let i = 0; i < total; i += step) {
-    const each = value(i);
-    if (Number.isFinite(each)) found.push(each);
-  }
-  return Float64Array.from(found).sort();
+  return some(picture, value, most).sort();
 }
 
 /** @param {Float64Array} sorted @param {number} part */

@@ -29,6 +29,17 @@ export class Viewport {
     /** @type {(() => void)[]} */
     this._listeners = [];
     new ResizeObserver(() => this._resized()).observe(stage);
+    this._watchDensity();
+  }
+
+  /** A window that comes to another screen may have other pixels there. */
+  _watchDensity() {
+    const same = window.matchMedia(`(resolution: ${this.density}dppx)`);
+    const changed = () => {
+      this._resized();
+      this._watchDensity();
+    };
+    same.addEventListener("change", changed, { once: true });
   }
 
   /** @param {"change"} _event @param {() => void} callback */

@@ -8,6 +8,7 @@ import { DIVERGING, mapped, MARKS, MISSING, SEQUENTIAL } from "../colours.js";
 import { shownViews } from "../comparison.js";
 import { corrected } from "../correction.js";
 import { indexAt, valueAt } from "../half.js";
+import { SMOOTHING } from "../ranges.js";
 import { shown } from "../stretch.js";
 
 /** Pixels that are computed of a view, at most. */
@@ -117,6 +118,7 @@ function colourOf({ pictures, correction, channel, inverted, falseColour, marks 
     Number.isNaN(value) ? MISSING : mapped(stops, (value - low) / (high - low));
   /** @param {Picture | undefined} picture @param {number} k @param {number} at */
   const on = (picture, k, at) => (picture ? valueAt(picture, k, at) : NaN);
+  const smooth = small ? smoothed(scene.sky ?? small) : () => NaN;
   /** @param {number} at */
   const markAt = (at) => (objects?.planes[0][at] ? MARKS.found : weight && weight.planes[0][at] < 128 ? MARKS.unused : null);
   /** @type {Record<ViewName, (i: number, at: number) => Colour>} */
@@ -133,8 +135,10 @@ function colourOf({ pictures, correction, channel, inverted, falseColour, marks 
         ? scaled(SEQUENTIAL, mean((k) => on(model, k, at) - medians[k]), ranges.model)
         : drawn((k) => on(model, k, at)),
     residual: (_, at) => {
-      const colour = scaled(DIVERGING, mean((k) => (on(small, k, at) - on(model, k, at)) / noise[k]), ranges.residual);
-      return markAt(at) ? mixed(MISSING, colour, TINT) : colour;
+      const isSky = !markAt(at);
+      const value = mean((k) => ((isSky ? smooth(k, at) : on(small, k, at)) - on(model, k, at)) / noise[k]);
+      const colour = scaled(DIVERGING, value, ranges.residual);
+      return isSky ? colour : mixed(MISSING, colour, TINT);
     },
     sky: (i) => drawn((k) => valueAt(original, k, i)),
     uncertainty: (_, at) => scaled(SEQUENTIAL, mean((k) => on(uncertainty, k, at)), ranges.uncertainty),
@@ -145,6 +149,32 @@ function colourOf({ pictures, correction, channel, inverted, falseColour, marks 
     const mark = marks || view === "sky" ? markAt(at) : null;
     return mark ? mixed(colour, mark, TINT) : colour;
   };
+}
+
+/**
+ * The means of blocks of 2 ** SMOOTHING pixels along each side, by the number of a pixel.
+ * @param {Picture} picture @returns {(k: number, at: number) => number}
+ */
+function smoothed(picture) {
+  const { width, height } = picture.header;
+  const side = 2 ** SMOOTHING;
+  const across = Math.ceil(width / side);
+  const means = picture.planes.map((_, k) => {
+    const sums = new Float64Array(across * Math.ceil(height / side));
+    const counts = new Uint8Array(sums.length);
+    for (let at = 0; at < width * height; at++) {
+      const value = valueAt(picture, k, at);
+      if (Number.isNaN(value)) continue;
+      sums[blockOf(at)] += value;
+      counts[blockOf(at)]++;
+    }
+    return sums.map((sum, block) => sum / counts[block]);
+  });
+  /** @param {number} at */
+  function blockOf(at) {
+    return Math.floor(Math.floor(at / width) / side) * across + Math.floor((at % width) / side);
+  }
+  return (k, at) => means[k][blockOf(at)];
 }
 
 /** @param {Colour} one @param {Colour} other @param {number} part @returns {Colour} */

@@ -113,8 +113,8 @@ export class Renderer {
     const [fx, fy] = [(2 * viewport.zoom) / width, (-2 * viewport.zoom) / height];
     program.set({ camera: [fx, fy, -fx * viewport.centre[0], -fy * viewport.centre[1]] });
     const { pictures } = state;
-    for (const name of SHARED) this._bind(name, pictures[name]);
-    this._bind("other", pictures[OTHERS[view] ?? ""]);
+    for (const name of SHARED) this._bind(program, name, pictures[name]);
+    this._bind(program, "other", pictures[OTHERS[view] ?? ""]);
     const isSharp = OF_IMAGE.has(view);
     const whole = view === "residual" ? scene.sky : pictures.original;
     if (whole && !(isSharp && isWhole)) this._drawRectangle(program, state, whole, [0, 0]);
@@ -144,7 +144,7 @@ export class Renderer {
     const { width, height } = /** @type {Hello} */ (hello).image;
     const extent = extentOf(picture.header);
     const isSquare = this.viewport.zoom >= SQUARES && (picture.header.binning ?? 1) <= SQUARES;
-    this._bind("image", picture);
+    this._bind(program, "image", picture);
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, isSquare ? gl.NEAREST : gl.LINEAR);
     program.set({
       ...linear("image", picture.header),
@@ -155,8 +155,8 @@ export class Renderer {
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
-  /** @param {string} sampler @param {Picture} [picture] */
-  _bind(sampler, picture) {
+  /** @param {Program} program @param {string} sampler @param {Picture} [picture] */
+  _bind(program, sampler, picture) {
     const { gl } = this;
     gl.activeTexture(gl.TEXTURE0 + UNITS[/** @type {keyof typeof UNITS} */ (sampler)]);
     let found = this.empty[sampler];
@@ -164,6 +164,7 @@ export class Renderer {
       found = this.uploaded.get(picture) ?? this._upload(picture);
     }
     gl.bindTexture(found.target, found.texture);
+    program.set({ [`${sampler}Packed`]: found.isPacked });
     if (sampler !== "image" && found.target === gl.TEXTURE_2D_ARRAY) {
       gl.texParameteri(found.target, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
     }

@@ -11,6 +11,9 @@ import { sideOf } from "./tiles.js";
 /** @type {(keyof State)[]} What a picture on the screen depends on, besides its scene. */
 const DRAWN_STATE = ["hello", "view", "blink", "layout", "splitAt", "inverted", "falseColour", "marks"];
 
+/** So many milliseconds, the page says that it has no WebGL. */
+const NOTICE = 15_000;
+
 /** The canvas of the picture: drawn once a frame where something has changed, and never otherwise. */
 export class Screen {
   /** @param {HTMLCanvasElement} canvas @param {Store} store @param {Viewport} viewport */
@@ -27,6 +30,7 @@ export class Screen {
       const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
       this.plain = new PlainRenderer(context, store, viewport, this.sceneOf);
       store.set({ notice: words.noWebGL });
+      window.setTimeout(() => this._withdraw(words.noWebGL), NOTICE);
     }
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -34,11 +38,16 @@ export class Screen {
     });
     canvas.addEventListener("webglcontextrestored", () => {
       this.renderer?.start();
-      if (store.get().notice === words.contextLost) store.set({ notice: null });
+      this._withdraw(words.contextLost);
       this.invalidate();
     });
     viewport.on("change", () => this.invalidate());
     store.on([...SCENE_STATE, ...DRAWN_STATE], () => this.invalidate());
+  }
+
+  /** @param {string} notice Is no longer shown. */
+  _withdraw(notice) {
+    if (this.store.get().notice === notice) this.store.set({ notice: null });
   }
 
   /**

@@ -15,8 +15,9 @@ void main() {
 }`;
 
 /**
- * Pictures of half floats have a layer for each channel, of (value, 1), or of (0, 0) where the value
- * is missing: filtered, it gives the sum of the valid values, and the share of them to divide by.
+ * Pictures of half floats hold (values, 1), or zeros where a value is missing. Filtered, they give the
+ * sum of the valid values, and the share of them to divide by. Packed ones have all channels in one
+ * layer, the others a layer for each.
  */
 const COMMON = `#version 300 es
 precision highp float;
@@ -26,6 +27,7 @@ in vec2 place;
 out vec4 colour;
 
 uniform sampler2DArray image, model, other;
+uniform bool imagePacked, modelPacked, otherPacked;
 uniform vec3 imageOffset, imageScale, modelOffset, modelScale, otherOffset, otherScale;
 uniform vec4 imageArea;        // origin and extent, in pixels of the image
 uniform vec2 gridExtent;       // of the pictures on the fit's grid, in pixels of the image
@@ -37,24 +39,30 @@ uniform bool inverted;
 
 struct Values { vec3 value; bvec3 valid; };
 
-Values valuesOf(vec2 r, vec2 g, vec2 b, vec3 offset, vec3 scale) {
-  vec3 sums = vec3(r.x, g.x, b.x), shares = vec3(r.y, g.y, b.y);
+/** A negative level is chosen by the size on the screen. */
+vec4 sampleOf(sampler2DArray picture, vec3 at, float level) {
+  return level < 0.0 ? texture(picture, at) : textureLod(picture, at, level);
+}
+
+Values valuesAt(sampler2DArray picture, bool isPacked, vec2 at, vec3 offset, vec3 scale, float level) {
+  vec4 first = sampleOf(picture, vec3(at, 0.0), level);
+  vec3 sums = first.rgb, shares = first.aaa;
+  if (!isPacked) {
+    vec2 g = channels == 3 ? sampleOf(picture, vec3(at, 1.0), level).rg : first.rg;
+    vec2 b = channels == 3 ? sampleOf(picture, vec3(at, 2.0), level).rg : first.rg;
+    sums = vec3(first.r, g.r, b.r);
+    shares = vec3(first.g, g.g, b.g);
+  }
   return Values(offset + scale * (sums / max(shares, 1e-6)), greaterThanEqual(shares, vec3(0.499)));
 }
 
-Values values(sampler2DArray picture, vec2 at, vec3 offset, vec3 scale) {
-  vec2 r = texture(picture, vec3(at, 0.0)).rg;
-  vec2 g = channels == 3 ? texture(picture, vec3(at, 1.0)).rg : r;
-  vec2 b = channels == 3 ? texture(picture, vec3(at, 2.0)).rg : r;
-  return valuesOf(r, g, b, offset, scale);
-}
-
 Values original() {
-  return values(image, (place - imageArea.xy) / imageArea.zw, imageOffset, imageScale);
+  vec2 at = (place - imageArea.xy) / imageArea.zw;
+  return valuesAt(image, imagePacked, at, imageOffset, imageScale, -1.0);
 }
 
 Values background() {
-  return values(model, place / gridExtent, modelOffset, modelScale);
+  return valuesAt(model, modelPacked, place / gridExtent, modelOffset, modelScale, -1.0);
 }
 
 vec3 only(vec3 each) {
@@ -181,12 +189,9 @@ uniform vec3 noise;
 uniform float smoothing;       // the mean of 2 ** smoothing pixels along each side
 void main() {
   vec2 at = place / gridExtent;
-  vec2 r = textureLod(image, vec3(at, 0.0), smoothing).rg;
-  vec2 g = channels == 3 ? textureLod(image, vec3(at, 1.0), smoothing).rg : r;
-  vec2 b = channels == 3 ? textureLod(image, vec3(at, 2.0), smoothing).rg : r;
-  bool isSky = isUsed() && r.y + g.y + b.y > 0.0;
-  Values small = valuesOf(r, g, b, imageOffset, imageScale);
-  if (!isSky) small = values(other, at, otherOffset, otherScale);
+  Values small = valuesAt(image, imagePacked, at, imageOffset, imageScale, smoothing);
+  bool isSky = isUsed() && any(small.valid);
+  if (!isSky) small = valuesAt(other, otherPacked, at, otherOffset, otherScale, -1.0);
   vec3 rgb = mapped(together((small.value - background().value) / noise));
   if (!isSky) rgb = any(small.valid) ? mix(missingColour, rgb, 0.3) : missingColour;
   ${PLAIN_MARKS}
@@ -203,7 +208,7 @@ void main() {
   // Here, "other" is the uncertainty.
   uncertainty: `${COMMON}${MAPPED}${MARKS}
 void main() {
-  Values sigma = values(other, place / gridExtent, otherOffset, otherScale);
+  Values sigma = valuesAt(other, otherPacked, place / gridExtent, otherOffset, otherScale, -1.0);
   vec3 rgb = any(sigma.valid) ? mapped(together(sigma.value)) : missingColour;
   ${PLAIN_MARKS}
   colour = vec4(rgb, 1.0);
