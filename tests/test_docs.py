@@ -111,6 +111,7 @@ def test_options_in_the_documents_exist() -> None:
         for parameter in command.params
         for option in [*parameter.opts, *parameter.secondary_opts]
     } | {"--help", "--version", "-h", "--delinearization-quantile"}
+    known |= {"--install-completion", "--show-completion"}
     unknown = [
         f"{document.name}: {line}"
         for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
