@@ -238,6 +238,9 @@ class Server:
         file = self._files.get(request.path_params["name"] or "index.html")
         if file is None:
             return PlainTextResponse("the page has no such file\n", 404)
+        if self._ending and not self.sent_back:
+            # A page that is loaded again has left, and has no socket yet.
+            self._end_after(self._stay)
         headers = {"cache-control": "no-cache"}
         return FileResponse(file, media_type=TYPES[file.suffix], headers=headers)
 

@@ -19,6 +19,13 @@ export const COLOURS = [
 ];
 const [INNER, EDGE] = [80, 215];
 
+/** Whether a cell belongs to the pattern of its mark: stripes of what is no sky, dots of sky. */
+const IN_PATTERN = [
+  () => false,
+  (/** @type {number} */ row, /** @type {number} */ column) => (row + column) % 4 === 0,
+  (/** @type {number} */ row, /** @type {number} */ column) => row % 3 === 0 && column % 3 === 0,
+];
+
 /**
  * A colour as `ImageData` holds it, in one number.
  *
@@ -181,6 +188,7 @@ export class Painted {
       (row < height - 1 && this.marks[cell + width] !== mark) ||
       (column > 0 && this.marks[cell - 1] !== mark) ||
       (column < width - 1 && this.marks[cell + 1] !== mark);
-    this.colours[cell] = (isEdge ? EDGE_COLOURS : INNER_COLOURS)[mark];
+    const isStrong = isEdge || IN_PATTERN[mark](row, column);
+    this.colours[cell] = (isStrong ? EDGE_COLOURS : INNER_COLOURS)[mark];
   }
 }
