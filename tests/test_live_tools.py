@@ -324,6 +324,28 @@ def test_a_setting_goes_back_to_automatic_and_the_focus_stays_near(live):
     assert knob.locator("select").evaluate("each => each === document.activeElement")
 
 
+def test_a_descent_shows_its_options_and_follows_them(live):
+    it = live()
+    it.page.locator("summary", has_text="Descent").click()
+    order = it.page.locator("[data-setting=order]")
+    assert not order.is_visible()
+    number = it.page.get_by_role("spinbutton", name="Control points (N)")
+    number.fill("25")
+    number.press("Enter")
+    it.undoable(1)
+    assert it.session.settings.control_points == 25
+    order.get_by_role("spinbutton").fill("3")
+    it.keys("Enter")
+    it.undoable(2)
+    assert it.session.settings.order == 3
+    assert it.store("fitted.flexibility") is None
+    order.get_by_role("button").click()
+    it.undoable(3)
+    it.page.locator("[data-setting=control_points]").get_by_role("button").click()
+    it.undoable(4)
+    assert not order.is_visible()
+
+
 def test_strength_and_pedestal_are_seen_before_the_server_answers(live):
     it = live()
     it.page.evaluate(

@@ -104,7 +104,7 @@ export const words = {
     optimizer: { lbfgs: "L-BFGS", adam: "Adam" },
     downscaling_func: { median: "median", mean: "mean" },
   }),
-  whole: new Set(["control_points", "epochs", "starts", "seed", "feather", "downscaling_factor"]),
+  whole: new Set(["control_points", "order", "epochs", "starts", "seed", "feather", "downscaling_factor"]),
   units: /** @type {Record<string, string>} */ ({ strength: "%", feather: "px", border: "px" }),
   descent: {
     title: "Descent with N control points",
