@@ -34,6 +34,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "threshold_min": (0, 1),
     "threshold_max": (0, 1),
     "control_points": (0, 1000),
+    "order": (1, 4),
+    "seed": (0, 1_000_000),
     "feather": (0, 1000),
     "alpha": (0, 1000),
     "stiffness": (0, 1000),
