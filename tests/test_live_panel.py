@@ -127,7 +127,7 @@ def test_samples_are_generated_cleared_and_kept_without_use(panel):
 def test_the_stiffness_marks_what_fastbg_chose_and_says_what_each_explains(panel):
     it = panel()
     knob = it.page.locator("[data-setting=flexibility]")
-    assert "3 bends: 95.0 % explained (chosen by fastbg)" in knob.inner_text()
+    assert "3 bends; 95.0 % of the frame lies on it; fastbg has chosen it." in knob.inner_text()
     assert knob.locator("i.own").count() == 1
     assert knob.locator("i.untried").count() == 1
     knob.get_by_label("Stiffness", exact=True).focus()
