@@ -79,6 +79,7 @@ def test_blink_lasts_as_long_as_it_is_held(view: Callable[..., Viewer]) -> None:
     viewer.page.mouse.down()
     viewer.page.wait_for_timeout(50)
     assert viewer.run("m.app.store.get().blink")
+    assert viewer.page.locator(".pane-name").first.inner_text() == "Original"
     viewer.page.mouse.up()
     viewer.page.wait_for_timeout(50)
     assert not viewer.run("m.app.store.get().blink")
