@@ -221,9 +221,10 @@ def test_a_border_is_moved_by_keyboard_and_given_up(panel):
 
 
 def test_a_warning_leads_to_its_place(panel):
-    it = panel()
+    it = panel({"warnings": ["the header names no bounds"]})
     listed = it.page.locator(".warning-list li")
-    assert listed.count() == 2
+    assert listed.count() == 3
+    assert "The header names no bounds." in listed.last.inner_text()
     it.page.get_by_role("button", name="The model rises inside an object.").click()
     assert it.page.evaluate("import('./app.js').then(({ app }) => app.viewport.centre)") == [40, 30]
     it.keys("j")
