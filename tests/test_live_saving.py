@@ -180,6 +180,46 @@ def test_what_exists_is_not_replaced_unasked(image, tmp_path):
     assert len(existing.read_bytes()) > 1000
 
 
+@pytest.mark.parametrize("name", ["sky_preset.toml", "sky_not_sky.geojson", "sky_not_sky.png"])
+def test_a_small_file_that_exists_stops_the_large_ones(image, tmp_path, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_bytes(b"mine")
+    with served(image, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        answer = page.ask("save", preset=True, mask=True)
+        assert f"{name} already exists" in answer["message"]
+        del (kept := contents(out))[".sky.fits.fastbg-live.jsonl"]
+        assert kept == {name: b"mine"}
+        assert page.ask("save", preset=True, mask=True, overwrite=True)["tell"] == "saved"
+
+
+@pytest.mark.parametrize("why", ["exists", "cancelled", "full", "changed"])
+def test_a_job_that_fails_leaves_no_masks(image, tmp_path, monkeypatch, why):
+    out = tmp_path / "out"
+    with served(image, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        page.edit("shape", layer="sky", shape="ellipse", points=[[10, 180], [60, 230]])
+        page.fitted()
+        session = [*out.iterdir()]
+        kept = []
+        if why == "exists":
+            kept = [out / "sky_bgModel.fits"]
+            kept[0].write_bytes(b"mine")
+        elif why == "cancelled":
+            server._saving._watch = lambda work: lambda progress: False
+        elif why == "full":
+
+            def full(self, *given):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            monkeypatch.setattr(RandomAccessFile, "allocate", full)
+        else:
+            os.utime(image, (1, 1))
+        assert page.ask("save", preset=True, mask=True)["tell"] == "problem"
+        assert sorted(out.iterdir()) == sorted([*session, *kept])
+
+
 def test_its_own_masks_are_replaced(image, tmp_path):
     (tmp_path / "sky_not_sky.png").write_bytes(b"of somebody else")
     with served(image, output_dir=tmp_path) as server, opened(server) as page:

@@ -251,8 +251,31 @@ def test_a_page_is_offered_the_session_and_takes_it(tmp_path):
         assert (now["undo"], now["redo"]) == (1, 1)
         assert "no earlier session" in page.ask("recover", accept=True)["message"]
         page.fitted()
+        with opened(server) as other:  # or the same page, loaded again
+            assert other.get("hello")["recovered"] is None
     with served(image) as server, opened(server) as page:
         assert page.get("hello")["recovered"]["edits"] == 2
         page.ask("recover", accept=False)
     assert [*tmp_path.glob(".sky*")] == []
     assert json.loads(lines.splitlines()[0])["fastbg live"] == 1
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_what_was_done_before_the_offer_was_answered_is_not_lost(tmp_path, accept):
+    image = write_sky(tmp_path / "sky.fits")
+    with served(image) as server, opened(server) as page:
+        page.edit("set", settings={"mode": "divide"})
+    with served(image) as server, opened(server) as page:
+        page.edit("set", settings={"feather": 9.0})
+        page.edit("set", settings={"feather": 10.0})
+        page.ask("recover", accept=accept)
+        page.fitted()
+        own = server.session.history
+        assert server.settings.mode == ("divide" if accept else "subtract")
+        feathers = [each.settings.feather for each in own.documents]
+        assert feathers[1:3] == [9.0, 10.0]
+        assert own.undoable == (4 if accept else 2)
+    with served(image) as server:
+        found = server.session._file.recovered.history
+        assert found.documents == own.documents
+        assert found.place == own.place

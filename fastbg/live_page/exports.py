@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,19 @@ class Exports:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine, self._folder = engine, folder
         self._own: set[Path] = set()
+        self._new: list[Path] = []
+
+    @contextmanager
+    def of_job(self) -> Iterator[None]:
+        """Remove what a job has written anew if it fails: its images come last."""
+        self._new = []
+        try:
+            yield
+        except BaseException:
+            self._own.difference_update(self._new)
+            for path in self._new:
+                path.unlink(missing_ok=True)
+            raise
 
     def path(self, what: str) -> Path:
         """The file of an export, like ``not_sky.png``."""
@@ -87,6 +101,7 @@ class Exports:
         allowed = overwrite or path in self._own or _holds(path, content)
         atomic.check_targets([path], overwrite=allowed, inputs=[self._engine.path])
         with atomic.staged([path], overwrite=allowed) as (part,):
+            self._new += [] if path.exists() else [path]
             part.write_bytes(content)
         self._own.add(path)
         return path

@@ -104,7 +104,7 @@ class SessionFile:
         self._write({"snapshot": name})
 
     def take(self, history: History) -> None:
-        """Go on with the recovered session, as this one."""
+        """Forget the recovered session, and keep this history, which may be made of it."""
         self.discard()
         self._first = history.documents[0]
         # What a snapshot keeps may be no part of the history any more.
