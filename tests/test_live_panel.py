@@ -243,6 +243,15 @@ def test_a_session_that_crashed_is_offered_again(panel):
     assert it.page.evaluate("document.activeElement.id") == "stage"
 
 
+def test_a_notice_of_the_file_goes_away_when_it_is_there_again(panel):
+    it = panel()
+    notice = it.page.locator("#notice")
+    it.server.tell({"tell": "changed_file", "message": "the image cannot be found: put it back"})
+    notice.get_by_text("put it back").wait_for()
+    it.server.tell({"tell": "changed_file", "message": ""})
+    notice.wait_for(state="hidden")
+
+
 def test_an_offer_that_another_page_has_answered_goes_away(panel):
     it = panel({"recovered": {"edits": 3, "time": "2025-11-28 22:10"}})
     offer = it.page.get_by_role("region", name="Continue the last session?")

@@ -312,6 +312,33 @@ def test_an_image_that_is_no_longer_the_same_is_told_and_not_saved(image, tmp_pa
     assert [name for name in contents(tmp_path) if "_bg" in name] == []
 
 
+def test_an_image_that_is_put_back_is_used_again(image, tmp_path):
+    with served(image, output_dir=tmp_path) as server, opened(server) as page:
+        page.fitted()
+        away = image.rename(tmp_path / "away.fits")
+        assert "put it back" in page.get("changed_file")["message"]
+        away.rename(image)
+        page.until(lambda name, own: name == "changed_file" and own["message"] == "")
+        assert page.ask("save")["tell"] == "saved"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_can_be_exported_and_pasted(image, tmp_path):
+    path = image.rename(os.fsdecode(b"%s/it's \xff.fits" % os.fsencode(tmp_path)))
+    out = tmp_path / "out"
+    with served(path, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        answer = page.ask("export", what="preset.toml")
+        assert answer["tell"] == "saved", answer
+        command = page.ask("command")["text"]
+    assert command.isprintable()
+    command.encode()
+    python = f"{shlex.quote(sys.executable)} -m fastbg "
+    shell = ["bash", "-c", python + command.removeprefix("fastbg ")]
+    assert subprocess.run(shell, capture_output=True).returncode == 0
+    assert os.fsencode(path.stem) + b"_bgSubtracted.fits" in os.listdir(os.fsencode(out))
+
+
 def test_a_result_is_sent_back_and_the_server_ends(image, tmp_path):
     result = tmp_path / "back.xisf"
     with served(image, output_dir=tmp_path, result=result) as server, opened(server) as page:

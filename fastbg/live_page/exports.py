@@ -7,6 +7,7 @@ the same layer bit for bit, so that a job with the file gives the result of the 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,8 @@ class Exports:
 
     def preset(self, document: Document, *, overwrite: bool = False) -> Path:
         """Write the settings that differ from the defaults as a preset."""
-        about = {"description": f"As set in the live page for {self._engine.path.name}"}
+        name = os.fsencode(self._engine.path.name).decode(errors="replace")
+        about = {"description": f"As set in the live page for {name}"}
         text = to_toml(about | changed_settings(document.settings))
         return self._written(self.path("preset.toml"), text.encode(), overwrite)
 
