@@ -69,7 +69,7 @@ function hear(message) {
   } else if (tell === "problem") {
     // Where a fit has failed, none is running any more.
     store.set({ problems: [...store.get().problems, message.message], ...("revision" in message && { fitting: false }) });
-  } else if (tell === "changed_file") store.set({ notice: message.message });
+  } else if (tell === "changed_file") store.set({ notice: message.message || null });
   else if (tell === "ended") store.set({ connection: "ended", notice: message.message });
   else if (tell === "progress") {
     const { job, stage, done, total } = message;
