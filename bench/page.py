@@ -31,6 +31,12 @@ import psutil
 from fastbg.io import xisf
 from fastbg.simulate import simulate_sky
 
+WITHOUT_GPU = [
+    *("--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+"""Switches of Chromium: the processor draws the page, and WebGL too."""
+
 DRAWN = """
 (names) => import("./app.js").then(({ app }) => new Promise((done) => {
   const stop = app.store.on(["pictures", "fitted", "fitting"], (state) => {
@@ -109,7 +115,7 @@ def main(arguments: list[str]) -> int:
         print("the benchmark needs Playwright and Chromium: pip install '.[test]'")
         return 2
     sys.path.append(str(Path(__file__).parent.parent / "tests"))
-    from browser import CHROMIUM, SWITCHES
+    from browser import CHROMIUM
 
     if CHROMIUM is None:
         print("the benchmark needs Chromium: install Debian's package chromium or another")
@@ -125,7 +131,7 @@ def main(arguments: list[str]) -> int:
             xisf.write(path, sky.image)
             del sky
         path.read_bytes()  # into the cache of the disk, where it lies after a recording or a stack
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_GPU)
         started = [_start(browser, path, Path(folder)) for _ in range(options.starts)]
         for name, values in zip(STARTS, zip(*started, strict=True), strict=True):
             print(f"{name:<44}{median(values):7.2f} s  ({', '.join(f'{v:.2f}' for v in values)})")

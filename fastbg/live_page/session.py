@@ -266,6 +266,10 @@ class Session:
         try:
             outcome = self.engine.fit(request.document, request.painted, revision, watch)
             shown = [*told.pictures(outcome, request.painted, self._scale)]
+            if self._shown is not outcome.reduced:
+                small = told.small(outcome, request.painted.grid.side, self._scale)
+                shown.append(("small", small))
+            fitted = text_of(told.fitted(self.engine, outcome))
         except Cancelled:
             return
         except FastbgError as error:
@@ -274,13 +278,11 @@ class Session:
         except Exception as error:
             self.tell_problem(unexpected(error), revision)
             return
-        if self._shown is not outcome.reduced:
-            self._shown = outcome.reduced
-            shown.append(("small", told.small(outcome, request.painted.grid.side, self._scale)))
-        self.outcome = outcome
+        self._shown, self.outcome = outcome.reduced, outcome
+        # A page shows the pictures when it hears that they are fitted.
         for name, picture in shown:
             publish(name, picture)
-        publish("fitted", text_of(told.fitted(self.engine, outcome)))
+        publish("fitted", fitted)
         if sampled(request.document):
             self._tell_state()
 
