@@ -207,7 +207,7 @@ def test_a_sample_that_lies_far_off_the_others_is_rejected_and_told(sign: int) -
     side = "above" if sign > 0 else "below"
     assert f"standard deviations {side} the surface" in told[20]["why"]
     line = next(line for line in result.report["warnings"] if "not used" in line)
-    assert line.startswith("1 of 54 samples are not used, as number 21: it lies")
+    assert line.startswith("1 of 54 samples is not used, as number 21: it lies")
     assert np.abs(result.background - PLANE).max() < 1e-3
     all_of_them = fastbg.remove_background(image, samples=rows, protect="off").report["samples"]
     assert all(each["used"] for each in all_of_them)
@@ -244,6 +244,16 @@ def test_a_mask_hides_pixels_of_samples() -> None:
     result = fastbg.remove_background(image, samples=rows, weight=weight)
     assert np.abs(result.background - PLANE).max() < 3e-3
     assert result.report["samples"][0]["why"] == "too many of its pixels are missing"
+    (told,) = (line for line in result.report["warnings"] if "not used" in line)
+    assert told == (
+        "27 of 54 samples are not used, as number 1: too many of its pixels are missing, and so "
+        "on; a preview shows them, and the report lists them"
+    )
+    one = fastbg.remove_background(noisy(PLANE), samples=[*rows, [-50, 20, 5]]).report["warnings"]
+    assert one == [
+        "1 of 55 samples is not used, as number 55: it lies outside of the image; a preview shows "
+        "it, and the report lists it"
+    ]
     turned = fastbg.remove_background(image, samples=rows, weight=1 - weight, invert_mask=True)
     np.testing.assert_array_equal(turned.background, result.background)
 
