@@ -382,6 +382,26 @@ def test_help_has_room_for_its_sentences(command: str, monkeypatch: pytest.Monke
     assert max(columns) <= 42
 
 
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("apply", "that is printed and the others are still processed."),
+        ("batch", "that is printed and the others go on."),
+    ],
+)
+def test_help_breaks_lines_at_the_width_of_the_terminal_alone(
+    command: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert sentence in fastbg(command, "--help").stdout
+
+
+def test_help_of_apply_has_no_options_of_a_fit() -> None:
+    told = fastbg("apply", "--help").stdout
+    assert "--cfa" in told
+    assert "--seams" not in told
+
+
 @pytest.mark.parametrize("width", ["80", "120"])
 @pytest.mark.parametrize("command", ["", *EXAMPLES])
 def test_help_has_no_jargon_of_types_and_ends_with_examples(
