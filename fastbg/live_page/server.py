@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -23,21 +23,11 @@ from ..settings.settings import Settings
 from .engine import Engine, Outcome
 from .guard import Guard, new_token
 from .messages import id_of, parsed
+from .page_files import page_files
 from .pages import MOST_PAGES, Page, Pages, text_of
 from .saving import Saving
 from .session import Session, unexpected
 from .web import Web, bound
-
-PAGE = Path(__file__).parent / "page"
-"""The files of the page."""
-
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-"""The files of the page that are served, by their suffixes."""
 
 TRY_AGAIN_LATER = 1013
 
@@ -106,11 +96,7 @@ class Server:
         self._ending: asyncio.TimerHandle | None = None
         self._about = {"host": result is not None, "folder": str(folder)}
         self._helps = helps or {}
-        self._files = {
-            file.relative_to(PAGE).as_posix(): file
-            for file in PAGE.rglob("*")
-            if file.suffix in TYPES
-        }
+        self._files = page_files()
         self._pages = Pages()
         with ExitStack() as opened:
             self._socket = opened.enter_context(bound(port))
@@ -217,14 +203,14 @@ class Server:
                 return
 
     async def _file(self, request: Request) -> Response:
-        file = self._files.get(request.path_params["name"] or "index.html")
+        file = self._files.get(request.path_params["name"])
         if file is None:
             return PlainTextResponse("the page has no such file\n", 404)
         if self._ending and not self.sent_back:
             # A page that is loaded again has left, and has no socket yet.
             self._end_after(self._stay)
-        headers = {"cache-control": "no-cache"}
-        return FileResponse(file, media_type=TYPES[file.suffix], headers=headers)
+        content, kind = file
+        return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     async def _tile(self, request: Request) -> Response:
         tiles = self.session.tiles
