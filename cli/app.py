@@ -13,7 +13,7 @@ from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
 from .fit import fit
-from .help import Command, epilog_of
+from .help import Command, epilog_of, help_of
 from .live import live
 from .presets import presets
 from .preview import preview
@@ -26,7 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, live, batch, preview, samples, fit, apply, presets, demo, doctor):
-    app.command(cls=Command, epilog=epilog_of(command.__name__))(command)
+    how = {"help": help_of(command), "epilog": epilog_of(command.__name__)}
+    app.command(cls=Command, **how)(command)
 
 
 def _version(asked: bool) -> None:

@@ -11,7 +11,6 @@ from ..errors import Cancelled, DoubtError, FastbgError, InputError
 from ..settings.settings import Settings
 from .meant import check_model
 from .options import (
-    INPUT,
     OUTPUT,
     RUNNING,
     Again,
@@ -52,7 +51,7 @@ Rescale = Annotated[
 ]
 
 
-@with_settings(INPUT, OUTPUT, RUNNING)
+@with_settings("white", "cfa", OUTPUT, RUNNING)
 def apply(
     model: Model,
     inputs: Inputs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -74,6 +76,12 @@ class Group(_PlainParameters, TyperGroup):
 
 class Command(_PlainParameters, TyperCommand):
     """One command."""
+
+
+def help_of(command: Callable[..., Any]) -> str:
+    """The docstring of a command, a line for each paragraph: Typer keeps the ends of lines."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def epilog_of(command: str) -> str:

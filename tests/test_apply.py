@@ -112,7 +112,7 @@ def test_rescaling_flattens_a_brighter_frame(tmp_path, model):
 
 def test_what_does_not_fit_is_refused(tmp_path, sky, model):
     xisf.write(tmp_path / "mono.xisf", np.full((20, 30, 1), 0.1, np.float32))
-    with pytest.raises(InputError, match=r"mono.xisf has 1 channels and the model 3"):
+    with pytest.raises(InputError, match=r"mono.xisf has 1 channel and the model 3"):
         apply_model(model, tmp_path / "mono.xisf", output_dir=tmp_path)
     xisf.write(tmp_path / "empty.xisf", np.zeros((20, 30, 3), np.float32))
     with pytest.raises(InputError, match="every sample is missing"):

@@ -197,7 +197,7 @@ def test_apply_keeps_the_kind_of_an_array(rgb, result):
 
 
 def test_models_that_do_not_fit_are_refused(mono, result, tmp_path):
-    with pytest.raises(InputError, match="the image has 1 channels and the model 3"):
+    with pytest.raises(InputError, match="the image has 1 channel and the model 3"):
         fastbg.apply(result.model, mono)
     with pytest.raises(InputError, match="process_file, fit_file and apply_model take files"):
         fastbg.apply(result.model, "a.fits")

@@ -251,7 +251,7 @@ def test_a_model_is_applied_with_the_pattern_it_was_fitted_with(
         )
         assert applied["image"] == report["image"]
         refused = fastbg("apply", model, frame, "-o", out, "--cfa", other)
-        assert "channels and the model" in refused.stderr
+        assert " and the model " in refused.stderr
 
 
 def test_starts_are_all_reported(image: Path, out: Path) -> None:
@@ -380,6 +380,26 @@ def test_help_has_room_for_its_sentences(command: str, monkeypatch: pytest.Monke
     lines = fastbg(command, "--help").stdout.splitlines()
     columns = {line.index("[default:") for line in lines if "[default:" in line}
     assert max(columns) <= 42
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("apply", "that is printed and the others are still processed."),
+        ("batch", "that is printed and the others go on."),
+    ],
+)
+def test_help_breaks_lines_at_the_width_of_the_terminal_alone(
+    command: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert sentence in fastbg(command, "--help").stdout
+
+
+def test_help_of_apply_has_no_options_of_a_fit() -> None:
+    told = fastbg("apply", "--help").stdout
+    assert "--cfa" in told
+    assert "--seams" not in told
 
 
 @pytest.mark.parametrize("width", ["80", "120"])

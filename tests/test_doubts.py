@@ -163,6 +163,18 @@ def test_the_sky_beside_objects_is_compared_with_the_other_sky() -> None:
     assert judged(data, plane(0.3)).whole_frame.beside_objects < level - 0.001
 
 
+@pytest.mark.parametrize("mode", ["subtract", "divide"])
+@pytest.mark.parametrize("strength", [0.5, 0.1])
+def test_an_object_in_the_dark_part_of_a_gradient_left_on_purpose_is_no_doubt(
+    strength: float, mode: str
+) -> None:
+    y, x = np.mgrid[:160, :240]
+    galaxy = 0.1 * np.exp(-((x - 40) ** 2 + (y - 40) ** 2) / 12**2)
+    noise = np.random.default_rng(0).normal(0, 0.002, (160, 240))
+    image = (0.1 + 0.05 * x / 240 + 0.03 * y / 160 + galaxy + noise).astype(np.float32)
+    assert remove_background(image, strength=strength, mode=mode).report["doubts"] == []
+
+
 def test_what_is_darker_than_all_sky_is_left_out() -> None:
     data = tilted()
     data[120:] = 0.1

@@ -107,6 +107,11 @@ def test_one_that_leaves_nothing_is_one_line(width):
         remove_background(sky(), border=width, downscaling_factor=4)
 
 
+def test_one_that_leaves_hardly_anything_is_named_in_the_cure():
+    with pytest.raises(InputError, match=r"parts of the image can be used: .*narrow the border"):
+        remove_background(spoiled()[0], border=117)
+
+
 def test_its_spellings():
     assert Settings(border=5) == Settings(border="5") == Settings(border=[5, 5, 5, 5])
     assert Settings(border=5).sides == (5, 5, 5, 5)

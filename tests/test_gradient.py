@@ -38,6 +38,11 @@ def test_a_gradient_that_grew_did_not_fall() -> None:
     assert "its standard deviation rose from 0.0001 to 0.0002" in str(told([1e-4], [2e-4]))
 
 
+@pytest.mark.parametrize("after", [1e-4, 1.0001e-4, 0.9999e-4])
+def test_a_gradient_that_is_as_before_neither_rose_nor_fell(after: float) -> None:
+    assert "its standard deviation stayed at 0.0001 (linear)" in str(told([1e-4], [after]))
+
+
 def test_a_report_tells_the_share_first() -> None:
     found = told([1e-4], [2e-5])
     assert found.share == "80 %"

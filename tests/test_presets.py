@@ -83,33 +83,46 @@ def _floats(low: float, high: float, **more: Any) -> st.SearchStrategy[float]:
     return st.floats(low, high, **more)
 
 
-SETTINGS = st.builds(
-    Settings,
-    downscaling_factor=st.integers(1, 1 << 16),
-    downscaling_func=st.sampled_from(["median", "mean"]),
-    quantile=_floats(0, 1, exclude_min=True),
-    control_points=st.integers(1, 10**4),
-    order=st.integers(1, 4),
-    threshold_min=_floats(-1e300, 0.4),
-    threshold_max=_floats(0.5, 1e300) | st.integers(1, 3),
-    invert_mask=st.booleans(),
-    initializer=st.sampled_from(["random", "grid"]),
-    optimizer=st.sampled_from(["lbfgs", "adam"]),
-    epochs=st.integers(1, 10**9),
-    alpha=_floats(0, 1e30) | st.sampled_from([np.float32(0.1), np.float64(0.1), np.int64(3)]),
-    stiffness=_floats(0, 1e30),
-    starts=st.integers(1, 99),
-    learning_rate=_floats(0, 1e300, exclude_min=True),
-    seed=st.integers(0, 2**128 - 1),
-    pedestal=st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e9, 1e9),
-    mode=st.sampled_from(["subtract", "divide"]),
-    strength=_floats(0, 1),
-    flexibility=st.integers(0, 10),
-    border=st.integers(0, 99) | st.tuples(*[st.integers(0, 9999)] * 4),
-    sample_format=st.sampled_from(["float32", "same"]),
-    backend=st.sampled_from(["auto", "c", "cuda", "numpy"]),
-    threads=st.integers(0, 256),
-)
+STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
+    "downscaling_factor": st.just("auto") | st.integers(1, 1 << 16),
+    "downscaling_func": st.sampled_from(["median", "mean"]),
+    "quantile": _floats(0, 1, exclude_min=True),
+    "control_points": st.integers(1, 10**4),
+    "order": st.integers(1, 4),
+    "threshold_min": _floats(-1e300, 0.4),
+    "threshold_max": _floats(0.5, 1e300) | st.integers(1, 3),
+    "invert_mask": st.booleans(),
+    "smoothing": st.just("auto") | st.integers(0, 1) | _floats(0, 1),
+    "feather": _floats(0, 1e30),
+    "white": st.integers(0, 65535) | _floats(0, 1e9),
+    "protect": st.sampled_from(["auto", "always", "strong", "off"]),
+    "cfa": st.sampled_from(["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]),
+    "seams": st.sampled_from(["auto", "off", "x=1500 y=1000"]),
+    "second_opinion": st.booleans(),
+    "strict": st.booleans(),
+    "gpu_memory": st.integers(0, 2**40),
+    "initializer": st.sampled_from(["random", "grid"]),
+    "optimizer": st.sampled_from(["lbfgs", "adam"]),
+    "epochs": st.integers(1, 10**9),
+    "alpha": _floats(0, 1e30) | st.sampled_from([np.float32(0.1), np.float64(0.1), np.int64(3)]),
+    "stiffness": _floats(0, 1e30),
+    "starts": st.integers(1, 99),
+    "learning_rate": _floats(0, 1e300, exclude_min=True),
+    "seed": st.integers(0, 2**128 - 1),
+    "pedestal": st.sampled_from(["model-median", "neutral", "none"]) | _floats(-1e9, 1e9),
+    "mode": st.sampled_from(["subtract", "divide"]),
+    "strength": _floats(0, 1),
+    "flexibility": st.integers(0, 10),
+    "border": st.integers(0, 99) | st.tuples(*[st.integers(0, 9999)] * 4),
+    "sample_format": st.sampled_from(["float32", "same", "unit"]),
+    "backend": st.sampled_from(["auto", "c", "cuda", "numpy"]),
+    "threads": st.integers(0, 256),
+}
+SETTINGS = st.builds(Settings, **STRATEGIES)
+
+
+def test_every_setting_is_among_those_that_come_back() -> None:
+    assert STRATEGIES.keys() == Settings().to_dict().keys()
 
 
 @given(SETTINGS, SETTINGS)
@@ -126,9 +139,17 @@ def test_settings_come_back_from_a_history_with_every_bit(last: Settings, former
 @given(SETTINGS)
 def test_settings_come_back_from_toml_with_every_bit(settings: Settings) -> None:
     text = to_toml(settings.to_dict())
-    again = {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
+    again = presets.read(preset(text)).options
     assert Settings(**again) == settings
     assert to_toml(again) == text
+    report = preset(json.dumps({"settings": settings.to_dict()}), "report.json")
+    assert load_preset(report) == settings
+
+
+def test_a_preset_may_say_what_the_command_line_says() -> None:
+    text = 'gpu-memory = "2GB"\nsmoothing = 0.3\nstrength = "80%"\nborder = "1,2,3,4"'
+    told = Settings(gpu_memory=2 * 10**9, smoothing=0.3, strength=0.8, border=(1, 2, 3, 4))
+    assert load_preset(preset(text)) == told
 
 
 @given(st.dictionaries(st.from_regex("[a-z_]+", fullmatch=True), st.text(max_size=90)))

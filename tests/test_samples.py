@@ -207,7 +207,7 @@ def test_a_sample_that_lies_far_off_the_others_is_rejected_and_told(sign: int) -
     side = "above" if sign > 0 else "below"
     assert f"standard deviations {side} the surface" in told[20]["why"]
     line = next(line for line in result.report["warnings"] if "not used" in line)
-    assert line.startswith("1 of 54 samples are not used, as number 21: it lies")
+    assert line.startswith("1 of 54 samples is not used, as number 21: it lies")
     assert np.abs(result.background - PLANE).max() < 1e-3
     all_of_them = fastbg.remove_background(image, samples=rows, protect="off").report["samples"]
     assert all(each["used"] for each in all_of_them)
@@ -244,6 +244,16 @@ def test_a_mask_hides_pixels_of_samples() -> None:
     result = fastbg.remove_background(image, samples=rows, weight=weight)
     assert np.abs(result.background - PLANE).max() < 3e-3
     assert result.report["samples"][0]["why"] == "too many of its pixels are missing"
+    (told,) = (line for line in result.report["warnings"] if "not used" in line)
+    assert told == (
+        "27 of 54 samples are not used, as number 1: too many of its pixels are missing, and so "
+        "on; a preview shows them, and the report lists them"
+    )
+    one = fastbg.remove_background(noisy(PLANE), samples=[*rows, [-50, 20, 5]]).report["warnings"]
+    assert one == [
+        "1 of 55 samples is not used, as number 55: it lies outside of the image; a preview shows "
+        "it, and the report lists it"
+    ]
     turned = fastbg.remove_background(image, samples=rows, weight=1 - weight, invert_mask=True)
     np.testing.assert_array_equal(turned.background, result.background)
 
@@ -264,6 +274,18 @@ def test_samples_in_the_border_are_not_used_and_a_known_sky_is_told_to_be_idle()
         "what is known to be sky",
         "flexibility",
     ]
+
+
+def test_doubts_tell_what_to_do_with_samples() -> None:
+    glow = 0.05 * np.exp(-np.hypot(X, Y) / 30)
+    rows = grid()[30:]
+    told = fastbg.remove_background(noisy(PLANE + glow), samples=rows).report["doubts"]
+    (corner,) = (line for line in told if line.startswith("the upper left corner is left brighter"))
+    assert corner.endswith(
+        "remove samples on what is no sky there; if it is sky, add samples, or compare with the "
+        "sky that a search finds, without samples"
+    )
+    assert not any("mask" in line for line in told)
 
 
 def test_a_mosaic_is_sampled_in_its_own_pixels() -> None:
@@ -320,9 +342,18 @@ def test_what_cannot_be_together() -> None:
             "all 54 samples lie outside of the image of 180 x 120 pixels",
         ),
         (grid() / [180, 120, 100], "not parts of the width and the height"),
-        (grid()[:2], "2 of 2 samples can be used: a surface needs 3"),
+        (grid()[:2], "2 of 2 samples can be used: a surface needs 3 on the sky$"),
         (grid() * [1, 0, 1], "on one line"),
-        (np.column_stack([grid(), np.zeros(54)]), "0 of 54 samples can be used"),
+        (
+            np.column_stack([grid(), np.zeros(54)]),
+            "0 of 54 samples can be used: a surface needs 3 on the sky; number 1 is not used: its "
+            "weight is 0",
+        ),
+        (grid(radius=0.1), "number 1 is not used: it has too few pixels; enlarge it"),
+        (
+            [[20, 20, 6], [-20, 20, 6], [90, 90, 6]],
+            "2 of 3 .*; number 2 is not used: it lies outside of the image",
+        ),
         (np.column_stack([grid(), np.full(54, 2)]), "has the weight 2: give 0 to 1"),
         (np.ones((3000, 3)), "there are 3000 samples: give 2000 at most"),
         (5, "shape"),
@@ -419,8 +450,10 @@ def test_a_grid_that_cannot_be(tmp_path: Path) -> None:
         ({"per_row": 1}, "samples per row"),
         ({"radius": 0}, "more than 0 pixels"),
         ({"control_points": 9}, "control points"),
+        ({"radius": 61}, "the radius is 61 pixels: give 60 at most"),
+        ({"radius": 0.5}, "number 1 is not used: it has too few pixels"),
     ):
-        with pytest.raises(SettingsError, match=message):
+        with pytest.raises(fastbg.FastbgError, match=message):
             fastbg.samples_file(tmp_path / "in.fits", tmp_path / "s.csv", **how)
     with pytest.raises(fastbg.OutputError, match=r"end it in \.csv or \.json"):
         fastbg.samples_file(tmp_path / "in.fits", tmp_path / "s.txt")

@@ -107,7 +107,7 @@ def _metavar(argument: Any) -> str:
 
 
 def _paragraphs(command: Any) -> list[str]:
-    return [" ".join(paragraph.split()) for paragraph in command.help.split("\n\n")]
+    return command.help.split("\n\n")
 
 
 def _code(text: str) -> str:

@@ -74,10 +74,11 @@ def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
             other = next((name for magic, name in _OTHERS.items() if first.startswith(magic)), None)
             kinds = "XISF, FITS, TIFF or PNG" if mask else "XISF, FITS or TIFF"
             wanted = "save the mask as" if mask else "give the linear image, as"
+            regions = ", or draw regions, as .reg or .geojson" if mask else ""
             raise InputError(
                 f"is {other} file: {wanted} {kinds}"
                 if other
-                else f"is not an {kinds} file, or damaged at its start: save it as one"
+                else f"is not an {kinds} file, or damaged at its start: save it as one{regions}"
             )
     return open_it(path)
 

@@ -114,8 +114,8 @@ def fitting(
         mono = frame.pattern and channels == 1
         cure = "turn the filter array off, or " if mono else ""
         raise InputError(
-            f"has {image.channels} channels and the model {channels}: {cure}fit a model to an "
-            "image of that kind"
+            f"has {image.channels} channel{'s' * (image.channels > 1)} and the model {channels}: "
+            f"{cure}fit a model to an image of that kind"
         )
     job.look_at(frame)
     with job.stages.stage("prepare"):

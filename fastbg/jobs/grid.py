@@ -119,6 +119,11 @@ def _grid(
     """The samples, in pixels of ``frame.samples``, and a fit through them."""
     frame, (weight, sky) = source.frame, source.drawn
     check_settings(job.settings, masked=weight is not None, sampled=True)
+    most = min(frame.samples.shape) / 2
+    if radius is not None and radius > most:
+        raise InputError(
+            f"the radius is {radius:g} pixels: give {most:g} at most, half the side of the image"
+        )
     with job.stages.stage("prepare"):
         reduced = job.reduce(frame)
         known = job.known(reduced, sky)

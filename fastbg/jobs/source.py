@@ -240,8 +240,9 @@ def _source(
     points: SamplePoints | None = None,
 ) -> Source:
     stored = LastRead(file)
+    image = image_of(file, stored, kernels)
     try:
-        frame = Frame(image_of(file, stored, kernels), pattern, kernels=kernels)
+        frame = Frame(image, pattern, kernels=kernels)
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     return Source(path, file, stored, frame, masks, sky, kernels, points)

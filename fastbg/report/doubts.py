@@ -7,6 +7,7 @@ bench judgement`` how often they are right.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,33 @@ SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a doubt."""
 
 
+class Cures(NamedTuple):
+    """What to do about a doubtful model, as parts of sentences.
+
+    Attributes
+    ----------
+    other : str
+        What to compare it with.
+    hide, hide_more : str
+        How what is no sky, or the surround of objects, is kept out of the fit.
+    add : str
+        How sky is brought into the fit, if that can be told.
+    """
+
+    other: str
+    hide: str = "mask"
+    hide_more: str = "draw a larger mask over"
+    add: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings, begun: Preparation | Applied) -> Cures:
+        """Those of a search, a descent or a surface through samples."""
+        if isinstance(begun, Preparation) and begun.sky and begun.sky.samples:
+            other = "the sky that a search finds, without samples"
+            return cls(other, "remove samples on", "remove samples beside", "add samples, or ")
+        return cls(other_than(settings))
+
+
 def doubts_of(
     settings: Settings,
     begun: Preparation | Applied,
@@ -68,20 +96,20 @@ def doubts_of(
     image : Image, optional
         The image that a model is applied to.
     """
-    other = _other(settings, begun)
+    cures = Cures.of(settings, begun)
     lines = [*worsening(settings, begun, fitted)]
     if fitted:
         by_colour = isinstance(begun, Preparation) and bool(begun.sky and begun.sky.joint)
         # What is left on purpose is no doubt.
         full = fitted.diagnostics.full or fitted.diagnostics
-        lines += _corners(full, other, by_colour=by_colour)
-        lines += _of_model(full, other)
+        lines += _corners(full, cures, by_colour=by_colour)
+        lines += _of_model(full, cures)
         if fitted.fit.descent.reason == "diverged":
             lines.append(_diverged(settings))
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, image)
     elif begun.sky:
-        lines += _of_search(begun.sky)
+        lines += _of_search(begun.sky, cures)
     return lines
 
 
@@ -93,10 +121,10 @@ def worsening(
         cure = "fit a model to this image, or rescale this one"
         yield from _wider(begun.whole_frame, f"the model does not fit it: {cure}")
     elif fitted:
-        other = _other(settings, begun)
-        cure = f"mask what is no sky, or compare with {other}"
+        cures = Cures.of(settings, begun)
+        cure = f"{cures.hide} what is no sky, or compare with {cures.other}"
         yield from _wider(fitted.diagnostics.whole_frame, f"do not use the result, {cure}")
-        yield from _darker(fitted.diagnostics, other)
+        yield from _darker(fitted.diagnostics, cures)
 
 
 def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
@@ -107,7 +135,7 @@ def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
         )
 
 
-def _darker(diagnostics: Diagnostics, other: str) -> Iterator[str]:
+def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     least = _least(DARKER, gradient, diagnostics)
     before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
@@ -115,19 +143,21 @@ def _darker(diagnostics: Diagnostics, other: str) -> Iterator[str]:
     if dark.any():
         yield (
             f"the frame got worse: {_named(dark)} now darker than the sky by "
-            f"{relative(-after[dark].min(), gradient.before)} the gradient; mask what is no sky "
-            f"there, or compare with {other}"
+            f"{relative(-after[dark].min(), gradient.before)} the gradient; {cures.hide} what is "
+            f"no sky there, or compare with {cures.other}"
         )
-    beside = float(frame.beside_objects.mean())
+    # In a gradient that is left on purpose, objects may lie where the sky is dark.
+    both = diagnostics, diagnostics.full or diagnostics
+    beside = max(float(each.whole_frame.beside_objects.mean()) for each in both)
     if beside < -least:
         yield (
             "the frame got worse: the sky beside objects is now darker than elsewhere by "
-            f"{relative(-beside, gradient.before)} the gradient; draw a larger mask over them, or "
-            f"compare with {other}"
+            f"{relative(-beside, gradient.before)} the gradient; {cures.hide_more} them, or "
+            f"compare with {cures.other}"
         )
 
 
-def _corners(diagnostics: Diagnostics, other: str, *, by_colour: bool) -> Iterator[str]:
+def _corners(diagnostics: Diagnostics, cures: Cures, *, by_colour: bool) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     was, corners = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
     bright = (corners > _least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
@@ -136,49 +166,50 @@ def _corners(diagnostics: Diagnostics, other: str, *, by_colour: bool) -> Iterat
         if off.any():
             share = relative(np.abs(corners[off]).max(), gradient.before)
             yield (
-                f"{_named(off)} left {how} than the sky by {share} the gradient: mask what is no "
-                f"sky there; if it is sky, compare with {other}"
+                f"{_named(off)} left {how} than the sky by {share} the gradient: {cures.hide} what "
+                f"is no sky there; if it is sky, {cures.add}compare with {cures.other}"
             )
 
 
-def _of_model(diagnostics: Diagnostics, other: str) -> Iterator[str]:
+def _of_model(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     before = gradient.before
     if gradient.after > _least(LEFT, gradient, diagnostics):
         yield (
             f"a gradient seems to be left, {relative(gradient.after, before)} what was there: "
-            f"compare with {other}"
+            f"compare with {cures.other}"
         )
     below = diagnostics.below - frame.land
     if below > BELOW:
         yield (
-            f"{100 * below:.3g} % of the usable frame lies below the model: mask landscapes and "
-            f"dark dust; if it is sky, the model took too much, so compare with {other}"
+            f"{100 * below:.3g} % of the usable frame lies below the model: {cures.hide} "
+            "landscapes and dark dust; if it is sky, the model took too much, so compare with "
+            f"{cures.other}"
         )
     if diagnostics.follows > FOLLOWS:
         yield (
             "the model rises where objects were excluded, and may have taken their halos for sky: "
-            "look at it, and draw a larger mask over them"
+            f"look at it, and {cures.hide_more} them"
         )
     dependent = float(np.median(diagnostics.jackknife[frame.seen], axis=0).mean())
     if gradient.uncertainty > _least(UNCERTAIN, gradient, diagnostics):
         yield (
             f"the model is uncertain by {relative(gradient.uncertainty, before)} the gradient, "
-            f"for want of sky to fit or of a gradient: compare with {other}"
+            f"for want of sky to fit or of a gradient: compare with {cures.other}"
         )
     elif dependent > _least(DEPENDENT, gradient, diagnostics):
         yield (
             "the model depends on single parts of the frame: without one of them it changes by "
-            f"{relative(dependent, before)} the gradient; compare with {other}"
+            f"{relative(dependent, before)} the gradient; compare with {cures.other}"
         )
 
 
-def _of_search(sky: SkySummary) -> Iterator[str]:
+def _of_search(sky: SkySummary, cures: Cures) -> Iterator[str]:
     yield from sky.doubts
     if sky.explained < LITTLE_SKY:
         yield (
-            f"only {explained_by_sky(sky.explained)}: look at the model, and mask the objects if "
-            "it follows them"
+            f"only {explained_by_sky(sky.explained)}: look at the model, and {cures.hide} the "
+            "objects if it follows them"
         )
 
 
@@ -196,12 +227,6 @@ def _diverged(settings: Settings) -> str:
     is_adam = settings.optimizer == "adam"
     cure = "lower the learning rate" if is_adam else f"compare with {other_than(settings)}"
     return f"the descent diverged and its best step was kept: {cure}"
-
-
-def _other(settings: Settings, begun: Preparation | Applied) -> str:
-    """What to compare a doubtful model with, if it goes through samples, too."""
-    sampled = isinstance(begun, Preparation) and begun.sky and begun.sky.samples
-    return "the sky that a search finds, without samples" if sampled else other_than(settings)
 
 
 def other_than(settings: Settings) -> str:

@@ -56,8 +56,10 @@ class Gradient:
     def __str__(self) -> str:
         if isnan(self.removed):
             return "no gradient could be measured"
+        before, after = f"{self.before:.2g}", f"{self.after:.2g}"
         change = "rose" if self.after > self.before else "fell"
+        change = "stayed at" if before == after else f"{change} from {before} to"
         return (
-            f"{self.share} was taken out; its standard deviation {change} from {self.before:.2g} "
-            f"to {self.after:.2g} (linear). The model is uncertain by {self.uncertainty:.2g}"
+            f"{self.share} was taken out; its standard deviation {change} {after} (linear). The "
+            f"model is uncertain by {self.uncertainty:.2g}"
         )

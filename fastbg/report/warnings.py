@@ -86,11 +86,11 @@ def _unused_samples(sky: SkySummary) -> Iterator[str]:
     numbered = enumerate(sky.samples, start=1)
     left = [(number, each.why) for number, each in numbered if not each.used]
     if left:
-        number, why = left[0]
-        more = ", and so on" if len(left) > 1 else ""
+        (number, why), several = left[0], len(left) > 1
+        are, more, them = ("are", ", and so on", "them") if several else ("is", "", "it")
         yield (
-            f"{len(left)} of {len(sky.samples)} samples are not used, as number {number}: {why}"
-            f"{more}; a preview shows them, and the report lists them"
+            f"{len(left)} of {len(sky.samples)} samples {are} not used, as number {number}: {why}"
+            f"{more}; a preview shows {them}, and the report lists {them}"
         )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from ..errors import InputError
 
 LEAST = 3
 """A plane needs so many samples."""
+
+NO_WEIGHT = "its weight is 0"
 
 
 def make_a_plane(places: np.ndarray) -> bool:
@@ -22,19 +23,22 @@ def make_a_plane(places: np.ndarray) -> bool:
 
 
 def check_places(
-    places: np.ndarray, levels: np.ndarray, prior: np.ndarray, why: Iterable[str]
+    places: np.ndarray, levels: np.ndarray, prior: np.ndarray, why: Sequence[str]
 ) -> None:
     """Raise InputError if samples determine no plane; parameters as for `fit_samples`.
 
     `why` tells why samples have no level.
     """
-    places = places[np.isfinite(levels).all(axis=1) & (prior > 0)]
+    usable = np.isfinite(levels).all(axis=1) & (prior > 0)
+    places = places[usable]
     if len(places) < LEAST:
-        reasons = Counter(filter(None, why)).most_common(1)
-        told = f"; of {reasons[0][1]} others, {reasons[0][0]}" if reasons else ""
+        told = ""
+        if not usable.all():
+            left = int(np.flatnonzero(~usable)[0])
+            told = f"; number {left + 1} is not used: {why[left] or NO_WEIGHT}"
         raise InputError(
-            f"{len(places)} of {len(levels)} samples can be used{told}: a surface needs {LEAST} on "
-            "the sky"
+            f"{len(places)} of {len(levels)} samples can be used: a surface needs {LEAST} on the "
+            f"sky{told}"
         )
     if not make_a_plane(places):
         raise InputError(

@@ -44,7 +44,7 @@ TALLEST = 512
 
 STARS, MISSING = "too much of it is stars", "too many of its pixels are missing"
 
-OUTSIDE = "it lies outside of the image"
+OUTSIDE, SMALL = "it lies outside of the image", "it has too few pixels; enlarge it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,11 @@ def measure(image: Image, points: SamplePoints, weight: Image | None = None) -> 
                 known = np.count_nonzero(np.isfinite(box.pixels).all(axis=0))
                 why[number] = STARS if known >= max(LEAST_SKY * size, LEAST_PIXELS) else MISSING
                 value[number] = error[number] = np.nan
+    places = np.stack([points.y, points.x], axis=1)
+    within = ((places >= 0) & (places <= image.shape)).all(axis=1)
+    small = within & (np.pi * points.radius**2 < LEAST_PIXELS)
     for number in np.flatnonzero(np.isnan(value).any(axis=1)).tolist():
-        why[number] = why[number] or OUTSIDE
+        why[number] = SMALL if small[number] else why[number] or OUTSIDE
     return Levels(value, error, sky, why)
 
 

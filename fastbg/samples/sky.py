@@ -11,7 +11,7 @@ from ..image.stretch import Stretch
 from ..sky.detection import Sky
 from ..sky.mesh import mesh_of
 from ..sky.surface import Surface, explained_within
-from .checks import check_places
+from .checks import NO_WEIGHT, check_places
 from .measure import Levels, measure
 from .points import SamplePoints
 from .surface import SampledSurface, fit_samples
@@ -147,7 +147,7 @@ class SampledSky(Sky):
                 continue
             far = self.fit.far[number]
             if not given[number]:
-                told[number] = "its weight is 0"
+                told[number] = NO_WEIGHT
             elif np.isnan(far):
                 told[number] = "its pixels scatter far more than those of the others"
             else:
@@ -183,7 +183,7 @@ def sky_through(
     """
     mesh, levels = mesh_of(linear, weight, y, x), samples.levels
     values, errors = (levels.value - stretch.pedestal) / stretch.scale, levels.error / stretch.scale
-    check_places(samples.places, values, samples.points.weight, levels.why)
+    check_places(samples.places, values, samples.points.weight, levels.why.tolist())
     fit = fit_samples(
         *(samples.places, values, errors, samples.points.weight),
         smoothing=smoothing,

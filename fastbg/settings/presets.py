@@ -44,7 +44,9 @@ _KINDS: dict[type, tuple[str, Collection[type]]] = {
 _ALSO = {
     "pedestal": (int, float),
     "downscaling_factor": (int,),
+    "smoothing": (int, float),
     "strength": (str,),
+    "gpu_memory": (str,),
     "border": (list, str),
 }
 """The types that settings may have beside those of their defaults."""

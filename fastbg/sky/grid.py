@@ -35,13 +35,9 @@ def search_bytes(cells: int) -> int:
 def checked(mesh: Mesh) -> int:
     """The number of usable cells; raises InputError if they are too few."""
     usable = np.count_nonzero(mesh.usable)
-    if usable == 0:
-        raise InputError(
-            "every pixel is masked or missing: widen the thresholds, or invert the mask"
-        )
     if usable < LEAST_CELLS:
         raise InputError(
             f"only {usable} of {mesh.usable.size} parts of the image can be used: widen the "
-            "thresholds or the mask, or use a smaller downscaling factor"
+            "thresholds or the mask, narrow the border, or use a smaller downscaling factor"
         )
     return int(usable)

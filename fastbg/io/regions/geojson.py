@@ -62,6 +62,5 @@ def _polygons(document: Any) -> Iterator[list[list[list[Any]]]]:
         elif kind in ("FeatureCollection", "GeometryCollection"):
             waiting += item["features" if kind == "FeatureCollection" else "geometries"]
         else:
-            raise InputError(
-                f"holds {str(kind)[:40]!r}, which is no GeoJSON with an area: draw polygons"
-            )
+            what = f"holds {str(kind)[:40]!r}, which has no area" if kind else "is no GeoJSON"
+            raise InputError(f"{what}: draw polygons")

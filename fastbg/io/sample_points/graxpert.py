@@ -39,7 +39,7 @@ def of_preferences(content: Mapping[str, Any]) -> np.ndarray:
         places = [[float(int(number(x))), float(int(number(y)))] for x, y, *_ in points]
     except (TypeError, ValueError, InputError) as error:
         raise InputError(
-            f"has background points or a sample_size that are no numbers ({error}): {_CURE}"
+            f"has a sample_size or background points that are no numbers: {_CURE}"
         ) from error
     if not places:
         raise InputError("has no background points: choose some in GraXpert, or search for the sky")
