@@ -1,4 +1,4 @@
-"""Builds the one file: fastbg with its Python and packages, in one executable that unpacks itself once.
+"""Builds the one file: fastbg with its Python and packages, in one executable.
 
 ``python packaging/build.py`` takes the fastbg that is installed for that Python, with
 ``'.[onefile]'``, and a C compiler (``CC``; clang on Windows). It writes dist/one-file/fastbg, or
@@ -20,9 +20,12 @@ HERE = Path(__file__).resolve().parent
 WINDOWS = sys.platform == "win32"
 PROGRAM = "fastbg.exe" if WINDOWS else "fastbg"
 LEVEL = 19
-"""Of the compression: higher ones need more memory to unpack than the program to run."""
+"""Of the compression: those above need more memory to unpack than the program to run."""
 
-ZSTD = "zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b"
+ZSTD = (
+    "zstandard==0.25.0 "
+    "--hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b"
+)
 """The package whose source holds that of Zstandard as one file."""
 
 
@@ -35,8 +38,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         folder = chosen.folder or freeze(work)
+        if not (folder / PROGRAM).is_file():
+            parser.error(f"there is no {PROGRAM} in {folder}")
         write_payload(folder, work, chosen.level)
-        built = compile_starter(work, zstd_source(work), chosen.output)
+        built = compile_starter(work, zstd_source(work), chosen.output.resolve())
     checksum = hashlib.sha256(built.read_bytes()).hexdigest()
     built.with_name(f"{built.name}.sha256").write_text(f"{checksum}  {built.name}\n", "utf-8")
     print(f"{built}  {built.stat().st_size / 1e6:.1f} MB")
@@ -124,13 +129,6 @@ def compile_starter(work: Path, zstd: Path, output: Path) -> Path:
     own = [HERE / name for name in ("starter.c", system, "payload.c")]
     compiler = os.environ.get("CC", "clang" if WINDOWS else "cc")
     command = [compiler, "-std=gnu11", "-O2", "-DNDEBUG", "-DZSTD_DISABLE_ASM", f"-I{zstd}", "-I."]
-    if not WINDOWS:
-        command += [
-            "-ffunction-sections",
-            "-fdata-sections",
-            "-s" if sys.platform == "linux" else "",
-        ]
-    command = [word for word in command if word]
     subprocess.run([*command, *own, zstd / "zstd.c", "-o", built], cwd=work, check=True)
     return built
 

@@ -1,4 +1,4 @@
-"""The program of the one file: ``fastbg``, or ``fastbg-graxpert`` where it is called by such a name."""
+"""The program of the one file: ``fastbg``, or ``fastbg-graxpert`` by the name of GraXpert."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from pathlib import PureWindowsPath
 
 # The programs that fastbg starts, a browser for one, need the libraries of the system.
 for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
-    _own = os.environ.pop(_name, None)
-    if (_before := os.environ.pop(f"{_name}_ORIG", None)) is not None:
-        os.environ[_name] = _before
+    if sys._MEIPASS in os.environ.get(_name, ""):
+        os.environ[_name] = os.environ.pop(f"{_name}_ORIG", "")
 
+sys.argv[0] = os.environ.pop("FASTBG_CALLED", sys.argv[0])
 freeze_support()  # ends here in the workers of a batch
 
 from fastbg.cli import main, main_graxpert  # noqa: E402

@@ -145,7 +145,13 @@ unsigned long process_number(void) {
     return (unsigned long)getpid();
 }
 
-int start(const char *program, char **arguments) {
+/* The program finds its files by its first argument where there is no /proc, so the name by which it
+ * was called comes by another way; entry.py takes it. */
+int start(char *program, char **arguments) {
+    if (arguments[0]) {
+        setenv("FASTBG_CALLED", arguments[0], 1);
+        arguments[0] = program;
+    }
     execv(program, arguments);
     return errno;
 }

@@ -43,8 +43,9 @@ int hold(const char *program);        /* until this process and what it starts h
 int is_held(const char *program);     /* by any process; unknown counts as held */
 unsigned long process_number(void);
 
-/* Starts the program in the place of this one, with its arguments: returns only an error. */
-int start(const char *program, char **arguments);
+/* Starts the program in the place of this one, with its arguments: returns only an error. It can
+ * tell by which name it was called. */
+int start(char *program, char **arguments);
 const char *reason(int error);
 
 #endif

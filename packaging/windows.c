@@ -161,7 +161,7 @@ static BOOL WINAPI left_to_the_program(DWORD event) {
 
 /* Windows cannot replace a process: this one waits, and if it is killed, so is the program; but
  * not what that has started, such as a browser. */
-int start(const char *program, char **arguments) {
+int start(char *program, char **arguments) {
     STARTUPINFOW how = {.cb = sizeof how};
     PROCESS_INFORMATION started;
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};

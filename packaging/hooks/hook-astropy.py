@@ -1,4 +1,4 @@
-"""The headers and tiles of FITS, and what `regions` needs; PyInstaller's own takes all of astropy."""
+"""The headers and tiles of FITS, and what `regions` needs; PyInstaller's own hook takes all."""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
