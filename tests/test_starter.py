@@ -81,12 +81,8 @@ class OneFile:
     @contextmanager
     def running(self, home: Path) -> Iterator[None]:
         with subprocess.Popen([self.path, "wait"], env=self.environment(home)) as process:
-            while not list(cache(home).glob("[0-9a-f]*[!.part]/fastbg")):
+            while "sleep" not in Path(f"/proc/{process.pid}/comm").read_text("utf-8"):
                 assert process.poll() is None
-            while Path(f"/proc/{process.pid}/comm").exists() and "sleep" not in Path(
-                f"/proc/{process.pid}/comm"
-            ).read_text("utf-8"):
-                pass
             yield
             process.kill()
 
