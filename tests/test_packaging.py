@@ -43,7 +43,10 @@ def test_the_readme_renders_as_pypi_renders_it(published: str) -> None:
     markdown = pytest.importorskip(
         "readme_renderer.markdown", reason="pip install 'readme-renderer[md]'"
     )
-    assert "<h1>" in markdown.render(published)
+    page = markdown.render(published)
+    assert "<table" in page
+    assert page.count("<img") == len(re.findall(r"!\[", README))
+    assert page.count('<a href="https') == len(re.findall(r"(?<!!)\[[^\]]*\]\(", README))
 
 
 def test_the_metadata_are_those_of_the_project() -> None:
