@@ -26,7 +26,7 @@ EXAMPLES = {
         "fastbg preview m94.xisf --fit         # and what becomes of the image",
     ),
     "samples": (
-        "fastbg samples m94.xisf --preview s.png  # m94_samples.csv, and a picture of it",
+        "fastbg samples m94.xisf --preview s.png  # writes m94_samples.csv",
         "fastbg run m94.xisf --samples m94_samples.csv",
     ),
     "fit": (

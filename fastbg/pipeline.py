@@ -35,6 +35,7 @@ from .progress import ProgressCallback, Stages
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .samples.points import SamplePoints
 from .samples.sky import MeasuredSamples
+from .search_input import Weight
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .sky.selection import MOST_FITS
@@ -153,10 +154,7 @@ class Job:
         return search_input.known(reduced, sky, self.settings, **self._over_pixels)
 
     def weigh(
-        self,
-        reduced: Reduced,
-        weight: Image | np.ndarray | None = None,
-        known: np.ndarray | None = None,
+        self, reduced: Reduced, weight: Weight = None, known: np.ndarray | None = None
     ) -> np.ndarray:
         """How much of each down-scaled pixel may be used: (h, w, K), float32, in [0, 1].
 
@@ -324,11 +322,8 @@ class Job:
                 missing=measured.missing,
                 advance=advance,
             )
-            plain = Correction(
-                *(image, rendered.linear, settings.mode, background.median),
-                kernels=kernels,
-                strength=settings.strength,
-            )
+            own: Any = {"kernels": kernels, "strength": settings.strength}
+            plain = Correction(image, rendered.linear, settings.mode, background.median, **own)
             correction = with_pedestal(
                 plain, settings.pedestal, measured.median, background.median, self.threads
             )

@@ -31,6 +31,9 @@ from .sky.seams import find_seams, seams_at
 from .spline.loss import Problem
 from .spline.panels import Seam
 
+Weight = Image | np.ndarray | None
+"""How much of each pixel may be used: of the fitted image or, (h, w), of its small copy."""
+
 
 def of_blocks(image: Image, reduced: Reduced, settings: Settings, **work: Any) -> np.ndarray:
     """An image of weights on the grid of the fit, (h, w, K), 0 where the fitted image is missing.
@@ -64,7 +67,7 @@ def known(
 
 def usable(
     reduced: Reduced,
-    weight: Image | np.ndarray | None,
+    weight: Weight,
     known: np.ndarray | None,
     settings: Settings,
     **work: Any,

@@ -25,6 +25,7 @@ NEEDED = {
     "fit_file": ("a.xisf", "a.json"),
     "preview_file": ("a.xisf", "a.png"),
     "samples_file": ("a.xisf", "a.csv"),
+    "live": ("a.xisf",),
     "apply": ("a.json", np.ones((64, 64))),
     "apply_model": ("a.json", "a.xisf"),
 }

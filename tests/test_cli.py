@@ -73,6 +73,15 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.parametrize("spelling", ["3", "auto"])
+def test_a_flexibility_reaches_its_setting(image: Path, out: Path, spelling: str) -> None:
+    told = report_of("run", image, out, "--flexibility", spelling, "--threads", "1")
+    wanted = {"3": 3, "auto": 0}[spelling]
+    assert told["settings"]["flexibility"] == wanted
+    chosen = told["sky"]["candidates"]
+    assert chosen["flexibility"] == (wanted or chosen["automatic"])
+
+
 @pytest.mark.parametrize(
     ("spelling", "setting", "value"),
     [
@@ -119,7 +128,7 @@ def out(tmp_path: Path) -> Path:
         ("--pedestal bgoptimizer", "pedestal", "bgoptimizer"),
         ("--mode divide", "mode", "divide"),
         ("--strength 0.8", "strength", 0.8),
-        ("--flexibility 3", "flexibility", 3),
+        ("--protect always", "protect", "always"),
         ("--flexibility auto", "flexibility", 0),
         ("--border 3", "border", 3),
         ("--border 3,0,0,2", "border", [3, 0, 0, 2]),

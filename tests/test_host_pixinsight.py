@@ -707,6 +707,16 @@ def icon_of(script: str) -> str:
     return found[1]
 
 
+def test_the_page_says_how_it_is_packed(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "pixinsight.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^```sh\npython (.*)\n```$", page, re.MULTILINE)
+    script, folder = command.split()
+    run = [sys.executable, str(ROOT / script), folder]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}  # also where there is no clone
+    subprocess.run(run, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert len(list((tmp_path / folder).iterdir())) == 2
+
+
 def test_the_date_of_a_release_is_that_of_its_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -575,6 +575,21 @@ def test_an_image_that_is_changed_meanwhile_stays(
     assert not siril.calls("undo_save_state")
 
 
+def test_an_image_that_is_closed_meanwhile(
+    siril: Siril, script: ModuleType, sky: np.ndarray
+) -> None:
+    siril.open(sky)
+
+    def meanwhile(*job: Any, run: Any = script.with_library) -> Any:
+        siril.set(image=None)
+        return run(*job)
+
+    script.engine = lambda siril: meanwhile
+    assert script.main([]) == 1
+    assert "no image is currently loaded" in siril.logged("RED")
+    assert not siril.calls("undo_save_state")
+
+
 def test_a_pixel_that_is_no_number_is_no_change(
     siril: Siril, script: ModuleType, sky: np.ndarray
 ) -> None:

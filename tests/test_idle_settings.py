@@ -41,8 +41,9 @@ def test_with_effect():
 
 
 def test_a_test_that_passes_settings_without_effect_fails(tmp_path: Path) -> None:
-    for name in ("browser.py", "conftest.py", "trials.py"):
-        shutil.copy(TESTS / name, tmp_path)
+    for path in TESTS.glob("*.py"):
+        if not path.name.startswith("test_"):
+            shutil.copy(path, tmp_path)
     shutil.copy(TESTS.parent / "pyproject.toml", tmp_path)
     (tmp_path / "test_cases.py").write_text(CASES, encoding="utf-8")
     done = subprocess.run(

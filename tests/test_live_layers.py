@@ -106,6 +106,22 @@ def test_packed_layers_come_back_and_take_little_memory(rng):
     assert len(packed.not_sky) + len(packed.sky) < 20_000
 
 
+def test_layers_packed_on_one_another_come_back(rng):
+    painted = Painted.nothing(GRID)
+    packed, kept = painted.packed(), []
+    for number in range(40):
+        cells = GRID.brush(rng.uniform(0, 300, (3, 2)).tolist(), 20)
+        painted = painted.with_cells(("not_sky", "sky", "erase")[number % 3], cells)
+        packed = painted.packed(packed)
+        kept.append((packed, painted))
+    for each, expected in kept:
+        for found in (each.unpacked(), each.alone().unpacked()):
+            assert np.array_equal(found.not_sky, expected.not_sky)
+            assert np.array_equal(found.sky, expected.sky)
+    assert painted.packed(packed) is packed
+    assert packed.alone().base is None
+
+
 @pytest.mark.parametrize("damage", [b"", b"no zlib", None])
 def test_damaged_layers_are_refused(damage):
     packed = Painted.nothing(GRID).packed()

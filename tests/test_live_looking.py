@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -78,6 +79,7 @@ def test_blink_lasts_as_long_as_it_is_held(view: Callable[..., Viewer]) -> None:
     viewer.page.mouse.down()
     viewer.page.wait_for_timeout(50)
     assert viewer.run("m.app.store.get().blink")
+    assert viewer.page.locator(".pane-name").first.inner_text() == "Original"
     viewer.page.mouse.up()
     viewer.page.wait_for_timeout(50)
     assert not viewer.run("m.app.store.get().blink")
@@ -213,3 +215,38 @@ def test_tiles_are_bounded_and_no_longer_asked_for_out_of_sight(
         "[...m.screen.renderer.uploaded.keys()].filter(p => p.name === 'tile').length"
     )
     assert uploaded <= len(kept)
+
+
+def test_tiles_out_of_sight_are_given_up(view: Callable[..., Viewer]) -> None:
+    _, stand_in = tiled()
+    quick = stand_in.tile
+
+    def slow(*place: int) -> bytes | None:
+        time.sleep(0.3)
+        return quick(*place)
+
+    viewer = view(stand_in=stand_in)
+    viewer.wait_for(ALL_HERE)
+    viewer.run("{ m.screen.renderer.tiles.kept.clear() }")
+    stand_in.tile = slow
+    viewer.set(view="original")
+    viewer.look_at(100, 100, 4)
+    assert viewer.run("[...m.screen.renderer.tiles.asked.keys()]") == ["0/0/0"]
+    viewer.look_at(900, 900, 4)
+    viewer.wait_for(ALL_HERE)
+    kept = viewer.run("[...m.screen.renderer.tiles.kept.keys()]")
+    assert "0/3/3" in kept
+    assert "0/0/0" not in kept
+
+
+def test_a_fine_screen_shows_each_of_its_pixels(view: Callable[..., Viewer]) -> None:
+    linear = sky((1, 40, 60))
+    viewer = view(*messages_of(linear), device_scale_factor=2)
+    width, pane = viewer.run("[m.screen.renderer.canvas.width, m.app.viewport.pane[0]]")
+    assert width == 2 * pane
+    viewer.set(view="original", stretch="20")
+    viewer.page.get_by_role("button", name="One pixel of the image").click()
+    assert viewer.run("m.app.viewport.scale") == 0.5
+    left, top = (round(2 * each) for each in viewer.run("m.app.viewport.toScreen(0, 0)"))
+    found = viewer.canvas()[top : top + 40, left : left + 60, 0]
+    assert_same(found, stretched(linear, statistics(linear), "20")[0])

@@ -127,7 +127,7 @@ def test_samples_are_generated_cleared_and_kept_without_use(panel):
 def test_the_stiffness_marks_what_fastbg_chose_and_says_what_each_explains(panel):
     it = panel()
     knob = it.page.locator("[data-setting=flexibility]")
-    assert "3 bends: 95.0 % explained (chosen by fastbg)" in knob.inner_text()
+    assert "3 bends; 95.0 % of the frame lies on it; fastbg has chosen it." in knob.inner_text()
     assert knob.locator("i.own").count() == 1
     assert knob.locator("i.untried").count() == 1
     knob.get_by_label("Stiffness", exact=True).focus()
@@ -221,9 +221,10 @@ def test_a_border_is_moved_by_keyboard_and_given_up(panel):
 
 
 def test_a_warning_leads_to_its_place(panel):
-    it = panel()
+    it = panel({"warnings": ["the header names no bounds"]})
     listed = it.page.locator(".warning-list li")
-    assert listed.count() == 2
+    assert listed.count() == 3
+    assert "The header names no bounds." in listed.last.inner_text()
     it.page.get_by_role("button", name="The model rises inside an object.").click()
     assert it.page.evaluate("import('./app.js').then(({ app }) => app.viewport.centre)") == [40, 30]
     it.keys("j")

@@ -15,8 +15,9 @@ from websockets.sync.client import connect
 
 from fastbg.errors import OutputError
 from fastbg.live_page.messages import LARGEST_MESSAGE
+from fastbg.live_page.page_files import PAGE
 from fastbg.live_page.pages import MOST_PAGES
-from fastbg.live_page.server import PAGE, Server
+from fastbg.live_page.server import Server
 
 NO_FILES = [
     "../server.py",
@@ -227,3 +228,12 @@ def test_the_page_is_served_with_the_types_that_browsers_need(server):
         answer = asked(server, f"/{server.token}/{name}")
         assert answer.status == 200
         assert answer.headers["content-type"].startswith("text/javascript")
+
+
+def test_the_page_names_all_of_its_modules(server):
+    """A browser would otherwise find them one after another, each in the one before."""
+    text = asked(server, f"/{server.token}/").text
+    for path in PAGE.rglob("*.js"):
+        name = path.relative_to(PAGE).as_posix()
+        assert f'<link rel="modulepreload" href="{name}">' in text
+        assert asked(server, f"/{server.token}/{name}").status == 200

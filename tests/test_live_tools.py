@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from browser import serious
+from live_page import sky_with_galaxy
 
 MIDDLE = (320.0, 240.0)
 """The middle of the image, where its galaxy is."""
@@ -186,9 +187,13 @@ def test_samples_are_made_added_and_removed_and_the_fit_goes_through_them(live):
     it.keys("ArrowUp", "Enter")
     it.undoable(2)
     assert len(it.session.document.samples) == made + 1
-    it.page.get_by_role("button", name="Remove", exact=True).click()
+    # What was added is not held: the next place is another sample.
+    it.keys(*["ArrowUp"] * 5, "Enter")
     it.undoable(3)
-    assert len(it.session.document.samples) == made
+    assert len(it.session.document.samples) == made + 2
+    it.page.get_by_role("button", name="Remove", exact=True).click()
+    it.undoable(4)
+    assert len(it.session.document.samples) == made + 1
     it.page.get_by_label("Fit through them").uncheck()
     it.wait("!state.state.use_samples")
     it.settled()
@@ -222,6 +227,53 @@ def test_another_stiffness_is_taken_by_keyboard_and_given_back(live):
     it.page.locator("[data-setting=flexibility]").get_by_role("button").click()
     it.undoable(2)
     assert it.session.settings.flexibility == 0
+
+
+def test_an_object_is_taken_as_sky_by_a_finger(live):
+    it = live(window={"has_touch": True})
+    it.keys("c")
+    it.page.touchscreen.tap(*it.screen(MIDDLE)[0])
+    item = it.page.get_by_role("menuitem", name="Take it as sky")
+    item.wait_for()
+    it.page.wait_for_timeout(400)
+    item.tap()
+    it.undoable(1)
+    assert covers(it.cells["sky"], *MIDDLE)
+
+
+def test_the_image_moves_without_a_stroke_by_space_and_the_middle_button(live):
+    it = live()
+    it.on_image("n")
+    centre = "import('./app.js').then(({ app }) => app.viewport.centre)"
+    before = it.page.evaluate(centre)
+    it.page.keyboard.down(" ")
+    it.drag((100, 100), (160, 140))
+    it.page.keyboard.up(" ")
+    between = it.page.evaluate(centre)
+    it.drag((100, 100), (160, 140), button="middle")
+    assert before != between != it.page.evaluate(centre)
+    assert it.store("state.undo") == 0
+    assert not it.cells["not_sky"].any()
+
+
+def test_a_stroke_side_by_side_lands_where_it_is_drawn_and_the_split_is_no_stroke(live):
+    it = live()
+    it.keys("d", "n")
+    it.page.wait_for_timeout(100)
+    box = it.page.locator("#stage").bounding_box()
+    (x, y), _ = it.screen((300, 200), (0, 0))
+    it.page.mouse.click(x + box["width"] / 2, y)
+    it.undoable(1)
+    rows, columns = np.nonzero(it.cells["not_sky"])
+    assert (4 * columns.mean() + 2, 4 * rows.mean() + 2) == pytest.approx((300, 200), abs=4)
+    it.keys("s")
+    handle = it.page.locator("#split").bounding_box()
+    it.page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + 200)
+    it.page.mouse.down()
+    it.page.mouse.move(handle["x"] + 80, handle["y"] + 200, steps=3)
+    it.page.mouse.up()
+    assert it.store("splitAt") != 0.5
+    assert it.store("state.undo") == 1
 
 
 def test_keys_and_the_wheel_change_the_size_of_the_brush(live):
@@ -270,6 +322,28 @@ def test_a_setting_goes_back_to_automatic_and_the_focus_stays_near(live):
     it.undoable(2)
     assert it.session.settings.pedestal == "model-median"
     assert knob.locator("select").evaluate("each => each === document.activeElement")
+
+
+def test_a_descent_shows_its_options_and_follows_them(live):
+    it = live()
+    it.page.locator("summary", has_text="Descent").click()
+    order = it.page.locator("[data-setting=order]")
+    assert not order.is_visible()
+    number = it.page.get_by_role("spinbutton", name="Control points (N)")
+    number.fill("25")
+    number.press("Enter")
+    it.undoable(1)
+    assert it.session.settings.control_points == 25
+    order.get_by_role("spinbutton").fill("3")
+    it.keys("Enter")
+    it.undoable(2)
+    assert it.session.settings.order == 3
+    assert it.store("fitted.flexibility") is None
+    order.get_by_role("button").click()
+    it.undoable(3)
+    it.page.locator("[data-setting=control_points]").get_by_role("button").click()
+    it.undoable(4)
+    assert not order.is_visible()
 
 
 def test_strength_and_pedestal_are_seen_before_the_server_answers(live):
@@ -335,6 +409,40 @@ def test_files_are_saved_and_the_command_line_is_shown(live, tmp_path):
     assert len([*(tmp_path / "out").glob("[!.]*")]) == 2
     assert "fastbg run" in it.page.get_by_label("Command line that writes").first.input_value()
     it.wait("Object.keys(state.jobs).length === 0")
+
+
+def test_a_folder_is_corrected_with_the_same_settings(live, tmp_path):
+    from astropy.io import fits
+
+    (tmp_path / "lights").mkdir()
+    for name in ("one.fits", "two.fits"):
+        fits.writeto(tmp_path / "lights" / name, sky_with_galaxy())
+    it = live(output_dir=tmp_path / "out")
+    it.page.locator("summary", has_text="Apply to a folder").click()
+    it.page.get_by_label("Folder", exact=True).fill("lights")
+    (tmp_path / "lights" / "three.fits").write_bytes(b"no image")
+    it.keys("Enter")
+    it.page.locator(".fold .outputs").get_by_text("1 image could not be corrected.").wait_for()
+    failed, *others = it.page.locator(".fold .outputs li").all_inner_texts()
+    assert failed.startswith("three.fits ")
+    assert sorted(others) == ["one.fits done", "two.fits done"]
+    it.page.get_by_label("Folder", exact=True).fill("../elsewhere")
+    it.page.get_by_label("Folder", exact=True).press("Enter")
+    it.page.locator(".problem").wait_for()
+
+
+def test_the_command_line_is_copied(live, tmp_path):
+    it = live(
+        output_dir=tmp_path / "out", window={"permissions": ["clipboard-read", "clipboard-write"]}
+    )
+    it.page.get_by_role("radio", name="Divide").check(force=True)
+    it.undoable(1)
+    it.page.get_by_role("button", name="Copy the command line").click()
+    it.page.get_by_label("Command line that writes").wait_for()
+    it.page.wait_for_timeout(300)
+    copied = it.page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("fastbg run ")
+    assert "--mode divide" in copied
 
 
 def test_all_keys_are_listed_and_each_has_one_meaning(live):

@@ -50,6 +50,10 @@ def test_values_are_read_under_the_pointer(view: Callable[..., Viewer]) -> None:
     assert "\N{EN DASH}" in group
     asked = stand_in.wait_for(lambda message: message["do"] == "probe")
     np.testing.assert_allclose([asked["x"], asked["y"]], [41.5, 12.5], atol=0.1)
+    # Of the pointer and the keyboard's cursor, that which moved last.
+    viewer.set(cursor=[3.5, 4.5])
+    assert "x 3, y 4" in viewer.page.locator("#readout").inner_text()
+    viewer.set(cursor=None)
     viewer.page.mouse.move(2, 2)
     viewer.page.locator("#readout .hint").wait_for()
 

@@ -32,8 +32,9 @@ def clone(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "cli", folder / "cli", ignore=without)
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "tests").mkdir()
-    for name in ("conftest.py", "trials.py"):
-        shutil.copy(ROOT / "tests" / name, folder / "tests")
+    for file in (ROOT / "tests").glob("*.py"):
+        if not file.name.startswith("test_"):
+            shutil.copy(file, folder / "tests")
     return folder
 
 

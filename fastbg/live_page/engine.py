@@ -103,9 +103,10 @@ class Engine:
         samples: GivenSamples = None,
     ) -> None:
         self.path = path
-        self._files = ExitStack()
         self.warnings: list[str] = []
-        self.source = self._opened(settings, masks, sky, samples)
+        with ExitStack() as files:
+            self.source = self._opened(files, settings, masks, sky, samples)
+            self._files = files.pop_all()
         self._preparation = Preparation(self.source.frame)
         self._state = _state(path)
 
@@ -257,11 +258,16 @@ class Engine:
         return {**shown, "uncertainty": uncertainty[cell].tolist(), "weight": float(weight.max())}
 
     def _opened(
-        self, settings: Settings, masks: Masks, sky: Masks, samples: GivenSamples
+        self,
+        files: ExitStack,
+        settings: Settings,
+        masks: Masks,
+        sky: Masks,
+        samples: GivenSamples,
     ) -> Source:
         with Job(settings) as job:
             none = Outputs({}, overwrite=False)
-            source = read(job, self.path, masks, sky, none, self._files, samples=samples)
+            source = read(job, self.path, masks, sky, none, files, samples=samples)
             self.warnings = [*job.warnings]
         return source
 

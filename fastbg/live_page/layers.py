@@ -12,6 +12,9 @@ import numpy as np
 LAYERS = ("not_sky", "sky", "erase")
 """What can be painted; erasing takes from both layers."""
 
+DEEPEST = 16
+"""Layers are packed without a base after so many with one: to unpack them takes a ms each."""
+
 Points = Sequence[tuple[float, float]]
 """Points (x, y) in pixels of the image, (0, 0) being its outer corner."""
 
@@ -164,18 +167,37 @@ class Painted:
             return self
         return Painted(grid, *(self.grid.resampled(c, grid) for c in (self.not_sky, self.sky)))
 
-    def packed(self) -> Packed:
-        """The same in little memory."""
-        return Packed(self.grid, _packed(self.not_sky), _packed(self.sky))
+    def packed(self, base: Packed | None = None) -> Packed:
+        """The same in little memory, and in less where it is hardly different from a `base`."""
+        if base is None or base.grid != self.grid or base.depth >= DEEPEST:
+            return Packed(self.grid, _packed(self.not_sky), _packed(self.sky))
+        before = base.unpacked()
+        changes = self.not_sky ^ before.not_sky, self.sky ^ before.sky
+        if not any(cells.any() for cells in changes):
+            return base
+        not_sky, sky = map(_packed, changes)
+        return Packed(self.grid, not_sky, sky, base, base.depth + 1)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """`Painted` layers in little memory, one bit a cell and compressed."""
+    """`Painted` layers in little memory, one bit a cell and compressed.
+
+    Attributes
+    ----------
+    grid : Grid
+    not_sky, sky : bytes
+        The cells, or which of them are other ones than in the base.
+    base : Packed, optional
+    depth : int
+        The number of bases below it.
+    """
 
     grid: Grid
     not_sky: bytes
     sky: bytes
+    base: Packed | None = None
+    depth: int = 0
 
     def unpacked(self) -> Painted:
         """The layers themselves.
@@ -185,9 +207,15 @@ class Packed:
         ValueError
             If they are damaged.
         """
-        return Painted(
-            self.grid, *(_unpacked(each, self.grid) for each in (self.not_sky, self.sky))
-        )
+        cells = [_unpacked(each, self.grid) for each in (self.not_sky, self.sky)]
+        if self.base:
+            before = self.base.unpacked()
+            cells = [cells[0] ^ before.not_sky, cells[1] ^ before.sky]
+        return Painted(self.grid, *cells)
+
+    def alone(self) -> Packed:
+        """The same without a base."""
+        return self.unpacked().packed() if self.base else self
 
 
 def _packed(cells: np.ndarray) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..compiled import trim
 from ..errors import FastbgError, InputError, SettingsError
 from ..io.names import default_name
 from ..jobs.batch import BatchProgress, process_files
@@ -126,12 +127,14 @@ class Saving:
 
     def _run(self, job: Callable[[Work], dict[str, Any]], work: Work) -> None:
         pages = self._session.pages
+        trim()
         try:
             answer = job(work)
         except FastbgError as error:
             answer = {"tell": "problem", "message": str(error)}
         except Exception as error:
             answer = {"tell": "problem", "message": unexpected(error)}
+        trim()
         del self._works[work.page, work.id]
         pages.answer(work.page, {**answer, "id": work.id})
 

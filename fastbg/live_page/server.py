@@ -4,49 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..errors import FastbgError, OutputError
+from ..errors import FastbgError
 from ..jobs.arguments import GivenSamples, Masks
 from ..jobs.outputs import Outputs
 from ..settings.settings import Settings
 from .engine import Engine, Outcome
 from .guard import Guard, new_token
-from .messages import LARGEST_MESSAGE, id_of, parsed
+from .messages import id_of, parsed
+from .page_files import page_files
 from .pages import MOST_PAGES, Page, Pages, text_of
 from .saving import Saving
 from .session import Session, unexpected
-
-PAGE = Path(__file__).parent / "page"
-"""The files of the page."""
-
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-"""The files of the page that are served, by their suffixes."""
+from .web import Web, bound
 
 TRY_AGAIN_LATER = 1013
 
 GOODBYE = 2.0
 """Seconds for a page to be loaded again before the server ends."""
-
-LAST_WORDS = 0.1
-"""Seconds for pages to be told that the server ends."""
 
 LOOK_SECONDS = 2.0
 """The time between two looks at the file of the image."""
@@ -110,14 +96,10 @@ class Server:
         self._ending: asyncio.TimerHandle | None = None
         self._about = {"host": result is not None, "folder": str(folder)}
         self._helps = helps or {}
-        self._files = {
-            file.relative_to(PAGE).as_posix(): file
-            for file in PAGE.rglob("*")
-            if file.suffix in TYPES
-        }
+        self._files = page_files()
         self._pages = Pages()
         with ExitStack() as opened:
-            self._socket = opened.enter_context(_bound(port))
+            self._socket = opened.enter_context(bound(port))
             self.token, self.port = new_token(), self._socket.getsockname()[1]
             self.engine = opened.enter_context(closing(Engine(path, settings, mask, sky, samples)))
             self.session = Session(self.engine, settings, self._pages, folder)
@@ -133,22 +115,8 @@ class Server:
                 Route("/{name:path}", self._file),
             ]
         )
-        config = uvicorn.Config(
-            Guard(application, self.token, self.port, ancestors),
-            lifespan="off",
-            log_config=None,
-            log_level="critical",  # whoever speaks nonsense to the port is not worth a line
-            access_log=False,
-            server_header=False,
-            ws="websockets-sansio",
-            ws_max_size=LARGEST_MESSAGE,
-            ws_per_message_deflate=False,
-            ws_ping_interval=20.0,
-            ws_ping_timeout=20.0,
-            timeout_graceful_shutdown=2,
-            limit_concurrency=128,
-        )
-        self._server = _Server(config, self._pages)
+        guard = Guard(application, self.token, self.port, ancestors)
+        self._server = Web(guard, self._pages)
 
     @property
     def address(self) -> str:
@@ -235,11 +203,14 @@ class Server:
                 return
 
     async def _file(self, request: Request) -> Response:
-        file = self._files.get(request.path_params["name"] or "index.html")
+        file = self._files.get(request.path_params["name"])
         if file is None:
             return PlainTextResponse("the page has no such file\n", 404)
-        headers = {"cache-control": "no-cache"}
-        return FileResponse(file, media_type=TYPES[file.suffix], headers=headers)
+        if self._ending and not self.sent_back:
+            # A page that is loaded again has left, and has no socket yet.
+            self._end_after(self._stay)
+        content, kind = file
+        return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     async def _tile(self, request: Request) -> Response:
         tiles = self.session.tiles
@@ -327,31 +298,3 @@ async def _sent(page: Page) -> None:
     """Tell a page what there is until it is gone; how it went is no concern of the others."""
     with suppress(Exception):
         await page.send()
-
-
-class _Server(uvicorn.Server):
-    """A server that tells its pages that it ends."""
-
-    def __init__(self, config: uvicorn.Config, pages: Pages) -> None:
-        super().__init__(config)
-        self._pages = pages
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        ended = {"tell": "ended", "message": "fastbg live has ended: this page can be closed"}
-        self._pages.publish("ended", text_of(ended), keep=False)
-        await asyncio.sleep(LAST_WORDS)
-        await super().shutdown(sockets)
-
-
-def _bound(port: int) -> socket.socket:
-    """A socket on this computer alone."""
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        own.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        own.close()
-        raise OutputError(
-            f"port {port} of this computer cannot be taken ({error}): choose another, or leave it "
-            "out for a free one"
-        ) from error
-    return own

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..compiled import trim
 from ..errors import Cancelled, FastbgError, InputError, SettingsError
 from ..progress import Progress
 from ..settings.settings import Settings
@@ -116,6 +117,8 @@ class Session:
             statistics={n: each.tolist() for n, each in statistics.items()},
         )
         self.pages.publish("original", original)
+        del planes, halves, original
+        trim()
 
     def close(self) -> None:
         """End the fits, and remove the file of the session where nothing would be lost."""
@@ -150,9 +153,14 @@ class Session:
         """Show new layers and fit them; what is final is an edit of the history."""
         self.painted = painted
         if final:
-            self.edit(replace(self.history.present, layers=painted.packed()))
+            self.edit(self._with_layers())
         else:
             self._changed(final=False)
+
+    def _with_layers(self) -> Document:
+        """The present document with the layers as they are now."""
+        present = self.history.present
+        return replace(present, layers=self.painted.packed(present.layers))
 
     def unpaint(self) -> None:
         """Go back to the layers of the last edit."""
@@ -169,9 +177,7 @@ class Session:
         if self._tried:
             self._changed(final=False)
         else:
-            self.edit(
-                replace(self.history.present, settings=settings, layers=self.painted.packed())
-            )
+            self.edit(replace(self._with_layers(), settings=settings))
 
     def _reset(self, message: Message, page: Page) -> None:
         _check_names(message["names"])

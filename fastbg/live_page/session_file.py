@@ -200,7 +200,7 @@ def _line(content: dict[str, Any]) -> bytes:
 
 
 def _described(document: Document) -> dict[str, Any]:
-    layers = document.layers
+    layers = document.layers.alone()
     return {
         "settings": changed_settings(document.settings),
         "grid": [*layers.grid.shape, layers.grid.side],
@@ -213,8 +213,8 @@ def _described(document: Document) -> dict[str, Any]:
 
 def _document(content: dict[str, Any]) -> Document:
     height, width, side = map(int, content["grid"])
-    bits = (base64.b64decode(content[name], validate=True) for name in ("not_sky", "sky"))
-    layers = Packed(Grid((height, width), side), *bits)
+    not_sky, sky = (base64.b64decode(content[name], validate=True) for name in ("not_sky", "sky"))
+    layers = Packed(Grid((height, width), side), not_sky, sky)
     layers.unpacked()  # raises if it is damaged
     options: dict[str, Any] = content["settings"]
     # Borders are several numbers, which JSON has as a list.

@@ -14,7 +14,7 @@ from .pictures import Scale, binned, binning_of, encoded, presentable
 SIDE = 256
 """Pixels along the side of a tile."""
 
-CACHE = 64 << 20
+CACHE = 24 << 20
 """Bytes of tiles that are kept."""
 
 

@@ -34,6 +34,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "threshold_min": (0, 1),
     "threshold_max": (0, 1),
     "control_points": (0, 1000),
+    "order": (1, 4),
+    "seed": (0, 1_000_000),
     "feather": (0, 1000),
     "alpha": (0, 1000),
     "stiffness": (0, 1000),
@@ -220,18 +222,14 @@ def layers(painted: Painted, revision: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _enlarged(outcome: Outcome, shape: tuple[int, int]) -> np.ndarray:
-    """The uncertainty at the cells of the mesh, on the grid of the fit: (K, h, w)."""
-    from scipy.ndimage import map_coordinates
+    """The uncertainty at the cells of the mesh, on the grid of the fit: (K, h, w), float32."""
+    values = np.moveaxis(outcome.fitted.diagnostics.uncertainty, 2, 0).astype(np.float32)
+    rows, columns = map(_between, shape, values.shape[1:])
+    return rows @ values @ columns.T
 
-    values = outcome.fitted.diagnostics.uncertainty
-    places = [
-        (np.arange(size) + 0.5) * cells / size - 0.5
-        for size, cells in zip(shape, values.shape[:2], strict=True)
-    ]
-    at = np.meshgrid(*places, indexing="ij")
-    return np.stack(
-        [
-            map_coordinates(values[..., k], at, order=1, mode="nearest")
-            for k in range(values.shape[2])
-        ]
-    ).astype(np.float32)
+
+def _between(size: int, cells: int) -> np.ndarray:
+    """(size, cells), float32: linear interpolation between the middles of cells along one axis."""
+    place = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0, cells - 1)
+    share = 1 - np.abs(place[:, np.newaxis] - np.arange(cells))
+    return np.maximum(share, 0).astype(np.float32)

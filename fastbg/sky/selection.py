@@ -32,6 +32,7 @@ from .mesh import Mesh
 from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines, bases_of
 from .surface import (
+    MISSED,
     Choice,
     Surface,
     beside_rivals,
@@ -76,9 +77,6 @@ MULTIPLES_PENALTY, SHAPE_PENALTY = -0.5, 0.05
 """The penalty of multiples of one shape, which is a reward: in a frame full of objects, their
 explained share tells little for or against them, but that there is such a shape tells much. And
 what the shape adds to that for each candidate beyond polynomials."""
-
-MISSED = 0.7
-"""A surface misses what is known to be sky if it has more than this: see `Surface.missed`."""
 
 GLOW_PENALTY = 0.02
 """The penalty of a glow at the border."""
@@ -199,8 +197,7 @@ class _Search:
     ) -> None:
         side = grid_side(checked(mesh))
         self._candidates = [each for each in CANDIDATES if each[0] < side]
-        self.how = protection, kernels
-        self.wanted = min(flexibility, len(self._candidates))
+        self.how, self.wanted = (protection, kernels), min(flexibility, len(self._candidates))
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))

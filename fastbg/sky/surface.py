@@ -34,6 +34,9 @@ MISSED_ANYWAY = 0.1
 """Of what is known to be sky, a surface misses this part and one cell for other causes than its
 shape, such as stars: few cells tell less than many."""
 
+MISSED = 0.7
+"""A surface misses what is known to be sky if it has more than this: see `Surface.missed`."""
+
 PROTECTIONS = {
     "off": Protection(np.inf, np.inf, np.inf, 1.5),
     "auto": Protection(2.5, 4.0, 1.5, 1.5),

@@ -39,9 +39,19 @@ export function startReadout({ store, viewport, send }, screen) {
     if (pointerType === "mouse") store.set({ pointer: null });
   });
 
+  /** Which of the two moved last. @type {"pointer" | "cursor"} */
+  let moved = "pointer";
+  store.on(["pointer"], ({ pointer }) => {
+    if (pointer) moved = "pointer";
+  });
+  store.on(["cursor"], ({ cursor }) => {
+    moved = cursor ? "cursor" : "pointer";
+  });
+  const placeNow = () => placeOf(store.get(), moved);
+
   const update = () => {
     const state = store.get();
-    const place = placeOf(state);
+    const place = placeNow();
     const known = exact && exact.place === place && exact.correction === state.correction ? exact.reading : null;
     show(state, place, known ?? (place && readingAt(state, place, screen)));
   };
@@ -49,21 +59,24 @@ export function startReadout({ store, viewport, send }, screen) {
   const ask = async (place) => {
     const { correction } = store.get();
     const answer = await send({ do: "probe", x: place[0], y: place[1] }).catch(() => null);
-    if (answer?.tell !== "probed" || placeOf(store.get()) !== place) return;
+    if (answer?.tell !== "probed" || placeNow() !== place) return;
     exact = { place, correction, reading: { values: /** @type {any} */ (answer), cell: 0 } };
     update();
   };
-  store.on(["pointer", "cursor", "correction"], (state) => {
+  store.on(["pointer", "cursor", "correction"], () => {
     window.clearTimeout(timer);
-    const place = placeOf(state);
+    const place = placeNow();
     if (place) timer = window.setTimeout(() => ask(place), REST);
   });
   store.on(["pointer", "cursor", "pictures", "correction", "hello"], update);
 }
 
-/** Where values are read: inside the image. @param {State} state @returns {Point | null} */
-function placeOf({ pointer, cursor, hello }) {
-  const place = pointer ?? cursor;
+/**
+ * Where values are read: inside the image.
+ * @param {State} state @param {"pointer" | "cursor"} moved @returns {Point | null}
+ */
+function placeOf({ pointer, cursor, hello }, moved) {
+  const place = moved === "cursor" ? cursor : pointer ?? cursor;
   if (!place || !hello) return null;
   const [x, y] = place;
   return x >= 0 && y >= 0 && x < hello.image.width && y < hello.image.height ? place : null;

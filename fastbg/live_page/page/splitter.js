@@ -50,8 +50,9 @@ export function startSplitter({ store, viewport }) {
     const views = shownViews(state).flatMap((parts, pane) => parts.map((each) => ({ ...each, pane })));
     const [width] = viewport.pane;
     names.forEach((name, i) => {
-      name.hidden = views.length < 2;
-      if (views.length < 2) return;
+      // A single view needs a name only while it is not the one that was chosen.
+      name.hidden = i >= views.length || (views.length < 2 && !state.blink);
+      if (name.hidden) return;
       const { view, from, to, pane } = views[i];
       const [left, top] = viewport.corner(pane);
       name.textContent = words.view[view];

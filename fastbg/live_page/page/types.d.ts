@@ -110,6 +110,15 @@ export interface Warning {
   radius?: number;
 }
 
+/** A surface that was compared with others. */
+export interface Candidate {
+  number: number;
+  name: string;
+  /** The part of the frame that lies on it, in [0, 1]. */
+  explained: number | null;
+  tried: boolean;
+}
+
 export interface Fitted {
   revision: number;
   seconds: number;
@@ -123,7 +132,7 @@ export interface Fitted {
   flexibility: {
     chosen: number;
     automatic: number;
-    candidates: { number: number; name: string; explained: number | null; tried: boolean }[];
+    candidates: Candidate[];
   } | null;
   warnings: Warning[];
 }

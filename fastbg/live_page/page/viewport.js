@@ -3,7 +3,7 @@
 
 /** The largest zoom, in pixels of the screen per pixel of the image. */
 const LARGEST = 40;
-/** The smallest zoom, as a part of that which fits the whole image. */
+/** The smallest zoom, as a part of that which fits the whole image, unless 1:1 is smaller. */
 const SMALLEST = 0.5;
 /** What is left free around an image that fits, in CSS pixels. */
 const MARGIN = 12;
@@ -187,7 +187,8 @@ export class Viewport {
 
   /** @param {number} scale */
   _bounded(scale) {
-    return Math.min(LARGEST / this.density, Math.max(SMALLEST * this._fitting(), scale));
+    const least = Math.min(SMALLEST * this._fitting(), 1 / this.density);
+    return Math.min(LARGEST / this.density, Math.max(least, scale));
   }
 
   /** @param {number} x @param {number} y */

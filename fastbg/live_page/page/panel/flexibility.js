@@ -27,7 +27,7 @@ export function flexibility(app) {
   const tell = (/** @type {number} */ index) => {
     const one = candidates[index];
     if (!one) return;
-    write(said, words.flexibility.tell(one, one.number === automatic));
+    write(said, words.flexibility.tell(one, candidates.length, one.number === automatic));
     slider.setAttribute("aria-valuetext", said.textContent ?? "");
   };
   const change = (/** @type {boolean} */ more) => {
@@ -46,7 +46,7 @@ export function flexibility(app) {
   });
   const element = make("div", { class: "field flexibility" },
     make("label", { for: "flexibility", title: help }, label),
-    make("div", { class: "range" }, make("span", {}, stiff), slider, make("span", {}, loose)), marks, said);
+    make("div", { class: "range" }, make("span", {}, stiff), make("div", {}, slider, marks), make("span", {}, loose)), said);
 
   app.store.on(["fitted"], ({ fitted }) => {
     const told = fitted?.flexibility;
@@ -56,7 +56,7 @@ export function flexibility(app) {
     assign(slider, { max: candidates.length - 1 });
     marks.replaceChildren(...candidates.map(({ number, tried }, index) => {
       const mark = make("i", { class: number === automatic ? "own" : tried ? "" : "untried" });
-      mark.style.left = `${(100 * index) / Math.max(1, candidates.length - 1)}%`;
+      mark.style.setProperty("--part", String(index / Math.max(1, candidates.length - 1)));
       return mark;
     }));
     if (sliding) return;

@@ -18,13 +18,17 @@ import { words } from "./words.js";
 
 /** @typedef {import("../types.js").App} App */
 
+/** What matters once there is a number of control points. */
 const DESCENT = [
-  "control_points", "order", "initializer", "optimizer", "epochs", "alpha", "stiffness", "starts",
+  "order", "initializer", "optimizer", "epochs", "alpha", "stiffness", "starts",
   "learning_rate", "seed",
 ];
 const MORE = [
   "downscaling_func", "feather", "quantile", "threshold_min", "threshold_max", "second_opinion",
 ];
+
+/** @param {import("../types.js").State} state */
+const isDescent = ({ state }) => state?.settings.control_points?.value !== 0;
 
 /** @param {App} app */
 export function startPanel(app) {
@@ -53,7 +57,8 @@ function fill(app) {
     ...correctionKnobs(app),
     borderFields(app, (border) => sendBorders(app, border)),
     downscaling(app),
-    fold(words.descent.title, words.descent.help, ...DESCENT.map((name) => knob(app, name))),
+    fold(words.descent.title, words.descent.help, knob(app, "control_points"),
+      ...DESCENT.map((name) => knob(app, name, { matters: isDescent }))),
     fold(words.more.title, words.more.help, ...MORE.map((name) => knob(app, name))),
   );
   const parts = [recovered(app), result(app), warnings(app), knobs, history(app), saving(app)];

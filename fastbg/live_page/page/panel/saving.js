@@ -77,13 +77,17 @@ export function saving(app) {
  * @param {HTMLElement} element
  * @param {import("../types.js").Message} answer
  */
-function showOutputs(element, { outputs = {}, command = "" }) {
-  const lines = Object.entries(outputs).map(([what, path]) =>
-    make("li", {}, make("span", { class: "what" }, words.saving.output(what)), make("code", {}, String(path))),
-  );
-  element.replaceChildren(make("p", { class: "good" }, words.saving.saved), make("ul", {}, ...lines));
+function showOutputs(element, { outputs = {}, failed = {}, command = "" }) {
+  const line = (/** @type {[string, any]} */ [what, told]) =>
+    make("li", {}, make("span", { class: "what" }, words.saving.output(what)), " ", make("code", {}, String(told)));
+  const failures = Object.keys(failed).length;
+  const head = failures
+    ? make("p", { class: "bad" }, words.saving.failed(failures))
+    : make("p", { class: "good" }, words.saving.saved);
+  const lines = [...Object.entries(failed), ...Object.entries(outputs)].map(line);
+  element.replaceChildren(head, make("ul", {}, ...lines));
   if (command) element.append(commandBox(command));
-  say(words.saving.saved);
+  say(head.textContent ?? "");
 }
 
 /** @param {string} command */

@@ -61,9 +61,13 @@ export const words = {
     help: "How much the fitted sky may bend. fastbg compares several surfaces and takes the stiffest that explains the sky; its choice is marked.",
     stiff: "stiff",
     loose: "loose",
-    /** @param {{name: string, explained: number | null, tried: boolean}} one @param {boolean} own */
-    tell: ({ name, explained, tried }, own) =>
-      `${name}${tried && explained !== null ? `: ${(100 * explained).toFixed(1)} % explained` : ""}${own ? " (chosen by fastbg)" : ""}`,
+    /** @param {import("../types.js").Candidate} one @param {number} count @param {boolean} own */
+    tell: ({ number, name, explained, tried }, count, own) => {
+      const parts = [name === String(number) ? `${number} of ${count}` : name];
+      if (tried && explained !== null) parts.push(`${(100 * explained).toFixed(1)} % of the frame lies on it`);
+      if (own) parts.push("fastbg has chosen it");
+      return `${parts.join("; ")}.`;
+    },
   },
   help: /** @type {Record<string, string>} */ ({
     smoothing: "How closely the surface goes through the samples: at 0 it goes through all of them, at 1 it is a plane.",
@@ -100,7 +104,7 @@ export const words = {
     optimizer: { lbfgs: "L-BFGS", adam: "Adam" },
     downscaling_func: { median: "median", mean: "mean" },
   }),
-  whole: new Set(["control_points", "epochs", "starts", "seed", "feather", "downscaling_factor"]),
+  whole: new Set(["control_points", "order", "epochs", "starts", "seed", "feather", "downscaling_factor"]),
   units: /** @type {Record<string, string>} */ ({ strength: "%", feather: "px", border: "px" }),
   descent: {
     title: "Descent with N control points",

@@ -54,6 +54,7 @@ export const words = {
     nothing: "Nothing is chosen to be saved. Tick at least one file.",
     begins: "Saving at full resolution …",
     saved: "Saved.",
+    failed: (/** @type {number} */ count) => `${counted(count, "image")} could not be corrected.`,
     unsaved: "There are changes that are not saved yet. fastbg keeps them if this page is closed.",
     output: (/** @type {string} */ what) => what.replaceAll("_", " "),
     copied: "The command line was copied.",

@@ -85,7 +85,9 @@ export function addBorders(app) {
     cursor: "default",
     down({ point }) {
       side = sideAt(app, point);
-      if (side < 0) say(words.borders.how);
+      if (side >= 0) return;
+      say(words.borders.how);
+      return false;
     },
     move(touches, pressed) {
       const { point } = touches[touches.length - 1];

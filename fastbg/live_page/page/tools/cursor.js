@@ -99,18 +99,15 @@ function press(app, shift) {
   const twice = lastPress !== null && lastPress[0] === point[0] && lastPress[1] === point[1];
   lastPress = tool.clicks && !twice ? point : null;
   const now = touch(app, point, shift, twice);
-  if (tool.clicks) {
-    tool.down?.(now);
-    tool.up?.(now);
-  } else if (pressed) {
+  if (pressed) {
     pressed = false;
     tool.up?.(now);
-    say(words.cursor.up);
-  } else {
-    pressed = true;
-    tool.down?.(now);
-    say(words.cursor.down);
+    return say(words.cursor.up);
   }
+  const holds = tool.down?.(now) !== false && !tool.clicks;
+  if (!holds) return tool.up?.(now);
+  pressed = true;
+  say(words.cursor.down);
 }
 
 /** Forget that the pen is down; false if it was not. */

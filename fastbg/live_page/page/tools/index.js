@@ -26,6 +26,9 @@ const UNDO = "M9 6L5 10l4 4M5 10h9a5 5 0 0 1 0 10h-3";
 const REDO = "M15 6l4 4-4 4M19 10h-9a5 5 0 0 0 0 10h3";
 const KEYS = "M9 9a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500v.1M12 3a9 9 0 1 0 .01 0z";
 
+/** Where the bar of buttons lies below the image, as in style.css. */
+const narrow = matchMedia("(max-width: 900px)");
+
 /** Tools after which the bar of buttons has a gap. */
 const GROUP_ENDS = new Set(["hand", "erase", "ellipse", "borders"]);
 
@@ -85,6 +88,9 @@ function toolbar(app) {
   bar.addEventListener("focusin", ({ target }) => {
     for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
   });
+  const turn = () => bar.setAttribute("aria-orientation", narrow.matches ? "horizontal" : "vertical");
+  narrow.addEventListener("change", turn);
+  turn();
   app.store.on(["state"], ({ state }) => {
     back.setAttribute("aria-disabled", String(!state?.undo));
     forth.setAttribute("aria-disabled", String(!state?.redo));

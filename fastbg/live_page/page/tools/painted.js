@@ -17,7 +17,14 @@ export const COLOURS = [
   [255, 150, 60],
   [64, 210, 200],
 ];
-const [INNER, EDGE] = [80, 215];
+const [INNER, PATTERN, EDGE] = [64, 128, 215];
+
+/** Whether a cell belongs to the pattern of its mark: stripes of what is no sky, dots of sky. */
+const IN_PATTERN = [
+  () => false,
+  (/** @type {number} */ row, /** @type {number} */ column) => (row + column) % 4 === 0,
+  (/** @type {number} */ row, /** @type {number} */ column) => row % 3 === 0 && column % 3 === 0,
+];
 
 /**
  * A colour as `ImageData` holds it, in one number.
@@ -29,6 +36,7 @@ export const packed = ([red, green, blue], alpha) =>
   new Uint32Array(new Uint8Array([red, green, blue, alpha]).buffer)[0];
 
 const INNER_COLOURS = COLOURS.map((colour, mark) => packed(colour, mark && INNER));
+const PATTERN_COLOURS = COLOURS.map((colour, mark) => packed(colour, mark && PATTERN));
 const EDGE_COLOURS = COLOURS.map((colour, mark) => packed(colour, mark && EDGE));
 
 /** The layers as they are drawn. */
@@ -181,6 +189,7 @@ export class Painted {
       (row < height - 1 && this.marks[cell + width] !== mark) ||
       (column > 0 && this.marks[cell - 1] !== mark) ||
       (column < width - 1 && this.marks[cell + 1] !== mark);
-    this.colours[cell] = (isEdge ? EDGE_COLOURS : INNER_COLOURS)[mark];
+    const inside = IN_PATTERN[mark](row, column) ? PATTERN_COLOURS : INNER_COLOURS;
+    this.colours[cell] = (isEdge ? EDGE_COLOURS : inside)[mark];
   }
 }

@@ -8,6 +8,8 @@ import { activeTool } from "./registry.js";
  * @typedef {import("./tool.js").Touch} Touch
  */
 
+/** What lies over the image and is used by itself. */
+const CONTROLS = "button, input, select, [role=slider]";
 const PEN_ERASER = 5;
 const RIGHT = 2;
 const WHEEL_STEP = 1.15;
@@ -47,9 +49,11 @@ export function listen(app, stage) {
   };
 
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target instanceof Element && event.target.closest("button, input, [role=menu]")) return;
+    if (event.target instanceof Element && event.target.closest(CONTROLS)) return;
     if (app.viewport.takes(event) || pressed !== null) return giveUp();
     if (event.button === 1) return;
+    // The mouse events that follow a finger would take the focus from what the tool opens.
+    event.preventDefault();
     stage.focus({ preventScroll: true });
     app.store.set({ cursor: null });
     pressed = event.pointerId;

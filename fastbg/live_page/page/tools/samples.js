@@ -75,15 +75,17 @@ export function addSamples(app) {
     cursor: "crosshair",
     down({ point, alternate }) {
       const index = sampleAt(app, point);
-      if (alternate) {
-        if (index >= 0) remove(index);
-      } else if (index >= 0) {
+      if (index >= 0 && !alternate) {
         select(index);
         held = { index, from: point };
-      } else {
+        return;
+      }
+      if (index >= 0) remove(index);
+      else if (!alternate) {
         select(store.get().state?.samples.length ?? -1);
         void changeSamples(app, { action: "add", x: point[0], y: point[1] });
       }
+      return false;
     },
     move(touches, pressed) {
       const { point } = touches[touches.length - 1];

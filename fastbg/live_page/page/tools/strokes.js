@@ -11,6 +11,9 @@ import { brushed } from "./raster.js";
  * @typedef {import("../types.js").Layer} Layer
  */
 
+/** Points in one message, of the 4096 that the server takes. */
+const MOST = 2000;
+
 let strokes = 0;
 
 /** A name that no other stroke of any page of this session has. */
@@ -63,7 +66,7 @@ export class Stroke {
   /** Send what is new, once the last message was answered: a slow server is not flooded. */
   send() {
     if (this.underway || this.ended || !this.unsent.length) return;
-    const points = this.unsent.splice(0);
+    const points = this.unsent.splice(0, MOST);
     this.underway = this.app
       .send({ ...this.message, points, more: true })
       .catch((error) => this.fail(error))
@@ -78,6 +81,10 @@ export class Stroke {
     if (this.ended) return;
     this.ended = true;
     cancelAnimationFrame(this.asked);
+    while (this.unsent.length > MOST) {
+      const points = this.unsent.splice(0, MOST);
+      this.app.send({ ...this.message, points, more: true }).catch((error) => this.fail(error));
+    }
     settle(
       this.painted,
       this.pending,

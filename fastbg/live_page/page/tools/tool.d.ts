@@ -24,7 +24,8 @@ export interface Tool {
   clicks?: boolean;
   /** The tool has a brush, whose size the keys [ and ] and the wheel with Shift change. */
   sized?: boolean;
-  down?(touch: Touch): void;
+  /** False if nothing is held now, so that there is nothing to drag. */
+  down?(touch: Touch): void | false;
   /** New points since the last event; `pressed` while the pen is down. */
   move?(touches: Touch[], pressed: boolean): void;
   up?(touch: Touch): void;
