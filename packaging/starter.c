@@ -106,7 +106,6 @@ static int renew(const char *folder, const char *program) {
         if (error && is_complete(program)) error = 0; /* another process was faster */
     }
     remove_all(part);
-    if (!error) each_name(folder, tidy);
     return error;
 }
 
@@ -118,8 +117,11 @@ static int provide(const char *folder, char *program) {
     if (is_complete(program)) return 0;
     error = make_folder(folder);
     if (error) return error;
-    lock_unpacking(folder); /* where that cannot be locked, two processes unpack, side by side */
-    if (!is_complete(program)) error = renew(folder, program);
+    int alone = !lock_unpacking(folder); /* if not, two processes may unpack, side by side */
+    if (!is_complete(program)) {
+        error = renew(folder, program);
+        if (!error && alone) each_name(folder, tidy);
+    }
     if (!error) hold(program);
     unlock();
     return error;

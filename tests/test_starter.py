@@ -81,10 +81,12 @@ class OneFile:
     @contextmanager
     def running(self, home: Path) -> Iterator[None]:
         with subprocess.Popen([self.path, "wait"], env=self.environment(home)) as process:
-            while "sleep" not in Path(f"/proc/{process.pid}/comm").read_text("utf-8"):
-                assert process.poll() is None
-            yield
-            process.kill()
+            try:
+                while "sleep" not in Path(f"/proc/{process.pid}/comm").read_text("utf-8"):
+                    assert process.poll() is None
+                yield
+            finally:
+                process.kill()
 
 
 def cache(home: Path) -> Path:
@@ -140,7 +142,7 @@ def test_all_is_unpacked_once_and_for_the_user_alone(program: OneFile, home: Pat
         assert copy.is_symlink() == path.is_symlink()
         if path.is_file():
             assert copy.read_bytes() == path.read_bytes()
-            assert copy.is_symlink() or not copy.stat().st_mode & 0o077
+        assert copy.is_symlink() or not copy.stat().st_mode & 0o077
     before = folder.stat()
     assert_works(program.start(home, "a b c"))
     assert (folder.stat().st_ino, folder.stat().st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
