@@ -8,7 +8,9 @@ from pathlib import PureWindowsPath
 # The programs that fastbg starts, a browser for one, need the libraries of the system.
 for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
     if sys._MEIPASS in os.environ.get(_name, ""):
-        os.environ[_name] = os.environ.pop(f"{_name}_ORIG", "")
+        del os.environ[_name]
+        if _before := os.environ.pop(f"{_name}_ORIG", ""):
+            os.environ[_name] = _before
 
 sys.argv[0] = os.environ.pop("FASTBG_CALLED", sys.argv[0])
 freeze_support()  # ends here in the workers of a batch
