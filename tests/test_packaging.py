@@ -67,3 +67,13 @@ def test_workflows_run_what_is_there(name: str) -> None:
     for extra in re.findall(r"'\.\[([\w,]+)\]'", text):
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
         assert set(extra.split(",")) <= set(extras["project"]["optional-dependencies"])
+
+
+def test_what_is_missing_is_told_as_it_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastbg import version
+
+    assert version.how_to_install("dask") == "pip install 'fastbg[dask]'"
+    monkeypatch.setattr(version, "ONE_FILE", True)
+    assert version.how_to_install("dask") == (
+        "the one file cannot have it; with Python, pip install 'fastbg[dask]'"
+    )
