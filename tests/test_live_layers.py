@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_a_stroke_in_parts_is_the_whole_stroke():
     points = [(x, 100 + 60 * np.sin(x / 30)) for x in range(0, 330, 7)]
     parts = [GRID.brush(points[i : i + 2], 14) for i in range(len(points) - 1)]
     assert np.array_equal(np.logical_or.reduce(parts), GRID.brush(points, 14))
+
+
+def test_the_longest_message_takes_little_memory():
+    points = [(0.0, 0.0), (1e6, 1e6)] * 2048
+    tracemalloc.start()
+    try:
+        assert Grid((500, 700), 8).brush(points, 0).any()
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_strokes_outside_of_the_image_paint_nothing_and_far_ones_take_no_time():

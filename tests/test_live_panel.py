@@ -243,11 +243,40 @@ def test_a_session_that_crashed_is_offered_again(panel):
     assert it.page.evaluate("document.activeElement.id") == "stage"
 
 
+def test_a_notice_of_the_file_goes_away_when_it_is_there_again(panel):
+    it = panel()
+    notice = it.page.locator("#notice")
+    it.server.tell({"tell": "changed_file", "message": "the image cannot be found: put it back"})
+    notice.get_by_text("put it back").wait_for()
+    it.server.tell({"tell": "changed_file", "message": ""})
+    notice.wait_for(state="hidden")
+
+
+def test_an_offer_that_another_page_has_answered_goes_away(panel):
+    it = panel({"recovered": {"edits": 3, "time": "2025-11-28 22:10"}})
+    offer = it.page.get_by_role("region", name="Continue the last session?")
+    offer.wait_for()
+    it.server.tell({**it.store("hello"), "tell": "hello", "recovered": None})
+    offer.wait_for(state="detached")
+
+
 def test_a_host_gets_the_result_back_and_nobody_else_is_asked(panel):
     assert panel().page.get_by_role("button", name="Send back").count() == 0
     it = panel({"host": True})
     it.page.get_by_role("button", name="Send back").click()
     it.heard(do="send_back")
+
+
+def test_files_that_exist_are_replaced_by_every_button_where_that_is_ticked(panel):
+    it = panel()
+    it.page.get_by_role("button", name="Copy the command line").click()
+    it.heard(do="command", overwrite=False)
+    it.page.get_by_role("checkbox", name="Replace files that exist").first.check(force=True)
+    it.page.get_by_role("button", name="Copy the command line").click()
+    it.heard(do="command", overwrite=True)
+    it.page.get_by_text("Export what was painted").click()
+    it.page.get_by_role("button", name="Not sky, PNG").click()
+    it.heard(do="export", what="not_sky.png", overwrite=True)
 
 
 def test_a_job_is_shown_and_cancelled_and_the_focus_is_kept(panel):

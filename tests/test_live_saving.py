@@ -180,6 +180,46 @@ def test_what_exists_is_not_replaced_unasked(image, tmp_path):
     assert len(existing.read_bytes()) > 1000
 
 
+@pytest.mark.parametrize("name", ["sky_preset.toml", "sky_not_sky.geojson", "sky_not_sky.png"])
+def test_a_small_file_that_exists_stops_the_large_ones(image, tmp_path, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_bytes(b"mine")
+    with served(image, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        answer = page.ask("save", preset=True, mask=True)
+        assert f"{name} already exists" in answer["message"]
+        del (kept := contents(out))[".sky.fits.fastbg-live.jsonl"]
+        assert kept == {name: b"mine"}
+        assert page.ask("save", preset=True, mask=True, overwrite=True)["tell"] == "saved"
+
+
+@pytest.mark.parametrize("why", ["exists", "cancelled", "full", "changed"])
+def test_a_job_that_fails_leaves_no_masks(image, tmp_path, monkeypatch, why):
+    out = tmp_path / "out"
+    with served(image, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        page.edit("shape", layer="sky", shape="ellipse", points=[[10, 180], [60, 230]])
+        page.fitted()
+        session = [*out.iterdir()]
+        kept = []
+        if why == "exists":
+            kept = [out / "sky_bgModel.fits"]
+            kept[0].write_bytes(b"mine")
+        elif why == "cancelled":
+            server._saving._watch = lambda work: lambda progress: False
+        elif why == "full":
+
+            def full(self, *given):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            monkeypatch.setattr(RandomAccessFile, "allocate", full)
+        else:
+            os.utime(image, (1, 1))
+        assert page.ask("save", preset=True, mask=True)["tell"] == "problem"
+        assert sorted(out.iterdir()) == sorted([*session, *kept])
+
+
 def test_its_own_masks_are_replaced(image, tmp_path):
     (tmp_path / "sky_not_sky.png").write_bytes(b"of somebody else")
     with served(image, output_dir=tmp_path) as server, opened(server) as page:
@@ -270,6 +310,33 @@ def test_an_image_that_is_no_longer_the_same_is_told_and_not_saved(image, tmp_pa
         page.ask("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
         assert page.get("state")["undo"] == 1
     assert [name for name in contents(tmp_path) if "_bg" in name] == []
+
+
+def test_an_image_that_is_put_back_is_used_again(image, tmp_path):
+    with served(image, output_dir=tmp_path) as server, opened(server) as page:
+        page.fitted()
+        away = image.rename(tmp_path / "away.fits")
+        assert "put it back" in page.get("changed_file")["message"]
+        away.rename(image)
+        page.until(lambda name, own: name == "changed_file" and own["message"] == "")
+        assert page.ask("save")["tell"] == "saved"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_can_be_exported_and_pasted(image, tmp_path):
+    path = image.rename(os.fsdecode(b"%s/it's \xff.fits" % os.fsencode(tmp_path)))
+    out = tmp_path / "out"
+    with served(path, output_dir=out) as server, opened(server) as page:
+        page.edit("shape", layer="not_sky", shape="ellipse", points=[[50, 50], [150, 120]])
+        answer = page.ask("export", what="preset.toml")
+        assert answer["tell"] == "saved", answer
+        command = page.ask("command")["text"]
+    assert command.isprintable()
+    command.encode()
+    python = f"{shlex.quote(sys.executable)} -m fastbg "
+    shell = ["bash", "-c", python + command.removeprefix("fastbg ")]
+    assert subprocess.run(shell, capture_output=True).returncode == 0
+    assert os.fsencode(path.stem) + b"_bgSubtracted.fits" in os.listdir(os.fsencode(out))
 
 
 def test_a_result_is_sent_back_and_the_server_ends(image, tmp_path):

@@ -135,6 +135,77 @@ def test_a_new_session_does_not_forget_what_was_not_decided(image):
     assert os.listdir(image.parent) == ["sky.fits"]
 
 
+def test_the_folder_may_be_made_later(tmp_path, image):
+    folder = tmp_path / "not yet" / "there"
+    file = SessionFile(image, folder, FIRST, [].append)
+    file.add(painted((20, 20)))
+    crash(file)
+    assert file._path.parent == folder
+    assert SessionFile(image, folder, FIRST, [].append).recovered.summary()["edits"] == 1
+
+
+def test_what_is_taken_over_has_all_its_snapshots(image):
+    file = opened_file(image)
+    file.add_snapshot("A")
+    gone, kept = painted((20, 20)), painted((60, 60))
+    file.add(gone)
+    file.add_snapshot("B")
+    file.add_step(-1)
+    file.add(kept)
+    file.add_snapshot("C")
+    file.add_snapshot("D")
+    snapshots = {"A": FIRST, "B": gone, "C": kept, "D": kept}
+    for _ in range(3):
+        crash(file)
+        file = opened_file(image)
+        history = file.recovered.history
+        assert history.snapshots == snapshots
+        assert history.documents == [FIRST, kept]
+        file.take(history)
+    crash(file)
+
+
+def test_a_session_after_a_line_that_was_not_ended_is_read(image):
+    file = opened_file(image)
+    file.add(painted((20, 20)))
+    crash(file)
+    with open(file._path, "ab") as cut:
+        cut.write(b'{"edit": {"settings"')
+    other = opened_file(image)
+    other.add(painted((60, 60)))
+    crash(other)
+    assert opened_file(image).recovered.history.documents == [FIRST, painted((60, 60))]
+
+
+def test_what_was_saved_is_not_offered_with_what_was_not(image):
+    file = opened_file(image)
+    file.add(painted((20, 20)))
+    crash(file)
+    other = opened_file(image)
+    other.add(painted((60, 60)))
+    other.close(keep=False)
+    assert opened_file(image).recovered.history.documents == [FIRST, painted((20, 20))]
+
+
+def test_a_line_that_is_written_in_part_is_told(image):
+    told = []
+    file = opened_file(image, told)
+    file.add(painted((20, 20)))
+
+    class Full:
+        def write(self, line):
+            return written.write(line[:5])
+
+        def close(self):
+            written.close()
+
+    written, file._file = file._file, Full()
+    file.add(painted((60, 60)))
+    assert "No space left" in told[0]
+    file.close(keep=False)
+    assert os.listdir(image.parent) == ["sky.fits"]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="folders can always be written")
 def test_a_folder_that_cannot_be_written_has_its_file_elsewhere(image, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -180,8 +251,31 @@ def test_a_page_is_offered_the_session_and_takes_it(tmp_path):
         assert (now["undo"], now["redo"]) == (1, 1)
         assert "no earlier session" in page.ask("recover", accept=True)["message"]
         page.fitted()
+        with opened(server) as other:  # or the same page, loaded again
+            assert other.get("hello")["recovered"] is None
     with served(image) as server, opened(server) as page:
         assert page.get("hello")["recovered"]["edits"] == 2
         page.ask("recover", accept=False)
     assert [*tmp_path.glob(".sky*")] == []
     assert json.loads(lines.splitlines()[0])["fastbg live"] == 1
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_what_was_done_before_the_offer_was_answered_is_not_lost(tmp_path, accept):
+    image = write_sky(tmp_path / "sky.fits")
+    with served(image) as server, opened(server) as page:
+        page.edit("set", settings={"mode": "divide"})
+    with served(image) as server, opened(server) as page:
+        page.edit("set", settings={"feather": 9.0})
+        page.edit("set", settings={"feather": 10.0})
+        page.ask("recover", accept=accept)
+        page.fitted()
+        own = server.session.history
+        assert server.settings.mode == ("divide" if accept else "subtract")
+        feathers = [each.settings.feather for each in own.documents]
+        assert feathers[1:3] == [9.0, 10.0]
+        assert own.undoable == (4 if accept else 2)
+    with served(image) as server:
+        found = server.session._file.recovered.history
+        assert found.documents == own.documents
+        assert found.place == own.place

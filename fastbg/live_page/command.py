@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,7 +53,17 @@ def command_line(
         words.append("--no-model")
     if overwrite:
         words.append("--overwrite")
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it; bytes of a name that are no text are escaped, to be pasted."""
+    raw = os.fsencode(word)
+    if raw.decode(errors="replace") == word:
+        return shlex.quote(word)
+    return (
+        "$'" + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\x{b:02x}" for b in raw) + "'"
+    )
 
 
 def spelled(value: object) -> str:

@@ -71,6 +71,12 @@ class History:
         """The number of steps forward."""
         return len(self.documents) - 1 - self.place
 
+    def after(self, earlier: History) -> History:
+        """This history with the steps of another one before it, if there are any."""
+        before = earlier.documents if len(earlier.documents) > 1 else []
+        place = len(before) + self.place
+        return History([*before, *self.documents], place, earlier.snapshots | self.snapshots)
+
     def add(self, document: Document) -> bool:
         """Make a document the present one; what was undone before is lost. False if none is new."""
         if document == self.present:

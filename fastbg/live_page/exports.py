@@ -7,7 +7,9 @@ the same layer bit for bit, so that a job with the file gives the result of the 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,19 @@ class Exports:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine, self._folder = engine, folder
         self._own: set[Path] = set()
+        self._new: list[Path] = []
+
+    @contextmanager
+    def of_job(self) -> Iterator[None]:
+        """Remove what a job has written anew if it fails: its images come last."""
+        self._new = []
+        try:
+            yield
+        except BaseException:
+            self._own.difference_update(self._new)
+            for path in self._new:
+                path.unlink(missing_ok=True)
+            raise
 
     def path(self, what: str) -> Path:
         """The file of an export, like ``not_sky.png``."""
@@ -79,7 +94,8 @@ class Exports:
 
     def preset(self, document: Document, *, overwrite: bool = False) -> Path:
         """Write the settings that differ from the defaults as a preset."""
-        about = {"description": f"As set in the live page for {self._engine.path.name}"}
+        name = os.fsencode(self._engine.path.name).decode(errors="replace")
+        about = {"description": f"As set in the live page for {name}"}
         text = to_toml(about | changed_settings(document.settings))
         return self._written(self.path("preset.toml"), text.encode(), overwrite)
 
@@ -87,6 +103,7 @@ class Exports:
         allowed = overwrite or path in self._own or _holds(path, content)
         atomic.check_targets([path], overwrite=allowed, inputs=[self._engine.path])
         with atomic.staged([path], overwrite=allowed) as (part,):
+            self._new += [] if path.exists() else [path]
             part.write_bytes(content)
         self._own.add(path)
         return path

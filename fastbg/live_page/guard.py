@@ -81,8 +81,8 @@ class Guard:
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return 421, "this server answers only to its own address: open the one it printed"
         # Browsers leave the origin out of plain requests for the page itself, never of a socket.
-        needed = scope["type"] == "websocket"
-        if (needed != bool(origins) and needed) or not set(origins) <= self._origins:
+        lacks_origin = scope["type"] == "websocket" and not origins
+        if lacks_origin or not set(origins) <= self._origins:
             return 403, "pages of other sites may not use this server"
         first = scope["path"].split("/", 2)[1:2]
         if not first or not secrets.compare_digest(first[0].encode(), self._token.encode()):

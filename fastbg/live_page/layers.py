@@ -108,13 +108,13 @@ class Grid:
     def _under(self, path: np.ndarray) -> np.ndarray:
         """The cells under a path, (n, 2) in cells."""
         out = np.zeros(self.shape, bool)
-        steps = [path[:1]]
-        for start, end in pairwise(path):
+        # Of a single point, from it to itself.
+        for start, end in pairwise([path[0], *path]):
             count = min(int(2 * np.abs(end - start).max()) + 1, 4 * max(self.shape))
-            steps.append(start + (end - start) * np.linspace(0, 1, count + 1)[1:, None])
-        x, y = np.floor(np.concatenate(steps)).T
-        inside = (y >= 0) & (y < self.shape[0]) & (x >= 0) & (x < self.shape[1])
-        out[y[inside].astype(int), x[inside].astype(int)] = True
+            steps = start + (end - start) * np.linspace(0, 1, count + 1)[1:, None]
+            x, y = np.floor(steps).T
+            inside = (y >= 0) & (y < self.shape[0]) & (x >= 0) & (x < self.shape[1])
+            out[y[inside].astype(int), x[inside].astype(int)] = True
         return out
 
     def _window(self, low: np.ndarray, high: np.ndarray) -> tuple[slice, slice]:

@@ -129,7 +129,8 @@ class Saving:
         pages = self._session.pages
         trim()
         try:
-            answer = job(work)
+            with self._exports.of_job():
+                answer = job(work)
         except FastbgError as error:
             answer = {"tell": "problem", "message": str(error)}
         except Exception as error:
@@ -150,6 +151,12 @@ class Saving:
             raise SettingsError("the corrected image is always saved: the others go with it")
         outputs = self._outputs(asked)
         masks = self._masks(work.document, overwrite=overwrite)
+        written = {name: str(file) for name, given in masks.items() for file in _several(given)}
+        if asked.get("mask"):
+            written |= self._all_layers(work, overwrite=overwrite)
+        if asked.get("preset"):
+            preset = self._exports.preset(work.document, overwrite=overwrite)
+            written["preset"] = str(preset)
         path = self._session.engine.path
         self._session.engine.check_unchanged()
         result = process_file(
@@ -165,14 +172,7 @@ class Saving:
             progress=self._watch(work),
             **masks,
         )
-        written = dict(result.report["outputs"]) | {
-            name: str(file) for name, given in masks.items() for file in _several(given)
-        }
-        if asked.get("mask"):
-            written |= self._all_layers(work, overwrite=overwrite)
-        if asked.get("preset"):
-            preset = self._exports.preset(work.document, overwrite=overwrite)
-            written["preset"] = str(preset)
+        written = dict(result.report["outputs"]) | written
         self._session.is_saved(work.document)
         command = self._line(work.document, asked, masks)
         return {"tell": "saved", "outputs": written, "command": command}

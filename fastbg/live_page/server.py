@@ -192,15 +192,18 @@ class Server:
             self.session.tell_problem(unexpected(error))
 
     async def _look(self) -> None:
-        """Tell the pages when the file of the image was changed or removed."""
+        """Tell the pages when the file of the image was changed or removed, or was put back."""
+        known = ""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            message = ""
             try:
                 await asyncio.to_thread(self.engine.check_unchanged)
             except FastbgError as error:
-                told = {"tell": "changed_file", "message": str(error)}
+                message = str(error)
+            if message != known:
+                known, told = message, {"tell": "changed_file", "message": message}
                 self._pages.publish("changed_file", text_of(told))
-                return
 
     async def _file(self, request: Request) -> Response:
         file = self._files.get(request.path_params["name"])

@@ -70,6 +70,7 @@ class Session:
         self._tried: Settings | None = None
         self._scale: Scale | None = None
         self._shown: object = None
+        self._hello: dict[str, Any] = {}
         self._painting = Painting(self)
         self._fitter: Fitter[Request] = Fitter(self._fit)
         self.actions: dict[str, Action] = {
@@ -101,8 +102,8 @@ class Session:
         self.tiles = Tiles(engine.image, scale, engine.unit)
         recovered = self._file.recovered
         hello = told.hello(engine, self.history.present, self.tiles.levels, helps)
-        hello |= {**about, "recovered": recovered and recovered.summary()}
-        self.pages.publish("hello", text_of(hello))
+        self._hello = hello | {**about, "recovered": recovered and recovered.summary()}
+        self.pages.publish("hello", text_of(self._hello))
         self._tell_layers()
         self._tell_state()
         self._refit()
@@ -213,11 +214,12 @@ class Session:
         if message["accept"]:
             for document in found.history.documents:
                 self.engine.grid(document.settings)
-            self.history = found.history
-            self._file.take(self.history)
+            self.history = found.history.after(self.history)
             self._show_present()
-        else:
-            self._file.discard()
+        self._file.take(self.history)
+        # Neither other pages nor those that are loaded again offer it any more.
+        self._hello["recovered"] = None
+        self.pages.publish("hello", text_of(self._hello))
 
     def _probe(self, message: Message, page: Page) -> dict[str, Any]:
         if self.outcome is None:

@@ -8,6 +8,7 @@ behind may hold several sessions: the last one with an edit counts.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -77,7 +78,9 @@ class SessionFile:
         about = {"image": image.name, "bytes": status.st_size, "modified": status.st_mtime_ns}
         self._about: dict[str, Any] = {"fastbg live": VERSION, **about}
         self._path = folder / f".{image.name}.fastbg-live.jsonl"
-        if not os.access(folder, os.W_OK):
+        # A folder that is not there yet is made when there is something to be kept.
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not os.access(there, os.W_OK):
             import platformdirs
 
             key = hashlib.sha256(str(image.absolute()).encode()).hexdigest()[:16]
@@ -85,6 +88,7 @@ class SessionFile:
             self._path = state / f"{image.name}.{key}.jsonl"
         self._file: IO[bytes] | None = None
         self._failed = False
+        self._left = 0  # bytes of earlier sessions
         self.recovered = self._left_behind()
 
     def add(self, document: Document) -> None:
@@ -100,30 +104,36 @@ class SessionFile:
         self._write({"snapshot": name})
 
     def take(self, history: History) -> None:
-        """Go on with the recovered session, as this one."""
+        """Forget the recovered session, and keep this history, which may be made of it."""
         self.discard()
         self._first = history.documents[0]
-        kept = {id(document): name for name, document in history.snapshots.items()}
+        # What a snapshot keeps may be no part of the history any more.
+        for name, document in history.snapshots.items():
+            self.add(document)
+            self.add_snapshot(name)
+            self.add_step(-1)
         for document in history.documents[1:]:
             self.add(document)
-            if name := kept.get(id(document)):
-                self.add_snapshot(name)
         if back := history.place - len(history.documents) + 1:
             self.add_step(back)
 
     def discard(self) -> None:
         """Forget the recovered session."""
-        self.recovered = None
+        self.recovered, self._left = None, 0
         self.close(keep=False)
 
     def close(self, *, keep: bool) -> None:
-        """Close the file, and remove it unless something would be lost with it."""
+        """Close the file; unless it is to be kept, nothing of this session stays in it."""
+        is_own = self._file is not None or not self._failed
         if self._file:
             self._file.close()
             self._file = None
-        if not keep and not self.recovered and not self._failed:
+        if not keep and is_own:
             with suppress(OSError):
-                self._path.unlink()
+                if self.recovered:
+                    os.truncate(self._path, self._left)
+                else:
+                    self._path.unlink()
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._failed:
@@ -131,14 +141,21 @@ class SessionFile:
         try:
             if self._file is None:
                 self._file = self._opened()
-                self._file.write(_line({**self._about, "first": _described(self._first)}))
-            self._file.write(_line(line))
+                # What was being written when a process ended is a line of its own.
+                self._put(b"\n" * bool(self._left))
+                self._put(_line({**self._about, "first": _described(self._first)}))
+            self._put(_line(line))
         except OSError as error:
             self._failed = True
             self._tell(
                 f"{self._path}: this session is not kept ({error.strerror or error}), and would be "
                 "lost in a crash: save what matters"
             )
+
+    def _put(self, line: bytes) -> None:
+        assert self._file is not None
+        if self._file.write(line) < len(line):  # as the last bytes of a disk are
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _opened(self) -> IO[bytes]:
         from filelock import lock_descriptor
@@ -166,6 +183,7 @@ class SessionFile:
                     self._failed = True
                     return None
                 lines = file.read().splitlines()
+                self._left = status.st_size
         except OSError:
             return None
         found: History | None = None

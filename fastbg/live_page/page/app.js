@@ -37,6 +37,21 @@ const connection = connect(hear, take);
 /** @type {App} */
 const app = { store, viewport, overlay, send: connection.send };
 
+/** Pictures that come before the message that tells of them; they are shown together. */
+const BEFORE = { fitted: ["model", "uncertainty", "weight", "objects", "small"], state: ["not_sky", "sky"] };
+/** @type {Record<string, Picture>} */
+const waiting = {};
+
+/** All pictures, with those that have waited for a message. @param {"fitted" | "state"} message */
+function picturesWith(message) {
+  const pictures = { ...store.get().pictures };
+  for (const name of BEFORE[message]) {
+    if (waiting[name]) pictures[name] = waiting[name];
+    delete waiting[name];
+  }
+  return pictures;
+}
+
 /** @param {Message} message */
 function hear(message) {
   const { tell } = message;
@@ -44,15 +59,17 @@ function hear(message) {
   else if (tell === "hello") greet(/** @type {any} */ (message));
   else if (tell === "state") {
     const settings = { ...store.get().hello?.settings, ...message.settings };
-    store.set({ state: /** @type {any} */ ({ ...message, settings }) });
+    store.set({ state: /** @type {any} */ ({ ...message, settings }), pictures: picturesWith("state") });
   } else if (tell === "fitting") store.set({ fitting: true });
   else if (tell === "fitted") {
     const { level, strength, mode, divisor } = message;
-    store.set({ fitted: /** @type {any} */ (message), fitting: false, correction: { level, strength, mode, divisor } });
+    const pictures = picturesWith("fitted");
+    const correction = { level, strength, mode, divisor };
+    store.set({ fitted: /** @type {any} */ (message), fitting: false, correction, pictures });
   } else if (tell === "problem") {
     // Where a fit has failed, none is running any more.
     store.set({ problems: [...store.get().problems, message.message], ...("revision" in message && { fitting: false }) });
-  } else if (tell === "changed_file") store.set({ notice: message.message });
+  } else if (tell === "changed_file") store.set({ notice: message.message || null });
   else if (tell === "ended") store.set({ connection: "ended", notice: message.message });
   else if (tell === "progress") {
     const { job, stage, done, total } = message;
@@ -72,6 +89,11 @@ function greet(hello) {
 
 /** @param {Picture} picture */
 function take(picture) {
+  const { fitted, state } = store.get();
+  const told = BEFORE.fitted.includes(picture.name) ? fitted : BEFORE.state.includes(picture.name) ? state : { revision: Infinity };
+  waiting[picture.name] = picture;
+  if ((told?.revision ?? -1) < picture.header.revision) return;
+  delete waiting[picture.name];
   store.set({ pictures: { ...store.get().pictures, [picture.name]: picture } });
 }
 

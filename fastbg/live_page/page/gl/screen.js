@@ -1,5 +1,5 @@
 // @ts-check
-/** @import { State } from "../types.js" */
+/** @import { Picture, State } from "../types.js" */
 /** @import { Store } from "../store.js" */
 /** @import { Viewport } from "../viewport.js" */
 import { SCENE_STATE, Scenes } from "../scene.js";
@@ -23,6 +23,8 @@ export class Screen {
     /** @param {State} state */
     this.sceneOf = (state) => scenes.of(state);
     this._asked = false;
+    /** @type {Record<string, Picture>} */
+    this._shown = {};
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     this.renderer = gl && new Renderer(gl, store, viewport, this.sceneOf);
     if (this.renderer) this.renderer.onTile = () => this.invalidate();
@@ -42,7 +44,16 @@ export class Screen {
       this.invalidate();
     });
     viewport.on("change", () => this.invalidate());
-    store.on([...SCENE_STATE, ...DRAWN_STATE], () => this.invalidate());
+    const changing = SCENE_STATE.filter((name) => name !== "pictures");
+    store.on([...changing, ...DRAWN_STATE], () => this.invalidate());
+    store.on(["pictures"], ({ pictures }) => this._invalidateIfNew(pictures));
+  }
+
+  /** What is painted is drawn above the picture. @param {State["pictures"]} pictures */
+  _invalidateIfNew({ not_sky, sky, ...shown }) {
+    const isOld = Object.entries(shown).every(([name, picture]) => this._shown[name] === picture);
+    this._shown = /** @type {Record<string, Picture>} */ (shown);
+    if (!isOld) this.invalidate();
   }
 
   /** @param {string} notice Is no longer shown. */

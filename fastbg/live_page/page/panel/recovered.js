@@ -22,5 +22,7 @@ export function recovered({ store, send }) {
     make("div", { class: "buttons" },
       button(accept.label, accept.help, () => answer(true), { class: "main" }),
       button(refuse.label, refuse.help, () => answer(false))));
+  // Another page may have decided.
+  store.on(["hello"], ({ hello: now }) => now?.recovered || element.remove());
   return element;
 }

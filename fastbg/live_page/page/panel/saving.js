@@ -70,7 +70,7 @@ export function saving(app) {
     make("div", { class: "parts" }, ...parts), format.element, over.element,
     make("div", { class: "buttons" }, button(go.label, go.help, save, { class: "main" }), sendBack(app)),
     following(app, ["state"], ({ state }) => (state?.unsaved ? words.saving.unsaved : "")),
-    jobs(app), outputs, commandLine(app), exportFold(app), batch(app));
+    jobs(app), outputs, commandLine(app, () => overwrite), exportFold(app, () => overwrite), batch(app));
 }
 
 /**
@@ -100,13 +100,13 @@ function commandBox(command) {
   return make("div", { class: "command" }, area, button(label, help, () => void copy(area)));
 }
 
-/** @param {App} app */
-function commandLine(app) {
+/** @param {App} app @param {() => boolean} overwrite */
+function commandLine(app, overwrite) {
   const { label, help } = words.saving.command;
   const box = make("div");
   const ask = async () => {
     try {
-      const { text } = await runJob(app, { do: "command" });
+      const { text } = await runJob(app, { do: "command", overwrite: overwrite() });
       box.replaceChildren(commandBox(text));
       const area = box.querySelector("textarea");
       if (area) await copy(area);
@@ -125,15 +125,15 @@ function sendBack(app) {
   return button(label, help, press, { class: "main" });
 }
 
-/** @param {App} app */
-function exportFold(app) {
+/** @param {App} app @param {() => boolean} overwrite */
+function exportFold(app, overwrite) {
   const { title, help } = words.saving.exports;
   const kept = make("p", { class: "note" });
   const buttons = EXPORTS.map((what) => {
     const about = words.saving.exports.what[what];
     const press = async () => {
       try {
-        const { outputs = {} } = await runJob(app, { do: "export", what });
+        const { outputs = {} } = await runJob(app, { do: "export", what, overwrite: overwrite() });
         kept.textContent = words.saving.exports.kept(Object.values(outputs).join(", "));
         say(kept.textContent);
       } catch (error) {

@@ -44,7 +44,7 @@ export const words = {
       corrected: { label: "Corrected image", help: "The image without the gradient, at full resolution." },
       model: { label: "Model", help: "The background that was taken out, at full resolution." },
       report: { label: "Report", help: "What was done and found, as a page and as JSON." },
-      mask: { label: "Mask", help: "What was used as sky, as an image." },
+      mask: { label: "Masks", help: "What was painted, as images and polygons." },
       preset: { label: "Preset", help: "The settings as a file, for other images." },
       preview: { label: "Preview", help: "A PNG with the image before and after." },
     },
