@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..version import ONE_FILE
 from .options import Overwrite
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def _unused_folder() -> Path:
 
 def _program() -> list[str]:
     """How this program is started from here: an environment need not be activated."""
+    if ONE_FILE:
+        return [sys.argv[0]]
     return ["fastbg"] if shutil.which("fastbg") else [sys.executable, "-m", "fastbg"]
 
 

@@ -30,10 +30,12 @@ def _examine() -> dict[str, Any]:
 
     from .. import __version__
     from ..settings.settings import Settings
+    from ..version import ONE_FILE
 
     return {
         "fastbg": __version__,
         "python": platform.python_version(),
+        "one_file": ONE_FILE,
         "platform": platform.platform(),
         "packages": {name: version(name) for name in ("numpy", "scipy", "lz4", "astropy")},
         "backends": _backends(),
@@ -95,7 +97,8 @@ def _gpus() -> list[dict[str, str]]:
 def _rows(findings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from ..words import format_bytes
 
-    yield "fastbg", findings["fastbg"]
+    alone = ", as one file that has its own Python" if findings["one_file"] else ""
+    yield "fastbg", findings["fastbg"] + alone
     yield "python", f"{findings['python']} on {findings['platform']}"
     yield "packages", ", ".join(f"{name} {v}" for name, v in findings["packages"].items())
     for name, backend in findings["backends"].items():

@@ -1,8 +1,12 @@
-"""The version of fastbg."""
+"""The version of fastbg, and the form in which it is here."""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
+
+ONE_FILE: bool = getattr(sys, "frozen", False)
+"""Whether this is the program that needs no Python, into which nothing can be installed."""
 
 
 @cache
@@ -14,3 +18,9 @@ def version() -> str:
         return metadata.version("fastbg")
     except metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra, as ``cuda``, for a message that it is missing."""
+    command = f"pip install 'fastbg[{extra}]'"
+    return f"the one file cannot have it; with Python, {command}" if ONE_FILE else command

@@ -18,7 +18,9 @@ import fastbg
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
-    path for folder in ("", "docs", "bench", "tests") for path in (ROOT / folder).glob("*.md")
+    path
+    for folder in ("", "docs", "bench", "tests", "packaging")
+    for path in (ROOT / folder).glob("*.md")
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS_PAGE = ROOT / "docs" / "tools" / "options_page.py"
@@ -128,7 +130,7 @@ def test_every_folder_has_its_paragraph() -> None:
     packages = {
         f"fastbg/{path.name}/" for path in (ROOT / "fastbg").iterdir() if list(path.glob("*.[pc]*"))
     }
-    top = {"fastbg/", "cuda_kernels/", "cli/", "tests/", "bench/", "docs/", "hosts/"}
+    top = {"fastbg/", "cuda_kernels/", "cli/", "tests/", "bench/", "docs/", "hosts/", "packaging/"}
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     headings = set(re.findall(r"^### (\S+/)$", text, re.MULTILINE))
     assert headings == packages - {"fastbg/__pycache__/"} | top

@@ -24,6 +24,7 @@ PAGES = {
     "SECURITY.md": "security.md",
     "bench/README.md": "benchmarks.md",
     "tests/RELIABILITY.md": "reliability.md",
+    "packaging/README.md": "packaging.md",
     **{
         f"bench/results/{path.name}": f"measured/{path.name}"
         for path in sorted((ROOT / "bench" / "results").glob("*.md"))

@@ -19,10 +19,11 @@ from ..image.kernels import FASTEST
 from ..spline.loss import Problem
 from ..spline.objective import Objective
 from ..spline.spline import Spline
+from ..version import how_to_install
 from .cuda_driver import OLDEST_CUDA, driver_lacks, load_driver
 from .protocol import Rendering
 
-INSTALL = "pip install 'fastbg[cuda]', or 'fastbg[cuda13]' for drivers of CUDA 13"
+INSTALL = f"{how_to_install('cuda')}, or 'fastbg[cuda13]' for drivers of CUDA 13"
 
 PART_OF_FREE = 4
 """The budget is the free memory divided by this, unless another budget is given."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
+from ...version import ONE_FILE
 from ..blocks import Block, FileBytes, PackedBytes
 from ..image_file import PathLike
 from ..temporary import Decompressed
@@ -81,7 +82,7 @@ def _unpack(path: PathLike, size: int, files: ExitStack) -> Block:
     except ValueError as error:
         cure = "copy or save it again"
         if "imagecodecs" in str(error):
-            cure = "save it uncompressed, or pip install imagecodecs"
+            cure = "save it uncompressed" + ("" if ONE_FILE else ", or pip install imagecodecs")
         raise InputError(f"cannot be decompressed ({error}): {cure}") from error
     except Exception as error:  # the codecs have errors of their own
         raise InputError(

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ...errors import BackendError
-from ...version import version
+from ...version import how_to_install, version
 from .pool import POLL_SECONDS, Event
 from .tasks import Outcome, Task, failed
 from .tasks import run as run_task
@@ -31,9 +31,7 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
     try:
         import distributed
     except ImportError as error:
-        raise BackendError(
-            f"Dask is not usable ({error}): install it with pip install 'fastbg[dask]'"
-        ) from error
+        raise BackendError(f"Dask is not usable ({error}): {how_to_install('dask')}") from error
     try:
         client = distributed.Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
