@@ -18,6 +18,7 @@ from fastbg.live_page.messages import LARGEST_MESSAGE
 from fastbg.live_page.page_files import PAGE
 from fastbg.live_page.pages import MOST_PAGES
 from fastbg.live_page.server import Server
+from fastbg.live_page.web import bound
 
 NO_FILES = [
     "../server.py",
@@ -237,3 +238,9 @@ def test_the_page_names_all_of_its_modules(server):
         name = path.relative_to(PAGE).as_posix()
         assert f'<link rel="modulepreload" href="{name}">' in text
         assert asked(server, f"/{server.token}/{name}").status == 200
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    """asyncio switches Nagle's algorithm off only where the protocol is named."""
+    with bound(0) as own:
+        assert own.proto == socket.IPPROTO_TCP

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..compiled import trim
 from ..errors import Cancelled, FastbgError, InputError, SettingsError
 from ..progress import Progress
@@ -70,6 +72,7 @@ class Session:
         self._tried: Settings | None = None
         self._scale: Scale | None = None
         self._shown: object = None
+        self._layers: dict[str, np.ndarray] = {}
         self._hello: dict[str, Any] = {}
         self._painting = Painting(self)
         self._fitter: Fitter[Request] = Fitter(self._fit)
@@ -246,8 +249,13 @@ class Session:
         self._refit(final=final)
 
     def _tell_layers(self) -> None:
-        for name, picture in told.layers(self.painted, self.revision):
-            self.pages.publish(name, picture)
+        """Tell the layers that are not as they were told before."""
+        for name, cells in (("not_sky", self.painted.not_sky), ("sky", self.painted.sky)):
+            before = self._layers.get(name)
+            if before is None or not np.array_equal(cells, before):
+                self._layers[name] = cells
+                picture = told.layer(name, cells, self.painted.grid, self.revision)
+                self.pages.publish(name, picture)
 
     def _tell_state(self) -> None:
         state = told.state(self.history, self.painted, self.settings, self.revision)

@@ -16,7 +16,7 @@ from ..words import explained_by_sky
 from .document import Document, History
 from .engine import Engine, Outcome
 from .found import OBJECT, objects
-from .layers import Painted
+from .layers import Grid, Painted
 from .pictures import Scale, encoded, presentable
 from .tiles import SIDE
 from .warned import warnings
@@ -214,11 +214,10 @@ def small(outcome: Outcome, side: int, scale: Scale) -> bytes:
     return encoded("small", scale.halves(shown), "half", scale=scale, binning=side)
 
 
-def layers(painted: Painted, revision: int) -> Iterator[tuple[str, bytes]]:
-    """The painted layers as pictures."""
-    for name, cells in (("not_sky", painted.not_sky), ("sky", painted.sky)):
-        plane = np.where(cells, np.uint8(255), np.uint8(0))[None]
-        yield name, encoded(name, plane, "byte", revision=revision, binning=painted.grid.side)
+def layer(name: str, cells: np.ndarray, grid: Grid, revision: int) -> bytes:
+    """A painted layer as a picture."""
+    plane = np.where(cells, np.uint8(255), np.uint8(0))[None]
+    return encoded(name, plane, "byte", revision=revision, binning=grid.side)
 
 
 def _enlarged(outcome: Outcome, shape: tuple[int, int]) -> np.ndarray:

@@ -30,7 +30,9 @@ def bound(port: int) -> socket.socket:
     OutputError
         If the port cannot be taken.
     """
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Only where the protocol is named, asyncio switches Nagle's algorithm off: it waits up to 40 ms
+    # for an acknowledgement before the second part of an answer is sent.
+    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         own.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:

@@ -10,6 +10,8 @@ const HEIGHT = 120;
 /** Room for the numbers below the curves. */
 const AXIS = 17;
 const BINS = 160;
+/** So many milliseconds after the last change, the curves are counted again. */
+const PAUSE = 250;
 /** Room for the name of a line, in CSS pixels. */
 const NAME = 84;
 /** What an arrow key adds to a setting; a page key adds ten times that. */
@@ -35,6 +37,8 @@ class HistogramPanel {
     /** What the user is just trying. @type {{ line: Line, value: number } | null} */
     this.tried = null;
     this.isAsking = false;
+    /** The values of the lines as they were drawn. @type {number[]} */
+    this.drawn = [];
     this.canvas = make("canvas", { "aria-hidden": true });
     this.plot = make("div", { class: "plot" }, this.canvas);
     this.handles = LINES.map((line) => this._handle(line));
@@ -53,15 +57,16 @@ class HistogramPanel {
       this.samples = samplesOf(original);
       this.span = spanOf(this.samples);
     });
-    // A slider changes the correction many times a second: the histogram follows when there is time.
+    // Sliders and strokes change it many times a second: the histogram follows when they rest.
     let timer = 0;
     store.on(["pictures", "correction"], () => {
       window.clearTimeout(timer);
-      timer = window.setTimeout(() => this._count(), 30);
+      timer = window.setTimeout(() => this._count(), PAUSE);
     });
     store.on(["state", "hello"], () => {
+      const tried = this.tried;
       this.tried = null;
-      this._draw();
+      if (tried || LINES.some((line, i) => this._valueOf(line) !== this.drawn[i])) this._draw();
     });
     new ResizeObserver(() => this._draw()).observe(this.plot);
   }
@@ -144,6 +149,7 @@ class HistogramPanel {
     const { samples, canvas, plot } = this;
     const width = plot.clientWidth;
     if (!samples || !width) return;
+    this.drawn = LINES.map((line) => this._valueOf(line));
     const density = window.devicePixelRatio || 1;
     Object.assign(canvas, { width: Math.round(width * density), height: Math.round((HEIGHT + AXIS) * density) });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

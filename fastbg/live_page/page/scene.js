@@ -36,18 +36,28 @@ export class Scenes {
     const statistics = original?.header.statistics;
     if (!statistics) return null;
     const medians = this._once("medians", [model], () => (model ? mediansOf(model) : statistics.median));
+    const known = this;
+    // What only some views show is computed when it is asked for: each fit brings new pictures.
     return {
       display: displayOf(statistics, stretch, linked, boost),
       brightness: correction ? brightness(correction, medians) : { factor: 1, shift: 0 },
       medians,
-      noise: this._once("noise", [small, model, weight], () => noise(statistics, small, model, weight)),
-      sky: this._once("sky", [small, weight], () => (small ? skyOf(small, weight) : null)),
+      get noise() {
+        return known._once("noise", [small, model, weight], () => noise(statistics, small, model, weight));
+      },
+      get sky() {
+        return known._once("sky", [small, weight], () => (small ? skyOf(small, weight) : null));
+      },
       ranges: {
-        model: this._once("model", [model, channel], () => (model ? modelRange(model, medians, channel) : UNIT)),
+        get model() {
+          return known._once("model", [model, channel], () => (model ? modelRange(model, medians, channel) : UNIT));
+        },
         residual: residualRange(boost),
-        uncertainty: this._once("uncertainty", [uncertainty, channel], () =>
-          uncertainty ? uncertaintyRange(uncertainty, channel) : UNIT,
-        ),
+        get uncertainty() {
+          return known._once("uncertainty", [uncertainty, channel], () =>
+            uncertainty ? uncertaintyRange(uncertainty, channel) : UNIT,
+          );
+        },
       },
     };
   }

@@ -40,6 +40,8 @@ export class Renderer {
     this.uploaded = new Map();
     /** @type {Partial<Record<ViewName, Program>>} */
     this.programs = {};
+    /** @type {Picture | null} The last picture of the sky alone. */
+    this.sky = null;
     /** What a sampler shows whose picture has not come. @type {Record<string, Uploaded>} */
     this.empty = {};
     this.start();
@@ -79,7 +81,7 @@ export class Renderer {
     gl.clearColor(AROUND[0], AROUND[1], AROUND[2], 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!scene || !state.hello) return;
-    this._forgetOld(state, scene);
+    this._forgetOld(state);
     const seen = this._tilesIn(state);
     gl.enable(gl.SCISSOR_TEST);
     shownViews(state).forEach((parts, pane) => {
@@ -116,7 +118,7 @@ export class Renderer {
     for (const name of SHARED) this._bind(program, name, pictures[name]);
     this._bind(program, "other", pictures[OTHERS[view] ?? ""]);
     const isSharp = OF_IMAGE.has(view);
-    const whole = view === "residual" ? scene.sky : pictures.original;
+    const whole = view === "residual" ? this._skyOf(scene) : pictures.original;
     if (whole && !(isSharp && isWhole)) this._drawRectangle(program, state, whole, [0, 0]);
     if (!isSharp) return;
     for (const { place, picture } of tiles) {
@@ -181,9 +183,15 @@ export class Renderer {
     return made;
   }
 
-  /** Free what newer pictures have replaced. @param {State} state @param {Scene} scene */
-  _forgetOld({ pictures }, { sky }) {
-    const current = new Set([...Object.values(pictures), sky]);
+  /** The small copy where it is sky, which the residual shows. @param {Scene} scene */
+  _skyOf({ sky }) {
+    this.sky = sky;
+    return sky;
+  }
+
+  /** Free what newer pictures have replaced. @param {State} state */
+  _forgetOld({ pictures }) {
+    const current = new Set([...Object.values(pictures), this.sky]);
     for (const picture of this.uploaded.keys()) {
       if (picture.name !== "tile" && !current.has(picture)) this._forget(picture);
     }

@@ -25,8 +25,9 @@ export const three = (each) => (each.length === 3 ? each : [each[0], each[0], ea
  */
 export function uniformsOf(state, scene, view, viewport) {
   const { pictures, correction } = state;
-  const { display, brightness, medians, noise, ranges } = scene;
-  const own = ranges[/** @type {keyof typeof ranges} */ (view)] ?? { low: 0, high: 1 };
+  const { display, brightness, medians, ranges } = scene;
+  const isMapped = view === "residual" || view === "uncertainty" || (view === "model" && state.falseColour);
+  const own = isMapped ? ranges[view] : { low: 0, high: 1 };
   const grid = pictures.model?.header ?? pictures.weight?.header ?? pictures.small?.header;
   return {
     ...UNITS,
@@ -58,7 +59,7 @@ export function uniformsOf(state, scene, view, viewport) {
     highest: own.high,
     falseColour: state.falseColour,
     centre: three(medians),
-    noise: three(noise),
+    noise: three(view === "residual" ? scene.noise : [1]),
     smoothing: SMOOTHING,
   };
 }
