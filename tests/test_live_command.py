@@ -24,7 +24,7 @@ def sky(tmp_path_factory) -> Path:
 @contextmanager
 def started(*words, program="fastbg"):
     process = subprocess.Popen(
-        [sys.executable, "-m", program, "live", *map(str, words), "--no-browser"],
+        [sys.executable, "-P", "-m", program, "live", *map(str, words), "--no-browser"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -124,7 +124,7 @@ def test_a_program_gets_its_result_or_an_exit_code(sky, tmp_path):
 def test_what_cannot_work_is_one_line_before_any_page(sky, tmp_path, words, line):
     words = [word.format(sky=sky, folder=tmp_path) for word in words]
     done = subprocess.run(
-        [sys.executable, "-m", "fastbg", "live", *words, "--no-browser"],
+        [sys.executable, "-P", "-m", "fastbg", "live", *words, "--no-browser"],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -123,7 +123,7 @@ def test_the_live_result_is_that_of_the_command(image, tmp_path):
     saved = name.read_bytes()
     name.write_bytes(b"")
     words = shlex.split(answer["command"])[1:]
-    subprocess.run([sys.executable, "-m", "fastbg", *words], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-P", "-m", "fastbg", *words], check=True, capture_output=True)
     assert name.read_bytes() == saved
     assert BackgroundModel.load(tmp_path / "a.json") == live
 

@@ -42,7 +42,7 @@ def run(command: str) -> None:
     name, *words = shlex.split(command)
     assert name == "fastbg"
     done = subprocess.run(
-        [sys.executable, "-m", "fastbg", *words], capture_output=True, text=True, cwd="/"
+        [sys.executable, "-P", "-m", "fastbg", *words], capture_output=True, text=True, cwd="/"
     )
     assert done.returncode == 0, done.stderr
 
