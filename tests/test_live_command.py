@@ -143,7 +143,7 @@ def test_without_the_extra_a_line_says_what_to_install(sky, tmp_path):
         "from fastbg.cli import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert "pip install 'fastbg[live]'" in done.stderr
 
@@ -155,5 +155,5 @@ def test_other_commands_do_not_load_the_server():
         "print(json.dumps([name for name in sys.modules if name in "
         "('uvicorn', 'starlette', 'websockets', 'asyncio')]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert json.loads(done.stdout) == []

@@ -214,7 +214,7 @@ def test_marks_of_found_and_unused_differ_in_pattern_and_colour(
         encoded("weight", weight, "byte", binning=1),
         encoded("objects", objects, "label", binning=1),
     )
-    viewer = view(*messages_of(linear), *pictures)
+    viewer = view(*messages_of(linear), *pictures, fitted([0.0, 0.0, 0.0]))
     viewer.look_at(30, 20, 8)
     viewer.set(view="sky", stretch="20")
     grey = stretched(linear, statistics(linear), "20").mean(axis=0)

@@ -209,7 +209,8 @@ def test_errors_are_one_line(image: Any, options: Any, words: str) -> None:
 
 
 def test_without_the_extra_one_line_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "fastbg.live_page.server", raising=False)
+    for name in ("server", "web"):
+        monkeypatch.delitem(sys.modules, f"fastbg.live_page.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(fastbg.SettingsError, match=r"pip install 'fastbg\[live\]'"):
         fastbg.live(np.ones(SHAPE))

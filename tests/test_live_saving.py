@@ -333,7 +333,7 @@ def test_a_name_that_is_no_text_can_be_exported_and_pasted(image, tmp_path):
         command = page.ask("command")["text"]
     assert command.isprintable()
     command.encode()
-    python = f"{shlex.quote(sys.executable)} -m fastbg "
+    python = f"{shlex.quote(sys.executable)} -P -m fastbg "
     shell = ["bash", "-c", python + command.removeprefix("fastbg ")]
     assert subprocess.run(shell, capture_output=True).returncode == 0
     assert os.fsencode(path.stem) + b"_bgSubtracted.fits" in os.listdir(os.fsencode(out))
