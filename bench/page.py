@@ -1,7 +1,8 @@
 """The live page: how long one waits for it, and what its server takes.
 
 ``python bench page`` makes a simulated RGB sky of 24 Mpx, writes it as uncompressed XISF, starts
-``fastbg live`` on it, and opens the page in Chromium, without a GPU, by Playwright. It prints:
+``fastbg live`` on it, and opens the page in an empty tab of Chromium, without a GPU, by Playwright.
+It prints:
 
 * from the moment when the server tells its address: until the first picture and until the
   automatic result are drawn; also the time from the start of the process to the address;
@@ -149,10 +150,10 @@ STARTS = (
 
 def _start(browser: Any, path: Path, folder: Path) -> tuple[float, float, float]:
     """The seconds of `STARTS`."""
+    page = browser.new_page()
     begun = time.perf_counter()
     with _server(path, folder) as (_, address):
         told = time.perf_counter()
-        page = browser.new_page()
         page.goto(address, wait_until="commit")
         page.wait_for_load_state()
         page.evaluate(DRAWN, ["original"])

@@ -12,7 +12,7 @@ from ..image.bands import for_each_band, row_bands
 from ..image.image import Image
 from ..image.missing import ZERO
 
-LONGEST_SIDE = 1536
+LONGEST_SIDE = 1024
 """Pixels along the longer side of the picture of a whole image."""
 
 SAMPLED = 1 << 18
