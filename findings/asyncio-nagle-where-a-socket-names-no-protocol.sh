@@ -7,7 +7,7 @@
 # SOCK_STREAM)` is a TCP socket, too, but its `proto` is 0, and connections that it accepts inherit that:
 # they keep Nagle's algorithm. An answer whose header and body are written one after the other then waits
 # for the acknowledgement of the header, which Linux delays by 40 ms on a connection that is kept alive.
-# A page of 70 modules took 3.8 s instead of 0.06 s. Sockets that `loop.create_server(host, port)` makes are
+# A page of many modules loads by seconds later. Sockets that `loop.create_server(host, port)` makes are
 # not concerned, since `getaddrinfo` names the protocol; those that `uvicorn.Config.bind_socket` makes, which
 # uvicorn does itself for `--workers` and `--reload`, are.
 set -euo pipefail
