@@ -194,6 +194,16 @@ def test_a_small_file_that_exists_stops_the_large_ones(image, tmp_path, name):
         assert page.ask("save", preset=True, mask=True, overwrite=True)["tell"] == "saved"
 
 
+@pytest.mark.parametrize(("grey", "is_told"), [(255, False), (200, True)])
+def test_a_soft_mask_is_told_to_be_all_or_nothing(image, tmp_path, grey, is_told):
+    mask = np.full((240, 320), 255, np.uint8)
+    mask[:80], mask[80:120] = 0, grey
+    pil.fromarray(mask).save(tmp_path / "mask.png")
+    with served(image, mask=tmp_path / "mask.png") as server, opened(server) as page:
+        told = " ".join(page.get("hello")["warnings"])
+    assert ("each cell of the fit whole" in told) == is_told
+
+
 @pytest.mark.parametrize("why", ["exists", "cancelled", "full", "changed"])
 def test_a_job_that_fails_leaves_no_masks(image, tmp_path, monkeypatch, why):
     out = tmp_path / "out"

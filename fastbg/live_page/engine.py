@@ -34,6 +34,12 @@ from .prepared import Preparation
 HALF = 0.5
 """What a mask leaves less of is no sky."""
 
+ALL_OR_NOTHING = (
+    "some weights of the mask lie between 0 and 1: the page takes each cell of the fit whole, "
+    "where it has half its weight or more, or not at all; fastbg run honours such weights"
+)
+"""The warning of a mask that cannot be painted as it is."""
+
 MOST_CELLS = 1 << 22
 """Cells of a grid on which the page can fit; more would take too much memory for it."""
 
@@ -185,7 +191,10 @@ class Engine:
             if reduced and sky and (known := job.known(reduced, sky)) is not None:
                 painted = painted.with_cells("sky", known >= HALF)
             if reduced and weight:
-                masked = job.weigh(reduced, weight).min(axis=2) < HALF
+                used = job.weigh(reduced, weight)
+                if ((used > 0) & (used < 1)).any():
+                    self.warnings.append(ALL_OR_NOTHING)
+                masked = used.min(axis=2) < HALF
                 seen = ~np.isnan(reduced.stretched).any(axis=2)
                 painted = painted.with_cells("not_sky", masked & seen)
         settings = replace(settings, invert_mask=False)
