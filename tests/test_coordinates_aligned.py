@@ -9,6 +9,7 @@ import pytest
 from astropy.wcs import WCS
 from coordinates import coordinates, header
 from images import filling, image_of, recorded
+from tolerances import CHOSEN_CELLS, CHOSEN_PIXELS
 
 from fastbg.coordinates.aligned import aligned
 from fastbg.coordinates.mapping import IDENTITY, Field, Mapping, mapping
@@ -58,11 +59,15 @@ def test_a_ramp_is_reproduced(kind, function, factor):
     assert np.moveaxis(found, 2, 0).flags.c_contiguous
     expected = 1000 + 0.5 * centres(SHAPE, factor)[0] - 0.25 * centres(SHAPE, factor)[1]
     np.testing.assert_allclose(found[..., 1], 2 * found[..., 0], rtol=1e-5)
+    # In pixels of the other image, up the ramp.
+    pixel = np.hypot(0.5, 0.25) * OTHERS[kind][1] / 2
+    error = np.abs(found[..., 0] - expected) / pixel
+    allowed = max(CHOSEN_PIXELS, CHOSEN_CELLS * factor * 2 / OTHERS[kind][1])
+    inner = ~_at_the_edge(np.isnan(found[..., 0]))
+    assert (error[inner] < allowed).all()
     # A cell at the edge of the other image has samples for a part of its area only.
-    edge = np.abs(found[..., 0] - expected) > 0.01
-    assert edge.mean() < 0.15
-    assert not edge[~_at_the_edge(np.isnan(found[..., 0]))].any()
-    assert np.nanmax(np.abs(found[..., 0] - expected)) < 0.2 * factor + 0.02
+    assert np.nanmax(error) < allowed + 0.25 * factor * 2 / OTHERS[kind][1]
+    assert np.isfinite(found).mean() > (0.2 if kind == "a part" else 0.75)
 
 
 def _at_the_edge(missing):
@@ -205,7 +210,7 @@ def test_what_is_the_same_grid(ours, theirs, how):
     assert found.how == how
     assert found.residual == 0
     y, x = np.array([3.0, 90]), np.array([4.0, 140])
-    np.testing.assert_allclose(found(y, x), [y, x], atol=0.2)
+    np.testing.assert_allclose(found(y, x), [y, x], atol=0.4)
 
 
 def test_coordinates_that_leap_are_refused():
