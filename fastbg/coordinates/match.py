@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.stats import binom
 
 from ..errors import InputError
 from .system import Pair
@@ -65,8 +64,8 @@ _DEGREES = (1, 1, 1, 2, 3, 3)
 _REACH = 5
 """Stars match within so many times the residual before."""
 
-Stars = tuple[np.ndarray, cKDTree]
-"""Those of an image, (N, 2) as y and x, and those of the other one."""
+Stars = tuple[np.ndarray, Any]
+"""Those of an image, (N, 2) as y and x, and those of the other one as a `KDTree`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +119,13 @@ def matched(
     InputError
         If too few of them match.
     """
+    from scipy.spatial import KDTree
+
     best: tuple[float, Match] | None = None
-    all_stars = ours, cKDTree(theirs)
+    all_stars = ours, KDTree(theirs)
     for first in dict.fromkeys(min(count, len(ours)) for count in COUNTS):
         for second in dict.fromkeys(min(count, len(theirs)) for count in COUNTS):
-            bright = ours[:first], cKDTree(theirs[:second])
+            bright = ours[:first], KDTree(theirs[:second])
             for pose in _poses(*bright, shape):
                 found = _grown(pose, bright, all_stars, shape, other)
                 if found and (best is None or found[0] < best[0]):
@@ -150,11 +151,13 @@ def agreement(
 
     None where no more do than would by chance. The parameters are those of `matched`.
     """
+    from scipy.spatial import KDTree
+
     if not len(ours) or not len(theirs):
         return None
     found, tree, reach = (
         np.stack(function(*ours.T), axis=1),
-        cKDTree(theirs),
+        KDTree(theirs),
         max(AGREES * max(other), 2.0),
     )
     inside = np.all((found > -0.5) & (found < np.array(other) - 0.5), axis=1)  # NaN does not
@@ -171,10 +174,12 @@ def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The first star is opposite to the shortest side, and the last one to the longest. The shape is
     the lengths of the other two sides relative to that.
     """
+    from scipy.spatial import KDTree
+
     count = min(NEIGHBOURS + 1, len(stars))
     if count < 3:
         return np.empty((0, 3), int), np.empty((0, 2))
-    near = cKDTree(stars).query(stars, k=count)[1]
+    near = KDTree(stars).query(stars, k=count)[1]
     corners = np.concatenate([near[:, [0, a, b]] for a, b in combinations(range(1, count), 2)])
     corners = np.unique(np.sort(corners, axis=1), axis=0)
     # The side opposite to each corner.
@@ -189,16 +194,18 @@ def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return corners[clear], shapes[clear]
 
 
-def _poses(ours: np.ndarray, tree: cKDTree, shape: tuple[int, int]) -> np.ndarray:
+def _poses(ours: np.ndarray, tree: Any, shape: tuple[int, int]) -> np.ndarray:
     """Affine transformations, (n, 3, 2), that the most pairs of triangles agree with.
 
     They are those of the points (y, x, 1).
     """
+    from scipy.spatial import KDTree
+
     theirs = tree.data
     (first, shapes), (second, other) = _triangles(ours), _triangles(theirs)
     if not len(first) or not len(second):
         return np.empty((0, 3, 2))
-    distances, index = cKDTree(other).query(
+    distances, index = KDTree(other).query(
         shapes, k=min(8, len(second)), distance_upper_bound=SHAPE
     )
     distances, index = (each.reshape(len(first), -1) for each in (distances, index))
@@ -225,7 +232,7 @@ def _poses(ours: np.ndarray, tree: cKDTree, shape: tuple[int, int]) -> np.ndarra
     features = np.column_stack([features, 1e3 * mirrored])[fits]
     if not len(features):
         return np.empty((0, 3, 2))
-    tree = cKDTree(features)
+    tree = KDTree(features)
     votes = tree.query_ball_point(features, 1.0, return_length=True)
     chosen = np.flatnonzero(fits)[np.argsort(-votes, kind="stable")[:TRIED]]
     poses = np.empty((len(chosen), 3, 2))
@@ -282,11 +289,13 @@ def _by_chance(pairs: int, stars: int, density: float) -> float:
 
     `density` is the number of other stars within the distance at which they match.
     """
+    from scipy.special import bdtrc
+
     # Three stars match as a plane goes through three points.
-    return float(binom.sf(pairs - 4, max(stars, pairs) - 3, min(density, 0.5)))
+    return float(bdtrc(pairs - 4, max(stars, pairs) - 3, min(density, 0.5)))
 
 
-def _pairs(found: np.ndarray, tree: cKDTree, near: float) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(found: np.ndarray, tree: Any, near: float) -> tuple[np.ndarray, np.ndarray]:
     """The indices of stars that are the nearest of each other, (n, 2), and their distances."""
     distances, index = tree.query(found, distance_upper_bound=near)
     close = np.flatnonzero(np.isfinite(distances))
