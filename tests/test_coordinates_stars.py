@@ -36,7 +36,8 @@ CASES = {
     "mirrored": {"angle": 20, "mirror": True},
     "coarser": {"scale": 2.5, "angle": 70, "mirror": True},
     "finer": {"scale": 0.6, "angle": -10, "shape": (400, 420)},
-    "a corner": {"shift": (150, 190), "angle": 5},
+    "three times coarser": {"scale": 3.0, "angle": 200, "density": 2.5e-3},
+    "a tenth in common": {"shift": (200, 245), "angle": 5, "density": 5e-3},
     "of another colour": {"dropped": 0.4, "angle": 90},
     "of another size": {"angle": 3, "shape": (200, 500)},
 }
@@ -47,7 +48,7 @@ def test_stars_place_an_image(rng, case):
     """Within half a pixel everywhere, whatever the scale, the angle and the overlap."""
     how = dict(CASES[case])
     other = how.pop("shape", SHAPE)
-    sky = Sky(rng, DENSITY, 500)
+    sky = Sky(rng, how.pop("density", DENSITY), 600)
     ours, _ = sky.seen(SHAPE)
     theirs, pixels = sky.seen(other, **how)
     found = mapping(field(ours), field(theirs))
