@@ -196,6 +196,7 @@ def test_a_reference_of_another_part_of_the_sky():
     ("ours", "theirs", "how"),
     [
         ((), (), "same grid"),
+        ((), (2.0, 30.0), "same grid"),
         ((2.0, 0.0), (2.0, 0.0), "same grid"),
         ((2.0, 0.0), (2.0, 0.02), "same grid"),
         ((2.0, 0.0), (2.0, 0.1), "coordinates"),

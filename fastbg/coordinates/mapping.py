@@ -103,7 +103,7 @@ class Field:
 def mapping(target: Field, other: Field) -> Mapping:
     """How an image lies in another one of the same sky.
 
-    Images of one size are on the same grid if neither has coordinates, or if those agree. Others
+    Images of one size are on the same grid, unless both have coordinates and those differ. Others
     lie as their coordinates tell, if both have some, or else by their stars. Where both fields have
     an image, stars confirm the rest: so approximate coordinates of a mount, and images that were
     never registered, are found out.
@@ -148,10 +148,8 @@ def _told(target: Field, other: Field) -> Mapping | None:
     """What sizes and coordinates tell."""
     ours, theirs = target.coordinates, other.coordinates
     alike = target.shape == other.shape
-    if ours is None and theirs is None and alike:
-        return IDENTITY
     if ours is None or theirs is None:
-        return None
+        return IDENTITY if alike else None
 
     def function(y: np.ndarray, x: np.ndarray) -> Pair:
         return theirs.to_pixel(*ours.to_sky(y, x))
