@@ -620,6 +620,7 @@ def records(out: Path) -> int:
     return len([*(out / FOLDER).glob("*.json")])
 
 
+@pytest.mark.slow
 @needs_linux
 def test_two_hundred_frames_killed_again_and_again(frames, out):
     blocked = out / "frame_100_bgModel.xisf"
