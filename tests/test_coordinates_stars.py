@@ -151,6 +151,19 @@ def test_images_of_one_size_that_are_not_registered(rng):
     assert misplaced(found, SHAPE, pixels, SHAPE) < 0.5
 
 
+def test_hot_pixels_of_one_camera_are_not_the_sky(rng):
+    """Debayering makes blobs of them, which lie on the same grid while the stars do not."""
+    sky = Sky(rng, DENSITY)
+    ours, _ = sky.seen(SHAPE)
+    theirs, pixels = sky.seen(SHAPE, shift=(40, -25))
+    for y, x in rng.integers(15, 285, (30, 2)):
+        for image in (ours, theirs):
+            image[y - 1 : y + 2, x - 1 : x + 2] += np.outer([1, 2, 1], [1, 2, 1]) * 300
+    found = mapping(field(ours), field(theirs))
+    assert found.note == "is not registered, but 47.2 pixels off: it was placed by its stars"
+    assert misplaced(found, SHAPE, pixels, SHAPE) < 0.5
+
+
 @pytest.mark.parametrize("off", [0.0, 0.6, 25.0])
 def test_stars_confirm_coordinates_or_replace_them(rng, off):
     """Those of a mount are some pixels off; those of a solution are not."""

@@ -48,8 +48,9 @@ AGREES = 0.002
 CHANCE = 1e-7
 """The highest probability that stars match by chance as well as they do, of one pose."""
 
-CERTAIN = 1e-20
-"""After a match that is so improbable by chance, no better one is looked for."""
+CERTAIN, MOSTLY = 1e-20, 0.3
+"""After a match that is so improbable by chance, with such a share of the stars, no better one is
+looked for. What hot pixels have become in colour frames matches, too."""
 
 LEAST = 6
 """Stars must match."""
@@ -68,6 +69,25 @@ Stars = tuple[np.ndarray, Any]
 """Those of an image, (N, 2) as y and x, and those of the other one as a `KDTree`."""
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How well the stars of one image lie where a mapping has those of another one.
+
+    Attributes
+    ----------
+    stars : int
+        How many match.
+    residual : float
+        Their median distance, in pixels of the other image.
+    share : float
+        How many of those that could match do.
+    """
+
+    stars: int
+    residual: float
+    share: float
+
+
 @dataclass(frozen=True, eq=False)
 class Match:
     """Polynomials that lead from the pixels of one image to those of another.
@@ -79,17 +99,14 @@ class Match:
         The polynomials are those of ``(pixel - centre) / size``.
     coefficients : ndarray, (terms, 2)
         Those of y and x.
-    stars : int
-        How many matched.
-    residual : float
-        Their median distance, in pixels of the other image.
+    agreement : Agreement
+        Of the stars.
     """
 
     centre: np.ndarray
     size: float
     coefficients: np.ndarray
-    stars: int
-    residual: float
+    agreement: Agreement
 
     def __call__(self, y: np.ndarray, x: np.ndarray) -> Pair:
         points = np.stack([np.ravel(y), np.ravel(x)], axis=1)
@@ -130,7 +147,7 @@ def matched(
                 found = _grown(pose, bright, all_stars, shape, other)
                 if found and (best is None or found[0] < best[0]):
                     best = found
-                if best and best[0] < CERTAIN:
+                if best and best[0] < CERTAIN and best[1].agreement.share > MOSTLY:
                     return best[1]
     if best is None:
         raise InputError(
@@ -146,8 +163,8 @@ def agreement(
     ours: np.ndarray,
     theirs: np.ndarray,
     other: tuple[int, int],
-) -> tuple[int, float] | None:
-    """How many stars lie where a mapping has them, and their median distance in pixels.
+) -> Agreement | None:
+    """How well stars lie where a mapping has them.
 
     None where no more do than would by chance. The parameters are those of `matched`.
     """
@@ -165,7 +182,8 @@ def agreement(
     density = tree.n * np.pi * reach**2 / np.prod(other)
     if len(pairs) < LEAST or _by_chance(len(pairs), int(inside.sum()), density) > CHANCE:
         return None
-    return len(pairs), float(np.median(distances))
+    share = len(pairs) / min(int(inside.sum()), tree.n)
+    return Agreement(len(pairs), float(np.median(distances)), share)
 
 
 def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -259,10 +277,11 @@ def _grown(
     """A match from a first guess, with the probability of it by chance; None for a wrong one."""
     centre, size = (np.array(shape) - 1) / 2, max(shape) / 2
     coefficients = np.vstack([centre @ pose[:2] + pose[2], pose[:2] * size])
-    match, reach = Match(centre, size, coefficients, 0, np.inf), NEAR * max(other)
+    match = Match(centre, size, coefficients, Agreement(0, np.inf, 0.0))
+    reach = NEAR * max(other)
     likely = 1.0
     for degree, (ours, tree) in zip(_DEGREES, [bright] * 2 + [all_stars] * 4, strict=True):
-        reach = min(reach, max(_REACH * match.residual, 1.0))
+        reach = min(reach, max(_REACH * match.agreement.residual, 1.0))
         found = match.at(ours)
         pairs, distances = _pairs(found, tree, reach)
         inside = ((found > -0.5) & (found < np.array(other) - 0.5)).all(axis=1)
@@ -280,7 +299,8 @@ def _grown(
         normal = (basis.T * weight) @ basis
         solved = np.linalg.lstsq(normal, (basis.T * weight) @ wanted, rcond=1e-12)[0]
         residual = float(np.median(np.linalg.norm(basis @ solved - wanted, axis=1)))
-        match = Match(centre, size, solved, len(pairs), residual)
+        share = len(pairs) / min(int(inside.sum()), tree.n)
+        match = Match(centre, size, solved, Agreement(len(pairs), residual, share))
     return likely, match
 
 
