@@ -77,20 +77,23 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture(scope="session")
 def fastbg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real program, in a folder with a blank and other letters."""
+    """The real program, in a folder with a blank and other letters; each dialog asks its doctor,
+    and gets an answer that does not take its time."""
     folder = tmp_path_factory.mktemp("Programme für Bilder")
-    return program(folder / "fast bg", f"exec '{sys.executable}' -P -m fastbg \"$@\"")
+    return program(folder / "fast bg", f"{DOCTOR}\nexec '{sys.executable}' -P -m fastbg \"$@\"")
 
 
-QUICK = """
-[ "$1" = doctor ] && echo '{"fastbg": "0.1.0"}' && exit
+DOCTOR = """[ "$1" = doctor ] && echo '{"fastbg": "0.1.0"}' && exit"""
+
+QUICK = f"""
+{DOCTOR}
 for given; do
   case $last in -o) out=$given;; --model-output) model=$given;; -m) mask=$given;; esac
   last=$given
 done
 cp "$2" "$out"
-[ -z "$model" ] || cp "${mask:-$2}" "$model"
-echo '{"event": "done", "report": {"gradient": {"taken_out": 0.5}, "warnings": []}}'
+[ -z "$model" ] || cp "${{mask:-$2}}" "$model"
+echo '{{"event": "done", "report": {{"gradient": {{"taken_out": 0.5}}, "warnings": []}}}}'
 """
 """A program that takes what fastbg takes, and gives the image for the corrected one, and its last
 mask for the background."""
@@ -402,15 +405,17 @@ def test_an_instance_fails_with_an_error_and_asks_nobody(
 
 
 def test_the_first_run_asks_for_the_program_and_keeps_it(pixinsight: PixInsight) -> None:
+    """Here its doctor is the real one."""
+    path = program(pixinsight.folder / "fastbg", f"exec '{sys.executable}' -P -m fastbg \"$@\"")
     outcome = pixinsight.run(
         "if ( !user.texts().includes( 'fastbg was not found on this computer: choose where it is.'"
         " ) || user.find( 'PushButton', 'Execute' ).enabled ) throw new Error( user.texts() );"
         "user.browse(); user.press( 'Execute' )",
         set_up=False,
-        chosenFile=str(pixinsight.fastbg),
+        chosenFile=str(path),
     )
     assert outcome["thrown"] is None
-    assert outcome["settings"]["fastbg/program"] == str(pixinsight.fastbg)
+    assert outcome["settings"]["fastbg/program"] == str(path)
     assert np.array_equal(pixinsight.result(), pixinsight.expected()[0])
 
 
