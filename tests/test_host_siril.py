@@ -110,12 +110,17 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
+REAL = f'exec "{sys.executable}" -P -m fastbg.cli "$@"\n'
+DOCTOR = """[ "$1" = doctor ] && echo '{"fastbg": "0.1.0"}' && exit\n"""
+"""An answer that does not take its time."""
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """An executable, as somebody may have installed it outside of Siril, in a path with blanks."""
     path = tmp_path / "some programs" / "fastbg"
     path.parent.mkdir()
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m fastbg.cli "$@"\n')
+    path.write_text(f"#!/bin/sh\n{DOCTOR}{REAL}")
     path.chmod(0o755)
     return path
 
@@ -345,7 +350,9 @@ def test_an_older_python_takes_the_executable(
 
 
 @posix
-@pytest.mark.parametrize("place", ["the search path", ".local/bin"])
+@pytest.mark.parametrize(
+    "place", [pytest.param("the search path", marks=pytest.mark.slow), ".local/bin"]
+)
 def test_the_executable_is_found(
     place: str,
     siril: Siril,
@@ -411,6 +418,7 @@ def test_a_flatpak_starts_programs_outside(
     spawn.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("container", "flatpak")
+    program.write_text(f"#!/bin/sh\n{REAL}")
     siril.open(sky)
     script.find_spec = lambda name: None
     assert script.main([f"-executable={program}"]) == 0
@@ -600,8 +608,8 @@ def test_images_lie_on_the_image_as_siril_shows_both(
 @pytest.mark.parametrize(
     "header",
     [
-        {"BAYERPAT": "RGGB"},
-        {"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN"},
+        pytest.param({"BAYERPAT": "RGGB"}, marks=pytest.mark.slow),
+        pytest.param({"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN"}, marks=pytest.mark.slow),
         {"BAYERPAT": "GBRG", "ROWORDER": "BOTTOM-UP"},
         {"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN", "XBAYROFF": 1, "YBAYROFF": 0},
         {"BAYERPAT": "BGGR", "XBAYROFF": 1, "YBAYROFF": 1},
@@ -782,14 +790,14 @@ def test_sequences(
     kind: str, siril: Siril, script: ModuleType, sky: np.ndarray, by_file: Corrected
 ) -> None:
     """The selected frames become a new sequence, which is loaded."""
-    frames = [samples(sky * factor, kind) for factor in (1, 0.9, 0.8, 0.7)]
-    siril.open_sequence(frames, excluded=(2,))
+    frames = [samples(sky * factor, kind) for factor in (1, 0.8, 0.7)]
+    siril.open_sequence(frames, excluded=(1,))
     assert script.main(["-prefix=without background "]) == 0, siril.logged()
     folder = siril.folder / "wd"
     written = sorted(folder.glob("without*"))
     name = "without background light_"
-    assert [path.name for path in written] == [f"{name}0000{n}.fit" for n in (1, 2, 4)]
-    for path, frame in zip(written, [frames[0], frames[1], frames[3]], strict=True):
+    assert [path.name for path in written] == [f"{name}0000{n}.fit" for n in (1, 3)]
+    for path, frame in zip(written, [frames[0], frames[2]], strict=True):
         found = np.load(path)
         assert found.dtype == frame.dtype
         np.testing.assert_array_equal(found, by_file(frame))
