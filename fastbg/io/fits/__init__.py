@@ -217,7 +217,9 @@ class _Growing:
 def _scaling(values: Mapping[str, str]) -> Scaling:
     bitpix = number(values, "BITPIX", 0)
     zero, scale = number(values, "BZERO", 0), number(values, "BSCALE", 1)
-    blank = int(number(values, "BLANK", 0)) if "BLANK" in values else None
+    blank = number(values, "BLANK", 0) if "BLANK" in values else None
+    # GDAL writes that of floats, like -9999., which stands for no integer.
+    blank = blank if isinstance(blank, int) else None
     try:
         if not scale:
             raise KeyError
