@@ -86,11 +86,9 @@ def _table(rows: dict[str, dict[str, str]]) -> list[str]:
     turned = [name for name in names if _is_turned(name, rows)]
     lines = []
     if turned:
-        what = "have" if len(turned) > 1 else "has"
-        lines = [
-            f"{' and '.join(turned)} {what} the rows in reverse order, the last one first.",
-            "",
-        ]
+        *most, last = turned
+        who = f"{', '.join(most)} and {last} have" if most else f"{last} has"
+        lines = [f"{who} the rows in reverse order, the last one first.", ""]
     lines += [f"| kind | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for row, columns in rows.items():
         told = [columns.get(name, "&ndash;") for name in names]

@@ -44,21 +44,18 @@ def told(truth: Any, got: Any) -> str:
 
 def _words(truth: np.ndarray, got: np.ndarray) -> str:
     """How an image differs, in the way of looking at it in which it differs least."""
-    seen, blank = np.isfinite(truth), ""
-    if not np.array_equal(got[~seen], truth[~seen], equal_nan=True):
-        values = np.unique(got[~seen])
-        what = f"{values[0]:.6g}" if values.size == 1 else "numbers"
-        if np.isinf(truth).any():
-            blank = f", infinity becomes {what}"
-        elif not np.array_equal(got[::-1][~seen], truth[~seen], equal_nan=True):
-            blank = f", NaN becomes {what}"
-    ways = []
+    seen, ways = np.isfinite(truth), []
     for rows, turned in (("", got), (", rows reversed", got[::-1])):
         for scale, words in [(1.0, ""), *SCALES.items()]:
             scaled = f", in {words}" if words else ""
             deviation = _deviation(truth[seen].astype(np.float64) * scale, turned[seen])
-            ways.append((deviation, scaled + rows))
-    deviation, how = min(ways, key=lambda way: max(way[0], 1e-6))
+            ways.append((deviation, scaled + rows, turned))
+    deviation, how, got = min(ways, key=lambda way: max(way[0], 1e-6))
+    blank = ""
+    if not np.array_equal(got[~seen], truth[~seen], equal_nan=True):
+        values = np.unique(got[~seen])
+        what = "infinity" if np.isinf(truth).any() else "NaN"
+        blank = f", {what} becomes {f'{values[0]:.6g}' if values.size == 1 else 'numbers'}"
     if deviation > ALIKE:
         if np.abs(np.corrcoef(truth[seen], np.nan_to_num(got[seen]))[0, 1]) > 1 - 1e-6:
             return f"other: the levels are stretched{blank}"

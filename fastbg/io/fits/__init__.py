@@ -75,8 +75,8 @@ def open_image(path: PathLike) -> ImageFile:
             values = first_values(records)
             if may_lose_zeros(unit):
                 lines.append(
-                    "its samples were rounded when it was compressed: those at its left and right "
-                    "border that are within half a step of 0 count as missing"
+                    "its samples were rounded when it was compressed: those at its border that are "
+                    "within half a step of 0 count as missing"
                 )
         scaling = _scaling(values)
         samples = _PhysicalSamples(_stored_samples(file, unit, scaling), scaling)

@@ -38,7 +38,7 @@ def may_lose_zeros(unit: Unit) -> bool:
 
 
 class Zeros:
-    """Finds the zeros that an image had at its left and right border before it was rounded.
+    """Finds the zeros that an image had at its border before it was rounded.
 
     Parameters
     ----------
