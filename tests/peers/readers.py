@@ -248,14 +248,14 @@ def exiftool_profile(path: Path) -> str:
 
 GRAXPERT = """
 from graxpert.astroimage import AstroImage
-image = AstroImage(do_update_display=False)
-image.set_from_file(path, None, 1)
-image = image.img_array
+opened = AstroImage(do_update_display=False)
+opened.set_from_file(path, None, 1)
+image = opened.img_array
 """
 
 SASPRO = """
-from setiastro.saspro.legacy.image_manager import load_image
-image = load_image(path)[0]
+from setiastro.saspro.legacy.image_manager import load_image, save_image
+image, header, bits, is_mono = load_image(path)
 """
 
 

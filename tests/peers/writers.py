@@ -9,14 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
-from astropy.io import fits
 
 from fastbg.io.formats import open_image
 
-from .readers import said
-from .readers import siril as run_siril
-from .written import pixels, planes, with_missing
+from .makers import (
+    astropy_tiles,
+    blanked,
+    by_tifffile,
+    by_xisf,
+    command,
+    fitsio_tiles,
+    fpack,
+    graxpert,
+    in_extension,
+    of,
+    opencv,
+    plain,
+    plain_tiff,
+    saspro,
+    seiza,
+    siril,
+)
+from .written import pixels, with_missing
 
 TYPES = {"uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
 TYPES |= {"float32": "f4", "float64": "f8"}
@@ -50,122 +64,12 @@ def read(path: Path) -> np.ndarray:
         return np.squeeze(image.to_array())
 
 
-def _plain(folder: Path, samples: np.ndarray) -> Path:
-    fits.PrimaryHDU(planes(samples)).writeto(folder / "plain.fits")
-    return folder / "plain.fits"
-
-
-def _tiff(folder: Path, samples: np.ndarray) -> Path:
-    kind = "rgb" if samples.ndim == 3 else "minisblack"
-    tifffile.imwrite(folder / "plain.tif", samples, photometric=kind, metadata=None)
-    return folder / "plain.tif"
-
-
-def fpack(*options: str) -> Callable[[Path, np.ndarray], Path]:
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        path = _plain(folder, samples)
-        said("fpack", *options, path)
-        return path.with_name("plain.fits.fz")
-
-    return make
-
-
-def astropy_tiles(codec: str, **more: Any) -> Callable[[Path, np.ndarray], Path]:
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        unit = fits.CompImageHDU(planes(samples), compression_type=codec, **more)
-        unit.writeto(folder / "a.fits.fz")
-        return folder / "a.fits.fz"
-
-    return make
-
-
-def fitsio_tiles(codec: str | None, suffix: str = ".fits.fz", **more: Any) -> Any:
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        import fitsio
-
-        path = folder / f"a{suffix}"
-        with fitsio.FITS(str(path), "rw", clobber=True) as file:
-            file.write(np.ascontiguousarray(planes(samples)), compress=codec, **more)
-        return path
-
-    return make
-
-
-def command(*words: str, source: Any = _tiff, name: str = "b.tif") -> Any:
-    """A program that turns one file into another: {in} and {out} are their names."""
-
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        names = {"in": source(folder, samples), "out": folder / name}
-        said(*(word.format(**names) for word in words))
-        return folder / name
-
-    return make
-
-
-def siril(save: str, name: str, *before: str) -> Callable[[Path, np.ndarray], Path]:
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        run_siril(folder, *before, f"load {_plain(folder, samples).name}", save)
-        return folder / name
-
-    return make
-
-
-def opencv(folder: Path, samples: np.ndarray, options: tuple[int, ...] = ()) -> Path:
-    import cv2
-
-    order = [2, 1, 0, 3][: np.shape(samples)[-1]]
-    swapped = samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., order])
-    assert cv2.imwrite(str(folder / "a.tif"), swapped, list(options))
-    return folder / "a.tif"
-
-
-def by_tifffile(folder: Path, samples: np.ndarray, **options: Any) -> Path:
-    kind = "rgb" if samples.ndim == 3 else "minisblack"
-    data = planes(samples) if options.get("planarconfig") == "separate" else samples
-    tifffile.imwrite(folder / "a.tif", data, photometric=kind, **options)
-    return folder / "a.tif"
-
-
-def by_xisf(folder: Path, samples: np.ndarray, **options: Any) -> Path:
-    from xisf import XISF
-
-    data = samples if samples.ndim == 3 else samples[..., np.newaxis]
-    XISF.write(str(folder / "a.xisf"), np.ascontiguousarray(data), **options)
-    return folder / "a.xisf"
-
-
-def _of(make: Any, samples: np.ndarray) -> Any:
-    """A maker of a file with these samples, which are not what is read of it."""
-    return lambda folder, _: make(folder, samples)
-
-
-def _blank(option: str | None) -> Callable[[Path, np.ndarray], Path]:
-    """A maker of a file that calls -5 blank; with an option, fpack compresses it."""
-
-    def make(folder: Path, samples: np.ndarray) -> Path:
-        path = folder / "blank.fits"
-        unit = fits.PrimaryHDU(samples)
-        unit.header["BLANK"] = -5
-        unit.writeto(path)
-        if option:
-            said("fpack", option, path)
-        return path.with_name("blank.fits.fz") if option else path
-
-    return make
-
-
-def _extension(folder: Path, samples: np.ndarray) -> Path:
-    units = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(planes(samples), name="SCI")])
-    units.writeto(folder / "a.fits")
-    return folder / "a.fits"
-
-
 def _fits() -> Iterator[tuple[str, str, Any, np.ndarray]]:
     short, real, gaps = pixels("u2"), pixels("f4"), with_missing("f4")
     for name, dtype in TYPES.items():
-        for program, make in (("fitsio", fitsio_tiles(None, ".fits")), ("astropy", _plain)):
+        for program, make in (("fitsio", fitsio_tiles(None, ".fits")), ("astropy", plain)):
             yield name, program, make, pixels(dtype)
-    to_fits = {"source": _tiff, "name": "b.fits"}
+    to_fits = {"source": plain_tiff, "name": "b.fits"}
     gdal = ("gdal_translate", "-q", "-of", "FITS", "{in}", "{out}")
     for name in ("uint8", "uint16", "float32"):
         samples = pixels(TYPES[name])
@@ -175,6 +79,10 @@ def _fits() -> Iterator[tuple[str, str, Any, np.ndarray]]:
         if name != "uint8":
             bits = "set16bits" if name == "uint16" else "set32bits"
             yield name, "Siril", siril("save b", "b.fits", bits), samples
+    yield "float32", "seiza", seiza(".fits"), real
+    for name, bits in (("uint16", "16 bit"), ("float32", "32 bit")):
+        yield name, "GraXpert", graxpert(f"{bits} Fits", ".fits"), pixels(TYPES[name])
+    yield "float32", "SetiAstro Suite Pro", saspro("32-bit floating point", ".fits"), real
     for codec, option in (("RICE", "-r"), ("GZIP_1", "-g1"), ("GZIP_2", "-g2")):
         for name, samples in (("uint8", pixels("u1")), ("uint16", short), ("int32", pixels("i4"))):
             row = f"{name}, {codec}"
@@ -209,6 +117,14 @@ def _fits() -> Iterator[tuple[str, str, Any, np.ndarray]]:
         yield row, "CFITSIO", fpack("-g2", "-q", "0"), samples
         yield row, "astropy", astropy_tiles("GZIP_2", quantize_level=0), samples
         yield row, "fitsio", fitsio_tiles("GZIP_2", qlevel=0), samples
+    blank = short.astype("i2")
+    blank[:9, :7] = -5
+    empty = np.where(blank == -5, np.nan, blank.astype("f8"))
+    yield "int16 with BLANK", "astropy", of(blanked(None), blank), empty
+    for codec, option in (("RICE", "-r"), ("GZIP_2", "-g2"), ("HCOMPRESS", "-h")):
+        yield f"int16 with BLANK, {codec}", "CFITSIO", of(blanked(option), blank), empty
+    yield "float32 in an extension", "astropy", in_extension, real
+    yield "float32 in an extension", "fitsio", fitsio_tiles(None, ".fits", extname="SCI"), real
     for name, option, number in (
         ("no dither", "-q0", -1),
         ("dither 1", "-q", 1),
@@ -241,6 +157,10 @@ def _tiffs() -> Iterator[tuple[str, str, Any, np.ndarray]]:
                 yield row, "Siril", siril("savetif b", "b.tif", "set16bits"), samples
             if name == "float32":
                 yield row, "Siril", siril("savetif32 b", "b.tif", "set32bits"), samples
+    for name, samples, bits in (("uint16 RGB", rgb, "16 bit"), ("float32 RGB", real, "32 bit")):
+        yield name, "GraXpert", graxpert(f"{bits} Tiff", ".tiff"), samples
+        depth = "16-bit" if samples is rgb else "32-bit floating point"
+        yield name, "SetiAstro Suite Pro", saspro(depth, ".tif"), samples
     codecs = [("LZW", "lzw", 5), ("deflate", "zip", 32946), ("PackBits", "packbits", 32773)]
     codecs += [("zstd", "zstd", 50000), ("LZMA", "lzma", 34925)]
     for codec, name, number in codecs:
@@ -303,7 +223,7 @@ def _tiffs() -> Iterator[tuple[str, str, Any, np.ndarray]]:
     yield "uint16 RGB, big-endian", "ImageMagick", command(*magick, "-endian", "MSB", "{out}"), rgb
     alpha = pixels("u2", 4)
     for program, make in (("OpenCV", opencv), ("tifffile", partial(by_tifffile, extrasamples=[2]))):
-        yield "uint16 RGB with alpha", program, _of(make, alpha), alpha[..., :3]
+        yield "uint16 RGB with alpha", program, of(make, alpha), alpha[..., :3]
 
 
 def _xisfs() -> Iterator[tuple[str, str, Any, np.ndarray]]:
@@ -311,6 +231,11 @@ def _xisfs() -> Iterator[tuple[str, str, Any, np.ndarray]]:
         for many in (1, 3):
             row = f"{name}{' RGB' if many == 3 else ''}"
             yield row, "xisf", by_xisf, pixels(dtype, many)
+    yield "Float32 RGB", "seiza", seiza(".xisf"), pixels("f4", 3)
+    for name, dtype, bits in (("UInt16 RGB", "u2", "16 bit"), ("Float32 RGB", "f4", "32 bit")):
+        yield name, "GraXpert", graxpert(f"{bits} XISF", ".xisf"), pixels(dtype, 3)
+        depth = "16-bit" if dtype == "u2" else "32-bit floating point"
+        yield name, "SetiAstro Suite Pro", saspro(depth, ".xisf"), pixels(dtype, 3)
     for codec in ("zlib", "lz4", "lz4hc", "zstd"):
         for shuffle in (False, True):
             row = f"UInt16 RGB, {codec}{', shuffled' if shuffle else ''}"
