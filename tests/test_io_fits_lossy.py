@@ -118,3 +118,15 @@ def test_a_step_that_all_tiles_share_is_found(tmp_path):
     path.write_bytes(told[:at] + card + told[at + 80 :])
     found, _ = read(path)
     assert np.array_equal(found[0] == 0, outside)
+
+
+@pytest.mark.parametrize("step", [1e300, np.nan, np.inf, -1.0])
+def test_a_step_that_is_impossible_is_no_fault(tmp_path, step):
+    path = compressed(tmp_path / "a.fits.fz", stacked()[0], tile=TILES[2])
+    with fits.open(path, disable_image_compression=True) as units:
+        stored = units[1].data["ZSCALE"][:1].astype(">f8").tobytes()
+    raw = path.read_bytes()
+    assert raw.count(stored) == 1
+    path.write_bytes(raw.replace(stored, np.array(step, ">f8").tobytes()))
+    with np.errstate(all="ignore"):
+        assert read(path)[0].shape == (1, *SHAPE)

@@ -36,6 +36,8 @@ pytest -m peers --record    # keeps it
 python docs/tools/compatibility_page.py     # and writes this page
 ```
 
+GraXpert and SetiAstro Suite Pro may have environments of their own, whose scripts are on the PATH.
+
 | cell | meaning |
 |---|---|
 | same bits | every sample arrives as it was, and in the same type |

@@ -67,7 +67,8 @@ class Zeros:
             np.arange(part.start, part.stop) // side
             for part, side in zip(place, self._tile, strict=True)
         )
-        half = np.abs(self._steps[np.ix_(*of_tile)]).astype(np.float32) * np.float32(_SLACK / 2)
+        with np.errstate(over="ignore"):  # of steps that no float32 can be, in damaged files
+            half = np.abs(_SLACK / 2 * self._steps).astype(np.float32)[np.ix_(*of_tile)]
         near = np.abs(samples) <= half
         outer = _runs(near, 1) | _runs(near[..., ::-1], 1)[..., ::-1]
         # Where there is no sky, tiles of nothing but zeros were not rounded.
