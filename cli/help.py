@@ -23,6 +23,10 @@ EXAMPLES = {
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
+    "mosaic": (
+        "fastbg mosaic panels -o out           # overlapping panels, which are solved for coordinates",
+        "fastbg mosaic merged.xisf --panels panels.png -o out",
+    ),
     "preview": (
         "fastbg preview m94.xisf               # what is taken for sky",
         "fastbg preview m94.xisf --fit         # and what becomes of the image",

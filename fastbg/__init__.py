@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .jobs.batch import process_files as process_files
     from .jobs.fit import fit_file as fit_file
     from .jobs.grid import samples_file as samples_file
+    from .jobs.mosaic import process_mosaic as process_mosaic
     from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
     from .jobs.results import AppliedResult as AppliedResult
@@ -47,6 +48,7 @@ _HOMES = {
     ],
     "jobs.apply": ["apply_model"],
     "jobs.fit": ["fit_file"],
+    "jobs.mosaic": ["process_mosaic"],
     "jobs.plot": ["plot"],
     "jobs.grid": ["samples_file"],
     "jobs.preview": ["preview_file"],

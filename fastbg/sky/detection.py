@@ -118,7 +118,7 @@ def detect_sky(
     if trusts_weight:
         pixels = _near(linear, mesh, mesh.values, scatter)
     else:
-        pixels = _pixel_weight(linear, mesh, sky.surface)
+        pixels = pixel_weight(linear, mesh, sky.surface)
     if known is not None and known.any():
         # Near the cells themselves, which the surface may miss, though it should not.
         around, scatter = without_stars(whole)
@@ -131,7 +131,7 @@ def detect_sky(
     return sky
 
 
-def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
+def pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
     """(h, w), float32: the weight of the cells, and less for smaller objects, like stars."""
     weight = _near(linear, mesh, sky.values, np.zeros(mesh.values.shape))
     weight *= np.clip(_enlarged(sky.weight, mesh, weight.shape), 0, 1)
