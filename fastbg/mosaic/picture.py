@@ -9,7 +9,7 @@ import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from ..image.stretch import Stretch
-from ..sky.detection import detect_sky
+from ..sky.detection import Sky, detect_sky
 from .cells import Cells, Grid
 
 PARTLY = 0.01
@@ -55,10 +55,8 @@ class Picture:
         weight, known = np.moveaxis(np.nan_to_num(means[..., -2:]), 2, 0)
         return cls(means[..., :-2], weight, known)
 
-    def searched(
-        self, protection: str, threads: int = 1, kernels: Kernels = FASTEST
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The sky of the picture, (cells, K), linear, and how much of each cell is sky, (cells,).
+    def searched(self, protection: str, threads: int = 1, kernels: Kernels = FASTEST) -> Found:
+        """The sky of the picture.
 
         Raises
         ------
@@ -81,4 +79,35 @@ class Picture:
         )
         points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
         values = sky.spline.values(points) * (high - low) + low
-        return values, weight.reshape(-1, channels).mean(axis=1)
+        return Found(values, weight.reshape(-1, channels).mean(axis=1), sky, (rows, columns))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The sky that was found in a picture.
+
+    Attributes
+    ----------
+    values : ndarray, (cells, K), linear
+        The surface in all cells, row by row.
+    weight : ndarray, (cells,), in [0, 1]
+        How much of each is sky.
+    sky : Sky
+        In the space of its stretch.
+    shape : (rows, columns)
+    """
+
+    values: np.ndarray
+    weight: np.ndarray
+    sky: Sky
+    shape: tuple[int, int]
+
+    def enlarged(self, values: np.ndarray) -> np.ndarray:
+        """(cells, K): values of the cells of the mesh of the search, (P, K)."""
+        mesh = self.sky.mesh
+        grid = values.reshape(*mesh.shape, -1)
+        rows, columns = (
+            np.arange(size) * cells // size
+            for size, cells in zip(self.shape, mesh.shape, strict=True)
+        )
+        return grid[np.ix_(rows, columns)].reshape(-1, values.shape[1])

@@ -17,6 +17,9 @@ from ..spline.panels import FRAME, Box, within
 from ..spline.patches import Numbers, Patches
 from .surfaces import STIFFNESS, Background
 
+LITTLE = 0.01
+"""A cell is sky from this weight on."""
+
 
 @dataclass(frozen=True, eq=False)
 class Patchwork:
@@ -58,6 +61,7 @@ class Patchwork:
         share : ndarray, (h, w), in [0, 1]
             How much of each pixel of the small copy is sky, apart from stars.
         """
+        small, stretch = _widened(small, stretch)
         mesh = mesh_of(small, used, y, x)
         splines, coordinates = self._at(mesh.points, stretch)
         surface = splines.matrix @ coordinates
@@ -66,6 +70,8 @@ class Patchwork:
             for at, size in zip(mesh.points.T, share.shape, strict=True)
         )
         weight = mesh.weight * np.maximum(share[rows, columns], LEAST_WEIGHT)
+        if not (weight > LITTLE).any():
+            weight = mesh.weight  # no sky at all: something has to be looked at
         off = (mesh.values - surface) / explained_within(surface, mesh, weight)
         total = mesh.weight.sum()
         found = Surface(
@@ -98,6 +104,17 @@ class Patchwork:
             return parts[0], coordinates[0]
         joined = Joined(parts, self.boxes, self.numbers)
         return joined, joined.order(coordinates)
+
+
+def _widened(small: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, Stretch]:
+    """A small copy in a linear stretch that goes beyond its samples.
+
+    Where an object covers all of a panel, its background is lower than any of its samples, and a
+    stretch would clamp it.
+    """
+    low, high = stretch.pedestal, stretch.pedestal + stretch.scale
+    ends = low - stretch.scale, low, high + stretch.scale, high + stretch.scale
+    return (small + 1) / 3, Stretch.linear(np.stack(ends, axis=1))
 
 
 class Joined(Splines):

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
 from .cells import Cells, Grid, Panel, cells_of
 from .differences import Difference, groups_of, in_overlaps
+from .picture import Found
 from .surfaces import ROUNDS, Background, backgrounds, without
 
 PLACES = 8
@@ -44,18 +45,21 @@ class Solution:
     Attributes
     ----------
     backgrounds : list of Background
-    shares : list of ndarray, (h, w), in [0, 1]
-        How much of each pixel of each panel is sky, apart from stars.
+    places : list of ndarray, (h, w), int
+        For each pixel of each panel, the cell of the picture in which it lies; -1 for none.
     groups : list of list of int
         The panels that differences connect.
+    found : list of Found
+        The sky of the picture of each group.
     seams : list of Seam
     level : ndarray, (K,), linear
         The median of the backgrounds of all panels.
     """
 
     backgrounds: list[Background]
-    shares: list[np.ndarray]
+    places: list[np.ndarray]
     groups: list[list[int]]
+    found: list[Found]
     seams: list[Seam]
     level: np.ndarray
 
@@ -156,25 +160,27 @@ def solve(
             "each by itself"
         )
     found: dict[int, Background] = {}
-    shares: dict[int, np.ndarray] = {}
+    pictures: list[Found] = []
     seams: list[Seam] = []
+    places = [np.empty(0)] * len(panels)
     for done, group in enumerate(groups):
         check_cells(group)
-        solved, weight = backgrounds(
+        solved, sky = backgrounds(
             *(group.cells, group.differences, group.grid, protection),
             *(lambda count, done=done: watch(done * ROUNDS + count), threads, kernels),
         )
         for number, each in zip(group.numbers, solved, strict=True):
             found[number] = each
-            place = group.grid.places(panels[number].v, panels[number].u)
-            shares[number] = np.where(place >= 0, weight.ravel()[place], 0)
+            places[number] = group.grid.places(panels[number].v, panels[number].u)
+        pictures.append(sky)
         seams += _seams(group, solved)
     every = [found[number] for number in range(len(panels))]
     level = np.median(np.concatenate([each.values for each in every]), axis=0)
     return Solution(
         every,
-        [shares[number] for number in range(len(panels))],
+        places,
         [group.numbers for group in groups],
+        pictures,
         sorted(seams, key=lambda seam: seam.panels),
         level,
     )

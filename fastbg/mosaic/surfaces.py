@@ -21,7 +21,7 @@ from ..sky.smoothing_spline import Basis, Splines
 from .cells import Cells, Grid
 from .differences import Difference
 from .joint import Equations, levelling, polynomials
-from .picture import Picture
+from .picture import Found, Picture
 
 ROUNDS, SETTLED = 3, 0.01
 """The most searches, and by how much the weights of cells change on the average in the last one."""
@@ -79,7 +79,7 @@ def backgrounds(
     watch: Callable[[int], None] = lambda done: None,
     threads: int = 1,
     kernels: Kernels = FASTEST,
-) -> tuple[list[Background], np.ndarray]:
+) -> tuple[list[Background], Found]:
     """The backgrounds of panels that differences connect.
 
     Parameters
@@ -98,8 +98,8 @@ def backgrounds(
     Returns
     -------
     list of Background
-    weight : ndarray, (rows, columns) of the grid, in [0, 1]
-        How much each cell is sky.
+    Found
+        The sky of the picture that is left.
 
     Raises
     ------
@@ -113,15 +113,15 @@ def backgrounds(
     before = np.inf
     for done in range(1, ROUNDS + 1):
         picture = Picture.of(every, taken, grid)
-        sky, weight = picture.searched(protection, threads, kernels)
-        prior = [own + sky[each.place] for each, own in zip(every, taken, strict=True)]
-        taken = _corrected(every, differences, prior, weight, bases, stiff)
+        sky = picture.searched(protection, threads, kernels)
+        prior = [own + sky.values[each.place] for each, own in zip(every, taken, strict=True)]
+        taken = _corrected(every, differences, prior, sky.weight, bases, stiff)
         watch(done)
-        if np.mean(np.abs(weight - before)) < SETTLED:
+        if np.mean(np.abs(sky.weight - before)) < SETTLED:
             break
-        before = weight
+        before = sky.weight
     found = [Background.through(each, basis) for each, basis in zip(taken, bases, strict=True)]
-    return found, weight.reshape(grid.shape)
+    return found, sky
 
 
 def _stiff(basis: Basis) -> Splines:

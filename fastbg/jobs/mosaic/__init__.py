@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
 from ...errors import InputError, SettingsError
 from ...io.names import clashes, default_name, same_name
+from ...mosaic.cells import Panel
 from ...mosaic.labels import Labelled
 from ...mosaic.sky import Patchwork
 from ...mosaic.solve import Group, Solution, groups_on_plane, solve
@@ -23,7 +24,7 @@ from ...mosaic.surfaces import ROUNDS
 from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...report.report import Report, describe, history
-from ...result import Plan
+from ...result import Fitted, Plan, Prepared
 from ...search_input import centres
 from ...settings.options import Options
 from ...settings.settings import Settings
@@ -33,6 +34,7 @@ from ..memory import MaxMemory
 from ..outputs import Outputs
 from ..strictness import refuse_doubts
 from ..write import write
+from .judged import Judged
 from .labels import LabelImage
 from .panels import Copy, placed
 from .told import apart, describe_mosaic, noise_of
@@ -47,13 +49,13 @@ class Solved:
     names : list of str
         Those of the panels.
     solution : Solution
-    images : list of (Patchwork, ndarray)
-        The background of each image, and how much of each pixel of its small copy is sky.
+    images : list of (Patchwork, Judged)
+        The background of each image, and what the picture of all tells of it.
     """
 
     names: list[str]
     solution: Solution
-    images: list[tuple[Patchwork, np.ndarray]]
+    images: list[tuple[Patchwork, Judged]]
 
 
 @public
@@ -133,8 +135,8 @@ def process_mosaic(
         warnings += apart(solved.names, solved.solution.groups)
         noise = float(np.median([noise_of(copy.linear) for copy in copies]))
         begun = []
-        for copy, (patchwork, share) in zip(copies, solved.images, strict=True):
-            begun.append(_fitted(copy, patchwork, share))
+        for copy, (patchwork, judged) in zip(copies, solved.images, strict=True):
+            begun.append(_fitted(copy, patchwork, judged))
         reports = []
         for copy, (prepared, fitted) in zip(copies, begun, strict=True):
             job, source = copy.job, copy.source
@@ -159,12 +161,9 @@ def _overlapping(copies: Sequence[Copy]) -> Solved:
     solution = _solve(copies[0], panels, groups)
     images = []
     for number, copy in enumerate(copies):
-        share = np.zeros(copy.used.shape[:2])
-        top, left = panels[number].corner
-        part = solution.shares[number]
-        share[top : top + part.shape[0], left : left + part.shape[1]] = part
+        judged = Judged.of(copy.shape, panels, [number], solution)
         own = Patchwork([solution.backgrounds[number]], (panels[number].box,))
-        images.append((own, share))
+        images.append((own, judged))
     return Solved([str(copy.path) for copy in copies], solution, images)
 
 
@@ -172,8 +171,7 @@ def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
     """The backgrounds of the panels of a merged mosaic."""
     frame = copy.source.frame
     block = copy.reduced.factor * (2 if frame.pattern else 1)
-    shape = copy.used.shape[:2]
-    labels = LabelImage.open(path, copy.source.file, (shape[0], shape[1]), block, files)
+    labels = LabelImage.open(path, copy.source.file, copy.shape, block, files)
     small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), copy.known)
     try:
         panels = small.panels(labels.boxes)
@@ -181,16 +179,13 @@ def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     solution = _solve(copy, panels, whole.connected())
-    share = np.zeros(shape)
-    for panel, part in zip(panels, solution.shares, strict=True):
-        own = share[panel.corner[0] :, panel.corner[1] :][: part.shape[0], : part.shape[1]]
-        np.maximum(own, part, out=own)
+    judged = Judged.of(copy.shape, panels, range(len(panels)), solution)
     patchwork = Patchwork(solution.backgrounds, labels.boxes, labels.at)
     names = [f"{number:g}" for number in labels.numbers]
-    return Solved(names, solution, [(patchwork, share)])
+    return Solved(names, solution, [(patchwork, judged)])
 
 
-def _solve(first: Copy, panels: Sequence[Any], groups: Sequence[Group]) -> Solution:
+def _solve(first: Copy, panels: Sequence[Panel], groups: Sequence[Group]) -> Solution:
     """Solve, and tell the progress as that of the first panel's search."""
     job = first.job
     protection = job.settings.protection(masked=first.masked)
@@ -198,13 +193,13 @@ def _solve(first: Copy, panels: Sequence[Any], groups: Sequence[Group]) -> Solut
         return solve(panels, groups, protection, advance, job.threads, job.backend.kernels)
 
 
-def _fitted(copy: Copy, patchwork: Patchwork, share: np.ndarray) -> Any:
+def _fitted(copy: Copy, patchwork: Patchwork, judged: Judged) -> tuple[Prepared, Fitted]:
     """The problem of one image and its model."""
     reduced, job = copy.reduced, copy.job
     y, x = centres(reduced)
-    sky = patchwork.sky(reduced.small, copy.used.copy(), y, x, reduced.own, share)
+    sky = patchwork.sky(reduced.small, copy.used.copy(), y, x, reduced.own, judged.share)
     prepared = copy.prepared(sky)
-    fitted = job.fit(prepared)
+    fitted = judged.applied(job.fit(prepared), sky.mesh)
     refuse_doubts(job, str(copy.path), prepared.preparation(), fitted)
     return prepared, fitted
 

@@ -71,6 +71,12 @@ class Copy:
         return cls(path, job, source, outputs, reduced, used, known, weight is not None)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w): that of the small copy."""
+        height, width = self.used.shape[:2]
+        return height, width
+
+    @property
     def linear(self) -> np.ndarray:
         """(h, w, K): the small copy in linear units; NaN where it is unknown."""
         planes = np.moveaxis(self.reduced.small, 2, 0)
