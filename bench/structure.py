@@ -67,7 +67,7 @@ ORDER = (
         "take_out",
     ),
     ("mosaic",),
-    ("sky", "samples", "model", "backends", "cuda_kernels", "simulate"),
+    ("sky", "samples", "model", "backends", "cuda_kernels", "simulate", "catalogue"),
     ("settings",),
     ("io",),
     ("image", "coordinates"),

@@ -35,6 +35,10 @@ EXAMPLES = {
         "fastbg samples m94.xisf --preview s.png  # writes m94_samples.csv",
         "fastbg run m94.xisf --samples m94_samples.csv",
     ),
+    "catalogue": (
+        "fastbg catalogue m31.fits             # lists what --catalogue protects",
+        "fastbg catalogue m31.fits -o m31.reg  # to be edited, then given to -m",
+    ),
     "fit": (
         "fastbg fit first.fits -o sky.json",
         "fastbg apply sky.json lights -o out --rescale",

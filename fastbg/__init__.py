@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .jobs.array import apply as apply
     from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
+    from .jobs.catalogue import catalogue_file as catalogue_file
     from .jobs.fit import fit_file as fit_file
     from .jobs.grid import samples_file as samples_file
     from .jobs.mosaic import process_mosaic as process_mosaic
@@ -47,6 +48,7 @@ _HOMES = {
         "SettingsError",
     ],
     "jobs.apply": ["apply_model"],
+    "jobs.catalogue": ["catalogue_file"],
     "jobs.fit": ["fit_file"],
     "jobs.mosaic": ["process_mosaic"],
     "jobs.plot": ["plot"],

@@ -22,6 +22,7 @@ from .apply import fitting
 from .arguments import GivenSamples, merged, public
 from .containers import Container
 from .given import Given, opened, weights_of
+from .outlines import outlines_of_array
 from .results import AppliedResult, ArrayResult
 from .samples import points_of
 from .strictness import refuse_doubts
@@ -80,7 +81,10 @@ def remove_background(
     given = Given(image, weight, channel_axis, settings, sky)
     array, frame = opened(given)
     given = replace(given, samples=points_of(samples, frame.samples.shape))
+    outlines, told = outlines_of_array(image, frame, settings)
+    frame = replace(frame, outlines=outlines)
     with Job(settings, progress) as job:
+        job.warnings += told
         weights = weights_of(given, frame, job.warnings)
         prepared = job.prepare(frame, *weights, given.samples)
         fitted = job.fit(prepared)

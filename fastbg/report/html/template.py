@@ -8,7 +8,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...words import bends, explained_by_sky, format_bytes, glows, mosaic_of, through_samples
+from ...words import (
+    bends,
+    explained_by_sky,
+    format_bytes,
+    glows,
+    mosaic_of,
+    names_of,
+    through_samples,
+)
 from . import colours, images, words
 
 
@@ -43,6 +51,7 @@ def _environment() -> Environment:
         "bends": bends,
         "glows": glows,
         "mosaic": mosaic_of,
+        "names": names_of,
         "through_samples": through_samples,
         "kind": words.kind,
         "explained": explained_by_sky,
