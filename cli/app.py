@@ -27,7 +27,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, live, batch, mosaic, preview, samples, catalogue, fit, apply, presets, demo, doctor):
+for command in (
+    run,
+    live,
+    batch,
+    mosaic,
+    preview,
+    samples,
+    catalogue,
+    fit,
+    apply,
+    presets,
+    demo,
+    doctor,
+):
     how = {"help": help_of(command), "epilog": epilog_of(command.__name__)}
     app.command(cls=Command, **how)(command)
 

@@ -24,7 +24,7 @@ EXAMPLES = {
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
     "mosaic": (
-        "fastbg mosaic panels -o out           # overlapping panels, which are solved for coordinates",
+        "fastbg mosaic panels -o out           # overlapping panels with coordinate systems",
         "fastbg mosaic merged.xisf --panels panels.png -o out",
     ),
     "preview": (

@@ -11,7 +11,6 @@ import typer
 from ..settings.settings import Settings
 from .options import (
     INPUT,
-    MASK,
     OUTPUT,
     RUNNING,
     STRETCH,
@@ -63,7 +62,16 @@ OutputDir = Annotated[
 
 @with_settings(
     *("white", "cfa", OUTPUT, STRETCH, "threshold_min", "threshold_max", "invert_mask"),
-    *("no_invert_mask", "protect", "feather", "border", RUNNING),
+    *(
+        "no_invert_mask",
+        "protect",
+        "catalogue",
+        "no_catalogue",
+        "protect_at",
+        "feather",
+        "border",
+        RUNNING,
+    ),
 )
 def mosaic(
     inputs: Inputs,

@@ -174,8 +174,8 @@ SETTING_OPTIONS: dict[str, Any] = {
     "catalogue": flag(
         MASK,
         "--catalogue",
-        help="Protect the extended objects of the OpenNGC catalogue, galaxies, nebulae and globular "
-        "clusters, where the image has a coordinate system. fastbg catalogue lists them.",
+        help="Protect the extended objects of the OpenNGC catalogue, such as galaxies and nebulae, "
+        "in an image that has a coordinate system. fastbg catalogue lists them.",
     ),
     "no_catalogue": flag(
         MASK, "--no-catalogue", help="Leave the catalogue out, even if the preset asks for it."

@@ -58,18 +58,16 @@ class Extended:
         if not np.isfinite([y, x]).all():
             return None
         along, across = (np.array([x[n] - x[0], y[n] - y[0]]) for n in (1, 2))
-        axes = [float(np.hypot(*each)) for each in (along, across)]
-        if min(axes) <= 0:
+        major, minor = (float(np.hypot(*each)) for each in (along, across))
+        if min(major, minor) <= 0:
             return None
         angle = float(np.degrees(np.arctan2(along[1], along[0])))
-        return Outline(self.name, float(y[0]), float(x[0]), *axes, angle)
+        return Outline(self.name, float(y[0]), float(x[0]), major, minor, angle)
 
     def _beside(self, distance: float, angle: float) -> tuple[float, float]:
         """The place at a distance in the direction of a position angle."""
         step, turn, dec = np.radians([distance, angle, self.dec])
-        other = np.arcsin(
-            np.sin(dec) * np.cos(step) + np.cos(dec) * np.sin(step) * np.cos(turn)
-        )
+        other = np.arcsin(np.sin(dec) * np.cos(step) + np.cos(dec) * np.sin(step) * np.cos(turn))
         east = np.sin(turn) * np.sin(step) * np.cos(dec)
         along = np.cos(step) - np.sin(dec) * np.sin(other)
         return (self.ra + np.degrees(np.arctan2(east, along))) % 360, float(np.degrees(other))
@@ -121,10 +119,9 @@ def _extended(record: object) -> Extended | None:
     if minor and angle is None and minor < major:
         # It may lie in any direction: a circle that is not too large in most of them.
         minor, factor = major, 1.0
-    semi = (factor * axis / 120 for axis in (major, minor or major))
-    ra, dec = np.degrees(place)
-    name = _name(record)
-    return Extended(name, kind, float(ra), float(dec), *semi, float(angle or 0))
+    semi, other = (factor * axis / 120 for axis in (major, minor or major))
+    ra, dec = (float(each) for each in np.degrees(place))
+    return Extended(_name(record), kind, ra, dec, semi, other, float(angle or 0))
 
 
 def _name(record: object) -> str:

@@ -95,15 +95,21 @@ def outside_outlines(
     used: np.ndarray, reduced: Reduced, known: np.ndarray | None = None
 ) -> np.ndarray:
     """What may be used without the objects of the frame, but for what is known to be sky."""
+    objects = objects_of(reduced, known)
+    if objects is None:
+        return used
+    return np.where(objects[..., np.newaxis], np.float32(0), used)
+
+
+def objects_of(reduced: Reduced, known: np.ndarray | None) -> np.ndarray | None:
+    """Which down-scaled pixels are objects of the frame, (h, w) bool; None where it has none."""
     outlines = reduced.frame.outlines
     if not outlines:
-        return used
+        return None
     sizes = reduced.frame.image.shape
     y, x = (at * size - 0.5 for at, size in zip(centres(reduced), sizes, strict=True))
-    within = hidden(outlines, y, x)
-    if known is not None:
-        within &= known < KNOWN
-    return np.where(within[..., np.newaxis], np.float32(0), used)
+    within = hidden(outlines, y, x) & ~np.isnan(reduced.small).any(axis=2)
+    return within if known is None else within & (known < KNOWN)
 
 
 def inside(used: np.ndarray, reduced: Reduced, settings: Settings) -> np.ndarray:
@@ -171,6 +177,7 @@ def searched(
         given=settings.seams != "auto",
         known=known,
         flexibility=settings.flexibility,
+        objects=objects_of(reduced, known),
         **work,
     )
 

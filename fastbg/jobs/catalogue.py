@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from ..errors import OutputError
 from ..image.outlines import Outline
 from ..io import atomic
 from ..io.regions.outlines import regions_text
-from ..errors import OutputError
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .arguments import Source, as_path, merged, public

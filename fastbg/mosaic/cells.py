@@ -39,6 +39,8 @@ class Panel:
         How much of each pixel may be sky; objects that the panels share are compared all the same.
     known : ndarray, (h, w), in [0, 1], or None
         How much of each pixel is known to be sky.
+    objects : ndarray, (h, w), bool, or None
+        Which pixels are objects that are known from the start.
     v, u : ndarray, (h, w)
         The centres of the pixels on a plane that all panels share, in any unit; NaN = nowhere.
     y, x : ndarray, (h,) and (w,)
@@ -56,6 +58,7 @@ class Panel:
     y: np.ndarray
     x: np.ndarray
     known: np.ndarray | None = None
+    objects: np.ndarray | None = None
     box: Box = FRAME
     corner: tuple[int, int] = (0, 0)
 
@@ -68,6 +71,7 @@ class Panel:
         y: np.ndarray,
         x: np.ndarray,
         known: np.ndarray | None = None,
+        objects: np.ndarray | None = None,
     ) -> Panel:
         """The part of an image that is not missing; 0 to 1 is the image in ``y`` and ``x``.
 
@@ -76,16 +80,16 @@ class Panel:
         seen = np.isfinite(values).all(axis=2)
         rows, columns = (_extent(seen.any(axis=axis)) for axis in (1, 0))
         part = rows, columns
-        y, x, box = y[rows], x[columns], FRAME
+        y, x = y[rows], x[columns]
+        box: Box = FRAME
         if seen[part].size < FILLED * seen.size:
-            half = [np.diff(at).mean() / 2 for at in (y, x)]
-            ends = y[0] - half[0], y[-1] + half[0], x[0] - half[1], x[-1] + half[1]
-            box = tuple(map(float, ends))
+            (top, bottom), (left, right) = map(_edges, (y, x))
+            box = top, bottom, left, right
             y, x = within(box, y, x)
         v, u = (at[part] for at in places)
-        known = None if known is None else known[part]
+        known, objects = (None if each is None else each[part] for each in (known, objects))
         corner = rows.start, columns.start
-        return cls(values[part], weight[part], v, u, y, x, known, box, corner)
+        return cls(values[part], weight[part], v, u, y, x, known, objects, box, corner)
 
     @property
     def pixel(self) -> float:
@@ -105,7 +109,7 @@ class Cells:
     place : ndarray, (n,), int, ascending
         Which cells of the grid they are, row by row.
     values : ndarray, (n, K), linear
-    weight, known : ndarray, (n,), in [0, 1]
+    weight, known, objects : ndarray, (n,), in [0, 1]
     points : ndarray, (n, 2), normalised (y, x)
         Where the panel has its samples of the cell, on the average.
     whole : ndarray, (n,), bool
@@ -116,6 +120,7 @@ class Cells:
     values: np.ndarray
     weight: np.ndarray
     known: np.ndarray
+    objects: np.ndarray
     points: np.ndarray
     whole: np.ndarray
 
@@ -168,6 +173,12 @@ def _extent(seen: np.ndarray) -> slice:
     return slice(places[0], places[-1] + 1) if len(places) else slice(0, len(seen))
 
 
+def _edges(centres: np.ndarray) -> tuple[float, float]:
+    """The outer edges of the first and of the last pixel."""
+    half = float(np.diff(centres).mean()) / 2
+    return float(centres[0]) - half, float(centres[-1]) + half
+
+
 def cells_of(panel: Panel, grid: Grid) -> Cells:
     """The medians of a panel on a grid."""
     place = grid.places(panel.v, panel.u)
@@ -180,8 +191,10 @@ def cells_of(panel: Panel, grid: Grid) -> Cells:
     count = np.bincount(where, minlength=len(own))
     y, x = np.meshgrid(panel.y, panel.x, indexing="ij")
     means = [
-        np.bincount(where, each[valid], minlength=len(own)) / np.maximum(count, 1)
-        for each in (y, x, panel.weight, np.zeros_like(y) if panel.known is None else panel.known)
+        np.zeros(len(own))
+        if each is None
+        else np.bincount(where, each[valid], minlength=len(own)) / np.maximum(count, 1)
+        for each in (y, x, panel.weight, panel.known, panel.objects)
     ]
     values = np.stack([_medians(plane[valid], where, count) for plane in _planes(panel)], axis=1)
     usual = np.median(count) if len(count) else 1

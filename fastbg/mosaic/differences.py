@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .cells import Cells, Grid
+from .cells import Cells
 
 LEAST_CELLS = 4
 """Two panels overlap if they have at least so many whole cells in common."""
@@ -44,7 +44,10 @@ def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
     for one, other in combinations(range(len(every)), 2):
         mine, theirs = every[one], every[other]
         _, own, others = np.intersect1d(
-            mine.place[mine.whole], theirs.place[theirs.whole], assume_unique=True, return_indices=True
+            mine.place[mine.whole],
+            theirs.place[theirs.whole],
+            assume_unique=True,
+            return_indices=True,
         )
         if len(own) >= LEAST_CELLS:
             own, others = np.flatnonzero(mine.whole)[own], np.flatnonzero(theirs.whole)[others]

@@ -10,7 +10,7 @@ from ..image.robust import MAD_TO_SIGMA
 from .differences import Difference
 
 ITERATIONS, TOLERANCE = 10, 2.0
-"""Differences further off than so many robust standard deviations lose weight, in so many rounds."""
+"""Differences further off than so many robust standard deviations lose weight, in some rounds."""
 
 RIDGE = (1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 0.1, 0.1, 0.1, 0.1)
 """The weight of the square of each coefficient of a polynomial: what no difference shows is 0."""

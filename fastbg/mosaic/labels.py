@@ -37,7 +37,7 @@ class Labelled:
     values : ndarray, (h, w, K), linear
         What is not finite is unknown.
     weight : ndarray, (h, w), in [0, 1]
-    known : ndarray, (h, w), or None
+    known, objects : ndarray, (h, w), or None
         See `Panel`.
     labels : ndarray, (h, w), int
         The number of the panel of each pixel, from 0; -1 where a border goes through it.
@@ -50,6 +50,7 @@ class Labelled:
     y: np.ndarray
     x: np.ndarray
     known: np.ndarray | None = None
+    objects: np.ndarray | None = None
 
     def panels(self, boxes: Sequence[Box]) -> list[Panel]:
         """Its panels, in coordinates in which 0 to 1 is the box around each: see `within`."""
@@ -68,10 +69,12 @@ class Labelled:
             part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             values = np.where(own[part][..., np.newaxis], self.values[part], np.nan)
             y, x = within(box, self.y[part[0]], self.x[part[1]])
-            known = None if self.known is None else self.known[part]
-            places = v[part], u[part]
-            corner = int(rows[0]), int(columns[0])
-            panels.append(Panel(values, self.weight[part], *places, y, x, known, box, corner))
+            known, objects = (
+                None if each is None else each[part] for each in (self.known, self.objects)
+            )
+            own_weight, corner = self.weight[part], (int(rows[0]), int(columns[0]))
+            where = v[part], u[part]
+            panels.append(Panel(values, own_weight, *where, y, x, known, objects, box, corner))
         return panels
 
     def differences(self, boxes: Sequence[Box]) -> list[Difference]:

@@ -12,6 +12,9 @@ from ..image.stretch import Stretch
 from ..sky.detection import Sky, detect_sky
 from .cells import Cells, Grid
 
+MOSTLY = 0.5
+"""A cell is an object that is known from this share on."""
+
 PARTLY = 0.01
 """A cell that a panel covers only partly counts so much where others cover it."""
 
@@ -23,13 +26,14 @@ class Picture:
     Attributes
     ----------
     values : ndarray, (rows, columns, K), linear; NaN = no panel has it
-    weight, known : ndarray, (rows, columns), in [0, 1]
-        How much of each cell may be sky, and how much is known to be sky.
+    weight, known, objects : ndarray, (rows, columns), in [0, 1]
+        How much of each cell may be sky, is known to be sky, and is an object that is known.
     """
 
     values: np.ndarray
     weight: np.ndarray
     known: np.ndarray
+    objects: np.ndarray
 
     @classmethod
     def of(cls, every: Sequence[Cells], taken: Sequence[np.ndarray], grid: Grid) -> Picture:
@@ -43,17 +47,17 @@ class Picture:
         grid : Grid
         """
         size, channels = grid.shape[0] * grid.shape[1], taken[0].shape[1]
-        total, sums = np.zeros((size, 1)), np.zeros((size, channels + 2))
+        total, sums = np.zeros((size, 1)), np.zeros((size, channels + 3))
         for cells, own in zip(every, taken, strict=True):
             share = np.where(cells.whole, 1, PARTLY)[:, np.newaxis]
-            planes = np.column_stack([cells.values - own, cells.weight, cells.known])
+            told = cells.weight, cells.known, cells.objects
+            planes = np.column_stack([cells.values - own, *told])
             total[cells.place] += share
             sums[cells.place] += share * planes
         covered = total > 0
         means = np.divide(sums, total, where=covered, out=np.full(sums.shape, np.nan))
         means = means.reshape(*grid.shape, -1)
-        weight, known = np.moveaxis(np.nan_to_num(means[..., -2:]), 2, 0)
-        return cls(means[..., :-2], weight, known)
+        return cls(means[..., :-3], *np.moveaxis(np.nan_to_num(means[..., -3:]), 2, 0))
 
     def searched(self, protection: str, threads: int = 1, kernels: Kernels = FASTEST) -> Found:
         """The sky of the picture.
@@ -76,6 +80,7 @@ class Picture:
             threads=threads,
             kernels=kernels,
             known=self.known.astype(np.float32) if self.known.any() else None,
+            objects=self.objects > MOSTLY if self.objects.any() else None,
         )
         points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
         values = sky.spline.values(points) * (high - low) + low

@@ -114,9 +114,7 @@ class Group:
 
 def groups_on_plane(panels: Sequence[Panel]) -> list[Group]:
     """Panels by where they lie: those whose boxes on the plane overlap, group by group."""
-    boxes = [
-        [(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels
-    ]
+    boxes = [[(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels]
     group = list(range(len(panels)))
     for one, first in enumerate(boxes):
         for other, second in enumerate(boxes[:one]):

@@ -27,7 +27,8 @@ ROUNDS, SETTLED = 3, 0.01
 """The most searches, and by how much the weights of cells change on the average in the last one."""
 
 DEGREE, STIFFNESS = 2, 1e-3
-"""The degree of the polynomials of a correction that cost nothing, and the stiffness of the rest."""
+"""The degree of the polynomials of a correction that cost nothing, and the stiffness of what else
+it is."""
 
 NO_SKY = 0.02
 """How much a cell that is no sky holds a correction down, where one of the sky counts 1."""
@@ -110,7 +111,7 @@ def backgrounds(
     taken = [polynomials(each.points) @ own for each, own in zip(every, levels, strict=True)]
     bases = [Basis(each.points, grid_side(len(each.place))) for each in every]
     stiff = [_stiff(basis) for basis in bases]
-    before = np.inf
+    before = np.full(grid.shape[0] * grid.shape[1], np.inf)
     for done in range(1, ROUNDS + 1):
         picture = Picture.of(every, taken, grid)
         sky = picture.searched(protection, threads, kernels)
@@ -158,9 +159,7 @@ def _corrected(
     ]
 
 
-def without(
-    every: Sequence[Background], differences: Sequence[Difference]
-) -> list[Difference]:
+def without(every: Sequence[Background], differences: Sequence[Difference]) -> list[Difference]:
     """What backgrounds leave of the differences between panels."""
     left = []
     for each in differences:

@@ -25,7 +25,7 @@ from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...report.report import Report, describe, history
 from ...result import Fitted, Plan, Prepared
-from ...search_input import centres
+from ...search_input import centres, objects_of
 from ...settings.options import Options
 from ...settings.settings import Settings
 from ..arguments import Masks, Paths, merged, public
@@ -115,7 +115,12 @@ def process_mosaic(
     _check_count(images, panels)
     unit = settings.sample_format == "unit"
     outputs = [
-        Outputs(_targets(path, output_dir, write_model), overwrite=overwrite, compress=compress, unit=unit)
+        Outputs(
+            _targets(path, output_dir, write_model),
+            overwrite=overwrite,
+            compress=compress,
+            unit=unit,
+        )
         for path in images
     ]
     for pair in clashes(images, {}, lambda path: default_name(path, output_dir, "bgSubtracted")):
@@ -127,9 +132,7 @@ def process_mosaic(
         copies = []
         for path, own in zip(images, outputs, strict=True):
             job = files.enter_context(Job(settings, progress))
-            copies.append(
-                Copy.of(path, job, own, files, (mask, sky), max_memory=max_memory)
-            )
+            copies.append(Copy.of(path, job, own, files, (mask, sky), max_memory=max_memory))
         _check_channels(copies)
         solved = _labelled(copies[0], Path(panels), files) if panels else _overlapping(copies)
         warnings += apart(solved.names, solved.solution.groups)
@@ -172,7 +175,8 @@ def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
     frame = copy.source.frame
     block = copy.reduced.factor * (2 if frame.pattern else 1)
     labels = LabelImage.open(path, copy.source.file, copy.shape, block, files)
-    small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), copy.known)
+    told = copy.known, objects_of(copy.reduced, copy.known)
+    small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), *told)
     try:
         panels = small.panels(labels.boxes)
         whole = Group.meeting(panels, small.differences(labels.boxes))

@@ -1,4 +1,4 @@
-"""What the pictures of a mosaic tell of its panels: which pixels are sky, and how certain that is."""
+"""What the pictures of a mosaic tell of its panels: which pixels are sky, and how certainly."""
 
 from __future__ import annotations
 

@@ -82,7 +82,9 @@ class LabelImage:
                     f"has two or more: {CURE}"
                 )
         except InputError as error:
-            raise InputError(str(error) if str(path) in str(error) else f"{path} {error}") from error
+            raise InputError(
+                str(error) if str(path) in str(error) else f"{path} {error}"
+            ) from error
         low, high = (np.where(each > 0, np.searchsorted(numbers, each), -1) for each in (low, high))
         small = np.where(low == high, low, -1)
         boxes = tuple(_box((low == n) | (high == n)) for n in range(len(numbers)))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,11 @@ from ...errors import InputError
 from ...mosaic.cells import Panel
 from ...pipeline import Job
 from ...result import Prepared, Reduced
-from ...search_input import centres, problem_of, softened
+from ...search_input import centres, objects_of, problem_of, softened
 from ...sky.detection import Sky
+from ..arguments import Masks
 from ..coordinates import coordinates_of
+from ..memory import MaxMemory
 from ..outputs import Outputs
 from ..source import Source, errors_of, read
 
@@ -58,10 +59,17 @@ class Copy:
 
     @classmethod
     def of(
-        cls, path: Path, job: Job, outputs: Outputs, files: ExitStack, drawn: Any, **work: Any
+        cls,
+        path: Path,
+        job: Job,
+        outputs: Outputs,
+        files: ExitStack,
+        drawn: tuple[Masks, Masks],
+        max_memory: MaxMemory = None,
     ) -> Copy:
         """Open and reduce a panel; ``drawn`` are its masks and what is known to be sky."""
-        source = read(job, path, *drawn, outputs, files, **work)
+        mask, known_sky = drawn
+        source = read(job, path, mask, known_sky, outputs, files, max_memory=max_memory)
         with errors_of(source), job.stages.stage("prepare"):
             weight, sky = source.drawn
             check_settings(job.settings, masked=weight is not None, sampled=False)
@@ -93,7 +101,8 @@ class Copy:
     def panel(self, places: tuple[np.ndarray, np.ndarray]) -> Panel:
         """The panel, at places on a plane."""
         y, x = centres(self.reduced)
-        return Panel.of(self.linear, self.weight, places, y, x, self.known)
+        objects = objects_of(self.reduced, self.known)
+        return Panel.of(self.linear, self.weight, places, y, x, self.known, objects)
 
     def prepared(self, sky: Sky) -> Prepared:
         """The problem that was fitted, with the sky that was found."""
@@ -114,6 +123,7 @@ def placed(copies: Sequence[Copy]) -> list[tuple[np.ndarray, np.ndarray]]:
     shapes = {copy.reduced.frame.image.shape for copy in copies}
     if not any(found) and len(shapes) == 1 and all(map(_is_part, copies)):
         return [_pixels(copy) for copy in copies]
+    systems = []
     for copy, coordinates in zip(copies, found, strict=True):
         if coordinates is None:
             raise InputError(
@@ -121,7 +131,8 @@ def placed(copies: Sequence[Copy]) -> list[tuple[np.ndarray, np.ndarray]]:
                 "any program that writes one, or name the panels of a merged mosaic with --panels "
                 "(panels= in Python)"
             )
-    return on_plane([(each, centres(copy.reduced)) for each, copy in zip(found, copies, strict=True)])
+        systems.append((coordinates, centres(copy.reduced)))
+    return on_plane(systems)
 
 
 def on_plane(

@@ -96,6 +96,6 @@ def figure(views: Views, name: str, image: Mapping[str, Any], protected: Any = (
         "views.html.j2",
         pictures=[(key, rgb, reduced(rgb, BUTTON), alt) for key, (rgb, alt) in pictures.items()],
         stretch=STRETCHED,
-        image=image,
+        size=image,
         protected=protected,
     )

@@ -161,8 +161,8 @@ def draw_outlines(size: tuple[int, int], outlines: Sequence[Named]) -> Picture:
         # The name stands below the outline, or within the picture where that ends further up.
         x = np.clip(places[:, 0].mean(), 0, corner[0])
         y = min(places[:, 1].max() + 6 * fine, (height + OVERHANG - 16) * fine)
-        how = {"anchor": "mt", "stroke_width": 2 * fine, "stroke_fill": (*OUTLINE, 255)}
-        pen.text((x, y), name, (*PROTECTED, 255), load_font(14 * fine), **how)
+        dark, font = (*OUTLINE, 255), load_font(14 * fine)
+        pen.text((x, y), name, PROTECTED, font, "mt", stroke_width=2 * fine, stroke_fill=dark)
     # What lies beyond the picture is not drawn.
     shown = pil.new("RGBA", corner, (*OUTLINE, 0))
     inner = OVERHANG * fine, OVERHANG * fine
