@@ -24,7 +24,7 @@ EXAMPLES = {
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
     "mosaic": (
-        "fastbg mosaic panels -o out           # overlapping panels with coordinate systems",
+        "fastbg mosaic panels -o out           # all images of a folder",
         "fastbg mosaic merged.xisf --panels panels.png -o out",
     ),
     "preview": (

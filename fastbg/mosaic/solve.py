@@ -14,8 +14,8 @@ from .differences import Difference, groups_of, in_overlaps
 from .picture import Found
 from .surfaces import ROUNDS, Background, backgrounds, without
 
-PLACES = 8
-"""The places along a seam at which the step is told, about."""
+PLACES, CELLS_PER_PLACE = 8, 16
+"""The most places along a seam at which the step is told, and the least number of cells of each."""
 
 LEAST_CELLS = 12
 """A panel needs at least so many cells."""
@@ -207,6 +207,7 @@ def _step(difference: Difference) -> float:
     """The root mean square of the medians at places along a seam."""
     points = difference.points[0]
     along = points[:, int(np.argmax(np.ptp(points, axis=0)))]
-    parts = np.array_split(np.argsort(along), min(PLACES, len(along)))
+    count = int(np.clip(len(along) // CELLS_PER_PLACE, 1, PLACES))
+    parts = np.array_split(np.argsort(along), count)
     steps = [np.median(difference.values[part], axis=0) for part in parts]
     return float(np.sqrt(np.mean(np.square(steps))))

@@ -33,7 +33,7 @@ it is."""
 NO_SKY = 0.02
 """How much a cell that is no sky holds a correction down, where one of the sky counts 1."""
 
-DIFFERENCE = 100.0
+DIFFERENCE = 20.0
 """How much a difference counts: unlike a cell of the sky, it holds no object."""
 
 SOFTEST = 1e-7

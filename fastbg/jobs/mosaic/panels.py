@@ -88,8 +88,8 @@ class Copy:
     def linear(self) -> np.ndarray:
         """(h, w, K): the small copy in linear units; NaN where it is unknown."""
         planes = np.moveaxis(self.reduced.small, 2, 0)
-        values = self.reduced.own.invert(np.where(np.isfinite(planes), planes, np.nan))[0]
-        return np.moveaxis(values, 0, 2)
+        values = self.reduced.own.invert(planes)[0]
+        return np.moveaxis(np.where(np.isfinite(planes), values, np.nan), 0, 2)
 
     @property
     def weight(self) -> np.ndarray:
