@@ -114,6 +114,8 @@ class Cells:
         Where the panel has its samples of the cell, on the average.
     whole : ndarray, (n,), bool
         Whether the panel covers the cell.
+    steep : ndarray, (n,), linear
+        By how much the light changes from the cell to the next one, a mean over the channels.
     """
 
     place: np.ndarray
@@ -123,6 +125,7 @@ class Cells:
     objects: np.ndarray
     points: np.ndarray
     whole: np.ndarray
+    steep: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,11 @@ class Grid:
         (top, left), (bottom, right) = low.min(axis=0) - pixel / 2, high.max(axis=0) + pixel / 2
         rows, columns = (max(1, int(np.ceil(each / side))) for each in (bottom - top, right - left))
         return cls(float(top), float(left), float(side), (rows, columns))
+
+    def middles(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The middles of cells, v and u."""
+        row, column = np.divmod(place, self.shape[1])
+        return self.top + (row + 0.5) * self.side, self.left + (column + 0.5) * self.side
 
     def places(self, v: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The number of the cell of points, -1 for those that are nowhere."""
@@ -190,23 +198,36 @@ def cells_of(panel: Panel, grid: Grid) -> Cells:
     own, where = np.unique(place[valid], return_inverse=True)
     count = np.bincount(where, minlength=len(own))
     y, x = np.meshgrid(panel.y, panel.x, indexing="ij")
+    told = panel.weight, panel.known, panel.objects
     means = [
         np.zeros(len(own))
         if each is None
         else np.bincount(where, each[valid], minlength=len(own)) / np.maximum(count, 1)
-        for each in (y, x, panel.weight, panel.known, panel.objects)
+        for each in (y, x, panel.v, panel.u, *told)
     ]
-    values = np.stack([_medians(plane[valid], where, count) for plane in _planes(panel)], axis=1)
+    planes = np.moveaxis(panel.values, 2, 0)
+    values = np.stack([_medians(plane[valid], where, count) for plane in planes], axis=1)
+    slopes = _slopes(own, values, grid)
+    # A few pixels more on one side of a cell shift its median along the slope of the light.
+    for slope, mean, middle in zip(slopes, means[2:4], grid.middles(own), strict=True):
+        values -= slope * ((mean - middle) / grid.side)[:, np.newaxis]
     usual = np.median(count) if len(count) else 1
     kept = count >= LEAST_COVERED * usual
     whole = (count >= WHOLLY_COVERED * usual) & ~np.isin(own, at_border)
     points = np.stack(means[:2], axis=1)
-    every = (own, values, *means[2:], points, whole)
+    steep = np.hypot(*slopes).mean(axis=1)
+    every = (own, values, *means[4:], points, whole, steep)
     return Cells(*(each[kept] for each in every))
 
 
-def _planes(panel: Panel) -> np.ndarray:
-    return np.moveaxis(panel.values, 2, 0)
+def _slopes(place: np.ndarray, values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) each: how values of cells change from cell to cell, along v and u; 0 at a border."""
+    rows, columns = grid.shape
+    plane = np.full(((rows + 2) * (columns + 2), values.shape[1]), np.nan)
+    at = (place // columns + 1) * (columns + 2) + place % columns + 1
+    plane[at] = values
+    down, right = ((plane[at + step] - plane[at - step]) / 2 for step in (columns + 2, 1))
+    return np.nan_to_num(down), np.nan_to_num(right)
 
 
 def _medians(values: np.ndarray, group: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -31,11 +31,14 @@ class Difference:
     points : ndarray, (2, n, 2), normalised (y, x)
         The places in both.
     values : ndarray, (n, K), linear
+    steep : ndarray, (n,), linear
+        How the light changes there from cell to cell.
     """
 
     panels: tuple[int, int]
     points: np.ndarray
     values: np.ndarray
+    steep: np.ndarray
 
 
 def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
@@ -52,7 +55,9 @@ def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
         if len(own) >= LEAST_CELLS:
             own, others = np.flatnonzero(mine.whole)[own], np.flatnonzero(theirs.whole)[others]
             points = np.stack([mine.points[own], theirs.points[others]])
-            found.append(Difference((one, other), points, mine.values[own] - theirs.values[others]))
+            values = mine.values[own] - theirs.values[others]
+            steep = np.maximum(mine.steep[own], theirs.steep[others])
+            found.append(Difference((one, other), points, values, steep))
     return found
 
 

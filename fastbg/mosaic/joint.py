@@ -12,6 +12,10 @@ from .differences import Difference
 ITERATIONS, TOLERANCE = 10, 2.0
 """Differences further off than so many robust standard deviations lose weight, in some rounds."""
 
+MISPLACED = 0.1
+"""Cells of two panels are off by so much of their side: where the light is steep, differences
+count less."""
+
 RIDGE = (1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 0.1, 0.1, 0.1, 0.1)
 """The weight of the square of each coefficient of a polynomial: what no difference shows is 0."""
 
@@ -65,8 +69,11 @@ class Equations:
             solution = np.linalg.solve(left, sums)
             off = self.residuals(solution)
             scale = MAD_TO_SIGMA * np.median(np.abs(np.concatenate(off)), axis=0)
-            scale = TOLERANCE * (scale + np.finfo(np.float32).tiny)
-            weights = [weight / (1 + np.mean((part / scale) ** 2, axis=1)) for part in off]
+            scale = scale + np.finfo(np.float32).tiny
+            weights = [
+                weight * _weights(part, scale, each.steep)
+                for part, each in zip(off, self._differences, strict=True)
+            ]
         return [solution[own] for own in self._slices]
 
     def residuals(self, solution: np.ndarray) -> list[np.ndarray]:
@@ -79,6 +86,14 @@ class Equations:
     def _places(self, difference: Difference) -> np.ndarray:
         """The numbers of the functions of both panels."""
         return np.r_[tuple(self._slices[panel] for panel in difference.panels)]
+
+
+def _weights(off: np.ndarray, scale: np.ndarray, steep: np.ndarray) -> np.ndarray:
+    """(n,): how much differences count that are off by (n, K), by what they usually are, (K,)."""
+    doubt = 1 + np.mean((MISPLACED * steep[:, np.newaxis] / scale) ** 2, axis=1)
+    far = np.mean((off / (TOLERANCE * scale)) ** 2, axis=1)
+    weights: np.ndarray = 1 / (doubt + far)
+    return weights
 
 
 def polynomials(points: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ class Labelled:
             if known.any():
                 place = np.stack([self.y[rows[known]], self.x[columns[known]]], axis=1)
                 points = np.stack([_inside(boxes[number], place) for number in (one, other)])
-                found.append(Difference((one, other), points, steps[known]))
+                found.append(Difference((one, other), points, steps[known], np.zeros(known.sum())))
         return found
 
     def _between(self, one: int, other: int) -> tuple[np.ndarray, np.ndarray]:
