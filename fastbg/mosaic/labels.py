@@ -14,11 +14,11 @@ from ..spline.panels import Box, within
 from .cells import Panel
 from .differences import Difference
 
-REACH = 4
+REACH = 3
 """Pixels of the small copy on each side of a border to which a parabola with a step in
 it is fitted."""
 
-LEAST_BESIDE = 20
+LEAST_BESIDE = 10
 """The least number of them on either side that make a step known."""
 
 SPACING = 2
