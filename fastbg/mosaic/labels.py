@@ -21,6 +21,9 @@ it is fitted."""
 LEAST_BESIDE = 10
 """The least number of them on either side that make a step known."""
 
+ROUGH = 10.0
+"""Where a parabola leaves so much, a step counts as if the light were so many times as steep."""
+
 SPACING = 2
 """The distance between places along a border at which steps are measured."""
 
@@ -84,11 +87,11 @@ class Labelled:
             rows, columns = self._between(one, other)
             if not len(rows):
                 continue
-            steps, known = self._steps(rows, columns, one, other)
+            steps, rough, known = self._steps(rows, columns, one, other)
             if known.any():
                 place = np.stack([self.y[rows[known]], self.x[columns[known]]], axis=1)
                 points = np.stack([_inside(boxes[number], place) for number in (one, other)])
-                found.append(Difference((one, other), points, steps[known], np.zeros(known.sum())))
+                found.append(Difference((one, other), points, steps[known], rough[known]))
         return found
 
     def _between(self, one: int, other: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,9 +105,10 @@ class Labelled:
 
     def _steps(
         self, rows: np.ndarray, columns: np.ndarray, one: int, other: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The level of one panel minus that of the other at pixels, (n, K), and where it is known.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The level of one panel minus that of the other at pixels, (n, K).
 
+        Also how rough the light is there, (n,), as `Difference.steep`, and where both are known.
         A parabola is fitted to the pixels around each, with a step where one panel meets the other.
         """
         dy, dx = (each.ravel() for each in np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1])
@@ -121,13 +125,16 @@ class Labelled:
         smooth = np.broadcast_to([v**0, v, u, v * v, v * u, u * u], (len(used), 6, len(v)))
         matrix = np.stack([*np.moveaxis(smooth, 1, 0), sides[0][known]], axis=2)
         data = np.where(used[..., np.newaxis] > 0, values[known], 0)
-        steps = np.full((len(rows), values.shape[2]), np.nan)
+        steps, rough = np.full((len(rows), values.shape[2]), np.nan), np.zeros(len(rows))
         if known.any():
-            steps[known] = _robust(matrix, data, used)[:, -1]
-        return steps, known
+            solution, scatter = _robust(matrix, data, used)
+            steps[known], rough[known] = solution[:, -1], ROUGH * scatter
+        return steps, rough, known
 
 
-def _robust(matrix: np.ndarray, data: np.ndarray, used: np.ndarray) -> np.ndarray:
+def _robust(
+    matrix: np.ndarray, data: np.ndarray, used: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Least squares with a Cauchy loss, many at a time.
 
     Parameters
@@ -137,7 +144,9 @@ def _robust(matrix: np.ndarray, data: np.ndarray, used: np.ndarray) -> np.ndarra
 
     Returns
     -------
-    ndarray, (n, M, K)
+    solution : ndarray, (n, M, K)
+    scatter : ndarray, (n,)
+        The robust standard deviation of what it leaves, a mean over the channels.
     """
     weight, counted = used, used > 0
     for _ in range(ITERATIONS):
@@ -145,10 +154,11 @@ def _robust(matrix: np.ndarray, data: np.ndarray, used: np.ndarray) -> np.ndarra
         normal = np.swapaxes(weighted, 1, 2) @ matrix + 1e-9 * np.eye(matrix.shape[2])
         solution = np.linalg.solve(normal, np.swapaxes(weighted, 1, 2) @ data)
         off = np.abs(data - matrix @ solution)
-        scale = np.nanmedian(np.where(counted[..., np.newaxis], off, np.nan), axis=1)
-        scale = TOLERANCE * MAD_TO_SIGMA * scale[:, np.newaxis] + np.finfo(np.float32).tiny
+        scatter = np.nanmedian(np.where(counted[..., np.newaxis], off, np.nan), axis=1)
+        scatter = MAD_TO_SIGMA * scatter + np.finfo(np.float32).tiny
+        scale = TOLERANCE * scatter[:, np.newaxis]
         weight = used / (1 + np.mean((off / scale) ** 2, axis=2))
-    return solution
+    return solution, scatter.mean(axis=1)
 
 
 def _inside(box: Box, points: np.ndarray) -> np.ndarray:

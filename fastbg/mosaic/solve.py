@@ -204,10 +204,11 @@ def _seams(group: Group, solved: Sequence[Background]) -> list[Seam]:
 
 
 def _step(difference: Difference) -> float:
-    """The root mean square of the medians at places along a seam."""
-    points = difference.points[0]
+    """The root mean square of the medians at places along a seam, where the light is flattest."""
+    flat = difference.steep <= np.median(difference.steep)
+    points, values = difference.points[0][flat], difference.values[flat]
     along = points[:, int(np.argmax(np.ptp(points, axis=0)))]
     count = int(np.clip(len(along) // CELLS_PER_PLACE, 1, PLACES))
     parts = np.array_split(np.argsort(along), count)
-    steps = [np.median(difference.values[part], axis=0) for part in parts]
+    steps = [np.median(values[part], axis=0) for part in parts]
     return float(np.sqrt(np.mean(np.square(steps))))
