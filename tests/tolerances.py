@@ -64,6 +64,7 @@ def relative_max(found: np.ndarray, expected: np.ndarray) -> float:
     difference = np.abs(np.asarray(found) - expected).max()
     return float(difference / (np.abs(expected).max() or 1))
 
+
 STEP_AT_SEAMS = 1 / 3
 """The step between two panels of a mosaic, relative to the noise of a down-scaled pixel."""
 
