@@ -137,23 +137,11 @@ def process_mosaic(
         solved = _labelled(copies[0], Path(panels), files) if panels else _overlapping(copies)
         warnings += apart(solved.names, solved.solution.groups)
         noise = float(np.median([noise_of(copy.linear) for copy in copies]))
-        begun = []
-        for copy, (patchwork, judged) in zip(copies, solved.images, strict=True):
-            begun.append(_fitted(copy, patchwork, judged))
-        reports = []
-        for copy, (prepared, fitted) in zip(copies, begun, strict=True):
-            job, source = copy.job, copy.source
-            preparation = prepared.preparation()
-            plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
-            plan = _levelled(plan, settings, solved.solution.level)
-            copy.outputs.stage(files)
-            with ExitStack() as written:
-                lines = history(job.settings, fitted.fit, source.file.white)
-                corrected = write(job, source, plan, copy.outputs, lines, written)
-                with job.stages.stage("write"):
-                    written.close()
-            about = source.about(copy.outputs.targets)
-            reports.append(describe(job, source.frame, preparation, fitted, corrected, about))
+        begun = [_fitted(copy, *told) for copy, told in zip(copies, solved.images, strict=True)]
+        level = solved.solution.level
+        reports = [
+            _written(copy, *fit, level, files) for copy, fit in zip(copies, begun, strict=True)
+        ]
     return describe_mosaic(solved.names, solved.solution, noise, reports, warnings)
 
 
@@ -206,6 +194,24 @@ def _fitted(copy: Copy, patchwork: Patchwork, judged: Judged) -> tuple[Prepared,
     fitted = judged.applied(job.fit(prepared), sky.mesh)
     refuse_doubts(job, str(copy.path), prepared.preparation(), fitted)
     return prepared, fitted
+
+
+def _written(
+    copy: Copy, prepared: Prepared, fitted: Fitted, level: np.ndarray, files: ExitStack
+) -> Report:
+    """Write the corrected image, which gets its name when `files` is closed, and its report."""
+    job, source = copy.job, copy.source
+    preparation = prepared.preparation()
+    plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
+    plan = _levelled(plan, job.settings, level)
+    copy.outputs.stage(files)
+    with ExitStack() as written:
+        lines = history(job.settings, fitted.fit, source.file.white)
+        corrected = write(job, source, plan, copy.outputs, lines, written)
+        with job.stages.stage("write"):
+            written.close()
+    about = source.about(copy.outputs.targets)
+    return describe(job, source.frame, preparation, fitted, corrected, about)
 
 
 def _levelled(plan: Plan, settings: Settings, level: np.ndarray) -> Plan:
