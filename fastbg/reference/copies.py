@@ -1,0 +1,144 @@
+"""A reference on the small grid of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..coordinates.aligned import aligned
+from ..coordinates.mapping import IDENTITY, Mapping
+from ..errors import InputError
+from ..image.bands import for_each_band, row_bands
+from ..image.image import Image
+
+SATURATED = 0.8
+"""Samples above this part of the largest one may be saturated, or near it, no longer linear."""
+
+LEAST_COVERED = 0.5
+"""The least share of an image that a reference must cover."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Another image of the same sky.
+
+    Attributes
+    ----------
+    image : Image, linear
+        Mono or RGB, as one that is fitted: a mosaic by its superpixels.
+    mapping : Mapping
+        Where the pixels of the image that is fitted lie in it.
+    """
+
+    image: Image
+    mapping: Mapping = IDENTITY
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """An image and its reference on the grid of the fit; NaN where they have no samples.
+
+    Attributes
+    ----------
+    image : ndarray, (h, w, K), linear
+        Means of blocks, stars and all.
+    reference : ndarray, (h, w, R), linear
+        The same of the reference.
+    without_stars : ndarray, (h, w, R), linear
+        The reference in medians of blocks, or whatever the image is fitted in.
+    saturated : ndarray, (h, w), bool
+        Where either may be saturated.
+    factor : int
+        Pixels of the image along the side of a block.
+    how : str
+        What the place of the reference is known by: see `fastbg.coordinates.mapping.Mapping`.
+    """
+
+    image: np.ndarray
+    reference: np.ndarray
+    without_stars: np.ndarray
+    saturated: np.ndarray
+    factor: int
+    how: str
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(h, w) bool: where both have samples in all channels."""
+        both = np.concatenate([self.image, self.reference, self.without_stars], axis=2)
+        covered: np.ndarray = np.isfinite(both).all(axis=2)
+        return covered
+
+    @property
+    def covers(self) -> float:
+        """The share of the image that the reference covers."""
+        seen = np.isfinite(self.image).all(axis=2)
+        return float(self.covered.sum() / max(seen.sum(), 1))
+
+
+def copies_of(
+    image: Image, reference: Reference, factor: int, function: str, **work: Any
+) -> Copies:
+    """Bring a reference to the small grid of an image.
+
+    Parameters
+    ----------
+    image : Image, linear
+        The image that is fitted.
+    reference : Reference
+    factor : int
+    function : str
+        The block function of the fit: see `fastbg.image.downscale`.
+    **work
+        Threads and kernels.
+
+    Raises
+    ------
+    InputError
+        If the reference covers too little of the image.
+    """
+    other, mapping, shape = reference.image, reference.mapping, image.shape
+    own = aligned(_told(image, work), IDENTITY, shape, factor, function="mean", **work)
+    theirs = aligned(_told(other, work), mapping, shape, factor, function="mean", **work)
+    medians = aligned(other, mapping, shape, factor, function=function, **work)
+    saturated = (own[..., -1] > 1) | (theirs[..., -1] > 1)
+    parts = own[..., :-1], theirs[..., :-1], medians
+    copies = Copies(*parts, saturated, factor, mapping.how)
+    if copies.covers < LEAST_COVERED:
+        raise InputError(
+            f"the reference covers only {100 * copies.covers:.2g} % of the image: give one that "
+            "shows all of it, or crop the image"
+        )
+    return copies
+
+
+def _told(image: Image, work: dict[str, Any]) -> Image:
+    """The image with a further channel: 2 where a sample may be saturated, and 1 elsewhere."""
+    level = _saturation(image, work["threads"])[:, np.newaxis, np.newaxis]
+    channels = image.channels
+
+    def read(rows: slice, out: np.ndarray) -> np.ndarray:
+        out = out[:, : rows.stop - rows.start]
+        out[:channels] = image.read(rows, out[:channels])
+        out[channels] = 1 + (out[:channels] > level).any(axis=0)
+        return out
+
+    return replace(image, channels=channels + 1, read=read)
+
+
+def _saturation(image: Image, threads: int) -> np.ndarray:
+    """(K,): above which level the samples of each channel may be saturated."""
+    bands = row_bands(image.shape)
+    room = image.channels, bands[0].stop, image.shape[1]
+
+    def start() -> tuple[np.ndarray, np.ndarray]:
+        return np.empty(room, np.float32), np.full(image.channels, -np.inf)
+
+    def work(rows: slice, state: tuple[np.ndarray, np.ndarray]) -> None:
+        band = image.read(rows, state[0])
+        np.fmax(state[1], np.fmax.reduce(band, axis=(1, 2)), out=state[1])
+
+    highest = np.max([most for _, most in for_each_band(bands, threads, start, work)], axis=0)
+    level: np.ndarray = SATURATED * highest
+    return level

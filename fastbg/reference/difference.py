@@ -1,0 +1,117 @@
+"""What an image has that a reference has not: its own gradient, and no object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..image.stretch import Stretch
+from ..sky.detection import Sky
+from ..sky.mesh import mesh_of
+from ..sky.smoothing_spline import Splines
+from ..sky.surface import Surface
+from .copies import Copies
+from .own_gradient import OwnGradient, own_gradient
+from .scale import Scale, scale_of
+from .sky import Compared, ReferencedSky, differing
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """An image without the light that it shares with a reference, on the grid of the fit.
+
+    Attributes
+    ----------
+    values : ndarray, (h, w, K), float32
+        In the space of the stretch of the image; NaN where the reference has no samples, and where
+        either may be saturated.
+    copies : Copies
+    scale : Scale
+    own : OwnGradient
+        Of the scaled reference.
+    cells : ndarray, (P, R), linear
+        The reference in the cells of the mesh.
+    degree : int
+        The degree that was allowed.
+    """
+
+    values: np.ndarray
+    copies: Copies
+    scale: Scale
+    own: OwnGradient
+    cells: np.ndarray
+    degree: int
+
+    @classmethod
+    def of(
+        cls,
+        small: np.ndarray,
+        used: np.ndarray,
+        places: tuple[np.ndarray, np.ndarray],
+        stretch: Stretch,
+        copies: Copies,
+        given: tuple[float, ...],
+        degree: int,
+        **work: Any,
+    ) -> Difference:
+        """Take the light of a reference out of an image.
+
+        Parameters
+        ----------
+        small : ndarray, (h, w, K)
+            The image in the space of a linear stretch.
+        used : ndarray, (h, w, K), in [0, 1]
+            How much of it may be used.
+        places : (ndarray, ndarray), (h,) and (w,), normalised
+        stretch : Stretch
+        copies : Copies
+        given : tuple of float
+            The scale, if the user gives it.
+        degree : int
+            What gradient of its own the reference may have.
+        **work
+            Threads and kernels.
+
+        Raises
+        ------
+        InputError
+            If the scale is not determined, or too little of the image may be used.
+        """
+        scale, channels = scale_of(copies, given), small.shape[2]
+        hidden = (copies.saturated | ~copies.covered)[..., np.newaxis]
+        weight = np.where(hidden, np.float32(0), used)
+        light = (copies.without_stars @ scale.factors.T).astype(np.float32)
+        own = own_gradient(mesh_of(light, weight, *places), degree, **work)
+        values = small - ((light - own.at(*places)) / stretch.scale).astype(np.float32)
+        of_any = weight[..., :1] if channels == 1 else weight.mean(axis=2, keepdims=True)
+        others = copies.without_stars.shape[2]
+        cells = mesh_of(copies.without_stars, np.repeat(of_any, others, axis=2), *places).values
+        return cls(np.where(hidden, np.float32(np.nan), values), copies, scale, own, cells, degree)
+
+    def sky(self, found: Sky) -> ReferencedSky:
+        """The sky that was found in the difference, with what the reference makes uncertain."""
+        surface = found.surface
+        smooth = _smooth(surface, self.cells)
+        smooth -= surface.weight @ smooth / surface.weight.sum()
+        square = np.einsum("pr,krs,ps->pk", smooth, self.scale.covariance, smooth)
+        scale, own, copies = self.scale, self.own, self.copies
+        compared = Compared(
+            *(copies.how, copies.covers, scale.displaced),
+            *(tuple(map(tuple, scale.factors.tolist())), tuple(scale.error.tolist())),
+            *(scale.told_by, differing(surface, found.mesh.weight)),
+            *(self.degree, own.degree, own.sky, scale.doubts),
+        )
+        return ReferencedSky(
+            *(found.stretch, found.mesh, found.surfaces, found.weight, found.seams),
+            compared=compared,
+            uncertainty=np.sqrt(np.maximum(square, 0) + own.uncertainty**2),
+        )
+
+
+def _smooth(surface: Surface, values: np.ndarray) -> np.ndarray:
+    """(P, R): what a surface would follow of other values at its cells."""
+    splines = surface.splines
+    plain = Splines(splines.matrix, np.empty(0), splines.seen, np.empty((0, 2)))
+    return plain.matrix @ plain.solve(values, surface.weight, surface.stiffness)
