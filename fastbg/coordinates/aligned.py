@@ -21,11 +21,14 @@ image that are averaged before are at most so much smaller."""
 ENOUGH = 0.5
 """The least share of these places that the other image must have samples for."""
 
-NODES, MOST_NODES = 17, 1025
-"""A mapping is computed at so many places along each side of the target, or at more, ..."""
+NO_OVERLAP = "shows no part of this field: give an image of the same sky"
 
-NODE_ERROR = 0.01
-"""... until a spline through them errs by fewer pixels of the other image."""
+LOOKED = 65
+"""Places along each side of the target at which it is looked where the other image lies."""
+
+COUNTS, NODE_ERROR = (9, 17, 33, 65, 129, 257, 513), 0.01
+"""A mapping is computed at so many places along each side, until a spline through them errs by
+fewer pixels of the other image than the second number."""
 
 _BAND = 1 << 16
 """Places that are sampled at a time."""
@@ -74,7 +77,7 @@ def aligned(
     how = function, threads, kernels
     if mapping.how == "same grid":
         return np.moveaxis(_reduced(other, factor, slice(0, other.shape[0]), *how), 0, 2)
-    places = Places.of(mapping, shape, factor)
+    places = Places.of(mapping, shape, factor, other.shape)
     side = places.cell
     step = max(1, int(np.ceil(side / SAMPLES)))
     count = int(np.clip(np.ceil(side / step), 2, SAMPLES)) if side > 0.5 else 1
@@ -92,7 +95,7 @@ def aligned(
     bands = row_bands((h, w), pixels=max(w, _BAND // count**2))
     for_each_band(bands, threads, lambda: None, work)
     if np.isnan(out).all():
-        raise InputError("shows no part of this field: give an image of the same sky")
+        raise InputError(NO_OVERLAP)
     return np.moveaxis(out, 0, 2)
 
 
@@ -105,35 +108,55 @@ class Places:
     shape : (H, W)
     factor : int
         Of the target.
+    ends : list of two pairs of floats
+        The first and the last row and column of the target between which they are known: all that
+        the other image shows lies there.
     y, x : RectBivariateSpline
         Pixels of the other image.
     """
 
     shape: tuple[int, int]
     factor: int
+    ends: list[tuple[float, float]]
     y: RectBivariateSpline
     x: RectBivariateSpline
 
     @classmethod
-    def of(cls, mapping: Mapping, shape: tuple[int, int], factor: int) -> Places:
+    def of(
+        cls, mapping: Mapping, shape: tuple[int, int], factor: int, other: tuple[int, int]
+    ) -> Places:
         """Compute a mapping at as few places as suffice, for some cost 10 microseconds each."""
-        count = NODES
-        while True:
-            nodes = [np.linspace(-0.5, size - 0.5, count) for size in shape]
+
+        def inside(found: np.ndarray) -> np.ndarray:
+            """Which of some pixels, (2, ...), lie in the other image; NaN does not."""
+            last = np.reshape(other, (2,) + (1,) * (found.ndim - 1)) - 0.5
+            return ((found > -0.5) & (found < last)).all(axis=0)
+
+        nodes = [np.linspace(-0.5, size - 0.5, LOOKED) for size in shape]
+        covered = inside(np.array(mapping(*np.meshgrid(*nodes, indexing="ij"))))
+        if not covered.any():
+            raise InputError(NO_OVERLAP)
+        ends = [
+            (float(each[max(at.min() - 1, 0)]), float(each[min(at.max() + 1, LOOKED - 1)]))
+            for each, at in zip(nodes, np.nonzero(covered), strict=True)
+        ]
+        for count in COUNTS:
+            nodes = [np.linspace(*end, count) for end in ends]
             values = np.array(mapping(*np.meshgrid(*nodes, indexing="ij")))
             if not np.isfinite(values).all():
-                raise InputError("is of another part of the sky: give an image of the same field")
+                break
             splines = [RectBivariateSpline(*nodes, each, s=0) for each in values]
-            middles = np.meshgrid(*((n[1::4] + n[:-1:4]) / 2 for n in nodes), indexing="ij")
-            error = np.abs(np.array([s.ev(*middles) for s in splines]) - mapping(*middles))
-            if error.max() < NODE_ERROR or count == MOST_NODES:
-                return cls(shape, factor, *splines)
-            count = 2 * count - 1
+            between = np.meshgrid(*((n[1::4] + n[:-1:4]) / 2 for n in nodes), indexing="ij")
+            exact = np.array(mapping(*between))
+            error = np.abs(np.array([s.ev(*between) for s in splines]) - exact).max(axis=0)
+            if (error < NODE_ERROR)[inside(exact)].all():
+                return cls(shape, factor, ends, *splines)
+        raise InputError("has coordinates that leap within this field: solve it again")
 
     @property
     def cell(self) -> float:
-        """The side of a cell in the middle of the target, in pixels of the other image."""
-        middle = [(size - 1) / 2 for size in self.shape]
+        """The side of a cell in the middle of what is known, in pixels of the other image."""
+        middle = [sum(end) / 2 for end in self.ends]
         down, right = (
             [float(each.ev(*middle, **along)) for each in (self.y, self.x)]
             for along in ({"dx": 1}, {"dy": 1})
@@ -142,12 +165,11 @@ class Places:
 
     def rows(self, shape: tuple[int, int], step: int) -> slice:
         """The rows of the other image (H, W) that the target covers, whole steps of them."""
-        edges = [np.linspace(-0.5, size - 0.5, 65) for size in self.shape]
-        y = self.y(*edges)
+        y = self.y(*(np.linspace(*end, LOOKED) for end in self.ends))
         first, last = int(np.floor(y.min())) - step, int(np.ceil(y.max())) + step + 1
         first, last = max(first // step * step, 0), min(-(-last // step) * step, shape[0])
         if first >= last:
-            raise InputError("shows no part of this field: give an image of the same sky")
+            raise InputError(NO_OVERLAP)
         return slice(first, last)
 
     def within(self, cells: slice, count: int) -> Pair:
@@ -155,7 +177,11 @@ class Places:
         height, width = self.shape
         rows = self._along(height, range(cells.start, cells.stop), count)
         columns = self._along(width, range(-(-width // self.factor)), count)
-        return self.y(rows, columns), self.x(rows, columns)
+        y, x = self.y(rows, columns), self.x(rows, columns)
+        (top, bottom), (left, right) = self.ends
+        y[(rows < top) | (rows > bottom)] = np.nan
+        y[:, (columns < left) | (columns > right)] = np.nan
+        return y, x
 
     def _along(self, size: int, cells: range, count: int) -> np.ndarray:
         """The places in cells along an axis of that size; the last one may be partial."""
@@ -188,10 +214,11 @@ class Grid:
         NaN outside of the image, and where a value is missing.
         """
         height, width = self.shape
-        outside = (y < -0.5) | (y > height - 0.5) | (x < -0.5) | (x > width - 0.5)
+        inside = (y >= -0.5) & (y <= height - 0.5) & (x >= -0.5) & (x <= width - 0.5)
+        y = np.where(inside, y, 0)
         row, down = self._index(y - self.rows.start, self.rows.stop - self.rows.start)
         column, right = self._index(x, width)
-        right[outside] = np.nan
+        right[~inside] = np.nan
         n, m = planes.shape[1:]
         first = row * m + column
         below, beside = m * (n > 1), int(m > 1)

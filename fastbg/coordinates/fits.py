@@ -23,7 +23,14 @@ _NAMES = re.compile(
 )
 """Keywords of the first two axes; further axes are the channels."""
 
-_LINEAR = ("CD1_1", "CD1_2", "CD2_1", "CD2_2", "CDELT1")
+NEAR = 1.5
+"""Distortions count up to so many halves of the sides of an image from its middle."""
+
+_TEXTS = ("CTYPE", "CUNIT", "RADESYS", "RADECSYS")
+
+_NEEDED = {"CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"}
+
+_LINEAR = {"CD1_1", "CD1_2", "CD2_1", "CD2_2", "CDELT1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +41,15 @@ class FitsSystem:
     ----------
     wcs : astropy.wcs.WCS
         Of two axes, both celestial.
+    shape : (H, W) or None
+        Of the image. Distortions are polynomials of the pixels of that, and mean nothing far
+        outside of it.
     frame : astropy.coordinates.BaseCoordinateFrame or None
         That of its sky, where it is not ICRS.
     """
 
     wcs: Any
+    shape: tuple[int, int] | None = None
     frame: Any = None
 
     def to_sky(self, x: np.ndarray, y: np.ndarray) -> Pair:
@@ -59,18 +70,29 @@ class FitsSystem:
             sky = SkyCoord(ra, dec, unit="deg", frame=ICRS()).transform_to(self.frame)
             lon, lat = sky.spherical.lon.deg, sky.spherical.lat.deg
         first, second = (lon, lat) if self.wcs.wcs.lng == 0 else (lat, lon)
-        # Those polynomials are solved by steps, of which some may not end far outside of the image.
-        x, y = self.wcs.all_world2pix(first, second, 0, quiet=True, tolerance=1e-3)
+        x, y = self.wcs.wcs_world2pix(first, second, 0)
+        if self.wcs.sip is not None and self.shape is not None:
+            height, width = (size / 2 for size in self.shape)
+            near = (np.abs(x - width) < NEAR * width) & (np.abs(y - height) < NEAR * height)
+            place = np.nonzero(near)
+            x, y = np.array(x), np.array(y)
+            x[place], y[place] = self.wcs.all_world2pix(
+                np.asarray(first)[place], np.asarray(second)[place], 0, quiet=True, tolerance=1e-4
+            )
         return x, y
 
 
-def system_of(keywords: Iterable[tuple[str, str, str]]) -> FitsSystem | None:
+def system_of(
+    keywords: Iterable[tuple[str, str, str]], shape: tuple[int, int]
+) -> FitsSystem | None:
     """The celestial system that keywords tell.
 
     Parameters
     ----------
     keywords : iterable of (name, value, comment)
         As a file spells them: string values keep their quotes. Of several of one name, the first.
+    shape : (H, W)
+        Of the image.
 
     Returns
     -------
@@ -82,23 +104,30 @@ def system_of(keywords: Iterable[tuple[str, str, str]]) -> FitsSystem | None:
     InputError
         If they contradict each other.
     """
-    cards: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for name, text, _ in keywords:
-        value = _value_of(text)
-        if _NAMES.fullmatch(name) and value is not None:
-            cards.setdefault(name, value)
-    types = [str(cards.get(f"CTYPE{axis}", "")).upper() for axis in (1, 2)]
-    needed = {"CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"} <= cards.keys()
-    if not all("-" in each for each in types) or not needed or not cards.keys() & {*_LINEAR}:
+        if _NAMES.fullmatch(name) and text.strip(" '"):
+            texts.setdefault(name, text.strip().strip("'").replace("''", "'").strip())
+    types = [texts.get(f"CTYPE{axis}", "").upper() for axis in (1, 2)]
+    whole = texts.keys() >= _NEEDED and texts.keys() & _LINEAR
+    if not whole or not all("-" in each for each in types):
         return None
+    cards = {name: _value_of(name, text) for name, text in texts.items()}
     # astropy prints a line where the name of the projection and the keywords disagree about SIP.
     suffix = "-SIP" if {"A_ORDER", "B_ORDER"} <= cards.keys() else ""
     for axis, each in enumerate(types, start=1):
         cards[f"CTYPE{axis}"] = each.removesuffix("-SIP") + suffix
-    return _system(cards)
+    return celestial(cards, shape)
 
 
-def _system(cards: dict[str, Any]) -> FitsSystem | None:
+def celestial(cards: dict[str, Any], shape: tuple[int, int] | None = None) -> FitsSystem | None:
+    """The system of the values of keywords; None where it is not celestial.
+
+    Raises
+    ------
+    InputError
+        If they contradict each other.
+    """
     from astropy.io.fits import Header
     from astropy.wcs import WCS
     from astropy.wcs.utils import wcs_to_celestial_frame
@@ -111,20 +140,22 @@ def _system(cards: dict[str, Any]) -> FitsSystem | None:
                 return None
             frame = wcs_to_celestial_frame(wcs)
     except Exception as error:  # of astropy and of wcslib, of many kinds
-        raise InputError(
-            f"has a broken coordinate system ({error}): solve it again, or remove its keywords"
-        ) from error
+        raise _broken(error) from error
     # FK5 of the equinox 2000 lies 0.02 arc seconds off ICRS, which no image shows.
     same = frame.name == "icrs" or (frame.name == "fk5" and frame.equinox.jyear == 2000)
-    return FitsSystem(wcs, None if same else frame)
+    return FitsSystem(wcs, shape, None if same else frame)
 
 
-def _value_of(text: str) -> str | float | None:
-    """A value of a keyword, a number where it is one; None where there is none."""
-    text = text.strip()
-    if text.startswith("'"):
-        return text.strip("'").replace("''", "'").strip()
+def _value_of(name: str, text: str) -> str | float:
+    if name.startswith(_TEXTS):
+        return text
     try:
-        return float(re.sub("[Dd]", "E", text))
+        return float(re.sub("[Dd]", "E", text.removeprefix("J")))
     except ValueError:
-        return text or None
+        raise _broken(f"{name} is {text}") from None
+
+
+def _broken(cause: object) -> InputError:
+    return InputError(
+        f"has a broken coordinate system ({cause}): solve it again, or remove its keywords"
+    )
