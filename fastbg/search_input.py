@@ -155,8 +155,9 @@ def searched(
     """
     difference, protection = None, settings.protection(masked=masked)
     if copies:
-        given, degree = settings.reference_scale, settings.reference_degree
-        own = reduced.own, copies, given, degree
+        scale = settings.reference_scale
+        given = () if scale == "auto" else tuple(np.atleast_1d(scale).tolist())
+        own = reduced.own, copies, given, settings.reference_degree
         difference = Difference.of(reduced.small, used, centres(reduced), *own, **work)
         reduced = replace(reduced, small=difference.values)
         used *= np.isfinite(difference.values) | (difference.values == BELOW)

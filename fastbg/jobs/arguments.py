@@ -171,7 +171,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-_FILES = ("Source", "Given", "Masks", "GivenSamples")
+_FILES = ("Source", "Source | None", "Given", "Masks", "GivenSamples")
 """The types of arguments that may be streams."""
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
@@ -179,6 +179,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "Given": _path,
     "str | Path": _path,
     "str | Path | None": _or_none(_path),
+    "Source | None": _or_none(_path),
     "str | None": _or_none(_text),
     "Masks": _or_none(_paths),
     "GivenSamples": _samples,

@@ -27,6 +27,7 @@ def fit_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
+    reference: Source | None = None,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
     settings: Settings | None = None,
@@ -50,6 +51,7 @@ def fit_file(
             outputs,
             files,
             samples=samples,
+            reference=reference,
             max_memory=max_memory,
             corrects=False,
         )

@@ -36,6 +36,7 @@ def preview_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
+    reference: Source | None = None,
     fit: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -58,9 +59,8 @@ def preview_file(
 
     with Job(settings, progress) as job, ExitStack() as files:
         work = {"draws": True, "shows_result": fit, "corrects": fit}
-        source = read(
-            job, path, mask, sky, outputs, files, samples=samples, max_memory=max_memory, **work
-        )
+        given = {"samples": samples, "reference": reference, "max_memory": max_memory}
+        source = read(job, path, mask, sky, outputs, files, **given, **work)
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()
         if fit:

@@ -16,7 +16,7 @@ from ..sky.mesh import Mesh
 from ..sky.selection import select_surfaces
 from ..sky.surface import PROTECTIONS
 
-ENOUGH = {1: 0.4, 2: 0.55}
+ENOUGH = {1: 0.33, 2: 0.55}
 """The least share of the usable cells that must be sky for a polynomial of each degree."""
 
 DARKEST = 0.05

@@ -115,7 +115,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     for channel, each in enumerate(told):
         own = _channels(channel, channels, others)
         factors[channel, own] = each.taken.factors
-        covariance[channel][np.ix_(own, own)] = each.taken.covariance
+        covariance[channel, own, own] = each.taken.covariance
     sure = [each for each in told if each.taken.error <= MOST_ERROR]
     moved = np.median([each.taken.displacement for each in sure], axis=0) if sure else np.zeros(2)
     if np.hypot(*moved) > MOST_DISPLACED:

@@ -1,0 +1,82 @@
+"""The file of a reference: an image of the same sky."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..coordinates.mapping import Field, mapping
+from ..errors import InputError
+from ..image.frame import Frame
+from ..image.kernels import Kernels
+from ..io import formats
+from ..io.image_file import ImageFile, LastRead
+from ..io.orientation import Turn
+from ..io.sections import sections_of
+from ..io.white import with_white
+from ..reference.copies import Reference
+from .coordinates import coordinates_of
+from .drawn import image_of
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceFile:
+    """A reference that was opened.
+
+    Attributes
+    ----------
+    path : Path
+    file : ImageFile
+        Upright.
+    """
+
+    path: Path
+    file: ImageFile
+
+    @classmethod
+    def open(cls, path: Path, files: ExitStack) -> ReferenceFile:
+        """Open a file, which stays open as long as `files`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be used.
+        """
+        stored = files.enter_context(formats.open_image(path))
+        return cls(path, stored.turned(Turn.of(stored.orientation)))
+
+    def loaded(self) -> ReferenceFile:
+        """The same on the scale of its white, once its samples are decompressed."""
+        with self.errors():
+            return replace(self, file=with_white(self.file, 0))
+
+    def of(self, frame: Frame, target: ImageFile, kernels: Kernels, threads: int) -> Reference:
+        """The reference of a frame from another file.
+
+        Raises
+        ------
+        InputError
+            If it is not known where the frame lies in it.
+        """
+        file = self.file
+        image = image_of(file, LastRead(file), kernels)
+        with self.errors():
+            own = Frame(image, file.cfa, kernels=kernels)
+            sections = sections_of(file)
+            own = own.without_border(sections.boxes, sections.names).with_zeros_of_sky(threads)
+            fields = (
+                Field(each.image.shape, coordinates_of(of, each.pattern))
+                for each, of in ((frame, target), (own, file))
+            )
+            return Reference(own.image, mapping(*fields))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Put the name of the file into errors."""
+        try:
+            yield
+        except InputError as error:
+            told = str(error).startswith(str(self.path))
+            raise InputError(str(error) if told else f"{self.path} {error}") from error
