@@ -130,7 +130,7 @@ class Places:
         def inside(found: np.ndarray) -> np.ndarray:
             """Which of some pixels, (2, ...), lie in the other image; NaN does not."""
             last = np.reshape(other, (2,) + (1,) * (found.ndim - 1)) - 0.5
-            return ((found > -0.5) & (found < last)).all(axis=0)
+            return np.all((found > -0.5) & (found < last), axis=0)
 
         nodes = [np.linspace(-0.5, size - 0.5, LOOKED) for size in shape]
         covered = inside(np.array(mapping(*np.meshgrid(*nodes, indexing="ij"))))
