@@ -200,8 +200,10 @@ class Job:
         InputError
             If it does not cover enough of the image.
         """
-        how = reduced.factor, self.settings.block_function
-        return copies_of(reduced.frame.image, reference, *how, **self._over_pixels)
+        own, function = reduced.own, self.settings.block_function
+        fitted = own.pedestal + own.scale * reduced.small
+        how = fitted, reference, reduced.factor, function
+        return copies_of(reduced.frame.image, *how, **self._over_pixels)
 
     def search(
         self,

@@ -73,8 +73,12 @@ def reference_of(given: Given, frame: Frame) -> Reference | None:
     try:
         image = image_of(Container.of(given.reference, given.channel_axis), _kernels_of(given))
         own = Frame(image, frame.pattern if image.channels == 1 else None, kernels=frame.kernels)
-        own = own.without_border().with_zeros_of_sky(given.settings.worker_threads)
-        return Reference(own.image, mapping(Field(frame.image.shape), Field(own.image.shape)))
+        threads = given.settings.worker_threads
+        own = own.without_border().with_zeros_of_sky(threads)
+        ours, theirs = (
+            Field(each.image.shape, image=each.image, threads=threads) for each in (frame, own)
+        )
+        return Reference(own.image, mapping(ours, theirs))
     except InputError as error:
         raise InputError(f"the reference {error}") from error
 

@@ -66,11 +66,15 @@ class ReferenceFile:
             own = Frame(image, file.cfa, kernels=kernels)
             sections = sections_of(file)
             own = own.without_border(sections.boxes, sections.names).with_zeros_of_sky(threads)
-            fields = (
-                Field(each.image.shape, coordinates_of(of, each.pattern))
+            ours, theirs = (
+                Field(
+                    *(each.image.shape, coordinates_of(of, each.pattern)),
+                    image=each.image,
+                    threads=threads,
+                )
                 for each, of in ((frame, target), (own, file))
             )
-            return Reference(own.image, mapping(*fields))
+            return Reference(own.image, mapping(ours, theirs))
 
     @contextmanager
     def errors(self) -> Iterator[None]:

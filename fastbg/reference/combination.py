@@ -15,16 +15,19 @@ import numpy as np
 
 from ..image.robust import MAD_TO_SIGMA
 
-TOLERANCES = (8, 5, 3, 2, 1.4, 1, 1, 1)
+TOLERANCES = (5, 3, 2, 1.4, 1, 1, 1)
 """The tolerance of each iteration, as a multiple of the last one; see `fastbg.sky.robust_fit`."""
 
 FAR = 4.685
 """Pixels so many standard deviations off the sum have no weight: Tukey's biweight."""
 
+BRIGHT, LEAST_BRIGHT = 5.0, 20
+"""What is so many times as far from 0 as half of the pixels is bright; so many pixels must be."""
+
 LEAST_PARTS = 4
 """A jackknife needs so many parts."""
 
-NOISE_ERROR = 0.2
+NOISE_ERROR = 0.5
 """The variance of the noise is known within this part of it."""
 
 
@@ -77,16 +80,13 @@ def combine(
     parts = np.unique(part)
     if len(parts) < LEAST_PARTS:
         return unknown
-    factors, weight = np.ones(count), np.ones(len(target))
+    factors, weight = np.ones(count), _first_weight(target, reference.sum(axis=1))
     for tolerance in TOLERANCES:
         columns = np.hstack([reference, factors @ derivatives])
         extra = _noise(noise, factors)
         solution = _solve(*_sums(target, columns, extra, weight), count)
         factors = solution[:count]
-        off = target - columns @ solution
-        scatter = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(float).tiny
-        far = off / (tolerance * FAR * scatter)
-        weight = np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0)
+        weight = _biweight(target - columns @ solution, tolerance)
     if not factors.any():
         return unknown
     squares, products = _sums(target, columns, extra, weight)
@@ -104,6 +104,21 @@ def combine(
     error = math.sqrt(max(np.sum(covariance * own), 0) / light) if light > 0 else math.inf
     # The derivatives are those of the sum.
     return Combination(factors, covariance, solution[count : count + 2], error)
+
+
+def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """(n,): what is bright in one image alone, as a satellite is, has no weight from the start."""
+    bright = [np.abs(each) > BRIGHT * np.median(np.abs(each)) for each in (target, reference)]
+    both = bright[0] & bright[1] & (target * reference > 0)
+    if np.count_nonzero(both) < LEAST_BRIGHT:
+        return np.ones(len(target))
+    return _biweight(target - np.median(target[both] / reference[both]) * reference, TOLERANCES[2])
+
+
+def _biweight(off: np.ndarray, tolerance: float) -> np.ndarray:
+    far = off / (tolerance * FAR * MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(float).tiny)
+    weight: np.ndarray = np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0)
+    return weight
 
 
 def _noise(noise: np.ndarray, factors: np.ndarray) -> np.ndarray:

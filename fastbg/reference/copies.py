@@ -42,26 +42,25 @@ class Copies:
 
     Attributes
     ----------
-    image : ndarray, (h, w, K), linear
+    image, reference : ndarray, (h, w, K) and (h, w, R), linear
         Means of blocks, stars and all.
-    reference : ndarray, (h, w, R), linear
-        The same of the reference.
-    without_stars : ndarray, (h, w, R), linear
-        The reference in medians of blocks, or whatever the image is fitted in.
+    fitted, without_stars : ndarray, (h, w, K) and (h, w, R), linear
+        Image and reference in medians of blocks, or whatever the image is fitted in.
     saturated : ndarray, (h, w), bool
         Where either may be saturated.
     factor : int
         Pixels of the image along the side of a block.
-    how : str
-        What the place of the reference is known by: see `fastbg.coordinates.mapping.Mapping`.
+    mapping : Mapping
+        Where the pixels of the image lie in the reference.
     """
 
     image: np.ndarray
     reference: np.ndarray
+    fitted: np.ndarray
     without_stars: np.ndarray
     saturated: np.ndarray
     factor: int
-    how: str
+    mapping: Mapping
 
     @property
     def covered(self) -> np.ndarray:
@@ -78,7 +77,12 @@ class Copies:
 
 
 def copies_of(
-    image: Image, reference: Reference, factor: int, function: str, **work: Any
+    image: Image,
+    fitted: np.ndarray,
+    reference: Reference,
+    factor: int,
+    function: str,
+    **work: Any,
 ) -> Copies:
     """Bring a reference to the small grid of an image.
 
@@ -86,6 +90,8 @@ def copies_of(
     ----------
     image : Image, linear
         The image that is fitted.
+    fitted : ndarray, (h, w, K), linear
+        Its small copy.
     reference : Reference
     factor : int
     function : str
@@ -103,8 +109,8 @@ def copies_of(
     theirs = aligned(_told(other, work), mapping, shape, factor, function="mean", **work)
     medians = aligned(other, mapping, shape, factor, function=function, **work)
     saturated = (own[..., -1] > 1) | (theirs[..., -1] > 1)
-    parts = own[..., :-1], theirs[..., :-1], medians
-    copies = Copies(*parts, saturated, factor, mapping.how)
+    parts = own[..., :-1], theirs[..., :-1], fitted, medians
+    copies = Copies(*parts, saturated, factor, mapping)
     if copies.covers < LEAST_COVERED:
         raise InputError(
             f"the reference covers only {100 * copies.covers:.2g} % of the image: give one that "

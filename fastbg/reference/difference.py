@@ -98,10 +98,10 @@ class Difference:
         square = np.einsum("pr,krs,ps->pk", smooth, self.scale.covariance, smooth)
         scale, own, copies = self.scale, self.own, self.copies
         compared = Compared(
-            *(copies.how, copies.covers, scale.displaced),
+            *(copies.mapping.how, copies.covers, scale.displaced),
             *(tuple(map(tuple, scale.factors.tolist())), tuple(scale.error.tolist())),
             *(scale.told_by, differing(surface, found.mesh.weight)),
-            *(self.degree, own.degree, own.sky, scale.doubts),
+            *(self.degree, own.degree, own.sky, scale.doubts, copies.mapping.note),
         )
         return ReferencedSky(
             *(found.stretch, found.mesh, found.surfaces, found.weight, found.seams),

@@ -19,14 +19,20 @@ from .band import FINE, Band
 from .combination import Combination, combine
 from .copies import Copies
 
-STAR_SIGMA = 7.0
+STAR_SIGMA = 5.0
 """A block has the light of stars if its mean exceeds its median by so many standard deviations."""
+
+ANOTHER = 0.7
+"""A block has the light of something else if one image has this part more of it than the other."""
 
 STAR_ERROR = 0.01
 """The relative error of what stars tell that no scatter shows: halos differ between telescopes."""
 
 SPREAD = 0.01
 """A neighbourhood belongs to what fills more than this part of it."""
+
+LEAST_BLOCKS = 20
+"""If fewer blocks have the light of stars in both images, nothing tells how bright they should be."""
 
 PARTS = 4
 """The parts of the frame along each side, of a jackknife."""
@@ -144,14 +150,15 @@ def _told(copies: Copies) -> Iterator[_Told]:
     hidden = _around(copies.saturated)
     usable = covered & ~hidden
     image, reference = Band.of(copies.image, usable), Band.of(copies.reference, usable)
-    starry = _around(_stars(copies, usable))
+    stars, others_light = _stars(copies, usable)
+    starry, alike = _around(stars), ~_around(others_light)
     part = _parts(usable.shape)
     channels, others = copies.image.shape[2], copies.reference.shape[2]
     for channel in range(channels):
         own = _channels(channel, channels, others)
 
         def combined(where: np.ndarray, channel: int = channel, own: slice = own) -> Combination:
-            where = where & image.inside
+            where = where & image.inside & alike
             return combine(
                 image.values[where, channel],
                 reference.values[where][:, own],
@@ -168,16 +175,34 @@ def _channels(channel: int, channels: int, others: int) -> slice:
     return slice(channel, channel + 1) if channels == others else slice(others)
 
 
-def _stars(copies: Copies, usable: np.ndarray) -> np.ndarray:
-    """(h, w) bool: the blocks with the light of stars."""
+def _stars(copies: Copies, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) bool, twice: the blocks with the light of stars, and those with another one's light.
+
+    A satellite is in one of both images alone, and would outweigh the stars.
+    """
+    ours, theirs = (
+        _light_of_stars(*both, usable)
+        for both in ((copies.image, copies.fitted), (copies.reference, copies.without_stars))
+    )
+    starry = usable & (ours + theirs > 2 * STAR_SIGMA)
+    both = usable & (np.minimum(ours, theirs) > STAR_SIGMA)
+    if np.count_nonzero(both) < LEAST_BLOCKS:
+        return starry, starry
+    theirs = theirs * np.median(ours[both] / theirs[both])
+    most = np.maximum(ours, theirs)
+    return starry, starry & (np.abs(ours - theirs) > ANOTHER * most)
+
+
+def _light_of_stars(means: np.ndarray, medians: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """(h, w): by how many standard deviations means exceed medians, the mean over the channels."""
     total = np.zeros(usable.shape)
-    above = copies.reference - copies.without_stars
-    for plane in np.moveaxis(above, 2, 0):
-        middle = np.median(plane[usable])
-        scatter = MAD_TO_SIGMA * np.median(np.abs(plane[usable] - middle))
-        total += (plane - middle) / (scatter + np.finfo(np.float32).tiny)
-    found: np.ndarray = usable & (total > STAR_SIGMA * above.shape[2])
-    return found
+    for plane in np.moveaxis(means - medians, 2, 0):
+        seen = plane[usable]
+        middle = np.median(seen) if seen.size else 0.0
+        scatter = MAD_TO_SIGMA * np.median(np.abs(seen - middle)) if seen.size else 0.0
+        total += np.where(usable, (plane - middle) / (scatter + np.finfo(np.float32).tiny), 0)
+    stars: np.ndarray = total / means.shape[2]
+    return stars
 
 
 def _around(cells: np.ndarray) -> np.ndarray:

@@ -41,6 +41,8 @@ class Compared:
         The share of the usable cells that is this sky; NaN where none was looked for.
     doubts : tuple of str
         Whole sentences with a cure, without a period.
+    note : str
+        What is remarkable about its place; empty for nothing.
     """
 
     how: str
@@ -54,6 +56,7 @@ class Compared:
     taken: int
     sky: float
     doubts: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

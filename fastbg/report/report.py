@@ -247,7 +247,9 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             described["sky"]["candidates"] = asdict(sky.choice)
     if sky and sky.compared:
         described["reference"] = {
-            name: value for name, value in asdict(sky.compared).items() if name != "doubts"
+            name: value
+            for name, value in asdict(sky.compared).items()
+            if name not in ("doubts", "note")
         }
     if sky and sky.samples:
         described["sky"]["freedom"] = sky.freedom

@@ -104,6 +104,8 @@ def _unused_samples(sky: SkySummary) -> Iterator[str]:
 
 
 def _of_reference(compared: Compared) -> Iterator[str]:
+    if compared.note:
+        yield f"the reference {compared.note}"
     down, right = compared.displaced
     if math.hypot(down, right) > DISPLACED:
         ways = ("down", "up")[down < 0], ("to the right", "to the left")[right < 0]
