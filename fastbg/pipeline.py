@@ -118,7 +118,7 @@ class Job:
             used = self.weigh(reduced, weight, known)
             measured = None if samples is None else self.measure_samples(frame, samples, weight)
             copies = None if reference is None else self.align(reduced, reference)
-        own = {"known": known, "samples": measured, "reference": copies}
+        own: Any = {"known": known, "samples": measured, "reference": copies}
         return self.search(reduced, used, masked=weight is not None, **own)
 
     def reduce(self, frame: Frame) -> Reduced:

@@ -149,7 +149,7 @@ def searched(
     masked: bool,
     **work: Any,
 ) -> Sky:
-    """The sky that is found in the image, or in what is left of it without the light of a reference.
+    """The sky that is found in the image, or in what a reference leaves of it.
 
     See `fastbg.sky.panels.detect_panels` and `fastbg.reference.difference.Difference`.
     """

@@ -15,7 +15,7 @@ from ..progress import ProgressCallback
 from ..report.report import describe, history
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks, Source, as_path, merged, public
+from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
@@ -43,7 +43,7 @@ def process_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
-    reference: Source | None = None,
+    reference: GivenReference = None,
     preview: str | Path | None = None,
     report_dir: str | Path | None = None,
     compress: bool = False,

@@ -26,7 +26,7 @@ from ..report.files import Files
 from ..result import Prepared
 from ..samples.points import SamplePoints
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks
+from .arguments import GivenReference, GivenSamples, Masks, as_path
 from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
@@ -117,7 +117,7 @@ class Source:
     def about(self, outputs: Mapping[str, Path]) -> Files:
         """What the report of a job tells of this source and of its outputs."""
         file = self.file
-        reference = self.reference and self.reference.path
+        reference = self.reference.path if self.reference else None
         return Files(self.path, outputs, file.white, file.warnings, file.cfa, reference)
 
     def check_unchanged(self) -> None:
@@ -148,7 +148,7 @@ def read(
     files: ExitStack,
     *,
     samples: GivenSamples = None,
-    reference: str | Path | None = None,
+    reference: GivenReference = None,
     max_memory: MaxMemory = None,
     **work: bool,
 ) -> Source:
@@ -171,12 +171,12 @@ def read(
         # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
         formats.open_image(path).close()
     points = [Path(samples)] if isinstance(samples, str | Path) else []
-    others = [] if reference is None else [Path(reference)]
+    others = [] if reference is None else [as_path(reference)]
     outputs.check([path, *paths_of(masks), *paths_of(sky), *points, *others])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, sky, job.settings, files, job.backend.kernels, samples)
         if reference is not None:
-            source = replace(source, reference=ReferenceFile.open(Path(reference), files))
+            source = replace(source, reference=ReferenceFile.open(as_path(reference), files))
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())

@@ -98,10 +98,19 @@ class Difference:
         square = np.einsum("pr,krs,ps->pk", smooth, self.scale.covariance, smooth)
         scale, own, copies = self.scale, self.own, self.copies
         compared = Compared(
-            *(copies.mapping.how, copies.covers, scale.displaced),
-            *(tuple(map(tuple, scale.factors.tolist())), tuple(scale.error.tolist())),
-            *(scale.told_by, differing(surface, found.mesh.weight)),
-            *(self.degree, own.degree, own.sky, scale.doubts, copies.mapping.note),
+            how=copies.mapping.how,
+            covers=copies.covers,
+            displaced=scale.displaced,
+            scale=tuple(map(tuple, scale.factors.tolist())),
+            error=tuple(scale.error.tolist()),
+            told_by=scale.told_by,
+            differs=differing(surface, found.mesh.weight),
+            degree=self.degree,
+            taken=own.degree,
+            sky=own.sky,
+            left=float(own.left.mean()),
+            doubts=scale.doubts,
+            note=copies.mapping.note,
         )
         return ReferencedSky(
             *(found.stretch, found.mesh, found.surfaces, found.weight, found.seams),

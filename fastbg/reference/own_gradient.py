@@ -6,7 +6,7 @@ objects leave too little of it, the reference is believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from ..image.kernels import FASTEST, Kernels
 from ..sky.blas import one_thread
 from ..sky.mesh import Mesh
 from ..sky.selection import select_surfaces
-from ..sky.surface import PROTECTIONS
+from ..sky.surface import PROTECTIONS, Surface
 
 ENOUGH = {1: 0.33, 2: 0.55}
 """The least share of the usable cells that must be sky for a polynomial of each degree."""
 
 DARKEST = 0.05
 """Without sky, the level of the reference is that which this part of its cells lies below."""
+
+CERTAIN = 3.0
+"""What is left is told from chance above so many of its standard deviations."""
 
 BLOCKS = 4
 """The frame has this number of blocks along each side, which a jackknife leaves out in turn."""
@@ -40,15 +43,19 @@ class OwnGradient:
     degree : int
         That of the polynomial: it may be lower than the one that was allowed.
     sky : float
-        The share of the usable cells that is sky; NaN where none was looked for.
+        The share of the usable cells that is sky.
     uncertainty : ndarray, (P, K)
         The standard deviation of the polynomial at the cells, apart from its level.
+    left : ndarray, (K,)
+        The standard deviation of what a polynomial of a higher degree would have more, if that was
+        not allowed and is no chance.
     """
 
     coefficients: np.ndarray
     degree: int
     sky: float
     uncertainty: np.ndarray
+    left: np.ndarray
 
     def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(h, w, K), on a grid of normalised places, (h,) and (w,)."""
@@ -65,23 +72,41 @@ def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTE
     InputError
         If too little of it may be used.
     """
-    channels, share = len(mesh.noise), float("nan")
+    how = PROTECTIONS["auto"], lambda done: None, threads, kernels
+    sky = select_surfaces(mesh, *how)[-1]
+    possible = max((each for each, enough in ENOUGH.items() if sky.explained >= enough), default=0)
+    lowest = np.quantile(mesh.values[mesh.usable], DARKEST, axis=0)[np.newaxis]
+    nothing = np.zeros_like(mesh.values)
+    found = OwnGradient(lowest, 0, sky.explained, nothing, nothing[0])
+    if not possible:
+        return found
+    most = _polynomial(mesh, sky, possible)
     if degree:
-        how = PROTECTIONS["auto"], lambda done: None, threads, kernels
-        sky = select_surfaces(mesh, *how)[-1]
-        share, weight = sky.explained, sky.weight
-        degree = max((each for each in range(1, degree + 1) if share >= ENOUGH[each]), default=0)
-    if not degree:
-        lowest = np.quantile(mesh.values[mesh.usable], DARKEST, axis=0)
-        return OwnGradient(lowest[np.newaxis], 0, share, np.zeros((len(mesh.points), channels)))
-    columns = _columns(*mesh.points.T, degree)
+        found = most if degree >= possible else _polynomial(mesh, sky, degree)
+    if found.degree == possible:
+        return found
+    y, x = mesh.points.T
+    more, less = (_columns(y, x, each.degree) @ each.coefficients for each in (most, found))
+    beyond = more - less
+    left, uncertain = (
+        np.sqrt((each[mesh.usable] ** 2).mean(axis=0))
+        for each in (beyond - beyond[mesh.usable].mean(axis=0), most.uncertainty)
+    )
+    return replace(found, left=np.where(left > CERTAIN * uncertain, left, 0))
+
+
+def _polynomial(mesh: Mesh, sky: Surface, degree: int) -> OwnGradient:
+    """The polynomial through the sky, with a jackknife."""
+    y, x = mesh.points.T
+    columns, weight = _columns(y, x, degree), sky.weight
     row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
     block, fits = row * BLOCKS + column, []
     for number in np.unique(block[weight > 0]):
         fit = columns @ _solve(columns, mesh.values, np.where(block == number, 0, weight))
         fits.append(fit - weight @ fit / weight.sum())
     uncertainty = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
-    return OwnGradient(_solve(columns, mesh.values, weight), degree, share, uncertainty)
+    coefficients = _solve(columns, mesh.values, weight)
+    return OwnGradient(coefficients, degree, sky.explained, uncertainty, np.zeros(len(mesh.noise)))
 
 
 def _columns(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:

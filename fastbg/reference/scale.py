@@ -32,7 +32,7 @@ SPREAD = 0.01
 """A neighbourhood belongs to what fills more than this part of it."""
 
 LEAST_BLOCKS = 20
-"""If fewer blocks have the light of stars in both images, nothing tells how bright they should be."""
+"""With fewer blocks that have the light of stars in both images, nothing tells their ratio."""
 
 PARTS = 4
 """The parts of the frame along each side, of a jackknife."""
@@ -140,9 +140,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
         _check(each.taken, f"channel {channel + 1}" if channels > 1 else "the image")
     error = np.array([each.taken.error for each in told])
     doubts = tuple(_contradictions(told))
-    return Scale(
-        factors, covariance, error, tuple(each.by for each in told), (down, right), doubts
-    )
+    return Scale(factors, covariance, error, tuple(each.by for each in told), (down, right), doubts)
 
 
 def _told(copies: Copies) -> Iterator[_Told]:

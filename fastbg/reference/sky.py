@@ -38,7 +38,10 @@ class Compared:
     taken : int
         That of the polynomial that the sky of the image itself has told.
     sky : float
-        The share of the usable cells that is this sky; NaN where none was looked for.
+        The share of the usable cells that is this sky.
+    left : float, linear
+        The standard deviation of a gradient that the reference seems to have, and was not allowed
+        to: the mean over the channels.
     doubts : tuple of str
         Whole sentences with a cure, without a period.
     note : str
@@ -55,6 +58,7 @@ class Compared:
     degree: int
     taken: int
     sky: float
+    left: float
     doubts: tuple[str, ...] = ()
     note: str = ""
 

@@ -52,6 +52,9 @@ FOLLOWS = 0.3
 COVERED = 0.98
 """The least share of an image that a reference covers without a doubt."""
 
+OWN = 0.08
+"""A gradient that a reference seems to have is told above this part of that of the image."""
+
 ALIKE = 0.6
 """The share of the usable frame that is sky in the difference from a reference, below which that is
 told: nothing but a gradient should be left."""
@@ -119,7 +122,7 @@ def doubts_of(
     elif begun.sky:
         lines += _of_search(begun.sky, cures)
         if begun.sky.compared:
-            lines += _of_reference(begun.sky.compared, begun.sky.explained)
+            lines += _of_reference(begun.sky.compared, begun.sky.explained, fitted)
     return lines
 
 
@@ -223,8 +226,15 @@ def _of_search(sky: SkySummary, cures: Cures) -> Iterator[str]:
         )
 
 
-def _of_reference(compared: Compared, explained: float) -> Iterator[str]:
+def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -> Iterator[str]:
     yield from compared.doubts
+    before = fitted.diagnostics.gradient()[0] if fitted else np.inf
+    if compared.left > OWN * before:
+        cure = f"raise reference_degree above {compared.degree}, or take it out first"
+        yield (
+            f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
+            f"that of the image: {cure}"
+        )
     if compared.covers < COVERED:
         yield (
             f"the reference covers {100 * compared.covers:.3g} % of the image: beyond it the model "

@@ -46,14 +46,16 @@ It is described once, when the job is done; nothing is computed from it.
     pixels that is ``sky``; whether it is ``used``, and ``why`` not. Then ``sky`` has also the
     ``freedom`` of the surface, its effective number of degrees of freedom.
 ``reference``
-    With an image of the same sky, how it compares: its ``file``; ``how`` it is known where the image
-    lies in it, "same grid", "coordinates" or "stars"; the share of the image that it ``covers``; how
-    far, down and to the right in pixels, it seems to be ``displaced``; for each channel of the image
-    the ``scale``, how much of each of its channels is in it, the relative standard ``error`` of that
-    and what it is ``told_by``, "stars", "structure" or "given"; the share of the usable frame that
-    ``differs`` and was left out. What may be a gradient of its own is a polynomial of a ``degree``;
-    that of the degree ``taken`` comes from the ``sky`` of the image itself, which is this share of
-    the usable frame, and all else from the reference.
+    With an image of the same sky, how it compares: its ``file``; ``how`` it is known where the
+    image lies in it, "same grid", "coordinates" or "stars"; the share of the image that it
+    ``covers``; how far, down and to the right in pixels, it seems to be ``displaced``; for each
+    channel of the image the ``scale``, how much of each of its channels is in it, the relative
+    standard ``error`` of that and what it is ``told_by``, "stars", "structure" or "given"; the
+    share of the usable frame that ``differs`` and was left out. What may be a gradient of its own
+    is a polynomial of a ``degree``; that of the degree ``taken`` comes from the ``sky`` of the
+    image itself, which is this share of the usable frame, and all else from the difference.
+    ``left`` is the standard deviation, linear, of a gradient that the reference seems to have
+    beyond that degree.
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there

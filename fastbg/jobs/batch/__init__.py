@@ -120,8 +120,8 @@ def process_files(
     The outputs are those of `process_file`, bit for bit. If a file fails, or is doubtful and the
     settings are strict, the others are still processed, and the summary holds its error. A file is
     skipped if it was finished before from the same content, with the same settings, mask, sky,
-    samples, reference and version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is
-    finished, also if the batch is killed.
+    samples, reference and version of fastbg. The folder ``.fastbg-batch`` in the output folder
+    records what is finished, also if the batch is killed.
 
     The processes import the main module of the program, so a script must call this function under
     ``if __name__ == "__main__":``.

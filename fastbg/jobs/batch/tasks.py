@@ -54,9 +54,9 @@ class Task:
         """The same task with absolute paths, for a process with another current folder."""
         path, folder = map(_absolute, (self.path, self.folder))
         masks, sky = (tuple(map(_absolute, each)) for each in (self.masks, self.sky))
-        given = {"samples": self.samples, "reference": self.reference}
-        others = {name: _absolute(each) for name, each in given.items() if each}
-        return replace(self, path=path, folder=folder, masks=masks, sky=sky, **others)
+        samples, reference = (each and _absolute(each) for each in (self.samples, self.reference))
+        shown = replace(self, samples=samples, reference=reference)
+        return replace(shown, path=path, folder=folder, masks=masks, sky=sky)
 
     def with_threads(self, threads: int) -> Task:
         """The same task on so many threads."""
