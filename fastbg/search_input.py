@@ -156,7 +156,7 @@ def searched(
     difference, protection = None, settings.protection(masked=masked)
     if copies:
         scale = settings.reference_scale
-        given = () if scale == "auto" else tuple(np.atleast_1d(scale).tolist())
+        given = () if isinstance(scale, str) else tuple(np.atleast_1d(scale).tolist())
         own = reduced.own, copies, given, settings.reference_degree
         difference = Difference.of(reduced.small, used, centres(reduced), *own, **work)
         reduced = replace(reduced, small=difference.values)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..coordinates.mapping import Field, mapping
 from ..errors import InputError
 from ..image.frame import Frame
 from ..image.image import Image, samples_of_array
@@ -70,6 +69,8 @@ def reference_of(given: Given, frame: Frame) -> Reference | None:
     """The reference that was given, an image of the same sky."""
     if given.reference is None:
         return None
+    from ..coordinates.mapping import Field, mapping
+
     try:
         image = image_of(Container.of(given.reference, given.channel_axis), _kernels_of(given))
         own = Frame(image, frame.pattern if image.channels == 1 else None, kernels=frame.kernels)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,8 +31,10 @@ from .arguments import GivenReference, GivenSamples, Masks, as_path
 from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
-from .reference import ReferenceFile
 from .samples import points_of
+
+if TYPE_CHECKING:
+    from .reference import ReferenceFile
 
 _MADE_BY_FASTBG: dict[Made, str] = {
     "corrected": (
@@ -176,6 +179,8 @@ def read(
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, sky, job.settings, files, job.backend.kernels, samples)
         if reference is not None:
+            from .reference import ReferenceFile
+
             source = replace(source, reference=ReferenceFile.open(as_path(reference), files))
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)

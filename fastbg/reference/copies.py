@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..coordinates.aligned import aligned
-from ..coordinates.mapping import IDENTITY, Mapping
 from ..errors import InputError
 from ..image.bands import for_each_band, row_bands
 from ..image.image import Image
+
+if TYPE_CHECKING:
+    from ..coordinates.mapping import Mapping
 
 SATURATED = 0.8
 """Samples above this part of the largest one may be saturated, or near it, no longer linear."""
@@ -33,7 +34,7 @@ class Reference:
     """
 
     image: Image
-    mapping: Mapping = IDENTITY
+    mapping: Mapping
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,9 @@ def copies_of(
     InputError
         If the reference covers too little of the image.
     """
+    from ..coordinates.aligned import aligned
+    from ..coordinates.mapping import IDENTITY
+
     other, mapping, shape = reference.image, reference.mapping, image.shape
     own = aligned(_told(image, work), IDENTITY, shape, factor, function="mean", **work)
     theirs = aligned(_told(other, work), mapping, shape, factor, function="mean", **work)

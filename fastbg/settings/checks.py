@@ -18,6 +18,8 @@ from ..words import SIZE, bytes_of, did_you_mean
 
 MOST_SEAMS, MOST_BORDER, LARGEST_PEDESTAL = 16, 1 << 30, 1e9
 
+LARGEST_SCALE = 1e9
+
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
 _ALIASES = {"ancestor": "bgoptimizer"}
@@ -91,7 +93,11 @@ def whole(name: str, low: int, high: float = math.inf) -> Check:
     return check
 
 
-_scale = number("scale of a reference", lambda value: value > 0, "be positive")
+_scale = number(
+    "scale of a reference",
+    lambda value: 1 / LARGEST_SCALE <= value <= LARGEST_SCALE,
+    f"lie in {1 / LARGEST_SCALE:g} .. {LARGEST_SCALE:g}",
+)
 
 _width = whole("width of the border", 0, MOST_BORDER)
 
@@ -181,10 +187,10 @@ def border(value: Any) -> int | tuple[int, ...]:
 
 def scales(value: Any) -> Any:
     """The scale of a reference: "auto", one number, or one for each of three channels."""
-    if value == "auto":
-        return value
     several = [value]
     if isinstance(value, str):
+        if value == "auto":
+            return value
         several = value.replace(",", " ").split()
         with suppress(ValueError):
             several = [*map(float, several)]
@@ -196,7 +202,8 @@ def scales(value: Any) -> Any:
             "the scale of a reference must be auto, a number, or three of them for the channels, "
             f"not {_shown(value)}"
         )
-    found = tuple(float(_scale(each)) for each in several)
+    # In so many digits, three of them fit a line of HISTORY.
+    found = tuple(float(f"{_scale(each):.6g}") for each in several)
     return found[0] if len(found) == 1 else found
 
 

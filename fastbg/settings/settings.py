@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Unpack, get_type_hints
 
@@ -182,8 +182,8 @@ class Settings:
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     flexibility: int = 0
     seams: str = "auto"
-    reference_scale: float | str | tuple[float, float, float] = "auto"
-    reference_degree: int = 0
+    reference_scale: float | Sequence[float] | Literal["auto"] = "auto"
+    reference_degree: Literal[0, 1, 2] = 0
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
