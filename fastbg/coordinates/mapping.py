@@ -20,6 +20,9 @@ Function = Callable[[np.ndarray, np.ndarray], Pair]
 SAME_GRID = 0.05
 """Pixels: two images of one size whose pixels lie closer than that are on the same grid."""
 
+MANY = 50
+"""Where both images have so many stars, those of one sky match."""
+
 TRUSTED = 1.5
 """Pixels of the other image: coordinates that lie farther off the stars are not trusted."""
 
@@ -122,6 +125,12 @@ def mapping(target: Field, other: Field) -> Mapping:
     except InputError:
         if told is None or not _overlap(told, target.shape, other.shape):
             raise
+        if agreed is None and min(len(target.places), len(other.places)) >= MANY:
+            if told.how == "same grid":
+                raise
+            return replace(
+                told, note="has other stars than its coordinates tell: is it of this field?"
+            )
         return _with_stars(told, agreed)
     if told and agreed and agreed[1] < 2 * match.residual:
         return _with_stars(told, agreed)

@@ -49,6 +49,9 @@ AGREES = 0.002
 CHANCE = 1e-7
 """The highest probability that stars match by chance as well as they do, of one pose."""
 
+CERTAIN = 1e-20
+"""After a match that is so improbable by chance, no better one is looked for."""
+
 LEAST = 6
 """Stars must match."""
 
@@ -126,12 +129,13 @@ def matched(
                 found = _grown(pose, bright, all_stars, shape, other)
                 if found and (best is None or found[0] < best[0]):
                     best = found
-            if best and best[0] < CHANCE**3:
-                return best[1]
+                if best and best[0] < CERTAIN:
+                    return best[1]
     if best is None:
         raise InputError(
-            f"cannot be placed by its stars ({len(ours)} and {len(theirs)} were found, and too few "
-            "match): give an image of the same field, or solve both for coordinates"
+            f"cannot be placed by its stars, for too few match ({len(theirs)} were found, and "
+            f"{len(ours)} in the other image): give an image of the same field, or solve both for "
+            "coordinates"
         )
     return best[1]
 
@@ -148,7 +152,11 @@ def agreement(
     """
     if not len(ours) or not len(theirs):
         return None
-    found, tree, reach = np.stack(function(*ours.T), axis=1), cKDTree(theirs), AGREES * max(other)
+    found, tree, reach = (
+        np.stack(function(*ours.T), axis=1),
+        cKDTree(theirs),
+        max(AGREES * max(other), 2.0),
+    )
     inside = np.all((found > -0.5) & (found < np.array(other) - 0.5), axis=1)  # NaN does not
     pairs, distances = _pairs(found[inside], tree, reach)
     density = tree.n * np.pi * reach**2 / np.prod(other)
@@ -261,8 +269,9 @@ def _grown(
             break
         basis = _terms((ours[pairs[:, 0]] - centre) / size)[:, :terms]
         wanted = tree.data[pairs[:, 1]]
-        weight = 1 / np.hypot(1, distances / max(2 * np.median(distances), 0.1))[:, np.newaxis]
-        solved = np.linalg.lstsq(basis * weight, wanted * weight, rcond=None)[0]
+        weight = 1 / (1 + (distances / max(2 * np.median(distances), 0.1)) ** 2)
+        normal = (basis.T * weight) @ basis
+        solved = np.linalg.lstsq(normal, (basis.T * weight) @ wanted, rcond=1e-12)[0]
         residual = float(np.median(np.linalg.norm(basis @ solved - wanted, axis=1)))
         match = Match(centre, size, solved, len(pairs), residual)
     return likely, match
