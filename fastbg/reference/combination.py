@@ -15,19 +15,19 @@ import numpy as np
 
 from ..image.robust import MAD_TO_SIGMA
 
-TOLERANCES = (5, 3, 2, 1.4, 1, 1, 1)
+TOLERANCES = (2, 2, 1.4, 1, 1, 1)
 """The tolerance of each iteration, as a multiple of the last one; see `fastbg.sky.robust_fit`."""
 
 FAR = 4.685
 """Pixels so many standard deviations off the sum have no weight: Tukey's biweight."""
 
-BRIGHT, LEAST_BRIGHT = 5.0, 20
-"""What is so many times as far from 0 as half of the pixels is bright; so many pixels must be."""
+BRIGHTEST = 0.95
+"""The pixels beyond this part of all are the brightest."""
 
 LEAST_PARTS = 4
 """A jackknife needs so many parts."""
 
-NOISE_ERROR = 0.5
+NOISE_ERROR = 0.3
 """The variance of the noise is known within this part of it."""
 
 
@@ -107,12 +107,18 @@ def combine(
 
 
 def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(n,): what is bright in one image alone, as a satellite is, has no weight from the start."""
-    bright = [np.abs(each) > BRIGHT * np.median(np.abs(each)) for each in (target, reference)]
-    both = bright[0] & bright[1] & (target * reference > 0)
-    if np.count_nonzero(both) < LEAST_BRIGHT:
+    """(n,): what is bright in one image alone, as a satellite is, has little weight at the start."""
+    own, other = (
+        np.abs(each) / max(np.median(np.abs(each)), np.finfo(float).tiny)
+        for each in (target, reference)
+    )
+    both = np.minimum(own, other) * (target * reference > 0)
+    bright = (both > 0) & (both >= np.quantile(both, BRIGHTEST))
+    if not bright.any():
         return np.ones(len(target))
-    return _biweight(target - np.median(target[both] / reference[both]) * reference, TOLERANCES[2])
+    return _biweight(
+        target - np.median(target[bright] / reference[bright]) * reference, TOLERANCES[0]
+    )
 
 
 def _biweight(off: np.ndarray, tolerance: float) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 SATURATED = 0.8
 """Samples above this part of the largest one may be saturated, or near it, no longer linear."""
+
+PIXELS = 1.5
+"""The pixels of the reference along the smallest that it shows."""
 
 LEAST_COVERED = 0.5
 """The least share of an image that a reference must cover."""
@@ -62,6 +67,15 @@ class Copies:
     saturated: np.ndarray
     factor: int
     mapping: Mapping
+
+    @cached_property
+    def size(self) -> float:
+        """How large the smallest is that both show, in blocks: at least 1, and some pixels."""
+        y, x = (self.factor * size / 2 + np.array([0.0, 1, 0]) for size in self.covered.shape)
+        places = np.array(self.mapping(y, x[[0, 0, 1]])).T
+        (a, b), (c, d) = places[1:] - places[0]
+        pixel = 1 / (self.factor * math.sqrt(abs(a * d - b * c)))
+        return max(1.0, PIXELS * pixel)
 
     @property
     def covered(self) -> np.ndarray:

@@ -14,10 +14,11 @@ from ..image.kernels import FASTEST, Kernels
 from ..sky.blas import one_thread
 from ..sky.mesh import Mesh
 from ..sky.selection import select_surfaces
-from ..sky.surface import PROTECTIONS, Surface
+from ..sky.surface import PROTECTIONS, Surface, explained_within
 
-ENOUGH = {1: 0.33, 2: 0.55}
-"""The least share of the usable cells that must be sky for a polynomial of each degree."""
+ENOUGH = {1: 0.4, 2: 0.5}
+"""The least share of the usable cells that must lie on a polynomial of degree 2, for one of each
+degree."""
 
 DARKEST = 0.05
 """Without sky, the level of the reference is that which this part of its cells lies below."""
@@ -74,17 +75,17 @@ def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTE
     """
     how = PROTECTIONS["auto"], lambda done: None, threads, kernels
     sky = select_surfaces(mesh, *how)[-1]
-    possible = max((each for each, enough in ENOUGH.items() if sky.explained >= enough), default=0)
+    most = _polynomial(mesh, sky, max(ENOUGH))
+    possible = max((each for each, enough in ENOUGH.items() if most.sky >= enough), default=0)
     lowest = np.quantile(mesh.values[mesh.usable], DARKEST, axis=0)[np.newaxis]
     nothing = np.zeros_like(mesh.values)
-    found = OwnGradient(lowest, 0, sky.explained, nothing, nothing[0])
-    if not possible:
+    taken = min(degree, possible)
+    found = OwnGradient(lowest, 0, most.sky, nothing, nothing[0])
+    if taken:
+        found = replace(_polynomial(mesh, sky, taken), sky=most.sky)
+    if taken == possible:
         return found
     most = _polynomial(mesh, sky, possible)
-    if degree:
-        found = most if degree >= possible else _polynomial(mesh, sky, degree)
-    if found.degree == possible:
-        return found
     y, x = mesh.points.T
     more, less = (_columns(y, x, each.degree) @ each.coefficients for each in (most, found))
     beyond = more - less
@@ -106,7 +107,10 @@ def _polynomial(mesh: Mesh, sky: Surface, degree: int) -> OwnGradient:
         fits.append(fit - weight @ fit / weight.sum())
     uncertainty = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
     coefficients = _solve(columns, mesh.values, weight)
-    return OwnGradient(coefficients, degree, sky.explained, uncertainty, np.zeros(len(mesh.noise)))
+    values = columns @ coefficients
+    near = np.abs(mesh.values - values) < explained_within(values, mesh, weight)
+    share = float(mesh.weight @ near.all(axis=1) / mesh.weight.sum())
+    return OwnGradient(coefficients, degree, share, uncertainty, np.zeros(len(mesh.noise)))
 
 
 def _columns(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:

@@ -124,12 +124,13 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
         covariance[channel, own, own] = each.taken.covariance
     sure = [each for each in told if each.taken.error <= MOST_ERROR]
     moved = np.median([each.taken.displacement for each in sure], axis=0) if sure else np.zeros(2)
+    unit = FINE * copies.size * copies.factor
     if np.hypot(*moved) > MOST_DISPLACED:
-        pixels = FINE * copies.factor * np.hypot(*moved)
+        pixels = unit * np.hypot(*moved)
         raise InputError(
             f"the reference is displaced by some {pixels:.2g} pixels: register it to the image"
         )
-    down, right = (float(FINE * copies.factor * each) for each in moved)
+    down, right = (float(unit * each) for each in moved)
     if given:
         by_hand = _by_hand(given, channels, others)
         doubts = tuple(_against(by_hand, told))
@@ -147,7 +148,9 @@ def _told(copies: Copies) -> Iterator[_Told]:
     covered = copies.covered
     hidden = _around(copies.saturated)
     usable = covered & ~hidden
-    image, reference = Band.of(copies.image, usable), Band.of(copies.reference, usable)
+    image, reference = (
+        Band.of(each, usable, copies.size) for each in (copies.image, copies.reference)
+    )
     stars, others_light = _stars(copies, usable)
     starry, alike = _around(stars), ~_around(others_light)
     part = _parts(usable.shape)
