@@ -159,7 +159,7 @@ def searched(
         given = () if isinstance(scale, str) else tuple(np.atleast_1d(scale).tolist())
         own = reduced.own, copies, given, settings.reference_degree
         difference = Difference.of(reduced.small, used, centres(reduced), *own, **work)
-        reduced = replace(reduced, small=difference.values)
+        reduced = replace(reduced, small=difference.values, own=difference.stretch)
         used *= np.isfinite(difference.values) | (difference.values == BELOW)
         # No object is left, and what differs may be brighter or darker.
         protection = "off" if protection == "off" else "difference"

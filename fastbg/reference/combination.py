@@ -41,16 +41,24 @@ class Combination:
         How much of each channel; at least 0.
     covariance : ndarray, (R, R)
         Of the factors; infinite where nothing tells it.
-    displacement : ndarray, (2,)
-        How far down and to the right the reference is displaced, in units of `band.FINE`.
+    moved : ndarray, (3,)
+        How much of the derivatives of the sum is in the target: how far down and to the right the
+        reference is displaced, in units of the finer Gaussian of the band, and how much less sharp
+        it is.
     error : float
         The standard error of the sum, relative to it.
     """
 
     factors: np.ndarray
     covariance: np.ndarray
-    displacement: np.ndarray
+    moved: np.ndarray
     error: float = math.inf
+
+    def of(self, reference: np.ndarray, derivatives: np.ndarray) -> np.ndarray:
+        """(...): the sum of a band, (..., R), with its derivatives, (..., R, 3)."""
+        own = np.tensordot(derivatives, self.moved, 1)
+        total: np.ndarray = (reference + own) @ self.factors
+        return total
 
 
 def combine(
@@ -76,7 +84,7 @@ def combine(
         The part of the frame in which each of the n places lies.
     """
     count = reference.shape[1]
-    unknown = Combination(np.zeros(count), np.full((count, count), np.inf), np.zeros(2))
+    unknown = Combination(np.zeros(count), np.full((count, count), np.inf), np.zeros(3))
     parts = np.unique(part)
     if len(parts) < LEAST_PARTS:
         return unknown
@@ -103,11 +111,11 @@ def combine(
     light = factors @ own @ factors
     error = math.sqrt(max(np.sum(covariance * own), 0) / light) if light > 0 else math.inf
     # The derivatives are those of the sum.
-    return Combination(factors, covariance, solution[count : count + 2], error)
+    return Combination(factors, covariance, solution[count:], error)
 
 
 def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(n,): what is bright in one image alone, as a satellite is, has little weight at the start."""
+    """(n,): what is bright in one image alone, like a satellite, has little weight at first."""
     own, other = (
         np.abs(each) / max(np.median(np.abs(each)), np.finfo(float).tiny)
         for each in (target, reference)

@@ -18,6 +18,10 @@ from .scale import Scale, scale_of
 from .sky import Compared, ReferencedSky, differing
 
 
+RARE = 1e-3
+"""The part of the pixels at each end of a difference that may be anything."""
+
+
 @dataclass(frozen=True, eq=False)
 class Difference:
     """An image without the light that it shares with a reference, on the grid of the fit.
@@ -25,8 +29,10 @@ class Difference:
     Attributes
     ----------
     values : ndarray, (h, w, K), float32
-        In the space of the stretch of the image; NaN where the reference has no samples, and where
-        either may be saturated.
+        In the space of `stretch`; NaN where the reference has no samples, and where either may be
+        saturated.
+    stretch : Stretch
+        A linear one. Where objects are everywhere, the sky may be darker than the whole image.
     copies : Copies
     scale : Scale
     own : OwnGradient
@@ -38,6 +44,7 @@ class Difference:
     """
 
     values: np.ndarray
+    stretch: Stretch
     copies: Copies
     scale: Scale
     own: OwnGradient
@@ -84,11 +91,14 @@ class Difference:
         weight = np.where(hidden, np.float32(0), used)
         light = (copies.without_stars @ scale.factors.T).astype(np.float32)
         own = own_gradient(mesh_of(light, weight, *places), degree, **work)
-        values = small - ((light - own.at(*places)) / stretch.scale).astype(np.float32)
+        linear = stretch.pedestal + stretch.scale * small - (light - own.at(*places))
+        linear[np.broadcast_to(hidden, linear.shape)] = np.nan
+        wider = _widened(stretch, linear)
+        values = ((linear - wider.pedestal) / wider.scale).astype(np.float32)
         of_any = weight[..., :1] if channels == 1 else weight.mean(axis=2, keepdims=True)
         others = copies.without_stars.shape[2]
         cells = mesh_of(copies.without_stars, np.repeat(of_any, others, axis=2), *places).values
-        return cls(np.where(hidden, np.float32(np.nan), values), copies, scale, own, cells, degree)
+        return cls(values, wider, copies, scale, own, cells, degree)
 
     def sky(self, found: Sky) -> ReferencedSky:
         """The sky that was found in the difference, with what the reference makes uncertain."""
@@ -117,6 +127,16 @@ class Difference:
             compared=compared,
             uncertainty=np.sqrt(np.maximum(square, 0) + own.uncertainty**2),
         )
+
+
+def _widened(stretch: Stretch, linear: np.ndarray) -> Stretch:
+    """A linear stretch that has room for the sky of a difference, (h, w, K), beside the image."""
+    seen = linear[np.isfinite(linear).all(axis=2)]
+    low, high = np.quantile(seen, [RARE, 1 - RARE], axis=0)
+    room = high - low
+    pedestal = np.minimum(stretch.pedestal, low - room)
+    top = np.maximum(stretch.pedestal + stretch.scale, high + room)
+    return Stretch(pedestal, top - pedestal, stretch.midtones, stretch.target)
 
 
 def _smooth(surface: Surface, values: np.ndarray) -> np.ndarray:

@@ -34,6 +34,9 @@ SPREAD = 0.01
 LEAST_BLOCKS = 20
 """With fewer blocks that have the light of stars in both images, nothing tells their ratio."""
 
+OUTLYING = 8.0
+"""Images differ where a band is so many standard deviations off."""
+
 PARTS = 4
 """The parts of the frame along each side, of a jackknife."""
 
@@ -115,7 +118,11 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     InputError
         If the scale is not positive or not determined, or the reference is not registered.
     """
-    told = [*_told(copies)]
+    usable = copies.covered & ~_around(copies.saturated)
+    told, differs = _told(copies, usable)
+    if differs.any():
+        # In a band, what differs reaches far.
+        told, _ = _told(copies, usable & ~differs)
     channels, others = copies.image.shape[2], copies.reference.shape[2]
     factors, covariance = np.zeros((channels, others)), np.zeros((channels, others, others))
     for channel, each in enumerate(told):
@@ -123,7 +130,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
         factors[channel, own] = each.taken.factors
         covariance[channel, own, own] = each.taken.covariance
     sure = [each for each in told if each.taken.error <= MOST_ERROR]
-    moved = np.median([each.taken.displacement for each in sure], axis=0) if sure else np.zeros(2)
+    moved = np.median([each.taken.moved[:2] for each in sure], axis=0) if sure else np.zeros(2)
     unit = FINE * copies.size * copies.factor
     if np.hypot(*moved) > MOST_DISPLACED:
         pixels = unit * np.hypot(*moved)
@@ -144,31 +151,29 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     return Scale(factors, covariance, error, tuple(each.by for each in told), (down, right), doubts)
 
 
-def _told(copies: Copies) -> Iterator[_Told]:
-    covered = copies.covered
-    hidden = _around(copies.saturated)
-    usable = covered & ~hidden
+def _told(copies: Copies, usable: np.ndarray) -> tuple[list[_Told], np.ndarray]:
+    """What tells the scale of each channel, and where the images differ all the same, (h, w)."""
     image, reference = (
         Band.of(each, usable, copies.size) for each in (copies.image, copies.reference)
     )
     stars, others_light = _stars(copies, usable)
-    starry, alike = _around(stars), ~_around(others_light)
+    starry, inside = _around(stars), image.inside & ~_around(others_light)
     part = _parts(usable.shape)
     channels, others = copies.image.shape[2], copies.reference.shape[2]
+    told, differs = [], np.zeros_like(usable)
     for channel in range(channels):
         own = _channels(channel, channels, others)
-
-        def combined(where: np.ndarray, channel: int = channel, own: slice = own) -> Combination:
-            where = where & image.inside & alike
-            return combine(
-                image.values[where, channel],
-                reference.values[where][:, own],
-                reference.derivatives[where][:, own],
-                reference.noise[own],
-                part[where],
-            )
-
-        yield _Told(combined(starry), combined(~starry))
+        target, light = image.values[..., channel], reference.values[..., own]
+        derivatives, noise = reference.derivatives[..., own, :], reference.noise[own]
+        by_stars, by_structure = (
+            combine(target[where], light[where], derivatives[where], noise, part[where])
+            for where in (inside & starry, inside & ~starry)
+        )
+        told.append(_Told(by_stars, by_structure))
+        off = np.abs(target - told[-1].taken.of(light, derivatives))
+        if inside.any():
+            differs |= off > OUTLYING * MAD_TO_SIGMA * np.median(off[inside])
+    return told, differs & usable
 
 
 def _channels(channel: int, channels: int, others: int) -> slice:

@@ -249,7 +249,7 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             described["sky"]["candidates"] = asdict(sky.choice)
     if sky and sky.compared:
         described["reference"] = {
-            name: value
+            name: _listed(value)
             for name, value in asdict(sky.compared).items()
             if name not in ("doubts", "note")
         }
@@ -354,6 +354,11 @@ def history(
 def to_json(report: Mapping[str, Any] | Sequence[Any], indent: int | None = 2) -> str:
     """Strict JSON: numbers that are not finite become null."""
     return json.dumps(_plain(report), allow_nan=False, indent=indent)
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists."""
+    return [*map(_listed, value)] if isinstance(value, tuple) else value
 
 
 def _plain(value: Any) -> Any:
