@@ -171,7 +171,7 @@ def searched(
         flexibility=settings.flexibility,
         **work,
     )
-    return difference.sky(sky) if difference else sky
+    return difference.sky(sky, settings.flexibility) if difference else sky
 
 
 def measured_samples(

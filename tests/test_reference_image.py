@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 import fastbg
 from fastbg.errors import InputError, SettingsError
-from astropy.io import fits
 from fastbg.io import xisf
 from fastbg.jobs.batch.tasks import run as done
 from fastbg.simulate import add_stars, fractal_noise
@@ -233,14 +233,9 @@ def test_a_smooth_object_without_stars_is_refused_unless_the_scale_is_given():
     assert smooth.error(result) < 0.1
 
 
-def test_a_reference_that_is_far_off_is_placed_or_refused(field):
+def test_a_reference_that_is_far_off_and_has_few_stars_is_refused(field):
     shifted = np.roll(field.reference(), (9, 9), axis=(0, 1))
-    try:
-        result = fastbg.remove_background(field.target(), reference=shifted)
-    except InputError as error:
-        assert "register it to the image" in str(error)
-    else:
-        assert field.error(result) < 0.1
+    assert "register it to the image" in refusal(field.target(), reference=shifted)
 
 
 def test_a_reference_of_a_part_is_told_and_of_less_refused(field):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..coordinates.mapping import Field, mapping
+from ..coordinates.stars import find_stars
 from ..errors import InputError
 from ..image.frame import Frame
 from ..image.kernels import Kernels
@@ -19,6 +23,18 @@ from ..io.white import with_white
 from ..reference.copies import Reference
 from .coordinates import coordinates_of
 from .drawn import image_of
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What was found of a reference for one frame, and is the same for the next ones."""
+
+    stars: np.ndarray | None = None
+    copies: dict[Any, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+_kept: dict[tuple[str, int, int], _Kept] = {}
+"""That of the last reference, by its path, size and time: the frames of a batch share one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +90,20 @@ class ReferenceFile:
                 )
                 for each, of in ((frame, target), (own, file))
             )
-            return Reference(own.image, mapping(ours, theirs))
+            kept = self._kept()
+            if kept.stars is None:
+                kept.stars = find_stars(own.image, threads)
+            theirs = replace(theirs, stars=kept.stars)
+            return Reference(own.image, mapping(ours, theirs), kept.copies)
+
+    def _kept(self) -> _Kept:
+        """What is known of the file by now."""
+        state = self.path.stat()
+        key = str(self.path.absolute()), state.st_size, state.st_mtime_ns
+        if key not in _kept:
+            _kept.clear()
+            _kept[key] = _Kept()
+        return _kept[key]
 
     @contextmanager
     def errors(self) -> Iterator[None]:

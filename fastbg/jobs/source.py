@@ -138,6 +138,7 @@ class Source:
             settings=settings,
             mosaic=self.frame.pattern is not None,
             regions=bool(self.masks.areas or self.sky.areas),
+            reference=self.reference is not None,
             **work,
         )
 

@@ -46,10 +46,13 @@ class Band:
     noise: np.ndarray
 
     @classmethod
-    def of(cls, image: np.ndarray, usable: np.ndarray, size: float = 1.0) -> Band:
+    def of(
+        cls, image: np.ndarray, usable: np.ndarray, size: float = 1.0, *, moves: bool = True
+    ) -> Band:
         """That of an image, (h, w, K), where it may be used, (h, w) bool.
 
-        Its scales are `FINE` and `COARSE` times a size in down-scaled pixels.
+        Its scales are `FINE` and `COARSE` times a size in down-scaled pixels. Unless it `moves`, it
+        has no derivatives.
         """
         scales = size * FINE, size * COARSE
         part = usable.astype(float)
@@ -61,9 +64,10 @@ class Band:
             ends = np.r_[: min(margin, length), max(0, length - margin) : length]
             np.moveaxis(inside, axis, 0)[ends] = False
         noise = np.array([_noise(plane, usable) for plane in np.moveaxis(image, 2, 0)])
+        derivatives = [_derivatives(plane, scales[0]) for plane in planes if moves]
         return cls(
             np.stack(planes, axis=2),
-            np.stack([_derivatives(plane, scales[0]) for plane in planes], axis=2),
+            np.stack(derivatives, axis=2) if moves else np.empty((*usable.shape, 0, 3)),
             inside,
             noise[:, np.newaxis, np.newaxis] ** 2 * _covariance(scales),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +36,13 @@ class Reference:
         Mono or RGB, as one that is fitted: a mosaic by its superpixels.
     mapping : Mapping
         Where the pixels of the image that is fitted lie in it.
+    kept : dict
+        What was computed of it for images of the same grid, for the next ones.
     """
 
     image: Image
     mapping: Mapping
+    kept: dict[Any, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +127,17 @@ def copies_of(
 
     other, mapping, shape = reference.image, reference.mapping, image.shape
     own = aligned(_told(image, work), IDENTITY, shape, factor, function="mean", **work)
-    theirs = aligned(_told(other, work), mapping, shape, factor, function="mean", **work)
-    medians = aligned(other, mapping, shape, factor, function=function, **work)
+    key = shape, factor, function
+    found = reference.kept.get(key) if mapping.how == "same grid" else None
+    if found is None:
+        where = mapping, shape, factor
+        found = (
+            aligned(_told(other, work), *where, function="mean", **work),
+            aligned(other, *where, function=function, **work),
+        )
+        if mapping.how == "same grid":
+            reference.kept[key] = found
+    theirs, medians = found
     saturated = (own[..., -1] > 1) | (theirs[..., -1] > 1)
     parts = own[..., :-1], theirs[..., :-1], fitted, medians
     copies = Copies(*parts, saturated, factor, mapping)

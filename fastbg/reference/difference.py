@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..image.stretch import Stretch
+from ..sky.blas import one_thread
 from ..sky.detection import Sky
 from ..sky.mesh import mesh_of
 from ..sky.smoothing_spline import Splines
 from ..sky.surface import Surface
 from .copies import Copies
+from .flexibility import by_residuals
 from .own_gradient import OwnGradient, own_gradient
 from .scale import Scale, scale_of
 from .sky import Compared, ReferencedSky, differing
-
 
 RARE = 1e-3
 """The part of the pixels at each end of a difference that may be anything."""
@@ -100,9 +101,19 @@ class Difference:
         cells = mesh_of(copies.without_stars, np.repeat(of_any, others, axis=2), *places).values
         return cls(values, wider, copies, scale, own, cells, degree)
 
-    def sky(self, found: Sky) -> ReferencedSky:
-        """The sky that was found in the difference, with what the reference makes uncertain."""
+    @one_thread
+    def sky(self, found: Sky, flexibility: int) -> ReferencedSky:
+        """The sky that was found in the difference, with what the reference makes uncertain.
+
+        Parameters
+        ----------
+        found : Sky
+        flexibility : int
+            That of the settings; with 0, the residuals decide.
+        """
         surface = found.surface
+        if not flexibility and not found.seams:
+            surface = by_residuals(surface, found.mesh)
         smooth = _smooth(surface, self.cells)
         smooth -= surface.weight @ smooth / surface.weight.sum()
         square = np.einsum("pr,krs,ps->pk", smooth, self.scale.covariance, smooth)
@@ -123,7 +134,7 @@ class Difference:
             note=copies.mapping.note,
         )
         return ReferencedSky(
-            *(found.stretch, found.mesh, found.surfaces, found.weight, found.seams),
+            *(found.stretch, found.mesh, [surface], found.weight, found.seams),
             compared=compared,
             uncertainty=np.sqrt(np.maximum(square, 0) + own.uncertainty**2),
         )

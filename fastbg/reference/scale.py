@@ -153,9 +153,8 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
 
 def _told(copies: Copies, usable: np.ndarray) -> tuple[list[_Told], np.ndarray]:
     """What tells the scale of each channel, and where the images differ all the same, (h, w)."""
-    image, reference = (
-        Band.of(each, usable, copies.size) for each in (copies.image, copies.reference)
-    )
+    image = Band.of(copies.image, usable, copies.size, moves=False)
+    reference = Band.of(copies.reference, usable, copies.size)
     stars, others_light = _stars(copies, usable)
     starry, inside = _around(stars), image.inside & ~_around(others_light)
     part = _parts(usable.shape)
