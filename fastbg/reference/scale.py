@@ -37,6 +37,9 @@ LEAST_BLOCKS = 20
 OUTLYING = 8.0
 """Images differ where a band is so many standard deviations off."""
 
+BESIDE = 0.5
+"""The reach of what is saturated: there may be many such stars, and beside them all is linear."""
+
 PARTS = 4
 """The parts of the frame along each side, of a jackknife."""
 
@@ -118,7 +121,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     InputError
         If the scale is not positive or not determined, or the reference is not registered.
     """
-    usable = copies.covered & ~_around(copies.saturated)
+    usable = copies.covered & ~_around(copies.saturated, BESIDE)
     told, differs = _told(copies, usable)
     if differs.any():
         # In a band, what differs reaches far.
@@ -210,9 +213,9 @@ def _light_of_stars(means: np.ndarray, medians: np.ndarray, usable: np.ndarray) 
     return stars
 
 
-def _around(cells: np.ndarray) -> np.ndarray:
+def _around(cells: np.ndarray, reach: float = FINE) -> np.ndarray:
     """(h, w) bool: with their neighbourhood."""
-    near: np.ndarray = gaussian_mean(cells.astype(float), FINE) > SPREAD
+    near: np.ndarray = gaussian_mean(cells.astype(float), reach) > SPREAD
     return near
 
 
