@@ -323,11 +323,12 @@ def seams_in_pixels(seams: Sequence[Seam], shape: tuple[int, int]) -> list[dict[
 
 
 def history(
-    settings: Settings, made_by: Fit | Applied, white: White | None = None
+    settings: Settings, made_by: Fit | Applied, white: White | None = None, reference: str = ""
 ) -> dict[Made, list[str]]:
     """Lines for the FITS HISTORY of each image: what it is, and the settings that repeat it.
 
-    ``white`` is told where no declaration and no type of the file decides it.
+    ``white`` is told where no declaration and no type of the file decides it, and ``reference`` is
+    the name of one.
     """
     told = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
     if isinstance(made_by, Applied):
@@ -340,6 +341,8 @@ def history(
             what += f" in {len(made_by.spline.splines)} panels"
         if made_by.descent.reason != "chosen":
             what += f", loss {made_by.descent.loss:.4f}"
+    if reference:
+        what += f", with the reference {reference}"
     if white and white.how in ("guessed", "given"):
         what += f", white {white.value:.17g} ({white.how})"
     return {
