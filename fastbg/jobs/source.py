@@ -182,7 +182,9 @@ def read(
         if reference is not None:
             from .reference import ReferenceFile
 
-            source = replace(source, reference=ReferenceFile.open(as_path(reference), files))
+            opened = ReferenceFile.open(as_path(reference), files)
+            opened.check_other(path)
+            source = replace(source, reference=opened)
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
