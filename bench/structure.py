@@ -66,7 +66,7 @@ ORDER = (
         "search_input",
         "take_out",
     ),
-    ("mosaic",),
+    ("mosaic", "reference"),
     ("sky", "samples", "model", "backends", "cuda_kernels", "simulate", "catalogue"),
     ("settings",),
     ("io",),

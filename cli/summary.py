@@ -10,6 +10,7 @@ from ..report.gradient import Gradient
 from ..report.report import to_json
 from ..words import (
     bends,
+    compared_with,
     explained_by_sky,
     format_bytes,
     glows,
@@ -84,6 +85,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "mosaic", mosaic_of(sky["panels"], sky["seams"])
     if protected := report.get("protected"):
         yield "protected", names_of(protected)
+    if reference := report.get("reference"):
+        yield "reference", f"{reference['file']}: {compared_with(reference)}"
     if opinion := report.get("second_opinion"):
         yield "opinion", _told_opinion(opinion)
     if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing

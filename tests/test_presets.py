@@ -100,6 +100,8 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "catalogue": st.booleans(),
     "protect_at": st.sampled_from(["", "10.5 20 5", "5:35:17 -5:23:28 10m; 1 2 3"]),
     "seams": st.sampled_from(["auto", "off", "x=1500 y=1000"]),
+    "reference_scale": st.just("auto") | _floats(1e-9, 1e9) | st.tuples(*[_floats(1e-9, 1e9)] * 3),
+    "reference_degree": st.integers(0, 2),
     "second_opinion": st.booleans(),
     "strict": st.booleans(),
     "gpu_memory": st.integers(0, 2**40),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ...words import (
     bends,
+    compared_with,
     explained_by_sky,
     format_bytes,
     glows,
@@ -53,6 +54,7 @@ def _environment() -> Environment:
         "mosaic": mosaic_of,
         "names": names_of,
         "through_samples": through_samples,
+        "compared": compared_with,
         "kind": words.kind,
         "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",
