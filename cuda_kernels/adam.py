@@ -25,6 +25,7 @@ from ..spline.adam import (
     STOP_GAIN,
     STOP_PATIENCE,
 )
+from . import maths
 from .compilation import device, kernel
 from .layout import (
     BEST,
@@ -142,7 +143,7 @@ def kernels(threads: int = USUAL.threads) -> tuple[Any, Any]:
 
 
 def _sums(threads: int) -> Any:
-    lanes = threads // ROWS
+    lanes, coupled_slope = threads // ROWS, device(maths.coupled_slope)
 
     @device
     def add_up(partials, count, channels, alpha, buffer, found):
@@ -166,7 +167,7 @@ def _sums(threads: int) -> Any:
                     found[row] = total
                 elif row >= EXTRAS:
                     # The second set: d loss / d S of all pixels through the mean of |S| - S.
-                    slope = -2.0 * alpha * found[INVERSE] / (count * count * channels)
+                    slope = coupled_slope(found[INVERSE], alpha, count, channels)
                     found[row] = found[row] / count + slope * total
             cuda.syncthreads()
             if set_ == 0 and found[NEGATIVE] == 0.0:

@@ -15,6 +15,7 @@ from typing import Any
 
 from numba import cuda, float32, int32
 
+from . import maths
 from .backward import polynomial_sums, tile_gradient
 from .compilation import device, kernel
 from .forward import tile_memory, tile_values
@@ -58,6 +59,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
     area, room, polynomial_room = work.rows * work.columns, PIXELS * channels, polynomial_sums(work)
     mean_below_zero, allocate = below_zero(channels, threads), tile_memory(work)
     kept_pixels, to_slopes = _slopes(work, set_)
+    slot_of = device(maths.slot_of)
     evaluate, gather = tile_values(order, work), tile_gradient(order, work)
     store_polynomial, store_centres, store_extras = _stores(work, set_, again)
 
@@ -92,7 +94,7 @@ def _make(order: int, work: TileWork, set_: int, again: bool) -> Any:
             # The index is read again, as all that follows from it would be kept in registers from
             # tile to tile.
             u = index[t]
-            slot = tile * area - chunks.first * chunks.chunk + u
+            slot = slot_of(tile, area, chunks.first * chunks.chunk, u)
             valid = kept_pixels(chunks.pixels, slot)
             if not cuda.syncthreads_or(int32(valid)):
                 continue
