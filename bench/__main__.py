@@ -22,6 +22,8 @@ COMMANDS = {
     "compare": "fastbg and the TensorFlow reference on the same arrays, by size and settings",
     "gpu": "the CUDA backend: is it right, and how fast against the card and against C?",
     "first_light": "the figures that a GPU has to show one day, beside their limits",
+    "releases": "the CUDA kernels with several releases of numba-cuda, without a GPU",
+    "newest": "the tests with the newest release of every dependency, pre-releases included",
     "memory": "the estimated memory of jobs on files, beside what they take",
     "page": "the live page: how long one waits, and what its server takes",
     "structure": "modules, imports, circles, climbs, long files and functions, in numbers",

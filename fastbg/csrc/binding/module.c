@@ -41,17 +41,28 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_c", "The C evaluator; see fastbg/csrc/fastbg.h.", 0, methods,
-    NULL, NULL, NULL, NULL,
+static int add_functions(PyObject *module)
+{
+    return fbg_py_add_problems(module) < 0 || fbg_py_add_plans(module) < 0 ||
+                   fbg_py_add_bands(module) < 0 || fbg_py_add_surfaces(module) < 0 ||
+                   fbg_py_add_packed(module) < 0
+               ? -1
+               : 0;
+}
+
+/* There is no state but the table of dispatch.c, which is filled before any call, and the functions
+ * work without the interpreter lock wherever there is one. */
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, add_functions},
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
 };
 
-PyMODINIT_FUNC PyInit__c(void)
-{
-    PyObject *module = PyModule_Create(&definition);
-    if (module && (fbg_py_add_problems(module) < 0 || fbg_py_add_plans(module) < 0 ||
-                   fbg_py_add_bands(module) < 0 || fbg_py_add_surfaces(module) < 0 ||
-                   fbg_py_add_packed(module) < 0))
-        Py_CLEAR(module);
-    return module;
-}
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_c", "The C evaluator; see fastbg/csrc/fastbg.h.", 0, methods,
+    slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__c(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,167 @@
+"""``python bench releases [VERSIONS]``: the CUDA kernels with several releases of numba-cuda.
+
+For each release, and for each toolkit that it knows (CUDA 12, and 13 from release 0.20 on), a
+virtual environment is made in a temporary folder. fastbg is installed there with that release and
+with the newest numba and numpy that it allows. No GPU is needed: some releases ask the driver
+before they compile, and tests/fake_cuda_driver.c answers. The table tells
+
+* how often the PTX of a function of one float32 has float64, without and with fast mathematics, for
+  three forms that our kernels avoid because of it;
+* how many bits the product of two int32 has on a device: in the simulator it has 32 and wraps;
+* how many instructions of the hot kernels have float64, and how many registers the threads of any
+  kernel use at most, by tests/compiled_cuda.py; for CUDA 13 there is no program that counts them;
+* whether tests/test_cuda_scalars.py and tests/simulated_*.py pass.
+
+What differs from the first release is told below the table, and every test that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from environments import ROOT, Environment, tests, wheel
+from measuring import report_of
+
+RELEASES = ["0.16.0", "0.20.1", "0.30.4"]
+CUDA_13_FROM = (0, 20)
+"""The first release with the extra cu13."""
+
+TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis", "playwright"]
+SCRIPTS = ["test_cuda_scalars", "simulated_functions", "simulated_lbfgs", "simulated_cuda"]
+
+PROBE = """
+import json, numba, numpy
+from numba import cuda
+
+def ptx(function, signature, fast=False):
+    return cuda.compile_ptx(function, signature, device=True, fastmath=fast, cc=(8, 6))[0]
+
+forms = {
+    "1 / x": lambda x: 1 / x,
+    "max(x, 0)": lambda x: max(x, 0),
+    "x ** 0.5": lambda x: x ** 0.5,
+}
+found = {"numba": numba.__version__, "numpy": numpy.__version__}
+for name, form in forms.items():
+    found[name] = ", ".join(
+        str(ptx(form, "float32(float32)", fast).count(".f64")) for fast in (False, True)
+    )
+wide = "mul.wide.s32" in ptx(lambda a, b: a * b, "int64(int32, int32)")
+found["int32 * int32"] = "64 bits" if wide else "32 bits"
+print(json.dumps(found))
+"""
+
+Row = dict[str, str]
+COLUMNS = ["numba-cuda", "CUDA", "numba", "numpy", "1 / x", "max(x, 0)", "x ** 0.5"]
+COLUMNS += ["int32 * int32", "float64 in kernels", "registers", "tests"]
+
+
+def cases(releases: list[str]) -> Iterator[tuple[str, int]]:
+    """Each release with each toolkit that it knows."""
+    for release in releases:
+        yield release, 12
+        if tuple(map(int, release.split(".")[:2])) >= CUDA_13_FROM:
+            yield release, 13
+
+
+def measure(python: str, driver: Path) -> tuple[Row, list[str]]:
+    """The cells of what is installed beside a Python, and what failed."""
+    row, failed, passed = {}, [], 0
+    driven = {"LD_LIBRARY_PATH": str(driver.parent)}
+    for part in (probed, compiled):
+        try:
+            row |= part(python, os.environ | driven)
+        except RuntimeError as error:
+            failed.append(str(error))
+    for script in SCRIPTS:
+        simulated = {"NUMBA_ENABLE_CUDASIM": "1"} if script.startswith("simulated") else driven
+        try:
+            done = tests(python, "-n=0", str(ROOT / "tests" / f"{script}.py"), **simulated)
+        except RuntimeError as error:
+            failed.append(f"{script}: {error}")
+            continue
+        passed += done.passed
+        failed += [f"{name}: {said}" for name, said in done.failed.items()]
+    return row | {"tests": f"{passed} passed, {len(failed)} failed"}, failed
+
+
+def fake_driver(folder: Path) -> Path:
+    """Compile the driver that stands in for NVIDIA's."""
+    library, source = folder / "libcuda.so.1", ROOT / "tests" / "fake_cuda_driver.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def probed(python: str, environment: Mapping[str, str]) -> Row:
+    """The versions, and what becomes of the forms."""
+    return report_of("-c", PROBE, python=python, env=environment)
+
+
+def compiled(python: str, environment: Mapping[str, str]) -> Row:
+    """What compiled_cuda.py counts."""
+    script = str(ROOT / "tests" / "compiled_cuda.py")
+    report = report_of(script, python=python, env=environment)
+    found = [each for by_architecture in report.values() for each in by_architecture.values()]
+    float64 = sum(each["f64"] for each in found if each["hot"])
+    registers = max(each.get("registers", 0) for each in found)
+    return {"float64 in kernels": str(float64), "registers": str(registers or "")}
+
+
+def told(rows: list[Row]) -> list[str]:
+    """Where rows differ from the first one, in what is not a version."""
+    first, *others = rows
+    versions = COLUMNS[:4]
+    return [
+        f"{row['numba-cuda']} with CUDA {row['CUDA']}: {name} is {row[name]}, not {first[name]}"
+        for row in others
+        for name in COLUMNS
+        if name not in versions and row.get(name) and first.get(name) not in (None, row[name])
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python bench releases",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("releases", nargs="*", default=RELEASES, metavar="VERSION")
+    parser.add_argument("--smoke", action="store_true", help="only the release that is installed")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        print_table([probed(sys.executable, os.environ)], [])
+        return 0
+    rows, failed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        built, driver = wheel(sys.executable, Path(folder)), fake_driver(Path(folder))
+        for release, toolkit in cases(options.releases):
+            row: Row = {"numba-cuda": release, "CUDA": str(toolkit)}
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                environment = Environment(Path(place))
+                try:
+                    extra = "cuda" if toolkit == 12 else f"cuda{toolkit}"
+                    environment.install(f"{built}[{extra}]", f"numba-cuda=={release}", *TOOLS)
+                    cells, wrong = measure(environment.python, driver)
+                except RuntimeError as error:
+                    cells, wrong = {}, [str(error)]
+            rows.append(row | cells)
+            failed += [f"{release} with CUDA {toolkit}: {each}" for each in wrong]
+            print(*rows[-1].values(), sep=", ", file=sys.stderr, flush=True)
+    print_table(rows, failed)
+    return bool(failed)
+
+
+def print_table(rows: list[Row], failed: list[str]) -> None:
+    """The rows in Markdown, and behind them what differs and what failed."""
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for row in rows:
+        print(f"| {' | '.join(row.get(name, '') for name in COLUMNS)} |")
+    for title, lines in (("Differences", told(rows)), ("Failures", failed)):
+        if lines:
+            print(f"\n{title}:\n", *(f"* {line}" for line in lines), sep="\n")
