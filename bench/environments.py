@@ -74,31 +74,25 @@ def normal(name: str) -> str:
 def tests(python: str, *arguments: str, **variables: str) -> Tested:
     """Run pytest on the source tree, against the fastbg that is installed beside a Python.
 
+    What it prints goes to the standard error, where one sees how far it is.
+
     Raises
     ------
     RuntimeError
-        If there is no result, with the last line of pytest.
+        If there is no result.
     """
     report = Path(python).parents[1] / "tests.xml"
     report.unlink(missing_ok=True)
-    done = subprocess.run(
-        [
-            python,
-            "-P",
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            f"--junit-xml={report}",
-            *arguments,
-        ],
-        cwd=ROOT,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-    )
+    pytest = ("-P", "-m", "pytest", "-p", "no:cacheprovider", f"--junit-xml={report}")
+    variables = os.environ | variables
+    subprocess.run([python, *pytest, *arguments], cwd=ROOT, env=variables, stdout=sys.stderr)
     if not report.exists():
-        raise RuntimeError(last_line(done.stderr or done.stdout))
+        raise RuntimeError(f"pytest {' '.join(arguments)} made no report: it tells why above")
+    return results(report)
+
+
+def results(report: Path) -> Tested:
+    """What a report in the XML of JUnit tells."""
     passed, failed = 0, {}
     for case in ElementTree.parse(report).iter("testcase"):
         told = {each.tag: each.get("message") or "" for each in case}

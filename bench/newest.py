@@ -50,9 +50,9 @@ def print_changes(before: dict[str, str], after: dict[str, str]) -> None:
 
 
 def print_failures(done: Tested) -> None:
-    """What failed, in Markdown."""
-    print(f"\n{done.passed} tests passed, {len(done.failed)} failed:\n")
-    print(*(f"* {name}: {said}" for name, said in done.failed.items()), sep="\n")
+    """How many tests passed, and those that failed, in Markdown."""
+    print(f"\n{done.passed} tests passed, {len(done.failed)} failed.")
+    print(*(f"\n* {name}: {said}" for name, said in done.failed.items()), sep="")
 
 
 def main(arguments: list[str]) -> int:

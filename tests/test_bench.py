@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import environments
 import gate
 import loading
+import newest
+import releases
 import sweep
 
 BENCH = Path(gate.__file__).parent
@@ -110,3 +113,37 @@ def test_signed_counts_are_read_on_the_scale_of_jobs(tmp_path):
     fits.writeto(tmp_path / "counts.fits", counts)
     read = loading.read(tmp_path / "counts.fits")
     np.testing.assert_allclose(read[..., 0] * 65535, counts, rtol=1e-6)
+
+
+def test_a_report_tells_what_passed_and_what_did_not(tmp_path):
+    cases = {
+        "a": "",
+        "b": '<failure message="AssertionError: 1 &lt; 0&#10;at line 3"/>',
+        "c": '<error message="gone"/>',
+        "d": '<skipped message="no GPU"/>',
+    }
+    each = "".join(f'<testcase classname="t" name="{n}">{x}</testcase>' for n, x in cases.items())
+    (tmp_path / "report.xml").write_text(f"<testsuite>{each}</testsuite>")
+    found = environments.results(tmp_path / "report.xml")
+    assert found == (1, {"t::b": "AssertionError: 1 < 0", "t::c": "gone"})
+
+
+def test_what_is_newer_or_not_pinned_is_named(capsys):
+    pinned = newest.pinned(sys.executable)
+    assert {"numpy", "scipy", "backports-zstd", "numba-cuda"} <= pinned.keys()
+    newest.print_changes({"a": "1", "b": "2", "gone": "1"}, {"a": "1", "b": "3rc1", "new": "1"})
+    head, _, _, *rows = filter(None, capsys.readouterr().out.splitlines())
+    assert head.startswith("2 of 3 ")
+    assert rows == ["| b | 2 | 3rc1 |", "| new |  | 1 |"]
+
+
+def test_releases_are_told_by_what_differs_from_the_first():
+    first = {"numba-cuda": "0.16.0", "CUDA": "12", "numba": "0.61", "1 / x": "0, 4"}
+    same = first | {"numba-cuda": "0.20.1", "numba": "0.62"}
+    other = same | {"CUDA": "13", "1 / x": "0, 0"}
+    assert releases.told([first, same, other]) == ["0.20.1 with CUDA 13: 1 / x is 0, 0, not 0, 4"]
+    assert [*releases.cases(["0.16.0", "0.20.1"])] == [
+        ("0.16.0", 12),
+        ("0.20.1", 12),
+        ("0.20.1", 13),
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
@@ -348,3 +350,13 @@ def test_an_image_without_pixels_is_refused(method, rows, weight):
     if not rows:
         with pytest.raises(ValueError, match="no pixel has weight, or there is none"):
             _c.make_plan(np.zeros(6), 1, 2, y, x, method)
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has an interpreter lock"
+)
+def test_a_python_without_the_interpreter_lock_keeps_it_off():
+    code = "import sys, fastbg._c; print(sys._is_gil_enabled())"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
