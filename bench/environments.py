@@ -44,7 +44,7 @@ class Environment:
         RuntimeError
             With the last line of pip.
         """
-        _run(self.python, *PIP, "install", "--quiet", *arguments)
+        _run(self.python, *PIP, "install", "--quiet", "--no-compile", *arguments)
 
 
 def wheel(python: str, folder: Path) -> str:

@@ -1,9 +1,10 @@
 """``python bench releases [VERSIONS]``: the CUDA kernels with several releases of numba-cuda.
 
-For each release, and for each toolkit that it knows (CUDA 12, and 13 from release 0.20 on), a
-virtual environment is made in a temporary folder. fastbg is installed there with that release and
-with the newest numba and numpy that it allows. No GPU is needed: some releases ask the driver
-before they compile, and tests/fake_cuda_driver.c answers. The table tells
+``0.20.1`` is a release with the newest numba that it allows, which need not fit, and
+``0.20.1/0.62.1`` is one with numba 0.62.1. For each, and for each toolkit that it knows (CUDA 12,
+and 13 from release 0.20 on), a virtual environment with fastbg is made in a temporary folder. No
+GPU is needed: some releases ask the driver before they compile, and tests/fake_cuda_driver.c
+answers. The table tells
 
 * how often the PTX of a function of one float32 has float64, without and with fast mathematics, for
   three forms that our kernels avoid because of it;
@@ -28,11 +29,12 @@ from pathlib import Path
 from environments import ROOT, Environment, tests, wheel
 from measuring import report_of
 
-RELEASES = ["0.16.0", "0.20.1", "0.30.4"]
+RELEASES = ["0.16.0/0.61.2", "0.20.1/0.62.1", "0.30.4"]
 CUDA_13_FROM = (0, 20)
 """The first release with the extra cu13."""
 
-TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis", "playwright"]
+Row = dict[str, str]
+TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis"]
 SCRIPTS = ["test_cuda_scalars", "simulated_functions", "simulated_lbfgs", "simulated_cuda"]
 
 PROBE = """
@@ -57,20 +59,21 @@ found["int32 * int32"] = "64 bits" if wide else "32 bits"
 print(json.dumps(found))
 """
 
-Row = dict[str, str]
 COLUMNS = ["numba-cuda", "CUDA", "numba", "numpy", "1 / x", "max(x, 0)", "x ** 0.5"]
 COLUMNS += ["int32 * int32", "float64 in kernels", "registers", "tests"]
 
 
-def cases(releases: list[str]) -> Iterator[tuple[str, int]]:
-    """Each release with each toolkit that it knows."""
-    for release in releases:
-        yield release, 12
-        if tuple(map(int, release.split(".")[:2])) >= CUDA_13_FROM:
-            yield release, 13
+def cases(releases: list[str]) -> Iterator[tuple[Row, list[str]]]:
+    """The first cells of each release with each toolkit that it knows, and what to install."""
+    for each in releases:
+        release, _, numba = each.partition("/")
+        packages = [f"numba-cuda=={release}", f"numba=={numba}" if numba else "numba"]
+        for toolkit, extra in ((12, "cuda"), (13, "cuda13")):
+            if toolkit == 12 or tuple(map(int, release.split(".")[:2])) >= CUDA_13_FROM:
+                yield {"numba-cuda": release, "CUDA": str(toolkit)}, [extra, *packages]
 
 
-def measure(python: str, driver: Path) -> tuple[Row, list[str]]:
+def measure(python: str, driver: Path, scripts: list[str]) -> tuple[Row, list[str]]:
     """The cells of what is installed beside a Python, and what failed."""
     row, failed, passed = {}, [], 0
     driven = {"LD_LIBRARY_PATH": str(driver.parent)}
@@ -79,7 +82,7 @@ def measure(python: str, driver: Path) -> tuple[Row, list[str]]:
             row |= part(python, os.environ | driven)
         except RuntimeError as error:
             failed.append(str(error))
-    for script in SCRIPTS:
+    for script in scripts:
         simulated = {"NUMBA_ENABLE_CUDASIM": "1"} if script.startswith("simulated") else driven
         try:
             done = tests(python, "-n=0", str(ROOT / "tests" / f"{script}.py"), **simulated)
@@ -132,6 +135,8 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("releases", nargs="*", default=RELEASES, metavar="VERSION")
+    parser.add_argument("--scripts", nargs="+", default=SCRIPTS, help="of tests/, instead of all")
+    parser.add_argument("--wheel", help="of fastbg, instead of one that is built")
     parser.add_argument("--smoke", action="store_true", help="only the release that is installed")
     options = parser.parse_args(arguments)
     if options.smoke:
@@ -139,20 +144,20 @@ def main(arguments: list[str]) -> int:
         return 0
     rows, failed = [], []
     with tempfile.TemporaryDirectory() as folder:
-        built, driver = wheel(sys.executable, Path(folder)), fake_driver(Path(folder))
-        for release, toolkit in cases(options.releases):
-            row: Row = {"numba-cuda": release, "CUDA": str(toolkit)}
+        built = options.wheel or wheel(sys.executable, Path(folder))
+        driver = fake_driver(Path(folder))
+        for row, (extra, *packages) in cases(options.releases):
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 environment = Environment(Path(place))
                 try:
-                    extra = "cuda" if toolkit == 12 else f"cuda{toolkit}"
-                    environment.install(f"{built}[{extra}]", f"numba-cuda=={release}", *TOOLS)
-                    cells, wrong = measure(environment.python, driver)
+                    environment.install(f"{built}[{extra}]", *packages, *TOOLS)
+                    cells, wrong = measure(environment.python, driver, options.scripts)
                 except RuntimeError as error:
                     cells, wrong = {}, [str(error)]
             rows.append(row | cells)
-            failed += [f"{release} with CUDA {toolkit}: {each}" for each in wrong]
             print(*rows[-1].values(), sep=", ", file=sys.stderr, flush=True)
+            case = f"{row['numba-cuda']} with CUDA {row['CUDA']}"
+            failed += [f"{case}: {each}" for each in wrong]
     print_table(rows, failed)
     return bool(failed)
 

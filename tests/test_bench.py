@@ -142,8 +142,10 @@ def test_releases_are_told_by_what_differs_from_the_first():
     same = first | {"numba-cuda": "0.20.1", "numba": "0.62"}
     other = same | {"CUDA": "13", "1 / x": "0, 0"}
     assert releases.told([first, same, other]) == ["0.20.1 with CUDA 13: 1 / x is 0, 0, not 0, 4"]
-    assert [*releases.cases(["0.16.0", "0.20.1"])] == [
-        ("0.16.0", 12),
-        ("0.20.1", 12),
-        ("0.20.1", 13),
+    known = [*releases.cases(["0.16.0/0.61.2", "0.20.1"])]
+    assert [row["CUDA"] for row, _ in known] == ["12", "12", "13"]
+    assert [needs for _, needs in known] == [
+        ["cuda", "numba-cuda==0.16.0", "numba==0.61.2"],
+        ["cuda", "numba-cuda==0.20.1", "numba"],
+        ["cuda13", "numba-cuda==0.20.1", "numba"],
     ]
