@@ -357,6 +357,6 @@ def test_an_image_without_pixels_is_refused(method, rows, weight):
 )
 def test_a_python_without_the_interpreter_lock_keeps_it_off():
     code = "import sys, fastbg._c; print(sys._is_gil_enabled())"
-    command = [sys.executable, "-W", "error", "-c", code]
+    command = [sys.executable, "-P", "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
