@@ -69,7 +69,7 @@ ORDER = (
     ("sky", "samples", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),
-    ("image",),
+    ("image", "coordinates"),
     ("progress", "compiled"),
     ("spline", "errors", "words", "version", "_c"),
 )

@@ -46,8 +46,12 @@ def open_block(file: RandomAccessFile, element: ET.Element, expected: int | None
 
     `expected` is the size that the bytes must have: it is compared before anything is decompressed.
     """
+    return opened(element, stored_block(file, element), expected)
+
+
+def opened(element: ET.Element, stored: Block, expected: int | None = None) -> Block:
+    """The data block of an element of which these are the stored bytes: see `open_block`."""
     attributes, _ = _description(element)
-    stored = stored_block(file, element)
     if "compression" not in attributes:
         verify(element, stored)
         _check_size(stored.size, expected)
@@ -100,13 +104,16 @@ def _description(element: ET.Element) -> tuple[Mapping[str, str], str]:
     return {**element.attrib, **data.attrib}, data.text or ""
 
 
-def stored_block(file: RandomAccessFile, element: ET.Element) -> FileBytes | BytesInMemory:
-    """The bytes of an element's data block as they are stored."""
+def stored_block(file: RandomAccessFile | None, element: ET.Element) -> FileBytes | BytesInMemory:
+    """The bytes of an element's data block as they are stored.
+
+    Those of a block within the header need no file.
+    """
     attributes, text = _description(element)
     method, *rest = attributes["location"].split(":")
     encoding = rest[0] if method == "inline" and rest else attributes.get("encoding")
     try:
-        if method == "attachment":
+        if method == "attachment" and file:
             start, length = (int(number) for number in rest)
             if start < 0 or length < 0:
                 raise ValueError

@@ -1,0 +1,1 @@
+"""How one image of the sky lies in another: by their coordinate systems, or by their stars."""
