@@ -31,7 +31,7 @@ ZONES = 6
 MANY = 20
 """The least number of pixels that do."""
 
-ROUNDS = 3
+ROUNDS = 2
 """Weights and scales are found by turns."""
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -74,7 +74,8 @@ class Detail:
         smooth, fine = smooth_parts(
             composite[np.newaxis], known[np.newaxis], surfaces, stiffness
         )
-        values = gaussian_mean(fine.reshape(surfaces.shape).astype(float), deviation)
+        plane = fine.reshape(surfaces.shape).astype(float)
+        values = gaussian_mean(plane, deviation).astype(np.float32)
         return cls(values, _laplacian(values), deviation, smooth[0], stiffness)
 
 
@@ -112,10 +113,10 @@ def compared(
     """
     smooth, seen = _smoothed(left, valid, detail.deviation, surfaces.shape)
     noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
-    noise = np.nan_to_num(noise, nan=1.0)
+    noise = np.nan_to_num(noise, nan=1.0).astype(np.float32)
+    scale = scale.astype(np.float32)
     pair = np.stack([detail.values, detail.laplacian])
-    change = np.zeros((len(left), 2))
-    off, tolerance = smooth, np.full(len(left), TOLERANCES[1])
+    off, tolerance = smooth, np.full(len(left), TOLERANCES[1], np.float32)
     for _ in range(ROUNDS):
         weight = _weights(off, noise, tolerance * scale, detail) * seen
         own = _without_smooth(pair, weight.mean(axis=0), surfaces, detail.stiffness)
@@ -123,7 +124,7 @@ def compared(
         matrix[:, (0, 1), (0, 1)] += 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, np.newaxis] + TINY
         right = np.einsum("ayx,nyx->na", own, weight * smooth)
         change = np.linalg.solve(matrix, right[..., np.newaxis])[..., 0]
-        off = smooth - np.tensordot(change, pair, 1)
+        off = smooth - np.tensordot(change.astype(np.float32), pair, 1)
         tolerance = _tolerances(off, noise, scale, detail, seen)
     share = np.where(matrix[:, 1, 1] > 0, matrix[:, 0, 1] / matrix[:, 1, 1], 0)
     rows = []
@@ -138,7 +139,7 @@ def _smoothed(
     left: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n, h, w): smoothed planes, and where at least half of what they come from is valid."""
-    smooth = np.empty((len(left), *shape))
+    smooth = np.empty((len(left), *shape), np.float32)
     seen = np.empty(smooth.shape, bool)
     for number, (plane, own) in enumerate(zip(left, valid, strict=True)):
         known = gaussian_mean(own.reshape(shape).astype(float), deviation)
@@ -157,8 +158,8 @@ def _tolerances(
         bright = own & (times * np.abs(detail.values) > BRIGHT * sigma)
         if np.count_nonzero(bright) > MANY:
             found[number] = robust_sigma(plane[bright] / (times * detail.values[bright]))
-    clipped: np.ndarray = np.clip(found, TOLERANCES[0], TOLERANCES[2])
-    return clipped
+    clipped = np.clip(found, TOLERANCES[0], TOLERANCES[2]).astype(np.float32)
+    return np.asarray(clipped)
 
 
 def _weights(
@@ -184,7 +185,7 @@ def _without_smooth(
         change = np.linalg.solve(matrix, slope.T).T
         coordinates += change
         left = left - surfaces.values(change)
-    return left.reshape(planes.shape).astype(float)
+    return left.reshape(planes.shape)
 
 
 def _scatter(slope: np.ndarray, curvature: np.ndarray) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..image.robust import robust_sigma
 from . import scales
+from .median import median_of
 from .surfaces import STIFFNESSES, Surfaces, penalised, stiffness_by_noise
 
 SWEEPS = 14
@@ -120,7 +121,8 @@ def solve(
     used : ndarray, (n,), bool
         The frames that make up the composite; the others are compared with it.
     deviation : float
-        The deviation in pixels of the Gaussian that smooths detail whose scale is compared.
+        The deviation in pixels of the Gaussian that smooths detail whose scale is compared; 0 to
+        keep the scales.
     watch : callable, optional
     """
     rounds = _Rounds(planes, surfaces, noise, *start, used, deviation)
@@ -174,7 +176,9 @@ class _Rounds:
         surfaces = self.surfaces
         flat = self.planes - surfaces.values(self.coordinates)
         if number == 0:
-            composite = _median(flat, self.valid, self.scale, self.used)
+            own = self.used[:, np.newaxis] & self.valid
+            scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
+            composite = median_of(np.where(own, scaled, np.float32(np.nan)))
         else:
             composite = self._composite(flat)
         known = np.nan_to_num(composite)
@@ -182,18 +186,21 @@ class _Rounds:
         left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
-        own = surfaces, stiffness, self.deviation
-        detail = scales.Detail.of(known, np.isfinite(composite), *own)
-        found = scales.compared(left, common, detail, self.scale, surfaces)
-        self.scale_error, self.patchy = found.error, found.patchy
         change = self._bend(left, number)
+        if self.deviation and (number <= DECIDING[0] or number % 2):
+            own = surfaces, stiffness, self.deviation
+            self._scale(left, common, scales.Detail.of(known, np.isfinite(composite), *own))
+        self._level()
+        return change
+
+    def _scale(self, left: np.ndarray, common: np.ndarray, detail: scales.Detail) -> None:
+        """A step of all scales; the geometric mean of those that are used stays 1."""
+        found = scales.compared(left, common, detail, self.scale, self.surfaces)
+        self.scale_error, self.patchy = found.error, found.patchy
         scale = np.maximum(self.scale + found.change, LEAST_SCALE)
         # What is smooth in the composite stays as it is, and is not for the scale to decide.
         self.coordinates -= np.outer(scale - self.scale, detail.smooth)
-        self.scale = scale
-        self.scale /= np.exp(np.log(self.scale[self.used]).mean())
-        self._level()
-        return change
+        self.scale = scale / np.exp(np.log(scale[self.used]).mean())
 
     def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
         """Weights and variances by what is left."""
@@ -251,15 +258,3 @@ class _Rounds:
             *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
             *(surfaces.excess(left, self.weight), composite),
         )
-
-
-def _median(
-    flat: np.ndarray, valid: np.ndarray, scale: np.ndarray, used: np.ndarray
-) -> np.ndarray:
-    """(h w,): the median over the frames that are used, on the scale of 1; NaN where none is."""
-    scaled = np.where(valid[used], flat[used] / scale[used, np.newaxis].astype(np.float32), np.nan)
-    scaled.sort(axis=0)  # NaN last
-    count = np.count_nonzero(valid[used], axis=0)
-    low, high = (np.maximum(count - 1, 0) // 2, np.maximum(count, 1) // 2)
-    pair = [np.take_along_axis(scaled, np.minimum(at, len(scaled) - 1)[np.newaxis], 0)[0] for at in (low, high)]
-    return np.where(count > 0, (pair[0] + np.where(count > 1, pair[1], pair[0])) / 2, np.nan)
