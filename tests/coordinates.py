@@ -71,3 +71,36 @@ def property_of(name: str, value: Any) -> str:
             f'{n}="{size}"' for n, size in zip(names, value.shape, strict=True)
         )
     return f'<Property id="{name}" {sizes} location="inline:base64">{text}</Property>'
+
+
+class Sky:
+    """Stars of one sky, in pixels of a first image, and what other cameras see of them."""
+
+    def __init__(self, rng: np.random.Generator, density: float, extent: float = 400) -> None:
+        self.rng, count = rng, int(density * 4 * extent**2)
+        self.places = rng.uniform(-extent, extent, (count, 2))
+        self.light = np.minimum(rng.pareto(1.0, count) + 1, 300)
+
+    def seen(self, shape, scale=1.0, angle=0.0, mirror=False, shift=(0, 0), dropped=0.0, slope=50):
+        """An image (H, W) and the function from its middle to its pixels.
+
+        One of its pixels has so many of the first image, a part of the stars is not in it, and the
+        sky brightens along its rows.
+        """
+        turn = np.radians(angle)
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) / scale
+        matrix = matrix * np.array([1, -1 if mirror else 1])
+
+        def pixels(places):
+            return (places - np.array(shift)) @ matrix.T + (np.array(shape) - 1) / 2
+
+        image = self.rng.normal(1000, 3, shape) + np.linspace(0, slope, shape[1])
+        kept = self.rng.random(len(self.places)) >= dropped
+        light = self.light * np.exp(self.rng.normal(0, 0.2, len(kept)))
+        spot = np.arange(-8, 9)
+        for (y, x), flux in zip(pixels(self.places)[kept], light[kept], strict=True):
+            row, column = round(y), round(x)
+            if 8 <= row < shape[0] - 8 and 8 <= column < shape[1] - 8:
+                along = [np.exp(-((spot + a - b) ** 2) / 3) for a, b in ((row, y), (column, x))]
+                image[row - 8 : row + 9, column - 8 : column + 9] += 40 * flux * np.outer(*along)
+        return image.astype(np.float32), pixels

@@ -1,18 +1,30 @@
-"""How one image lies in another: on the same grid, or by their coordinate systems."""
+"""How one image lies in another: on the same grid, by their coordinate systems, or by stars."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError
+from ..image.image import Image
+from .match import agreement, matched
+from .stars import find_stars
 from .system import Coordinates, Pair
+
+Function = Callable[[np.ndarray, np.ndarray], Pair]
 
 SAME_GRID = 0.05
 """Pixels: two images of one size whose pixels lie closer than that are on the same grid."""
+
+MANY = 50
+"""Where both images have so many stars, those of one sky match."""
+
+TRUSTED = 1.5
+"""Pixels of the other image: coordinates that lie farther off the stars are not trusted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +42,18 @@ class Mapping:
         What it is known by.
     residual : float
         The median distance of matched stars in pixels of the other image; 0 where none were.
+    stars : int
+        How many matched.
+    note : str
+        What a user should know: that coordinates are wrong, or that images are not registered; what
+        follows the name of the other image.
     """
 
-    function: Callable[[np.ndarray, np.ndarray], Pair]
+    function: Function
     how: Literal["same grid", "coordinates", "stars"]
     residual: float = 0.0
+    stars: int = 0
+    note: str = ""
 
     def __call__(self, y: np.ndarray, x: np.ndarray) -> Pair:
         """The pixels, y and x, of the other image; NaN where undefined."""
@@ -57,34 +76,115 @@ class Field:
     shape : (H, W)
         Of the image that is fitted.
     coordinates : Coordinates or None
+    image : Image or None, linear
+        Where it is given, its stars are found when they are needed, and confirm the rest.
+    stars : ndarray, (N, 3), or None
+        Those that `find_stars` found, where they were found before.
+    threads : int
+        With which they are found.
     """
 
     shape: tuple[int, int]
     coordinates: Coordinates | None = None
+    image: Image | None = None
+    stars: np.ndarray | None = None
+    threads: int = 1
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """y and x of the stars, (N, 2), the brightest first; none without an image."""
+        if self.stars is not None:
+            return self.stars[:, :2]
+        if self.image is None:
+            return np.empty((0, 2))
+        return find_stars(self.image, self.threads)[:, :2]
 
 
 def mapping(target: Field, other: Field) -> Mapping:
     """How an image lies in another one of the same sky.
 
-    Images of the same size are on the same grid if neither has coordinates, or if those agree.
+    Images of one size are on the same grid if neither has coordinates, or if those agree. Others
+    lie as their coordinates tell, if both have some, or else by their stars. Where both fields have
+    an image, stars confirm the rest: so approximate coordinates of a mount, and images that were
+    never registered, are found out.
 
     Raises
     ------
     InputError
         If they do not overlap, or if nothing tells how they lie.
     """
-    alike = target.shape == other.shape
-    if target.coordinates is None and other.coordinates is None and alike:
-        return IDENTITY
-    if target.coordinates is None or other.coordinates is None:
-        raise InputError("cannot be placed: solve both images for coordinates, or register them")
+    told = _told(target, other)
+    known = len(target.places) > 0 and len(other.places) > 0
+    agreed = None
+    if told and known:
+        agreed = agreement(told, target.places, other.places, other.shape)
+    if told and (not known or (agreed and agreed[1] <= TRUSTED)):
+        return _with_stars(told, agreed)
+    try:
+        match = matched(target.places, other.places, target.shape, other.shape)
+    except InputError:
+        if told is None or not _overlap(told, target.shape, other.shape):
+            raise
+        if agreed is None and min(len(target.places), len(other.places)) >= MANY:
+            if told.how == "same grid":
+                raise
+            return replace(
+                told, note="has other stars than its coordinates tell: is it of this field?"
+            )
+        return _with_stars(told, agreed)
+    if told and agreed and agreed[1] < 2 * match.residual:
+        return _with_stars(told, agreed)
+    note = ""
+    if told:
+        apart = float(np.median(_apart(told, match, target.shape, other.shape)))
+        if apart <= TRUSTED:
+            return _with_stars(told, (match.stars, match.residual))
+        what = "registered" if told.how == "same grid" else "where its coordinates tell"
+        note = f"is not {what}, but {apart:.3g} pixels off: it was placed by its stars"
+    return Mapping(match, "stars", match.residual, match.stars, note)
+
+
+def _told(target: Field, other: Field) -> Mapping | None:
+    """What sizes and coordinates tell."""
     ours, theirs = target.coordinates, other.coordinates
+    alike = target.shape == other.shape
+    if ours is None and theirs is None and alike:
+        return IDENTITY
+    if ours is None or theirs is None:
+        return None
 
     def function(y: np.ndarray, x: np.ndarray) -> Pair:
         return theirs.to_pixel(*ours.to_sky(y, x))
 
-    grid = np.meshgrid(*(np.linspace(0, size - 1, 9) for size in target.shape), indexing="ij")
-    found = np.array(function(*grid))
-    if alike and (np.abs(found - grid) < SAME_GRID).all():
+    found = Mapping(function, "coordinates")
+    if alike and _apart(found, _itself, target.shape, other.shape).max() < SAME_GRID:
         return IDENTITY
-    return Mapping(function, "coordinates")
+    return found
+
+
+def _with_stars(told: Mapping, agreed: tuple[int, float] | None) -> Mapping:
+    """The same with the stars that agree with it."""
+    if agreed is None or told.how == "same grid":
+        return told
+    return replace(told, stars=agreed[0], residual=agreed[1])
+
+
+def _apart(
+    one: Function, two: Function, shape: tuple[int, int], other: tuple[int, int]
+) -> np.ndarray:
+    """Distances between two mappings, at places that one of them has in the other image."""
+    grid = np.meshgrid(*(np.linspace(0, size - 1, 9) for size in shape), indexing="ij")
+    first, second = np.array(one(*grid)), np.array(two(*grid))
+    inside = _inside(first, other) | _inside(second, other)
+    distance = np.hypot(*(first - second))[inside]
+    return np.nan_to_num(distance, nan=np.inf) if distance.size else np.array([np.inf])
+
+
+def _overlap(told: Mapping, shape: tuple[int, int], other: tuple[int, int]) -> bool:
+    grid = np.meshgrid(*(np.linspace(0, size - 1, 65) for size in shape), indexing="ij")
+    return bool(_inside(np.array(told(*grid)), other).any())
+
+
+def _inside(found: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    last = np.reshape(shape, (2, 1, 1)) - 0.5
+    return np.all((found > -0.5) & (found < last), axis=0)

@@ -1,0 +1,304 @@
+"""The stars of one image among those of another one of the same sky.
+
+Each star makes triangles with its neighbours. Two triangles of one shape tell a scale, an angle,
+a shift, and whether one of the images is mirrored; those that tell nearly the same are of the same
+stars (Valdes et al. 1995, PASP 107, 1119; Groth 1986, AJ 91, 1244).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.stats import binom
+
+from ..errors import InputError
+from .system import Pair
+
+COUNTS = (40, 100, 250, 600, 1500)
+"""The brightest stars that are compared: fields of another size or depth share other ones."""
+
+NEIGHBOURS = 6
+"""A star makes triangles with so many of its nearest neighbours."""
+
+SHAPE = 0.006
+"""The difference of two ratios of sides, at most, of triangles of one shape."""
+
+LARGEST_SCALE = 10.0
+"""The ratio of the pixel scales, at most."""
+
+MOST_PAIRS = 60_000
+"""Pairs of triangles that are compared, at most: those of the nearest shapes."""
+
+TRIED = 25
+"""The poses that most others agree with are tried on all stars."""
+
+AGREE = (0.02, 0.02, 0.01, 0.01)
+"""Poses agree up to this difference of the logarithm of the scale, of the angle in radians, and of
+the place of the middle of the image, relative to its size."""
+
+NEAR = 0.004
+"""Stars match, at first, within this part of the longer side of the image."""
+
+AGREES = 0.002
+"""The same for stars that confirm what another mapping tells."""
+
+CHANCE = 1e-7
+"""The highest probability that stars match by chance as well as they do, of one pose."""
+
+CERTAIN = 1e-20
+"""After a match that is so improbable by chance, no better one is looked for."""
+
+LEAST = 6
+"""Stars must match."""
+
+PER_TERM = 6
+"""Stars for each coefficient of a polynomial of a higher degree."""
+
+
+_DEGREES = (1, 1, 1, 2, 3, 3)
+"""Those of the polynomials, one after the other: the first two by the brightest stars alone."""
+
+_REACH = 5
+"""Stars match within so many times the residual before."""
+
+Stars = tuple[np.ndarray, cKDTree]
+"""Those of an image, (N, 2) as y and x, and those of the other one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Polynomials that lead from the pixels of one image to those of another.
+
+    Attributes
+    ----------
+    centre : ndarray, (2,)
+    size : float
+        The polynomials are those of ``(pixel - centre) / size``.
+    coefficients : ndarray, (terms, 2)
+        Those of y and x.
+    stars : int
+        How many matched.
+    residual : float
+        Their median distance, in pixels of the other image.
+    """
+
+    centre: np.ndarray
+    size: float
+    coefficients: np.ndarray
+    stars: int
+    residual: float
+
+    def __call__(self, y: np.ndarray, x: np.ndarray) -> Pair:
+        points = np.stack([np.ravel(y), np.ravel(x)], axis=1)
+        first, second = self.at(points).T.reshape(2, *np.shape(y))
+        return first, second
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Where points, (N, 2), lie in the other image."""
+        terms = len(self.coefficients)
+        return _terms((points - self.centre) / self.size)[:, :terms] @ self.coefficients
+
+
+def matched(
+    ours: np.ndarray, theirs: np.ndarray, shape: tuple[int, int], other: tuple[int, int]
+) -> Match:
+    """The stars of an image among those of another one.
+
+    Parameters
+    ----------
+    ours, theirs : ndarray, (N, 2) and (M, 2)
+        y and x of the stars, the brightest first.
+    shape, other : (H, W)
+        Of the two images.
+
+    Raises
+    ------
+    InputError
+        If too few of them match.
+    """
+    best: tuple[float, Match] | None = None
+    all_stars = ours, cKDTree(theirs)
+    for first in dict.fromkeys(min(count, len(ours)) for count in COUNTS):
+        for second in dict.fromkeys(min(count, len(theirs)) for count in COUNTS):
+            bright = ours[:first], cKDTree(theirs[:second])
+            for pose in _poses(*bright, shape):
+                found = _grown(pose, bright, all_stars, shape, other)
+                if found and (best is None or found[0] < best[0]):
+                    best = found
+                if best and best[0] < CERTAIN:
+                    return best[1]
+    if best is None:
+        raise InputError(
+            f"cannot be placed by its stars, for too few match ({len(theirs)} were found, and "
+            f"{len(ours)} in the other image): give an image of the same field, or solve both for "
+            "coordinates"
+        )
+    return best[1]
+
+
+def agreement(
+    function: Callable[[np.ndarray, np.ndarray], Pair],
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    other: tuple[int, int],
+) -> tuple[int, float] | None:
+    """How many stars lie where a mapping has them, and their median distance in pixels.
+
+    None where no more do than would by chance. The parameters are those of `matched`.
+    """
+    if not len(ours) or not len(theirs):
+        return None
+    found, tree, reach = (
+        np.stack(function(*ours.T), axis=1),
+        cKDTree(theirs),
+        max(AGREES * max(other), 2.0),
+    )
+    inside = np.all((found > -0.5) & (found < np.array(other) - 0.5), axis=1)  # NaN does not
+    pairs, distances = _pairs(found[inside], tree, reach)
+    density = tree.n * np.pi * reach**2 / np.prod(other)
+    if len(pairs) < LEAST or _by_chance(len(pairs), int(inside.sum()), density) > CHANCE:
+        return None
+    return len(pairs), float(np.median(distances))
+
+
+def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Triples of stars, (T, 3), and the shapes of their triangles, (T, 2).
+
+    The first star is opposite to the shortest side, and the last one to the longest. The shape is
+    the lengths of the other two sides relative to that.
+    """
+    count = min(NEIGHBOURS + 1, len(stars))
+    if count < 3:
+        return np.empty((0, 3), int), np.empty((0, 2))
+    near = cKDTree(stars).query(stars, k=count)[1]
+    corners = np.concatenate([near[:, [0, a, b]] for a, b in combinations(range(1, count), 2)])
+    corners = np.unique(np.sort(corners, axis=1), axis=0)
+    # The side opposite to each corner.
+    places = stars[corners]
+    sides = np.linalg.norm(places[:, [1, 2, 0]] - places[:, [2, 0, 1]], axis=2)
+    order = np.argsort(sides, axis=1)
+    corners = np.take_along_axis(corners, order, axis=1)
+    sides = np.take_along_axis(sides, order, axis=1)
+    shapes = sides[:, :2] / np.maximum(sides[:, 2:], 1e-9)
+    # In others, corners are easily confused.
+    clear = (shapes[:, 1] < 0.97) & (shapes[:, 0] < 0.95 * shapes[:, 1]) & (shapes[:, 0] > 0.1)
+    return corners[clear], shapes[clear]
+
+
+def _poses(ours: np.ndarray, tree: cKDTree, shape: tuple[int, int]) -> np.ndarray:
+    """Affine transformations, (n, 3, 2), that the most pairs of triangles agree with.
+
+    They are those of the points (y, x, 1).
+    """
+    theirs = tree.data
+    (first, shapes), (second, other) = _triangles(ours), _triangles(theirs)
+    if not len(first) or not len(second):
+        return np.empty((0, 3, 2))
+    distances, index = cKDTree(other).query(
+        shapes, k=min(8, len(second)), distance_upper_bound=SHAPE
+    )
+    distances, index = (each.reshape(len(first), -1) for each in (distances, index))
+    row, column = np.nonzero(np.isfinite(distances))
+    nearest = np.argsort(distances[row, column], kind="stable")[:MOST_PAIRS]
+    a = ours[first[row[nearest]]] @ [1j, 1]
+    b = theirs[second[index[row[nearest], column[nearest]]]] @ [1j, 1]
+    # One triangle is the other one turned, or turned and mirrored, by the order of its corners.
+    mirrored = (_area(a) * _area(b)) < 0
+    a = np.where(mirrored[:, np.newaxis], a.conj(), a)
+    turn = (b[:, 1] - b[:, 0]) / (a[:, 1] - a[:, 0])
+    middle = ((shape[0] - 1) / 2 * 1j + (shape[1] - 1) / 2) * np.ones(len(a))
+    middle = np.where(mirrored, middle.conj(), middle)
+    place = b[:, 0] + turn * (middle - a[:, 0])
+    size = np.abs(turn) * max(shape)
+    fits = np.abs(np.log(np.abs(turn))) < np.log(LARGEST_SCALE)
+    scale = np.median(size[fits]) if fits.any() else 1.0
+    features = (
+        np.column_stack(
+            [np.log(np.abs(turn)), np.angle(turn), place.imag / scale, place.real / scale]
+        )
+        / AGREE
+    )
+    features = np.column_stack([features, 1e3 * mirrored])[fits]
+    if not len(features):
+        return np.empty((0, 3, 2))
+    tree = cKDTree(features)
+    votes = tree.query_ball_point(features, 1.0, return_length=True)
+    chosen = np.flatnonzero(fits)[np.argsort(-votes, kind="stable")[:TRIED]]
+    poses = np.empty((len(chosen), 3, 2))
+    for pose, at in zip(poses, chosen, strict=True):
+        t, sign = turn[at], -1 if mirrored[at] else 1
+        shift = b[at, 0] - t * a[at, 0]
+        # x' + i y' = t (x + i sign y) + shift
+        pose[:] = [[sign * t.real, -sign * t.imag], [t.imag, t.real], [shift.imag, shift.real]]
+    return poses
+
+
+def _area(corners: np.ndarray) -> np.ndarray:
+    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return (one.conj() * two).imag
+
+
+def _grown(
+    pose: np.ndarray,
+    bright: Stars,
+    all_stars: Stars,
+    shape: tuple[int, int],
+    other: tuple[int, int],
+) -> tuple[float, Match] | None:
+    """A match from a first guess, with the probability of it by chance; None for a wrong one."""
+    centre, size = (np.array(shape) - 1) / 2, max(shape) / 2
+    coefficients = np.vstack([centre @ pose[:2] + pose[2], pose[:2] * size])
+    match, reach = Match(centre, size, coefficients, 0, np.inf), NEAR * max(other)
+    likely = 1.0
+    for degree, (ours, tree) in zip(_DEGREES, [bright] * 2 + [all_stars] * 4, strict=True):
+        reach = min(reach, max(_REACH * match.residual, 1.0))
+        found = match.at(ours)
+        pairs, distances = _pairs(found, tree, reach)
+        inside = ((found > -0.5) & (found < np.array(other) - 0.5)).all(axis=1)
+        likely = _by_chance(
+            len(pairs), int(inside.sum()), tree.n * np.pi * reach**2 / np.prod(other)
+        )
+        if len(pairs) < LEAST or likely > CHANCE:
+            return None
+        terms = (degree + 1) * (degree + 2) // 2
+        if degree > 1 and len(pairs) < PER_TERM * terms:
+            break
+        basis = _terms((ours[pairs[:, 0]] - centre) / size)[:, :terms]
+        wanted = tree.data[pairs[:, 1]]
+        weight = 1 / (1 + (distances / max(2 * np.median(distances), 0.1)) ** 2)
+        normal = (basis.T * weight) @ basis
+        solved = np.linalg.lstsq(normal, (basis.T * weight) @ wanted, rcond=1e-12)[0]
+        residual = float(np.median(np.linalg.norm(basis @ solved - wanted, axis=1)))
+        match = Match(centre, size, solved, len(pairs), residual)
+    return likely, match
+
+
+def _by_chance(pairs: int, stars: int, density: float) -> float:
+    """The probability that so many of some stars match by chance.
+
+    `density` is the number of other stars within the distance at which they match.
+    """
+    # Three stars match as a plane goes through three points.
+    return float(binom.sf(pairs - 4, max(stars, pairs) - 3, min(density, 0.5)))
+
+
+def _pairs(found: np.ndarray, tree: cKDTree, near: float) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of stars that are the nearest of each other, (n, 2), and their distances."""
+    distances, index = tree.query(found, distance_upper_bound=near)
+    close = np.flatnonzero(np.isfinite(distances))
+    order = close[np.argsort(distances[close], kind="stable")]
+    _, first = np.unique(index[order], return_index=True)
+    kept = np.sort(order[first])
+    return np.stack([kept, index[kept]], axis=1), distances[kept]
+
+
+def _terms(points: np.ndarray) -> np.ndarray:
+    """The terms of polynomials of up to the third degree, (N, 10), those of lower degrees first."""
+    y, x = points.T
+    return np.stack(
+        [np.ones_like(y), y, x, y * y, y * x, x * x, y**3, y * y * x, y * x * x, x**3], axis=1
+    )
