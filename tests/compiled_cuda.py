@@ -1,8 +1,8 @@
 """Compiles the CUDA kernels without a GPU: ``python compiled_cuda.py [--all]``; prints JSON.
 
 By kernel and compute capability: how often its PTX has float64 and the fast logarithm, and what
-ptxas says of registers, spills and shared memory. Usually the hottest kernels are compiled for
-every architecture, and some others for one; with ``--all`` everything is, for every order.
+ptxas says of registers, spills and shared memory. Usually the hottest kernels are compiled for one
+architecture; with ``--all``, those of every order for every architecture.
 """
 
 from __future__ import annotations
@@ -69,11 +69,9 @@ def all_kernels(everything):
     """(name, kernel, signature, whether it is hot, architectures)."""
     for order, channels in [(o, k) for o in (1, 2, 3, 4) for k in (1, 3)]:
         for name, kernel, signature in hot_kernels(order, channels):
-            usual, second = (order, channels) == (2, 3), not name.startswith(("pass 1", "render"))
-            if everything or (usual and not second):
-                yield name, kernel, signature, True, ARCHITECTURES
-            elif usual:
-                yield name, kernel, signature, True, ONE
+            usual = (order, channels) == (2, 3) and name.startswith(("pass 1", "render"))
+            if everything or usual:
+                yield name, kernel, signature, True, ARCHITECTURES if everything else ONE
     for name, kernel, signature in zip(
         ("totals", "adam", "judge", "turn"),
         (*adam.kernels(), *lbfgs.kernels(3)),

@@ -6,9 +6,18 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from fastbg.backends import c
 
-OTHERS = sorted({*c.instruction_sets()} - {c.backend().detail()}) if c.unavailable() is None else []
+_OTHERS = (
+    sorted({*c.instruction_sets()} - {c.backend().detail()}) if c.unavailable() is None else []
+)
+
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.slow if name != _OTHERS[0] else ()) for name in _OTHERS
+]
+"""Those of this processor which are not in use; all but the most frequent one are slow."""
 
 
 def run_again(name: str, file: str, which: str) -> None:

@@ -161,18 +161,20 @@ def messages_of(linear: np.ndarray, **more: np.ndarray) -> list[Any]:
     told.append(encoded("original", planes, binning=1, statistics=statistics(linear), **header))
     for name, each in more.items():
         planes, header = halves(each, OFFSET if name != "uncertainty" else 0.0, SCALE)
-        told.append(encoded(name, planes, binning=1, **header))
+        cells = {"binning": 1} if name != "uncertainty" else {"extent": linear.shape[:0:-1]}
+        told.append(encoded(name, planes, **cells, **header))
     return told
 
 
 def grid_of(linear: np.ndarray) -> dict[str, np.ndarray]:
-    """A model, an uncertainty and a small copy on a grid of cells of one pixel."""
+    """A model and a small copy on a grid of cells of one pixel, an uncertainty on one of 4 x 4."""
     channels, height, width = linear.shape
     y, x = np.mgrid[0:height, 0:width] / width
     model = OFFSET + SCALE * (60 * x - 30 * y + 5 * np.arange(channels)[:, None, None]).astype(
         np.float16
     ).astype(float)
-    sigma = SCALE * (1 + 3 * np.broadcast_to(x, linear.shape)).astype(np.float16).astype(float)
+    cells = np.broadcast_to((x + y * y)[2::4, 2::4], (channels, height // 4, width // 4))
+    sigma = SCALE * (1 + 3 * cells).astype(np.float16).astype(float)
     return {"model": model, "uncertainty": sigma, "small": linear}
 
 

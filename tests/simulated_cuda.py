@@ -150,7 +150,7 @@ def test_agrees_where_chunks_have_several_tiles(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_agrees_in_tiles(rng, in_tiles, order, channels):
     background = "mixed" if order == 2 else "positive"
     shape = (TILE_ROWS + 3, 2 * TILE_COLUMNS + 1)
@@ -301,7 +301,9 @@ def test_descents_are_those_of_the_plain_loop(starts, monkeypatch):
     assert seen == list(zip(range(2, 11, 2), lowest, strict=True))
 
 
-@pytest.mark.parametrize("arrange", [pixels.one_by_one, pixels.in_tiles])
+@pytest.mark.parametrize(
+    "arrange", [pixels.one_by_one, pytest.param(pixels.in_tiles, marks=pytest.mark.slow)]
+)
 def test_streamed_pixels_and_starts_one_by_one_change_nothing(starts, monkeypatch, arrange):
     monkeypatch.setattr(evaluation, "arrange", arrange)
     problem, points = starts
@@ -423,7 +425,16 @@ def test_a_step_to_what_is_no_number_is_seen():
     assert best.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("centres", [SMALL.threads - 1, SMALL.threads + 1, 2 * SMALL.threads + 3])
+@pytest.mark.parametrize(
+    "centres",
+    [
+        SMALL.threads - 1,
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (SMALL.threads + 1, 2 * SMALL.threads + 3)
+        ),
+    ],
+)
 def test_agrees_in_tiles_with_more_centres_than_a_block_holds(rng, in_tiles, centres):
     shape = (TILE_ROWS + 3, 2 * TILE_COLUMNS + 1)
     problem, spline = make_case(rng, shape, centres=centres, channels=1, background="mixed")
@@ -551,6 +562,7 @@ def test_what_nobody_refers_to_gives_its_memory_back(rng, small, alive):
     assert backend._device_memory().taken == 0
 
 
+@pytest.mark.slow
 def test_quasi_newton_fits_hold_the_budget(rng, small, alive, monkeypatch):
     """Levels are open one after the other, or together: all of them share one budget."""
     monkeypatch.setattr(lbfgs, "FEW_PIXELS", 1)
@@ -689,7 +701,7 @@ def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     )
 
 
-@pytest.mark.parametrize("off", [0, 1])
+@pytest.mark.parametrize("off", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_first_light_holds_each_figure_against_its_limit(
     small, monkeypatch, capsys, alive, tmp_path, off
 ):

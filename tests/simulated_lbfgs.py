@@ -171,7 +171,7 @@ def assert_same(function, begin, metric, until, channels):
     return expected
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("until", [LONG, Until(3, 1e-3, 60), Until(20, 1e-3, 2)], ids=str)
 def test_a_minimisation_is_that_of_the_plain_loop(rng, channels, until):
     problem, spline, metric = case(rng, channels)
@@ -188,6 +188,7 @@ def quadratic(scales):
     return lambda at: (0.5 * float(scales @ at**2), scales * at)
 
 
+@pytest.mark.slow
 def test_more_pairs_than_there_is_room_for(rng):
     """A valley that takes many steps: the rings turn over."""
     _, spline, metric = case(rng)
@@ -198,7 +199,7 @@ def test_more_pairs_than_there_is_room_for(rng):
     assert len(found.losses) > PAIRS
 
 
-@pytest.mark.parametrize("wall", [0.3, -1e9])
+@pytest.mark.parametrize("wall", [0.3, pytest.param(-1e9, marks=pytest.mark.slow)])
 def test_walls_of_no_numbers(rng, wall):
     """Beyond the wall the loss is NaN: near it line searches fail, with pairs and without."""
     _, spline, metric = case(rng)
@@ -261,7 +262,7 @@ def both(problem, begin, metric, until):
 
 
 @pytest.mark.parametrize("background", ["positive", "mixed"])
-@pytest.mark.parametrize("burst", [2, 8])
+@pytest.mark.parametrize("burst", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_problem_settles_as_by_the_plain_loop(rng, monkeypatch, background, burst):
     monkeypatch.setattr(search, "BURST", burst)
     problem, spline, metric = case(rng, background=background)

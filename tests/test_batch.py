@@ -568,6 +568,29 @@ def test_a_cluster_that_does_not_answer_is_told(lights, out, monkeypatch):
         process_files(lights, output_dir=out, dask="tcp://127.0.0.1:1", workers=2)
 
 
+@needs_linux
+def test_a_cluster_that_loses_its_last_worker(cluster, lights, out, monkeypatch):
+    for number in range(12):
+        make(lights / f"dusk_{number}.xisf", number, shape=(300, 400))
+    options = {**QUICK, "downscaling_factor": 1, "epochs": 200}
+    address = cluster.scheduler_address
+
+    def stop_workers(progress: BatchProgress) -> None:
+        if records(out) and cluster.workers:
+            cluster.scale(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fastbg.jobs.batch.cluster.WORKERLESS_SECONDS", 0.2)
+        with pytest.raises(BackendError, match=r"no worker for 0\.2 s: start one"):
+            process_files(lights, output_dir=out, dask=address, progress=stop_workers, **options)
+    done = records(out)
+    assert 0 < done < 12
+    cluster.scale(1)
+    again = process_files(lights, output_dir=out, dask=address, **options)
+    assert {*statuses(again).values()} == {"done", "skipped"}
+    assert [*statuses(again).values()].count("skipped") >= done
+
+
 def test_dask_that_is_not_installed_is_told(lights, out, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BackendError, match=r"pip install 'fastbg\[dask\]'"):
@@ -620,6 +643,7 @@ def records(out: Path) -> int:
     return len([*(out / FOLDER).glob("*.json")])
 
 
+@pytest.mark.slow
 @needs_linux
 def test_two_hundred_frames_killed_again_and_again(frames, out):
     blocked = out / "frame_100_bgModel.xisf"

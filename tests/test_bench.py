@@ -19,7 +19,13 @@ import sweep
 BENCH = Path(gate.__file__).parent
 
 
-@pytest.mark.parametrize("command", runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in {"gate", "page"} else ())
+        for name in runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"]
+    ],
+)
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
         [sys.executable, str(BENCH), command, "--smoke"],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -54,6 +55,8 @@ def in_bytes(line):
 
 UNITS = {"MB": 1e6, "GB": 1e9}
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
 @pytest.mark.parametrize(
@@ -65,11 +68,11 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((3, 1500, 2000), True, []),
         ((3, 1500, 2000), False, ["-c", "--pedestal", "ancestor"]),
         ((3, 800, 1200), False, ["-N", "400", "-e", "5", "--preview-output", "{}.png"]),
-        ((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
         ((1, 100, 150), False, ["--preview-output", "{}.png"]),
         ((1, 5, 6), False, ["--preview-output", "{}.png"]),
         ((3, 1080, 1440), True, ["--report", "{}.d", "-c"]),
-        ((3, 1080, 1920), False, ["--report", "{}.d", "--threads", "12"]),
+        slow((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
+        slow((3, 1080, 1920), False, ["--report", "{}.d", "--threads", "12"]),
     ],
     ids=str,
 )
@@ -99,6 +102,7 @@ def uncompressed(sky):
     return peak_of(sky((3, 2000, 3000)))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
 def test_no_compressed_image_comes_into_memory(tmp_path, uncompressed):
     found = {}
@@ -116,7 +120,7 @@ def test_no_compressed_image_comes_into_memory(tmp_path, uncompressed):
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
 @pytest.mark.parametrize(
     "options",
-    [["-c"], ["-c", "-o", "{}.tif"], ["-o", "{}.fits.fz"], ["-o", "{}.fits.gz"]],
+    [["-c"], slow(["-c", "-o", "{}.tif"]), slow(["-o", "{}.fits.fz"]), slow(["-o", "{}.fits.gz"])],
     ids=str,
 )
 def test_no_compressed_output_comes_into_memory(sky, uncompressed, options):

@@ -16,7 +16,7 @@ SOURCES = ROOT / "fastbg" / "csrc"
 @pytest.mark.parametrize(
     ("sanitizers", "optimized"),
     # What costs least to compile and to run.
-    [("address,undefined", "-O0"), ("thread", "-O1")],
+    [("address,undefined", "-O0"), pytest.param("thread", "-O1", marks=pytest.mark.slow)],
     ids=["address and undefined behaviour", "threads"],
 )
 def test_the_c_code_at_its_edges(sanitizers, optimized, tmp_path):

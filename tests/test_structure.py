@@ -89,6 +89,7 @@ def test_the_order_is_a_table_of_rooms():
     assert structure.against_order({("fastbg.attic", "fastbg.cli"): "at the top"}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (structure.REPOSITORY / ".git").exists(), reason="needs a clone")
 def test_the_program_compares_with_a_revision(capsys):
     assert structure.main(["--against", "HEAD", "--json"]) == 0

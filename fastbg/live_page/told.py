@@ -187,16 +187,28 @@ def pictures(outcome: Outcome, painted: Painted, scale: Scale) -> Iterator[tuple
     """The pictures of a fit, by name."""
     revision, side = outcome.revision, painted.grid.side
     kept = outcome.prepared.problem.weight
-    planes = {
-        "model": outcome.background,
-        "uncertainty": _enlarged(outcome, kept.shape[:2]),
-    }
-    for name, own in planes.items():
-        unit = scale if name == "model" else Scale(np.zeros_like(scale.offset), scale.unit)
-        yield (
-            name,
-            encoded(name, unit.halves(own), "half", scale=unit, revision=revision, binning=side),
-        )
+    yield (
+        "model",
+        encoded(
+            *("model", scale.halves(outcome.background), "half"),
+            scale=scale,
+            revision=revision,
+            binning=side,
+        ),
+    )
+    # At the cells of the mesh, between which the page interpolates.
+    sigma = np.moveaxis(outcome.fitted.diagnostics.uncertainty, 2, 0)
+    unit = Scale(np.zeros_like(scale.offset), scale.unit)
+    extent = [side * size for size in kept.shape[1::-1]]
+    yield (
+        "uncertainty",
+        encoded(
+            *("uncertainty", unit.halves(sigma), "half"),
+            scale=unit,
+            revision=revision,
+            extent=extent,
+        ),
+    )
     weight = kept.max(axis=2)
     whole = np.rint(255 * weight).astype(np.uint8)[None]
     yield "weight", encoded("weight", whole, "byte", revision=revision, binning=side)
@@ -218,17 +230,3 @@ def layer(name: str, cells: np.ndarray, grid: Grid, revision: int) -> bytes:
     """A painted layer as a picture."""
     plane = np.where(cells, np.uint8(255), np.uint8(0))[None]
     return encoded(name, plane, "byte", revision=revision, binning=grid.side)
-
-
-def _enlarged(outcome: Outcome, shape: tuple[int, int]) -> np.ndarray:
-    """The uncertainty at the cells of the mesh, on the grid of the fit: (K, h, w), float32."""
-    values = np.moveaxis(outcome.fitted.diagnostics.uncertainty, 2, 0).astype(np.float32)
-    rows, columns = map(_between, shape, values.shape[1:])
-    return rows @ values @ columns.T
-
-
-def _between(size: int, cells: int) -> np.ndarray:
-    """(size, cells), float32: linear interpolation between the middles of cells along one axis."""
-    place = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0, cells - 1)
-    share = 1 - np.abs(place[:, np.newaxis] - np.arange(cells))
-    return np.maximum(share, 0).astype(np.float32)

@@ -1,10 +1,12 @@
 """The tasks of a batch on an existing Dask scheduler, whose workers share the file system.
 
-If a worker is killed, Dask itself gives its tasks to another worker.
+If a worker is killed, Dask itself gives its tasks to another worker. Where none is left, it would
+let them wait for ever.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -19,6 +21,9 @@ from .tasks import run as run_task
 ANSWER_SECONDS = 10
 """A scheduler must answer within this time."""
 
+WORKERLESS_SECONDS = 120
+"""A cluster without a worker gets this time to start one."""
+
 
 def run(work: Sequence[Task], address: str) -> Generator[Event]:
     """Process files on a cluster; closing the iterator cancels the unfinished tasks.
@@ -26,7 +31,8 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
     Raises
     ------
     BackendError
-        If Dask is not installed, no scheduler answers, or the connection to it is lost.
+        If Dask is not installed, no scheduler answers, the connection to it is lost, or it has no
+        worker for a while.
     """
     try:
         import distributed
@@ -45,10 +51,19 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
         for future in futures:
             future.add_done_callback(ended.put)
         try:
+            seen = time.monotonic()
             while task_of:
                 try:
                     future = ended.get(timeout=POLL_SECONDS)
                 except Empty:
+                    if _has_workers(client):
+                        seen = time.monotonic()
+                    elif time.monotonic() - seen > WORKERLESS_SECONDS:
+                        raise BackendError(
+                            f"the Dask cluster at {address} has had no worker for "
+                            f"{WORKERLESS_SECONDS} s: start one and run again, which goes on where "
+                            "this ended"
+                        ) from None
                     yield None
                     continue
                 if future.cancelled():
@@ -76,6 +91,13 @@ def run_here(task: Task) -> Outcome:
         text = f"{task.path}: the Dask worker has fastbg {version()} and not {task.key['fastbg']}"
         return failed(task.path, f"{text}: install the same version there")
     return run_task(task, wanted)
+
+
+def _has_workers(client: Any) -> bool:
+    try:
+        return bool(client.nthreads())
+    except OSError:  # the scheduler is lost, which cancels the tasks
+        return True
 
 
 def _for_cluster(task: Task) -> Task:

@@ -57,11 +57,12 @@ class HistogramPanel {
       this.samples = samplesOf(original);
       this.span = spanOf(this.samples);
     });
-    // Sliders and strokes change it many times a second: the histogram follows when they rest.
+    // Sliders and strokes change it many times a second: the histogram follows when they rest, and
+    // takes no time from a fit that the user waits for.
     let timer = 0;
-    store.on(["pictures", "correction"], () => {
+    store.on(["pictures", "correction", "fitting"], ({ fitting }) => {
       window.clearTimeout(timer);
-      timer = window.setTimeout(() => this._count(), PAUSE);
+      if (!fitting) timer = window.setTimeout(() => this._count(), PAUSE);
     });
     store.on(["state", "hello"], () => {
       const tried = this.tried;

@@ -3,7 +3,7 @@
 /** @import { Screen } from "./gl/screen.js" */
 import { corrected } from "./correction.js";
 import { byId, make } from "./dom.js";
-import { indexAt, valueAt } from "./half.js";
+import { indexAt, valueAt, valueBetween } from "./half.js";
 import { aduText, linearText, whiteOf } from "./numbers.js";
 import { words } from "./words.js";
 
@@ -94,12 +94,13 @@ function readingAt({ pictures, correction, hello }, [x, y], screen) {
   };
   const values = read(original, x - left, y - top);
   const model = read(pictures.model, x, y);
+  const sigma = pictures.uncertainty?.planes.map((_, k) => number(valueBetween(pictures.uncertainty, k, x, y))) ?? [];
   const after = values.map((value, k) => {
     const m = model[k] ?? null;
     return value === null || m === null || !correction ? null : corrected(value, m, correction, k);
   });
   return {
-    values: { original: values, corrected: after, model, uncertainty: read(pictures.uncertainty, x, y) },
+    values: { original: values, corrected: after, model, uncertainty: sigma },
     cell: original?.header.binning ?? 1,
   };
 }

@@ -19,6 +19,8 @@ export interface Header {
   scale: number[];
   /** Pixels of the image along the side of one pixel of the picture. */
   binning?: number;
+  /** Width and height of what it covers, in pixels of the image, where its pixels are not whole ones. */
+  extent?: Point;
   statistics?: Statistics;
   level?: number;
   row?: number;

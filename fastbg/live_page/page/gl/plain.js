@@ -7,7 +7,7 @@
 import { DIVERGING, mapped, MARKS, MISSING, SEQUENTIAL } from "../colours.js";
 import { shownViews } from "../comparison.js";
 import { corrected } from "../correction.js";
-import { indexAt, valueAt } from "../half.js";
+import { indexAt, valueAt, valueBetween } from "../half.js";
 import { SMOOTHING } from "../ranges.js";
 import { shown } from "../stretch.js";
 
@@ -121,7 +121,7 @@ function colourOf({ pictures, correction, channel, inverted, falseColour, marks 
   const smooth = small ? smoothed(scene.sky ?? small) : () => NaN;
   /** @param {number} at */
   const markAt = (at) => (objects?.planes[0][at] ? MARKS.found : weight && weight.planes[0][at] < 128 ? MARKS.unused : null);
-  /** @type {Record<ViewName, (i: number, at: number) => Colour>} */
+  /** @type {Record<ViewName, (i: number, at: number, x: number, y: number) => Colour>} */
   const colours = {
     original: (i) => drawn((k) => valueAt(original, k, i)),
     corrected: (i, at) =>
@@ -141,11 +141,12 @@ function colourOf({ pictures, correction, channel, inverted, falseColour, marks 
       return isSky ? colour : mixed(MISSING, colour, TINT);
     },
     sky: (i) => drawn((k) => valueAt(original, k, i)),
-    uncertainty: (_, at) => scaled(SEQUENTIAL, mean((k) => on(uncertainty, k, at)), ranges.uncertainty),
+    uncertainty: (_, _at, x, y) =>
+      scaled(SEQUENTIAL, mean((k) => (uncertainty ? valueBetween(uncertainty, k, x, y) : NaN)), ranges.uncertainty),
   };
   return (i, x, y) => {
     const at = indexAt(grid, x, y);
-    const colour = colours[view](i, at);
+    const colour = colours[view](i, at, x, y);
     const mark = marks || view === "sky" ? markAt(at) : null;
     return mark ? mixed(colour, mark, TINT) : colour;
   };

@@ -6,11 +6,12 @@
 /** @import { Viewport } from "../viewport.js" */
 /** @import { Uploaded } from "./textures.js" */
 import { shownViews } from "../comparison.js";
+import { extentOf } from "../half.js";
 import { Program } from "./program.js";
 import { FRAGMENTS } from "./shaders.js";
 import { uploadCells, uploadHalves } from "./textures.js";
 import { placesIn, sideOf, Tiles } from "./tiles.js";
-import { extentOf, linear, OTHERS, SHARED, UNITS, uniformsOf } from "./uniforms.js";
+import { linear, OTHERS, SHARED, UNITS, uniformsOf } from "./uniforms.js";
 
 /** The colour around the image, that of the stage in style.css. */
 const AROUND = [9 / 255, 11 / 255, 16 / 255];

@@ -4,6 +4,7 @@
 /** @import { Viewport } from "../viewport.js" */
 /** @import { Value } from "./program.js" */
 import { DIVERGING, MARKS, MISSING, SEQUENTIAL } from "../colours.js";
+import { extentOf } from "../half.js";
 import { SMOOTHING } from "../ranges.js";
 
 /** The texture unit of each sampler. */
@@ -68,9 +69,4 @@ export function uniformsOf(state, scene, view, viewport) {
 export function linear(name, header) {
   if (!header) return { [`${name}Offset`]: [0, 0, 0], [`${name}Scale`]: [0, 0, 0] };
   return { [`${name}Offset`]: three(header.offset), [`${name}Scale`]: three(header.scale) };
-}
-
-/** Width and height of a picture, in pixels of the image. @param {Header} header */
-export function extentOf({ width, height, binning = 1 }) {
-  return [width * binning, height * binning];
 }
