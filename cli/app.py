@@ -19,13 +19,14 @@ from .presets import presets
 from .preview import preview
 from .run import run
 from .samples import samples
+from .together import together
 
 app = typer.Typer(
     cls=Boundary,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, live, batch, preview, samples, fit, apply, presets, demo, doctor):
+for command in (run, live, batch, together, preview, samples, fit, apply, presets, demo, doctor):
     how = {"help": help_of(command), "epilog": epilog_of(command.__name__)}
     app.command(cls=Command, **how)(command)
 

@@ -23,6 +23,11 @@ EXAMPLES = {
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
+    "together": (
+        "fastbg together night -o out          # all frames of a folder; look at the page in it",
+        "fastbg together night -o out --match-scale",
+        "fastbg together night -o out --relative  # fastbg run on the stack does the rest",
+    ),
     "preview": (
         "fastbg preview m94.xisf               # what is taken for sky",
         "fastbg preview m94.xisf --fit         # and what becomes of the image",
