@@ -123,13 +123,12 @@ def compare(
         "" if own else _other(likeness.bright, used, number) for number, own in enumerate(used)
     ]
     width = deviation if scaled else 0.0
+    solutions: list[Solution] = []
     for _ in range(2):
-        solutions = []
-        for number, start in enumerate(begun):
-            planes = planes_of(number)
-            scale = start.scales(planes, surfaces, used) if scaled else np.ones(len(used))
-            own = surfaces, start.noise, (scale, start.coordinates), used, width, watch
-            solutions.append(solve(planes, *own))
+        solutions = [
+            _solved(planes_of(number), surfaces, start, solutions[number : number + 1], used, width, watch)
+            for number, start in enumerate(begun)
+        ]
         clouded = _clouded(solutions, used) if scaled else ~used
         if not (clouded & used).any():
             break
@@ -157,6 +156,25 @@ class _Begun:
         found = np.clip(found, 0.02, 50)
         scale: np.ndarray = found / np.exp(np.log(found[used]).mean())
         return scale
+
+
+def _solved(
+    planes: np.ndarray,
+    surfaces: Surfaces,
+    begun: _Begun,
+    before: list[Solution],
+    used: np.ndarray,
+    width: float,
+    watch: Watch,
+) -> Solution:
+    """One channel, from what is known at the beginning or from a solution with other frames."""
+    if before:
+        start = before[0].scale, before[0].coordinates, before[0].stiffness
+    elif width:
+        start = begun.scales(planes, surfaces, used), begun.coordinates, None
+    else:
+        start = np.ones(len(used)), begun.coordinates, None
+    return solve(planes, surfaces, begun.noise, start, used, width, watch)
 
 
 def _begin(planes: np.ndarray, surfaces: Surfaces, watch: Watch) -> _Begun:

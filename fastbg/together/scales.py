@@ -12,7 +12,6 @@ import numpy as np
 
 from ..image.robust import robust_sigma
 from ..sky.neighbourhood import gaussian_mean
-from .detail import smooth_parts
 from .surfaces import Surfaces, penalised
 
 TOLERANCES = (0.003, 0.02, 0.05)
@@ -65,15 +64,13 @@ class Detail:
     def of(
         cls,
         composite: np.ndarray,
-        known: np.ndarray,
+        weight: np.ndarray,
         surfaces: Surfaces,
         stiffness: float,
         deviation: float,
     ) -> Detail:
-        """From a composite, (h w,), which is 0 where it is not `known`, for surfaces so stiff."""
-        smooth, fine = smooth_parts(
-            composite[np.newaxis], known[np.newaxis], surfaces, stiffness
-        )
+        """From a composite and its weights, (h w,), for surfaces that are so stiff."""
+        smooth, fine = smoothed(composite[np.newaxis], weight, surfaces, stiffness)
         plane = fine.reshape(surfaces.shape).astype(float)
         values = gaussian_mean(plane, deviation).astype(np.float32)
         return cls(values, _laplacian(values), deviation, smooth[0], stiffness)
@@ -119,7 +116,9 @@ def compared(
     off, tolerance = smooth, np.full(len(left), TOLERANCES[1], np.float32)
     for _ in range(ROUNDS):
         weight = _weights(off, noise, tolerance * scale, detail) * seen
-        own = _without_smooth(pair, weight.mean(axis=0), surfaces, detail.stiffness)
+        mean = weight.mean(axis=0).ravel()
+        flat = smoothed(pair.reshape(2, -1), mean, surfaces, detail.stiffness)[1]
+        own = flat.reshape(pair.shape)
         matrix = np.einsum("ayx,byx,nyx->nab", own, pair, weight)
         matrix[:, (0, 1), (0, 1)] += 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, np.newaxis] + TINY
         right = np.einsum("ayx,nyx->na", own, weight * smooth)
@@ -172,20 +171,20 @@ def _weights(
     return found
 
 
-def _without_smooth(
+def smoothed(
     planes: np.ndarray, weight: np.ndarray, surfaces: Surfaces, stiffness: float
-) -> np.ndarray:
-    """Planes, (m, h, w), without their least-squares surfaces for the weights, (h, w)."""
-    flat, own = planes.reshape(len(planes), -1), weight.ravel().astype(np.float32)
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least-squares surfaces of planes, (m, h w), for weights, (h w,), and what they leave."""
+    own = weight.astype(np.float32)
     total = float(own.sum())
     matrix = penalised(surfaces.products(own), surfaces.energy, stiffness, total)
-    left, coordinates = flat.astype(np.float32), np.zeros((len(flat), len(matrix)))
+    left, coordinates = planes.astype(np.float32), np.zeros((len(planes), len(matrix)))
     for _ in range(2):  # the products are those of cells, and the second step mends that
         slope = surfaces.along(left * own) - total * stiffness * surfaces.energy * coordinates
         change = np.linalg.solve(matrix, slope.T).T
         coordinates += change
         left = left - surfaces.values(change)
-    return left.reshape(planes.shape)
+    return coordinates, left
 
 
 def _scatter(slope: np.ndarray, curvature: np.ndarray) -> tuple[float, float]:

@@ -27,8 +27,8 @@ DECIDING = (3, 5, 7)
 STIFF = 1e-3
 """How stiff they are before."""
 
-SETTLED = 0.1
-"""They end when no surface changes by more than this part of its standard error."""
+SETTLED = 0.2
+"""They end when no surface and no scale changes by more than this part of its standard error."""
 
 REJECTED = 6.0
 """A pixel of a frame counts nothing if it is so many standard deviations off (Tukey's biweight)."""
@@ -62,6 +62,8 @@ class Solution:
         The scatter of what is left in cells, in units of what noise leaves there.
     composite : ndarray, (h w,), float32, linear
         NaN where no frame has a sample.
+    stiffness : ndarray, (n,)
+        How stiff each surface is.
     """
 
     scale: np.ndarray
@@ -71,6 +73,7 @@ class Solution:
     error: np.ndarray
     excess: np.ndarray
     composite: np.ndarray
+    stiffness: np.ndarray
 
     def without_common(self, surfaces: Surfaces, used: np.ndarray) -> Solution:
         """The solution with the least sum of ``|R_i|^2`` over the frames that are used.
@@ -103,7 +106,7 @@ def solve(
     planes: np.ndarray,
     surfaces: Surfaces,
     noise: np.ndarray,
-    start: tuple[np.ndarray, np.ndarray],
+    start: tuple[np.ndarray, np.ndarray, np.ndarray | None],
     used: np.ndarray,
     deviation: float,
     watch: Watch = lambda: None,
@@ -116,8 +119,9 @@ def solve(
     surfaces : Surfaces
     noise : ndarray, (n,), linear
         The noise of a pixel of each frame.
-    start : (ndarray, (n,); ndarray, (n, M))
-        Scales and surfaces to begin with.
+    start : (ndarray, (n,); ndarray, (n, M); ndarray, (n,), or None)
+        Scales and surfaces to begin with, and how stiff these are; if that is known, fewer rounds
+        are needed.
     used : ndarray, (n,), bool
         The frames that make up the composite; the others are compared with it.
     deviation : float
@@ -126,7 +130,7 @@ def solve(
     watch : callable, optional
     """
     rounds = _Rounds(planes, surfaces, noise, *start, used, deviation)
-    for number in range(SWEEPS):
+    for number in range(0 if start[2] is None else DECIDING[1], SWEEPS):
         watch()
         if rounds.turn(number) < SETTLED and number > DECIDING[-1]:
             break
@@ -143,6 +147,7 @@ class _Rounds:
         noise: np.ndarray,
         scale: np.ndarray,
         coordinates: np.ndarray,
+        stiffness: np.ndarray | None,
         used: np.ndarray,
         deviation: float,
     ) -> None:
@@ -153,7 +158,7 @@ class _Rounds:
         self.precision = 1 / np.maximum(noise, TINY).astype(np.float32) ** 2
         self.weight = self.valid.astype(np.float32)
         self.variance = np.ones(len(planes))
-        self.stiffness = np.full(len(planes), STIFF)
+        self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.products = np.empty(0)
@@ -175,7 +180,7 @@ class _Rounds:
         """One round; the largest change of a surface, in units of its standard error."""
         surfaces = self.surfaces
         flat = self.planes - surfaces.values(self.coordinates)
-        if number == 0:
+        if not len(self.products):  # no weights are known yet
             own = self.used[:, np.newaxis] & self.valid
             scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
             composite = median_of(np.where(own, scaled, np.float32(np.nan)))
@@ -186,21 +191,23 @@ class _Rounds:
         left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
-        change = self._bend(left, number)
+        change = self._bend(left, common, number)
         if self.deviation and (number <= DECIDING[0] or number % 2):
-            own = surfaces, stiffness, self.deviation
-            self._scale(left, common, scales.Detail.of(known, np.isfinite(composite), *own))
+            mean = self.weight[self.used].mean(axis=0)
+            own = known, mean, surfaces, stiffness, self.deviation
+            change = max(change, self._scale(left, common, scales.Detail.of(*own)))
         self._level()
         return change
 
-    def _scale(self, left: np.ndarray, common: np.ndarray, detail: scales.Detail) -> None:
-        """A step of all scales; the geometric mean of those that are used stays 1."""
+    def _scale(self, left: np.ndarray, common: np.ndarray, detail: scales.Detail) -> float:
+        """A step of all scales, whose geometric mean stays 1; the largest one, as for `turn`."""
         found = scales.compared(left, common, detail, self.scale, self.surfaces)
         self.scale_error, self.patchy = found.error, found.patchy
         scale = np.maximum(self.scale + found.change, LEAST_SCALE)
         # What is smooth in the composite stays as it is, and is not for the scale to decide.
         self.coordinates -= np.outer(scale - self.scale, detail.smooth)
         self.scale = scale / np.exp(np.log(scale[self.used]).mean())
+        return float(np.max(np.abs(found.change / np.maximum(found.error, TINY))[self.used]))
 
     def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
         """Weights and variances by what is left."""
@@ -217,8 +224,11 @@ class _Rounds:
         total = np.maximum(self.weight.sum(axis=1), 1)
         self.variance = (self.weight * left**2).sum(axis=1) / total
 
-    def _bend(self, left: np.ndarray, number: int) -> float:
-        """Newton's step of all surfaces; in some rounds, noise tells how far each may bend."""
+    def _bend(self, left: np.ndarray, common: np.ndarray, number: int) -> float:
+        """Newton's step of all surfaces, taken out of `left`, too.
+
+        In some rounds, noise tells how far each may bend.
+        """
         energy, decides = self.surfaces.energy, number in DECIDING
         if decides or number < DECIDING[0]:
             self.products = np.array([self.surfaces.products(each) for each in self.weight])
@@ -237,6 +247,7 @@ class _Rounds:
                 matrix = penalised(products, energy, self.stiffness[each], total)
                 after = before + np.linalg.solve(matrix, slope - stiff * energy * before)
             change, self.coordinates[each] = after - before, after
+            left[each] -= self.surfaces.values(change) * common[each]
             allowed = self.variance[each] * self.freedom[each] / total
             size = change @ products @ change / total
             largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
@@ -257,4 +268,5 @@ class _Rounds:
         return Solution(
             *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
             *(surfaces.excess(left, self.weight), composite),
+            self.stiffness,
         )

@@ -56,7 +56,7 @@ class Surfaces:
         side = min(SIDE, max(2, min(map(len, cells)) // CELLS_PER_SIDE))
         points = _points(*cells)
         splines = Basis(points, side).of_degree(min(DEGREE, side - 1), STIFFNESSES[-1])
-        self._splines, self._coarse = splines, splines.matrix
+        self._splines, self._coarse = splines, splines.matrix.astype(np.float32)
         self.energy = (np.arange(splines.matrix.shape[1]) >= splines.free).astype(float)
         # The affine functions y, x and 1 are the last of the first ones.
         self.constant = (np.arange(len(self.energy)) == splines.free - 1).astype(float)
@@ -82,7 +82,8 @@ class Surfaces:
     def products(self, weight: np.ndarray) -> np.ndarray:
         """(M, M): the weighted products of the functions, for weights (h w,)."""
         cells = np.nansum(blocks(weight.reshape(self.shape), self._step), axis=2).ravel()
-        found: np.ndarray = self._coarse.T @ (cells[:, np.newaxis] * self._coarse)
+        weighted = cells.astype(np.float32)[:, np.newaxis] * self._coarse
+        found: np.ndarray = (self._coarse.T @ weighted).astype(np.float64)
         return found
 
     def excess(self, left: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -25,6 +25,9 @@ HEIGHT = 250
 REACH = 0.98
 """The colour scale of the maps reaches to this quantile of all their values, but for clouds."""
 
+WIDTH = 720
+"""The least width of the pictures of the mean, in pixels."""
+
 ROOM = 0.08
 """Of a chart above and below its values."""
 
@@ -80,7 +83,7 @@ def render(report: Mapping[str, Any], shown: Pictures) -> str:
         views=_views(shown),
         errors=[row for row in rows if row["error"]],
         names=[Path(row["input"]).name for row in rows],
-        strongest=max((float(np.mean(row["gradient"])) for row in solved), default=0.0),
+        strongest=max(float(np.mean(row["gradient"])) for row in solved if row["status"] == "used"),
     )
 
 
@@ -103,8 +106,9 @@ def _map(planes: np.ndarray, limit: float) -> np.ndarray:
 def _views(shown: Pictures) -> Markup:
     """The mean before and after, and the background that all frames share."""
     medians = np.median(shown.common, axis=(1, 2)).astype(np.float64)
+    times = -(-WIDTH // shown.mean.shape[2])
     image, background = (
-        Image.from_samples(np.moveaxis(planes.astype(np.float32), 0, 2))
+        Image.from_samples(np.moveaxis(planes.astype(np.float32), 0, 2).repeat(times, 0).repeat(times, 1))
         for planes in (shown.mean, shown.common)
     )
     correction = Correction(image, background, "subtract", medians)
