@@ -66,7 +66,7 @@ ORDER = (
         "search_input",
         "take_out",
     ),
-    ("sky", "samples", "together", "model", "backends", "cuda_kernels", "simulate"),
+    ("sky", "samples", "joint", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),
     ("image", "coordinates"),

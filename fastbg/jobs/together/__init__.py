@@ -24,8 +24,8 @@ from ...pipeline import Job
 from ...report import together as reporting
 from ...settings.options import Options
 from ...settings.settings import Settings
-from ...together.compare import Comparison, Watch, compare
-from ...together.surfaces import Surfaces
+from ...joint.compare import Comparison, Watch, compare
+from ...joint.surfaces import Surfaces
 from ...image.downscale import block_centres
 from ...version import version
 from ..arguments import Count, Masks, Paths, merged, public
@@ -224,10 +224,10 @@ def _compared(
     own = copies.means, target.channels, surfaces, deviation, watch
     comparison = compare(*own)
     if comparison.used.sum() < 2:
-        bad = [f"{f.path}" for f, v in zip(frames, comparison.verdicts, strict=True) if v]
+        bad = [str(frame.path) for frame, v in zip(frames, comparison.verdicts, strict=True) if v]
         raise InputError(
-            f"fewer than two frames show the same field without clouds (leave out "
-            f"{', '.join(bad[:3])}): give registered frames of one field"
+            f"fewer than two frames show the same field without clouds (see {', '.join(bad[:3])}): "
+            "give registered frames of one field"
         )
     if wanted is not None:
         number = [frame.path for frame in frames].index(target.path)

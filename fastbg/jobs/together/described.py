@@ -15,7 +15,7 @@ from ...io.stream import without_folder
 from ...report.html import set_page
 from ...report.report import to_json
 from ...result import Reduced
-from ...together.compare import Comparison, Verdict
+from ...joint.compare import Comparison, Verdict
 from ..batch.tasks import Outcome
 from .correcting import FrameModel
 from .placing import Canvas, Placed

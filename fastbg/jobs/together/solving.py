@@ -18,9 +18,9 @@ from ...model.model import BackgroundModel
 from ...pipeline import Job
 from ...result import Fitted, Measured, Reduced
 from ...spline.spline import Spline
-from ...together.compare import Comparison
-from ...together.composite import composite
-from ...together.transfer import added, carried
+from ...joint.compare import Comparison
+from ...joint.composite import composite
+from ...joint.transfer import added, carried
 from .correcting import FrameModel
 from .placing import Canvas, Placed
 from .small import Copies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..image.robust import MAD_TO_SIGMA
 from .median import median_of
 from .solve import REJECTED, TINY
 
@@ -32,8 +33,9 @@ def composite(
     middle = median_of(planes)
     sigma = (np.maximum(noise, TINY) / scale)[:, np.newaxis].astype(np.float32)
     off = np.where(valid, planes - middle, 0)
-    # Stars scatter more than the noise of the sky, all of them.
-    spread = np.sqrt((off**2).sum(axis=0) / np.maximum(valid.sum(axis=0), 1)) / np.median(sigma)
+    # In stars, all frames scatter more than the noise of the sky.
+    distance = np.where(valid, np.abs(off) / sigma, np.float32(np.nan))
+    spread = MAD_TO_SIGMA * np.nan_to_num(median_of(distance))
     weight = np.clip(1 - (off / (REJECTED * sigma * np.maximum(spread, 1))) ** 2, 0, 1) ** 2
     weight *= valid / sigma**2
     total = weight.sum(axis=0)

@@ -38,6 +38,9 @@ UNSTEADY = 1.5
 
 LEAST_SCALE = 0.01
 
+OUTLYING = 4.0
+"""The scatter of a pixel counts deviations up to so many standard ones."""
+
 TINY = float(np.finfo(np.float32).tiny)
 
 Watch = Callable[[], object]
@@ -215,11 +218,16 @@ class _Rounds:
             [robust_sigma(plane[own]) if own.any() else 1 for plane, own in zip(left, common, strict=True)]
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
-        square = np.minimum((left / deviation) ** 2, 2 * REJECTED**2)
+        square = (left / deviation) ** 2
         count = np.maximum(np.count_nonzero(common, axis=0), 1)
-        steady = np.maximum(square.sum(axis=0) / count, UNSTEADY**2) / UNSTEADY**2
+        # An outlier of one frame throws no doubt on the pixel in the others.
+        scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
+        steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
         np.divide(square, steady * REJECTED**2, out=square)
-        self.weight = np.where(common, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        # Where no other frame has a sample, the composite is what this one makes it.
+        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
+        told = common & (others > 0)
+        self.weight = np.where(told, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
         self.variance = (self.weight * left**2).sum(axis=1) / total

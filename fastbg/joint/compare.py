@@ -13,7 +13,7 @@ from .detail import Likeness, members, noise_of, smooth_parts
 from .solve import Solution, Watch, solve
 from .surfaces import Surfaces
 
-PATCHY = (0.05, 3.0)
+PATCHY = (0.03, 2.5)
 """The scale of a frame with clouds scatters more than this over the frame, and so many times as
 much as that of the median frame."""
 
@@ -46,7 +46,7 @@ class Comparison:
     verdicts : list of Verdict
         One for each frame.
     channels : list of Solution
-        One for each channel.
+        One for each channel; none where no two frames show the same field.
     noise : ndarray, (K, n), linear
         Of a pixel of each frame.
     scaled : bool
@@ -103,7 +103,7 @@ def compare(
     channels : int
     surfaces : Surfaces
     deviation : float
-        See `fastbg.together.solve.solve`.
+        See `fastbg.joint.solve.solve`.
     watch : callable, optional
         Is called now and then; what it raises ends the work.
 
@@ -118,6 +118,10 @@ def compare(
         likeness = likeness + each.likeness
     alike = members(likeness)
     scaled = alike is not None
+    noise = np.array([each.noise for each in begun])
+    if alike is None and likeness.bright.max() > FEW:
+        nowhere: list[Verdict] = ["another field"] * len(likeness.bright)
+        return Comparison(surfaces, nowhere, [], noise, scaled=False)
     used = np.ones(len(likeness.bright), bool) if alike is None else alike
     verdicts: list[Verdict] = [
         "" if own else _other(likeness.bright, used, number) for number, own in enumerate(used)
@@ -135,7 +139,6 @@ def compare(
         verdicts = ["clouds" if new else old for new, old in zip(clouded, verdicts, strict=True)]
         used = used & ~clouded
     solutions = [each.without_common(surfaces, used) for each in solutions]
-    noise = np.array([each.noise for each in begun])
     return Comparison(surfaces, verdicts, solutions, noise, scaled)
 
 

@@ -33,10 +33,14 @@ MANY = 20
 ROUNDS = 2
 """Weights and scales are found by turns."""
 
+TELLING = 0.2
+"""A zone tells of the transparency there if it has this part of the detail of the average zone."""
+
 TINY = float(np.finfo(np.float32).tiny)
 
-LEAST = 1e-3
-"""A smoothed pixel of which less than this part is known counts nothing."""
+LEAST, MOST = 1e-3, 0.9
+"""A smoothed pixel counts if more than the second part of what it comes from is known; the first
+one keeps the others finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +75,8 @@ class Detail:
     ) -> Detail:
         """From a composite and its weights, (h w,), for surfaces that are so stiff."""
         smooth, fine = smoothed(composite[np.newaxis], weight, surfaces, stiffness)
-        plane = fine.reshape(surfaces.shape).astype(float)
-        values = gaussian_mean(plane, deviation).astype(np.float32)
+        known = weight > 0
+        values = _smoothed(fine[0] * known, known, deviation, surfaces.shape)[0]
         return cls(values, _laplacian(values), deviation, smooth[0], stiffness)
 
 
@@ -108,14 +112,17 @@ def compared(
     surfaces : Surfaces
         What frames may differ by otherwise: detail that is alike tells nothing.
     """
-    smooth, seen = _smoothed(left, valid, detail.deviation, surfaces.shape)
+    how = detail.deviation, surfaces.shape
+    pairs = [_smoothed(*each, *how) for each in zip(left, valid, strict=True)]
+    smooth, seen = (np.stack(each) for each in zip(*pairs, strict=True))
     noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
     noise = np.nan_to_num(noise, nan=1.0).astype(np.float32)
     scale = scale.astype(np.float32)
     pair = np.stack([detail.values, detail.laplacian])
     off, tolerance = smooth, np.full(len(left), TOLERANCES[1], np.float32)
     for _ in range(ROUNDS):
-        weight = _weights(off, noise, tolerance * scale, detail) * seen
+        expected = _expected(noise, tolerance * scale, detail)
+        weight = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2 * seen
         mean = weight.mean(axis=0).ravel()
         flat = smoothed(pair.reshape(2, -1), mean, surfaces, detail.stiffness)[1]
         own = flat.reshape(pair.shape)
@@ -127,25 +134,22 @@ def compared(
         tolerance = _tolerances(off, noise, scale, detail, seen)
     share = np.where(matrix[:, 1, 1] > 0, matrix[:, 0, 1] / matrix[:, 1, 1], 0)
     rows = []
-    for plane, own_weight, part in zip(off, weight, share, strict=True):
+    for number, part in enumerate(share):
         # The part of the detail that its Laplacian does not explain carries the scale.
-        carries = own_weight * (own[0] - part * own[1])
-        rows.append(_scatter(carries * plane, carries * detail.values))
+        carries = own[0] - part * own[1]
+        used, every = carries * weight[number], carries * seen[number] / expected[number] ** 2
+        error = _error(used * off[number], used * detail.values)
+        rows.append((error, _patchy(every * off[number], every * detail.values)))
     return Compared(change[:, 0], *np.array(rows).T)
 
 
 def _smoothed(
-    left: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
+    plane: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n, h, w): smoothed planes, and where at least half of what they come from is valid."""
-    smooth = np.empty((len(left), *shape), np.float32)
-    seen = np.empty(smooth.shape, bool)
-    for number, (plane, own) in enumerate(zip(left, valid, strict=True)):
-        known = gaussian_mean(own.reshape(shape).astype(float), deviation)
-        seen[number] = known > 0.5
-        smooth[number] = gaussian_mean(plane.reshape(shape).astype(float), deviation)
-        smooth[number] /= np.maximum(known, LEAST)
-    return smooth, seen
+    """A plane, (h w,), smoothed where it is valid, (h, w), and where most of that is."""
+    known = gaussian_mean(valid.reshape(shape).astype(float), deviation)
+    smooth = gaussian_mean(plane.reshape(shape).astype(float), deviation)
+    return (smooth / np.maximum(known, LEAST)).astype(np.float32), known > MOST
 
 
 def _tolerances(
@@ -161,13 +165,10 @@ def _tolerances(
     return np.asarray(clipped)
 
 
-def _weights(
-    off: np.ndarray, noise: np.ndarray, part: np.ndarray, detail: Detail
-) -> np.ndarray:
-    """(n, h, w): the weights of smoothed pixels that are so far off, for a tolerated part each."""
+def _expected(noise: np.ndarray, part: np.ndarray, detail: Detail) -> np.ndarray:
+    """(n, h, w): the standard deviation of smoothed pixels, for a tolerated part of the detail."""
     bright = np.abs(part[:, np.newaxis, np.newaxis] * detail.values)
-    expected = np.hypot(noise[:, np.newaxis, np.newaxis], bright) + TINY
-    found: np.ndarray = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2
+    found: np.ndarray = np.hypot(noise[:, np.newaxis, np.newaxis], bright) + TINY
     return found
 
 
@@ -187,24 +188,27 @@ def smoothed(
     return coordinates, left
 
 
-def _scatter(slope: np.ndarray, curvature: np.ndarray) -> tuple[float, float]:
-    """The standard error of a scale, and how much it scatters beyond, from sums over zones."""
-    edges = [np.linspace(0, size, ZONES + 1).astype(int)[:-1] for size in slope.shape]
+def _error(slope: np.ndarray, curvature: np.ndarray) -> float:
+    """The standard error of a scale, by what the zones of the frame contribute."""
+    total = curvature.sum()
+    return float(np.sqrt((_of_zones(slope) ** 2).sum()) / total) if total > 0 else np.inf
 
-    def summed(plane: np.ndarray) -> np.ndarray:
-        rows = np.add.reduceat(plane, np.unique(edges[0]), axis=0)
-        total: np.ndarray = np.add.reduceat(rows, np.unique(edges[1]), axis=1)
-        return total
 
-    slopes, curvatures = summed(slope), summed(curvature)
-    total = curvatures.sum()
-    if total <= 0:
-        return np.inf, 0.0
-    error = float(np.sqrt((slopes**2).sum()) / total)
-    # Zones with much detail tell of transparency that differs over the frame.
-    telling = curvatures > 0.2 * total / curvatures.size
+def _patchy(slope: np.ndarray, curvature: np.ndarray) -> float:
+    """The scatter of the scale over zones that have enough detail; nothing in them is rejected."""
+    slopes, curvatures = _of_zones(slope), _of_zones(curvature)
+    telling = curvatures > TELLING * curvatures.sum() / curvatures.size
     local = slopes[telling] / curvatures[telling]
-    return error, robust_sigma(local) if telling.sum() > 3 else 0.0
+    return robust_sigma(local) if telling.sum() > ZONES else 0.0
+
+
+def _of_zones(plane: np.ndarray) -> np.ndarray:
+    """The sums over zones of the frame."""
+    rows, columns = (
+        np.unique(np.linspace(0, size, ZONES + 1).astype(int)[:-1]) for size in plane.shape
+    )
+    found: np.ndarray = np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
+    return found
 
 
 def _laplacian(values: np.ndarray) -> np.ndarray:
