@@ -52,9 +52,7 @@ class BatchDisplay:
     on stdout. A failure is printed on stderr when it happens.
     """
 
-    def __init__(
-        self, *, quiet: bool, as_json: bool, watch: bool, summary: bool = True
-    ) -> None:
+    def __init__(self, *, quiet: bool, as_json: bool, watch: bool, summary: bool = True) -> None:
         console = Console(stderr=True)
         interactive = sys.stderr.isatty() and console.is_interactive
         self._quiet, self._as_json, self._summary = quiet, as_json, summary

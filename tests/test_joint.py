@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from together_frames import NOISE, SHAPE, Frames, field, frames
 
 from fastbg.image.downscale import block_centres
-from fastbg.spline.spline import Spline
 from fastbg.joint.compare import Comparison, compare
 from fastbg.joint.composite import composite
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, penalised
 from fastbg.joint.transfer import added, carried
+from fastbg.spline.spline import Spline
 
 DEVIATION = 3.5
 

@@ -130,7 +130,15 @@ def compare(
     solutions: list[Solution] = []
     for _ in range(2):
         solutions = [
-            _solved(planes_of(number), surfaces, start, solutions[number : number + 1], used, width, watch)
+            _solved(
+                planes_of(number),
+                surfaces,
+                start,
+                solutions[number : number + 1],
+                used,
+                width,
+                watch,
+            )
             for number, start in enumerate(begun)
         ]
         clouded = _clouded(solutions, used) if scaled else ~used
@@ -171,6 +179,7 @@ def _solved(
     watch: Watch,
 ) -> Solution:
     """One channel, from what is known at the beginning or from a solution with other frames."""
+    start: tuple[np.ndarray, np.ndarray, np.ndarray | None]
     if before:
         start = before[0].scale, before[0].coordinates, before[0].stiffness
     elif width:

@@ -1,4 +1,4 @@
-"""The robust mean of frames without what they differ by: a stack, with the gradient that is left."""
+"""The robust mean of frames without what they differ by: a stack with the common gradient."""
 
 from __future__ import annotations
 

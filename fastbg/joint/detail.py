@@ -78,7 +78,12 @@ def members(likeness: Likeness) -> np.ndarray | None:
         return None
     # Frames need not overlap with all others: a chain of pairs is enough.
     pivot = int(np.argmax(np.where(alike, correlation, 0).sum(axis=1)))
-    typical = np.array([np.median(row[own]) if own.any() else 0 for row, own in zip(correlation, alike, strict=True)])
+    typical = np.array(
+        [
+            np.median(row[own]) if own.any() else 0
+            for row, own in zip(correlation, alike, strict=True)
+        ]
+    )
     found = np.zeros(len(alike), bool)
     found[pivot] = True
     while True:
@@ -122,7 +127,9 @@ def smooth_parts(
         detail[number] -= level * own
         for _ in range(ROUNDS):
             within = CLIPPED * robust_sigma(detail[number][own])
-            change = np.linalg.solve(matrix, surfaces.along(np.clip(detail[number], -within, within)))
+            change = np.linalg.solve(
+                matrix, surfaces.along(np.clip(detail[number], -within, within))
+            )
             coordinates[number] += change
             detail[number] -= surfaces.values(change) * own
     return coordinates, detail

@@ -1,9 +1,9 @@
 """Scales and smooth differences of all frames at once, for one channel.
 
 Least squares of ``sum_i |I_i - a_i C - R_i|^2`` over scales a, a composite C and smooth surfaces R,
-by turns. Weights leave out what differs otherwise: satellites, variable stars, other seeing. As each
-frame enters C with the weight of its noise, noise in C favours no scale: errors of both sides count.
-What all R share is not determined; `Solution.without_common` chooses it.
+by turns. Weights leave out what differs otherwise: satellites, variable stars, other seeing. Each
+frame enters C with the weight of its noise, so that noise in C favours no scale: the errors of both
+sides count. What all R share is not determined; `Solution.without_common` chooses it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from ..image.robust import robust_sigma
 from . import scales
 from .median import median_of
-from .surfaces import STIFFNESSES, Surfaces, penalised, stiffness_by_noise
+from .surfaces import Surfaces, penalised, stiffness_by_noise
 
 SWEEPS = 14
 """Rounds of the alternating least squares, at most."""
@@ -215,7 +215,10 @@ class _Rounds:
     def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
         """Weights and variances by what is left."""
         deviation = np.array(
-            [robust_sigma(plane[own]) if own.any() else 1 for plane, own in zip(left, common, strict=True)]
+            [
+                robust_sigma(plane[own]) if own.any() else 1
+                for plane, own in zip(left, common, strict=True)
+            ]
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
         square = (left / deviation) ** 2
@@ -242,7 +245,7 @@ class _Rounds:
             self.products = np.array([self.surfaces.products(each) for each in self.weight])
         slopes = self.surfaces.along(self.weight * left)
         largest = 0.0
-        for each, (slope, products) in enumerate(zip(slopes, self.products, strict=True)):
+        for each, (slope, products) in enumerate(zip(slopes, list(self.products), strict=True)):
             total, before = float(self.weight[each].sum()), self.coordinates[each]
             if not total:
                 continue

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..image.kernels import blocks
@@ -105,7 +103,9 @@ class Surfaces:
         return self._splines.spline(np.ascontiguousarray(coordinates.T))
 
 
-def penalised(products: np.ndarray, energy: np.ndarray, stiffness: float, total: float) -> np.ndarray:
+def penalised(
+    products: np.ndarray, energy: np.ndarray, stiffness: float, total: float
+) -> np.ndarray:
     """The matrix of the normal equations of a stiffness, for weights that add up to `total`."""
     matrix = products.copy()
     size = len(matrix)

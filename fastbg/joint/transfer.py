@@ -25,9 +25,7 @@ def added(one: Spline, other: Spline, times: np.ndarray) -> Spline:
     )
 
 
-def carried(
-    spline: Spline, place: Place, shape: tuple[int, int], grid: tuple[int, int]
-) -> Spline:
+def carried(spline: Spline, place: Place, shape: tuple[int, int], grid: tuple[int, int]) -> Spline:
     """The spline in the coordinates of a frame.
 
     Parameters

@@ -159,7 +159,8 @@ class MosaicCorrection(Correction):
         for y, x, colour in places(self.pattern):
             parts[:, y, x::2] = np.reshape((self.levels[colour], divisors[colour]), (2, 1))
         own = parts[:, np.arange(rows.start, rows.start + samples.shape[1]) % 2]
-        self._take_out(samples[0], background[0], *own, corrected[0])
+        level, divisor = own
+        self._take_out(samples[0], background[0], level, divisor, corrected[0])
         return samples, background, corrected
 
 

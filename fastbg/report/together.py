@@ -51,7 +51,11 @@ def describe(
 ) -> Report:
     """The report of a set."""
     told = [SCALES_UNKNOWN] if not choices["scales_known"] else []
-    told += [f"{each['input']}: {_OF_STATUS[each['status']]}" for each in frames if each["status"] in _OF_STATUS]
+    told += [
+        f"{each['input']}: {_OF_STATUS[each['status']]}"
+        for each in frames
+        if each["status"] in _OF_STATUS
+    ]
     return Report(
         fastbg=version(),
         settings=settings.to_dict(),

@@ -18,20 +18,19 @@ from typing import Any, Unpack
 
 from ...backends.registry import choose
 from ...errors import InputError, SettingsError
-from ...io import atomic
+from ...image.downscale import block_centres
 from ...io.names import same_name
+from ...joint.compare import Comparison, compare
+from ...joint.solve import Watch
+from ...joint.surfaces import Surfaces
 from ...pipeline import Job
 from ...report import together as reporting
 from ...settings.options import Options
 from ...settings.settings import Settings
-from ...joint.compare import Comparison, Watch, compare
-from ...joint.surfaces import Surfaces
-from ...image.downscale import block_centres
 from ...version import version
 from ..arguments import Count, Masks, Paths, merged, public
 from ..batch import Batch, BatchCallback, BatchProgress, Summary, hash_of
 from ..batch.tasks import Outcome, Task, failed, key_of
-from ..drawn import paths_of
 from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
 from ..source import open_source
@@ -39,7 +38,7 @@ from . import described, small
 from .correcting import Correcting, FrameModel
 from .placing import Canvas, Placed, canvas_of, look
 from .small import Copies, Reducing
-from .solving import Common, common_of, mean_of, models_of, reduced_of
+from .solving import common_of, mean_of, models_of, reduced_of
 
 SMOOTHED = 3.5
 """The deviation, in pixels of the frames, of the Gaussian that smooths what tells flux scales; at

@@ -12,10 +12,10 @@ import numpy as np
 from ...errors import OutputError
 from ...io import atomic
 from ...io.stream import without_folder
+from ...joint.compare import Comparison, Verdict
 from ...report.html import set_page
 from ...report.report import to_json
 from ...result import Reduced
-from ...joint.compare import Comparison, Verdict
 from ..batch.tasks import Outcome
 from .correcting import FrameModel
 from .placing import Canvas, Placed
@@ -97,7 +97,14 @@ def frames(
         rows.append(row)
     known = {frame.path for frame in frames}
     rows += [
-        {"input": str(e.path), "date": "", "status": "failed", "outcome": e.status, "error": e.error, "outputs": {}}
+        {
+            "input": str(e.path),
+            "date": "",
+            "status": "failed",
+            "outcome": e.status,
+            "error": e.error,
+            "outputs": {},
+        }
         for e in outcomes
         if e.path not in known
     ]

@@ -25,7 +25,7 @@ DATES = ("DATE-OBS", "DATE-AVG", "DATE-BEG")
 """The keywords that tell when a frame was taken, the first one that is there."""
 
 LARGEST = 4.0
-"""The grid has at most so many times the pixels of the first frame: others hardly overlap with it."""
+"""The grid has at most so many times the pixels of its frame: others hardly overlap with it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The small copies of frames on one grid: what a worker makes of a frame, and what is read of it."""
+"""The small copies of frames on one grid: how workers make them, and how they are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ...io.names import default_name
 from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...result import Measured
-from ...settings.settings import Settings
 from ..batch.tasks import Task
 from ..outputs import Outputs
 from ..source import errors_of, read
@@ -28,8 +27,8 @@ FOLDER = ".fastbg-together"
 """The folder of the small copies, in that of the outputs."""
 
 SATURATED = 0.9
-"""A block with a sample above this part of the way from the median of the frame to its largest sample
-may hold a star that is saturated, and tells no scale."""
+"""A block may hold a saturated star, and tells no scale, with a sample above this part of the way from
+the median of the frame to its largest sample."""
 
 MARK = np.float32(1e30)
 """Stands for such a sample, so that the mean of its block stands out."""
@@ -70,9 +69,10 @@ class Reducing(Task):
                 marked = _marked(image, low + SATURATED * (high - low))
                 means = aligned(marked, *where, function="mean", **over)
             source.check_unchanged()
-            with job.stages.stage("write"), atomic.staged([output], overwrite=True) as (part,):
-                with open(part, "wb") as file:
-                    np.savez(file, means=means, medians=medians, **_numbers(measured))
+            files.enter_context(job.stages.stage("write"))
+            (part,) = files.enter_context(atomic.staged([output], overwrite=True))
+            with open(part, "wb") as file:
+                np.savez(file, means=means, medians=medians, **_numbers(measured))
         return {"input": str(self.path), "outputs": {"small": str(output)}, "doubts": []}
 
 
@@ -124,8 +124,8 @@ class Copies:
     def measured(self, number: int) -> Measured:
         """Statistics of a frame at full resolution."""
         with np.load(self.files[number]) as file:
-            names = "minimum", "median", "maximum"
-            return Measured(*(file[name] for name in names), int(file["missing"]))
+            own = {name: file[name] for name in ("minimum", "median", "maximum")}
+            return Measured(**own, missing=int(file["missing"]))
 
     def _all(self, name: str, channel: int, used: np.ndarray | None = None) -> np.ndarray:
         planes = []

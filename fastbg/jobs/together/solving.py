@@ -13,14 +13,14 @@ from ...image.downscale import block_centres, restretched
 from ...image.frame import Frame
 from ...image.image import Image
 from ...image.stretch import Stretch
+from ...joint.compare import Comparison
+from ...joint.composite import composite
+from ...joint.transfer import added, carried
 from ...model.correction import Correction, with_pedestal
 from ...model.model import BackgroundModel
 from ...pipeline import Job
 from ...result import Fitted, Measured, Reduced
 from ...spline.spline import Spline
-from ...joint.compare import Comparison
-from ...joint.composite import composite
-from ...joint.transfer import added, carried
 from .correcting import FrameModel
 from .placing import Canvas, Placed
 from .small import Copies

@@ -108,7 +108,9 @@ def _views(shown: Pictures) -> Markup:
     medians = np.median(shown.common, axis=(1, 2)).astype(np.float64)
     times = -(-WIDTH // shown.mean.shape[2])
     image, background = (
-        Image.from_samples(np.moveaxis(planes.astype(np.float32), 0, 2).repeat(times, 0).repeat(times, 1))
+        Image.from_samples(
+            np.moveaxis(planes.astype(np.float32), 0, 2).repeat(times, 0).repeat(times, 1)
+        )
         for planes in (shown.mean, shown.common)
     )
     correction = Correction(image, background, "subtract", medians)
