@@ -66,6 +66,7 @@ ORDER = (
         "search_input",
         "take_out",
     ),
+    ("reference",),
     ("sky", "samples", "joint", "model", "backends", "cuda_kernels", "simulate"),
     ("settings",),
     ("io",),

@@ -14,6 +14,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     Again,
@@ -24,6 +25,7 @@ from .options import (
     Masks,
     NoModel,
     Quiet,
+    Reference,
     Samples,
     Sky,
     flag,
@@ -82,7 +84,7 @@ Dask = Annotated[
 ]
 
 
-@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, REFERENCE, DESCENT, RUNNING)
 def batch(
     inputs: Inputs,
     *,
@@ -95,6 +97,7 @@ def batch(
     mask: Masks = None,
     sky: Sky = None,
     samples: Samples = None,
+    reference: Reference = None,
     settings: Settings,
     workers: Workers = 0,
     max_memory: MaxMemory = None,
@@ -124,6 +127,7 @@ def batch(
             mask=mask,
             sky=sky,
             samples=samples,
+            reference=reference,
             compress=compress,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -13,6 +13,7 @@ _VALUES = {
     "flexibility": ("auto", *map(str, range(1, MOST_FLEXIBLE + 1))),
     "order": ("1", "2", "3", "4"),
     "pedestal": PEDESTALS,
+    "reference_degree": ("0", "1", "2"),
 }
 """Those of settings whose type does not tell them; the words among them, if there are others."""
 

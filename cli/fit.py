@@ -11,6 +11,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     Events,
@@ -20,6 +21,7 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    Reference,
     Samples,
     Sky,
     option,
@@ -38,7 +40,7 @@ Output = Annotated[
 ]
 
 
-@with_settings(INPUT, "strict", "no_strict", STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "strict", "no_strict", STRETCH, MASK, REFERENCE, DESCENT, RUNNING)
 def fit(
     input: Input,
     *,
@@ -47,6 +49,7 @@ def fit(
     mask: Masks = None,
     sky: Sky = None,
     samples: Samples = None,
+    reference: Reference = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -66,6 +69,7 @@ def fit(
             mask=mask,
             sky=sky,
             samples=samples,
+            reference=reference,
             overwrite=overwrite,
             max_memory=max_memory,
             settings=settings,

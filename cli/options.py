@@ -16,9 +16,10 @@ INPUT = "Input"
 OUTPUT = "Output"
 STRETCH = "Stretch and downscaling"
 MASK = "Mask"
+REFERENCE = "Reference"
 DESCENT = "Control points and descent"
 RUNNING = "Running"
-PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
+PANELS = (None, INPUT, OUTPUT, STRETCH, MASK, REFERENCE, DESCENT, RUNNING)
 """The panels in the order of ``--help``; arguments have none."""
 
 EVENTS_OPTION = "--events"
@@ -124,6 +125,17 @@ Samples = Annotated[
         help="Places of sky, through which the background goes: CSV or JSON of x, y and radius in "
         "pixels, as fastbg samples writes them; or the points of GraXpert or Siril. The sky is not "
         "searched for then.",
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    option(
+        REFERENCE,
+        "--reference",
+        metavar="FILE",
+        help="An image of the same sky with little or no gradient, by which objects are told from "
+        "the background, even if they fill the frame. It is registered to the input, or both have "
+        "coordinates of the sky.",
     ),
 ]
 KeepTree = Annotated[

@@ -12,6 +12,7 @@ from .options import (
     MASK,
     OUTPUT,
     PREVIEW_OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     Events,
@@ -21,6 +22,7 @@ from .options import (
     MaxMemory,
     Overwrite,
     Quiet,
+    Reference,
     Samples,
     Sky,
     flag,
@@ -48,7 +50,7 @@ Fit = Annotated[
 ]
 
 
-@with_settings(INPUT, "pedestal", "mode", "strength", STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, "pedestal", "mode", "strength", STRETCH, MASK, REFERENCE, DESCENT, RUNNING)
 def preview(
     input: Input,
     *,
@@ -58,6 +60,7 @@ def preview(
     mask: Masks = None,
     sky: Sky = None,
     samples: Samples = None,
+    reference: Reference = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -77,6 +80,7 @@ def preview(
             mask=mask,
             sky=sky,
             samples=samples,
+            reference=reference,
             fit=fit,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -16,6 +16,7 @@ from .options import (
     MASK,
     OUTPUT,
     PREVIEW_OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     Compress,
@@ -27,6 +28,7 @@ from .options import (
     NoModel,
     Overwrite,
     Quiet,
+    Reference,
     Samples,
     Sky,
     flag,
@@ -89,7 +91,7 @@ PreviewOnly = Annotated[
 ]
 
 
-@with_settings(INPUT, OUTPUT, STRETCH, MASK, DESCENT, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, REFERENCE, DESCENT, RUNNING)
 def run(
     input: Input,
     output_dir: OutputDir = Path(),
@@ -105,6 +107,7 @@ def run(
     mask: Masks = None,
     sky: Sky = None,
     samples: Samples = None,
+    reference: Reference = None,
     settings: Settings,
     max_memory: MaxMemory = None,
     as_json: Json = False,
@@ -135,6 +138,7 @@ def run(
                 mask=mask,
                 sky=sky,
                 samples=samples,
+                reference=reference,
                 overwrite=overwrite,
                 max_memory=max_memory,
                 settings=settings,
@@ -150,6 +154,7 @@ def run(
                 mask=mask,
                 sky=sky,
                 samples=samples,
+                reference=reference,
                 preview=preview_output,
                 report_dir=report,
                 compress=compress,

@@ -10,6 +10,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     flag,
@@ -194,6 +195,21 @@ SETTING_OPTIONS: dict[str, Any] = {
         show_default="auto",
         help="How far the sky that is searched for may bend, from 1 (a plane) to 10. auto: the "
         "image decides.",
+    ),
+    "reference_scale": option(
+        REFERENCE,
+        "--reference-scale",
+        metavar="FACTOR|auto",
+        help="How much of the light of the reference is in the image: one number, or three for the "
+        "channels, like 1.2,1.1,0.9. auto: stars and structure of both decide.",
+    ),
+    "reference_degree": whole(
+        REFERENCE,
+        "--reference-degree",
+        autocompletion=values_of("reference_degree"),
+        metavar="0..2",
+        help="What gradient of its own the reference may have: none (0), a plane (1) or a "
+        "polynomial of degree 2. It is taken out where the image itself shows enough sky.",
     ),
     "control_points": option(
         DESCENT,

@@ -8,7 +8,15 @@ from typing import Any
 
 from ..report.gradient import Gradient
 from ..report.report import to_json
-from ..words import bends, explained_by_sky, format_bytes, glows, mosaic_of, through_samples
+from ..words import (
+    bends,
+    compared_with,
+    explained_by_sky,
+    format_bytes,
+    glows,
+    mosaic_of,
+    through_samples,
+)
 from .lines import tell_line
 
 _LABEL_WIDTH = 15
@@ -74,6 +82,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "sky", told + glows(sky["glow"])
         if "seams" in sky:
             yield "mosaic", mosaic_of(sky["panels"], sky["seams"])
+    if reference := report.get("reference"):
+        yield "reference", f"{reference['file']}: {compared_with(reference)}"
     if opinion := report.get("second_opinion"):
         yield "opinion", _told_opinion(opinion)
     if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing

@@ -43,25 +43,36 @@ def check_size(shape: tuple[int, int], settings: Settings) -> None:
     )
 
 
-def check_settings(settings: Settings, *, masked: bool, sampled: bool) -> None:
+def check_settings(
+    settings: Settings, *, masked: bool, sampled: bool, referenced: bool = False
+) -> None:
     """Raise SettingsError if a job cannot do as the settings ask with what it is given.
 
     Parameters
     ----------
     settings : Settings
-    masked, sampled : bool
-        Whether there is a mask, and whether there are samples.
+    masked, sampled, referenced : bool
+        Whether there is a mask, whether there are samples, and whether there is a reference.
     """
     if settings.invert_mask and not masked:
         raise SettingsError("there is no mask to invert: give one, or leave inverting out")
-    if not sampled:
-        return
-    if settings.control_points:
+    if sampled and referenced:
         raise SettingsError(
-            "samples are fitted without a descent: leave the number of control points out, or the "
-            "samples"
+            "samples take the place of a search, and a reference is for one: leave one of the two "
+            "out"
         )
-    if settings.second_opinion:
+    if settings.control_points and (sampled or referenced):
+        what, are = ("samples", "are") if sampled else ("a reference", "is")
+        raise SettingsError(
+            f"{what} {are} fitted without a descent: leave the number of control points out, or "
+            f"the {what.split()[-1]}"
+        )
+    if settings.second_opinion and referenced:
+        raise SettingsError(
+            "a second opinion descends on the image itself, objects and all: leave it out, or the "
+            "reference"
+        )
+    if settings.second_opinion and sampled:
         raise SettingsError(
             "a second opinion is one about a search, and samples take its place: leave one of the "
             "two out"

@@ -32,6 +32,7 @@ from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .opinion import second_opinion, steps_of
 from .progress import ProgressCallback, Stages
+from .reference.copies import Copies, Reference, copies_of
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .samples.points import SamplePoints
 from .samples.sky import MeasuredSamples
@@ -84,6 +85,7 @@ class Job:
         weight: Image | None = None,
         sky: Image | None = None,
         samples: SamplePoints | None = None,
+        reference: Reference | None = None,
     ) -> Prepared:
         """Stretch, downscale and weigh an image, and search for its sky if the settings ask so.
 
@@ -96,24 +98,28 @@ class Job:
             1 = sky, whatever it looks like; but what the weight ignores stays ignored.
         samples : SamplePoints, optional
             The sky goes through these and is not searched for; in pixels of ``frame.samples``.
+        reference : Reference, optional
+            An image of the same sky, whose light is that of objects.
 
         Raises
         ------
         InputError
-            If the image cannot be stretched, or the weight image, that of the sky or the samples do
-            not fit it.
+            If the image cannot be stretched, or the weight image, that of the sky, the samples or
+            the reference do not fit it.
         SettingsError
-            If a weight image is to be inverted and there is none, or samples and a descent are
-            asked for.
+            If a weight image is to be inverted and there is none, or samples or a reference and a
+            descent are asked for.
         """
-        check_settings(self.settings, masked=weight is not None, sampled=samples is not None)
+        given = {"masked": weight, "sampled": samples, "referenced": reference}
+        check_settings(self.settings, **{key: each is not None for key, each in given.items()})
         with self.stages.stage("prepare"):
             reduced = self.reduce(frame)
             known = self.known(reduced, sky)
             used = self.weigh(reduced, weight, known)
             measured = None if samples is None else self.measure_samples(frame, samples, weight)
-        masked = weight is not None
-        return self.search(reduced, used, masked=masked, known=known, samples=measured)
+            copies = None if reference is None else self.align(reduced, reference)
+        own: Any = {"known": known, "samples": measured, "reference": copies}
+        return self.search(reduced, used, masked=weight is not None, **own)
 
     def reduce(self, frame: Frame) -> Reduced:
         """Measure and downscale an image: all that depends on neither masks nor thresholds.
@@ -186,6 +192,19 @@ class Job:
         """
         return search_input.measured_samples(frame, samples, weight, self.settings)
 
+    def align(self, reduced: Reduced, reference: Reference) -> Copies:
+        """Bring a reference to the grid of the fit: see `fastbg.reference.copies`.
+
+        Raises
+        ------
+        InputError
+            If it does not cover enough of the image.
+        """
+        own, function = reduced.own, self.settings.block_function
+        fitted = own.pedestal + own.scale * reduced.small
+        how = fitted, reference, reduced.factor, function
+        return copies_of(reduced.frame.image, *how, **self._over_pixels)
+
     def search(
         self,
         reduced: Reduced,
@@ -194,6 +213,7 @@ class Job:
         masked: bool,
         known: np.ndarray | None = None,
         samples: MeasuredSamples | None = None,
+        reference: Copies | None = None,
     ) -> Prepared:
         """Search for the sky where the image may be used, if the settings ask so.
 
@@ -209,11 +229,14 @@ class Job:
             How much of each pixel is known to be sky.
         samples : MeasuredSamples, optional
             The sky goes through these instead.
+        reference : Copies, optional
+            An image of the same sky on the grid of the fit: see `align`.
 
         Raises
         ------
         InputError
-            If too little of the image, or too few samples, can be used.
+            If too little of the image, or too few samples, can be used; or if the scale between
+            the image and its reference is not determined.
         """
         settings, hard = self.settings, used
         used = search_input.softened(used, known, settings.feather / reduced.factor)
@@ -225,10 +248,9 @@ class Job:
             with self.stages.stage("protect"):
                 sky = search_input.sky_of_samples(samples, reduced, used, settings)
         elif settings.finds_sky:
-            seams = search_input.seams_of(reduced, used, settings)
             with self.stages.stage("protect", MOST_FITS) as advance:
-                how = seams, settings, settings.protection(masked=masked), known, advance
-                sky = search_input.searched(reduced, used, *how, **self._over_pixels)
+                how = settings, known, reference, advance
+                sky = search_input.searched(reduced, used, *how, masked=masked, **self._over_pixels)
                 used = sky.weight
         problem = search_input.problem_of(reduced, used, settings)
         own = reduced.frame, reduced.measured, reduced.stretch

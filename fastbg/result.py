@@ -14,6 +14,7 @@ from .image.frame import Frame
 from .image.stretch import Stretch
 from .model.correction import Correction
 from .model.model import BackgroundModel
+from .reference.sky import Compared, ReferencedSky
 from .samples.sky import SampledSky, SampleRow
 from .sky.detection import Sky
 from .sky.surface import Choice
@@ -128,6 +129,7 @@ class Prepared:
                 surface.choice,
                 self.sky.rows if isinstance(self.sky, SampledSky) else (),
                 self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
+                self.sky.compared if isinstance(self.sky, ReferencedSky) else None,
             )
         return Preparation(
             self.measured,
@@ -173,7 +175,8 @@ class SkySummary:
     """The sky that was found, in numbers, and whether its channels are multiples of one shape.
 
     See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
-    also these, and the effective number of degrees of freedom of the surface.
+    also these, and the effective number of degrees of freedom of the surface; with a reference, how
+    it compares.
     """
 
     explained: float
@@ -186,6 +189,7 @@ class SkySummary:
     choice: Choice | None = None
     samples: tuple[SampleRow, ...] = ()
     freedom: float = math.nan
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from .image.weights import (
     weight_from_thresholds,
     without_border,
 )
+from .reference.copies import Copies
+from .reference.difference import Difference
 from .result import Reduced
 from .samples.points import SamplePoints
 from .samples.sky import MeasuredSamples, sky_through
@@ -139,21 +141,37 @@ def centres(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
 def searched(
     reduced: Reduced,
     used: np.ndarray,
-    seams: Sequence[Seam],
     settings: Settings,
-    protection: str,
     known: np.ndarray | None,
+    copies: Copies | None,
     watch: Callable[[int], None],
+    *,
+    masked: bool,
     **work: Any,
 ) -> Sky:
-    """The sky that is found in the image: see `fastbg.sky.panels.detect_panels`."""
-    return detect_panels(
+    """The sky that is found in the image, or in what a reference leaves of it.
+
+    See `fastbg.sky.panels.detect_panels` and `fastbg.reference.difference.Difference`.
+    """
+    difference, protection = None, settings.protection(masked=masked)
+    if copies:
+        scale = settings.reference_scale
+        given = () if isinstance(scale, str) else tuple(np.atleast_1d(scale).tolist())
+        own = reduced.own, copies, given, settings.reference_degree
+        difference = Difference.of(reduced.small, used, centres(reduced), *own, **work)
+        reduced = replace(reduced, small=difference.values, own=difference.stretch)
+        used *= np.isfinite(difference.values) | (difference.values == BELOW)
+        # No object is left, and what differs may be brighter or darker.
+        protection = "off" if protection == "off" else "difference"
+    seams = seams_of(reduced, used, settings)
+    sky = detect_panels(
         *(reduced.small, used, *centres(reduced), reduced.own, protection, seams, watch),
         given=settings.seams != "auto",
         known=known,
         flexibility=settings.flexibility,
         **work,
     )
+    return difference.sky(sky, settings.flexibility) if difference else sky
 
 
 def measured_samples(

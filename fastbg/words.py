@@ -49,6 +49,23 @@ def through_samples(used: int, given: int, freedom: float) -> str:
     return f"through {count} samples, with {freedom:.3g} degrees of freedom"
 
 
+def compared_with(reference: Mapping[str, Any]) -> str:
+    """How a reference was compared with the image, as a report has it."""
+    place = {"same grid": "on the same grid", "stars": "placed by its stars"}
+    scales = [" + ".join(f"{each:.3g}" for each in own if each) for own in reference["scale"]]
+    scale = ", ".join(scales) if len(set(scales)) > 1 else scales[0]
+    by, error = " and ".join(sorted(set(reference["told_by"]))), max(reference["error"])
+    about = f"told by {by}, within {100 * error:.2g} %" if error else "as given"
+    whence = ""
+    if reference["degree"]:
+        taken = ("nothing", "a plane", "a polynomial of degree 2")[reference["taken"]]
+        whence = f"; of the gradient, {taken} comes from the sky of the image itself"
+    return (
+        f"{place.get(reference['how'], 'placed by coordinates')}, its light times {scale} "
+        f"({about}){whence}"
+    )
+
+
 def mosaic_of(panels: int, seams: Iterable[Mapping[str, Any]]) -> str:
     """The panels and the seams of a mosaic, as a report has them."""
     places = []

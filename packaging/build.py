@@ -51,7 +51,10 @@ def freeze(work: Path) -> Path:
     """The folder that PyInstaller makes: the program, and all that it loads."""
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level=ERROR"]
     paths = [f"--distpath={work}", f"--workpath={work / 'work'}", str(HERE / "fastbg.spec")]
-    subprocess.run([*command, *paths], check=True)
+    # Not in a clone, whose folder fastbg, without compiled code, would be found first.
+    subprocess.run([*command, *paths], cwd=work, check=True)
+    # PyInstaller leaves out what it does not find, and says nothing.
+    subprocess.run([work / "fastbg" / PROGRAM, "--version"], check=True)
     return work / "fastbg"
 
 

@@ -106,6 +106,7 @@ def test_every_parameter_of_a_function_is_checked(name):
         "weight",
         "sky",
         "channel_axis",
+        "reference",
         "max_memory",
         "per_row",
         "radius",

@@ -184,18 +184,18 @@ def test_a_small_image_within_a_large_field():
     assert np.all(found[seen] == 7)
 
 
-def test_a_reference_of_another_part_of_the_sky():
+@pytest.mark.parametrize(("place", "away"), [({"CRVAL2": 52.3}, "2"), ({"CRVAL1": 30.8}, "71.4")])
+def test_an_image_of_another_part_of_the_sky(place, away):
     target = Field(SHAPE, coordinates(SHAPE, 2.0))
-    away = Field(SHAPE, coordinates(SHAPE, 2.0, CRVAL1=30.0))
-    image = image_of(np.ones((1, *SHAPE), np.float32))
-    with pytest.raises(InputError, match="no part of this field"):
-        aligned(image, mapping(target, away), SHAPE, 8)
+    with pytest.raises(InputError, match=f"coordinates lie {away} degrees away: give an image"):
+        mapping(target, Field(SHAPE, coordinates(SHAPE, 2.0, **place)))
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "how"),
     [
         ((), (), "same grid"),
+        ((), (2.0, 30.0), "same grid"),
         ((2.0, 0.0), (2.0, 0.0), "same grid"),
         ((2.0, 0.0), (2.0, 0.02), "same grid"),
         ((2.0, 0.0), (2.0, 0.1), "coordinates"),

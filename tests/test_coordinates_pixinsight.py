@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from coordinates import CENTRE, PCL, SPLINE, coordinates, header, keywords, property_of
@@ -164,6 +166,22 @@ def test_a_broken_solution_is_told_in_one_line(tmp_path, change):
         coordinates_of(file)
     assert str(raised.value).startswith(str(path))
     assert "solve it again" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("length", "3"), ("length", "two"), ("length", "-2"), ("location", None), ("location", "far"),
+     ("compression", "zlib:16"), ("checksum", "sha1:" + 40 * "0"), ("type", "F64Matrix")],
+)  # fmt: skip
+def test_a_damaged_property_is_told_in_one_line(tmp_path, name, value):
+    path = save(tmp_path / "a.xisf", solution("linear"))
+    with formats.open_image(path) as file:
+        element = file.header.root.findall("Image/Property")[1]
+        element.set(name, value) if value else element.attrib.pop(name)
+        with pytest.raises(InputError, match=r"a\.xisf has ") as raised:
+            coordinates_of(file)
+    assert re.search("(save|copy or download) (it again|everything)", str(raised.value))
+    assert "\n" not in str(raised.value)
 
 
 def test_a_part_of_a_solution_is_none(tmp_path):

@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from fastbg import FastbgError, Settings, process_file
 from fastbg.io import formats, xisf
 from fastbg.simulate import simulate_sky
 
@@ -76,9 +77,31 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture(scope="session")
 def fastbg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real program, in a folder with a blank and other letters."""
+    """The real program, in a folder with a blank and other letters; each dialog asks its doctor,
+    and gets an answer that does not take its time."""
     folder = tmp_path_factory.mktemp("Programme für Bilder")
-    return program(folder / "fast bg", f"exec '{sys.executable}' -P -m fastbg \"$@\"")
+    return program(folder / "fast bg", f"{DOCTOR}\nexec '{sys.executable}' -P -m fastbg \"$@\"")
+
+
+DOCTOR = """[ "$1" = doctor ] && echo '{"fastbg": "0.1.0"}' && exit"""
+
+QUICK = f"""
+{DOCTOR}
+for given; do
+  case $last in -o) out=$given;; --model-output) model=$given;; -m) mask=$given;; esac
+  last=$given
+done
+cp "$2" "$out"
+[ -z "$model" ] || cp "${{mask:-$2}}" "$model"
+echo '{{"event": "done", "report": {{"gradient": {{"taken_out": 0.5}}, "warnings": []}}}}'
+"""
+"""A program that takes what fastbg takes, and gives the image for the corrected one, and its last
+mask for the background."""
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return program(tmp_path_factory.mktemp("quick") / "fastbg", QUICK)
 
 
 class PixInsight:
@@ -109,9 +132,11 @@ class PixInsight:
             **more,
         }
 
-    def run(self, *turns: str, set_up: bool = True, **scenario: Any) -> Outcome:
-        """What happens if the user does this, each time the dialog is shown."""
-        known = {"fastbg/program": str(self.fastbg), "fastbg/checkedFor": "0.1.0"}
+    def run(
+        self, *turns: str, set_up: bool = True, by: Path | None = None, **scenario: Any
+    ) -> Outcome:
+        """What happens if the user does this, each time the dialog is shown; by another program."""
+        known = {"fastbg/program": str(by or self.fastbg), "fastbg/checkedFor": "0.1.0"}
         (self.folder / "end").mkdir(exist_ok=True)
         path = self.folder / "scenario.json"
         scenario = {
@@ -140,14 +165,10 @@ class PixInsight:
         """(K, H, W): the pixels of a window at the end."""
         return planes(self.folder / "end" / f"{name}.xisf")
 
-    def expected(self, name: str = "rgb", *options: object) -> tuple[np.ndarray, np.ndarray]:
-        """The corrected image and the background that ``fastbg run`` makes of the same pixels."""
-        out = self.folder / "expected"
-        command = [str(self.fastbg), "run", str(self.folder / f"{name}.xisf"), str(out)]
-        done = subprocess.run(
-            [*command, "--overwrite", "-q", *map(str, options)], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+    def expected(self, name: str = "rgb", **options: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The corrected image and the background that fastbg makes of the same pixels."""
+        source, out = self.folder / f"{name}.xisf", self.folder / "expected"
+        process_file(source, output_dir=out, overwrite=True, **options)
         kinds = ("bgSubtracted", "bgModel")
         corrected, background = (planes(out / f"{name}_{kind}.xisf") for kind in kinds)
         return corrected, background
@@ -191,16 +212,18 @@ def test_the_image_gets_what_fastbg_run_gives_in_one_step(
 
 
 @pytest.mark.parametrize("name", ["corrected", "background", "mask", "fastbg_copy"])
-def test_any_name_of_an_image_will_do(pixinsight: PixInsight, name: str) -> None:
+def test_any_name_of_an_image_will_do(pixinsight: PixInsight, quick: Path, name: str) -> None:
     images = [pixinsight.open(id=name, mask="other"), pixinsight.open("mask", id="other")]
     outcome = pixinsight.run(
         "user.check('Show the background'); user.check('Use the mask'); user.press('Execute')",
         images=images,
+        by=quick,
     )
     assert outcome["boxes"] == []
-    expected = pixinsight.expected("rgb", "-m", pixinsight.folder / "mask.xisf")
-    assert np.array_equal(pixinsight.result(name), expected[0])
-    assert np.array_equal(pixinsight.result(f"{name}_background"), expected[1])
+    assert outcome["windows"][0]["steps"] == 1
+    for window, source in {name: "rgb", f"{name}_background": "mask"}.items():
+        expected = planes(pixinsight.folder / f"{source}.xisf")
+        assert np.array_equal(pixinsight.result(window), expected)
 
 
 def test_integers_stay_integers(pixinsight: PixInsight) -> None:
@@ -223,25 +246,49 @@ def test_integers_stay_integers(pixinsight: PixInsight) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "options"),
+    ("act", "name", "value"),
     [
-        ("user.choose('Find objects', 'Always, and more of them')", ["--protect", "strong"]),
-        ("user.choose('Find objects', 'Never')", ["--protect", "off"]),
-        ("user.choose('Correction', 'Division')", ["--mode", "divide"]),
-        ("user.choose('Level of', 'The same in all channels')", ["--pedestal", "neutral"]),
-        ("user.choose('Level of', 'Zero')", ["--pedestal", "none"]),
-        ("user.choose('Level of', 'As bgoptimizer does')", ["--pedestal", "bgoptimizer"]),
-        ("user.slide(60)", ["--strength", "60%"]),
+        ("", "protect", "auto"),
+        ("user.choose('Find objects', 'Always, beside a mask too')", "protect", "always"),
+        ("user.choose('Find objects', 'Always, and more of them')", "protect", "strong"),
+        ("user.choose('Find objects', 'Never')", "protect", "off"),
+        ("user.choose('Correction', 'Division')", "mode", "divide"),
+        ("user.choose('Level of', 'The same in all channels')", "pedestal", "neutral"),
+        ("user.choose('Level of', 'Zero')", "pedestal", "none"),
+        ("user.choose('Level of', 'As bgoptimizer does')", "pedestal", "bgoptimizer"),
+        (
+            "user.choose('Level of', 'A level of your choice'); user.slide('Level', 0.025)",
+            "pedestal",
+            "0.025",
+        ),
+        ("user.slide('Strength', 60)", "strength", "60%"),
     ],
-    ids=lambda value: "_".join(value) if isinstance(value, list) else "",
+    ids=lambda value: "" if "user" in value else value,
 )
-def test_what_is_chosen_is_what_the_option_does(
-    pixinsight: PixInsight, act: str, options: list[str]
+def test_what_is_chosen_is_an_option(
+    pixinsight: PixInsight, quick: Path, act: str, name: str, value: str
 ) -> None:
-    outcome = pixinsight.run(f"{act}; user.press('Execute')")
+    outcome = pixinsight.run(f"{act}; user.press('Execute')", by=quick)
     assert outcome["boxes"] == []
-    assert np.array_equal(pixinsight.result(), pixinsight.expected("rgb", *options)[0])
-    assert not np.array_equal(pixinsight.result(), pixinsight.expected("rgb")[0])
+    (started,) = (each for each in outcome["started"] if each[1] == "run")
+    assert started[started.index(f"--{name}") + 1] == value
+    Settings(**{name: float(value) if value.startswith("0") else value})
+
+
+def test_what_is_chosen_is_what_the_options_do(pixinsight: PixInsight) -> None:
+    outcome = pixinsight.run(
+        "user.choose('Find objects', 'Never'); user.slide('Strength', 60);"
+        "user.choose('Level of', 'A level of your choice'); user.slide('Level', 0.025);"
+        "user.press('Execute')"
+    )
+    assert outcome["boxes"] == []
+    chosen = {"protect": "off", "pedestal": 0.025, "strength": 0.6}
+    assert np.array_equal(pixinsight.result(), pixinsight.expected(**chosen)[0])
+
+
+def test_a_level_is_chosen_where_it_counts(pixinsight: PixInsight, quick: Path) -> None:
+    outcome = pixinsight.run("user.slide('Level', 0.5)", by=quick)
+    assert outcome["thrown"]["message"] == "Level is disabled"
 
 
 def test_the_background_comes_in_a_window_of_its_own(pixinsight: PixInsight) -> None:
@@ -261,7 +308,7 @@ def test_white_of_the_mask_is_sky(pixinsight: PixInsight, mask: str, inverted: b
     images = [pixinsight.open(mask=mask, maskInverted=inverted), pixinsight.open(mask)]
     outcome = pixinsight.run("user.check('Use the mask'); user.press('Execute')", images=images)
     assert outcome["boxes"] == []
-    expected = pixinsight.expected("rgb", "-m", pixinsight.folder / "mask.xisf")[0]
+    expected = pixinsight.expected(mask=pixinsight.folder / "mask.xisf")[0]
     assert np.array_equal(pixinsight.result(), expected)
     assert not np.array_equal(expected, pixinsight.expected()[0])
     assert unchanged(pixinsight, outcome, mask)
@@ -282,8 +329,8 @@ def test_previews_are_not_sky_and_the_rest_is_searched(pixinsight: PixInsight) -
         "user.check('What lies in previews'); user.press('Execute')", images=images
     )
     assert outcome["boxes"] == []
-    given = ("-m", regions(pixinsight.folder / "previews.geojson"), "--protect", "always")
-    expected = pixinsight.expected("rgb", *given)[0]
+    mask = regions(pixinsight.folder / "previews.geojson")
+    expected = pixinsight.expected(mask=mask, protect="always")[0]
     assert np.array_equal(pixinsight.result(), expected)
     assert not np.array_equal(expected, pixinsight.expected()[0])
 
@@ -295,7 +342,7 @@ def test_a_mask_and_previews_go_together(pixinsight: PixInsight) -> None:
         images=images,
     )
     masks = [pixinsight.folder / "mask.xisf", regions(pixinsight.folder / "previews.geojson")]
-    expected = pixinsight.expected("rgb", "-m", masks[0], "-m", masks[1])[0]
+    expected = pixinsight.expected(mask=masks)[0]
     assert np.array_equal(pixinsight.result(), expected)
 
 
@@ -329,7 +376,7 @@ def test_an_instance_works_on_a_view_without_a_dialog(pixinsight: PixInsight) ->
     (parameters,) = made["instances"]
     outcome = pixinsight.run(parameters=parameters, target="rgb")
     assert (outcome["thrown"], outcome["dialogs"]) == (None, 0)
-    corrected, _ = pixinsight.expected("rgb", "--mode", "divide", "--protect", "off")
+    corrected, _ = pixinsight.expected(mode="divide", protect="off")
     assert np.array_equal(pixinsight.result(), corrected)
     assert [window["id"] for window in outcome["windows"]] == ["rgb", "rgb_background"]
     again = pixinsight.run("user.dragNewInstance()", parameters=parameters, target="global")
@@ -342,6 +389,7 @@ def test_an_instance_works_on_a_view_without_a_dialog(pixinsight: PixInsight) ->
         ({"target": "Preview01"}, "use it on the image, not on a preview"),
         ({"target": "rgb", "parameters": {"mode": "multiply"}}, 'has "multiply" for mode'),
         ({"target": "rgb", "parameters": {"strength": 120}}, "not between 0 and 100 %"),
+        ({"target": "rgb", "parameters": {"level": -1}}, "not between 0 and 1:"),
         ({"target": "rgb", "set_up": False}, "It is not known yet where the program fastbg is"),
         ({"target": "rgb", "version": [1, 9, 3]}, "this script needs PixInsight 1.9.4"),
     ],
@@ -357,21 +405,23 @@ def test_an_instance_fails_with_an_error_and_asks_nobody(
 
 
 def test_the_first_run_asks_for_the_program_and_keeps_it(pixinsight: PixInsight) -> None:
+    """Here its doctor is the real one."""
+    path = program(pixinsight.folder / "fastbg", f"exec '{sys.executable}' -P -m fastbg \"$@\"")
     outcome = pixinsight.run(
         "if ( !user.texts().includes( 'fastbg was not found on this computer: choose where it is.'"
         " ) || user.find( 'PushButton', 'Execute' ).enabled ) throw new Error( user.texts() );"
         "user.browse(); user.press( 'Execute' )",
         set_up=False,
-        chosenFile=str(pixinsight.fastbg),
+        chosenFile=str(path),
     )
     assert outcome["thrown"] is None
-    assert outcome["settings"]["fastbg/program"] == str(pixinsight.fastbg)
+    assert outcome["settings"]["fastbg/program"] == str(path)
     assert np.array_equal(pixinsight.result(), pixinsight.expected()[0])
 
 
 def test_a_program_in_its_usual_place_is_found(pixinsight: PixInsight) -> None:
     home = pixinsight.folder / "home"
-    place = program(home / ".local" / "bin" / "fastbg", f"exec '{pixinsight.fastbg}' \"$@\"")
+    place = program(home / ".local" / "bin" / "fastbg", QUICK)
     outcome = pixinsight.run("user.press('Execute')", set_up=False, home=str(home))
     assert outcome["settings"]["fastbg/program"] == str(place)
     assert outcome["windows"][0]["steps"] == 1
@@ -423,10 +473,16 @@ def test_a_file_that_cannot_be_run_is_told(pixinsight: PixInsight) -> None:
 
 
 def test_newer_versions_are_new_enough(pixinsight: PixInsight) -> None:
-    for version in ("0.1.0", "0.1", "0.10.2", "1.0.0rc1"):
-        path = program(pixinsight.folder / "v", f'echo \'{{"fastbg": "{version}"}}\'')
-        outcome = pixinsight.run(f"user.type( {json.dumps(str(path))} )", set_up=False)
-        assert outcome["settings"]["fastbg/program"] == str(path), version
+    paths = [
+        str(program(pixinsight.folder / version, f'echo \'{{"fastbg": "{version}"}}\''))
+        for version in ("0.1.0", "0.1", "0.10.2", "1.0.0rc1")
+    ]
+    outcome = pixinsight.run(
+        f"for ( let path of {json.dumps(paths)} ) {{ user.type( path );"
+        "if ( stub.record.settings[ 'fastbg/program' ] != path ) throw new Error( path ); }",
+        set_up=False,
+    )
+    assert outcome["thrown"] is None
 
 
 def test_the_error_of_fastbg_is_shown_and_the_dialog_comes_again(pixinsight: PixInsight) -> None:
@@ -437,10 +493,9 @@ def test_the_error_of_fastbg_is_shown_and_the_dialog_comes_again(pixinsight: Pix
         images=images,
     )
     (box,) = outcome["boxes"]
-    command = [str(pixinsight.fastbg), "run", "small.xisf", "-q"]
-    told = subprocess.run(command, cwd=pixinsight.folder, capture_output=True, text=True)
-    assert told.returncode == 2
-    assert box == told.stderr.strip().removeprefix("fastbg: ")
+    with pytest.raises(FastbgError) as refused:
+        pixinsight.expected("small")
+    assert box == str(refused.value).replace(f"{pixinsight.folder}/", "")
     assert lines(outcome, "criticalln") == [f"fastbg: {box}"]
     assert unchanged(pixinsight, outcome, "small")
     corrected, model = pixinsight.expected()
@@ -457,9 +512,8 @@ def test_warnings_are_told(pixinsight: PixInsight) -> None:
     dark[:, :64] = 0.8 * np.random.default_rng(1).random((96, 64, 1), np.float32)
     xisf.write(pixinsight.folder / "dark.xisf", dark)
     outcome = pixinsight.run("user.press('Execute')", images=[pixinsight.open("dark")])
-    command = [str(pixinsight.fastbg), "run", "dark.xisf", "--json"]
-    told = subprocess.run(command, cwd=pixinsight.folder, capture_output=True, text=True)
-    warnings = json.loads(told.stdout)["warnings"]
+    done = process_file(pixinsight.folder / "dark.xisf", output_dir=pixinsight.folder / "out")
+    warnings = done.report["warnings"]
     assert warnings
     assert lines(outcome, "warningln") == [
         f"fastbg: warning: {each.translate(QUOTES)}" for each in warnings
@@ -467,15 +521,15 @@ def test_warnings_are_told(pixinsight: PixInsight) -> None:
 
 
 def test_an_error_that_pixinsight_reports_of_a_running_program_is_ignored(
-    pixinsight: PixInsight,
+    pixinsight: PixInsight, quick: Path
 ) -> None:
-    outcome = pixinsight.run("user.press('Execute')", spuriousErrors=True)
+    outcome = pixinsight.run("user.press('Execute')", spuriousErrors=True, by=quick)
     assert outcome["boxes"] == []
-    assert np.array_equal(pixinsight.result(), pixinsight.expected()[0])
+    assert outcome["windows"][0]["steps"] == 1
 
 
-def test_the_older_name_of_the_event_loop_will_do(pixinsight: PixInsight) -> None:
-    outcome = pixinsight.run(target="rgb", olderEvents=True)
+def test_the_older_name_of_the_event_loop_will_do(pixinsight: PixInsight, quick: Path) -> None:
+    outcome = pixinsight.run(target="rgb", olderEvents=True, by=quick)
     assert (outcome["thrown"], outcome["windows"][0]["steps"]) == (None, 1)
 
 
@@ -656,8 +710,8 @@ def test_the_real_live_page_sends_back_what_fastbg_run_gives(pixinsight: PixInsi
     assert (outcome["thrown"], outcome["boxes"]) == (None, [])
     assert outcome["windows"][0]["steps"] == 1
     mask = regions(pixinsight.folder / "previews.geojson")
-    options = ("-m", mask, "--protect", "always", "--pedestal", "neutral")
-    assert np.array_equal(pixinsight.result(), pixinsight.expected("rgb", *options)[0])
+    options = {"mask": mask, "protect": "always", "pedestal": "neutral"}
+    assert np.array_equal(pixinsight.result(), pixinsight.expected(**options)[0])
 
 
 def test_a_page_that_cannot_be_served_is_told(pixinsight: PixInsight) -> None:

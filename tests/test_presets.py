@@ -98,6 +98,8 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "protect": st.sampled_from(["auto", "always", "strong", "off"]),
     "cfa": st.sampled_from(["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]),
     "seams": st.sampled_from(["auto", "off", "x=1500 y=1000"]),
+    "reference_scale": st.just("auto") | _floats(1e-9, 1e9) | st.tuples(*[_floats(1e-9, 1e9)] * 3),
+    "reference_degree": st.integers(0, 2),
     "second_opinion": st.booleans(),
     "strict": st.booleans(),
     "gpu_memory": st.integers(0, 2**40),

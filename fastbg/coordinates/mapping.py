@@ -11,9 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.image import Image
-from .match import agreement, matched
+from .match import MOSTLY, Agreement, agreement, matched
 from .stars import find_stars
-from .system import Coordinates, Pair
+from .system import Coordinates, Pair, unit_vectors
 
 Function = Callable[[np.ndarray, np.ndarray], Pair]
 
@@ -103,7 +103,7 @@ class Field:
 def mapping(target: Field, other: Field) -> Mapping:
     """How an image lies in another one of the same sky.
 
-    Images of one size are on the same grid if neither has coordinates, or if those agree. Others
+    Images of one size are on the same grid, unless both have coordinates and those differ. Others
     lie as their coordinates tell, if both have some, or else by their stars. Where both fields have
     an image, stars confirm the rest: so approximate coordinates of a mount, and images that were
     never registered, are found out.
@@ -114,44 +114,43 @@ def mapping(target: Field, other: Field) -> Mapping:
         If they do not overlap, or if nothing tells how they lie.
     """
     told = _told(target, other)
-    known = len(target.places) > 0 and len(other.places) > 0
-    agreed = None
-    if told and known:
-        agreed = agreement(told, target.places, other.places, other.shape)
-    if told and (not known or (agreed and agreed[1] <= TRUSTED)):
+    ours, theirs = target.places, other.places
+    agreed = agreement(told, ours, theirs, other.shape) if told else None
+    sure = agreed if agreed and agreed.residual <= TRUSTED else None
+    if told and sure and sure.share > MOSTLY:
         return _with_stars(told, agreed)
     try:
-        match = matched(target.places, other.places, target.shape, other.shape)
+        match = matched(ours, theirs, target.shape, other.shape)
     except InputError:
-        if told is None or not _overlap(told, target.shape, other.shape):
+        if told is None:
             raise
-        if agreed is None and min(len(target.places), len(other.places)) >= MANY:
-            if told.how == "same grid":
-                raise
-            return replace(
-                told, note="has other stars than its coordinates tell: is it of this field?"
-            )
-        return _with_stars(told, agreed)
-    if told and agreed and agreed[1] < 2 * match.residual:
-        return _with_stars(told, agreed)
+        if not _overlap(told, target.shape, other.shape):
+            raise InputError(
+                f"shows no part of this field, for its coordinates lie {_away(target, other):.3g} "
+                "degrees away: give an image of the same sky"
+            ) from None
+        if agreed or min(len(ours), len(theirs)) < MANY:
+            return _with_stars(told, agreed)
+        if told.how == "same grid":
+            raise
+        return replace(told, note="has other stars than its coordinates tell: is it of this field?")
+    found = match.agreement
     note = ""
     if told:
         apart = float(np.median(_apart(told, match, target.shape, other.shape)))
-        if apart <= TRUSTED:
-            return _with_stars(told, (match.stars, match.residual))
+        if apart <= TRUSTED or (sure and sure.stars > found.stars / 2):
+            return _with_stars(told, agreed or found)
         what = "registered" if told.how == "same grid" else "where its coordinates tell"
         note = f"is not {what}, but {apart:.3g} pixels off: it was placed by its stars"
-    return Mapping(match, "stars", match.residual, match.stars, note)
+    return Mapping(match, "stars", found.residual, found.stars, note)
 
 
 def _told(target: Field, other: Field) -> Mapping | None:
     """What sizes and coordinates tell."""
     ours, theirs = target.coordinates, other.coordinates
     alike = target.shape == other.shape
-    if ours is None and theirs is None and alike:
-        return IDENTITY
     if ours is None or theirs is None:
-        return None
+        return IDENTITY if alike else None
 
     def function(y: np.ndarray, x: np.ndarray) -> Pair:
         return theirs.to_pixel(*ours.to_sky(y, x))
@@ -162,11 +161,11 @@ def _told(target: Field, other: Field) -> Mapping | None:
     return found
 
 
-def _with_stars(told: Mapping, agreed: tuple[int, float] | None) -> Mapping:
+def _with_stars(told: Mapping, agreed: Agreement | None) -> Mapping:
     """The same with the stars that agree with it."""
     if agreed is None or told.how == "same grid":
         return told
-    return replace(told, stars=agreed[0], residual=agreed[1])
+    return replace(told, stars=agreed.stars, residual=agreed.residual)
 
 
 def _apart(
@@ -183,6 +182,17 @@ def _apart(
 def _overlap(told: Mapping, shape: tuple[int, int], other: tuple[int, int]) -> bool:
     grid = np.meshgrid(*(np.linspace(0, size - 1, 65) for size in shape), indexing="ij")
     return bool(_inside(np.array(told(*grid)), other).any())
+
+
+def _away(target: Field, other: Field) -> float:
+    """The angle between the middles of two fields with coordinates, in degrees."""
+    middles = []
+    for each in (target, other):
+        assert each.coordinates
+        height, width = each.shape
+        sky = each.coordinates.to_sky(np.array((height - 1) / 2), np.array((width - 1) / 2))
+        middles.append(unit_vectors(*sky))
+    return float(np.degrees(np.arccos(np.clip(middles[0] @ middles[1], -1, 1))))
 
 
 def _inside(found: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.stats import binom
 
 from ..errors import InputError
 from .system import Pair
@@ -49,8 +48,9 @@ AGREES = 0.002
 CHANCE = 1e-7
 """The highest probability that stars match by chance as well as they do, of one pose."""
 
-CERTAIN = 1e-20
-"""After a match that is so improbable by chance, no better one is looked for."""
+CERTAIN, MOSTLY = 1e-20, 0.3
+"""After a match that is so improbable by chance, with such a share of the stars, no better one is
+looked for. What hot pixels have become in colour frames matches, too."""
 
 LEAST = 6
 """Stars must match."""
@@ -65,8 +65,27 @@ _DEGREES = (1, 1, 1, 2, 3, 3)
 _REACH = 5
 """Stars match within so many times the residual before."""
 
-Stars = tuple[np.ndarray, cKDTree]
-"""Those of an image, (N, 2) as y and x, and those of the other one."""
+Stars = tuple[np.ndarray, Any]
+"""Those of an image, (N, 2) as y and x, and those of the other one as a `KDTree`."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the stars of one image lie where a mapping has those of another one.
+
+    Attributes
+    ----------
+    stars : int
+        How many match.
+    residual : float
+        Their median distance, in pixels of the other image.
+    share : float
+        How many of those that could match do.
+    """
+
+    stars: int
+    residual: float
+    share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +99,14 @@ class Match:
         The polynomials are those of ``(pixel - centre) / size``.
     coefficients : ndarray, (terms, 2)
         Those of y and x.
-    stars : int
-        How many matched.
-    residual : float
-        Their median distance, in pixels of the other image.
+    agreement : Agreement
+        Of the stars.
     """
 
     centre: np.ndarray
     size: float
     coefficients: np.ndarray
-    stars: int
-    residual: float
+    agreement: Agreement
 
     def __call__(self, y: np.ndarray, x: np.ndarray) -> Pair:
         points = np.stack([np.ravel(y), np.ravel(x)], axis=1)
@@ -120,16 +136,18 @@ def matched(
     InputError
         If too few of them match.
     """
+    from scipy.spatial import KDTree
+
     best: tuple[float, Match] | None = None
-    all_stars = ours, cKDTree(theirs)
+    all_stars = ours, KDTree(theirs)
     for first in dict.fromkeys(min(count, len(ours)) for count in COUNTS):
         for second in dict.fromkeys(min(count, len(theirs)) for count in COUNTS):
-            bright = ours[:first], cKDTree(theirs[:second])
+            bright = ours[:first], KDTree(theirs[:second])
             for pose in _poses(*bright, shape):
                 found = _grown(pose, bright, all_stars, shape, other)
                 if found and (best is None or found[0] < best[0]):
                     best = found
-                if best and best[0] < CERTAIN:
+                if best and best[0] < CERTAIN and best[1].agreement.share > MOSTLY:
                     return best[1]
     if best is None:
         raise InputError(
@@ -145,16 +163,18 @@ def agreement(
     ours: np.ndarray,
     theirs: np.ndarray,
     other: tuple[int, int],
-) -> tuple[int, float] | None:
-    """How many stars lie where a mapping has them, and their median distance in pixels.
+) -> Agreement | None:
+    """How well stars lie where a mapping has them.
 
     None where no more do than would by chance. The parameters are those of `matched`.
     """
+    from scipy.spatial import KDTree
+
     if not len(ours) or not len(theirs):
         return None
     found, tree, reach = (
         np.stack(function(*ours.T), axis=1),
-        cKDTree(theirs),
+        KDTree(theirs),
         max(AGREES * max(other), 2.0),
     )
     inside = np.all((found > -0.5) & (found < np.array(other) - 0.5), axis=1)  # NaN does not
@@ -162,7 +182,8 @@ def agreement(
     density = tree.n * np.pi * reach**2 / np.prod(other)
     if len(pairs) < LEAST or _by_chance(len(pairs), int(inside.sum()), density) > CHANCE:
         return None
-    return len(pairs), float(np.median(distances))
+    share = len(pairs) / min(int(inside.sum()), tree.n)
+    return Agreement(len(pairs), float(np.median(distances)), share)
 
 
 def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -171,10 +192,12 @@ def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The first star is opposite to the shortest side, and the last one to the longest. The shape is
     the lengths of the other two sides relative to that.
     """
+    from scipy.spatial import KDTree
+
     count = min(NEIGHBOURS + 1, len(stars))
     if count < 3:
         return np.empty((0, 3), int), np.empty((0, 2))
-    near = cKDTree(stars).query(stars, k=count)[1]
+    near = KDTree(stars).query(stars, k=count)[1]
     corners = np.concatenate([near[:, [0, a, b]] for a, b in combinations(range(1, count), 2)])
     corners = np.unique(np.sort(corners, axis=1), axis=0)
     # The side opposite to each corner.
@@ -189,16 +212,18 @@ def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return corners[clear], shapes[clear]
 
 
-def _poses(ours: np.ndarray, tree: cKDTree, shape: tuple[int, int]) -> np.ndarray:
+def _poses(ours: np.ndarray, tree: Any, shape: tuple[int, int]) -> np.ndarray:
     """Affine transformations, (n, 3, 2), that the most pairs of triangles agree with.
 
     They are those of the points (y, x, 1).
     """
+    from scipy.spatial import KDTree
+
     theirs = tree.data
     (first, shapes), (second, other) = _triangles(ours), _triangles(theirs)
     if not len(first) or not len(second):
         return np.empty((0, 3, 2))
-    distances, index = cKDTree(other).query(
+    distances, index = KDTree(other).query(
         shapes, k=min(8, len(second)), distance_upper_bound=SHAPE
     )
     distances, index = (each.reshape(len(first), -1) for each in (distances, index))
@@ -225,7 +250,7 @@ def _poses(ours: np.ndarray, tree: cKDTree, shape: tuple[int, int]) -> np.ndarra
     features = np.column_stack([features, 1e3 * mirrored])[fits]
     if not len(features):
         return np.empty((0, 3, 2))
-    tree = cKDTree(features)
+    tree = KDTree(features)
     votes = tree.query_ball_point(features, 1.0, return_length=True)
     chosen = np.flatnonzero(fits)[np.argsort(-votes, kind="stable")[:TRIED]]
     poses = np.empty((len(chosen), 3, 2))
@@ -252,10 +277,11 @@ def _grown(
     """A match from a first guess, with the probability of it by chance; None for a wrong one."""
     centre, size = (np.array(shape) - 1) / 2, max(shape) / 2
     coefficients = np.vstack([centre @ pose[:2] + pose[2], pose[:2] * size])
-    match, reach = Match(centre, size, coefficients, 0, np.inf), NEAR * max(other)
+    match = Match(centre, size, coefficients, Agreement(0, np.inf, 0.0))
+    reach = NEAR * max(other)
     likely = 1.0
     for degree, (ours, tree) in zip(_DEGREES, [bright] * 2 + [all_stars] * 4, strict=True):
-        reach = min(reach, max(_REACH * match.residual, 1.0))
+        reach = min(reach, max(_REACH * match.agreement.residual, 1.0))
         found = match.at(ours)
         pairs, distances = _pairs(found, tree, reach)
         inside = ((found > -0.5) & (found < np.array(other) - 0.5)).all(axis=1)
@@ -273,7 +299,8 @@ def _grown(
         normal = (basis.T * weight) @ basis
         solved = np.linalg.lstsq(normal, (basis.T * weight) @ wanted, rcond=1e-12)[0]
         residual = float(np.median(np.linalg.norm(basis @ solved - wanted, axis=1)))
-        match = Match(centre, size, solved, len(pairs), residual)
+        share = len(pairs) / min(int(inside.sum()), tree.n)
+        match = Match(centre, size, solved, Agreement(len(pairs), residual, share))
     return likely, match
 
 
@@ -282,11 +309,13 @@ def _by_chance(pairs: int, stars: int, density: float) -> float:
 
     `density` is the number of other stars within the distance at which they match.
     """
+    from scipy.special import bdtrc
+
     # Three stars match as a plane goes through three points.
-    return float(binom.sf(pairs - 4, max(stars, pairs) - 3, min(density, 0.5)))
+    return float(bdtrc(pairs - 4, max(stars, pairs) - 3, min(density, 0.5)))
 
 
-def _pairs(found: np.ndarray, tree: cKDTree, near: float) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(found: np.ndarray, tree: Any, near: float) -> tuple[np.ndarray, np.ndarray]:
     """The indices of stars that are the nearest of each other, (n, 2), and their distances."""
     distances, index = tree.query(found, distance_upper_bound=near)
     close = np.flatnonzero(np.isfinite(distances))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
 
 from ..errors import InputError
 from .mapping import Mapping
@@ -43,8 +43,8 @@ class Places:
     shape: tuple[int, int]
     factor: int
     ends: list[tuple[float, float]]
-    y: RectBivariateSpline
-    x: RectBivariateSpline
+    y: Any
+    x: Any
 
     @classmethod
     def of(
@@ -57,6 +57,8 @@ class Places:
         InputError
             If the two do not overlap, or if it leaps.
         """
+
+        from scipy.interpolate import RectBivariateSpline
 
         def inside(found: np.ndarray) -> np.ndarray:
             """Which of some pixels, (2, ...), lie in the other image; NaN does not."""
@@ -115,7 +117,7 @@ class Places:
         return y, x
 
     @staticmethod
-    def _at(spline: RectBivariateSpline, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _at(spline: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """A spline where rows and columns cross: from four such places if that is near enough."""
         ends = [each[[0, len(each) // 2, -1]] for each in (rows, columns)]
         exact = spline(*ends)

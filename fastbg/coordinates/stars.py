@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from ..image.bands import for_each_band, row_bands
 from ..image.image import Image
@@ -76,6 +75,8 @@ def _averaged(image: Image, step: int, threads: int) -> np.ndarray:
 
 def _peaks(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The peaks of a copy above its background, (n, 2) as y and x, and their heights."""
+    from scipy import ndimage
+
     known = np.isfinite(small)
     if min(small.shape) < 2 * CELL or not known.any():
         return np.empty((0, 2)), np.empty(0)
@@ -92,6 +93,8 @@ def _peaks(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _cells(values: np.ndarray) -> np.ndarray:
     """The medians of the cells, interpolated."""
+    from scipy import ndimage
+
     h, w = (size // CELL for size in values.shape)
     cells = values[: h * CELL, : w * CELL].reshape(h, CELL, w, CELL)
     medians = np.median(cells.swapaxes(1, 2).reshape(h, w, -1), axis=2)
@@ -143,6 +146,8 @@ def _centres(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centres : ndarray, (n, 2)
         y and x in each part.
     """
+    from scipy import ndimage
+
     count, side, _ = parts.shape
     parts = parts - np.median(parts, axis=(1, 2), keepdims=True)
     good = np.isfinite(parts).all(axis=(1, 2))

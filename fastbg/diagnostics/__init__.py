@@ -12,6 +12,7 @@ from ..image.robust import MAD_TO_SIGMA
 from ..image.stretch import Stretch
 from ..model.model import BackgroundModel
 from ..model.render import pixel_centres
+from ..reference.sky import ReferencedSky
 from ..samples.sky import SampledSky
 from ..sky.blas import one_thread
 from ..sky.detection import Sky
@@ -64,7 +65,8 @@ class Diagnostics:
         The standard deviation of the model at the cells, apart from its level. It has three parts,
         which `fastbg.diagnostics.uncertainty` describes: by how much the model changes when a part
         of the frame is left out, how far surfaces lie from it that were hardly less likely, and
-        the light that it leaves along the borders. It cannot see an error that all of them share,
+        the light that it leaves along the borders. A reference adds a fourth: what the errors of
+        its scale and of its own gradient make of it. It cannot see an error that all of them share,
         such as a nebula that fills the frame.
     jackknife : ndarray, (rows, columns, K), linear
         The first part of it, a jackknife over blocks of the frame (B. Efron, The Jackknife, the
@@ -156,6 +158,8 @@ def diagnose(
         jackknife, choice = uncertainty.of_spline(splines, mesh, weight, UNBENT), 0.0
     border = uncertainty.of_border(background, residual)
     deviation = np.hypot(np.hypot(jackknife, choice), border)
+    if isinstance(sky, ReferencedSky):
+        deviation = np.hypot(deviation, sky.uncertainty)
     tolerance = explained_within(background, mesh, weight)
     lower = (residual.values < -tolerance).mean(axis=1)
     found = Diagnostics(

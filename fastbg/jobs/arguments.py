@@ -33,6 +33,9 @@ Masks = Source | Sequence[Source] | None
 GivenSamples = Source | SamplePoints | np.ndarray | Sequence[Sequence[float]] | None
 """Sample points: a file of them, or rows of x, y and radius in pixels."""
 
+GivenReference = Source | None
+"""An image of the same sky, or none."""
+
 Count = int | Literal["auto"]
 
 Paths = str | Path | Iterable[str | Path]
@@ -171,7 +174,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-_FILES = ("Source", "Given", "Masks", "GivenSamples")
+_FILES = ("Source", "GivenReference", "Given", "Masks", "GivenSamples")
 """The types of arguments that may be streams."""
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
@@ -179,6 +182,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "Given": _path,
     "str | Path": _path,
     "str | Path | None": _or_none(_path),
+    "GivenReference": _or_none(_path),
     "str | None": _or_none(_text),
     "Masks": _or_none(_paths),
     "GivenSamples": _samples,

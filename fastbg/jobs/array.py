@@ -21,7 +21,7 @@ from ..settings.settings import Settings
 from .apply import fitting
 from .arguments import GivenSamples, merged, public
 from .containers import Container
-from .given import Given, opened, weights_of
+from .given import Given, opened, reference_of, weights_of
 from .results import AppliedResult, ArrayResult
 from .samples import points_of
 from .strictness import refuse_doubts
@@ -34,6 +34,7 @@ def remove_background(
     weight: np.ndarray | Any | None = None,
     sky: np.ndarray | Any | None = None,
     samples: GivenSamples = None,
+    reference: np.ndarray | Any | None = None,
     channel_axis: int | None = None,
     settings: Settings | None = None,
     progress: ProgressCallback | None = None,
@@ -60,6 +61,9 @@ def remove_background(
         Places of sky, through which the background goes instead of being searched for: x, y and
         radius in pixels of the array, in which (0, 0) is the outer corner of the first pixel; and
         a weight, in [0, 1]. Or a file of them, as for `process_file`.
+    reference : array_like, like ``image``, optional
+        An image of the same sky on the same grid, mono or RGB, with little or no gradient: what
+        both have in common are objects, even if they fill the frame.
     channel_axis : int, optional
         The axis of the channels, of the image, of a weight with three axes and of the results:
         0 for (3, H, W), -1 or None for (H, W, 3). It does not count for an image of two axes.
@@ -79,10 +83,11 @@ def remove_background(
     settings = merged(settings, options)
     given = Given(image, weight, channel_axis, settings, sky)
     array, frame = opened(given)
-    given = replace(given, samples=points_of(samples, frame.samples.shape))
+    points = points_of(samples, frame.samples.shape)
+    given = replace(given, samples=points, reference=reference)
     with Job(settings, progress) as job:
         weights = weights_of(given, frame, job.warnings)
-        prepared = job.prepare(frame, *weights, given.samples)
+        prepared = job.prepare(frame, *weights, given.samples, reference_of(given, frame))
         fitted = job.fit(prepared)
         preparation = prepared.preparation()
         refuse_doubts(job, "the image", preparation, fitted)

@@ -11,7 +11,7 @@ from ..progress import ProgressCallback
 from ..report.report import describe
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks, Source, as_path, merged, public
+from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .results import Result
@@ -27,6 +27,7 @@ def fit_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
+    reference: GivenReference = None,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
     settings: Settings | None = None,
@@ -50,6 +51,7 @@ def fit_file(
             outputs,
             files,
             samples=samples,
+            reference=reference,
             max_memory=max_memory,
             corrects=False,
         )

@@ -13,6 +13,7 @@ from ..image.image import Image, samples_of_array
 from ..image.kernels import FASTEST, NUMPY, Kernels
 from ..image.weights import range_of_mask
 from ..io.white import faint
+from ..reference.copies import Reference
 from ..samples.points import SamplePoints
 from ..settings.settings import Settings
 from .containers import Container
@@ -30,6 +31,7 @@ class Given:
     settings : Settings
     sky : array_like or None
     samples : SamplePoints or None
+    reference : array_like or None
     """
 
     image: np.ndarray | Any
@@ -38,6 +40,7 @@ class Given:
     settings: Settings
     sky: np.ndarray | Any | None = None
     samples: SamplePoints | None = None
+    reference: np.ndarray | Any | None = None
 
 
 def opened(given: Given) -> tuple[Container, Frame]:
@@ -60,6 +63,25 @@ def image_of(array: Container, kernels: Kernels = FASTEST) -> Image:
         return image
     mask = array.layout.channels_last(array.mask.view(np.uint8))
     return image.without(Image.from_samples(mask))
+
+
+def reference_of(given: Given, frame: Frame) -> Reference | None:
+    """The reference that was given, an image of the same sky."""
+    if given.reference is None:
+        return None
+    from ..coordinates.mapping import Field, mapping
+
+    try:
+        image = image_of(Container.of(given.reference, given.channel_axis), _kernels_of(given))
+        own = Frame(image, frame.pattern if image.channels == 1 else None, kernels=frame.kernels)
+        threads = given.settings.worker_threads
+        own = own.without_border().with_zeros_of_sky(threads)
+        ours, theirs = (
+            Field(each.image.shape, image=each.image, threads=threads) for each in (frame, own)
+        )
+        return Reference(own.image, mapping(ours, theirs))
+    except InputError as error:
+        raise InputError(f"the reference {error}") from error
 
 
 def weights_of(

@@ -65,6 +65,10 @@ MOSAIC_PAGE = 24_000_000
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
+REFERENCE, COMPARED = 60_000_000, 80
+"""Bytes of the libraries that place a reference, and for each sample of the small copy of the image
+that is compared with it; measured."""
+
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
 
@@ -96,10 +100,10 @@ class MemoryNeeds:
     draws, compress, in_tiles : bool
         Whether a preview or a report is drawn; whether outputs are compressed; whether that is in
         tiles, as in FITS.
-    mosaic, fits, corrects, shows_result, regions : bool
+    mosaic, fits, corrects, shows_result, regions, reference : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted, and
         whether one is taken out; whether what is drawn shows a result; whether a mask is a file of
-        regions.
+        regions; whether there is a reference.
     """
 
     shape: tuple[int, int, int]
@@ -115,6 +119,7 @@ class MemoryNeeds:
     corrects: bool = True
     shows_result: bool = True
     regions: bool = False
+    reference: bool = False
 
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
@@ -157,6 +162,7 @@ class MemoryNeeds:
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 4 * small + 8 * pixels if search else 0,
+            "compare": fitted + 4 * small + COMPARED * channels * pixels if self.reference else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
             "write": kept + (COMPRESSING if self.compress else 0),
@@ -172,6 +178,7 @@ class MemoryNeeds:
         libraries += UNPACKING if self.in_memory or self.packed else 0
         libraries += TILING if self.in_tiles else 0
         libraries += REGIONS if self.regions else 0
+        libraries += REFERENCE if self.reference else 0
         libraries += MOSAIC if self.mosaic else 0
         libraries += FEATHERING if self.settings.feather else 0
         return libraries + (DESCENT if self.fits and not self.settings.finds_sky else 0)

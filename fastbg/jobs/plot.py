@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..pipeline import Job
 from ..result import Corrected, Measured
-from .given import opened, weights_of
+from .given import opened, reference_of, weights_of
 from .preview import draw, drawn_result
 from .results import AppliedResult, ArrayResult
 
@@ -52,7 +52,8 @@ def plot(result: ArrayResult | AppliedResult, title: str = "") -> Picture:
             corrected = job.correct(plan, lambda *rows: None)
             return _three(title or "Result", measured, corrected)
         weights = weights_of(result.given, frame, [])
-        prepared = job.prepare(frame, *weights, result.given.samples)
+        points, reference = result.given.samples, reference_of(result.given, frame)
+        prepared = job.prepare(frame, *weights, points, reference)
         plan = job.plan(frame, result.model, prepared.measured, result.fit.levels)
         corrected = job.correct(plan, lambda *rows: None)
         return draw(title or "Result", prepared, job.settings, result, corrected)

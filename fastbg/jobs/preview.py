@@ -16,7 +16,7 @@ from ..result import Corrected, Fitted, Measured, Prepared
 from ..samples.sky import SampledSky
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks, Source, as_path, merged, public
+from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .source import prepare, read
@@ -36,6 +36,7 @@ def preview_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
+    reference: GivenReference = None,
     fit: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -57,9 +58,14 @@ def preview_file(
     path, outputs = as_path(path), Outputs({"preview": output}, overwrite=overwrite)
 
     with Job(settings, progress) as job, ExitStack() as files:
-        work = {"draws": True, "shows_result": fit, "corrects": fit}
         source = read(
-            job, path, mask, sky, outputs, files, samples=samples, max_memory=max_memory, **work
+            *(job, path, mask, sky, outputs, files),
+            samples=samples,
+            reference=reference,
+            max_memory=max_memory,
+            draws=True,
+            shows_result=fit,
+            corrects=fit,
         )
         prepared, fitted, corrected = prepare(job, source), None, None
         preparation = prepared.preparation()

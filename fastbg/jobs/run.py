@@ -15,7 +15,7 @@ from ..progress import ProgressCallback
 from ..report.report import describe, history
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks, Source, as_path, merged, public
+from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
 from .preview import draw
@@ -43,6 +43,7 @@ def process_file(
     mask: Masks = None,
     sky: Masks = None,
     samples: GivenSamples = None,
+    reference: GivenReference = None,
     preview: str | Path | None = None,
     report_dir: str | Path | None = None,
     compress: bool = False,
@@ -81,6 +82,9 @@ def process_file(
         of x, y and radius in pixels, preferences of GraXpert, or one of its FITS or XISF files; or
         rows of x, y and radius, (n, 3), and a weight, (n, 4). They count the rows as the file
         stores them, from the outer corner of the first pixel, see docs/samples.md.
+    reference : path or binary file, optional
+        An image of the same sky with little or no gradient, by which objects are told from the
+        background: on the same grid, or with coordinates of the sky in both, see docs/reference.md.
     preview : path, optional
         Also write a PNG of the fit: input, control points, before, model and after.
     report_dir : path, optional
@@ -130,6 +134,7 @@ def process_file(
             outputs,
             files,
             samples=samples,
+            reference=reference,
             max_memory=max_memory,
             draws=draws,
         )

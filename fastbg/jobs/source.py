@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,11 +27,14 @@ from ..report.files import Files
 from ..result import Prepared
 from ..samples.points import SamplePoints
 from ..settings.settings import Settings
-from .arguments import GivenSamples, Masks
+from .arguments import GivenReference, GivenSamples, Masks, as_path
 from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
 from .outputs import Outputs
 from .samples import points_of
+
+if TYPE_CHECKING:
+    from .reference import ReferenceFile
 
 _MADE_BY_FASTBG: dict[Made, str] = {
     "corrected": (
@@ -62,6 +66,8 @@ class Source:
         The kernels that bring samples to the scale of fastbg.
     points : SamplePoints or None
         Sample points, in pixels of ``frame.samples``.
+    reference : ReferenceFile or None
+        An image of the same sky.
     """
 
     path: Path
@@ -72,6 +78,7 @@ class Source:
     sky: Drawn
     kernels: Kernels
     points: SamplePoints | None = None
+    reference: ReferenceFile | None = None
 
     @property
     def drawn(self) -> tuple[Image | None, Image | None]:
@@ -81,8 +88,9 @@ class Source:
 
     @property
     def opened(self) -> tuple[ImageFile, ...]:
-        """The image, and the images that were drawn on it."""
-        return (self.file, *self.masks.images, *self.sky.images)
+        """The image, the images that were drawn on it, and its reference."""
+        reference = (self.reference.file,) if self.reference else ()
+        return (self.file, *self.masks.images, *self.sky.images, *reference)
 
     def loaded(self, white: float) -> Source:
         """The same with compressed samples decompressed, on the scale of its white.
@@ -105,12 +113,15 @@ class Source:
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
         pattern = self.frame.pattern
-        return _source(self.path, file, pattern, *drawn, self.kernels, self.points)
+        reference = self.reference and self.reference.loaded()
+        found = _source(self.path, file, pattern, *drawn, self.kernels, self.points)
+        return replace(found, reference=reference)
 
     def about(self, outputs: Mapping[str, Path]) -> Files:
         """What the report of a job tells of this source and of its outputs."""
         file = self.file
-        return Files(self.path, outputs, file.white, file.warnings, file.cfa)
+        reference = self.reference.path if self.reference else None
+        return Files(self.path, outputs, file.white, file.warnings, file.cfa, reference)
 
     def check_unchanged(self) -> None:
         """Raise InputError if a file has been written while it was read."""
@@ -127,6 +138,7 @@ class Source:
             settings=settings,
             mosaic=self.frame.pattern is not None,
             regions=bool(self.masks.areas or self.sky.areas),
+            reference=self.reference is not None,
             **work,
         )
 
@@ -140,6 +152,7 @@ def read(
     files: ExitStack,
     *,
     samples: GivenSamples = None,
+    reference: GivenReference = None,
     max_memory: MaxMemory = None,
     **work: bool,
 ) -> Source:
@@ -150,6 +163,7 @@ def read(
     files : ExitStack
         The files stay open until it is closed, for their images are read in bands.
     samples : path or SamplePoints, optional
+    reference : path, optional
     max_memory : int or str, optional
         What the job may take; see `in_bytes`.
     **work : bool
@@ -161,9 +175,14 @@ def read(
         # Outputs take their suffix from the input: if that is no image, it is to blame, not they.
         formats.open_image(path).close()
     points = [Path(samples)] if isinstance(samples, str | Path) else []
-    outputs.check([path, *paths_of(masks), *paths_of(sky), *points])
+    others = [] if reference is None else [as_path(reference)]
+    outputs.check([path, *paths_of(masks), *paths_of(sky), *points, *others])
     with job.stages.stage("read") as advance:
         source = open_source(path, masks, sky, job.settings, files, job.backend.kernels, samples)
+        if reference is not None:
+            from .reference import ReferenceFile
+
+            source = replace(source, reference=ReferenceFile.open(as_path(reference), files))
         work |= {"compress": outputs.compresses, "in_tiles": outputs.in_tiles}
         needs = source.memory_needs(job.settings, **work)
         advance(0, memory=needs.bytes_needed())
@@ -188,8 +207,12 @@ def read(
 
 def prepare(job: Job, source: Source) -> Prepared:
     """`Job.prepare`, with the name of the file in its errors."""
+    reference = None
+    if source.reference:
+        own = source.frame, source.file, job.backend.kernels, job.threads
+        reference = source.reference.of(*own)
     with errors_of(source):
-        return job.prepare(source.frame, *source.drawn, source.points)
+        return job.prepare(source.frame, *source.drawn, source.points, reference)
 
 
 @contextmanager

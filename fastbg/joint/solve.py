@@ -245,7 +245,8 @@ class _Rounds:
             self.products = np.array([self.surfaces.products(each) for each in self.weight])
         slopes = self.surfaces.along(self.weight * left)
         largest = 0.0
-        for each, (slope, products) in enumerate(zip(slopes, list(self.products), strict=True)):
+        for each, slope in enumerate(slopes):
+            products: np.ndarray = self.products[each]
             total, before = float(self.weight[each].sum()), self.coordinates[each]
             if not total:
                 continue

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..progress import Progress
 
 Request = TypeVar("Request")
+
+REST = 0.1
+"""Seconds before the first of the requests that may be finished late is worked on: the stroke of a
+pen is often ended by then, and what it asks for in the end is answered sooner."""
 
 
 class Fitter(Generic[Request]):
@@ -27,6 +32,7 @@ class Fitter(Generic[Request]):
         self._asked = threading.Condition()
         self._outdated = threading.Event()
         self._closed = False
+        self._late: float | None = None
         self._thread = threading.Thread(target=self._run, name="fastbg-fit", daemon=True)
         self._thread.start()
 
@@ -44,6 +50,9 @@ class Fitter(Generic[Request]):
             self._next = request
             if cancel:
                 self._outdated.set()
+                self._late = None
+            elif self._late is None:
+                self._late = time.monotonic() + REST
             self._asked.notify()
 
     def close(self) -> None:
@@ -54,11 +63,15 @@ class Fitter(Generic[Request]):
             self._asked.notify()
         self._thread.join()
 
+    @property
+    def _rest(self) -> float:
+        return 0 if self._late is None else self._late - time.monotonic()
+
     def _run(self) -> None:
         while True:
             with self._asked:
-                while self._next is None and not self._closed:
-                    self._asked.wait()
+                while not self._closed and (self._next is None or self._rest > 0):
+                    self._asked.wait(None if self._next is None else self._rest)
                 if self._closed:
                     return
                 request, self._next = self._next, None

@@ -14,6 +14,7 @@ import numpy as np
 from ..diagnostics import Diagnostics
 from ..diagnostics.whole_frame import WholeFrame
 from ..image.image import Image
+from ..reference.sky import Compared
 from ..result import Applied, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from ..words import explained_by_sky, place
@@ -47,6 +48,16 @@ BELOW = 0.2
 
 FOLLOWS = 0.3
 """The correlation of the model with objects that is told."""
+
+COVERED = 0.98
+"""The least share of an image that a reference covers without a doubt."""
+
+OWN = 0.08
+"""A gradient that a reference seems to have is told above this part of that of the image."""
+
+ALIKE = 0.6
+"""The share of the usable frame that is sky in the difference from a reference, below which that is
+told: nothing but a gradient should be left."""
 
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a doubt."""
@@ -110,6 +121,8 @@ def doubts_of(
         lines += _other_proportions(begun, image)
     elif begun.sky:
         lines += _of_search(begun.sky, cures)
+        if begun.sky.compared:
+            lines += _of_reference(begun.sky.compared, begun.sky.explained, fitted)
     return lines
 
 
@@ -210,6 +223,27 @@ def _of_search(sky: SkySummary, cures: Cures) -> Iterator[str]:
         yield (
             f"only {explained_by_sky(sky.explained)}: look at the model, and {cures.hide} the "
             "objects if it follows them"
+        )
+
+
+def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -> Iterator[str]:
+    yield from compared.doubts
+    before = fitted.diagnostics.gradient()[0] if fitted else np.inf
+    if compared.left > OWN * before:
+        cure = f"raise reference_degree above {compared.degree}, or take it out first"
+        yield (
+            f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
+            f"that of the image: {cure}"
+        )
+    if compared.covers < COVERED:
+        yield (
+            f"the reference covers {100 * compared.covers:.3g} % of the image: beyond it the model "
+            "is continued, so look at it there, or give a reference that shows all of it"
+        )
+    if explained < ALIKE:
+        yield (
+            f"only {100 * explained:.3g} % of the usable frame is sky once the light of the "
+            "reference is taken out of it: it may be of another field, or through another filter"
         )
 
 

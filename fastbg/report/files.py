@@ -23,6 +23,8 @@ class Files:
         The warnings of reading the source.
     declared_cfa : str or None
         The Bayer pattern that the source declares.
+    reference : Path or None
+        The image of the same sky.
     """
 
     source: Path
@@ -30,3 +32,4 @@ class Files:
     white: White | None = None
     warnings: Sequence[str] = ()
     declared_cfa: str | None = None
+    reference: Path | None = None

@@ -64,6 +64,9 @@ def idle(
             reasons |= dict.fromkeys(OF_THE_SEARCH, why)
         else:
             reasons |= {"smoothing": "it is that of a surface through samples; give some"}
+        if not (begun.sky and begun.sky.compared):
+            why = "there is no reference; give one"
+            reasons |= dict.fromkeys(("reference_scale", "reference_degree"), why)
         if not fits:
             why = "nothing was fitted; ask for the fit, too"
             reasons = {**dict.fromkeys((*OF_THE_FIT, *OF_THE_CORRECTION), why), **reasons}

@@ -45,6 +45,17 @@ It is described once, when the job is done; nothing is computed from it.
     its standard ``error``, linear; the ``weight`` that it has in the fit, 0 to 1; the share of its
     pixels that is ``sky``; whether it is ``used``, and ``why`` not. Then ``sky`` has also the
     ``freedom`` of the surface, its effective number of degrees of freedom.
+``reference``
+    With an image of the same sky, how it compares: its ``file``; ``how`` it is known where the
+    image lies in it, "same grid", "coordinates" or "stars"; the share of the image that it
+    ``covers``; how far, down and to the right in pixels, it seems to be ``displaced``; for each
+    channel of the image the ``scale``, how much of each of its channels is in it, the relative
+    standard ``error`` of that and what it is ``told_by``, "stars", "structure" or "given"; the
+    share of the usable frame that ``differs`` and was left out. What may be a gradient of its own
+    is a polynomial of a ``degree``; that of the degree ``taken`` comes from the ``sky`` of the
+    image itself, which is this share of the usable frame, and all else from the difference.
+    ``left`` is the standard deviation, linear, of a gradient that the reference seems to have
+    beyond that degree.
 ``second_opinion``
     If it was asked for, where a descent differs most from the sky that was found: ``y`` and ``x``
     from the upper left corner, in parts of the height and of the width, the ``difference`` there
@@ -163,6 +174,9 @@ def describe(
         report["whole_frame"] = described_frame(begun.whole_frame, frame.image.shape)
     else:
         report |= _describe_problem(begun)
+        if files and files.reference:
+            own = {"file": without_folder(str(files.reference))}
+            report["reference"] = own | report.get("reference", {})
         if begun.sky and begun.sky.seams:
             report["sky"]["panels"] = len(begun.sky.seams) + 1
             report["sky"]["seams"] = seams_in_pixels(begun.sky.seams, frame.samples.shape)
@@ -233,6 +247,12 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
         }
         if sky.choice:
             described["sky"]["candidates"] = asdict(sky.choice)
+    if sky and sky.compared:
+        described["reference"] = {
+            name: _listed(value)
+            for name, value in asdict(sky.compared).items()
+            if name not in ("doubts", "note")
+        }
     if sky and sky.samples:
         described["sky"]["freedom"] = sky.freedom
         described["samples"] = [asdict(each) for each in sky.samples]
@@ -334,6 +354,11 @@ def history(
 def to_json(report: Mapping[str, Any] | Sequence[Any], indent: int | None = 2) -> str:
     """Strict JSON: numbers that are not finite become null."""
     return json.dumps(_plain(report), allow_nan=False, indent=indent)
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists."""
+    return [*map(_listed, value)] if isinstance(value, tuple) else value
 
 
 def _plain(value: Any) -> Any:

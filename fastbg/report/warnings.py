@@ -11,10 +11,17 @@ from ..image.frame import Frame
 from ..image.image import Image
 from ..io.image_file import White
 from ..pipeline import Job
+from ..reference.sky import Compared
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from .files import Files
 from .idle import idle
+
+DISPLACED = 1.0
+"""A reference is told to be displaced above so many pixels."""
+
+DIFFERENT = 0.005
+"""The share of the usable frame that differs from a reference, above which that is told."""
 
 
 def warnings_of(
@@ -35,6 +42,8 @@ def warnings_of(
         lines += _empty_channels(begun)
     elif begun.sky:
         lines += _unused_samples(begun.sky)
+        if begun.sky.compared:
+            lines += _of_reference(begun.sky.compared)
     if corrected:
         descends = isinstance(begun, Preparation) and job.settings.control_points > 0
         lines += _outside(corrected, descends=descends)
@@ -91,6 +100,30 @@ def _unused_samples(sky: SkySummary) -> Iterator[str]:
         yield (
             f"{len(left)} of {len(sky.samples)} samples {are} not used, as number {number}: {why}"
             f"{more}; a preview shows {them}, and the report lists {them}"
+        )
+
+
+def _of_reference(compared: Compared) -> Iterator[str]:
+    if compared.note:
+        yield f"the reference {compared.note}"
+    down, right = compared.displaced
+    if math.hypot(down, right) > DISPLACED:
+        ways = ("down", "up")[down < 0], ("to the right", "to the left")[right < 0]
+        yield (
+            f"the reference seems to be displaced by {abs(down):.2g} pixels {ways[0]} and "
+            f"{abs(right):.2g} {ways[1]}: the edges of bright objects are left out; register it"
+        )
+    if compared.differs > DIFFERENT:
+        yield (
+            f"{100 * compared.differs:.2g} % of the usable frame differs from the reference "
+            "otherwise than by a gradient, as satellites, saturated stars and what moves do, and "
+            "was left out"
+        )
+    if compared.taken < compared.degree:
+        taken = "its level" if not compared.taken else "a plane"
+        yield (
+            f"the image shows too little sky of its own ({100 * compared.sky:.2g} % of the usable "
+            f"frame): apart from {taken}, a gradient of the reference stays in the result"
         )
 
 

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from reprlib import repr
@@ -16,6 +17,8 @@ from ..image.patterns import BAYER_PATTERNS
 from ..words import SIZE, bytes_of, did_you_mean
 
 MOST_SEAMS, MOST_BORDER, LARGEST_PEDESTAL = 16, 1 << 30, 1e9
+
+LARGEST_SCALE = 1e9
 
 PEDESTALS = ("model-median", "neutral", "none", "bgoptimizer")
 
@@ -89,6 +92,12 @@ def whole(name: str, low: int, high: float = math.inf) -> Check:
 
     return check
 
+
+_scale = number(
+    "scale of a reference",
+    lambda value: 1 / LARGEST_SCALE <= value <= LARGEST_SCALE,
+    f"lie in {1 / LARGEST_SCALE:g} .. {LARGEST_SCALE:g}",
+)
 
 _width = whole("width of the border", 0, MOST_BORDER)
 
@@ -174,6 +183,28 @@ def border(value: Any) -> int | tuple[int, ...]:
             f"{_shown(value)}"
         )
     return widths[0] if len(set(widths)) == 1 else tuple(widths)
+
+
+def scales(value: Any) -> Any:
+    """The scale of a reference: "auto", one number, or one for each of three channels."""
+    several = [value]
+    if isinstance(value, str):
+        if value == "auto":
+            return value
+        several = value.replace(",", " ").split()
+        with suppress(ValueError):
+            several = [*map(float, several)]
+    elif not isinstance(value, Real):
+        with suppress(TypeError):
+            several = [*value]
+    if len(several) not in (1, 3) or not all(isinstance(each, Real) for each in several):
+        raise SettingsError(
+            "the scale of a reference must be auto, a number, or three of them for the channels, "
+            f"not {_shown(value)}"
+        )
+    # In so many digits, three of them fit a line of HISTORY.
+    found = tuple(float(f"{_scale(each):.6g}") for each in several)
+    return found[0] if len(found) == 1 else found
 
 
 def seams(value: Any) -> str:

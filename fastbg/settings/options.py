@@ -32,6 +32,8 @@ class Options(TypedDict, total=False):
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
     flexibility: int | Literal["auto"]
     seams: str
+    reference_scale: float | Sequence[float] | Literal["auto"]
+    reference_degree: Literal[0, 1, 2]
     initializer: Literal["random", "grid"]
     optimizer: Literal["lbfgs", "adam"]
     epochs: int

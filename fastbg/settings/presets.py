@@ -48,6 +48,7 @@ _ALSO = {
     "strength": (str,),
     "gpu_memory": (str,),
     "border": (list, str),
+    "reference_scale": (list, int, float),
 }
 """The types that settings may have beside those of their defaults."""
 

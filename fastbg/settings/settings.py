@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Unpack, get_type_hints
 
@@ -19,6 +19,7 @@ from .checks import (
     or_auto,
     pattern,
     pedestal,
+    scales,
     seams,
     share,
     whole,
@@ -112,6 +113,11 @@ class Settings:
         Where the panels of a mosaic meet, each of which gets a surface of its own: found in the
         image, nowhere, or lines through the whole frame like "x=1500 y=1000", in pixels from the
         left and from the top. Only where the sky is searched for.
+    reference_scale : float, (float, float, float) or "auto"
+        How much of the light of a reference is in the image: one number, or one for each channel.
+        With "auto", the images decide, see `fastbg.reference.scale`.
+    reference_degree : {0, 1, 2}
+        The degree of the polynomial that a reference may have as a gradient of its own.
     initializer : {"random", "grid"}
         Where the control points start.
     optimizer : {"lbfgs", "adam"}
@@ -176,6 +182,8 @@ class Settings:
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     flexibility: int = 0
     seams: str = "auto"
+    reference_scale: float | Sequence[float] | Literal["auto"] = "auto"
+    reference_degree: Literal[0, 1, 2] = 0
     initializer: Literal["random", "grid"] = "random"
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     epochs: int = 1000
@@ -308,6 +316,8 @@ _CHECKS: dict[str, Check] = {
     "cfa": pattern,
     "flexibility": or_auto(whole("flexibility", 0, MOST_FLEXIBLE)),
     "seams": seams,
+    "reference_scale": scales,
+    "reference_degree": one_of("degree of the reference's own gradient", 0, 1, 2),
     "initializer": one_of("initializer", "random", "grid"),
     "optimizer": one_of("optimizer", "lbfgs", "adam"),
     "epochs": whole("number of epochs", 1),

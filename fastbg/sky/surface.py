@@ -41,7 +41,9 @@ PROTECTIONS = {
     "off": Protection(np.inf, np.inf, np.inf, 1.5),
     "auto": Protection(2.5, 4.0, 1.5, 1.5),
     "strong": Protection(1.5, 3.0, 0.8, 2.5),
+    "difference": Protection(3.0, 3.0, np.inf, 1.5),
 }
+"""How readily a cell is taken for an object, and what differs in a difference of two images."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ var OPTIONS = {
       "model-median": "As before",
       "neutral": "The same in all channels",
       "none": "Zero",
+      "number": "A level of your choice",
       "bgoptimizer": "As bgoptimizer does"
    }
 };
@@ -29,6 +30,7 @@ var Choices = class
       this.protect = "auto";
       this.mode = "subtract";
       this.pedestal = "model-median";
+      this.level = 0.01; // of the sky, if it is one of the user's choice; 1 is white
       this.strength = 100; // percent
       this.model = false; // show the background in a new window
       this.mask = false; // the mask of the image says what is sky
@@ -49,6 +51,9 @@ var Choices = class
       if ( !( choices.strength >= 0 && choices.strength <= 100 ) )
          throw new Error( "This instance has a strength that is not between 0 and 100 %: "
             + "make a new instance." );
+      if ( !( choices.level >= 0 && choices.level <= 1 ) )
+         throw new Error( "This instance has a level of the sky that is not between 0 and 1: "
+            + "make a new instance." );
       return choices;
    }
 
@@ -65,7 +70,8 @@ var Choices = class
       let protect = this.protect;
       if ( protect == "auto" && this.previews && !this.mask )
          protect = "always";
-      let given = [ "--protect", protect, "--mode", this.mode, "--pedestal", this.pedestal ];
+      let pedestal = this.pedestal == "number" ? String( this.level ) : this.pedestal;
+      let given = [ "--protect", protect, "--mode", this.mode, "--pedestal", pedestal ];
       return this.strength < 100 ? [ ...given, "--strength", this.strength + "%" ] : given;
    }
 };

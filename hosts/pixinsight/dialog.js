@@ -25,7 +25,10 @@ var TEXTS = {
       + "<p><b>As before</b>: brightness and colour of the sky stay.</p>"
       + "<p><b>The same in all channels</b>: the sky becomes grey.</p>"
       + "<p><b>Zero</b>: half of the noise becomes negative, which PixInsight shows as black.</p>"
+      + "<p><b>A level of your choice</b>: the number below.</p>"
       + "<p><b>As bgoptimizer does</b>: for comparison with that program.</p>",
+   level: "<p>The level of the sky in all channels, if it is one of your choice: 0 is black, and 1 is "
+      + "white.</p>",
    model: "<p>The background that was found, in a window of its own. Look at it: it should be smooth, and "
       + "show neither galaxies nor nebulae.</p>",
    program: "<p>The program fastbg (fastbg.exe on Windows), which does the work. Where it is, "
@@ -70,12 +73,14 @@ var FastbgDialog = class extends Dialog
       ] ) );
       this.sizer.add( this.group( "Background", [
          this.choice( "Correction:", "mode" ),
-         this.percentage( "Strength (%):", "strength" ),
+         this.number( "Strength (%):", "strength", 100, 0 ),
          this.choice( "Level of the sky:", "pedestal" ),
+         this.level = this.number( "Level:", "level", 1, 5 ),
          this.check( "Show the background in a new window", "model" )
       ] ) );
       this.sizer.add( this.group( "Program", this.programRows() ) );
       this.sizer.add( this.buttons() );
+      this.enableLevel();
       this.useProgram( knownProgram() );
       this.setScaledMinWidth( 460 );
       this.adjustToContents();
@@ -121,8 +126,17 @@ var FastbgDialog = class extends Dialog
       let box = new ComboBox( this ), values = Object.keys( OPTIONS[ name ] );
       values.forEach( value => box.addItem( OPTIONS[ name ][ value ] ) );
       box.currentItem = values.indexOf( this.choices[ name ] );
-      box.onItemSelected = index => this.choices[ name ] = values[ index ];
+      box.onItemSelected = index =>
+      {
+         this.choices[ name ] = values[ index ];
+         this.enableLevel();
+      };
       return this.row( text, TEXTS[ name ], [ box ] );
+   }
+
+   enableLevel()
+   {
+      this.level.enabled = this.choices.pedestal == "number";
    }
 
    check( text, name )
@@ -134,14 +148,16 @@ var FastbgDialog = class extends Dialog
       return this.row( "", TEXTS[ name ], [ box ] );
    }
 
-   percentage( text, name )
+   /* From 0 to a largest value, with so many decimals. */
+   number( text, name, largest, decimals )
    {
       let control = new NumericControl( this );
       control.label.text = text;
       control.label.textAlignment = TextAlignment.Right | TextAlignment.VertCenter;
       control.label.setFixedWidth( this.labelWidth );
-      control.setReal( false );
-      control.setRange( 0, 100 );
+      control.setReal( decimals > 0 );
+      control.setRange( 0, largest );
+      control.setPrecision( decimals );
       control.slider.setRange( 0, 100 );
       control.setValue( this.choices[ name ] );
       control.onValueUpdated = value => this.choices[ name ] = value;

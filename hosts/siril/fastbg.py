@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # fastbg for Siril 1.4 and newer, version 0.1.0. (c) the fastbg developers
+# One file, since Siril shows each file of Python in a folder of scripts in its menu.
 """Removes the sky background of the image, or of the sequence, that is open in Siril.
 
-From the menu Scripts it runs with the defaults. In the command line of Siril and in its scripts:
+From the menu Scripts it asks in a dialog. In the command line of Siril and in its scripts:
 
     pyscript fastbg.py [-NAME=VALUE ...]
 
@@ -61,6 +62,27 @@ RECORD, CARD = 2880, 80
 FORMATS = {"uint8": (8, 0), "uint16": (16, 32768), "float32": (-32, 0)}
 """BITPIX and BZERO of the samples that Siril has."""
 
+PREFIX = "fbg_"
+"""Of the names of corrected frames."""
+
+CHOICES = {
+    "protect": (
+        "Find objects:",
+        {
+            "auto": "Automatically",
+            "always": "Always, beside a mask too",
+            "strong": "Always, and more of them",
+            "off": "Never",
+        },
+    ),
+    "mode": ("Correction:", {"subtract": "Subtraction", "divide": "Division"}),
+    "pedestal": (
+        "Level of the sky:",
+        {"model-median": "As before", "neutral": "The same in all channels", "none": "Zero"},
+    ),
+}
+"""What the dialog offers, by the names of settings; the first of each is the default."""
+
 DRAWN = "drawn.geojson"
 REGIONS = (".reg", ".geojson", ".json")
 WHITES = {"uint16": "65535", "float32": "1"}
@@ -78,6 +100,16 @@ def main(words):
     except s.SirilConnectionError as error:
         print(f"fastbg.py is a script for Siril, and runs there: {error}", file=sys.stderr)
         return 1
+    try:
+        if words or siril.is_cli() or not something_is_open(siril):
+            return 0 if done(siril, words) else 1
+        return from_menu(siril)
+    finally:
+        siril.disconnect()  # which resets the progress bar
+
+
+def done(siril, words):
+    """Do what the words ask for, and tell whether it was done; errors are told in Siril."""
     try:
         if not s.check_module_version(OLDEST_MODULE):
             raise Refused(f"this Siril has a module sirilpy older than {OLDEST_MODULE[2:]}: update")
@@ -100,10 +132,97 @@ def main(words):
         siril.log(f"fastbg: {error}", s.LogColor.RED)
         if not siril.is_cli():
             siril.error_messagebox(f"fastbg: {error}")
-        return 1
-    finally:
-        siril.disconnect()  # which resets the progress bar
+        return False
+    return True
+
+
+def something_is_open(siril):
+    return siril.is_sequence_loaded() or siril.is_image_loaded()
+
+
+def from_menu(siril):
+    """Ask in a dialog, do it, and ask again, until it is closed; Undo is in Siril."""
+    try:
+        try:
+            import PyQt6.QtWidgets as qt
+        except ImportError:
+            s.ensure_installed("PyQt6")
+            import PyQt6.QtWidgets as qt
+    except (s.SirilError, TimeoutError, ImportError):
+        siril.log("Without PyQt6 there is no dialog: fastbg.py runs with its defaults.")
+        return 0 if done(siril, []) else 1
+    application = qt.QApplication.instance() or qt.QApplication(["fastbg"])
+    application.setStyle("Fusion")
+    window = Window(siril, qt)
+    while window.dialog.exec():
+        words = window.words()
+        siril.log(" ".join(["pyscript fastbg.py", *(f'"{word}"' for word in words)]))
+        done(siril, words)
+        siril.reset_progress()
     return 0
+
+
+class Window:
+    """The dialog, of the widgets `qt`: what is chosen there becomes words of a command line."""
+
+    def __init__(self, siril, qt):
+        self.dialog, self.several = qt.QDialog(), siril.is_sequence_loaded()
+        self.dialog.setWindowTitle("fastbg")
+        form = qt.QFormLayout(self.dialog)
+        what = "the selected frames of the sequence" if self.several else "the image"
+        form.addRow(qt.QLabel(f"Removes the background of {what}, not stretched yet."))
+        self.boxes = {}
+        for name, (label, choices) in CHOICES.items():
+            self.boxes[name] = box = qt.QComboBox()
+            for value, text in choices.items():
+                box.addItem(text, value)
+            form.addRow(label, box)
+        self.strength = qt.QSpinBox(minimum=0, maximum=100, value=100, suffix=" %")
+        form.addRow("Strength:", self.strength)
+        form.addRow("Mask:", self._file(siril, qt))
+        self.samples = qt.QCheckBox("Through the samples that are set in Siril")
+        self.prefix = qt.QLineEdit(PREFIX)
+        if self.several:
+            form.addRow("Prefix:", self.prefix)
+        else:
+            draw = qt.QPushButton("Draw around what is no sky")
+            draw.clicked.connect(lambda: done(siril, ["-draw"]))
+            form.addRow("", self.samples)
+            form.addRow("", draw)
+        buttons = qt.QDialogButtonBox()
+        buttons.addButton("Remove background", buttons.ButtonRole.AcceptRole)
+        buttons.addButton(buttons.StandardButton.Close)
+        buttons.accepted.connect(self.dialog.accept)
+        buttons.rejected.connect(self.dialog.reject)
+        form.addRow(buttons)
+
+    def _file(self, siril, qt):
+        """A row for the name of a mask."""
+        self.mask, choose, row = qt.QLineEdit(), qt.QPushButton("Choose..."), qt.QHBoxLayout()
+        self.mask.setPlaceholderText("white where the sky is, or regions that are none")
+        self.mask.setMinimumWidth(320)
+        choose.setAutoDefault(False)
+
+        def ask():
+            found = qt.QFileDialog.getOpenFileName(self.dialog, "Mask", siril.get_siril_wd())[0]
+            self.mask.setText(found or self.mask.text())
+
+        choose.clicked.connect(ask)
+        row.addWidget(self.mask)
+        row.addWidget(choose)
+        return row
+
+    def words(self):
+        """What is chosen, as far as it is not the default."""
+        told = {name: box.currentData() for name, box in self.boxes.items() if box.currentIndex()}
+        if self.strength.value() < 100:
+            told["strength"] = f"{self.strength.value()}%"
+        if self.mask.text():
+            told["mask"] = self.mask.text()
+        if self.several:
+            told["prefix"] = self.prefix.text()
+        words = [f"-{name}={value}" for name, value in told.items()]
+        return [*words, "-samples"] if self.samples.isChecked() else words
 
 
 class Asked:
@@ -261,7 +380,7 @@ def sequence(siril, run, asked):
     frames = siril.get_seq()
     if frames.type != s.SequenceType.SEQ_REGULAR:
         raise Refused("the sequence is a single file, as SER is: convert it into FITS files first")
-    prefix = asked.own.get("prefix", "fbg_")
+    prefix = asked.own.get("prefix", PREFIX)
     chosen = [index for index in range(frames.number) if frames.imgparam[index].incl]
     failed = 0
     for count, index in enumerate(chosen):

@@ -71,6 +71,7 @@ function makeControls( record, user )
    } )
    {
       setReal() {}
+      setPrecision() {}
       setRange( lower, upper ) { this.range = [ lower, upper ]; }
       setValue( value ) { this.value = Math.min( Math.max( value, this.range[ 0 ] ), this.range[ 1 ] ); }
    };

@@ -127,9 +127,12 @@ const userOf = dialog => ( {
          throw new Error( `${label} has no ${text}, but ${box.items}` );
       box.onItemSelected( box.currentItem = index );
    },
-   slide( value )
+   slide( label, value )
    {
-      const control = dialog.children.find( each => each.kind == "NumericControl" );
+      const control = dialog.children.find(
+         each => each.kind == "NumericControl" && each.label.text.startsWith( label ) );
+      if ( !control.enabled )
+         throw new Error( `${label} is disabled` );
       control.setValue( value );
       control.onValueUpdated( control.value );
    },

@@ -48,7 +48,7 @@ def _read(header: XisfHeader, prefixes: tuple[str, ...]) -> Iterator[tuple[str, 
             continue
         try:
             value = _value_of(header, element, kind)
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise InputError(f"has a damaged property {name} ({error}): save it again") from error
         if value is not None:
             yield name, value

@@ -104,6 +104,7 @@ def process_files(
     mask: Masks = None,
     sky: Masks = None,
     samples: str | Path | None = None,
+    reference: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -119,8 +120,8 @@ def process_files(
     The outputs are those of `process_file`, bit for bit. If a file fails, or is doubtful and the
     settings are strict, the others are still processed, and the summary holds its error. A file is
     skipped if it was finished before from the same content, with the same settings, mask, sky,
-    samples and version of fastbg. The folder ``.fastbg-batch`` in the output folder records what is
-    finished, also if the batch is killed.
+    samples, reference and version of fastbg. The folder ``.fastbg-batch`` in the output folder
+    records what is finished, also if the batch is killed.
 
     The processes import the main module of the program, so a script must call this function under
     ``if __name__ == "__main__":``.
@@ -141,6 +142,8 @@ def process_files(
         As for `process_file`; the same for all files.
     samples : path, optional
         A file of samples, as for `process_file`: the same places in all files.
+    reference : path, optional
+        An image of the sky that all files show, as for `process_file`.
     overwrite : bool
         Process finished files again, and replace all outputs. Without it, an output is replaced
         only if the journal shows that it was made from the same file, and that the file or the
@@ -177,7 +180,7 @@ def process_files(
         raise SettingsError("a cluster has its own workers: leave their number out")
     if not dask:
         choose(settings.backend)
-    drawn = {"mask": mask, "sky": sky, "samples": samples}
+    drawn = {"mask": mask, "sky": sky, "samples": samples, "reference": reference}
     hashes = {name: hash_of(given, name) for name, given in drawn.items()}
     key = key_of(settings, **hashes, compress=compress, write_model=write_model)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
@@ -191,6 +194,7 @@ def process_files(
             masks=tuple(paths_of(mask)),
             sky=tuple(paths_of(sky)),
             samples=Path(samples) if samples else None,
+            reference=Path(reference) if reference else None,
             write_model=write_model,
             compress=compress,
             max_memory=limit,

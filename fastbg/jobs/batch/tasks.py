@@ -27,7 +27,7 @@ class Task:
         The input, and the folder of its outputs.
     settings : Settings
     masks, sky : tuple of Path
-    samples : Path or None
+    samples, reference : Path or None
     write_model, compress : bool
     max_memory : int or None
         As for `fastbg.process_file`.
@@ -43,6 +43,7 @@ class Task:
     masks: tuple[Path, ...] = ()
     sky: tuple[Path, ...] = ()
     samples: Path | None = None
+    reference: Path | None = None
     write_model: bool = True
     compress: bool = False
     max_memory: int | None = None
@@ -53,8 +54,9 @@ class Task:
         """The same task with absolute paths, for a process with another current folder."""
         path, folder = map(_absolute, (self.path, self.folder))
         masks, sky = (tuple(map(_absolute, each)) for each in (self.masks, self.sky))
-        samples = _absolute(self.samples) if self.samples else None
-        return replace(self, path=path, folder=folder, masks=masks, sky=sky, samples=samples)
+        samples, reference = (each and _absolute(each) for each in (self.samples, self.reference))
+        shown = replace(self, samples=samples, reference=reference)
+        return replace(shown, path=path, folder=folder, masks=masks, sky=sky)
 
     def with_threads(self, threads: int) -> Task:
         """The same task on so many threads."""
@@ -71,6 +73,7 @@ class Task:
             mask=self.masks,
             sky=self.sky,
             samples=self.samples,
+            reference=self.reference,
             compress=self.compress,
             overwrite=overwrite,
             max_memory=self.max_memory,
@@ -109,21 +112,22 @@ def key_of(
     mask: str | None,
     sky: str | None = None,
     samples: str | None = None,
+    reference: str | None = None,
     *,
     compress: bool = False,
     write_model: bool = True,
 ) -> dict[str, Any]:
     """Everything but the content of the file that determines the result, as plain JSON.
 
-    These are the version of fastbg, the hashes of the mask, of what is known to be sky and of the
-    samples, the settings that change a result, and what is written of it. The backend is one of
-    them, since evaluators differ in the last bits.
+    These are the version of fastbg, the hashes of the mask, of what is known to be sky, of the
+    samples and of the reference, the settings that change a result, and what is written of it. The
+    backend is one of them, since evaluators differ in the last bits.
     """
     decisive = {k: v for k, v in settings.to_dict().items() if k not in WITHOUT_EFFECT}
     written = {"compress": compress, "model": write_model}
     key = {"fastbg": version(), "settings": decisive, "mask": mask, "sky": sky, **written}
-    if samples:  # journals of earlier versions have none
-        key["samples"] = samples
+    # Journals of earlier versions have none of these.
+    key |= {k: v for k, v in (("samples", samples), ("reference", reference)) if v}
     return json.loads(json.dumps(key))
 
 

@@ -27,8 +27,8 @@ FOLDER = ".fastbg-together"
 """The folder of the small copies, in that of the outputs."""
 
 SATURATED = 0.9
-"""A block may hold a saturated star, and tells no scale, with a sample above this part of the way from
-the median of the frame to its largest sample."""
+"""A block may hold a saturated star, and tells no scale, with a sample above this part of the way
+from the median of the frame to its largest sample."""
 
 MARK = np.float32(1e30)
 """Stands for such a sample, so that the mean of its block stands out."""

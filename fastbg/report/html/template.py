@@ -8,7 +8,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...words import bends, explained_by_sky, format_bytes, glows, mosaic_of, through_samples
+from ...words import (
+    bends,
+    compared_with,
+    explained_by_sky,
+    format_bytes,
+    glows,
+    mosaic_of,
+    through_samples,
+)
 from . import colours, images, words
 
 
@@ -44,6 +52,7 @@ def _environment() -> Environment:
         "glows": glows,
         "mosaic": mosaic_of,
         "through_samples": through_samples,
+        "compared": compared_with,
         "kind": words.kind,
         "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
+from ...reference.sky import ReferencedSky
 from ...result import Fitted, Prepared
 from ...samples.sky import SampledSky
 from ...settings.settings import Settings
-from ...words import bends, explained_by_sky, glows, mosaic_of, through_samples
+from ...words import bends, compared_with, explained_by_sky, glows, mosaic_of, through_samples
 from ..doubts import doubts_of
 from ..gradient import Gradient
 from ..report import seams_in_pixels
@@ -31,6 +34,8 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
         if seams := prepared.sky.seams:
             described = seams_in_pixels(seams, prepared.frame.samples.shape)
             lines.append(f"Mosaic: {mosaic_of(len(seams) + 1, described)}.")
+    if isinstance(prepared.sky, ReferencedSky):
+        lines.append(f"Reference: {compared_with(asdict(prepared.sky.compared))}.")
     height, width = prepared.frame.image.shape
     h, w, _ = prepared.problem.data.shape
     factor = settings.downscaling_factor

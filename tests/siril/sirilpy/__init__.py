@@ -157,6 +157,9 @@ class SirilInterface:
             raise ValueError("Progress value must be between 0.0 and 1.0")
         self._call("update_progress", text=message, progress=progress)
 
+    def reset_progress(self) -> None:
+        self._call("reset_progress")
+
     def get_siril_wd(self) -> str:
         return str(self._folder / "wd")
 

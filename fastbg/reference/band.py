@@ -1,0 +1,118 @@
+"""What an image has between the scales of stars and of gradients, and how that would move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..sky.neighbourhood import gaussian_mean
+
+FINE, COARSE = 1.5, 8.0
+"""The deviations of the Gaussians between which the band lies, in down-scaled pixels. Where the
+pixels of the reference are larger, both are larger, too."""
+
+MARGIN = 1.25
+"""A gradient is in the band within so many deviations of the coarser Gaussian of the border of the
+frame, ..."""
+
+NEAR = 0.8
+"""... and where less than this part of the neighbourhood can be used."""
+
+QUIET, QUIET_DEVIATIONS = 0.2, 0.2533
+"""The part of the second differences that is taken for noise, and below how many standard
+deviations it lies."""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """The band of an image.
+
+    Attributes
+    ----------
+    values : ndarray, (h, w, K)
+    derivatives : ndarray, (h, w, K, 3)
+        Along y, along x, and the Laplacian, in units of the finer Gaussian: how the band changes
+        where an image is displaced, or less sharp.
+    inside : ndarray, (h, w), bool
+        Where the band holds no gradient.
+    noise : ndarray, (K, 4, 4)
+        The covariance that noise gives values and derivatives.
+    """
+
+    values: np.ndarray
+    derivatives: np.ndarray
+    inside: np.ndarray
+    noise: np.ndarray
+
+    @classmethod
+    def of(
+        cls, image: np.ndarray, usable: np.ndarray, size: float = 1.0, *, moves: bool = True
+    ) -> Band:
+        """That of an image, (h, w, K), where it may be used, (h, w) bool.
+
+        Its scales are `FINE` and `COARSE` times a size in down-scaled pixels. Unless it `moves`, it
+        has no derivatives.
+        """
+        scales = size * FINE, size * COARSE
+        part = usable.astype(float)
+        near = [np.maximum(gaussian_mean(part, scale), 1e-9) for scale in scales]
+        planes = [_between(plane, usable, scales, near) for plane in np.moveaxis(image, 2, 0)]
+        inside = usable & (near[1] > NEAR)
+        margin = int(np.ceil(MARGIN * scales[1]))
+        for axis, length in enumerate(usable.shape):
+            ends = np.r_[: min(margin, length), max(0, length - margin) : length]
+            np.moveaxis(inside, axis, 0)[ends] = False
+        noise = np.array([_noise(plane, usable) for plane in np.moveaxis(image, 2, 0)])
+        derivatives = [_derivatives(plane, scales[0]) for plane in planes if moves]
+        return cls(
+            np.stack(planes, axis=2),
+            np.stack(derivatives, axis=2) if moves else np.empty((*usable.shape, 0, 3)),
+            inside,
+            noise[:, np.newaxis, np.newaxis] ** 2 * _covariance(scales),
+        )
+
+
+def _between(
+    plane: np.ndarray,
+    usable: np.ndarray,
+    scales: tuple[float, float],
+    near: list[np.ndarray],
+) -> np.ndarray:
+    # From a level at which what cannot be used is nothing special.
+    middle = np.median(plane[usable]) if usable.any() else 0.0
+    filled = np.where(usable, plane - middle, 0)
+    fine, coarse = (
+        gaussian_mean(filled, scale) / part for scale, part in zip(scales, near, strict=True)
+    )
+    between: np.ndarray = fine - coarse
+    return between
+
+
+def _derivatives(band: np.ndarray, unit: float) -> np.ndarray:
+    """(h, w, 3)"""
+    down, right = np.gradient(band)
+    bends = np.gradient(down, axis=0) + np.gradient(right, axis=1)
+    return np.stack([unit * down, unit * right, unit**2 * bends], axis=2)
+
+
+def _covariance(scales: tuple[float, float]) -> np.ndarray:
+    """(4, 4): of the band and its derivatives, for white noise of variance 1."""
+    fine, coarse = scales
+    size = 2 * int(4 * coarse) + 5
+    pixel = np.zeros((size, size))
+    pixel[size // 2, size // 2] = 1
+    band = gaussian_mean(pixel, fine) - gaussian_mean(pixel, coarse)
+    filters = np.concatenate([band[..., np.newaxis], _derivatives(band, fine)], axis=2)
+    filters = filters.reshape(-1, 4)
+    covariance: np.ndarray = filters.T @ filters
+    return covariance
+
+
+def _noise(plane: np.ndarray, usable: np.ndarray) -> float:
+    """The standard deviation of the noise of a pixel, by second differences where it is quiet."""
+    bends = np.abs(np.diff(np.where(usable, plane, np.nan), n=2, axis=1))
+    bends = bends[np.isfinite(bends)]
+    if not bends.size:
+        return 0.0
+    return float(np.quantile(bends, QUIET) / (QUIET_DEVIATIONS * np.sqrt(6)))

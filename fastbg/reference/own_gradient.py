@@ -1,0 +1,125 @@
+"""What a reference has of a gradient of its own: a polynomial, by the sky between its objects.
+
+Its light is in the image as well, so that the sky which is seen there is that of the image. Where
+objects leave too little of it, the reference is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..image.kernels import FASTEST, Kernels
+from ..sky.blas import one_thread
+from ..sky.mesh import Mesh
+from ..sky.selection import select_surfaces
+from ..sky.surface import PROTECTIONS, Surface, explained_within
+
+ENOUGH = {1: 0.4, 2: 0.5}
+"""The least share of the usable cells that must lie on a polynomial of degree 2, for one of each
+degree."""
+
+DARKEST = 0.05
+"""Without sky, the level of the reference is that which this part of its cells lies below."""
+
+CERTAIN = 3.0
+"""What is left is told from chance above so many of its standard deviations."""
+
+BLOCKS = 4
+"""The frame has this number of blocks along each side, which a jackknife leaves out in turn."""
+
+POWERS = (0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)
+"""The powers of y and x, by degrees."""
+
+
+@dataclass(frozen=True, eq=False)
+class OwnGradient:
+    """A polynomial that is no object.
+
+    Attributes
+    ----------
+    coefficients : ndarray, (n, K)
+        Of the first `POWERS` of y - 0.5 and x - 0.5.
+    degree : int
+        That of the polynomial: it may be lower than the one that was allowed.
+    sky : float
+        The share of the usable cells that is sky.
+    uncertainty : ndarray, (P, K)
+        The standard deviation of the polynomial at the cells, apart from its level.
+    left : ndarray, (K,)
+        The standard deviation of what a polynomial of a higher degree would have more, if that was
+        not allowed and is no chance.
+    """
+
+    coefficients: np.ndarray
+    degree: int
+    sky: float
+    uncertainty: np.ndarray
+    left: np.ndarray
+
+    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """(h, w, K), on a grid of normalised places, (h,) and (w,)."""
+        values: np.ndarray = _columns(y[:, np.newaxis], x, self.degree) @ self.coefficients
+        return values
+
+
+@one_thread
+def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTEST) -> OwnGradient:
+    """Find the polynomial up to a degree, 0 to 2, in the mesh of a reference.
+
+    Raises
+    ------
+    InputError
+        If too little of it may be used.
+    """
+    how = PROTECTIONS["auto"], lambda done: None, threads, kernels
+    sky = select_surfaces(mesh, *how)[-1]
+    most = _polynomial(mesh, sky, max(ENOUGH))
+    possible = max((each for each, enough in ENOUGH.items() if most.sky >= enough), default=0)
+    lowest = np.quantile(mesh.values[mesh.usable], DARKEST, axis=0)[np.newaxis]
+    nothing = np.zeros_like(mesh.values)
+    taken = min(degree, possible)
+    found = OwnGradient(lowest, 0, most.sky, nothing, nothing[0])
+    if taken:
+        found = replace(_polynomial(mesh, sky, taken), sky=most.sky)
+    if taken == possible:
+        return found
+    most = _polynomial(mesh, sky, possible)
+    y, x = mesh.points.T
+    more, less = (_columns(y, x, each.degree) @ each.coefficients for each in (most, found))
+    beyond = more - less
+    left, uncertain = (
+        np.sqrt((each[mesh.usable] ** 2).mean(axis=0))
+        for each in (beyond - beyond[mesh.usable].mean(axis=0), most.uncertainty)
+    )
+    return replace(found, left=np.where(left > CERTAIN * uncertain, left, 0))
+
+
+def _polynomial(mesh: Mesh, sky: Surface, degree: int) -> OwnGradient:
+    """The polynomial through the sky, with a jackknife."""
+    y, x = mesh.points.T
+    columns, weight = _columns(y, x, degree), sky.weight
+    row, column = np.minimum((mesh.points * BLOCKS).astype(int), BLOCKS - 1).T
+    block, fits = row * BLOCKS + column, []
+    for number in np.unique(block[weight > 0]):
+        fit = columns @ _solve(columns, mesh.values, np.where(block == number, 0, weight))
+        fits.append(fit - weight @ fit / weight.sum())
+    uncertainty = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
+    coefficients = _solve(columns, mesh.values, weight)
+    values = columns @ coefficients
+    near = np.abs(mesh.values - values) < explained_within(values, mesh, weight)
+    share = float(mesh.weight @ near.all(axis=1) / mesh.weight.sum())
+    return OwnGradient(coefficients, degree, share, uncertainty, np.zeros(len(mesh.noise)))
+
+
+def _columns(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
+    powers = [each for each in POWERS if sum(each) <= degree]
+    y, x = np.broadcast_arrays(y - 0.5, x - 0.5)
+    return np.stack([y**i * x**j for i, j in powers], axis=-1)
+
+
+def _solve(columns: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    root = np.sqrt(weight)[:, np.newaxis]
+    found: np.ndarray = np.linalg.lstsq(columns * root, values * root, rcond=None)[0]
+    return found
