@@ -14,6 +14,7 @@ from .options import (
     INPUT,
     MASK,
     OUTPUT,
+    REFERENCE,
     RUNNING,
     STRETCH,
     Again,
@@ -22,6 +23,7 @@ from .options import (
     Masks,
     NoModel,
     Quiet,
+    Reference,
     Sky,
     flag,
     option,
@@ -72,7 +74,7 @@ MatchScale = Annotated[
 ]
 
 
-@with_settings(INPUT, OUTPUT, STRETCH, MASK, RUNNING)
+@with_settings(INPUT, OUTPUT, STRETCH, MASK, REFERENCE, RUNNING)
 def together(
     frames: Frames,
     *,
@@ -86,6 +88,7 @@ def together(
     overwrite: Overwrite = False,
     mask: Masks = None,
     sky: Sky = None,
+    reference: Reference = None,
     settings: Settings,
     workers: Workers = 0,
     max_memory: MaxMemory = None,
@@ -116,6 +119,7 @@ def together(
             write_model=not no_model,
             mask=mask,
             sky=sky,
+            reference=reference,
             compress=compress,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -18,8 +18,8 @@
     frame beyond its errors; ``excess`` of what is left in cells over noise; ``outputs``.
 ``common``
     What all share: its ``gradient``, the standard deviation, and ``median``, linear; the ``level``
-    of the sky of all corrected frames; the ``uncertainty`` of the gradient, a root mean square. The
-    first and the last are null where it was left.
+    of the sky of all corrected frames; the ``uncertainty`` of the gradient, a root mean square; the
+    ``reference`` that told it, or null. Gradient and uncertainty are null where it was left.
 ``warnings``
     Lines for the user.
 ``seconds``

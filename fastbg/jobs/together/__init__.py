@@ -2,16 +2,13 @@
 
 Workers make the small copies of frames (`small`), on a grid on which `placing` lays them. `solving`
 turns these into a model for each frame, which `correcting` takes out, again in workers; `described`
-says what was found. Workers, journals and clusters are those of a batch.
+says what was found. `runs` are the batches in which that is done: workers, journals and clusters
+are those of any batch.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -19,7 +16,6 @@ from typing import Any, Unpack
 from ...backends.registry import choose
 from ...errors import InputError, SettingsError
 from ...image.downscale import block_centres
-from ...io.names import same_name
 from ...joint.compare import Comparison, compare
 from ...joint.solve import Watch
 from ...joint.surfaces import Surfaces
@@ -27,27 +23,22 @@ from ...pipeline import Job
 from ...report import together as reporting
 from ...settings.options import Options
 from ...settings.settings import Settings
-from ...version import version
 from ..arguments import Count, Masks, Paths, merged, public
-from ..batch import Batch, BatchCallback, BatchProgress, Summary, hash_of
-from ..batch.tasks import Outcome, Task, failed, key_of
+from ..batch import BatchCallback, Summary, hash_of
+from ..batch.tasks import key_of
 from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
-from ..source import open_source
-from . import described, small
-from .correcting import Correcting, FrameModel
-from .placing import Canvas, Placed, canvas_of, look
-from .small import Copies, Reducing
-from .solving import common_of, mean_of, models_of, reduced_of
+from . import described
+from .placing import Canvas, Placed
+from .runs import Run
+from .small import Copies
+from .solving import common_of, fit_mean, mean_of, models_of, reduced_of
 
 SMOOTHED = 3.5
 """The deviation, in pixels of the frames, of the Gaussian that smooths what tells flux scales; at
 least `LEAST_SMOOTHED` blocks."""
 
 LEAST_SMOOTHED = 0.8
-
-OF_SMALL_COPIES = ("white", "cfa", "block_function")
-"""The settings on which small copies depend."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +70,7 @@ def together(
     write_model: bool = True,
     mask: Masks = None,
     sky: Masks = None,
+    reference: str | Path | None = None,
     compress: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
@@ -111,6 +103,8 @@ def together(
         Also bring all frames to one flux scale.
     mask, sky
         As for `process_file`, of the search in the mean; frames must be on one grid for that.
+    reference : path, optional
+        An image of the same sky, as for `process_file`: it tells the gradient that all share.
     again, write_model, compress, overwrite, max_memory, workers, dask
         As for `process_files`.
     settings, **options
@@ -135,7 +129,11 @@ def together(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found = Inputs([str(each) for each in given], again=again).find()
     wanted = Path(reference_frame) if reference_frame else None
-    hashes = {"mask": hash_of(mask, "mask"), "sky": hash_of(sky, "sky")}
+    drawn = {"mask": mask, "sky": sky, "reference": reference}
+    if relative and any(drawn.values()):
+        names = " and the ".join(name for name, each in drawn.items() if each)
+        raise SettingsError(f"the common gradient is to be left: leave out the {names}")
+    hashes = {name: hash_of(each, name) for name, each in drawn.items()}
     how: dict[str, Any] = {
         "settings": settings,
         "compress": compress,
@@ -143,23 +141,17 @@ def together(
         "overwrite": overwrite,
         "write_model": write_model,
     }
-    with _Run(int(workers), dask, progress, len(found.images)) as run:
+    with Run(int(workers), dask, progress, len(found.images)) as run:
         run.check_names(found.images, folder, settings)
         frames, canvas, target = run.placed(found.images, wanted, settings)
         if (mask or sky) and not canvas.alike:
             raise SettingsError("a mask needs frames on one grid: register the frames, or omit it")
         frames, copies = run.reduced(frames, canvas, folder, how)
         comparison = _compared(frames, canvas, copies, target, wanted, run.watch)
-        with Job(settings) as job, ExitStack() as files:
+        with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)
-            fitted = None
-            if not relative:
-                drawn = open_source(target.path, mask, sky, settings, files).drawn
-                known = job.known(reduced, drawn[1])
-                used = job.weigh(reduced, drawn[0], known)
-                masked = drawn[0] is not None
-                prepared = job.search(reduced, used, masked=masked, known=known)
-                fitted = job.fit(prepared, corrects=False)
+            beside = mask, sky, reference
+            fitted = None if relative else fit_mean(job, reduced, comparison, canvas, *beside)
             common = common_of(job, reduced, fitted)
             warnings = list(job.warnings)
         own = comparison, common, frames, canvas, target.field, copies
@@ -171,7 +163,7 @@ def together(
             settings=settings,
             grid=described.grid(canvas, frames),
             frames=described.frames(frames, comparison, common, models, outcomes),
-            common=described.common(common, relative=relative),
+            common=described.common(common, reference),
             choices={
                 "reference_frame": str(wanted) if wanted else None,
                 "relative": relative,
@@ -237,119 +229,3 @@ def _compared(
             )
         comparison = comparison.relative_to(number)
     return comparison
-
-
-class _Run:
-    """The batches of a set, one after the other, and the progress that they tell together."""
-
-    def __init__(
-        self, workers: int, dask: str | None, callback: BatchCallback | None, files: int
-    ) -> None:
-        self._workers, self._dask, self._callback = workers, dask, callback
-        self._files = files
-        self._stack = ExitStack()
-        self._failed: list[Outcome] = []
-        self._idle = self._batch(_no_task)
-
-    def __enter__(self) -> _Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _batch(self, task_of: Callable[[Path], Task], quiet: bool = False) -> Batch:
-        callback = self._callback
-
-        def tell(progress: BatchProgress) -> object:
-            outcome = progress.outcome
-            if callback is None:
-                return None
-            if quiet and outcome and outcome.status != "failed":
-                progress = replace(progress, outcome=None)
-            return callback(replace(progress, files=self._files))
-
-        return Batch(task_of, self._workers, self._dask, tell)
-
-    def watch(self) -> None:
-        """Tell that the work goes on; raises Cancelled if it is not to."""
-        self._idle.tell(None)
-
-    def check_names(self, paths: list[Path], folder: Path, settings: Settings) -> None:
-        """Raise InputError if two frames would have the same outputs."""
-        batch = self._batch(lambda path: Task(path, folder, settings))
-        for first, second in batch.clashes(paths):
-            raise InputError(same_name(first, second))
-
-    def placed(
-        self, paths: list[Path], wanted: Path | None, settings: Settings
-    ) -> tuple[list[Placed], Canvas, Placed]:
-        """The frames, their grid, and the frame in whose pixels it is."""
-        if len(paths) < 2:
-            raise InputError(
-                f"{paths[0]} is the only frame: a set needs at least two; fastbg run corrects one"
-            )
-        frames = []
-        for path in paths:
-            self.watch()
-            frames.append(look(path, settings))
-        target = frames[0]
-        if wanted is not None:
-            own = [frame for frame in frames if frame.path.absolute() == wanted.absolute()]
-            if not own:
-                raise InputError(f"the reference frame {wanted} is none of the frames: name one")
-            target = own[0]
-        # In the order of time, where that is known.
-        if all(frame.date for frame in frames):
-            frames.sort(key=lambda frame: frame.date)
-        return frames, canvas_of(frames, target, settings), target
-
-    def reduced(
-        self, frames: list[Placed], canvas: Canvas, folder: Path, how: dict[str, Any]
-    ) -> tuple[list[Placed], Copies]:
-        """The small copies, and the frames that have one."""
-        home = folder / small.FOLDER
-        settings: Settings = how["settings"]
-        decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
-        grid = [*canvas.shape, *canvas.origin, canvas.factor, str(canvas.target.absolute())]
-        key = {"fastbg": version(), "settings": decisive, "grid": grid, "alike": canvas.alike}
-        own = {**how, "overwrite": False, "key": json.loads(json.dumps(key)), "canvas": canvas}
-        batch = self._batch(lambda path: Reducing(path, home, **own), quiet=True)
-        self._stack.enter_context(batch.journals)
-        batch.work_on([frame.path for frame in frames])
-        outcomes = batch.outcomes
-        self._failed = [each for each in outcomes.values() if each.status == "failed"]
-        left = [frame for frame in frames if outcomes[frame.path].status != "failed"]
-        if len(left) < 2:
-            raise InputError(str(self._failed[0].error))
-        if canvas.target not in [frame.path for frame in left]:
-            raise InputError(str(outcomes[canvas.target].error))
-        return left, Copies([small.small_file(frame.path, home) for frame in left])
-
-    def corrected(
-        self,
-        frames: list[Placed],
-        models: list[FrameModel | None],
-        comparison: Comparison,
-        folder: Path,
-        key: dict[str, Any],
-        how: dict[str, Any],
-    ) -> list[Outcome]:
-        """The outcomes of all frames."""
-        tasks = {}
-        for frame, found in zip(frames, models, strict=True):
-            if found:
-                text = json.dumps(found.content()).encode()
-                own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
-                tasks[frame.path] = Correcting(frame.path, folder, **how, key=own, found=found)
-        batch = self._batch(tasks.__getitem__)
-        self._stack.enter_context(batch.journals)
-        for frame, verdict in zip(frames, comparison.verdicts, strict=True):
-            if frame.path not in tasks:
-                error = f"{frame.path} {described.WORDS[verdict]}: leave it out"
-                batch.tell((frame.path, failed(frame.path, error)))
-        batch.work_on([*tasks])
-        return [*self._failed, *batch.outcomes.values()]
-
-
-def _no_task(path: Path) -> Task:
-    raise AssertionError("this batch only tells that the work goes on")

@@ -111,7 +111,7 @@ def frames(
     return rows
 
 
-def common(found: Common, *, relative: bool) -> dict[str, Any]:
+def common(found: Common, reference: str | Path | None) -> dict[str, Any]:
     """``common`` of `fastbg.report.together`."""
     gradient = uncertainty = None
     if found.fitted:
@@ -122,6 +122,7 @@ def common(found: Common, *, relative: bool) -> dict[str, Any]:
         "uncertainty": uncertainty,
         "median": found.median.tolist(),
         "level": found.level.tolist(),
+        "reference": None if reference is None else without_folder(str(reference)),
     }
 
 

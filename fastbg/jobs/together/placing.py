@@ -28,6 +28,9 @@ LARGEST = 4.0
 """The grid has at most so many times the pixels of its frame: others hardly overlap with it."""
 
 
+_NO_OVERLAP = "{} and {} do not overlap, as their coordinates tell: leave one of them out"
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A frame of a set, by its header.
@@ -73,11 +76,11 @@ class Canvas:
 
     def mapping(self, target: Field, frame: Field) -> Mapping:
         """Where pixels of the grid lie in a frame."""
-        return IDENTITY if self.alike else _moved(mapping(target, frame), self.origin, before=True)
+        return IDENTITY if self.alike else moved(mapping(target, frame), self.origin, before=True)
 
     def place(self, target: Field, frame: Field) -> Mapping:
         """Where pixels of a frame lie on the grid."""
-        return IDENTITY if self.alike else _moved(mapping(frame, target), self.origin, before=False)
+        return IDENTITY if self.alike else moved(mapping(frame, target), self.origin, before=False)
 
 
 def look(path: Path, settings: Settings) -> Placed:
@@ -114,10 +117,7 @@ def canvas_of(frames: Sequence[Placed], target: Placed, settings: Settings) -> C
         height, width = frame.field.shape
         edge = np.array(where(*_edge(height, width)))
         if not np.isfinite(edge).all() or _apart(edge, target.field.shape):
-            raise InputError(
-                f"{frame.path} and {target.path} do not overlap, as their coordinates tell: leave "
-                "one of them out"
-            )
+            raise InputError(_NO_OVERLAP.format(frame.path, target.path))
         first = np.minimum(first, edge.min(axis=1))
         last = np.maximum(last, edge.max(axis=1))
     origin = np.floor(first).astype(int)
@@ -139,6 +139,8 @@ def _placed(frame: Placed, target: Placed) -> Mapping:
     try:
         return mapping(frame.field, target.field)
     except InputError as error:
+        if frame.field.coordinates and target.field.coordinates:
+            raise InputError(_NO_OVERLAP.format(frame.path, target.path)) from error
         (h, w), (height, width) = frame.field.shape, target.field.shape
         raise InputError(
             f"{frame.path} has {w} x {h} pixels and {target.path} {width} x {height}, and nothing "
@@ -146,7 +148,7 @@ def _placed(frame: Placed, target: Placed) -> Mapping:
         ) from error
 
 
-def _moved(where: Mapping, origin: tuple[int, int], *, before: bool) -> Mapping:
+def moved(where: Mapping, origin: tuple[int, int], *, before: bool) -> Mapping:
     """A mapping from a grid that begins at the pixel `origin`, or to it."""
     down, right = origin
 

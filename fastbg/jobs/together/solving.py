@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +22,15 @@ from ...joint.transfer import added, carried
 from ...model.correction import Correction, with_pedestal
 from ...model.model import BackgroundModel
 from ...pipeline import Job
+from ...reference.copies import Copies as ReferenceCopies
+from ...reference.copies import Reference, beside
 from ...result import Fitted, Measured, Reduced
 from ...spline.spline import Spline
+from ..arguments import Masks
+from ..reference import ReferenceFile
+from ..source import open_source
 from .correcting import FrameModel
-from .placing import Canvas, Placed
+from .placing import Canvas, Placed, moved
 from .small import Copies
 
 ROOM = 0.5
@@ -83,6 +91,61 @@ def reduced_of(job: Job, mean: np.ndarray, canvas: Canvas) -> Reduced:
 
 def _no_pixels(rows: slice, out: np.ndarray) -> np.ndarray:
     raise AssertionError("the mean of a set has no pixels but those of its small copy")
+
+
+def fit_mean(
+    job: Job,
+    reduced: Reduced,
+    comparison: Comparison,
+    canvas: Canvas,
+    mask: Masks,
+    sky: Masks,
+    reference: str | Path | None,
+) -> Fitted:
+    """Search for the sky in the mean of a set, as in any image.
+
+    Raises
+    ------
+    InputError
+        If a mask or the reference does not fit, or too little of the mean can be used.
+    """
+    with ExitStack() as files:
+        source = open_source(canvas.target, mask, sky, job.settings, files).loaded(
+            job.settings.white
+        )
+        weight, known_sky = source.drawn
+        known = job.known(reduced, known_sky)
+        used = job.weigh(reduced, weight, known)
+        own: dict[str, Any] = {"masked": weight is not None, "known": known}
+        if reference is not None:
+            file = ReferenceFile.open(Path(reference), files).loaded()
+            shown = file.of(source.frame, source.file, job.backend.kernels, job.threads)
+            with file.errors():
+                own["reference"] = _beside(job, reduced, comparison, canvas, shown)
+                prepared = job.search(reduced, used, **own)
+        else:
+            prepared = job.search(reduced, used, **own)
+        return job.fit(prepared, corrects=False)
+
+
+def _beside(
+    job: Job, reduced: Reduced, comparison: Comparison, canvas: Canvas, reference: Reference
+) -> ReferenceCopies:
+    """The reference on the grid of the set, beside the mean of the frames with their stars."""
+    means = np.stack([each.composite for each in comparison.channels], axis=1)
+    means = means.reshape(reduced.small.shape)
+    linear, _ = reduced.own.invert(np.moveaxis(reduced.small, 2, 0))
+    fitted = np.moveaxis(linear, 0, 2)
+    # Blocks with saturated stars have no mean.
+    bright = np.isnan(means).any(axis=2) & np.isfinite(fitted).all(axis=2)
+    if not canvas.alike:
+        where = moved(reference.mapping, canvas.origin, before=True)
+        reference = replace(reference, mapping=where, kept={})
+    how = canvas.shape, canvas.factor, job.settings.block_function
+    work: dict[str, Any] = {"threads": job.threads, "kernels": job.backend.kernels}
+    return beside(
+        np.where(bright[..., np.newaxis], fitted, means), bright, fitted, reference, *how, **work
+    )
 
 
 def common_of(job: Job, reduced: Reduced, fitted: Fitted | None) -> Common:
