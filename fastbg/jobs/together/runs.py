@@ -13,7 +13,8 @@ from typing import Any
 from ...errors import InputError
 from ...io.names import same_name
 from ...joint.compare import Comparison
-from ...settings.settings import Settings
+from ...report.idle import APPLIED
+from ...settings.settings import WITHOUT_EFFECT, Settings
 from ...version import version
 from ..batch import Batch, BatchCallback, BatchProgress
 from ..batch.tasks import Outcome, Task, failed
@@ -122,12 +123,16 @@ class Run:
         how: dict[str, Any],
     ) -> list[Outcome]:
         """The outcomes of all frames."""
+        # A frame is corrected by what was found; what that depends on is told of the set.
+        settings: Settings = how["settings"]
+        taken = {name: getattr(settings, name) for name in (*APPLIED, *WITHOUT_EFFECT)}
+        plain = {**how, "settings": Settings(**taken)}
         tasks = {}
         for frame, found in zip(frames, models, strict=True):
             if found:
                 text = json.dumps(found.content()).encode()
                 own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
-                tasks[frame.path] = Correcting(frame.path, folder, **how, key=own, found=found)
+                tasks[frame.path] = Correcting(frame.path, folder, **plain, key=own, found=found)
         batch = self._batch(tasks.__getitem__)
         self._stack.enter_context(batch.journals)
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):
