@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -43,13 +44,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("trials", "tests of faults and load")
     group.addoption("--trials", type=int, default=1, help="how often each repeats its trial")
     group.addoption("--trial-seed", type=int, default=1, help="of what is random in them")
+    group = parser.getgroup("peers", "tests with other programs")
+    group.addoption("--record", action="store_true", help="keep what other programs make of files")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--trials") == 1 and "slow" not in config.getoption("markexpr"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    asked = config.getoption("markexpr")
+    unasked = {mark for mark in ("slow", "peers") if mark not in asked}
+    if config.getoption("--trials") > 1:
+        unasked.discard("slow")
+    left = [item for item in items if unasked & {mark.name for mark in item.iter_markers()}]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 pytest_plugins = ["browser", "live_page", "live_views"]
@@ -102,10 +109,20 @@ def work_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Work]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how trials ended that were asked for."""
+    """Tell how trials ended that were asked for, and with which programs files were exchanged."""
+    reports = [each for kind in terminalreporter.stats.values() for each in kind]
+    peers = {
+        told
+        for report in reports
+        for key, told in getattr(report, "user_properties", ())
+        if key == "peer"
+    }
+    if peers:
+        today = f"{datetime.date.today()}"
+        terminalreporter.section("programs")
+        terminalreporter.line(f"{today}: {', '.join(sorted(peers))}")
     if terminalreporter.config.getoption("--trials") > 1:
         terminalreporter.section("trials")
-        reports = [each for kind in terminalreporter.stats.values() for each in kind]
         for report in reports:
             if getattr(report, "when", None) == "teardown":
                 for _, ends in report.user_properties:

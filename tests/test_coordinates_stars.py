@@ -35,6 +35,7 @@ def misplaced(found, ours, theirs, other):
 
 CASES = {
     "turned": {"angle": 137},
+    "after the meridian flip": {"angle": 180.1},
     "mirrored": {"angle": 20, "mirror": True},
     "coarser": {"scale": 2.5, "angle": 70, "mirror": True},
     "finer": {"scale": 0.6, "angle": -10, "shape": (400, 420)},

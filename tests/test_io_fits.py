@@ -358,3 +358,16 @@ def test_tiles_are_written_some_rows_at_a_time(
         assert f"1{'Q' if largest == 1 else 'P'}B(" in units[1]._bintable.header["TFORM1"]
     with fits.open_image(path) as image:
         assert np.array_equal(image.read_rows(slice(None)), data)
+
+
+def test_a_blank_that_is_no_integer_is_none(tmp_path):
+    """GDAL writes that of floats beside integers."""
+    samples = np.array([[30000, 32768 - 9999, 12]], "u2")
+    path = tmp_path / "a.fits"
+    astropy_fits.PrimaryHDU(samples).writeto(path)
+    raw, extend = path.read_bytes(), b"BSCALE  =                    1"
+    assert extend in raw
+    path.write_bytes(raw.replace(extend, b"BLANK   =               -9999."))
+    with fits.open_image(path) as image:
+        assert image.dtype == np.uint16
+        np.testing.assert_array_equal(image.to_array()[..., 0], samples)

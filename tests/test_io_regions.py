@@ -62,7 +62,8 @@ def turned(x, y, degrees):
 def even_odd(rings, shape):
     """Parity of the edges left of each centre, in exact arithmetic; and where one all but hits it.
 
-    Rings are of points (x, y), where (0.5, 0.5) is the centre of the first pixel.
+    A centre on an edge is inside at the right and top. Rings are of points (x, y), where (0.5, 0.5)
+    is the centre of the first pixel.
     """
     inside, unsure = np.zeros(shape, bool), np.zeros(shape, bool)
     exact = [[(Fraction(x), Fraction(y)) for x, y in ring] for ring in rings]
@@ -71,9 +72,9 @@ def even_odd(rings, shape):
     for row in range(shape[0]):
         y = row + half
         for (x0, y0), (x1, y1) in edges:
-            if (y0 <= y) != (y1 <= y):
+            if (y0 < y) != (y1 < y):
                 crossing = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-                first = max(0, math.ceil(crossing - half))
+                first = max(0, math.floor(crossing - half) + 1)
                 inside[row, first:] ^= True
                 for column in range(max(0, first - 1), min(shape[1], first + 1)):
                     unsure[row, column] |= x0 != x1 and abs(column + half - crossing) < 1e-9
@@ -254,6 +255,55 @@ def test_excluded_regions_are_sky_wherever_they_come(marked):
         assert np.array_equal(marked(content), outer & ~inner)
 
 
+def test_where_all_regions_are_excluded_everything_else_is_marked(marked):
+    for shapes in (["circle(15,11,5)"], ["circle(15,11,5)", "box(3,3,4,2)", "circle(500,5,3)"]):
+        drawn = marked("image\n" + "\n".join(shapes))
+        excluded = "".join(f"\n-{shape}" for shape in shapes)
+        assert np.array_equal(marked("image" + excluded), ~drawn)
+
+
+# The pixels that funtools 1.4.8, the region library of DS9, finds in each of them. Of a shape with
+# corners, those at the right and at the top edge belong to it.
+ON_EDGES = {
+    "box(6,6,4,2)": (slice(6, 8), slice(5, 9)),
+    "box(6,6,4,2,90)": (slice(5, 9), slice(6, 8)),
+    "rotbox(6,6,4,2,180)": (slice(6, 8), slice(5, 9)),
+    "box(6,6,4,2,-90)": (slice(5, 9), slice(6, 8)),
+    "box(6.5,6.5,5,3,0)": (slice(6, 9), slice(5, 10)),
+    "polygon(3,3,9,3,9,9,3,9)": (slice(4, 10), slice(4, 10)),
+    "polygon(3,9,9,9,9,3,3,3)": (slice(4, 10), slice(4, 10)),
+}
+COUNTED_ON_EDGES = {
+    "box(6,6,2,2,6,6,0)": 32,
+    "annulus(6,6,2,4)": 36,
+    "ellipse(6,6,4,2,90)": 21,
+    "ellipse(6,6,2,1,4,2,0)": 18,
+    "polygon(3,3,9,3,6,9)": 15,
+    "polygon(3,9,9,9,6,3)": 21,
+    "polygon(6,2,10,6,6,10,2,6)": 32,
+    "panda(6,6,0,90,1,0,4,1)": 8,
+    "panda(6,6,0,90,1,1,4,1)": 8,
+    "panda(6,6,45,135,1,1,4,1)": 11,
+    "panda(6,6,0,360,1,0,4,1)": 45,
+    "panda(6,6,270,90,1,0,4,1)": 19,
+    "epanda(6,6,0,90,1,2,1,4,2,1,0)": 3,
+    "bpanda(6,6,0,90,1,2,2,8,4,1,0)": 7,
+}
+
+
+@pytest.mark.parametrize("shape", ON_EDGES)
+def test_centres_on_edges_belong_where_ds9_puts_them(marked, shape):
+    rows, columns = ON_EDGES[shape]  # as DS9 counts them
+    x, y = ds9_grid()
+    inside = (y >= rows.start) & (y < rows.stop) & (x >= columns.start) & (x < columns.stop)
+    assert np.array_equal(marked(f"image\n{shape}"), inside)
+
+
+@pytest.mark.parametrize("shape", COUNTED_ON_EDGES)
+def test_as_many_centres_are_on_edges_as_ds9_finds(marked, shape):
+    assert marked(f"image\n{shape}").sum() == COUNTED_ON_EDGES[shape]
+
+
 DS9_FILE = """\
 # Region file format: DS9 version 4.1
 # Filename: /data/a;b.fits
@@ -332,7 +382,7 @@ def test_files_as_programs_write_them(marked, content):
         ("image\ncircle(1,2,3)&circle(4,5,6)", "in line 2"),
         ("", "marks nothing in an image of 31 x 23 pixels: draw the regions on the image"),
         ("# nothing\nimage\npoint(3,3)", "marks nothing"),
-        ("image\n-circle(5,5,3)", "marks nothing"),
+        ("image\n-circle(500,5,3)", "marks nothing"),
         ("image\ncircle(500,5,3)\n-circle(5,5,3)", "marks nothing"),
         (b"\xff\xfei\0m\0a\0g\0e\0", "in line 1"),
     ],
@@ -505,6 +555,8 @@ rings = st.lists(st.tuples(numbers, numbers), min_size=3, max_size=9)
 
 
 @settings(max_examples=60)
+@example(shape=(5, 6), rings=[[(0.5, 0.5), (3.5, 0.5), (3.5, 2.5), (0.5, 2.5)]])
+@example(shape=(9, 9), rings=[[(5.5, 1.5), (8.5, 4.5), (5.5, 7.5), (2.5, 4.5)]])
 @given(
     shape=st.tuples(st.integers(1, 17), st.integers(1, 19)),
     rings=st.lists(rings, min_size=1, max_size=3),

@@ -19,9 +19,6 @@ EXTRA = [
     (315, 2, 0, "an observer", True),  # Artist
     (33432, 2, 0, "nobody's", True),  # Copyright
     (65000, 5, 1, (7, 3), True),  # a private one
-    (282, 5, 1, (72, 1), True),
-    (283, 5, 1, (72, 1), True),
-    (296, 3, 1, 2, True),
     (274, 3, 1, 1, True),
 ]
 DTYPES = ["u1", "u2", "u4", "f4", "f8"]
@@ -101,6 +98,56 @@ def test_everything_passes_through(tmp_path, dtype, samples, storage, order):
     same_again(output, tmp_path / "c.tif", history=["third"])
     with tiff.open_image(tmp_path / "c.tif") as image:
         assert image.header.history == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_resolution_is_kept_and_none_is_invented(tmp_path, order, big, compress):
+    path, output = tmp_path / "a.tif", tmp_path / "b.tif"
+    form = {"byteorder": order, "bigtiff": big}
+    resolution = {"resolution": ((3001, 10), (150, 1)), "resolutionunit": "CENTIMETER"}
+    data = made("u2", 3)
+    save(path, data, **form, **resolution)
+    same_again(path, output, compress=compress)
+    assert [tags(output)[code] for code in (282, 283, 296)] == [(3001, 10), (150, 1), 3]
+    save(path, data, **form)
+    for code in (282, 283, 296):
+        _take_out(path, code)
+    same_again(path, output, compress=compress)
+    assert tags(output) == tags(path)
+    assert not {282, 283, 296} & tags(output).keys()
+    with tifffile.TiffFile(output) as file:
+        assert (file.byteorder, file.is_bigtiff, len(file.pages)) == (order, big, 1)
+        np.testing.assert_array_equal(file.pages.first.asarray(), data)
+
+
+def _take_out(path, code):
+    """Make a tag a private one."""
+    with tifffile.TiffFile(path) as file:
+        offset, order = file.pages.first.tags[code].offset, file.byteorder
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(np.array([64000 + code], f"{order}u2").tobytes())
+
+
+def test_a_resolution_that_is_no_number_is_left_out(tmp_path):
+    path, output = tmp_path / "a.tif", tmp_path / "b.tif"
+    save(path, made("u2", 1), resolution=((7, 3), (7, 3)))
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(np.array([7, 3], "<u4").tobytes(), bytes(8)))
+    same_again(path, output)
+    assert not {282, 283, 296} & tags(output).keys()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_an_image_of_another_format_gets_no_resolution(tmp_path, compress):
+    rows = np.ones((1, 8, 9), "f4")
+    with tiff.create(tmp_path / "a.tif", (1, 8, 9), compress=compress) as target:
+        target.write_rows(slice(0, 8), rows)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert not {282, 283, 296} & {tag.code for tag in file.pages.first.tags}
+        np.testing.assert_array_equal(file.asarray(), rows[0])
 
 
 @pytest.mark.parametrize(

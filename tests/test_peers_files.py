@@ -164,6 +164,14 @@ def test_the_order_of_bits_in_a_tiff_is_undone(tmp_path, dtype, more):
     np.testing.assert_array_equal(found if "-p" not in more else np.moveaxis(found, 0, 2), pixels)
 
 
+def test_tiffinfo_shows_the_history_and_no_resolution(tmp_path):
+    primary(tmp_path / "a.fits", "u2")
+    output = written(tmp_path / "a.fits", tmp_path / "b.tif")
+    said = subprocess.run([tool("tiffinfo"), output], capture_output=True, text=True).stdout
+    assert ": a line of history" in said
+    assert "Resolution" not in said
+
+
 def marked_grey(path, samples, kinds, storage="contig"):
     """A TIFF file whose samples are said to be grey and others; None for no tag ExtraSamples."""
     pixels = stored("u2", (*SHAPE, samples))

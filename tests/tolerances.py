@@ -44,8 +44,8 @@ FIRST_STEPS = 1e-3
 FLOAT32_SAMPLES = 1e-6
 
 
-# A cell of one image in another one, in pixels of the latter: it is the median of some dozen of them,
-# each chosen as often as it would weigh in a linear interpolation. On a ramp, 0.33 was the largest.
+# A cell of one image in another one, in pixels of the latter: it is the median of some dozens, each
+# chosen as often as it would weigh in a linear interpolation. On a ramp, 0.33 was the largest.
 # A cell of more pixels is sampled in blocks of them, and 0.05 of its side was the largest.
 CHOSEN_PIXELS = 0.4
 CHOSEN_CELLS = 0.06

@@ -72,14 +72,24 @@ def aligned(
         If the two do not overlap.
     """
     if mapping.how == "same grid":
-        whole = slice(0, other.shape[0])
-        return np.moveaxis(reduced(other, factor, whole, function, kernels, threads), 0, 2)
-    places = Places.of(mapping, shape, factor, other.shape)
+        rows = slice(0, other.shape[0])
+        out = reduced(other, factor, rows, function, kernels, threads)
+    else:
+        places = Places.of(mapping, shape, factor, other.shape)
+        out = _sampled(other, places, function, kernels, threads)
+    if np.isnan(out).all():
+        raise InputError(NO_OVERLAP)
+    return np.moveaxis(out, 0, 2)
+
+
+def _sampled(
+    other: Image, places: Places, function: str, kernels: Kernels, threads: int
+) -> np.ndarray:
+    """The cells of a target, (K, h, w)."""
     step = max(1, round(places.cell / SAMPLES))
-    pixels = places.cell / step
-    few = pixels < FEW
+    few = places.cell / step < FEW
     count = FEW if few else SAMPLES
-    h, w = (-(-size // factor) for size in shape)
+    h, w = (-(-size // places.factor) for size in places.shape)
     out = np.full((other.channels, h, w), np.nan, np.float32)
     groups, rows = _groups(_tiles(places, (h, w), max(1, TILE // count), step, other.shape))
     window = Window(other, step, rows, function, threads, kernels)
@@ -95,9 +105,7 @@ def aligned(
 
         numbers = [slice(n, n + 1) for n in range(len(group))]
         for_each_band(numbers, threads, lambda: None, work)
-    if np.isnan(out).all():
-        raise InputError(NO_OVERLAP)
-    return np.moveaxis(out, 0, 2)
+    return out
 
 
 @dataclass(frozen=True)

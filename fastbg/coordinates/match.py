@@ -1,43 +1,19 @@
-"""The stars of one image among those of another one of the same sky.
-
-Each star makes triangles with its neighbours. Two triangles of one shape tell a scale, an angle,
-a shift, and whether one of the images is mirrored; those that tell nearly the same are of the same
-stars (Valdes et al. 1995, PASP 107, 1119; Groth 1986, AJ 91, 1244).
-"""
+"""The stars of one image among those of another one of the same sky, by polynomials."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from .poses import poses_of
 from .system import Pair
 
 COUNTS = (40, 100, 250, 600, 1500)
 """The brightest stars that are compared: fields of another size or depth share other ones."""
-
-NEIGHBOURS = 6
-"""A star makes triangles with so many of its nearest neighbours."""
-
-SHAPE = 0.006
-"""The difference of two ratios of sides, at most, of triangles of one shape."""
-
-LARGEST_SCALE = 10.0
-"""The ratio of the pixel scales, at most."""
-
-MOST_PAIRS = 60_000
-"""Pairs of triangles that are compared, at most: those of the nearest shapes."""
-
-TRIED = 25
-"""The poses that most others agree with are tried on all stars."""
-
-AGREE = (0.02, 0.02, 0.01, 0.01)
-"""Poses agree up to this difference of the logarithm of the scale, of the angle in radians, and of
-the place of the middle of the image, relative to its size."""
 
 NEAR = 0.004
 """Stars match, at first, within this part of the longer side of the image."""
@@ -143,7 +119,7 @@ def matched(
     for first in dict.fromkeys(min(count, len(ours)) for count in COUNTS):
         for second in dict.fromkeys(min(count, len(theirs)) for count in COUNTS):
             bright = ours[:first], KDTree(theirs[:second])
-            for pose in _poses(*bright, shape):
+            for pose in poses_of(*bright, shape):
                 found = _grown(pose, bright, all_stars, shape, other)
                 if found and (best is None or found[0] < best[0]):
                     best = found
@@ -184,87 +160,6 @@ def agreement(
         return None
     share = len(pairs) / min(int(inside.sum()), tree.n)
     return Agreement(len(pairs), float(np.median(distances)), share)
-
-
-def _triangles(stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triples of stars, (T, 3), and the shapes of their triangles, (T, 2).
-
-    The first star is opposite to the shortest side, and the last one to the longest. The shape is
-    the lengths of the other two sides relative to that.
-    """
-    from scipy.spatial import KDTree
-
-    count = min(NEIGHBOURS + 1, len(stars))
-    if count < 3:
-        return np.empty((0, 3), int), np.empty((0, 2))
-    near = KDTree(stars).query(stars, k=count)[1]
-    corners = np.concatenate([near[:, [0, a, b]] for a, b in combinations(range(1, count), 2)])
-    corners = np.unique(np.sort(corners, axis=1), axis=0)
-    # The side opposite to each corner.
-    places = stars[corners]
-    sides = np.linalg.norm(places[:, [1, 2, 0]] - places[:, [2, 0, 1]], axis=2)
-    order = np.argsort(sides, axis=1)
-    corners = np.take_along_axis(corners, order, axis=1)
-    sides = np.take_along_axis(sides, order, axis=1)
-    shapes = sides[:, :2] / np.maximum(sides[:, 2:], 1e-9)
-    # In others, corners are easily confused.
-    clear = (shapes[:, 1] < 0.97) & (shapes[:, 0] < 0.95 * shapes[:, 1]) & (shapes[:, 0] > 0.1)
-    return corners[clear], shapes[clear]
-
-
-def _poses(ours: np.ndarray, tree: Any, shape: tuple[int, int]) -> np.ndarray:
-    """Affine transformations, (n, 3, 2), that the most pairs of triangles agree with.
-
-    They are those of the points (y, x, 1).
-    """
-    from scipy.spatial import KDTree
-
-    theirs = tree.data
-    (first, shapes), (second, other) = _triangles(ours), _triangles(theirs)
-    if not len(first) or not len(second):
-        return np.empty((0, 3, 2))
-    distances, index = KDTree(other).query(
-        shapes, k=min(8, len(second)), distance_upper_bound=SHAPE
-    )
-    distances, index = (each.reshape(len(first), -1) for each in (distances, index))
-    row, column = np.nonzero(np.isfinite(distances))
-    nearest = np.argsort(distances[row, column], kind="stable")[:MOST_PAIRS]
-    a = ours[first[row[nearest]]] @ [1j, 1]
-    b = theirs[second[index[row[nearest], column[nearest]]]] @ [1j, 1]
-    # One triangle is the other one turned, or turned and mirrored, by the order of its corners.
-    mirrored = (_area(a) * _area(b)) < 0
-    a = np.where(mirrored[:, np.newaxis], a.conj(), a)
-    turn = (b[:, 1] - b[:, 0]) / (a[:, 1] - a[:, 0])
-    middle = ((shape[0] - 1) / 2 * 1j + (shape[1] - 1) / 2) * np.ones(len(a))
-    middle = np.where(mirrored, middle.conj(), middle)
-    place = b[:, 0] + turn * (middle - a[:, 0])
-    size = np.abs(turn) * max(shape)
-    fits = np.abs(np.log(np.abs(turn))) < np.log(LARGEST_SCALE)
-    scale = np.median(size[fits]) if fits.any() else 1.0
-    features = (
-        np.column_stack(
-            [np.log(np.abs(turn)), np.angle(turn), place.imag / scale, place.real / scale]
-        )
-        / AGREE
-    )
-    features = np.column_stack([features, 1e3 * mirrored])[fits]
-    if not len(features):
-        return np.empty((0, 3, 2))
-    tree = KDTree(features)
-    votes = tree.query_ball_point(features, 1.0, return_length=True)
-    chosen = np.flatnonzero(fits)[np.argsort(-votes, kind="stable")[:TRIED]]
-    poses = np.empty((len(chosen), 3, 2))
-    for pose, at in zip(poses, chosen, strict=True):
-        t, sign = turn[at], -1 if mirrored[at] else 1
-        shift = b[at, 0] - t * a[at, 0]
-        # x' + i y' = t (x + i sign y) + shift
-        pose[:] = [[sign * t.real, -sign * t.imag], [t.imag, t.real], [shift.imag, shift.real]]
-    return poses
-
-
-def _area(corners: np.ndarray) -> np.ndarray:
-    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return (one.conj() * two).imag
 
 
 def _grown(

@@ -25,6 +25,7 @@ from ..random_access import RandomAccessFile
 from ..samples import Samples, StoredSamples
 from .cards import first_values, keywords_of
 from .header import FitsHeader
+from .quantised import may_lose_zeros
 from .scaling import Scaling
 from .tiles import image_records, was_primary
 from .units import Unit, number, units_of
@@ -72,6 +73,11 @@ def open_image(path: PathLike) -> ImageFile:
             primary = was_primary(unit, units[: units.index(unit)])
             records = image_records(unit, primary)
             values = first_values(records)
+            if may_lose_zeros(unit):
+                lines.append(
+                    "its samples were rounded when it was compressed: those at its border that are "
+                    "within half a step of 0 count as missing"
+                )
         scaling = _scaling(values)
         samples = _PhysicalSamples(_stored_samples(file, unit, scaling), scaling)
         header = FitsHeader(
@@ -211,7 +217,9 @@ class _Growing:
 def _scaling(values: Mapping[str, str]) -> Scaling:
     bitpix = number(values, "BITPIX", 0)
     zero, scale = number(values, "BZERO", 0), number(values, "BSCALE", 1)
-    blank = int(number(values, "BLANK", 0)) if "BLANK" in values else None
+    blank = number(values, "BLANK", 0) if "BLANK" in values else None
+    # GDAL writes that of floats, like -9999., which stands for no integer.
+    blank = blank if isinstance(blank, int) else None
     try:
         if not scale:
             raise KeyError

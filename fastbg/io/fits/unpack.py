@@ -15,6 +15,7 @@ from ...errors import InputError
 from ..blocks import Block, FileBytes, PackedBytes
 from ..random_access import RandomAccessFile
 from ..temporary import Decompressed
+from .quantised import Zeros, may_lose_zeros
 from .tiles import ONE_AT_A_TIME, storage_header
 from .units import Unit, number, padded, text, whole_number
 
@@ -22,13 +23,15 @@ _PIECE = 1 << 22
 """About how many bytes are decompressed at a time."""
 
 _COPIES = 4
-"""Times they are in memory meanwhile; measured."""
+"""Times they are in memory meanwhile; measured. The zeros of rounded samples need as much again."""
 
 
 def packed(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> PackedBytes:
     """The samples of an image, of the type `stored`."""
     size = math.prod(unit.shape) * stored.itemsize
-    working = _COPIES * math.prod(_steps(unit, stored)) * stored.itemsize
+    working = (
+        _COPIES * (1 + may_lose_zeros(unit)) * math.prod(_steps(unit, stored)) * stored.itemsize
+    )
 
     def unpack(files: ExitStack) -> Block:
         raw = files.enter_context(closing(Decompressed(size)))
@@ -40,32 +43,43 @@ def packed(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any]) -> PackedB
 
 def _steps(unit: Unit, stored: np.dtype[Any]) -> list[int]:
     """The shape of what is decompressed at a time: some rows of tiles."""
+    shape, tile = unit.shape, _tile(unit)
+    row = math.prod(tile[:-2]) * tile[-2] * shape[-1] * stored.itemsize
+    rows = tile[-2] * max(1, _PIECE // row)
+    return [*tile[:-2], min(rows, shape[-2]), shape[-1]]
+
+
+def _tile(unit: Unit) -> tuple[int, ...]:
+    """The shape of a tile."""
     shape = unit.shape
     usual = [1] * (len(shape) - 1) + [shape[-1]]
     told = [
         whole_number(unit.values, f"ZTILE{len(shape) - at}", side) for at, side in enumerate(usual)
     ]
-    tile = [min(max(1, side), length) for side, length in zip(told, shape, strict=True)]
-    row = math.prod(tile[:-2]) * tile[-2] * shape[-1] * stored.itemsize
-    rows = tile[-2] * max(1, _PIECE // row)
-    return [*tile[:-2], min(rows, shape[-2]), shape[-1]]
+    return tuple(min(max(1, side), length) for side, length in zip(told, shape, strict=True))
 
 
 def _unpack(file: RandomAccessFile, unit: Unit, stored: np.dtype[Any], raw: Decompressed) -> None:
     from astropy.io import fits
 
     header = storage_header(unit)
-    source: Any = _Spliced(header, FileBytes(file, unit.data, unit.size))
+    data = FileBytes(file, unit.data, unit.size)
+    source: Any = _Spliced(header, data)
     try:
         with (
             ONE_AT_A_TIME,
             fits.open(source, memmap=False, do_not_scale_image_data=True) as units,
         ):
             section = units[1].section
+            zeros = None
+            if may_lose_zeros(unit):
+                zeros = Zeros(unit, _Spliced(header, data), _tile(unit))
             for place in _places(unit.shape, _steps(unit, stored)):
                 samples = np.ascontiguousarray(section[place], stored)
                 if _is_shifted(unit):
                     samples ^= np.int16(-32768)
+                if zeros:
+                    zeros.restore(samples, place)
                 _write(raw, samples, unit.shape, place)
     except (InputError, OSError):
         raise

@@ -37,7 +37,8 @@ def open_regions(path: str | Path, shape: tuple[int, int]) -> Image:
 
     DS9 regions count pixels from 1: (1, 1) is the centre of the first pixel of the first row, as
     the file of the image stores it. One that is excluded (``-circle``) is sky again, wherever in
-    the file it comes. In GeoJSON (0, 0) is the outer corner of that pixel; holes are sky.
+    the file it comes; where all are, they are cut out of the whole image. In GeoJSON (0, 0) is the
+    outer corner of that pixel; holes are sky.
 
     Parameters
     ----------
@@ -69,8 +70,9 @@ def open_regions(path: str | Path, shape: tuple[int, int]) -> Image:
 
 
 def _rasterised(areas: Iterable[tuple[Area, bool]], shape: tuple[int, int]) -> Image:
-    placed, work = [], 0
+    placed, work, marks = [], 0, False
     for area, excluded in areas:
+        marks = marks or not excluded
         rows, columns = _box(area, shape)
         work += AREA_WORK
         if rows.start < rows.stop and columns.start < columns.stop:
@@ -80,7 +82,7 @@ def _rasterised(areas: Iterable[tuple[Area, bool]], shape: tuple[int, int]) -> I
             raise InputError("has too many large regions: draw simpler ones, or a mask image")
     # Excluded ones are painted last.
     placed.sort(key=lambda each: each[1])
-    if all(excluded for _, excluded, *_ in placed):
+    if all(excluded for _, excluded, *_ in placed) and (marks or not placed):
         raise InputError(
             f"marks nothing in an image of {shape[1]} x {shape[0]} pixels: "
             "draw the regions on the image itself, in pixel coordinates"
@@ -98,7 +100,7 @@ def _rasterised(areas: Iterable[tuple[Area, bool]], shape: tuple[int, int]) -> I
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band = out[:, : rows.stop - rows.start]
-        band[:] = 1
+        band[:] = marks
         for part in row_bands(band[0].shape):
             paint(rows.start + part.start, band[0, part])
         return band

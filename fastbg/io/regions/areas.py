@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -31,7 +32,8 @@ class Area(Protocol):
 class Polygon:
     """The area inside an odd number of closed rings.
 
-    A pixel whose centre lies on the common edge of two polygons belongs to only one of them.
+    A centre on an edge is inside at the right and top (the larger x and y), and outside at the left
+    and bottom, as DS9 and GDAL have it: on the common edge of two polygons, a pixel is in one.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class Polygon:
         # Edges downwards, in rows first..last-1; those that no row of centres crosses do not count.
         upwards = start[:, 1] > end[:, 1]
         start[upwards], end[upwards] = end[upwards], start[upwards]
-        first, last = np.ceil(start[:, 1]).astype(np.int64), np.ceil(end[:, 1]).astype(np.int64)
+        first, last = (np.floor(y).astype(np.int64) + 1 for y in (start[:, 1], end[:, 1]))
         crossed = first < last
         start, end = start[crossed], end[crossed]
         self._first, self._last = first[crossed], last[crossed]
@@ -81,7 +83,7 @@ class Polygon:
             row = np.arange(edge.size) - np.repeat(np.cumsum(count) - count - first, count)
             # A slope would overflow where an edge is all but level; its parts are within 0..1.
             part = (row - self._y[edge]) / self._height[edge]
-            x = np.ceil(self._x[edge] + part * self._width[edge])
+            x = np.floor(self._x[edge] + part * self._width[edge]) + 1
             column = x.clip(columns.start, columns.stop).astype(np.int64) - columns.start
             flat = (row - rows.start) * (width + 1) + column
             np.logical_xor.at(flips.reshape(-1), flat, True)
@@ -102,8 +104,13 @@ class Wedge:
 
     def __init__(self, area: Area, centre: tuple[float, float], start: float, stop: float) -> None:
         self.bounds = area.bounds
-        self._area, self._centre = area, centre
-        self._start, self._span = start, (stop - start) % 360 or 360
+        self._area = area
+        span = (stop - start) % 360 or 360
+        # Chords of 45 degrees or less, far outside of the area.
+        angles = start + span * np.linspace(0, 1, 9)
+        radius = 4 * max(1, *(abs(edge - centre[at % 2]) for at, edge in enumerate(area.bounds)))
+        rim = np.add(centre, radius * np.array([direction(angle) for angle in angles]))
+        self._sector = None if span == 360 else Polygon([[centre, *rim]])
 
     def work(self, rows: slice, columns: slice) -> int:
         """See `Area`."""
@@ -111,10 +118,17 @@ class Wedge:
 
     def inside(self, rows: slice, columns: slice) -> np.ndarray:
         """See `Area`."""
-        y, x = np.mgrid[rows, columns].astype(np.float64)
-        angle = np.degrees(np.arctan2(y - self._centre[1], x - self._centre[0]))
-        between: np.ndarray = (angle - self._start) % 360 <= self._span
-        return between & self._area.inside(rows, columns)
+        found = self._area.inside(rows, columns)
+        return found if self._sector is None else found & self._sector.inside(rows, columns)
+
+
+def direction(degrees: float) -> tuple[float, float]:
+    """Cosine and sine, which are exact for multiples of 90."""
+    quarters, rest = divmod(degrees, 90)
+    x, y = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(int(quarters % 4)):
+        x, y = -y, x
+    return x, y
 
 
 def _vertices(ring: object) -> np.ndarray:

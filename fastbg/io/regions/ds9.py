@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from .areas import LARGEST, Area, Polygon, Wedge
+from .areas import LARGEST, Area, Polygon, Wedge, direction
 
 _SIZES = {"circle": 1, "annulus": 1, "panda": 1, "ellipse": 2, "epanda": 2, "box": 2, "bpanda": 2}
 """How many numbers tell a size: a radius, or two semi-axes, or a width and a height."""
@@ -150,7 +150,18 @@ def _between(shape: str, numbers: list[float], angle: float, package: Any) -> Ar
     text = [x, y, *(inner.tolist() if has_hole else []), *outer.tolist()]
     text += [angle] if size == 2 else []
     [region] = package.parse(f"image;{shape}({','.join(map(repr, text))})", format="ds9")
+    if shape == "box":
+        # Of centres on edges, the package takes none, and DS9 those on two of the four sides.
+        boxes = [inner, outer] if has_hole else [outer]
+        return Polygon([_corners(x - 1, y - 1, box / 2, direction(angle)) for box in boxes])
     return _Shape(region)
+
+
+def _corners(x: float, y: float, half: np.ndarray, turn: tuple[float, float]) -> np.ndarray:
+    """The corners (x, y) of a box of half the width and height, turned by an angle."""
+    u, v = (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]).T
+    cosine, sine = turn
+    return np.stack([x + u * cosine - v * sine, y + u * sine + v * cosine], axis=1)
 
 
 def _number(field: str) -> float:
@@ -169,7 +180,7 @@ def _degrees(field: str) -> float:
 
 
 class _Shape:
-    """An area for any region of the package; pixels whose centres lie on its edge are outside."""
+    """A round region of the package; pixels whose centres lie on its outer edge are outside."""
 
     def __init__(self, region: Any) -> None:
         box = region.bounding_box

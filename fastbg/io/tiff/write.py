@@ -19,6 +19,7 @@ from ..keywords import Header, is_structural
 from ..random_access import RandomAccessFile
 from ..target import ImageTarget, PathLike, writing
 from .header import DESCRIPTION, HISTORY, Tag, TiffHeader
+from .resolution import RESOLUTION, leave_out_resolution, resolution_of
 
 _LARGEST = 0xF0000000
 """Bytes of samples in a file whose offsets have 32 bits."""
@@ -121,6 +122,7 @@ class _Layout:
     ) -> None:
         self._order: Any = own.byteorder if own else "<"
         self._kinds, self._tags = (own.extra_kinds if own else ()), tags
+        self._resolution = resolution_of(own.tags, self._order) if own else {}
         self._grey = shape[0] == 1
         channels, height, width = shape
         every = channels + len(self._kinds)
@@ -180,7 +182,7 @@ class _Layout:
 
         planarconfig: Any = "separate" if self.planar else "contig"
         with tifffile.TiffWriter(path, bigtiff=self._big, byteorder=self._order) as tiff:
-            return tiff.write(
+            written = tiff.write(
                 *samples,
                 photometric="minisblack" if self._grey else "rgb",
                 planarconfig=planarconfig if len(self.pixels) > 2 else None,
@@ -188,13 +190,17 @@ class _Layout:
                 metadata=None,
                 software=False,
                 extratags=self._tags,
-                **more,
+                **(self._resolution | more),
             )
+        if not self._resolution:
+            leave_out_resolution(path)
+        return written
 
 
 def _tags(own: TiffHeader | None, history: Sequence[str]) -> list[tuple[Any, ...]]:
     """The tags to write, in the form that tifffile takes."""
-    kept = [tag for tag in own.tags if tag.code != HISTORY] if own else []
+    apart = (HISTORY, *RESOLUTION)
+    kept = [tag for tag in own.tags if tag.code not in apart] if own else []
     lines = [*(own.history if own else ()), *history]
     text = "\n".join(lines).encode("ascii", "replace").decode("ascii")
     order = own.byteorder if own else "<"
