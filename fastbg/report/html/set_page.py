@@ -32,6 +32,19 @@ ROOM = 0.08
 """Of a chart above and below its values."""
 
 
+SMALL = 1e-3
+"""The numbers of a chart are in units of a power of ten if all of them are smaller."""
+
+
+class _OverFrames(Plot):
+    """A plot over the numbers of frames, which are whole."""
+
+    @property
+    def x_ticks(self) -> np.ndarray:
+        found = super().x_ticks
+        return found[found == np.round(found)]
+
+
 @dataclass(frozen=True, eq=False)
 class Pictures:
     """What the page shows of a set.
@@ -67,9 +80,9 @@ def render(report: Mapping[str, Any], shown: Pictures) -> str:
         if "scale" in row
     ]
     charts = [
-        _chart("Flux scale", [row["scale"] for row in solved], solved, rows),
-        _chart("Own gradient (linear)", [row["gradient"] for row in solved], solved, rows),
-        _chart("Level of the background (linear)", [row["level"] for row in solved], solved, rows),
+        _chart("Flux scale", "", [row["scale"] for row in solved], solved, rows),
+        _chart("Own gradient", "linear", [row["gradient"] for row in solved], solved, rows),
+        _chart("Level of the background", "linear", [row["level"] for row in solved], solved, rows),
     ]
     return fill(
         "set.html.j2",
@@ -120,6 +133,7 @@ def _views(shown: Pictures) -> Markup:
 
 def _chart(
     title: str,
+    unit: str,
     values: Sequence[Sequence[float]],
     solved: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
@@ -127,14 +141,20 @@ def _chart(
     """A curve for each channel over the frames; a mark at those that are not used."""
     numbers = np.array(values, float)
     at = np.array([rows.index(row) + 1 for row in solved], float)
+    largest = float(np.abs(numbers).max())
+    if 0 < largest < SMALL:
+        power = int(np.floor(np.log10(largest)))
+        numbers, unit = numbers / 10.0**power, f"{unit}, {words.power(power)}"
     low, high = float(numbers.min()), float(numbers.max())
     room = ROOM * (high - low) or ROOM * abs(high) or 1.0
-    plot = Plot((0.5, len(rows) + 0.5), (low - room, high + room), top=12, bottom=HEIGHT - 48)
+    plot = _OverFrames(
+        (0.5, len(rows) + 0.5), (low - room, high + room), top=12, bottom=HEIGHT - 48
+    )
     names = words.channels(numbers.shape[1])
     kept_out = [at[n] for n, row in enumerate(solved) if row["status"] != "used"]
     return fill(
         "set_chart.html.j2",
-        title=title,
+        title=f"{title} ({unit})" if unit else title,
         plot=plot,
         height=HEIGHT,
         rules=[(value, words.number(value, 4)) for value in ticks(*plot.y)],
