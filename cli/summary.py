@@ -15,6 +15,7 @@ from ..words import (
     format_bytes,
     glows,
     mosaic_of,
+    names_of,
     through_samples,
 )
 from .lines import tell_line
@@ -82,6 +83,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "sky", told + glows(sky["glow"])
         if "seams" in sky:
             yield "mosaic", mosaic_of(sky["panels"], sky["seams"])
+    if protected := report.get("protected"):
+        yield "protected", names_of(protected)
     if reference := report.get("reference"):
         yield "reference", f"{reference['file']}: {compared_with(reference)}"
     if opinion := report.get("second_opinion"):

@@ -332,6 +332,13 @@ def test_a_batch_has_one_reference_and_notices_another_one(files, field, monkeyp
     assert told == [files / "wide.fits"] * 2
 
 
+def test_an_image_is_not_its_own_reference(files, field):
+    target = field.target()
+    assert "its own reference" in refusal(target, reference=target)
+    with pytest.raises(InputError, match=r"^target\.xisf cannot be its own reference"):
+        fastbg.process_file("target.xisf", reference="target.xisf")
+
+
 def test_a_reference_is_not_overwritten(files):
     with pytest.raises(fastbg.errors.OutputError, match=r"wide\.fits"):
         fastbg.process_file(

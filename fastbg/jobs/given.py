@@ -71,6 +71,10 @@ def reference_of(given: Given, frame: Frame) -> Reference | None:
         return None
     from ..coordinates.mapping import Field, mapping
 
+    if given.reference is given.image:
+        raise InputError(
+            "the image cannot be its own reference: give another image of the same sky"
+        )
     try:
         image = image_of(Container.of(given.reference, given.channel_axis), _kernels_of(given))
         own = Frame(image, frame.pattern if image.channels == 1 else None, kernels=frame.kernels)

@@ -63,6 +63,13 @@ class ReferenceFile:
         stored = files.enter_context(formats.open_image(path))
         return cls(path, stored.turned(Turn.of(stored.orientation)))
 
+    def check_other(self, path: Path) -> None:
+        """Raise InputError if it is the image itself, which lies there."""
+        if self.path.samefile(path):
+            raise InputError(
+                f"{self.path} cannot be its own reference: give another image of the same sky"
+            )
+
     def loaded(self) -> ReferenceFile:
         """The same on the scale of its white, once its samples are decompressed."""
         with self.errors():

@@ -153,7 +153,8 @@ def process_file(
             trim()
         outputs.stage(files)
         written = files.enter_context(ExitStack())
-        lines = history(job.settings, fitted.fit, source.file.white)
+        name = source.reference.path.name if source.reference else ""
+        lines = history(job.settings, fitted.fit, source.file.white, name)
         corrected = write(job, source, plan, outputs, lines, written)
         findings: Findings | None = None
         if drawn and report_dir:

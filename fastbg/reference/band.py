@@ -16,7 +16,7 @@ MARGIN = 1.25
 """A gradient is in the band within so many deviations of the coarser Gaussian of the border of the
 frame, ..."""
 
-NEAR = 0.8
+NEAR = 0.5
 """... and where less than this part of the neighbourhood can be used."""
 
 QUIET, QUIET_DEVIATIONS = 0.2, 0.2533

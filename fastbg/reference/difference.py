@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..image.downscale import BELOW
 from ..image.stretch import Stretch
 from ..sky.blas import one_thread
 from ..sky.detection import Sky
@@ -87,19 +88,24 @@ class Difference:
         InputError
             If the scale is not determined, or too little of the image may be used.
         """
-        scale, channels = scale_of(copies, given), small.shape[2]
+        scale = scale_of(copies, given)
         hidden = (copies.saturated | ~copies.covered)[..., np.newaxis]
         weight = np.where(hidden, np.float32(0), used)
-        light = (copies.without_stars @ scale.factors.T).astype(np.float32)
-        own = own_gradient(mesh_of(light, weight, *places), degree, **work)
-        linear = stretch.pedestal + stretch.scale * small - (light - own.at(*places))
+        without_stars = copies.without_stars @ scale.factors.T
+        cells = mesh_of(without_stars.astype(np.float32), weight, *places)
+        own = own_gradient(cells, degree, **work)
+        # Stars vanish, too, however sharp they are, but in what is clipped, where means are wrong.
+        both = copies.image, copies.reference @ scale.factors.T
+        if (small == BELOW).any():
+            both = copies.fitted, without_stars
+        linear = both[0] - (both[1] - own.at(*places))
         linear[np.broadcast_to(hidden, linear.shape)] = np.nan
         wider = _widened(stretch, linear)
         values = ((linear - wider.pedestal) / wider.scale).astype(np.float32)
-        of_any = weight[..., :1] if channels == 1 else weight.mean(axis=2, keepdims=True)
+        of_any = weight.mean(axis=2, keepdims=True)
         others = copies.without_stars.shape[2]
-        cells = mesh_of(copies.without_stars, np.repeat(of_any, others, axis=2), *places).values
-        return cls(values, wider, copies, scale, own, cells, degree)
+        every = mesh_of(copies.without_stars, np.repeat(of_any, others, axis=2), *places)
+        return cls(values, wider, copies, scale, own, every.values, degree)
 
     @one_thread
     def sky(self, found: Sky, flexibility: int) -> ReferencedSky:

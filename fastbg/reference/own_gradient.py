@@ -16,7 +16,7 @@ from ..sky.mesh import Mesh
 from ..sky.selection import select_surfaces
 from ..sky.surface import PROTECTIONS, Surface, explained_within
 
-ENOUGH = {1: 0.4, 2: 0.5}
+ENOUGH = {1: 0.5, 2: 0.55}
 """The least share of the usable cells that must lie on a polynomial of degree 2, for one of each
 degree."""
 

@@ -37,11 +37,17 @@ LEAST_BLOCKS = 20
 OUTLYING = 8.0
 """Images differ where a band is so many standard deviations off."""
 
+BESIDE = 0.5
+"""The reach of what is saturated: there may be many such stars, and beside them all is linear."""
+
 PARTS = 4
 """The parts of the frame along each side, of a jackknife."""
 
 MOST_ERROR = 0.1
 """The largest relative standard error of a scale that is determined."""
+
+INEXACT = 0.03
+"""A scale is doubtful above this relative standard error."""
 
 CONTRADICTS = 0.2, 5.0
 """Two scales contradict each other if they are apart by more than this part, and by so many
@@ -118,7 +124,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     InputError
         If the scale is not positive or not determined, or the reference is not registered.
     """
-    usable = copies.covered & ~_around(copies.saturated)
+    usable = copies.covered & ~_around(copies.saturated, BESIDE)
     told, differs = _told(copies, usable)
     if differs.any():
         # In a band, what differs reaches far.
@@ -147,7 +153,7 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     for channel, each in enumerate(told):
         _check(each.taken, f"channel {channel + 1}" if channels > 1 else "the image")
     error = np.array([each.taken.error for each in told])
-    doubts = tuple(_contradictions(told))
+    doubts = (*_contradictions(told), *_inexact(told))
     return Scale(factors, covariance, error, tuple(each.by for each in told), (down, right), doubts)
 
 
@@ -210,9 +216,9 @@ def _light_of_stars(means: np.ndarray, medians: np.ndarray, usable: np.ndarray) 
     return stars
 
 
-def _around(cells: np.ndarray) -> np.ndarray:
+def _around(cells: np.ndarray, reach: float = FINE) -> np.ndarray:
     """(h, w) bool: with their neighbourhood."""
-    near: np.ndarray = gaussian_mean(cells.astype(float), FINE) > SPREAD
+    near: np.ndarray = gaussian_mean(cells.astype(float), reach) > SPREAD
     return near
 
 
@@ -268,6 +274,17 @@ def _against(by_hand: np.ndarray, told: list[_Told]) -> Iterator[str]:
                 f"the scale that is given, {own:.3g} in channel {channel}, is not what the images "
                 f"tell, {found:.3g} by their {each.by}: leave it out, unless you know better"
             )
+
+
+def _inexact(told: list[_Told]) -> Iterator[str]:
+    worst = max(range(len(told)), key=lambda channel: told[channel].taken.error)
+    error = told[worst].taken.error
+    if error > INEXACT:
+        yield (
+            f"the scale of the reference is known within {100 * error:.2g} % in channel "
+            f"{worst + 1}, and as much of the objects may be left in the model: give a reference "
+            "with less noise, or reference_scale"
+        )
 
 
 def _contradictions(told: list[_Told]) -> Iterator[str]:

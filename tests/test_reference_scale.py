@@ -1,0 +1,158 @@
+"""What the scale, the own gradient and the flexibility of a reference are made of."""
+
+import numpy as np
+import pytest
+
+from fastbg.errors import InputError
+from fastbg.image.downscale import block_centres
+from fastbg.reference.band import COARSE, FINE, Band
+from fastbg.reference.combination import combine
+from fastbg.reference.flexibility import by_residuals
+from fastbg.reference.own_gradient import own_gradient
+from fastbg.simulate import fractal_noise
+from fastbg.sky.mesh import mesh_of
+from fastbg.sky.selection import select_surfaces
+from fastbg.sky.surface import PROTECTIONS
+
+SHAPE = (90, 120)
+EVERYWHERE = np.ones(SHAPE, bool)
+PART = np.repeat(np.arange(9), SHAPE[0] * SHAPE[1] // 9).reshape(SHAPE)
+
+
+def noise(seed, size=SHAPE):
+    return np.random.default_rng(seed).standard_normal(size)
+
+
+def structure(seed=1):
+    return fractal_noise(SHAPE, 1.5, np.random.default_rng(seed))
+
+
+def combined(target, *reference, usable=EVERYWHERE):
+    ours = Band.of(target[..., np.newaxis], usable)
+    theirs = Band.of(np.stack(reference, axis=-1), usable)
+    where = ours.inside
+    return combine(
+        ours.values[where, 0],
+        theirs.values[where],
+        theirs.derivatives[where],
+        theirs.noise,
+        PART[where],
+    )
+
+
+def test_a_band_holds_no_plane_and_is_linear():
+    y, x = np.meshgrid(*map(np.arange, SHAPE), indexing="ij")
+    usable = EVERYWHERE.copy()
+    usable[40:43, 60:66] = False
+    plane = Band.of((2.0 + 0.3 * y - 0.1 * x)[..., np.newaxis], EVERYWHERE)
+    assert np.abs(plane.values[plane.inside]).max() < 0.01 * (0.3 * SHAPE[0] + 0.1 * SHAPE[1])
+    one, other = structure(1)[..., np.newaxis], structure(2)[..., np.newaxis]
+    bands = [Band.of(each, usable).values for each in (one, other, 2 * one - 3 * other)]
+    inside = Band.of(one, usable).inside
+    np.testing.assert_allclose(bands[2][inside], (2 * bands[0] - 3 * bands[1])[inside], atol=1e-9)
+
+
+def test_the_noise_of_a_band_is_that_of_white_noise():
+    band = Band.of(0.1 * noise(3, (240, 320))[..., np.newaxis], np.ones((240, 320), bool))
+    all_four = np.concatenate([band.values[..., np.newaxis], band.derivatives], axis=-1)
+    found = np.cov(all_four[band.inside][:, 0].T)
+    np.testing.assert_allclose(np.diag(found), np.diag(band.noise[0]), rtol=0.2)
+    assert FINE < COARSE
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 5.0])
+def test_the_factor_is_found_with_its_error_and_noise_does_not_flatten_it(factor):
+    light = structure()
+    reference = light + 0.3 * noise(4)
+    plain = combined(factor * light + 0.1 * factor * noise(5), reference)
+    assert abs(plain.factors[0] / factor - 1) < 4 * plain.error
+    assert plain.error < 0.05
+
+
+def test_a_displaced_image_that_is_less_sharp_has_the_same_factor():
+    light = structure()
+    shifted = np.roll(light, (1, 0), axis=(0, 1))
+    blurred = (shifted + sum(np.roll(shifted, s, a) for s in (1, -1) for a in (0, 1))) / 5
+    found = combined(2 * light, blurred)
+    assert abs(found.factors[0] / 2 - 1) < 0.02
+    assert abs(FINE * found.moved[0] - 1) < 0.1
+    assert abs(FINE * found.moved[1]) < 0.1
+
+
+def test_what_is_in_one_image_alone_does_not_count():
+    light, trail = structure(), np.zeros(SHAPE)
+    trail[np.arange(80), np.arange(80) + 10] = 5
+    assert abs(combined(light, light + trail).factors[0] - 1) < 0.1
+    assert abs(combined(light + trail, light).factors[0] - 1) < 0.1
+
+
+def test_a_sum_of_channels_is_not_negative():
+    red, green, blue = (structure(seed) for seed in (1, 2, 3))
+    found = combined(0.7 * red + 0.2 * green - 0.1 * blue, red, green, blue)
+    np.testing.assert_allclose(found.factors[:2], [0.7, 0.2], atol=0.03)
+    assert found.factors[2] == 0
+    assert not combined(-red, red).factors.any()
+    assert combined(-red, red).error == np.inf
+
+
+def test_nothing_tells_nothing():
+    found = combined(noise(1), noise(2))
+    assert not found.factors.any() or found.error > 0.1
+    nowhere = combined(structure(), structure(), usable=np.zeros(SHAPE, bool))
+    assert nowhere.error == np.inf
+
+
+def mesh(data):
+    small = data.astype(np.float32)
+    places = [block_centres(size, 1) for size in SHAPE]
+    return mesh_of(small, np.ones_like(small), *places)
+
+
+def plane():
+    y, x = np.meshgrid(*(np.linspace(-0.5, 0.5, size) for size in SHAPE), indexing="ij")
+    return y, x
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_the_own_gradient_is_the_polynomial_between_objects(degree):
+    y, x = plane()
+    objects = 3 * np.exp(-60 * ((x - 0.1) ** 2 + y**2))
+    sky = 1 + 0.3 * x - 0.2 * y
+    found = own_gradient(mesh((sky + objects + 0.01 * noise(6))[..., np.newaxis]), degree, 1)
+    assert found.degree == degree
+    values = found.at(*(block_centres(size, 1) for size in SHAPE))[..., 0]
+    if degree:
+        np.testing.assert_allclose(values, sky, atol=0.01)
+        assert not found.left.any()
+    else:
+        assert np.ptp(values) == 0
+        np.testing.assert_allclose(found.left, np.std(sky), rtol=0.1)
+
+
+def test_without_sky_there_is_a_level_alone():
+    found = own_gradient(
+        mesh(structure()[..., np.newaxis] + 0.01 * noise(7)[..., np.newaxis]), 2, 1
+    )
+    assert found.degree == 0
+    assert not found.left.any()
+    assert found.sky < 0.5
+
+
+def test_the_residuals_tell_how_far_a_sky_bends():
+    y, x = plane()
+    errors = {}
+    for name, sky in (("plane", x + y), ("bent", np.exp(2 * x) * np.cos(3 * y))):
+        cells = mesh((sky + 0.5 * noise(8))[..., np.newaxis])
+        found = select_surfaces(cells, PROTECTIONS["difference"])[-1]
+        better = by_residuals(found, cells)
+        truth = mesh(sky[..., np.newaxis]).values
+        errors[name] = [
+            float((each.values - truth)[cells.usable].std()) for each in (found, better)
+        ]
+    assert errors["plane"][1] < 0.1
+    assert errors["bent"][1] <= errors["bent"][0]
+
+
+def test_too_few_cells_are_told():
+    with pytest.raises(InputError, match="can be used"):
+        own_gradient(mesh(np.full((*SHAPE, 1), np.nan)), 1, 1)
