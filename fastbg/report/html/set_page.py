@@ -128,7 +128,9 @@ def _views(shown: Pictures) -> Markup:
     )
     correction = Correction(image, background, "subtract", medians)
     sky = SkyLevels.of(correction, medians)
-    return views.figure(views.look(views.together(correction), sky, threads=1), "The mean")
+    seen = views.look(views.together(correction), sky, threads=1)
+    height, width = image.shape
+    return views.figure(seen, "The mean", {"height": height, "width": width})
 
 
 def _chart(
