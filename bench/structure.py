@@ -67,7 +67,7 @@ ORDER = (
         "take_out",
     ),
     ("mosaic", "reference"),
-    ("sky", "samples", "model", "backends", "cuda_kernels", "simulate", "catalogue"),
+    ("sky", "samples", "joint", "model", "backends", "cuda_kernels", "simulate", "catalogue"),
     ("settings",),
     ("io",),
     ("image", "coordinates"),

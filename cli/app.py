@@ -21,6 +21,7 @@ from .presets import presets
 from .preview import preview
 from .run import run
 from .samples import samples
+from .together import together
 
 app = typer.Typer(
     cls=Boundary,
@@ -31,6 +32,7 @@ for command in (
     run,
     live,
     batch,
+    together,
     mosaic,
     preview,
     samples,

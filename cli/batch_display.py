@@ -46,16 +46,16 @@ NAME_WIDTH = 36
 
 
 class BatchDisplay:
-    """The progress callback of a batch; as a context manager, it prints the summary at its end.
+    """The progress callback of a batch; as a context manager, it prints a summary at its end.
 
     On a terminal, live lines on stderr show the progress; otherwise each finished file gets a line
     on stdout. A failure is printed on stderr when it happens.
     """
 
-    def __init__(self, *, quiet: bool, as_json: bool, watch: bool) -> None:
+    def __init__(self, *, quiet: bool, as_json: bool, watch: bool, summary: bool = True) -> None:
         console = Console(stderr=True)
         interactive = sys.stderr.isatty() and console.is_interactive
-        self._quiet, self._as_json = quiet, as_json
+        self._quiet, self._as_json, self._summary = quiet, as_json, summary
         self._live = _LiveLines(console, watch) if interactive and not quiet else None
         self._outcomes: dict[Path, Outcome] = {}
         self._started = time.monotonic()
@@ -79,7 +79,7 @@ class BatchDisplay:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
-        if error and not self._outcomes:
+        if not self._summary or (error and not self._outcomes):
             return
         if self._as_json:
             print_json(_plain(self._outcomes.values()))
@@ -220,7 +220,7 @@ def _line(outcome: Outcome) -> str:
     words = [f"{outcome.status.replace('_', ' '):<8}", str(outcome.path)]
     if outcome.report and outcome.status == "done":
         removed, seconds, warnings = _figures(outcome.report)
-        words += [f"gradient taken out: {removed}", f"{seconds} s", warnings]
+        words += [removed and f"gradient taken out: {removed}", f"{seconds} s", warnings]
     return "  ".join(filter(None, words))
 
 
@@ -257,7 +257,8 @@ def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
     if report["worse"]:
         warnings = f"GOT WORSE, {warnings}"
-    share = Gradient.of(report["diagnostics"]).share
+    # A model that was fitted elsewhere has no diagnostics.
+    share = Gradient.of(report["diagnostics"]).share if "diagnostics" in report else ""
     return share, f"{report['seconds']['total']:.1f}", warnings
 
 

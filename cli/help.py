@@ -23,6 +23,11 @@ EXAMPLES = {
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
+    "together": (
+        "fastbg together night -o out          # all frames of a folder; look at the page in it",
+        "fastbg together night -o out --match-scale",
+        "fastbg together night -o out --relative  # fastbg run on the stack does the rest",
+    ),
     "mosaic": (
         "fastbg mosaic panels -o out           # all images of a folder",
         "fastbg mosaic merged.xisf --panels panels.png -o out",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .jobs.results import ArrayResult as ArrayResult
     from .jobs.results import Result as Result
     from .jobs.run import process_file as process_file
+    from .jobs.together import together as together
     from .live_page.notebook import live as live
     from .model.model import BackgroundModel as BackgroundModel
     from .progress import Progress as Progress
@@ -55,6 +56,7 @@ _HOMES = {
     "jobs.grid": ["samples_file"],
     "jobs.preview": ["preview_file"],
     "jobs.run": ["process_file"],
+    "jobs.together": ["together"],
     "model.model": ["BackgroundModel"],
     "jobs.array": ["apply", "remove_background"],
     "settings.presets": ["load_preset"],

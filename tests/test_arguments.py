@@ -22,6 +22,7 @@ NEEDED = {
     "remove_background": (np.ones((64, 64)),),
     "process_file": ("a.xisf",),
     "process_files": ("a.xisf",),
+    "together": (["a.xisf", "b.xisf"],),
     "fit_file": ("a.xisf", "a.json"),
     "preview_file": ("a.xisf", "a.png"),
     "samples_file": ("a.xisf", "a.csv"),

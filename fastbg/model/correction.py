@@ -44,7 +44,7 @@ class Correction:
         changes nothing, bit for bit.
     levels : ndarray, (K,), float64, linear
         The pedestal of each channel.
-    divisor : float
+    divisor : float or ndarray, (K,)
         Everything is divided by it in the end.
     strength : float, in [0, 1]
         1 is the whole correction, and 0 changes nothing, bit for bit.
@@ -56,7 +56,7 @@ class Correction:
     background: Image
     mode: str
     levels: np.ndarray
-    divisor: float = 1.0
+    divisor: float | np.ndarray = 1.0
     kernels: Kernels = FASTEST
     strength: float = 1.0
 
@@ -74,8 +74,10 @@ class Correction:
         samples = self.image.read(rows, buffers[0])
         background = self.background.read(rows, buffers[1])
         corrected = buffers[2][:, : rows.stop - rows.start]
-        for plane, *others in zip(samples, background, self.levels, corrected, strict=True):
-            self._take_out(plane, *others)
+        divisors = np.broadcast_to(self.divisor, len(samples))
+        own = samples, background, self.levels, divisors, corrected
+        for planes in zip(*own, strict=True):
+            self._take_out(*planes)
         return samples, background, corrected
 
     def _take_out(
@@ -83,9 +85,13 @@ class Correction:
         samples: np.ndarray,
         background: np.ndarray,
         level: float | np.ndarray,
+        divisor: float | np.ndarray,
         out: np.ndarray,
     ) -> None:
-        """Fill `out` with what is left of a plane; there may be a level for each pixel."""
+        """Fill `out` with what is left of a plane.
+
+        There may be a level and a divisor for each pixel.
+        """
         if self.mode == "divide":
             _divide(samples, background, level, out)
         elif isinstance(level, np.ndarray):
@@ -93,8 +99,8 @@ class Correction:
             self.kernels.subtract(samples, out, 0, out)
         else:
             self.kernels.subtract(samples, background, level, out)
-        if self.divisor != 1:
-            np.divide(out, np.float32(self.divisor), out=out, where=is_valid(samples))
+        if np.any(divisor != 1):
+            np.divide(out, np.float32(divisor), out=out, where=is_valid(samples))
         if self.strength != 1:
             self._weaken(samples, out)
 
@@ -148,11 +154,13 @@ class MosaicCorrection(Correction):
         samples = self.image.read(rows, buffers[0])
         background = self.background.read(rows, buffers[1])
         corrected = buffers[2][:, : samples.shape[1]]
-        levels = np.empty((2, samples.shape[2]), np.float32)
+        parts = np.empty((2, 2, samples.shape[2]), np.float32)
+        divisors = np.broadcast_to(self.divisor, len(self.levels))
         for y, x, colour in places(self.pattern):
-            levels[y, x::2] = self.levels[colour]
-        own = levels[np.arange(rows.start, rows.start + samples.shape[1]) % 2]
-        self._take_out(samples[0], background[0], own, corrected[0])
+            parts[:, y, x::2] = np.reshape((self.levels[colour], divisors[colour]), (2, 1))
+        own = parts[:, np.arange(rows.start, rows.start + samples.shape[1]) % 2]
+        level, divisor = own
+        self._take_out(samples[0], background[0], level, divisor, corrected[0])
         return samples, background, corrected
 
 

@@ -125,8 +125,39 @@ def copies_of(
     from ..coordinates.aligned import aligned
     from ..coordinates.mapping import IDENTITY
 
-    other, mapping, shape = reference.image, reference.mapping, image.shape
+    shape = image.shape
     own = aligned(_told(image, work), IDENTITY, shape, factor, function="mean", **work)
+    parts = own[..., :-1], own[..., -1] > 1, fitted
+    return beside(*parts, reference, shape, factor, function, **work)
+
+
+def beside(
+    own: np.ndarray,
+    bright: np.ndarray,
+    fitted: np.ndarray,
+    reference: Reference,
+    shape: tuple[int, int],
+    factor: int,
+    function: str,
+    **work: Any,
+) -> Copies:
+    """Bring a reference to the grid of the small copy of an image.
+
+    Parameters
+    ----------
+    own, fitted : ndarray, (h, w, K), linear
+        See `Copies`: ``image`` and ``fitted``.
+    bright : ndarray, (h, w), bool
+        Where the image may be saturated.
+    reference : Reference
+    shape : (H, W)
+        Of the image.
+    factor, function, **work
+        As for `copies_of`, and what is raised, too.
+    """
+    from ..coordinates.aligned import aligned
+
+    other, mapping = reference.image, reference.mapping
     key = shape, factor, function
     found = reference.kept.get(key) if mapping.how == "same grid" else None
     if found is None:
@@ -138,9 +169,8 @@ def copies_of(
         if mapping.how == "same grid":
             reference.kept[key] = found
     theirs, medians = found
-    saturated = (own[..., -1] > 1) | (theirs[..., -1] > 1)
-    parts = own[..., :-1], theirs[..., :-1], fitted, medians
-    copies = Copies(*parts, saturated, factor, mapping)
+    saturated = bright | (theirs[..., -1] > 1)
+    copies = Copies(own, theirs[..., :-1], fitted, medians, saturated, factor, mapping)
     if copies.covers < LEAST_COVERED:
         raise InputError(
             f"the reference covers only {100 * copies.covers:.2g} % of the image: give one that "

@@ -181,12 +181,12 @@ def process_files(
     if not dask:
         choose(settings.backend)
     drawn = {"mask": mask, "sky": sky, "samples": samples, "reference": reference}
-    hashes = {name: _hash_of(given, name) for name, given in drawn.items()}
+    hashes = {name: hash_of(given, name) for name, given in drawn.items()}
     key = key_of(settings, **hashes, compress=compress, write_model=write_model)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     inputs = Inputs([str(each) for each in given], again=again, wait=watch)
     folder_of = inputs.output_folders(Path(output_dir), keep_tree=keep_tree)
-    batch = _Batch(
+    batch = Batch(
         task_of=lambda path: Task(
             path,
             folder_of(path),
@@ -223,7 +223,7 @@ def process_files(
 
 
 @dataclass
-class _Batch:
+class Batch:
     """The state of one call of `process_files`."""
 
     task_of: Callable[[Path], Task]
@@ -329,7 +329,7 @@ def _share_of(task: Task, workers: int) -> Task:
     return replace(task.with_threads(threads), max_memory=limit)
 
 
-def _hash_of(drawn: Masks, name: str) -> str | None:
+def hash_of(drawn: Masks, name: str) -> str | None:
     hashes = []
     for path in paths_of(drawn):
         found = content_hash(path)

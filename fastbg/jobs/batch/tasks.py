@@ -62,6 +62,25 @@ class Task:
         """The same task on so many threads."""
         return replace(self, settings=replace(self.settings, threads=threads))
 
+    def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
+        """Do the work, and return its report, which names the outputs."""
+        from ..run import process_file
+
+        return process_file(
+            self.path,
+            output_dir=self.folder,
+            write_model=self.write_model,
+            mask=self.masks,
+            sky=self.sky,
+            samples=self.samples,
+            reference=self.reference,
+            compress=self.compress,
+            overwrite=overwrite,
+            max_memory=self.max_memory,
+            settings=self.settings,
+            progress=progress,
+        ).report
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -160,8 +179,6 @@ def _absolute(path: Path) -> Path:
 
 
 def _run(task: Task, progress: ProgressCallback) -> Outcome:
-    from ..run import process_file
-
     path, journal = task.path, Journal(task.folder)
     state = State.of(path)
     content = content_hash(path) if state else None
@@ -182,20 +199,8 @@ def _run(task: Task, progress: ProgressCallback) -> Outcome:
                 begun = True
             return progress(where)
 
-        report = process_file(
-            path,
-            output_dir=task.folder,
-            write_model=task.write_model,
-            mask=task.masks,
-            sky=task.sky,
-            samples=task.samples,
-            reference=task.reference,
-            compress=task.compress,
-            overwrite=task.overwrite or journal.owns(path),
-            max_memory=task.max_memory,
-            settings=task.settings,
-            progress=follow,
-        ).report
+        owned = task.overwrite or journal.owns(path)
+        report = task.process(follow, overwrite=owned)
         if state:
             journal.write(path, task.key, state, content, report)
     return Outcome(path, "done", report)

@@ -58,6 +58,7 @@ def _environment() -> Environment:
         "kind": words.kind,
         "explained": explained_by_sky,
         "fixed": lambda value, decimals=1: f"{value:.{decimals}f}",
+        "basename": lambda path: Path(path).name,
         "jpeg": images.jpeg,
         "png": images.png,
         "gradient": colours.gradient,

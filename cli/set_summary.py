@@ -1,0 +1,30 @@
+"""What is printed of a set of frames that were corrected together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .summary import print_json, print_rows
+
+
+def tell_set(report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """Print the report of a set: as JSON, or in a few lines."""
+    if as_json:
+        print_json(report)
+        return
+    if quiet:
+        return
+    print_rows(("warning", line) for line in report["warnings"])
+    frames = report["frames"]
+    outcomes = Counter(frame["outcome"] for frame in frames)
+    used = sum(frame["status"] == "used" for frame in frames)
+    words = [f"{outcomes['done']} corrected"]
+    words += [f"{outcomes['skipped']} finished before"] if outcomes["skipped"] else []
+    words += [f"{outcomes['failed']} failed"] if outcomes["failed"] else []
+    print(
+        f"{', '.join(words)}; {used} of {len(frames)} frames in the mean, in "
+        f"{report['seconds']:.1f} s: see {folder / 'together_report.html'}"
+    )

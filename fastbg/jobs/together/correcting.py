@@ -1,0 +1,104 @@
+"""One frame of a set is corrected: what a worker does once the set is solved."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...diagnostics import judge
+from ...io.names import default_name
+from ...model.model import BackgroundModel
+from ...pipeline import Job
+from ...progress import ProgressCallback
+from ...report.report import describe, history
+from ...result import Applied, Measured, Plan
+from ..batch.tasks import Task
+from ..outputs import Outputs
+from ..source import read
+from ..write import write
+
+
+@dataclass(frozen=True, eq=False)
+class FrameModel:
+    """What is taken out of a frame.
+
+    Attributes
+    ----------
+    model : BackgroundModel
+        Its own gradient, that of the set, and the level of its sky.
+    level : ndarray, (K,), linear
+        The level of the sky of the corrected frame.
+    divisor : ndarray, (K,)
+        The corrected frame is divided by it: its flux scale, or 1.
+    scale : ndarray, (K,)
+        Its flux scale.
+    measured : Measured
+        Statistics of the frame.
+    origin : str
+        What the model is of, for the history.
+    """
+
+    model: BackgroundModel
+    level: np.ndarray
+    divisor: np.ndarray
+    scale: np.ndarray
+    measured: Measured
+    origin: str
+
+    def content(self) -> dict[str, Any]:
+        """All that decides the corrected frame, as plain JSON."""
+        return {
+            "model": self.model.to_dict(),
+            "level": self.level.tolist(),
+            "divisor": self.divisor.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Correcting(Task):
+    """The task of a worker.
+
+    Attributes
+    ----------
+    found : FrameModel
+    """
+
+    found: FrameModel = None  # type: ignore[assignment]
+
+    def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
+        found = self.found
+        targets = {"corrected": default_name(self.path, self.folder, "bgSubtracted")}
+        if self.write_model:
+            targets["background"] = default_name(self.path, self.folder, "bgModel")
+        unit = self.settings.sample_format == "unit"
+        outputs = Outputs(targets, overwrite=overwrite, compress=self.compress, unit=unit)
+        with Job(self.settings, progress) as job, ExitStack() as files:
+            source = read(
+                job, self.path, None, None, outputs, files, max_memory=self.max_memory, fits=False
+            )
+            frame, strength = source.frame, job.settings.strength
+            whole = judge(found.model, frame.image, strength)
+            applied = Applied(found.model, found.origin, found.scale, found.measured, whole)
+            plan = _levelled(job.plan(frame, found.model, found.measured), found)
+            outputs.stage(files)
+            lines = history(job.settings, applied, source.file.white)
+            corrected = write(job, source, plan, outputs, lines, files)
+            with job.stages.stage("write"):
+                files.close()
+            about = source.about(outputs.targets)
+            report = describe(job, frame, applied, corrected=corrected, files=about)
+        # One frame may well be worse than before by itself: what counts is the set.
+        return {**report, "worse": [], "doubts": []}
+
+
+def _levelled(plan: Plan, found: FrameModel) -> Plan:
+    """The plan with the level and the scale of the set."""
+    own: Any = {"levels": found.level * found.divisor, "divisor": found.divisor}
+    return replace(
+        plan,
+        correction=replace(plan.correction, **own),
+        stored=replace(plan.stored, **own),
+    )

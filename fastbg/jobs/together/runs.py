@@ -1,0 +1,147 @@
+"""The batches of a set, one after the other: small copies, and then corrections."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...io.names import same_name
+from ...joint.compare import Comparison
+from ...report.idle import APPLIED
+from ...settings.settings import WITHOUT_EFFECT, Settings
+from ...version import version
+from ..batch import Batch, BatchCallback, BatchProgress
+from ..batch.tasks import Outcome, Task, failed
+from . import described, small
+from .correcting import Correcting, FrameModel
+from .placing import Canvas, Placed, canvas_of, look
+from .small import Copies, Reducing
+
+OF_SMALL_COPIES = ("white", "cfa", "block_function")
+"""The settings on which small copies depend."""
+
+
+class Run:
+    """The batches of a set, one after the other, and the progress that they tell together."""
+
+    def __init__(
+        self, workers: int, dask: str | None, callback: BatchCallback | None, files: int
+    ) -> None:
+        self._workers, self._dask, self._callback = workers, dask, callback
+        self._files = files
+        self._stack = ExitStack()
+        self._failed: list[Outcome] = []
+        self._idle = self._batch(_no_task)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _batch(self, task_of: Callable[[Path], Task], quiet: bool = False) -> Batch:
+        callback = self._callback
+
+        def tell(progress: BatchProgress) -> object:
+            outcome = progress.outcome
+            if callback is None:
+                return None
+            if quiet and outcome and outcome.status != "failed":
+                progress = replace(progress, outcome=None)
+            return callback(replace(progress, files=self._files))
+
+        return Batch(task_of, self._workers, self._dask, tell)
+
+    def watch(self) -> None:
+        """Tell that the work goes on; raises Cancelled if it is not to."""
+        self._idle.tell(None)
+
+    def check_names(self, paths: list[Path], folder: Path, settings: Settings) -> None:
+        """Raise InputError if two frames would have the same outputs."""
+        batch = self._batch(lambda path: Task(path, folder, settings))
+        for first, second in batch.clashes(paths):
+            raise InputError(same_name(first, second))
+
+    def placed(
+        self, paths: list[Path], wanted: Path | None, settings: Settings
+    ) -> tuple[list[Placed], Canvas, Placed]:
+        """The frames, their grid, and the frame in whose pixels it is."""
+        if len(paths) < 2:
+            raise InputError(
+                f"{paths[0]} is the only frame: a set needs at least two; fastbg run corrects one"
+            )
+        frames = []
+        for path in paths:
+            self.watch()
+            frames.append(look(path, settings))
+        target = frames[0]
+        if wanted is not None:
+            own = [frame for frame in frames if frame.path.absolute() == wanted.absolute()]
+            if not own:
+                raise InputError(f"the reference frame {wanted} is none of the frames: name one")
+            target = own[0]
+        # In the order of time, where that is known.
+        if all(frame.date for frame in frames):
+            frames.sort(key=lambda frame: frame.date)
+        return frames, canvas_of(frames, target, settings), target
+
+    def reduced(
+        self, frames: list[Placed], canvas: Canvas, folder: Path, how: dict[str, Any]
+    ) -> tuple[list[Placed], Copies]:
+        """The small copies, and the frames that have one."""
+        home = folder / small.FOLDER
+        settings: Settings = how["settings"]
+        decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
+        grid = [*canvas.shape, *canvas.origin, canvas.factor, str(canvas.target.absolute())]
+        key = {"fastbg": version(), "settings": decisive, "grid": grid, "alike": canvas.alike}
+        own = {**how, "overwrite": False, "key": json.loads(json.dumps(key)), "canvas": canvas}
+        batch = self._batch(lambda path: Reducing(path, home, **own), quiet=True)
+        self._stack.enter_context(batch.journals)
+        batch.work_on([frame.path for frame in frames])
+        outcomes = batch.outcomes
+        self._failed = [each for each in outcomes.values() if each.status == "failed"]
+        left = [frame for frame in frames if outcomes[frame.path].status != "failed"]
+        if len(left) < 2:
+            raise InputError(str(self._failed[0].error))
+        if canvas.target not in [frame.path for frame in left]:
+            raise InputError(str(outcomes[canvas.target].error))
+        return left, Copies([small.small_file(frame.path, home) for frame in left])
+
+    def corrected(
+        self,
+        frames: list[Placed],
+        models: list[FrameModel | None],
+        comparison: Comparison,
+        folder: Path,
+        key: dict[str, Any],
+        how: dict[str, Any],
+    ) -> list[Outcome]:
+        """The outcomes of all frames."""
+        # A frame is corrected by what was found; what that depends on is told of the set.
+        settings: Settings = how["settings"]
+        taken = {name: getattr(settings, name) for name in (*APPLIED, *WITHOUT_EFFECT)}
+        plain = {**how, "settings": Settings(**taken)}
+        tasks = {}
+        for frame, found in zip(frames, models, strict=True):
+            if found:
+                text = json.dumps(found.content()).encode()
+                own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
+                tasks[frame.path] = Correcting(frame.path, folder, **plain, key=own, found=found)
+        batch = self._batch(tasks.__getitem__)
+        self._stack.enter_context(batch.journals)
+        for frame, verdict in zip(frames, comparison.verdicts, strict=True):
+            if frame.path not in tasks:
+                error = f"{frame.path} {described.WORDS[verdict]}: leave it out"
+                batch.tell((frame.path, failed(frame.path, error)))
+        batch.work_on([*tasks])
+        return [*self._failed, *batch.outcomes.values()]
+
+
+def _no_task(path: Path) -> Task:
+    raise AssertionError("this batch only tells that the work goes on")

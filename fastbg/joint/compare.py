@@ -1,0 +1,217 @@
+"""Frames of one field, compared: which of them show it, their scales and smooth differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ..sky.blas import one_thread
+from .detail import Likeness, members, noise_of, smooth_parts
+from .solve import Solution, Watch, solve
+from .surfaces import Surfaces
+
+PATCHY = (0.03, 2.5)
+"""The scale of a frame with clouds scatters more than this over the frame, and so many times as
+much as that of the median frame."""
+
+EXCESS = 2.0
+"""What is left of it scatters so many times as much, or ..."""
+
+DIM = 0.5
+"""... it has less than this part of the light of the median frame."""
+
+FEW = 20
+"""A frame with fewer bright pixels shows nothing to tell fields apart by."""
+
+ANOTHER = 0.2
+"""A frame of another field has at least this part of the bright pixels of the others."""
+
+Verdict = Literal["", "clouds", "another field", "nothing"]
+"""What is wrong with a frame: it is kept out of the composite. The last two cannot be corrected."""
+
+PlanesOf = Callable[[int], np.ndarray]
+"""Gives one channel of all frames, (n, h w), float32, linear; NaN = missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What frames of one field have in common, and what not.
+
+    Attributes
+    ----------
+    surfaces : Surfaces
+    verdicts : list of Verdict
+        One for each frame.
+    channels : list of Solution
+        One for each channel; none where no two frames show the same field.
+    noise : ndarray, (K, n), linear
+        Of a pixel of each frame.
+    scaled : bool
+        Whether detail tells the scales; they are all 1 otherwise.
+    """
+
+    surfaces: Surfaces
+    verdicts: list[Verdict]
+    channels: list[Solution]
+    noise: np.ndarray
+    scaled: bool
+
+    @property
+    def used(self) -> np.ndarray:
+        """(n,) bool: the frames of which the composite consists."""
+        return np.array([not each for each in self.verdicts])
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(n, K): the flux scales."""
+        return np.stack([each.scale for each in self.channels], axis=1)
+
+    def relative_to(self, frame: int) -> Comparison:
+        """The same with one frame as the measure: it has scale 1 and no gradient of its own."""
+        channels = []
+        for each in self.channels:
+            own = each.scale[frame]
+            moved = each.shifted(self.surfaces, each.coordinates[frame] / own)
+            channels.append(
+                replace(
+                    moved,
+                    scale=moved.scale / own,
+                    scale_error=moved.scale_error / own,
+                    composite=moved.composite * own,
+                )
+            )
+        return replace(self, channels=channels)
+
+
+@one_thread
+def compare(
+    planes_of: PlanesOf,
+    channels: int,
+    surfaces: Surfaces,
+    deviation: float,
+    watch: Watch = lambda: None,
+) -> Comparison:
+    """Compare frames on one grid.
+
+    Parameters
+    ----------
+    planes_of : callable
+        Is called several times for each channel, and its result is overwritten.
+    channels : int
+    surfaces : Surfaces
+    deviation : float
+        See `fastbg.joint.solve.solve`.
+    watch : callable, optional
+        Is called now and then; what it raises ends the work.
+
+    Returns
+    -------
+    Comparison
+        Of the gradients that are possible, the surfaces are those with the least sum of squares.
+    """
+    begun = [_begin(planes_of(number), surfaces, watch) for number in range(channels)]
+    likeness = begun[0].likeness
+    for each in begun[1:]:
+        likeness = likeness + each.likeness
+    alike = members(likeness)
+    scaled = alike is not None
+    noise = np.array([each.noise for each in begun])
+    if alike is None and likeness.bright.max() > FEW:
+        nowhere: list[Verdict] = ["another field"] * len(likeness.bright)
+        return Comparison(surfaces, nowhere, [], noise, scaled=False)
+    used = np.ones(len(likeness.bright), bool) if alike is None else alike
+    verdicts: list[Verdict] = [
+        "" if own else _other(likeness.bright, used, number) for number, own in enumerate(used)
+    ]
+    width = deviation if scaled else 0.0
+    solutions: list[Solution] = []
+    for _ in range(2):
+        solutions = [
+            _solved(
+                planes_of(number),
+                surfaces,
+                start,
+                solutions[number : number + 1],
+                used,
+                width,
+                watch,
+            )
+            for number, start in enumerate(begun)
+        ]
+        clouded = _clouded(solutions, used) if scaled else ~used
+        if not (clouded & used).any():
+            break
+        verdicts = ["clouds" if new else old for new, old in zip(clouded, verdicts, strict=True)]
+        used = used & ~clouded
+    solutions = [each.without_common(surfaces, used) for each in solutions]
+    return Comparison(surfaces, verdicts, solutions, noise, scaled)
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """What is known of one channel before it is solved."""
+
+    coordinates: np.ndarray
+    noise: np.ndarray
+    likeness: Likeness
+
+    def scales(self, planes: np.ndarray, surfaces: Surfaces, used: np.ndarray) -> np.ndarray:
+        """(n,): about how bright the detail of each frame is, compared with the mean detail."""
+        valid = np.isfinite(planes)
+        detail = np.where(valid, planes - surfaces.values(self.coordinates), np.float32(0))
+        mean = detail[used].sum(axis=0) / np.maximum(valid[used].sum(axis=0), 1)
+        found = detail @ mean / np.maximum(valid @ mean**2, np.finfo(np.float32).tiny)
+        found = np.clip(found, 0.02, 50)
+        scale: np.ndarray = found / np.exp(np.log(found[used]).mean())
+        return scale
+
+
+def _solved(
+    planes: np.ndarray,
+    surfaces: Surfaces,
+    begun: _Begun,
+    before: list[Solution],
+    used: np.ndarray,
+    width: float,
+    watch: Watch,
+) -> Solution:
+    """One channel, from what is known at the beginning or from a solution with other frames."""
+    start: tuple[np.ndarray, np.ndarray, np.ndarray | None]
+    if before:
+        start = before[0].scale, before[0].coordinates, before[0].stiffness
+    elif width:
+        start = begun.scales(planes, surfaces, used), begun.coordinates, None
+    else:
+        start = np.ones(len(used)), begun.coordinates, None
+    return solve(planes, surfaces, begun.noise, start, used, width, watch)
+
+
+def _begin(planes: np.ndarray, surfaces: Surfaces, watch: Watch) -> _Begun:
+    watch()
+    valid = np.isfinite(planes)
+    known = np.nan_to_num(planes, copy=False)
+    coordinates, detail = smooth_parts(known, valid, surfaces)
+    noise = noise_of(known, valid, surfaces.shape)
+    return _Begun(coordinates, noise, Likeness.of(detail, noise, valid))
+
+
+def _other(bright: np.ndarray, used: np.ndarray, number: int) -> Verdict:
+    """The verdict on a frame that does not show the field."""
+    usual = float(np.median(bright[used])) if used.any() else 0.0
+    tells = usual > FEW and bright[number] > ANOTHER * usual
+    return "another field" if tells else "nothing"
+
+
+def _clouded(solutions: list[Solution], used: np.ndarray) -> np.ndarray:
+    """(n,) bool: the frames among those that are used that clouds have dimmed in parts."""
+    patchy = np.mean([each.patchy for each in solutions], axis=0)
+    excess = np.mean([each.excess for each in solutions], axis=0)
+    scale = np.mean([each.scale for each in solutions], axis=0)
+    usual = [float(np.median(each[used])) for each in (patchy, excess, scale)]
+    found: np.ndarray = (patchy > np.maximum(PATCHY[0], PATCHY[1] * usual[0])) & used
+    found |= (excess > EXCESS * usual[1]) & used
+    found |= (scale < DIM * usual[2]) & used
+    return found

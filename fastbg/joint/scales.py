@@ -1,0 +1,219 @@
+"""The flux scale of frames: how bright the detail of each is, compared with that of a composite.
+
+Detail is smoothed first, and its Laplacian is fitted beside it: to first order, other seeing adds a
+part of the Laplacian to an image, and takes no light away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..image.robust import robust_sigma
+from ..sky.neighbourhood import gaussian_mean
+from .surfaces import Surfaces, penalised
+
+TOLERANCES = (0.003, 0.02, 0.05)
+"""Detail agrees within a part of it: no bright star may outweigh all others, nor a saturated one
+decide. The least part, the one to begin with, and the largest one."""
+
+BRIGHT = 30.0
+"""Detail of so many standard deviations of the noise tells that part."""
+
+REJECTED = 4.0
+"""A pixel counts nothing if it is so many standard deviations off (Tukey's biweight)."""
+
+ZONES = 6
+"""The zones along each side, whose scatter tells the standard error of a scale."""
+
+MANY = 20
+"""The least number of pixels that do."""
+
+ROUNDS = 2
+"""Weights and scales are found by turns."""
+
+TELLING = 0.2
+"""A zone tells of the transparency there if it has this part of the detail of the average zone."""
+
+TINY = float(np.finfo(np.float32).tiny)
+
+LEAST, MOST = 1e-3, 0.9
+"""A smoothed pixel counts if more than the second part of what it comes from is known; the first
+one keeps the others finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """The smoothed detail of a composite.
+
+    Attributes
+    ----------
+    values, laplacian : ndarray, (h, w), linear
+    deviation : float
+        Of the Gaussian, in pixels.
+    smooth : ndarray, (M,)
+        The coordinates of what is smooth in the composite.
+    stiffness : float
+        That of surfaces by which frames may differ.
+    """
+
+    values: np.ndarray
+    laplacian: np.ndarray
+    deviation: float
+    smooth: np.ndarray
+    stiffness: float
+
+    @classmethod
+    def of(
+        cls,
+        composite: np.ndarray,
+        weight: np.ndarray,
+        surfaces: Surfaces,
+        stiffness: float,
+        deviation: float,
+    ) -> Detail:
+        """From a composite and its weights, (h w,), for surfaces that are so stiff."""
+        smooth, fine = smoothed(composite[np.newaxis], weight, surfaces, stiffness)
+        known = weight > 0
+        values = _smoothed(fine[0] * known, known, deviation, surfaces.shape)[0]
+        return cls(values, _laplacian(values), deviation, smooth[0], stiffness)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Scales of frames beyond those that were assumed.
+
+    Attributes
+    ----------
+    change, error : ndarray, (n,)
+        What to add to the scale, and its standard error.
+    patchy : ndarray, (n,)
+        How much the scale scatters over the zones of the frame, beyond its errors.
+    """
+
+    change: np.ndarray
+    error: np.ndarray
+    patchy: np.ndarray
+
+
+def compared(
+    left: np.ndarray, valid: np.ndarray, detail: Detail, scale: np.ndarray, surfaces: Surfaces
+) -> Compared:
+    """Compare what is left of frames with the detail of their composite.
+
+    Parameters
+    ----------
+    left : ndarray, (n, h w), float32, linear
+        Frames without their smooth surfaces and without the composite times `scale`; 0 where they
+        are not `valid`.
+    detail : Detail
+    scale : ndarray, (n,)
+    surfaces : Surfaces
+        What frames may differ by otherwise: detail that is alike tells nothing.
+    """
+    how = detail.deviation, surfaces.shape
+    pairs = [_smoothed(*each, *how) for each in zip(left, valid, strict=True)]
+    smooth, seen = (np.stack(each) for each in zip(*pairs, strict=True))
+    noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
+    noise = np.nan_to_num(noise, nan=1.0).astype(np.float32)
+    scale = scale.astype(np.float32)
+    pair = np.stack([detail.values, detail.laplacian])
+    off, tolerance = smooth, np.full(len(left), TOLERANCES[1], np.float32)
+    for _ in range(ROUNDS):
+        expected = _expected(noise, tolerance * scale, detail)
+        weight = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2 * seen
+        mean = weight.mean(axis=0).ravel()
+        flat = smoothed(pair.reshape(2, -1), mean, surfaces, detail.stiffness)[1]
+        own = flat.reshape(pair.shape)
+        matrix = np.einsum("ayx,byx,nyx->nab", own, pair, weight)
+        matrix[:, (0, 1), (0, 1)] += 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, np.newaxis] + TINY
+        right = np.einsum("ayx,nyx->na", own, weight * smooth)
+        change = np.linalg.solve(matrix, right[..., np.newaxis])[..., 0]
+        off = smooth - np.tensordot(change.astype(np.float32), pair, 1)
+        tolerance = _tolerances(off, noise, scale, detail, seen)
+    share = np.where(matrix[:, 1, 1] > 0, matrix[:, 0, 1] / matrix[:, 1, 1], 0)
+    rows = []
+    for number, part in enumerate(share):
+        # The part of the detail that its Laplacian does not explain carries the scale.
+        carries = own[0] - part * own[1]
+        used, every = carries * weight[number], carries * seen[number] / expected[number] ** 2
+        error = _error(used * off[number], used * detail.values)
+        rows.append((error, _patchy(every * off[number], every * detail.values)))
+    return Compared(change[:, 0], *np.array(rows).T)
+
+
+def _smoothed(
+    plane: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A plane, (h w,), smoothed where it is valid, (h, w), and where most of that is."""
+    known = gaussian_mean(valid.reshape(shape).astype(float), deviation)
+    smooth = gaussian_mean(plane.reshape(shape).astype(float), deviation)
+    return (smooth / np.maximum(known, LEAST)).astype(np.float32), known > MOST
+
+
+def _tolerances(
+    off: np.ndarray, noise: np.ndarray, scale: np.ndarray, detail: Detail, seen: np.ndarray
+) -> np.ndarray:
+    """(n,): the part within which bright detail of each frame agrees."""
+    found = np.full(len(off), TOLERANCES[1])
+    for number, (plane, sigma, times, own) in enumerate(zip(off, noise, scale, seen, strict=True)):
+        bright = own & (times * np.abs(detail.values) > BRIGHT * sigma)
+        if np.count_nonzero(bright) > MANY:
+            found[number] = robust_sigma(plane[bright] / (times * detail.values[bright]))
+    clipped = np.clip(found, TOLERANCES[0], TOLERANCES[2]).astype(np.float32)
+    return np.asarray(clipped)
+
+
+def _expected(noise: np.ndarray, part: np.ndarray, detail: Detail) -> np.ndarray:
+    """(n, h, w): the standard deviation of smoothed pixels, for a tolerated part of the detail."""
+    bright = np.abs(part[:, np.newaxis, np.newaxis] * detail.values)
+    found: np.ndarray = np.hypot(noise[:, np.newaxis, np.newaxis], bright) + TINY
+    return found
+
+
+def smoothed(
+    planes: np.ndarray, weight: np.ndarray, surfaces: Surfaces, stiffness: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least-squares surfaces of planes, (m, h w), for weights, (h w,), and what they leave."""
+    own = weight.astype(np.float32)
+    total = float(own.sum())
+    matrix = penalised(surfaces.products(own), surfaces.energy, stiffness, total)
+    left, coordinates = planes.astype(np.float32), np.zeros((len(planes), len(matrix)))
+    for _ in range(2):  # the products are those of cells, and the second step mends that
+        slope = surfaces.along(left * own) - total * stiffness * surfaces.energy * coordinates
+        change = np.linalg.solve(matrix, slope.T).T
+        coordinates += change
+        left = left - surfaces.values(change)
+    return coordinates, left
+
+
+def _error(slope: np.ndarray, curvature: np.ndarray) -> float:
+    """The standard error of a scale, by what the zones of the frame contribute."""
+    total = curvature.sum()
+    return float(np.sqrt((_of_zones(slope) ** 2).sum()) / total) if total > 0 else np.inf
+
+
+def _patchy(slope: np.ndarray, curvature: np.ndarray) -> float:
+    """The scatter of the scale over zones that have enough detail; nothing in them is rejected."""
+    slopes, curvatures = _of_zones(slope), _of_zones(curvature)
+    telling = curvatures > TELLING * curvatures.sum() / curvatures.size
+    local = slopes[telling] / curvatures[telling]
+    return robust_sigma(local) if telling.sum() > ZONES else 0.0
+
+
+def _of_zones(plane: np.ndarray) -> np.ndarray:
+    """The sums over zones of the frame."""
+    rows, columns = (
+        np.unique(np.linspace(0, size, ZONES + 1).astype(int)[:-1]) for size in plane.shape
+    )
+    found: np.ndarray = np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
+    return found
+
+
+def _laplacian(values: np.ndarray) -> np.ndarray:
+    padded = np.pad(values, 1, mode="edge")
+    found: np.ndarray = (
+        padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:] - 4 * values
+    )
+    return found

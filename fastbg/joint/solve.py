@@ -1,0 +1,284 @@
+"""Scales and smooth differences of all frames at once, for one channel.
+
+Least squares of ``sum_i |I_i - a_i C - R_i|^2`` over scales a, a composite C and smooth surfaces R,
+by turns. Weights leave out what differs otherwise: satellites, variable stars, other seeing. Each
+frame enters C with the weight of its noise, so that noise in C favours no scale: the errors of both
+sides count. What all R share is not determined; `Solution.without_common` chooses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..image.robust import robust_sigma
+from . import scales
+from .median import median_of
+from .surfaces import Surfaces, penalised, stiffness_by_noise
+
+SWEEPS = 14
+"""Rounds of the alternating least squares, at most."""
+
+DECIDING = (3, 5, 7)
+"""The rounds in which the noise decides how far surfaces may bend."""
+
+STIFF = 1e-3
+"""How stiff they are before."""
+
+SETTLED = 0.2
+"""They end when no surface and no scale changes by more than this part of its standard error."""
+
+REJECTED = 6.0
+"""A pixel of a frame counts nothing if it is so many standard deviations off (Tukey's biweight)."""
+
+UNSTEADY = 1.5
+"""A pixel that scatters so much more than others among the frames counts less in all of them."""
+
+LEAST_SCALE = 0.01
+
+OUTLYING = 4.0
+"""The scatter of a pixel counts deviations up to so many standard ones."""
+
+TINY = float(np.finfo(np.float32).tiny)
+
+Watch = Callable[[], object]
+"""Is called now and then; what it raises ends the work."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The solution of one channel.
+
+    Attributes
+    ----------
+    scale, scale_error : ndarray, (n,)
+        The flux of each frame relative to the composite, and its standard error.
+    patchy : ndarray, (n,)
+        How much the scale scatters over the frame, beyond its errors.
+    coordinates : ndarray, (n, M)
+        Of the smooth surfaces R.
+    error : ndarray, (n,), linear
+        The standard errors of these by the noise, root mean squares over the frame.
+    excess : ndarray, (n,)
+        The scatter of what is left in cells, in units of what noise leaves there.
+    composite : ndarray, (h w,), float32, linear
+        NaN where no frame has a sample.
+    stiffness : ndarray, (n,)
+        How stiff each surface is.
+    """
+
+    scale: np.ndarray
+    scale_error: np.ndarray
+    patchy: np.ndarray
+    coordinates: np.ndarray
+    error: np.ndarray
+    excess: np.ndarray
+    composite: np.ndarray
+    stiffness: np.ndarray
+
+    def without_common(self, surfaces: Surfaces, used: np.ndarray) -> Solution:
+        """The solution with the least sum of ``|R_i|^2`` over the frames that are used.
+
+        ``R_i - a_i M`` and ``C + M`` fit the frames as well for every surface M.
+        """
+        return self.shifted(surfaces, _common(self.coordinates, self.scale, used))
+
+    def shifted(self, surfaces: Surfaces, common: np.ndarray) -> Solution:
+        """The solution in which surfaces have as many `common` coordinates less as their scales."""
+        return replace(
+            self,
+            coordinates=self.coordinates - np.outer(self.scale, common),
+            composite=self.composite + surfaces.values(common),
+        )
+
+
+def _common(coordinates: np.ndarray, scale: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """(M,): the surface that frames share, of which each has its scale times as much.
+
+    Surfaces count where they are known and beyond: the edges of frames that end within the field
+    would show in it otherwise.
+    """
+    own = np.where(used, scale, 0)
+    common: np.ndarray = own @ coordinates / (own @ scale)
+    return common
+
+
+def solve(
+    planes: np.ndarray,
+    surfaces: Surfaces,
+    noise: np.ndarray,
+    start: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    used: np.ndarray,
+    deviation: float,
+    watch: Watch = lambda: None,
+) -> Solution:
+    """Solve one channel.
+
+    Parameters
+    ----------
+    planes : ndarray, (n, h w), float32, linear; NaN = missing; overwritten
+    surfaces : Surfaces
+    noise : ndarray, (n,), linear
+        The noise of a pixel of each frame.
+    start : (ndarray, (n,); ndarray, (n, M); ndarray, (n,), or None)
+        Scales and surfaces to begin with, and how stiff these are; if that is known, fewer rounds
+        are needed.
+    used : ndarray, (n,), bool
+        The frames that make up the composite; the others are compared with it.
+    deviation : float
+        The deviation in pixels of the Gaussian that smooths detail whose scale is compared; 0 to
+        keep the scales.
+    watch : callable, optional
+    """
+    rounds = _Rounds(planes, surfaces, noise, *start, used, deviation)
+    for number in range(0 if start[2] is None else DECIDING[1], SWEEPS):
+        watch()
+        if rounds.turn(number) < SETTLED and number > DECIDING[-1]:
+            break
+    return rounds.finished()
+
+
+class _Rounds:
+    """The state of the alternating least squares."""
+
+    def __init__(
+        self,
+        planes: np.ndarray,
+        surfaces: Surfaces,
+        noise: np.ndarray,
+        scale: np.ndarray,
+        coordinates: np.ndarray,
+        stiffness: np.ndarray | None,
+        used: np.ndarray,
+        deviation: float,
+    ) -> None:
+        self.valid = np.isfinite(planes)
+        self.planes = np.nan_to_num(planes, copy=False)
+        self.surfaces, self.used, self.deviation = surfaces, used, deviation
+        self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
+        self.precision = 1 / np.maximum(noise, TINY).astype(np.float32) ** 2
+        self.weight = self.valid.astype(np.float32)
+        self.variance = np.ones(len(planes))
+        self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
+        self.freedom = np.full(len(planes), float(len(surfaces.energy)))
+        self.patchy = self.scale_error = np.zeros(len(planes))
+        self.products = np.empty(0)
+        self._level()
+
+    def _composite(self, flat: np.ndarray) -> np.ndarray:
+        share = np.where(self.used, self.precision * self.scale, 0).astype(np.float32)
+        total = (share * self.scale).astype(np.float32) @ self.weight
+        summed = np.einsum("n,np,np->p", share, self.weight, flat)
+        # Where all frames are rejected, their mean has to do.
+        without = total <= 0
+        if without.any():
+            valid = self.valid[:, without]
+            total[without] = (share * self.scale).astype(np.float32) @ valid
+            summed[without] = share @ (flat[:, without] * valid)
+        return np.divide(summed, total, out=np.full_like(total, np.nan), where=total > 0)
+
+    def turn(self, number: int) -> float:
+        """One round; the largest change of a surface, in units of its standard error."""
+        surfaces = self.surfaces
+        flat = self.planes - surfaces.values(self.coordinates)
+        if not len(self.products):  # no weights are known yet
+            own = self.used[:, np.newaxis] & self.valid
+            scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
+            composite = median_of(np.where(own, scaled, np.float32(np.nan)))
+        else:
+            composite = self._composite(flat)
+        known = np.nan_to_num(composite)
+        common = self.valid & np.isfinite(composite)
+        left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
+        self._weigh(left, common)
+        stiffness = float(np.median(self.stiffness[self.used]))
+        change = self._bend(left, common, number)
+        if self.deviation and (number <= DECIDING[0] or number % 2):
+            mean = self.weight[self.used].mean(axis=0)
+            own = known, mean, surfaces, stiffness, self.deviation
+            change = max(change, self._scale(left, common, scales.Detail.of(*own)))
+        self._level()
+        return change
+
+    def _scale(self, left: np.ndarray, common: np.ndarray, detail: scales.Detail) -> float:
+        """A step of all scales, whose geometric mean stays 1; the largest one, as for `turn`."""
+        found = scales.compared(left, common, detail, self.scale, self.surfaces)
+        self.scale_error, self.patchy = found.error, found.patchy
+        scale = np.maximum(self.scale + found.change, LEAST_SCALE)
+        # What is smooth in the composite stays as it is, and is not for the scale to decide.
+        self.coordinates -= np.outer(scale - self.scale, detail.smooth)
+        self.scale = scale / np.exp(np.log(scale[self.used]).mean())
+        return float(np.max(np.abs(found.change / np.maximum(found.error, TINY))[self.used]))
+
+    def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
+        """Weights and variances by what is left."""
+        deviation = np.array(
+            [
+                robust_sigma(plane[own]) if own.any() else 1
+                for plane, own in zip(left, common, strict=True)
+            ]
+        )
+        deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
+        square = (left / deviation) ** 2
+        count = np.maximum(np.count_nonzero(common, axis=0), 1)
+        # An outlier of one frame throws no doubt on the pixel in the others.
+        scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
+        steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
+        np.divide(square, steady * REJECTED**2, out=square)
+        # Where no other frame has a sample, the composite is what this one makes it.
+        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
+        told = common & (others > 0)
+        self.weight = np.where(told, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        # What the weights themselves take away of the variance of Gaussian noise.
+        total = np.maximum(self.weight.sum(axis=1), 1)
+        self.variance = (self.weight * left**2).sum(axis=1) / total
+
+    def _bend(self, left: np.ndarray, common: np.ndarray, number: int) -> float:
+        """Newton's step of all surfaces, taken out of `left`, too.
+
+        In some rounds, noise tells how far each may bend.
+        """
+        energy, decides = self.surfaces.energy, number in DECIDING
+        if decides or number < DECIDING[0]:
+            self.products = np.array([self.surfaces.products(each) for each in self.weight])
+        slopes = self.surfaces.along(self.weight * left)
+        largest = 0.0
+        for each, slope in enumerate(slopes):
+            products: np.ndarray = self.products[each]
+            total, before = float(self.weight[each].sum()), self.coordinates[each]
+            if not total:
+                continue
+            if decides:
+                own = slope, before, self.variance[each], total
+                found = stiffness_by_noise(products, energy, *own)
+                after, self.stiffness[each], self.freedom[each] = found
+            else:
+                stiff = total * self.stiffness[each]
+                matrix = penalised(products, energy, self.stiffness[each], total)
+                after = before + np.linalg.solve(matrix, slope - stiff * energy * before)
+            change, self.coordinates[each] = after - before, after
+            left[each] -= self.surfaces.values(change) * common[each]
+            allowed = self.variance[each] * self.freedom[each] / total
+            size = change @ products @ change / total
+            largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
+        return largest
+
+    def _level(self) -> None:
+        """Take from the surfaces what they share, so that none of them bends for nothing."""
+        self.coordinates -= np.outer(self.scale, _common(self.coordinates, self.scale, self.used))
+
+    def finished(self) -> Solution:
+        """The solution, with surfaces that bend as far as noise allows."""
+        surfaces = self.surfaces
+        total = np.maximum(self.weight.sum(axis=1), 1)
+        error = np.sqrt(self.variance * self.freedom / total)
+        left = self.planes - surfaces.values(self.coordinates)
+        composite = self._composite(left)
+        left -= self.scale.astype(np.float32)[:, np.newaxis] * np.nan_to_num(composite)
+        return Solution(
+            *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
+            *(surfaces.excess(left, self.weight), composite),
+            self.stiffness,
+        )

@@ -1,0 +1,169 @@
+"""Smooth surfaces on the grid of small copies, and how far noise lets each of them bend."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..image.kernels import blocks
+from ..image.robust import robust_sigma
+from ..sky.smoothing_spline import Basis
+from ..spline.spline import Spline
+
+SIDE = 12
+"""The largest number of control points along each side of the grid."""
+
+CELLS_PER_SIDE = 4
+"""The least number of cells along the shorter side for each control point along it."""
+
+ALONG = 48
+"""The number of cells along the shorter side for sums of products, about: pixels tell no more."""
+
+DEGREE = 2
+"""Polynomials up to this degree cost no energy."""
+
+STIFFNESSES = tuple(float(10.0**-n) for n in range(9))
+"""The candidates, from stiff to flexible."""
+
+ROWS = 4096
+"""The pixels whose distances to all control points are in memory at a time."""
+
+
+class Surfaces:
+    """Splines on a grid of pixels, in coordinates of which the first few cost no energy.
+
+    Parameters
+    ----------
+    y, x : ndarray, (h,) and (w,), normalised
+        The centres of the pixels.
+
+    Attributes
+    ----------
+    shape : (h, w)
+    matrix : ndarray, (h w, M), float32
+        The functions at the pixels.
+    energy : ndarray, (M,)
+        1 for coordinates whose squares are bending energy, 0 for others.
+    constant : ndarray, (M,)
+        The surface that is 1 everywhere.
+    """
+
+    def __init__(self, y: np.ndarray, x: np.ndarray) -> None:
+        self.shape = len(y), len(x)
+        self._step = max(1, round(min(self.shape) / ALONG))
+        cells = [_means(axis, self._step) for axis in (y, x)]
+        side = min(SIDE, max(2, min(map(len, cells)) // CELLS_PER_SIDE))
+        points = _points(*cells)
+        splines = Basis(points, side).of_degree(min(DEGREE, side - 1), STIFFNESSES[-1])
+        self._splines, self._coarse = splines, splines.matrix.astype(np.float32)
+        self.energy = (np.arange(splines.matrix.shape[1]) >= splines.free).astype(float)
+        # The affine functions y, x and 1 are the last of the first ones.
+        self.constant = (np.arange(len(self.energy)) == splines.free - 1).astype(float)
+        self.matrix = np.empty((len(y) * len(x), len(self.energy)), np.float32)
+        pixels = _points(y, x)
+        for top in range(0, len(pixels), ROWS):
+            part = slice(top, top + ROWS)
+            self.matrix[part] = splines.at(pixels[part])
+
+    def values(self, coordinates: np.ndarray) -> np.ndarray:
+        """Surfaces with coordinates (..., M), at the pixels: (..., h w), float32."""
+        found: np.ndarray = coordinates.astype(np.float32) @ self.matrix.T
+        return found
+
+    def constant_at(self, level: float) -> np.ndarray:
+        """A level at all pixels: (h w,), float32."""
+        return np.full(self.matrix.shape[0], level, np.float32)
+
+    def along(self, planes: np.ndarray) -> np.ndarray:
+        """The products of planes, (..., h w), with all functions: (..., M)."""
+        return (planes @ self.matrix).astype(np.float64)
+
+    def products(self, weight: np.ndarray) -> np.ndarray:
+        """(M, M): the weighted products of the functions, for weights (h w,)."""
+        cells = np.nansum(blocks(weight.reshape(self.shape), self._step), axis=2).ravel()
+        weighted = cells.astype(np.float32)[:, np.newaxis] * self._coarse
+        found: np.ndarray = (self._coarse.T @ weighted).astype(np.float64)
+        return found
+
+    def excess(self, left: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """(n,): the scatter of what is left in cells, in units of what white noise leaves there."""
+        found = []
+        for plane, own in zip(left, weight, strict=True):
+            total, square, summed, squared = (
+                np.nansum(blocks(each.reshape(self.shape), self._step), axis=2)
+                for each in (own, own**2, own * plane, own * plane**2)
+            )
+            full = total > 0.5 * total.max()
+            noise = squared.sum() / max(total.sum(), 1e-30)
+            off = summed[full] / np.sqrt(noise * square[full])
+            found.append(robust_sigma(off))
+        return np.array(found)
+
+    def spline(self, coordinates: np.ndarray) -> Spline:
+        """The splines with coordinates (K, M), one for each channel."""
+        return self._splines.spline(np.ascontiguousarray(coordinates.T))
+
+
+def penalised(
+    products: np.ndarray, energy: np.ndarray, stiffness: float, total: float
+) -> np.ndarray:
+    """The matrix of the normal equations of a stiffness, for weights that add up to `total`."""
+    matrix = products.copy()
+    size = len(matrix)
+    # A trace of regularisation keeps coordinates finite that no pixel determines.
+    matrix.flat[:: size + 1] += total * stiffness * energy + 1e-10 * np.trace(products) / size
+    return matrix
+
+
+def stiffness_by_noise(
+    products: np.ndarray,
+    energy: np.ndarray,
+    slope: np.ndarray,
+    coordinates: np.ndarray,
+    variance: float,
+    total: float,
+) -> tuple[np.ndarray, float, float]:
+    """The surface that noise allows, by Mallows's criterion: what it leaves, and twice its freedom.
+
+    C. L. Mallows, Some comments on C_p, Technometrics 15, 661 (1973).
+
+    Parameters
+    ----------
+    products : ndarray, (M, M)
+    energy : ndarray, (M,)
+    slope : ndarray, (M,)
+        The weighted products of the functions with what a flexible surface leaves.
+    coordinates : ndarray, (M,)
+        Those of the flexible surface.
+    variance : float
+        Of a pixel of weight 1.
+    total : float
+        The sum of the weights.
+
+    Returns
+    -------
+    coordinates : ndarray, (M,)
+    stiffness : float
+    freedom : float
+        Its effective number of degrees of freedom.
+    """
+    found = []
+    for stiffness in STIFFNESSES:
+        matrix = penalised(products, energy, stiffness, total)
+        solved = np.linalg.solve(
+            matrix, np.column_stack([slope - total * stiffness * energy * coordinates, products])
+        )
+        change, freedom = solved[:, 0], float(np.trace(solved[:, 1:]))
+        left = change @ products @ change - 2 * change @ slope
+        found.append((left + 2 * variance * freedom, stiffness, coordinates + change, freedom))
+    _, stiffness, coordinates, freedom = min(found, key=lambda each: each[0])
+    return coordinates, stiffness, freedom
+
+
+def _means(axis: np.ndarray, step: int) -> np.ndarray:
+    tops = range(0, len(axis), step)
+    return np.array([axis[top : top + step].mean() for top in tops])
+
+
+def _points(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(P, 2): all places of a grid, row by row."""
+    return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -1,0 +1,320 @@
+"""Frames of one field, corrected together: files, errors, resuming, the page, the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits as astropy_fits
+from numpy.typing import NDArray
+from together_frames import NOISE, Frames, field, frames, write, write_one
+from typer.testing import CliRunner
+
+import fastbg
+from fastbg.cli.app import app
+from fastbg.errors import FastbgError
+from fastbg.jobs.batch import pool, tasks
+from fastbg.jobs.together.small import FOLDER
+
+IN_WORKERS = pool.run
+SHAPE = (90, 120)
+LIGHT = field(0, SHAPE)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers take seconds to start: tasks run here, but for the test that wants them."""
+
+    def run(work: Sequence[tasks.Task], workers: int) -> Generator[pool.Event]:
+        for task in work:
+            yield task.path, tasks.run(task, lambda progress: None)
+
+    monkeypatch.setattr(pool, "run", run)
+
+
+@pytest.fixture(scope="module")
+def known() -> Frames:
+    return frames(4, shape=SHAPE)
+
+
+def planes(path: Path) -> NDArray[np.float64]:
+    return np.asarray(astropy_fits.getdata(path), np.float64)
+
+
+def corrected(folder: Path, name: str) -> NDArray[np.float64]:
+    return planes(folder / f"{name}_bgSubtracted.fits")
+
+
+def test_all_frames_get_one_sky(
+    tmp_path: Path, known: Frames, open_page: Callable[..., Any]
+) -> None:
+    write(tmp_path / "in", known.images)
+    result = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")
+    assert [outcome.status for outcome in result.outcomes] == ["done"] * 4
+    level = result.report["common"]["level"][0]
+    after = np.array([corrected(tmp_path / "out", name) for name in "abcd"])
+    # Frames are the same now, but for their flux.
+    apart = (after - level) / known.scales[:, np.newaxis, np.newaxis]
+    apart -= apart.mean(axis=0)
+    quarters = apart.reshape(4, 3, SHAPE[0] // 3, 3, SHAPE[1] // 3).mean(axis=(2, 4))
+    assert np.abs(quarters).max() < 0.1 * np.std(known.gradients[0])
+    model = planes(tmp_path / "out" / "b_bgModel.fits")
+    assert np.abs(after[1] - (known.images[1] - model + level)).max() < 1e-6
+    history = str(astropy_fits.getheader(tmp_path / "out" / "b_bgModel.fits")["HISTORY"])
+    assert "4 frames together" in history
+
+    page = open_page((tmp_path / "out" / "together_report.html").as_uri())
+    assert page.locator(".multiple img").count() == 4
+    assert page.locator(".chart").count() == 3
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_flux_is_brought_to_one_scale(tmp_path: Path, known: Frames) -> None:
+    write(tmp_path / "in", known.images)
+    fastbg.together(
+        tmp_path / "in", output_dir=tmp_path / "out", match_scale=True, write_model=False
+    )
+    after = np.array([corrected(tmp_path / "out", name) for name in "abcd"])
+    light = LIGHT - np.median(LIGHT)
+    flux = [float(np.sum((plane - np.median(plane)) * light)) for plane in after]
+    assert np.ptp(flux) / np.mean(flux) < 0.03
+    assert not (tmp_path / "out" / "a_bgModel.fits").exists()
+
+
+def test_the_common_gradient_can_be_left_to_that_of_one_frame(
+    tmp_path: Path, known: Frames
+) -> None:
+    paths = write(tmp_path / "in", known.images)
+    how: dict[str, Any] = {"reference_frame": paths[2], "relative": True}
+    report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", **how).report
+    assert report["common"]["gradient"] is None
+    assert np.ptp(planes(tmp_path / "out" / "c_bgModel.fits")) < 1e-6
+    assert report["frames"][2]["scale"] == [1.0]
+    own = known.gradients[0] - known.scales[0] / known.scales[2] * known.gradients[2]
+    model = planes(tmp_path / "out" / "a_bgModel.fits")
+    assert np.std(model - own) < 0.1 * np.std(own)
+
+
+def test_finished_frames_are_skipped(tmp_path: Path, known: Frames) -> None:
+    write(tmp_path / "in", known.images)
+    again = lambda: fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")  # noqa: E731
+    again()
+    small = [path.stat().st_mtime_ns for path in sorted((tmp_path / "out" / FOLDER).glob("*.npz"))]
+    assert {outcome.status for outcome in again().outcomes} == {"skipped"}
+    (tmp_path / "out" / "c_bgModel.fits").unlink()
+    assert [o.path.stem for o in again().with_status("done")] == ["c"]
+    assert small == [
+        path.stat().st_mtime_ns for path in sorted((tmp_path / "out" / FOLDER).glob("*.npz"))
+    ]
+
+
+def test_a_run_that_ended_goes_on(tmp_path: Path, known: Frames) -> None:
+    write(tmp_path / "in", known.images)
+    seen: list[str] = []
+
+    def stop(progress: fastbg.jobs.batch.BatchProgress) -> bool:
+        if progress.outcome:
+            seen.append(progress.outcome.status)
+        return len(seen) < 2
+
+    with pytest.raises(fastbg.Cancelled):
+        fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", progress=stop)
+    result = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")
+    assert sorted(outcome.status for outcome in result.outcomes) == ["done"] * 2 + ["skipped"] * 2
+
+
+def test_workers_do_the_same(
+    tmp_path: Path, known: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "run", IN_WORKERS)
+    write(tmp_path / "in", known.images[:2])
+    report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", workers=1).report
+    assert [row["outcome"] for row in report["frames"]] == ["done"] * 2
+
+
+def turned(angle: float, scale: float, at: tuple[float, float]) -> NDArray[np.float64]:
+    """(2, H, W): where the pixels of a frame lie in the first one."""
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]] - np.reshape(SHAPE, (2, 1, 1)) / 2
+    sine, cosine = scale * np.sin(angle), scale * np.cos(angle)
+    middle = np.array(SHAPE) / 2 + at
+    return np.stack([middle[0] + cosine * y + sine * x, middle[1] - sine * y + cosine * x])
+
+
+def header(angle: float, scale: float, at: tuple[float, float]) -> Any:
+    """The coordinates of such a frame: a gnomonic projection around the middle of the first."""
+    from fastbg.io.keywords import Keyword
+
+    sine, cosine = np.sin(angle) / scale, np.cos(angle) / scale
+    # The middle of the first frame, in pixels of this one.
+    y, x = -at[0], -at[1]
+    own = cosine * y - sine * x + SHAPE[0] / 2, sine * y + cosine * x + SHAPE[1] / 2
+    step = 2 / 3600 * scale
+    values = {
+        "CTYPE1": "'RA---TAN'",
+        "CTYPE2": "'DEC--TAN'",
+        "CRVAL1": 80.0,
+        "CRVAL2": 20.0,
+        "CRPIX1": own[1] + 1,
+        "CRPIX2": own[0] + 1,
+        "CD1_1": -step * np.cos(angle),
+        "CD1_2": step * np.sin(angle),
+        "CD2_1": step * np.sin(angle),
+        "CD2_2": step * np.cos(angle),
+    }
+
+    class Header:
+        keywords = tuple(Keyword(name, str(value), "") for name, value in values.items())
+
+    return Header()
+
+
+CAMERAS = (
+    *((0.0, 1.0, (0.0, 0.0)), (0.12, 1.0, (2.0, -3.0)), (-0.2, 1.15, (-4.0, 1.0))),
+    (0.05, 0.9, (3.0, 3.0)),
+)
+
+
+def test_frames_with_coordinates_need_not_be_registered(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    stars = rng.uniform(-30, 150, (200, 2)), 0.01 * (rng.pareto(1.5, 200) + 1)
+    (tmp_path / "in").mkdir()
+    gradients = []
+    for number, camera in enumerate(CAMERAS):
+        y, x = turned(*camera)
+        light = 0.02 * np.exp(-((y - 45) ** 2 + (x - 70) ** 2) / 2000)
+        for place, peak in zip(*stars, strict=True):
+            light += min(peak, 0.3) * np.exp(-((y - place[0]) ** 2 + (x - place[1]) ** 2) / 8)
+        v, u = (np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]] + 0.5) / np.reshape(SHAPE, (2, 1, 1))
+        gradients.append(0.05 + 0.02 * (np.cos(number) * v + np.sin(number) * u))
+        image = light + gradients[-1] + NOISE * rng.standard_normal(SHAPE)
+        name = f"{chr(ord('a') + number)}.fits"
+        write_one(tmp_path / "in" / name, image.astype(np.float32), header(*camera))
+    how: dict[str, Any] = {"reference_frame": tmp_path / "in" / "a.fits", "relative": True}
+    report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", **how).report
+    assert not report["grid"]["registered"]
+    for number, name in enumerate("abcd"):
+        assert abs(report["frames"][number]["scale"][0] - 1) < 0.03
+        y, x = turned(*CAMERAS[number])
+        shared = 0.02 * y / SHAPE[0]  # the gradient of the first frame, seen by this one
+        own = gradients[number] - shared
+        model = planes(tmp_path / "out" / f"{name}_bgModel.fits")
+        inside = (y > 0) & (y < SHAPE[0]) & (x > 0) & (x < SHAPE[1])
+        assert np.std((model - own)[inside]) < 0.06 * np.std(gradients[number])
+
+
+def _sizes(folder: Path) -> dict[str, Any]:
+    known = frames(2, shape=SHAPE)
+    write_one(folder / "a.fits", known.images[0])
+    write_one(folder / "b.fits", known.images[1][:80])
+    return {}
+
+
+def _single(folder: Path) -> dict[str, Any]:
+    write_one(folder / "a.fits", frames(2, shape=SHAPE).images[0])
+    return {}
+
+
+def _channels(folder: Path) -> dict[str, Any]:
+    known = frames(2, shape=SHAPE)
+    write_one(folder / "a.fits", known.images[0])
+    write_one(folder / "b.fits", np.repeat(known.images[1][np.newaxis], 3, axis=0))
+    return {}
+
+
+def _apart(folder: Path) -> dict[str, Any]:
+    known = frames(2, shape=SHAPE)
+    write_one(folder / "a.fits", known.images[0], header(0.0, 1.0, (0.0, 0.0)))
+    write_one(folder / "b.fits", known.images[1], header(0.0, 1.0, (0.0, 400.0)))
+    return {}
+
+
+def _alien(folder: Path) -> dict[str, Any]:
+    known = frames(2, shape=SHAPE)
+    write_one(folder / "a.fits", known.images[0])
+    write_one(
+        folder / "b.fits", (field(9, SHAPE) + 0.05 + known.images[0] - LIGHT).astype(np.float32)
+    )
+    return {}
+
+
+def _all_cloud(folder: Path) -> dict[str, Any]:
+    write_one(folder / "a.fits", frames(2, shape=SHAPE).images[0])
+    noise = NOISE * np.random.default_rng(5).standard_normal(SHAPE)
+    write_one(folder / "b.fits", (0.1 + noise).astype(np.float32))
+    return {}
+
+
+def _two(folder: Path, **how: Any) -> dict[str, Any]:
+    write(folder, frames(2, shape=SHAPE).images)
+    return how
+
+
+ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
+    "one frame": (_single, "the only frame: a set needs at least two"),
+    "several sizes": (_sizes, "nothing tells how they lie: register them"),
+    "channels": (_channels, "b.fits has 3 channels and"),
+    "no overlap": (_apart, "do not overlap"),
+    "other field": (_alien, "fewer than two frames show the same field"),
+    "all cloud": (_all_cloud, "fewer than two frames show the same field"),
+    "division": (lambda folder: _two(folder, mode="divide"), "are subtracted, not divided"),
+    "pedestal": (lambda folder: _two(folder, pedestal="bgoptimizer"), "one sky: choose another"),
+    "descent": (lambda folder: _two(folder, control_points=25), "leave out control points"),
+    "no such reference": (
+        lambda folder: _two(folder, reference_frame=folder / "z.fits"),
+        "is none of the frames",
+    ),
+    "dask and workers": (
+        lambda folder: _two(folder, dask="tcp://x:1", workers=2),
+        "a cluster has its own workers",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_bad_input_is_one_line(name: str, tmp_path: Path) -> None:
+    prepare, words = ERRORS[name]
+    (tmp_path / "in").mkdir()
+    how = prepare(tmp_path / "in")
+    with pytest.raises(FastbgError) as caught:
+        fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", **how)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out").glob("*_bg*"))
+    assert not list((tmp_path / "out").glob("together_report*"))
+
+
+def test_pages_of_others_are_not_replaced(tmp_path: Path, known: Frames) -> None:
+    write(tmp_path / "in", known.images)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "together_report.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(fastbg.OutputError, match="exists: choose another folder"):
+        fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")
+
+
+def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
+    images = np.concatenate([known.images, known.images[:1]])
+    images[1] = field(9, SHAPE) + 0.05 + NOISE * np.random.default_rng(8).standard_normal(SHAPE)
+    images[4] -= (0.6 * LIGHT).astype(np.float32)
+    write(tmp_path / "in", images)
+    given = ["together", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--relative"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 2, result.output
+    assert "4 corrected, 1 failed; 3 of 5 frames in the mean" in result.output
+    assert "e.fits: clouds or fog dim it in parts" in result.output
+    assert "b.fits shows another field than the others" in result.output
+    assert not (tmp_path / "out" / "b_bgSubtracted.fits").exists()
+    page = (tmp_path / "out" / "together_report.html").read_text(encoding="utf-8")
+    assert "another field" in page
+    assert "http:" not in page
+
+    report = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
+    assert [row["status"] for row in report["frames"]] == [
+        *("used", "another field", "used", "used", "clouds")
+    ]
+    assert [row["outcome"] for row in report["frames"]].count("skipped") == 4
+    stored = json.loads((tmp_path / "out" / "together_report.json").read_text(encoding="utf-8"))
+    assert stored["choices"]["relative"]
