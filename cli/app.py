@@ -9,12 +9,14 @@ import typer
 
 from .apply import apply
 from .batch import batch
+from .catalogue import catalogue
 from .demo import demo
 from .doctor import doctor
 from .errors import Boundary
 from .fit import fit
 from .help import Command, epilog_of, help_of
 from .live import live
+from .mosaic import mosaic
 from .presets import presets
 from .preview import preview
 from .run import run
@@ -25,7 +27,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, live, batch, preview, samples, fit, apply, presets, demo, doctor):
+for command in (
+    run,
+    live,
+    batch,
+    mosaic,
+    preview,
+    samples,
+    catalogue,
+    fit,
+    apply,
+    presets,
+    demo,
+    doctor,
+):
     how = {"help": help_of(command), "epilog": epilog_of(command.__name__)}
     app.command(cls=Command, **how)(command)
 

@@ -23,6 +23,10 @@ EXAMPLES = {
         "fastbg batch 'lights/**/*.fits' -o out --keep-tree",
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
+    "mosaic": (
+        "fastbg mosaic panels -o out           # all images of a folder",
+        "fastbg mosaic merged.xisf --panels panels.png -o out",
+    ),
     "preview": (
         "fastbg preview m94.xisf               # what is taken for sky",
         "fastbg preview m94.xisf --fit         # and what becomes of the image",
@@ -30,6 +34,10 @@ EXAMPLES = {
     "samples": (
         "fastbg samples m94.xisf --preview s.png  # writes m94_samples.csv",
         "fastbg run m94.xisf --samples m94_samples.csv",
+    ),
+    "catalogue": (
+        "fastbg catalogue m31.fits             # lists what --catalogue protects",
+        "fastbg catalogue m31.fits -o m31.reg  # to be edited, then given to -m",
     ),
     "fit": (
         "fastbg fit first.fits -o sky.json",

@@ -172,6 +172,23 @@ SETTING_OPTIONS: dict[str, Any] = {
         help="How smooth the background through samples is: 0 goes through every sample, 1 is a "
         "plane, and auto lets the samples decide. Without --samples it has no effect.",
     ),
+    "catalogue": flag(
+        MASK,
+        "--catalogue",
+        help="Protect the extended objects of the OpenNGC catalogue, such as galaxies and nebulae, "
+        "in an image that has a coordinate system. fastbg catalogue lists them.",
+    ),
+    "no_catalogue": flag(
+        MASK, "--no-catalogue", help="Leave the catalogue out, even if the preset asks for it."
+    ),
+    "protect_at": option(
+        MASK,
+        "--protect-at",
+        metavar="PLACES",
+        help="Protect what is there, a comet or a planet: 'x y radius' in pixels, or 'RA Dec "
+        "radius' like '5:35:17 -5:23:28 10m', the radius in d, m or s of arc. Several places are "
+        "separated by semicolons.",
+    ),
     "feather": number(
         MASK,
         "--feather",
@@ -319,6 +336,7 @@ SETTING_OPTIONS: dict[str, Any] = {
 """By the name of the setting, in the order of ``--help``."""
 
 SWITCHED_OFF = {
+    "no_catalogue": "catalogue",
     "no_invert_mask": "invert_mask",
     "no_second_opinion": "second_opinion",
     "no_strict": "strict",

@@ -15,6 +15,7 @@ from ..words import (
     format_bytes,
     glows,
     mosaic_of,
+    names_of,
     through_samples,
 )
 from .lines import tell_line
@@ -84,6 +85,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "mosaic", mosaic_of(sky["panels"], sky["seams"])
     if reference := report.get("reference"):
         yield "reference", f"{reference['file']}: {compared_with(reference)}"
+    if protected := report.get("protected"):
+        yield "protected", names_of(protected)
     if opinion := report.get("second_opinion"):
         yield "opinion", _told_opinion(opinion)
     if fit and fit["ended"] in _ENDED:  # without a descent, the loss compares with nothing

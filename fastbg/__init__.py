@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from .jobs.array import apply as apply
     from .jobs.array import remove_background as remove_background
     from .jobs.batch import process_files as process_files
+    from .jobs.catalogue import catalogue_file as catalogue_file
     from .jobs.fit import fit_file as fit_file
     from .jobs.grid import samples_file as samples_file
+    from .jobs.mosaic import process_mosaic as process_mosaic
     from .jobs.plot import plot as plot
     from .jobs.preview import preview_file as preview_file
     from .jobs.results import AppliedResult as AppliedResult
@@ -46,7 +48,9 @@ _HOMES = {
         "SettingsError",
     ],
     "jobs.apply": ["apply_model"],
+    "jobs.catalogue": ["catalogue_file"],
     "jobs.fit": ["fit_file"],
+    "jobs.mosaic": ["process_mosaic"],
     "jobs.plot": ["plot"],
     "jobs.grid": ["samples_file"],
     "jobs.preview": ["preview_file"],

@@ -12,6 +12,7 @@ from .checks import check_used
 from .image.downscale import BELOW, block_centres
 from .image.frame import Frame
 from .image.image import Image
+from .image.outlines import hidden
 from .image.weights import (
     feathered,
     image_without_border,
@@ -32,6 +33,9 @@ from .sky.panels import detect_panels
 from .sky.seams import find_seams, seams_at
 from .spline.loss import Problem
 from .spline.panels import Seam
+
+KNOWN = 0.5
+"""What is known to be sky by this part or more is so inside of an outline, too."""
 
 Weight = Image | np.ndarray | None
 """How much of each pixel may be used: of the fitted image or, (h, w), of its small copy."""
@@ -86,7 +90,28 @@ def usable(
         weight = inverted(weight) if settings.invert_mask else weight
         used = of_blocks(weight, reduced, settings, **work)
     check_used(used, settings, masked=weight is not None)
-    return inside(used, reduced, settings)
+    return outside_outlines(inside(used, reduced, settings), reduced, known)
+
+
+def outside_outlines(
+    used: np.ndarray, reduced: Reduced, known: np.ndarray | None = None
+) -> np.ndarray:
+    """What may be used without the objects of the frame, but for what is known to be sky."""
+    objects = objects_of(reduced, known)
+    if objects is None:
+        return used
+    return np.where(objects[..., np.newaxis], np.float32(0), used)
+
+
+def objects_of(reduced: Reduced, known: np.ndarray | None) -> np.ndarray | None:
+    """Which down-scaled pixels are objects of the frame, (h, w) bool; None where it has none."""
+    outlines = reduced.frame.outlines
+    if not outlines:
+        return None
+    sizes = reduced.frame.image.shape
+    y, x = (at * size - 0.5 for at, size in zip(centres(reduced), sizes, strict=True))
+    within = hidden(outlines, y, x) & ~np.isnan(reduced.small).any(axis=2)
+    return within if known is None else within & (known < KNOWN)
 
 
 def inside(used: np.ndarray, reduced: Reduced, settings: Settings) -> np.ndarray:
@@ -169,6 +194,7 @@ def searched(
         given=settings.seams != "auto",
         known=known,
         flexibility=settings.flexibility,
+        objects=objects_of(reduced, known),
         **work,
     )
     return difference.sky(sky, settings.flexibility) if difference else sky

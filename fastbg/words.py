@@ -10,6 +10,9 @@ from typing import Any
 
 SIZE = "a size like 350MB or 2GB"
 
+MOST_NAMES = 8
+"""Names of objects that are listed."""
+
 FEW = 4
 """Numbers of an array that are shown: one for each channel, but not each control point."""
 
@@ -131,3 +134,10 @@ def bends(stiffness: float) -> str:
     if stiffness >= 1e-3:
         return "hardly bends"
     return "bends" if stiffness >= 1e-5 else "bends freely"
+
+
+def names_of(protected: Sequence[Mapping[str, Any]]) -> str:
+    """The names of protected objects, of many the first ones."""
+    names = [each["name"] for each in protected]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

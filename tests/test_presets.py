@@ -97,6 +97,8 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "white": st.integers(0, 65535) | _floats(0, 1e9),
     "protect": st.sampled_from(["auto", "always", "strong", "off"]),
     "cfa": st.sampled_from(["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]),
+    "catalogue": st.booleans(),
+    "protect_at": st.sampled_from(["", "10.5 20 5", "5:35:17 -5:23:28 10m; 1 2 3"]),
     "seams": st.sampled_from(["auto", "off", "x=1500 y=1000"]),
     "reference_scale": st.just("auto") | _floats(1e-9, 1e9) | st.tuples(*[_floats(1e-9, 1e9)] * 3),
     "reference_degree": st.integers(0, 2),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, _pixel_weight
+from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.selection import (
     BENDING_PENALTY,
@@ -257,7 +257,7 @@ def weights_of(data, mesh, values=None, weight=None):
     count = len(mesh.points)
     values = np.full((count, data.shape[2]), 0.5) if values is None else values
     plane = Plane(values, np.ones(count) if weight is None else weight)
-    return _pixel_weight(data.astype(np.float32), mesh, plane)
+    return pixel_weight(data.astype(np.float32), mesh, plane)
 
 
 def flat_sky(channels=1):

@@ -63,3 +63,11 @@ def relative_max(found: np.ndarray, expected: np.ndarray) -> float:
     expected = np.asarray(expected)
     difference = np.abs(np.asarray(found) - expected).max()
     return float(difference / (np.abs(expected).max() or 1))
+
+
+STEP_AT_SEAMS = 1 / 3
+"""The step between two panels of a mosaic, relative to the noise of a down-scaled pixel."""
+
+RELATIVE_ERROR_OF_MOSAIC = 0.1
+"""The error of the backgrounds of panels, relative to their gradients; the median. About 0.05 was
+found with a nebula in the middle."""

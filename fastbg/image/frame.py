@@ -14,6 +14,7 @@ from .border_search import border_of
 from .clipping import with_zeros_of_sky
 from .image import Image
 from .kernels import FASTEST, Kernels
+from .outlines import Outline
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Frame:
         Where the image shows no sky: these samples are NaN.
     whole : Image or None
         The image with its border.
+    outlines : tuple of Outline
+        Those of objects that are known from the start, in pixels of `image`.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Frame:
     kernels: Kernels = FASTEST
     border: Border = NONE
     whole: Image | None = None
+    outlines: tuple[Outline, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pattern:

@@ -22,6 +22,7 @@ from .apply import fitting
 from .arguments import GivenSamples, merged, public
 from .containers import Container
 from .given import Given, opened, reference_of, weights_of
+from .outlines import outlines_of_array
 from .results import AppliedResult, ArrayResult
 from .samples import points_of
 from .strictness import refuse_doubts
@@ -85,7 +86,10 @@ def remove_background(
     array, frame = opened(given)
     points = points_of(samples, frame.samples.shape)
     given = replace(given, samples=points, reference=reference)
+    outlines, told = outlines_of_array(image, frame, settings)
+    frame = replace(frame, outlines=outlines)
     with Job(settings, progress) as job:
+        job.warnings += told
         weights = weights_of(given, frame, job.warnings)
         prepared = job.prepare(frame, *weights, given.samples, reference_of(given, frame))
         fitted = job.fit(prepared)

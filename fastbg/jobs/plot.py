@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..errors import InputError
 from ..pipeline import Job
 from ..result import Corrected, Measured
 from .given import opened, reference_of, weights_of
+from .outlines import outlines_of_array
 from .preview import draw, drawn_result
 from .results import AppliedResult, ArrayResult
 
@@ -45,6 +47,8 @@ def plot(result: ArrayResult | AppliedResult, title: str = "") -> Picture:
             "remove_background or apply; preview_file draws files"
         )
     _, frame = opened(result.given)
+    outlines, _ = outlines_of_array(result.given.image, frame, result.given.settings)
+    frame = replace(frame, outlines=outlines)
     with Job(result.given.settings) as job:
         if isinstance(result, AppliedResult):
             measured = job.measure(frame.image)

@@ -109,6 +109,10 @@ def draw(
         settings.quantile,
         (settings.threshold_min, settings.threshold_max),
         _samples_of(prepared),
+        [
+            (each.name, (each.points() + 0.5) / prepared.frame.image.shape)
+            for each in prepared.frame.outlines
+        ],
     )
     return preview.draw(shown, result, title=title, captions=captions(prepared, settings, fitted))
 

@@ -30,6 +30,7 @@ from ..settings.settings import Settings
 from .arguments import GivenReference, GivenSamples, Masks, as_path
 from .drawn import Drawn, image_of, paths_of
 from .memory import MaxMemory, MemoryNeeds, in_bytes
+from .outlines import outlines_of
 from .outputs import Outputs
 from .samples import points_of
 
@@ -200,7 +201,10 @@ def read(
                 f"what {' and '.join(sections.names)} leave out looks like the sky beside it and "
                 "was taken for sky: remove them if the image has been cut since"
             )
-        source = replace(source, frame=frame.with_zeros_of_sky(job.threads))
+        outlines, told = outlines_of(source.file, frame, job.settings)
+        job.warnings += told
+        frame = replace(frame.with_zeros_of_sky(job.threads), outlines=outlines)
+        source = replace(source, frame=frame)
         if kind := made(source.file.header.keywords):
             job.warnings.append(_MADE_BY_FASTBG[kind])
         job.warnings += [*source.masks.warnings, *source.sky.warnings]

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..image.stretch import LEAST_MIDTONES, Stretch
 from ..settings.settings import MOST_CONTROL_POINTS
 from ..spline.panels import MOST_PANELS, Panels, Seam, boxes
+from ..spline.patches import Patches
 from ..spline.spline import Spline
 
 FORMAT, VERSION, VERSION_OF_MOSAICS = "fastbg background model", 1, 2
@@ -23,6 +24,11 @@ LARGEST_COORDINATE, LARGEST_COEFFICIENT, LARGEST_LEVEL = 1e3, 1e12, 1e30
 
 def content_of(spline: Spline | Panels, stretch: Stretch, shape: tuple[int, int]) -> dict[str, Any]:
     """The parts of a model as plain numbers and lists."""
+    if isinstance(spline, Patches):
+        raise InputError(
+            "the background of panels of any shape has no form as JSON: render it, or write it as "
+            "an image"
+        )
     mosaic = isinstance(spline, Panels)
     return {
         "format": FORMAT,

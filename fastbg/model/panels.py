@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from ..backends.protocol import Backend, Rendering
-from ..spline.panels import Box, Panels, boxes, shares, within
+from ..spline.panels import Box, Panels, within
 from ..spline.spline import Spline
 
 
@@ -32,10 +32,10 @@ class PanelsRendering:
     """
 
     def __init__(self, backend: Backend, panels: Panels, y: np.ndarray, x: np.ndarray) -> None:
-        self._seams, self._y, self._x = panels.seams, y[:, np.newaxis], x[np.newaxis]
+        self._panels, self._y, self._x = panels, y[:, np.newaxis], x[np.newaxis]
         self._opened = ExitStack()
         self._parts: list[tuple[slice, slice, Rendering] | None] = []
-        for spline, box in zip(panels.splines, boxes(panels.seams), strict=True):
+        for spline, box in zip(panels.splines, panels.boxes, strict=True):
             rows, columns = _places(box, y, x)
             part = None
             if rows.start < rows.stop and columns.start < columns.stop:
@@ -47,7 +47,7 @@ class PanelsRendering:
     def rows(self, rows: slice, out: np.ndarray) -> None:
         """Fill ``out`` with some rows of the mosaic."""
         out[:] = 0
-        counts = shares(self._seams, self._y[rows], self._x)
+        counts = self._panels.shares(self._y[rows], self._x)
         for part, share in zip(self._parts, counts, strict=True):
             if part is None:
                 continue

@@ -20,6 +20,10 @@ It is described once, when the job is done; nothing is computed from it.
     samples, or "given"; see `fastbg.io.white`. With a border that is no sky, ``border`` has its
     ``share``, the keywords that it is ``told_by``, none where it was found, and its ``boxes``:
     rows from ``top`` to before ``bottom`` and columns from ``left`` to before ``right``.
+``protected``
+    The outlines of the catalogue and of places that were given, if there are any: the ``name`` of
+    each, its centre ``y`` and ``x``, its semi-axes ``major`` and ``minor``, in pixels of the fitted
+    image, and the ``angle`` of the major axis, from the axis x towards y, in degrees.
 ``stretch``
     ``pedestal``, ``scale`` (linear) and ``midtones`` of each channel.
 ``fitted``
@@ -169,6 +173,8 @@ def describe(
     report["image"] = _describe_frame(frame)
     if files and files.white:
         report["image"]["white"] = {"value": files.white.value, "how": files.white.how}
+    if frame.outlines:
+        report["protected"] = [each.to_dict() for each in frame.outlines]
     if isinstance(begun, Applied):
         report |= _describe_model(begun)
         report["whole_frame"] = described_frame(begun.whole_frame, frame.image.shape)

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import InputError, SettingsError
 from ..image.patterns import BAYER_PATTERNS
 from ..words import SIZE, bytes_of, did_you_mean
+from .places import MEANING, places
 
 MOST_SEAMS, MOST_BORDER, LARGEST_PEDESTAL = 16, 1 << 30, 1e9
 
@@ -219,6 +220,16 @@ def seams(value: Any) -> str:
             f"{value!r}"
         )
     return " ".join(words)
+
+
+def protect_at(value: Any) -> str:
+    """Places of objects, in one spelling."""
+    try:
+        places(value)
+    except (ValueError, AttributeError, TypeError):
+        raise SettingsError(f"the places to protect must be {MEANING}, not {value!r}") from None
+    parts = (" ".join(part.replace(",", " ").split()) for part in value.split(";"))
+    return "; ".join(part for part in parts if part)
 
 
 def pattern(value: Any) -> Any:

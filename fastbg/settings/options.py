@@ -28,6 +28,8 @@ class Options(TypedDict, total=False):
     smoothing: float | Literal["auto"]
     feather: float
     border: int | str | Sequence[int]
+    catalogue: bool
+    protect_at: str
     white: float | Literal["auto"]
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"]
     flexibility: int | Literal["auto"]

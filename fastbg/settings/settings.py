@@ -19,6 +19,7 @@ from .checks import (
     or_auto,
     pattern,
     pedestal,
+    protect_at,
     scales,
     seams,
     share,
@@ -97,6 +98,13 @@ class Settings:
         Pixels at each side of the image, as it is looked at, that are no sky: they are corrected,
         but not fitted. Four numbers are those of the left, upper, right and lower side. Of a
         mosaic, pixels of the mosaic.
+    catalogue : bool
+        Protect extended objects of the OpenNGC catalogue from the start, in a file that has a
+        coordinate system; see docs/masks.md.
+    protect_at : str
+        Places of other objects, like a comet: "x y radius" in pixels, as the file stores them, from
+        the outer corner of the first one, or "RA Dec radius" as in "5:35:17 -5:23:28 10m". Several
+        are separated by semicolons.
     white : float
         The number of the input that becomes 1, in files of other formats than FITS, and in
         thresholds and levels that are given. With 0, the file declares it, or the type of its
@@ -178,6 +186,8 @@ class Settings:
     smoothing: float | Literal["auto"] = "auto"
     feather: float = 0.0
     border: int | tuple[int, int, int, int] = 0
+    catalogue: bool = False
+    protect_at: str = ""
     white: float = 0.0
     cfa: Literal["auto", "off", "RGGB", "BGGR", "GRBG", "GBRG"] = "auto"
     flexibility: int = 0
@@ -311,6 +321,8 @@ _CHECKS: dict[str, Check] = {
     "smoothing": or_auto(within("smoothing", 0, 1), "auto"),
     "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
     "border": border,
+    "catalogue": one_of("choice of the catalogue", False, True),
+    "protect_at": protect_at,
     "white": or_auto(within("white", 0, LARGEST_WHITE)),
     "protect": one_of("protection", "auto", "always", "strong", "off"),
     "cfa": pattern,

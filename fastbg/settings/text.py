@@ -17,6 +17,9 @@ _LONGEST = 1 << 15
 
 _MARK = "fastbg settings: "
 
+_GOES_ON = "+"
+"""No name of a setting begins with it."""
+
 
 def toml_value(value: object) -> str:
     """A bool, number or text, or several of them, as TOML spells it."""
@@ -42,18 +45,25 @@ def to_toml(options: Mapping[str, Any]) -> str:
 def to_history(options: Mapping[str, Any]) -> list[str]:
     """Lines for the HISTORY of an image, each marked, so that others may stand before and behind.
 
-    None is longer than a card, but for a number of more than 40 digits.
+    None is longer than a card.
     """
     # A word may not hold a space, at which lines are broken.
-    words = [f"{k}={toml_value(v)}".replace(" ", "\\u0020") for k, v in options.items()]
+    words = (f"{k}={toml_value(v)}".replace(" ", "\\u0020") for k, v in options.items())
     return textwrap.wrap(
-        " ".join(words),
+        " ".join(part for word in words for part in _parts(word)),
         HISTORY_WIDTH,
         initial_indent=_MARK,
         subsequent_indent=_MARK,
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _parts(word: str) -> list[str]:
+    """A word that is too long for a line in several; all but the first begin with `_GOES_ON`."""
+    room = HISTORY_WIDTH - len(_MARK) - 1
+    first, rest = word[: room + 1], word[room + 1 :]
+    return [first, *(_GOES_ON + rest[at : at + room] for at in range(0, len(rest), room))]
 
 
 def from_history(lines: Iterable[str]) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def from_history(lines: Iterable[str]) -> dict[str, Any]:
     # The settings of two jobs are separated by the line that tells what the second one did.
     jobs = [list(job) for marked, job in groupby(lines, lambda s: s.startswith(_MARK)) if marked]
     words = [word for line in jobs[-1:] for part in line for word in part[len(_MARK) :].split(" ")]
-    text = "\n".join(words)
+    text = "\n".join(words).replace(f"\n{_GOES_ON}", "")
     if len(text) > _LONGEST:
         raise ValueError(f"more than {_LONGEST} characters")
     return tomllib.loads(text)

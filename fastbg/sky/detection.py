@@ -21,6 +21,10 @@ from .surface import PROTECTIONS, Surface
 EXCLUDED_BELOW = 0.01
 """Pixels whose weight would be less than this get none."""
 
+FAINT = 1e-3
+"""The weight in the mesh of an object that is known: it counts next to nothing in a fit, but its
+light tells that its surround is no sky either."""
+
 OBJECT_SIGMA = 3.0
 """Standard deviations of the noise above the sky at which a pixel loses half its weight."""
 
@@ -72,6 +76,7 @@ def detect_sky(
     kernels: Kernels = FASTEST,
     known: np.ndarray | None = None,
     flexibility: int = 0,
+    objects: np.ndarray | None = None,
 ) -> Sky:
     """Find the sky of a down-scaled image.
 
@@ -96,13 +101,20 @@ def detect_sky(
         of it.
     flexibility : int, optional
         The number of the candidate to take: see `fastbg.sky.selection.select_surfaces`.
+    objects : ndarray, (h, w), bool, optional
+        Which pixels are objects that are known from the start; they have no weight.
 
     Raises
     ------
     InputError
         If too little of the image may be used.
     """
-    mesh, trusts_weight = mesh_of(linear, weight, y, x, known), protection == "stars"
+    trusts_weight = protection == "stars"
+    if objects is None or protection in ("stars", "off"):
+        mesh = mesh_of(linear, weight, y, x, known)
+    else:
+        faint = np.where(objects[..., np.newaxis], np.float32(FAINT), weight)
+        mesh = mesh_of(linear, faint, y, x, known, objects)
     whole = mesh
     if trusts_weight:
         mesh, scatter = without_stars(mesh)
@@ -118,7 +130,7 @@ def detect_sky(
     if trusts_weight:
         pixels = _near(linear, mesh, mesh.values, scatter)
     else:
-        pixels = _pixel_weight(linear, mesh, sky.surface)
+        pixels = pixel_weight(linear, mesh, sky.surface)
     if known is not None and known.any():
         # Near the cells themselves, which the surface may miss, though it should not.
         around, scatter = without_stars(whole)
@@ -131,7 +143,7 @@ def detect_sky(
     return sky
 
 
-def _pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
+def pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
     """(h, w), float32: the weight of the cells, and less for smaller objects, like stars."""
     weight = _near(linear, mesh, sky.values, np.zeros(mesh.values.shape))
     weight *= np.clip(_enlarged(sky.weight, mesh, weight.shape), 0, 1)

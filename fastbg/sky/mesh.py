@@ -59,6 +59,9 @@ class Mesh:
         strip, and of cells of at most 2 x 2 pixels.
     known : ndarray, (P,), in [0, 1]
         How much of each cell somebody knows to be sky; by default nothing.
+    objects : ndarray, (P,), in [0, 1]
+        How much of each cell is an object that is known from the start, which has next to no
+        weight: no surface explains it; by default nothing.
     """
 
     side: int
@@ -69,10 +72,12 @@ class Mesh:
     noise: np.ndarray
     spread: np.ndarray | None = None
     known: np.ndarray = None  # type: ignore[assignment]
+    objects: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if self.known is None:
-            object.__setattr__(self, "known", np.zeros(len(self.weight)))
+        for name in ("known", "objects"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(len(self.weight)))
 
     @property
     def usable(self) -> np.ndarray:
@@ -106,6 +111,7 @@ def mesh_of(
     y: np.ndarray,
     x: np.ndarray,
     known: np.ndarray | None = None,
+    objects: np.ndarray | None = None,
 ) -> Mesh:
     """The mesh of a down-scaled image.
 
@@ -117,6 +123,8 @@ def mesh_of(
         The coordinates of rows and columns.
     known : ndarray, (h, w), in [0, 1], optional
         How much of each pixel is known to be sky; what has no weight is not.
+    objects : ndarray, (h, w), bool, optional
+        Which pixels are objects that are known from the start. Of a strip, that tells nothing.
     """
     strip = _is_strip(*data.shape[:2])
     # As a weight of one more channel: NaN where nothing may be used, which counts in nothing.
@@ -163,6 +171,9 @@ def mesh_of(
         None if strip else spread,
         # The median of a cell tells of what fills more than half of it.
         np.clip(2 * np.nan_to_num(mean_of_blocks(blocks(known, side))).ravel() - 1, 0, 1),
+        None  # type: ignore[arg-type]
+        if objects is None or strip
+        else np.nan_to_num(mean_of_blocks(blocks(objects.astype(np.float32), side))).ravel(),
     )
 
 

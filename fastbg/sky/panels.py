@@ -141,6 +141,7 @@ def detect_panels(
     given: bool = False,
     known: np.ndarray | None = None,
     flexibility: int = 0,
+    objects: np.ndarray | None = None,
 ) -> Sky:
     """Find the sky of a down-scaled mosaic.
 
@@ -151,22 +152,24 @@ def detect_panels(
     """
     how = stretch, protection
     if not seams:
-        return detect_sky(linear, weight, y, x, *how, watch, threads, kernels, known, flexibility)
+        own = known, flexibility, objects
+        return detect_sky(*(linear, weight, y, x, *how), *(watch, threads, kernels, *own))
     plain, half = None, MOST_FITS // 2
     if not given:
         # Two searches, whose fits are told as those of one.
         plain = detect_sky(
             *(linear, weight.copy(), y, x, *how),
-            *(lambda done: watch(done // 2), threads, kernels, known, flexibility),
+            *(lambda done: watch(done // 2), threads, kernels, known, flexibility, objects),
         )
     panel = panel_of_blocks(seams, y, x)
     weight *= panel[..., np.newaxis] >= 0
-    mesh = mesh_of(linear, weight, y, x, known)
+    mesh = mesh_of(linear, weight, y, x, known, objects)
     steps = steps_at_seams(linear, y, x, panel, seams)
     flat = levelled(linear, y, x, panel, seams, steps)
     sky = detect_sky(
         *(flat, weight, y, x, *how),
         *(lambda done: watch(half + done // 2), threads, kernels, known),
+        objects=objects,
     )
     # Without what the search has left out altogether.
     mesh = replace(mesh, weight=np.minimum(mesh.weight, sky.mesh.weight))

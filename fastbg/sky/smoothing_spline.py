@@ -48,7 +48,7 @@ class Basis:
     """
 
     def __init__(self, points: np.ndarray, side: int) -> None:
-        self._centres = _grid(side)
+        self.side, self._centres = side, _grid(side)
         kernel = phi(_squares(self._centres, self._centres), ORDER)
         affine = _affine(self._centres)
         bending = np.linalg.qr(affine, mode="complete")[0][:, 3:]

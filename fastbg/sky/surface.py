@@ -37,6 +37,10 @@ shape, such as stars: few cells tell less than many."""
 MISSED = 0.7
 """A surface misses what is known to be sky if it has more than this: see `Surface.missed`."""
 
+KNOWN_OBJECTS = 0.5
+"""Objects that are known from the start count as so much of what is not explained. Without them, a
+surface would bend under them for little; with all of them, it would not bend where it must."""
+
 PROTECTIONS = {
     "off": Protection(np.inf, np.inf, np.inf, 1.5),
     "auto": Protection(2.5, 4.0, 1.5, 1.5),
@@ -100,6 +104,8 @@ class Surface:
     missed : float
         The logarithm of how much of what is known to be sky it misses, relative to what is missed
         anyway; 0 where nothing is.
+    objects : float
+        The share of the frame that is objects which are known from the start.
     """
 
     splines: Splines
@@ -114,6 +120,7 @@ class Surface:
     doubts: tuple[str, ...] = ()
     glow: tuple[str, ...] = ()
     missed: float = 0.0
+    objects: float = 0.0
     choice: Choice | None = None
 
     @property
@@ -125,9 +132,11 @@ class Surface:
     def unexplained(self) -> float:
         """The logarithm of the share of cells that is not explained.
 
-        What is known to be sky counts once more: it is no object that a surface may pass by.
+        What is known to be sky counts once more: it is no object that a surface may pass by. An
+        object that is known is explained by no surface, like one that a search finds.
         """
-        return float(np.log(max(1 - self.explained, LEAST_UNEXPLAINED))) + self.missed
+        left = 1 - self.explained * (1 - KNOWN_OBJECTS * self.objects)
+        return float(np.log(max(left, LEAST_UNEXPLAINED))) + self.missed
 
     @property
     def odds(self) -> float:
@@ -172,11 +181,13 @@ def fit_surface(
     found = robust_fitter(kernels)(splines, mesh, weight, stiffness, protection)
     off = (mesh.values - found.values) / explained_within(found.values, mesh, found.weight)
     near = (np.abs(off) < 1).all(axis=1)
-    explained = mesh.weight @ near / mesh.weight.sum()
-    below = mesh.weight @ (off < -1).mean(axis=1) / mesh.weight.sum()
+    total = mesh.weight.sum()
+    explained = mesh.weight @ near / total
+    below = mesh.weight @ (off < -1).mean(axis=1) / total
     return Surface(
         *(splines, found.coordinates, found.weight, stiffness, float(explained), float(below)),
         missed=_missed(near, mesh),
+        objects=float(mesh.objects.sum() / (total + mesh.objects.sum())),
     )
 
 

@@ -45,8 +45,9 @@ def stiffened(surface: Surface, mesh: Mesh) -> Surface:
 
 def _hidden(surface: Surface, mesh: Mesh) -> np.ndarray:
     """(P,), in [0, 1]: how much each cell is hidden by an object inside of the frame."""
-    excluded = np.maximum(mesh.weight - surface.weight, 0)
+    excluded = np.maximum(mesh.weight + mesh.objects - surface.weight, 0)
     above = (mesh.values > surface.values).mean(axis=1) > 0.5
+    above |= mesh.objects > 0.5
     # A surface cannot bulge under a single cell.
     wide = gaussian_mean((excluded * above).reshape(mesh.shape), 1.0).ravel() > 0.5
     row, column = np.indices(mesh.shape)

@@ -120,6 +120,15 @@ class Panels:
     __repr__ = brief
 
     @property
+    def boxes(self) -> Sequence[Box]:
+        """The box around each panel."""
+        return boxes(self.seams)
+
+    def shares(self, y: np.ndarray, x: np.ndarray) -> Sequence[np.ndarray]:
+        """How much each panel counts at points: see `shares`."""
+        return shares(self.seams, y, x)
+
+    @property
     def order(self) -> int:
         """The order of the splines."""
         return self.splines[0].order
@@ -128,7 +137,7 @@ class Panels:
     def centres(self) -> np.ndarray:
         """(N, 2), normalised: the control points of all panels in the frame."""
         placed = []
-        for spline, (top, bottom, left, right) in zip(self.splines, boxes(self.seams), strict=True):
+        for spline, (top, bottom, left, right) in zip(self.splines, self.boxes, strict=True):
             size, corner = np.array([bottom - top, right - left]), np.array([top, left])
             placed.append(corner + size * spline.centres)
         return np.concatenate(placed)
@@ -155,7 +164,7 @@ class Panels:
         """The mosaic at P points (P, 2): (P, K), float64."""
         y, x = points.T
         values = np.zeros((len(points), self.weights.shape[1]))
-        every = zip(self.splines, boxes(self.seams), shares(self.seams, y, x), strict=True)
+        every = zip(self.splines, self.boxes, self.shares(y, x), strict=True)
         for spline, box, share in every:
             own = share > 0
             inside = np.stack(within(box, y[own], x[own]), axis=1)

@@ -40,7 +40,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
         name=name,
         gradient=Gradient.of(report["diagnostics"]),
         rms=findings.noise.median,
-        views=views.figure(findings.views, name),
+        views=views.figure(findings.views, name, report["image"], report.get("protected", ())),
         figures=figures,
         settings=_settings(report["settings"]),
     )

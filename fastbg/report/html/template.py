@@ -15,6 +15,7 @@ from ...words import (
     format_bytes,
     glows,
     mosaic_of,
+    names_of,
     through_samples,
 )
 from . import colours, images, words
@@ -51,6 +52,7 @@ def _environment() -> Environment:
         "bends": bends,
         "glows": glows,
         "mosaic": mosaic_of,
+        "names": names_of,
         "through_samples": through_samples,
         "compared": compared_with,
         "kind": words.kind,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -74,8 +76,17 @@ def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
     return np.concatenate([to_rgb(stretch.apply(planes[:, top : top + STRIP])) for top in tops])
 
 
-def figure(views: Views, name: str) -> Markup:
-    """The pictures on top of each other, and the buttons that switch them."""
+def figure(views: Views, name: str, image: Mapping[str, Any], protected: Any = ()) -> Markup:
+    """The pictures on top of each other, and the buttons that switch them.
+
+    Parameters
+    ----------
+    views : Views
+    name : str
+        That of the image.
+    image, protected
+        Those of the report: its size, and the outlines that are drawn on the pictures.
+    """
     pictures = {
         "before": (views.before, f"{name} before the correction"),
         "model": (views.model, "The fitted background"),
@@ -85,4 +96,6 @@ def figure(views: Views, name: str) -> Markup:
         "views.html.j2",
         pictures=[(key, rgb, reduced(rgb, BUTTON), alt) for key, (rgb, alt) in pictures.items()],
         stretch=STRETCHED,
+        size=image,
+        protected=protected,
     )

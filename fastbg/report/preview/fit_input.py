@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ class FitInput:
         Limits of the stretched values of pixels that are used.
     samples : Samples, optional
         Those through which the background goes.
+    outlines : sequence of Named, optional
+        Those of protected objects.
     """
 
     image: Image
@@ -51,6 +54,7 @@ class FitInput:
     quantile: float
     thresholds: tuple[float, float] | None = None
     samples: marks.Samples | None = None
+    outlines: Sequence[marks.Named] = ()
 
     @property
     def missing(self) -> np.ndarray:
@@ -84,6 +88,9 @@ def draw(page: Page, shown: FitInput, moved: np.ndarray | None) -> tuple[int, in
     page.picture.paste(pil.fromarray(rgb), (MARGIN, page.y))
     layer = marks.draw(size, shown.centres, moved, marks.radius_for(size, len(shown.centres)))
     page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
+    if shown.outlines:
+        layer = marks.draw_outlines(size, shown.outlines)
+        page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
     if shown.samples:
         layer = marks.draw_samples(size, shown.samples)
         page.picture.paste(layer, (MARGIN - marks.OVERHANG, page.y - marks.OVERHANG), layer)
@@ -97,6 +104,8 @@ def draw_legend(page: Page, shown: FitInput, moved: np.ndarray | None) -> None:
     items = (_points(shown.centres, moved) if len(shown.centres) else []) + _areas(shown)
     if shown.samples:
         items = _samples(shown.samples) + items
+    if shown.outlines:
+        items.append(_outlines(shown.outlines))
     for symbol, text in items:
         margin = marks.OVERHANG if symbol.mode == "RGBA" else 0
         corner = (round(x) - margin, page.y - 16 - margin)
@@ -129,6 +138,15 @@ def _samples(samples: marks.Samples) -> list[tuple[Picture, str]]:
             one = marks.Samples(np.full((1, 2), 0.5), np.array([0.4]), np.array([used]))
             items.append((marks.draw_samples((14, 18), one), f"{count} {told}"))
     return items
+
+
+def _outlines(outlines: Sequence[marks.Named]) -> tuple[Picture, str]:
+    """The symbol of the outlines with their number."""
+    turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+    circle = 0.5 + 0.4 * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    symbol = marks.draw_outlines((14, 18), [("", circle)])
+    count = len(outlines)
+    return symbol, f"{count} protected object{'s'[: count > 1]}"
 
 
 def _areas(shown: FitInput) -> list[tuple[Picture, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .page import Colour
+from .page import Colour, load_font
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -19,9 +20,14 @@ OUTLINE: Colour = (10, 12, 16)
 USED: Colour = (120, 220, 140)
 REJECTED: Colour = (255, 96, 88)
 
+PROTECTED: Colour = (96, 208, 255)
+
 OVERHANG = 12
 """Marks may reach this many pixels beyond the edges of their picture."""
 
+
+Named = tuple[str, np.ndarray]
+"""An outline: its name, and its points, (n, 2), normalised (y, x)."""
 
 LEAST_RADIUS = 3.0
 """The radius of a sample on a picture, in pixels, where its own would be less."""
@@ -135,6 +141,34 @@ def draw_samples(size: tuple[int, int], samples: Samples) -> Picture:
             for sign in (1, -1):
                 pen.line([x - reach, y - sign * reach, x + reach, y + sign * reach], colour, 4)
     return layer.reduce(fine)
+
+
+def draw_outlines(size: tuple[int, int], outlines: Sequence[Named]) -> Picture:
+    """Outlines as a layer like that of `draw`, each with its name."""
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    fine = 3
+    height, width = size
+    corner = ((width + 2 * OVERHANG) * fine, (height + 2 * OVERHANG) * fine)
+    layer = pil.new("RGBA", corner, (*OUTLINE, 0))
+    pen = ImageDraw.Draw(layer)
+    for name, points in outlines:
+        places = (points[:, ::-1] * (width, height) + OVERHANG) * fine
+        closed = [*map(tuple, places), tuple(places[0]), tuple(places[1])]
+        pen.line(closed, (*OUTLINE, 255), 9, joint="curve")
+        pen.line(closed, (*PROTECTED, 255), 5, joint="curve")
+        # The name stands below the outline, or within the picture where that ends further up.
+        x = np.clip(places[:, 0].mean(), 0, corner[0])
+        y = min(places[:, 1].max() + 6 * fine, (height + OVERHANG - 16) * fine)
+        dark, font = (*OUTLINE, 255), load_font(14 * fine)
+        pen.text((x, y), name, PROTECTED, font, "mt", stroke_width=2 * fine, stroke_fill=dark)
+    # What lies beyond the picture is not drawn.
+    shown = pil.new("RGBA", corner, (*OUTLINE, 0))
+    inner = OVERHANG * fine, OVERHANG * fine
+    box = (*inner, corner[0] - inner[0], corner[1] - inner[1])
+    shown.paste(layer.crop(box), inner)
+    return shown.reduce(fine)
 
 
 def _square(x: float, y: float, radius: float) -> tuple[float, float, float, float]:

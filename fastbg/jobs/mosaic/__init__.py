@@ -1,0 +1,268 @@
+"""The job on the panels of a mosaic: they are solved together, and each is corrected where it is.
+
+`panels` are opened and placed by their coordinate systems; `labels` name those of a merged mosaic.
+The backgrounds come from `fastbg.mosaic`, and everything after that is as of a single image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from ...errors import InputError, SettingsError
+from ...io.names import clashes, default_name, same_name
+from ...mosaic.cells import Panel
+from ...mosaic.labels import Labelled
+from ...mosaic.sky import Patchwork
+from ...mosaic.solve import Group, Solution, groups_on_plane, solve
+from ...mosaic.surfaces import ROUNDS
+from ...pipeline import Job
+from ...progress import ProgressCallback
+from ...report.report import Report, describe, history
+from ...result import Fitted, Plan, Prepared
+from ...search_input import centres, objects_of
+from ...settings.options import Options
+from ...settings.settings import Settings
+from ..arguments import Masks, Paths, merged, public
+from ..inputs import Inputs
+from ..memory import MaxMemory
+from ..outputs import Outputs
+from ..strictness import refuse_doubts
+from ..write import write
+from .judged import Judged
+from .labels import LabelImage
+from .panels import Copy, placed
+from .told import apart, describe_mosaic, noise_of
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A mosaic whose backgrounds are known.
+
+    Attributes
+    ----------
+    names : list of str
+        Those of the panels.
+    solution : Solution
+    images : list of (Patchwork, Judged)
+        The background of each image, and what the picture of all tells of it.
+    """
+
+    names: list[str]
+    solution: Solution
+    images: list[tuple[Patchwork, Judged]]
+
+
+@public
+def process_mosaic(
+    paths: Paths,
+    *,
+    panels: str | Path | None = None,
+    output_dir: str | Path = ".",
+    again: bool = False,
+    write_model: bool = True,
+    mask: Masks = None,
+    sky: Masks = None,
+    compress: bool = False,
+    overwrite: bool = False,
+    max_memory: MaxMemory = None,
+    settings: Settings | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Unpack[Options],
+) -> Report:
+    """Take the backgrounds out of the panels of a mosaic, so that no seams are left.
+
+    Where panels overlap, they differ by their backgrounds alone: no object is left in the
+    differences. The backgrounds of all panels are solved from these together, with the sky that
+    they show. Panels are neither moved nor merged: any program does that afterwards.
+
+    Parameters
+    ----------
+    paths : path, str or iterable of them
+        The panels: files, folders and patterns, as for `process_files`. Each has a coordinate
+        system (FITS keywords, or the astrometric solution of PixInsight), or all were registered on
+        one canvas. With ``panels``, one merged mosaic.
+    panels : path, optional
+        An image of the size of the mosaic, FITS, XISF, TIFF or PNG: a whole number for each panel,
+        0 where there is none.
+    output_dir : path
+        The folder of the outputs, ``<stem>_bgSubtracted`` and ``<stem>_bgModel``.
+    mask, sky
+        As for `process_file`; the same for all panels.
+    again, write_model, compress, overwrite, max_memory, settings, progress, **options
+        As for `process_files` and `process_file`; ``max_memory`` is that of one panel.
+
+    Returns
+    -------
+    dict
+        The report of the mosaic: see `fastbg.jobs.mosaic.told.describe_mosaic`.
+
+    Raises
+    ------
+    InputError, SettingsError, OutputError, BackendError, DoubtError, Cancelled
+        One line with cause and cure; nothing was written.
+    """
+    settings = merged(settings, options)
+    _check(settings)
+    given = [paths] if isinstance(paths, str | Path) else [*paths]
+    images, left_out = Inputs([str(each) for each in given], again=again).find()
+    warnings = [f"{path} is left out, since fastbg wrote it" for path in left_out]
+    _check_count(images, panels)
+    unit = settings.sample_format == "unit"
+    outputs = [
+        Outputs(
+            _targets(path, output_dir, write_model),
+            overwrite=overwrite,
+            compress=compress,
+            unit=unit,
+        )
+        for path in images
+    ]
+    for pair in clashes(images, {}, lambda path: default_name(path, output_dir, "bgSubtracted")):
+        raise InputError(same_name(*pair))
+    for each in outputs:
+        each.check(images)
+
+    with ExitStack() as files:
+        copies = []
+        for path, own in zip(images, outputs, strict=True):
+            job = files.enter_context(Job(settings, progress))
+            copies.append(Copy.of(path, job, own, files, (mask, sky), max_memory=max_memory))
+        _check_channels(copies)
+        solved = _labelled(copies[0], Path(panels), files) if panels else _overlapping(copies)
+        warnings += apart(solved.names, solved.solution.groups)
+        noise = float(np.median([noise_of(copy.linear) for copy in copies]))
+        begun = [_fitted(copy, *told) for copy, told in zip(copies, solved.images, strict=True)]
+        level = solved.solution.level
+        reports = [
+            _written(copy, *fit, level, files) for copy, fit in zip(copies, begun, strict=True)
+        ]
+    return describe_mosaic(solved.names, solved.solution, noise, reports, warnings)
+
+
+def _overlapping(copies: Sequence[Copy]) -> Solved:
+    """The backgrounds of panels that overlap."""
+    panels = [copy.panel(at) for copy, at in zip(copies, placed(copies), strict=True)]
+    groups = [each for group in groups_on_plane(panels) for each in group.connected()]
+    solution = _solve(copies[0], panels, groups)
+    images = []
+    for number, copy in enumerate(copies):
+        judged = Judged.of(copy.shape, panels, [number], solution)
+        own = Patchwork([solution.backgrounds[number]], (panels[number].box,))
+        images.append((own, judged))
+    return Solved([str(copy.path) for copy in copies], solution, images)
+
+
+def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
+    """The backgrounds of the panels of a merged mosaic."""
+    frame = copy.source.frame
+    block = copy.reduced.factor * (2 if frame.pattern else 1)
+    labels = LabelImage.open(path, copy.source.file, copy.shape, block, files)
+    told = copy.known, objects_of(copy.reduced, copy.known)
+    small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), *told)
+    try:
+        panels = small.panels(labels.boxes)
+        whole = Group.meeting(panels, small.differences(labels.boxes))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    solution = _solve(copy, panels, whole.connected())
+    judged = Judged.of(copy.shape, panels, range(len(panels)), solution)
+    patchwork = Patchwork(solution.backgrounds, labels.boxes, labels.at)
+    names = [f"{number:g}" for number in labels.numbers]
+    return Solved(names, solution, [(patchwork, judged)])
+
+
+def _solve(first: Copy, panels: Sequence[Panel], groups: Sequence[Group]) -> Solution:
+    """Solve, and tell the progress as that of the first panel's search."""
+    job = first.job
+    protection = job.settings.protection(masked=first.masked)
+    with job.stages.stage("protect", ROUNDS * len(groups)) as advance:
+        return solve(panels, groups, protection, advance, job.threads, job.backend.kernels)
+
+
+def _fitted(copy: Copy, patchwork: Patchwork, judged: Judged) -> tuple[Prepared, Fitted]:
+    """The problem of one image and its model."""
+    reduced, job = copy.reduced, copy.job
+    y, x = centres(reduced)
+    sky = patchwork.sky(reduced.small, copy.used.copy(), y, x, reduced.own, judged.share)
+    prepared = copy.prepared(sky)
+    fitted = judged.applied(job.fit(prepared), sky.mesh)
+    refuse_doubts(job, str(copy.path), prepared.preparation(), fitted)
+    return prepared, fitted
+
+
+def _written(
+    copy: Copy, prepared: Prepared, fitted: Fitted, level: np.ndarray, files: ExitStack
+) -> Report:
+    """Write the corrected image, which gets its name when `files` is closed, and its report."""
+    job, source = copy.job, copy.source
+    preparation = prepared.preparation()
+    plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
+    plan = _levelled(plan, job.settings, level)
+    copy.outputs.stage(files)
+    with ExitStack() as written:
+        lines = history(job.settings, fitted.fit, source.file.white)
+        corrected = write(job, source, plan, copy.outputs, lines, written)
+        with job.stages.stage("write"):
+            written.close()
+    about = source.about(copy.outputs.targets)
+    return describe(job, source.frame, preparation, fitted, corrected, about)
+
+
+def _levelled(plan: Plan, settings: Settings, level: np.ndarray) -> Plan:
+    """The plan with the level that all panels get."""
+    if settings.pedestal == "neutral":
+        level = np.full_like(level, level.mean())
+    elif settings.pedestal != "model-median":
+        return plan  # the same for all
+    own, stored = (replace(each, levels=level) for each in (plan.correction, plan.stored))
+    return replace(plan, correction=own, stored=stored)
+
+
+def _targets(path: Path, folder: str | Path, write_model: bool) -> dict[str, Path]:
+    targets = {"corrected": default_name(path, folder, "bgSubtracted")}
+    if write_model:
+        targets["background"] = default_name(path, folder, "bgModel")
+    return targets
+
+
+def _check(settings: Settings) -> None:
+    if settings.control_points:
+        raise SettingsError(
+            "the panels of a mosaic are solved together, without a descent: leave the number of "
+            "control points out"
+        )
+    if settings.pedestal in ("bgoptimizer", "ancestor"):
+        raise SettingsError(
+            f"the pedestal {settings.pedestal} is another one for each panel: choose model-median, "
+            "neutral, none or a number"
+        )
+
+
+def _check_count(images: Sequence[Path], panels: str | Path | None) -> None:
+    if panels and len(images) > 1:
+        raise InputError(
+            f"a label image names the panels of one merged mosaic, and there are {len(images)} "
+            "images: give one, or leave the label image out"
+        )
+    if not panels and len(images) < 2:
+        raise InputError(
+            f"{images[0]} alone is no mosaic: give all panels, or name those of a merged one with "
+            "--panels (panels= in Python)"
+        )
+
+
+def _check_channels(copies: Sequence[Copy]) -> None:
+    first = copies[0]
+    for copy in copies[1:]:
+        mine, its = first.used.shape[2], copy.used.shape[2]
+        if mine != its:
+            raise InputError(
+                f"{copy.path} has {its} channel{'s'[: its > 1]} and {first.path} {mine}: give "
+                "panels of one kind"
+            )

@@ -1,0 +1,105 @@
+"""What a job on a mosaic tells: one report of plain data for all of its panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...image.robust import MAD_TO_SIGMA
+from ...mosaic.solve import Solution
+from ...report.process import peak_memory_bytes
+from ...report.report import Report
+from ...version import version
+
+
+def describe_mosaic(
+    names: Sequence[str],
+    solution: Solution,
+    noise: float,
+    reports: Sequence[Report],
+    warnings: Sequence[str],
+) -> Report:
+    """The report of a mosaic.
+
+    ``fastbg``
+        Version.
+    ``settings``
+        As in `fastbg.Settings`.
+    ``panels``
+        Their names: paths, or the numbers of a label image.
+    ``groups``
+        The names of the panels that are connected by what they have in common, group by group.
+    ``seams``
+        For each pair of panels that overlap or meet, their ``panels`` and the step from one to the
+        other, ``before`` and ``after``, linear: the root mean square over some places along the
+        seam and over the channels.
+    ``noise``
+        The standard deviation of a pixel of the small copies, linear.
+    ``level``
+        That of the sky in all panels before the correction: the median of their backgrounds, per
+        channel, linear.
+    ``images``
+        The reports of the corrected images: see `fastbg.report.report`.
+    ``warnings``
+        Lines for the user, about the mosaic as a whole.
+    ``seconds``
+        By stage, and ``total``.
+    ``peak_memory_bytes``
+        The largest resident size of the process so far.
+    """
+    seconds: dict[str, float] = {}
+    for each in reports:
+        for stage, spent in each["seconds"].items():
+            seconds[stage] = seconds.get(stage, 0) + spent
+    return Report(
+        fastbg=version(),
+        settings=reports[0]["settings"],
+        panels=[*names],
+        groups=[[names[number] for number in group] for group in solution.groups],
+        seams=[
+            {
+                "panels": [names[number] for number in seam.panels],
+                "before": seam.before,
+                "after": seam.after,
+            }
+            for seam in solution.seams
+        ],
+        noise=noise,
+        level=solution.level.tolist(),
+        images=[*reports],
+        warnings=[*warnings],
+        seconds=seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+def noise_of(small: np.ndarray) -> float:
+    """The noise of a pixel of a small copy, (h, w, K), linear: by differences of neighbours."""
+    steps = np.diff(small, n=2, axis=1)
+    spread = MAD_TO_SIGMA * np.nanmedian(np.abs(steps - np.nanmedian(steps, axis=(0, 1))))
+    return float(spread / np.sqrt(6))
+
+
+def apart(names: Sequence[str], groups: Sequence[Sequence[int]]) -> list[str]:
+    """A warning where panels are not connected."""
+    if len(groups) == 1:
+        return []
+    told = "; ".join(" + ".join(names[number] for number in group) for group in groups)
+    return [
+        f"the panels are in {len(groups)} groups that have no sky in common, each of which was "
+        f"brought to the same level by its own sky: {told}"
+    ]
+
+
+def step_in_words(seams: Sequence[dict[str, Any]], noise: float) -> str:
+    """The steps at all seams, before and after, against the noise."""
+    before, after = (
+        float(np.sqrt(np.mean([seam[when] ** 2 for seam in seams]))) for when in ("before", "after")
+    )
+    part = after / noise if noise else np.inf
+    return (
+        f"{before:.2g} before, {after:.2g} after: {part:.2g} of the noise of a pixel of the small "
+        "copies"
+    )

@@ -1,0 +1,111 @@
+"""Functions of all panels in one problem of least squares, to which differences are data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..image.robust import MAD_TO_SIGMA
+from .differences import Difference
+
+ITERATIONS, TOLERANCE = 10, 2.0
+"""Differences further off than so many robust standard deviations lose weight, in some rounds."""
+
+MISPLACED = 0.1
+"""Cells of two panels are off by so much of their side: where the light is steep, differences
+count less."""
+
+RIDGE = (1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 0.1, 0.1, 0.1, 0.1)
+"""The weight of the square of each coefficient of a polynomial: what no difference shows is 0."""
+
+Functions = Callable[[np.ndarray], np.ndarray]
+"""The values of M functions of a panel at points, (n, 2) normalised: (n, M)."""
+
+
+class Equations:
+    """The equations that differences are: those of one panel minus those of the other.
+
+    Parameters
+    ----------
+    functions : sequence of Functions
+        Those of each panel.
+    differences : sequence of Difference
+    """
+
+    def __init__(self, functions: Sequence[Functions], differences: Sequence[Difference]) -> None:
+        self._differences = differences
+        self._parts = [
+            np.hstack([functions[one](each.points[0]), -functions[other](each.points[1])])
+            for each in differences
+            for one, other in [each.panels]
+        ]
+        sizes = [of(np.full((1, 2), 0.5)).shape[1] for of in functions]
+        self._slices = [slice(b - s, b) for s, b in zip(sizes, np.cumsum(sizes), strict=True)]
+
+    def solve(self, normal: np.ndarray, right: np.ndarray, weight: float = 1.0) -> list[np.ndarray]:
+        """Least squares with a Cauchy loss of the differences.
+
+        Parameters
+        ----------
+        normal, right : ndarray, (M, M) and (M, K)
+            The normal equations of everything else, for the functions of all panels.
+        weight : float, optional
+            That of each difference.
+
+        Returns
+        -------
+        list of ndarray, (M of the panel, K)
+        """
+        weights = [np.full(len(each.values), weight) for each in self._differences]
+        solution = np.linalg.solve(normal, right) if not self._differences else right
+        for _ in range(ITERATIONS if self._differences else 0):
+            left, sums = normal.copy(), right.copy()
+            for each, matrix, own in zip(self._differences, self._parts, weights, strict=True):
+                at = self._places(each)
+                weighted = matrix * own[:, np.newaxis]
+                left[np.ix_(at, at)] += matrix.T @ weighted
+                sums[at] += weighted.T @ each.values
+            solution = np.linalg.solve(left, sums)
+            off = self.residuals(solution)
+            scale = MAD_TO_SIGMA * np.median(np.abs(np.concatenate(off)), axis=0)
+            scale = scale + np.finfo(np.float32).tiny
+            weights = [
+                weight * _weights(part, scale, each.steep)
+                for part, each in zip(off, self._differences, strict=True)
+            ]
+        return [solution[own] for own in self._slices]
+
+    def residuals(self, solution: np.ndarray) -> list[np.ndarray]:
+        """(n, K) of each difference: what a solution leaves of it."""
+        return [
+            each.values - matrix @ solution[self._places(each)]
+            for each, matrix in zip(self._differences, self._parts, strict=True)
+        ]
+
+    def _places(self, difference: Difference) -> np.ndarray:
+        """The numbers of the functions of both panels."""
+        return np.r_[tuple(self._slices[panel] for panel in difference.panels)]
+
+
+def _weights(off: np.ndarray, scale: np.ndarray, steep: np.ndarray) -> np.ndarray:
+    """(n,): how much differences count that are off by (n, K), by what they usually are, (K,)."""
+    doubt = 1 + np.mean((MISPLACED * steep[:, np.newaxis] / scale) ** 2, axis=1)
+    far = np.mean((off / (TOLERANCE * scale)) ** 2, axis=1)
+    weights: np.ndarray = 1 / (doubt + far)
+    return weights
+
+
+def polynomials(points: np.ndarray) -> np.ndarray:
+    """(n, 10): the terms up to degree 3 around the middle of a panel."""
+    v, u = points.T - 0.5
+    terms = (v**0, v, u, v * v, v * u, u * u, v**3, v * v * u, v * u * u, u**3)
+    return np.stack(terms, axis=-1)
+
+
+def levelling(count: int, channels: int, differences: Sequence[Difference]) -> list[np.ndarray]:
+    """The polynomials of all panels, (10, K) each, whose differences are those of the panels."""
+    rows = max(1, sum(len(each.values) for each in differences))
+    normal = np.diag(np.tile(RIDGE, count) * rows / count)
+    right = np.zeros((len(normal), channels))
+    return Equations([polynomials] * count, differences).solve(normal, right)

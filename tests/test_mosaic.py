@@ -1,0 +1,228 @@
+"""``fastbg mosaic``: no seams are left between panels; what cannot be is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mosaics import NOISE, SHAPE, Grid, background, grids, panels, sky, write
+from scipy.interpolate import RegularGridInterpolator
+from tolerances import RELATIVE_ERROR_OF_MOSAIC, STEP_AT_SEAMS
+from typer.testing import CliRunner
+
+import fastbg
+from fastbg.cli.app import app
+from fastbg.errors import FastbgError
+from fastbg.io import formats
+from fastbg.io.made import made
+
+pytest.importorskip("astropy")
+
+
+def _read(path: Path) -> np.ndarray:
+    with formats.open_image(path) as file:
+        return file.to_array()[..., 0].astype(np.float64)
+
+
+def _errors(folder: Path, truth: list[np.ndarray]) -> list[np.ndarray]:
+    """The backgrounds minus the true ones."""
+    names = (folder / f"p{number}_bgModel.fits" for number in range(1, len(truth) + 1))
+    return [_read(name) - true for name, true in zip(names, truth, strict=True)]
+
+
+def _steps(errors: list[np.ndarray], places: list[Grid]) -> float:
+    """The largest step between two panels: its root mean square over what both of them cover."""
+    largest = 0.0
+    for one, mine in zip(places, errors, strict=True):
+        v, u = one.plane()
+        for other, theirs in zip(places, errors, strict=True):
+            if other is one:
+                continue
+            inverse = np.linalg.inv(other.matrix / one.matrix[1, 1] * one.scale)
+            x, y = np.einsum("ij,jhw->ihw", inverse, np.stack([u + other.x, v - other.y]))
+            height, width = SHAPE
+            at = RegularGridInterpolator(
+                (np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2),
+                theirs,
+                bounds_error=False,
+            )
+            step = mine - at(np.stack([y, x], axis=-1))
+            if np.isfinite(step).sum() > 100:
+                largest = max(largest, float(np.sqrt(np.nanmean(step**2))))
+    return largest
+
+
+@pytest.mark.parametrize(("across", "nebula", "turn"), [(2, 0.03, 3), (3, 0.03, 0)])
+def test_no_steps_are_left_at_seams(
+    tmp_path: Path, across: int, nebula: float, turn: float
+) -> None:
+    places = grids(across, turn)
+    paths, truth = panels(tmp_path, places, nebula)
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out")
+    errors = _errors(tmp_path / "out", truth)
+    assert _steps(errors, places) < STEP_AT_SEAMS * NOISE
+    relative = [error.std() / true.std() for error, true in zip(errors, truth, strict=True)]
+    assert np.median(relative) < RELATIVE_ERROR_OF_MOSAIC
+    assert report["groups"] == [[*map(str, paths)]]
+    for seam in report["seams"]:
+        assert seam["after"] < max(seam["before"], NOISE) / 3
+    assert not any("uncertain" in line for image in report["images"] for line in image["warnings"])
+
+
+def test_all_panels_get_one_level(tmp_path: Path) -> None:
+    paths, truth = panels(tmp_path, grids(2))
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path, write_model=False)
+    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3, 4)]
+    assert np.ptp(levels) < NOISE / 3
+    assert abs(np.mean(levels) - report["level"][0]) < NOISE
+    assert np.ptp([true.mean() for true in truth]) > NOISE
+    assert not [*tmp_path.glob("*bgModel*")]
+
+
+def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path) -> None:
+    far = [Grid(0, 0), Grid(0, 135), Grid(900, 0), Grid(900, 135)]
+    paths, _ = panels(tmp_path, far)
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path)
+    names = [*map(str, paths)]
+    assert report["groups"] == [names[:2], names[2:]]
+    (warning,) = report["warnings"]
+    assert "2 groups" in warning
+    assert all(name in warning for name in names)
+    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3, 4)]
+    assert np.ptp(levels) < NOISE
+
+
+def test_panels_on_one_canvas_need_no_coordinates(tmp_path: Path) -> None:
+    rng, canvas = np.random.default_rng(2), (120, 285)
+    v, u = np.mgrid[:120, :285] - np.array([60, 140])[:, np.newaxis, np.newaxis]
+    light, paths, truth = sky(v, u, 0.02), [], []
+    for number, part in enumerate((np.s_[:, :150], np.s_[:, 135:]), start=1):
+        image, true = np.zeros(canvas), np.full(canvas, np.nan)
+        true[part] = background((120, 150), rng)
+        image[part] = (light + true + NOISE * rng.standard_normal(canvas))[part]
+        paths.append(write(tmp_path / f"p{number}.fits", image))
+        truth.append(true)
+    fastbg.process_mosaic(paths, output_dir=tmp_path)
+    errors = _errors(tmp_path, truth)
+    step = (errors[0] - errors[1])[:, 135:150]
+    assert np.sqrt(np.mean(step**2)) < STEP_AT_SEAMS * NOISE
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
+    """A merged mosaic of three panels, its true background and their numbers."""
+    rng, shape = np.random.default_rng(4), (240, 320)
+    v, u = np.mgrid[:240, :320]
+    labels = np.where(v < 120 + u // 20, np.where(u < 150, 1, 7), 30).astype(np.uint8)
+    true = np.zeros(shape)
+    for number in (1, 7, 30):
+        true[labels == number] = background(shape, rng)[labels == number]
+    image = sky(v - 120.0, u - 160.0, 0.02) + true + NOISE * rng.standard_normal(shape)
+    return write(tmp_path / "whole.fits", image), true, labels
+
+
+def test_panels_that_a_label_image_names(
+    tmp_path: Path, merged: tuple[Path, np.ndarray, np.ndarray]
+) -> None:
+    path, true, labels = merged
+    labels[100:103, 40:60] = 0  # belongs to the nearest panel
+    names = write(tmp_path / "labels.fits", labels)
+    report = fastbg.process_mosaic(path, panels=names, output_dir=tmp_path / "out")
+    error = _read(tmp_path / "out" / "whole_bgModel.fits") - true
+    assert error.std() / true.std() < RELATIVE_ERROR_OF_MOSAIC
+    assert np.abs(error[100:103, 40:60] - error.mean()).max() < NOISE
+    factor = report["images"][0]["settings"]["downscaling_factor"]
+    for axis in (0, 1):
+        crossed = np.diff(labels.astype(int), axis=axis) != 0
+        steps = np.diff(error, axis=axis)[crossed]
+        assert np.sqrt(np.mean(steps**2)) < NOISE / factor
+    assert report["panels"] == ["1", "7", "30"]
+    assert len(report["seams"]) == 3
+
+
+def _one(folder: Path) -> dict[str, Any]:
+    return {"paths": panels(folder, [Grid(0, 0)])[0]}
+
+
+def _apart(folder: Path) -> dict[str, Any]:
+    return {"paths": panels(folder, [Grid(0, 0), Grid(0, 400)])[0]}
+
+
+def _no_coordinates(folder: Path) -> dict[str, Any]:
+    paths, _ = panels(folder, [Grid(0, 0), Grid(0, 135)])
+    rng = np.random.default_rng(1)
+    image = background(SHAPE, rng) + NOISE * rng.standard_normal(SHAPE)
+    return {"paths": [paths[0], write(folder / "plain.fits", image)]}
+
+
+def _other_channels(folder: Path) -> dict[str, Any]:
+    paths, _ = panels(folder, [Grid(0, 0), Grid(0, 135)])
+    planes = np.stack([_read(paths[1])] * 3)
+    return {"paths": [paths[0], write(folder / "rgb.fits", planes, Grid(0, 135).keywords())]}
+
+
+def _labels(labels: np.ndarray, count: int = 1) -> Any:
+    def given(folder: Path) -> dict[str, Any]:
+        paths, _ = panels(folder, [Grid(0, 0), Grid(0, 135)][:count])
+        return {"paths": paths, "panels": write(folder / "labels.fits", labels)}
+
+    return given
+
+
+HALVES = np.repeat(np.repeat([[1, 2]], SHAPE[0], axis=0), SHAPE[1] // 2, axis=1)
+
+REFUSED = {
+    "one panel": (_one, "alone is no mosaic"),
+    "no overlap": (_apart, "no two panels have sky in common"),
+    "no coordinates": (_no_coordinates, "plain.fits has no coordinate system"),
+    "other channels": (_other_channels, "rgb.fits has 3 channels and .*p1.fits 1"),
+    "labels of another size": (_labels(HALVES[:, :100]), "has 100 x 120 pixels .* 150 x 120"),
+    "one label": (_labels(np.ones(SHAPE)), "names 1 panel"),
+    "no whole numbers": (_labels(HALVES + 0.5), "other than whole numbers"),
+    "labels below 0": (_labels(HALVES - 3), "a number below 0"),
+    "labels and many images": (_labels(HALVES, 2), "there are 2 images"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_mosaic_is_refused_in_one_line(tmp_path: Path, given: Any, message: str) -> None:
+    arguments = given(tmp_path)
+    with pytest.raises(FastbgError, match=message) as refused:
+        fastbg.process_mosaic(**arguments, output_dir=tmp_path / "out")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"control_points": 16}, "without a descent"),
+        ({"pedestal": "bgoptimizer"}, "another one for each panel"),
+    ],
+)
+def test_settings_that_make_no_sense(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(fastbg.SettingsError, match=message):
+        fastbg.process_mosaic(["a.fits", "b.fits"], **options)
+
+
+def test_the_command_writes_all_panels_or_none(tmp_path: Path) -> None:
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    out = tmp_path / "out"
+    run = CliRunner().invoke
+    done = run(app, ["mosaic", *map(str, paths), "-o", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert len(report["images"]) == 2
+    with formats.open_image(out / "p1_bgSubtracted.fits") as file:
+        assert made(file.header.keywords) == "corrected"
+    written = {path: path.read_bytes() for path in out.iterdir()}
+    assert len(written) == 4
+    # One output exists: nothing is written.
+    again = run(app, ["mosaic", *map(str, paths), "-o", str(out)])
+    assert again.exit_code != 0
+    assert {path: path.read_bytes() for path in out.iterdir()} == written
+    told = run(app, ["mosaic", *map(str, paths), "-o", str(out), "--overwrite"])
+    assert "of the noise of a pixel" in told.stdout
