@@ -162,10 +162,13 @@ def beside(
     found = reference.kept.get(key) if mapping.how == "same grid" else None
     if found is None:
         where = mapping, shape, factor
-        found = (
-            aligned(_told(other, work), *where, function="mean", **work),
-            aligned(other, *where, function=function, **work),
-        )
+        try:
+            found = (
+                aligned(_told(other, work), *where, function="mean", **work),
+                aligned(other, *where, function=function, **work),
+            )
+        except InputError as error:
+            raise InputError(f"the reference {error}") from error
         if mapping.how == "same grid":
             reference.kept[key] = found
     theirs, medians = found
