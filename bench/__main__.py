@@ -10,6 +10,7 @@ COMMANDS = {
     "gigapixel": "the whole job on mono images of up to a gigapixel: time and memory by size",
     "batch": "many frames: frames a second, beside another build and other programs",
     "skies": "the default settings on simulated skies with a known background",
+    "sets": "references, frames of one field, mosaics: simulated sets with truth",
     "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",
     "peers": "other programs on the same skies: error, time, memory",
     "inject": "a known gradient added to real images: how much of it is found?",

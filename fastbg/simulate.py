@@ -216,43 +216,83 @@ def _star_colours(temperature: np.ndarray) -> np.ndarray:
     return light / light.mean(axis=1, keepdims=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Stars:
+    """Stars before they are drawn.
+
+    Attributes
+    ----------
+    y, x : ndarray, (n,)
+        Where they are, in pixels; the first pixel reaches from 0 to 1.
+    peak : ndarray, (n,), linear
+        The brightest light of each, the mean of the channels.
+    colour : ndarray, (n, K)
+        Of mean 1.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    peak: np.ndarray
+    colour: np.ndarray
+
+    __repr__ = brief
+
+
+def random_stars(shape: tuple[int, int], channels: int, rng: np.random.Generator) -> Stars:
+    """Stars of power-law brightness and black-body colour in a frame, (H, W)."""
+    height, width = shape
+    count = max(1, height * width // PIXELS_PER_STAR)
+    y, x = rng.uniform(0, height, count), rng.uniform(0, width, count)
+    peak = FAINTEST_PEAK * (1 - rng.uniform(size=count)) ** (-1 / STAR_COUNT_SLOPE)
+    temperature = np.clip(rng.lognormal(np.log(5800), 0.35, count), 2800, 20000)
+    colour = _colours(_star_colours(temperature), channels)
+    return Stars(y, x, np.minimum(peak, BRIGHTEST_PEAK), colour)
+
+
 def add_stars(planes: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Add stars of power-law brightness and black-body colour to (K, H, W), in place.
+    """Add `random_stars` to (K, H, W), in place.
 
     Returns the normalised (y, x) of the brightest.
     """
     channels, height, width = planes.shape
-    count = max(1, height * width // PIXELS_PER_STAR)
-    y, x = rng.uniform(0, height, count), rng.uniform(0, width, count)
-    peak = FAINTEST_PEAK * (1 - rng.uniform(size=count)) ** (-1 / STAR_COUNT_SLOPE)
-    peak = np.minimum(peak, BRIGHTEST_PEAK)
-    temperature = np.clip(rng.lognormal(np.log(5800), 0.35, count), 2800, 20000)
-    colour = _colours(_star_colours(temperature), channels)
+    stars = random_stars((height, width), channels, rng)
+    draw_stars(planes, stars, usual_fwhm((height, width)))
+    brightest = stars.peak.argmax()
+    return stars.y[brightest] / height, stars.x[brightest] / width
 
-    fwhm = 2.2 + max(height, width) / 4000
+
+def usual_fwhm(shape: tuple[int, int]) -> float:
+    """The full width at half maximum of stars in a frame, (H, W), in pixels."""
+    return 2.2 + max(shape) / 4000
+
+
+def draw_stars(planes: np.ndarray, stars: Stars, fwhm: float) -> None:
+    """Add stars of a full width at half maximum, in pixels, to (K, H, W), in place.
+
+    They may lie outside of the frame.
+    """
+    height, width = planes.shape[1:]
     radii = np.arange(1, 200)
-    fades = np.interp(NOT_VISIBLE / peak, _star_profile(radii, fwhm)[::-1], radii[::-1])
+    fades = np.interp(NOT_VISIBLE / stars.peak, _star_profile(radii, fwhm)[::-1], radii[::-1])
     half = np.ceil(2 ** (np.ceil(2 * np.log2(fades)) / 2)).astype(np.intp)
     for size in np.unique(half):
         chosen = np.flatnonzero(half == size)
         step = max(1, 1_000_000 // (2 * size + 1) ** 2)
         for start in range(0, chosen.size, step):
-            stars = chosen[start : start + step]
+            some = chosen[start : start + step]
             grid = np.arange(-size, size + 1)
-            rows = y[stars].astype(np.intp)[:, np.newaxis] + grid
-            columns = x[stars].astype(np.intp)[:, np.newaxis] + grid
-            dy = (rows + 0.5 - y[stars, np.newaxis]).astype(np.float32)[:, :, np.newaxis]
-            dx = (columns + 0.5 - x[stars, np.newaxis]).astype(np.float32)[:, np.newaxis]
+            rows = np.floor(stars.y[some]).astype(np.intp)[:, np.newaxis] + grid
+            columns = np.floor(stars.x[some]).astype(np.intp)[:, np.newaxis] + grid
+            dy = (rows + 0.5 - stars.y[some, np.newaxis]).astype(np.float32)[:, :, np.newaxis]
+            dx = (columns + 0.5 - stars.x[some, np.newaxis]).astype(np.float32)[:, np.newaxis]
             light = _star_profile(np.hypot(dy, dx), fwhm)
-            light *= peak[stars, np.newaxis, np.newaxis].astype(np.float32)
+            light *= stars.peak[some, np.newaxis, np.newaxis].astype(np.float32)
             inside = ((rows >= 0) & (rows < height))[:, :, np.newaxis]
             inside = inside & ((columns >= 0) & (columns < width))[:, np.newaxis]
             where = (rows[:, :, np.newaxis] * width + columns[:, np.newaxis])[inside]
-            for plane, tint in zip(planes, colour[stars].T.astype(np.float32), strict=True):
+            for plane, tint in zip(planes, stars.colour[some].T.astype(np.float32), strict=True):
                 tinted = light * tint[:, np.newaxis, np.newaxis]
                 np.add.at(plane.reshape(-1), where, tinted[inside])
-    brightest = peak.argmax()
-    return y[brightest] / height, x[brightest] / width
 
 
 def ragged_border(shape: tuple[int, int], border: float, rng: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,7 @@ def add_choice(parser: ArgumentParser, kinds: str, sizes: Sequence[Shape]) -> No
     parser.add_argument(
         "--sizes",
         nargs="+",
-        type=_shape,
+        type=shape_of,
         default=[*sizes],
         metavar="HxW",
         help=f"rows x columns (default: {' '.join(map(size_name, sizes))})",
@@ -77,7 +77,8 @@ def _kinds(word: str) -> list[str]:
     return GROUPS.get(name, [name])
 
 
-def _shape(word: str) -> Shape:
+def shape_of(word: str) -> Shape:
+    """The shape that a word like 600x900 tells."""
     try:
         height, width = map(int, word.split("x"))
     except ValueError:

@@ -28,6 +28,11 @@ CIRRUS = np.array([0.0058, 0.0054, 0.0052])
 COMA, COMET_DUST = np.array([0.030, 0.060, 0.045]), np.array([0.034, 0.030, 0.022])
 """Molecules of carbon shine green, dust reflects sunlight."""
 
+PALETTE_LEVEL = np.array([0.0030, 0.0034, 0.0040])
+PALETTE_GLOW = np.array([0.0008, 0.0010, 0.0014])
+PALETTE_STARS, PALETTE_NOISE = 0.05, 2e-4
+"""Narrow filters let little of the sky and a twentieth of the stars' light pass."""
+
 CLUSTER = np.array([1.1, 1.0, 0.9])
 """Old stars are yellowish."""
 
@@ -42,50 +47,70 @@ def galactic_cirrus(shape: Shape, rng: np.random.Generator) -> Scene:
 def mono_cirrus(shape: Shape, rng: np.random.Generator) -> Scene:
     """Integrated flux nebula through a luminance filter: no colour tells it from the sky."""
     background = layers(SKY_LEVEL[1:2], (CITY_GLOW[1:2], tilt(shape, rng)))
-    dust = layers(np.zeros(1), (CIRRUS[1:2], _fractal_dust(shape, rng)))
-    return observed(background, dust + stars(shape, rng, channels=1), rng)
+    return observed(background, mono_dust(shape, rng) + stars(shape, rng, channels=1), rng)
+
+
+def mono_dust(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The light of the nebula alone, (1, H, W) float32."""
+    return layers(np.zeros(1), (CIRRUS[1:2], _fractal_dust(shape, rng)))
 
 
 def hubble_palette(shape: Shape, rng: np.random.Generator) -> Scene:
     """Narrow filters as colours: hydrogen nine times its gradient, sulphur and oxygen fainter."""
-    level, rise = np.array([0.0030, 0.0034, 0.0040]), np.array([0.0008, 0.0010, 0.0014])
-    gradients = [(rise * part, tilt(shape, rng)) for part in np.eye(3)]
-    background = layers(level, *gradients)
+    gradients = [(PALETTE_GLOW * part, tilt(shape, rng)) for part in np.eye(3)]
+    background = layers(PALETTE_LEVEL, *gradients)
+    seen = background + palette_light(shape, rng) + np.float32(PALETTE_STARS) * stars(shape, rng)
+    return exposed(background, seen, rng, read_noise=PALETTE_NOISE)
+
+
+def palette_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The light of sulphur, hydrogen and oxygen alone, (3, H, W) float32."""
     hydrogen = cloud(shape, rng, rng.uniform(0.26, 0.36), veil)
     sulphur = hydrogen * np.exp(0.5 * veil(shape, rng, 1.6))
     oxygen = cloud(shape, rng, rng.uniform(0.12, 0.2), veil)
-    peaks = np.array([1.5, 9.0, 2.0]) * rise
-    lights = (
-        (peaks * part, light)
-        for part, light in zip(np.eye(3), (sulphur, hydrogen, oxygen), strict=True)
-    )
-    # The filters let a twentieth of the stars' light pass.
-    seen = background + layers(0 * level, *lights) + np.float32(0.05) * stars(shape, rng)
-    return exposed(background, seen, rng, read_noise=2e-4)
+    peaks = np.array([1.5, 9.0, 2.0]) * PALETTE_GLOW
+    lights = zip(np.eye(3), (sulphur, hydrogen, oxygen), strict=True)
+    return layers(np.zeros(3), *((peaks * part, light) for part, light in lights))
 
 
 def andromeda(shape: Shape, rng: np.random.Generator) -> Scene:
     """A near galaxy that fills most of the frame and has the colour of the sky."""
+    light = galaxy_light(shape, rng)
+    background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)))
+    return observed(background, light + stars(shape, rng), rng)
+
+
+def galaxy_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The light of the galaxy alone, (3, H, W) float32."""
     along, across = turned(shape, rng.uniform(-0.6, 0.6), near_middle(shape, rng, 0.05))
     r = np.hypot(along, across / np.float32(rng.uniform(0.35, 0.55)))
     angle = np.arctan2(across / np.float32(0.4), along)
     rings = 1 + 0.25 * np.sin(2 * angle - 9 * np.log(r + np.float32(0.05)))
     lanes = np.exp(-0.5 * np.exp(-(((r - 0.3) / 0.08) ** 2)) * np.maximum(veil(shape, rng, 1.5), 0))
     disc = np.exp(r / np.float32(-0.21)) * rings * lanes + 3 * np.exp(r / np.float32(-0.02))
-    background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)))
-    light = layers(0 * SKY_LEVEL, (1.3 * SKY_LEVEL, disc))
-    return observed(background, light + stars(shape, rng), rng)
+    return layers(0 * SKY_LEVEL, (1.3 * SKY_LEVEL, disc))
 
 
 def nebula_like_sky(shape: Shape, rng: np.random.Generator) -> Scene:
     """A large nebula in the very colour of the gradient: colour cannot tell them apart."""
     background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)))
-    nebula = layers(0 * CITY_GLOW, (CITY_GLOW, cloud(shape, rng, rng.uniform(0.2, 0.3), veil)))
-    return observed(background, nebula + stars(shape, rng), rng)
+    return observed(background, glowing_nebula(shape, rng) + stars(shape, rng), rng)
+
+
+def glowing_nebula(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The light of the nebula alone, (3, H, W) float32."""
+    return layers(0 * CITY_GLOW, (CITY_GLOW, cloud(shape, rng, rng.uniform(0.2, 0.3), veil)))
 
 
 def comet(shape: Shape, rng: np.random.Generator) -> Scene:
     """A green coma that falls off as 1 / r, and a tail of dust that broadens across the frame."""
+    light = comet_light(shape, rng)
+    background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)))
+    return observed(background, light + stars(shape, rng), rng)
+
+
+def comet_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The light of the comet alone, (3, H, W) float32."""
     bearing = rng.uniform(0, 2 * np.pi)
     head = (-0.25 * np.sin(bearing) * shape[0] / max(shape), -0.25 * np.cos(bearing))
     along, across = turned(shape, bearing, head)
@@ -96,9 +121,7 @@ def comet(shape: Shape, rng: np.random.Generator) -> Scene:
     bend = np.float32(rng.uniform(-0.25, 0.25)) * behind**2
     tail = np.exp(-(((across - bend) / width) ** 2)) * np.exp(-behind / np.float32(0.5))
     tail *= np.clip(along / np.float32(0.02) + 1, 0, 1)
-    background = layers(SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)))
-    light = layers(0 * COMA, (COMA, coma), (COMET_DUST, tail))
-    return observed(background, light + stars(shape, rng), rng)
+    return layers(0 * COMA, (COMA, coma), (COMET_DUST, tail))
 
 
 def globular_cluster(shape: Shape, rng: np.random.Generator) -> Scene:

@@ -51,12 +51,14 @@ def axes(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
 
 def tilt(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """A glow from 0 to 1, (H, W) float32, that rises in a random direction; it is no polynomial."""
-    y, x = axes(shape)
-    bearing = rng.uniform(0, 2 * np.pi)
-    sine, cosine = np.float32(np.sin(bearing)), np.float32(np.cos(bearing))
-    along, across = x * cosine + y * sine, y * cosine - x * sine
-    glow = np.exp(np.float32(2.2) * along - np.float32(rng.uniform(0.3, 1.5)) * across**2)
-    return (glow - glow.min()) / max(np.ptp(glow), np.float32(1e-6))
+    return glow(shape, rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.5))
+
+
+def glow(shape: Shape, bearing: float, bend: float) -> np.ndarray:
+    """A glow from 0 to 1, (H, W) float32, that rises in a bearing, and bends as much."""
+    along, across = turned(shape, bearing)
+    light = np.exp(np.float32(2.2) * along - np.float32(bend) * across**2)
+    return (light - light.min()) / max(np.ptp(light), np.float32(1e-6))
 
 
 def beyond_edge(shape: Shape, rng: np.random.Generator, away: float) -> tuple[float, float]:

@@ -41,8 +41,25 @@ def milky_way(shape: Shape, rng: np.random.Generator) -> Scene:
     background = layers(
         0.6 * SKY_LEVEL, (CITY_GLOW, tilt(shape, rng)), (0.3 * AIRGLOW, tilt(shape, rng))
     )
-    light = _galactic_light(shape, rng)
+    light = galactic_light(shape, rng)
     return observed(background, light + stars(shape, rng), rng)
+
+
+def galactic_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The unresolved stars of the thin and the thick disc behind dark clouds, (3, H, W) float32."""
+    along, across = turned(shape, rng.uniform(0, np.pi), near_middle(shape, rng, 0.12))
+    wave = 0.03 * np.sin(5 * along + np.float32(rng.uniform(0, 6.3)))
+    latitude = across - wave
+    bulge = 1 + 0.8 * np.exp(-(((along - np.float32(rng.uniform(-0.3, 0.3))) / 0.25) ** 2))
+    thin = bulge * np.exp(-np.abs(latitude) / (0.07 * bulge)) * np.exp(0.25 * veil(shape, rng, 1.4))
+    thick = 0.15 * np.exp(-np.abs(latitude) / 1.5)
+    rift = np.exp(-((latitude / 0.09) ** 2))
+    dust = veil(shape, rng, 1.5) - 0.6 + 1.2 * rift
+    transmission = np.exp(-1.5 * np.maximum(dust, 0))
+    # Dust takes blue light first.
+    reddened = np.stack([transmission**power for power in (0.8, 1.0, 1.25)])
+    light = UNRESOLVED[:, np.newaxis, np.newaxis] * (thin + thick) * reddened
+    return light.astype(np.float32)
 
 
 def fisheye(shape: Shape, rng: np.random.Generator) -> Scene:
@@ -70,7 +87,7 @@ def fisheye(shape: Shape, rng: np.random.Generator) -> Scene:
         for colour, bearing in ((SODIUM, rng.uniform(0, 6.3)), (CITY_GLOW, rng.uniform(0, 6.3)))
     ]
     background = layers(0.15 * SKY_LEVEL, (0.6 * AIRGLOW, airglow), *towns)
-    galaxy = 0.4 * (rng.random() < 0.5) * _galactic_light(shape, rng)
+    galaxy = 0.4 * (rng.random() < 0.5) * galactic_light(shape, rng)
     trees = np.interp(azimuth, np.linspace(-np.pi, np.pi, 721), _treeline(rng))
     land = zenith_angle > np.pi / 2 - trees
     seen = background + galaxy + stars(shape, rng)
@@ -93,23 +110,6 @@ def dark_land(shape: Shape, rng: np.random.Generator) -> Scene:
     plain = layers(0 * LANDSCAPE, (0.8 * LANDSCAPE, 1 + 0.03 * veil(shape, rng, 1.5)))
     seen = np.where(land, plain, background + stars(shape, rng))
     return exposed(background, seen, rng, valid=~land)
-
-
-def _galactic_light(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """The unresolved stars of the thin and the thick disc behind dark clouds, (3, H, W) float32."""
-    along, across = turned(shape, rng.uniform(0, np.pi), near_middle(shape, rng, 0.12))
-    wave = 0.03 * np.sin(5 * along + np.float32(rng.uniform(0, 6.3)))
-    latitude = across - wave
-    bulge = 1 + 0.8 * np.exp(-(((along - np.float32(rng.uniform(-0.3, 0.3))) / 0.25) ** 2))
-    thin = bulge * np.exp(-np.abs(latitude) / (0.07 * bulge)) * np.exp(0.25 * veil(shape, rng, 1.4))
-    thick = 0.15 * np.exp(-np.abs(latitude) / 1.5)
-    rift = np.exp(-((latitude / 0.09) ** 2))
-    dust = veil(shape, rng, 1.5) - 0.6 + 1.2 * rift
-    transmission = np.exp(-1.5 * np.maximum(dust, 0))
-    # Dust takes blue light first.
-    reddened = np.stack([transmission**power for power in (0.8, 1.0, 1.25)])
-    light = UNRESOLVED[:, np.newaxis, np.newaxis] * (thin + thick) * reddened
-    return light.astype(np.float32)
 
 
 def _treeline(rng: np.random.Generator) -> np.ndarray:

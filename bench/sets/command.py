@@ -1,0 +1,98 @@
+"""Simulated sets whose truth is known: references, frames of one field, mosaics.
+
+``python bench sets KIND...`` measures what fastbg makes of them. KIND:
+
+{kinds}
+
+``--write FOLDER`` writes the sets instead, one folder each, with the true backgrounds and scales in
+its folder ``truth``: for the command line to try. A seed gives the same set every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from scenes import Shape
+from scenes.choice import shape_of
+
+from . import files, nights, panels, references
+from .fields import KINDS
+
+SETS = {
+    "reference": "an object fills the frame, and an image of the same sky tells it from the sky",
+    "together": "frames of one field whose gradients rise, turn and change colour",
+    "mosaic": "panels with levels and gradients of their own",
+}
+SMOKE_SHAPE = (60, 90)
+ACROSS = (2, 3)
+"""How many panels lie side by side."""
+
+
+def write(options: argparse.Namespace) -> None:
+    """Write the sets that are asked for."""
+    for name in options.kinds:
+        for seed in options.seeds:
+            for kind in options.sets:
+                _write(kind, name, options.size, seed, options)
+
+
+def _write(kind: str, name: str, shape: Shape, seed: int, options: argparse.Namespace) -> None:
+    """Write the sets of a kind, a sky and a seed, a folder each."""
+
+    def folder(way: str) -> Path:
+        made: Path = options.write / f"{kind}-{way}-{name.replace(' ', '-')}-{seed}"
+        print(made.name)
+        return made
+
+    ending = options.format
+    if kind == "reference":
+        for way in references.WAYS:
+            pair = references.pair(name, shape, seed, way)
+            files.write_pair(folder(way), pair, ending, coordinates=way == "wide")
+    elif kind == "together":
+        for way in nights.WAYS:
+            night = nights.night(name, shape, seed, way)
+            files.write_night(folder(way), night, ending, coordinates=way == "coordinates")
+    else:
+        for across in ACROSS:
+            mosaic = panels.mosaic(name, shape, seed, across)
+            files.write_mosaic(folder(f"{across}x{across}"), mosaic, ending)
+        files.write_merged(folder("merged"), *panels.merged(name, shape, seed), ending)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure or write the sets."""
+    kinds = "\n".join(f"  {name:10} {purpose}" for name, purpose in SETS.items())
+    parser = argparse.ArgumentParser(
+        prog="python bench sets",
+        description=(__doc__ or "").format(kinds=kinds),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="KIND")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        type=_kind,
+        default=[*KINDS],
+        metavar="SKY",
+        help=f"what fills the frames: {', '.join(n.replace(' ', '-') for n in KINDS)}",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1], metavar="SEED")
+    parser.add_argument("--size", type=shape_of, default=(600, 900), metavar="HxW")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write files, fit nothing")
+    parser.add_argument("--format", choices=files.FORMATS, default="fits", help="(%(default)s)")
+    parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
+    options = parser.parse_args(arguments)
+    options.sets = options.sets or [*SETS]
+    if options.write:
+        write(options)
+    return 0
+
+
+def _kind(word: str) -> str:
+    name = word.replace("-", " ")
+    if name not in KINDS:
+        raise argparse.ArgumentTypeError(f"no sky {word!r}: give {', '.join(KINDS)}")
+    return name

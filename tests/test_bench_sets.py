@@ -1,0 +1,132 @@
+"""The simulated sets of the benchmarks: the same sky in every image, and truth about each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sets import main
+from sets.fields import KINDS, Field, Grid
+from sets.frames import exposure, generator
+from sets.nights import night
+from sets.panels import merged, mosaic
+from sets.references import WAYS, pair
+
+SHAPE = (60, 90)
+TURNED = Grid((50, 70), (3.0, -4.0), 0.4, 1.7)
+
+
+def light_of(frame):
+    """The light of the field in an image, without its flux scale, (H, W, K)."""
+    return (frame.image - frame.background) / frame.scale
+
+
+def test_a_grid_leads_to_the_field_and_back():
+    y, x = np.random.default_rng(1).uniform(0, 50, (2, 20))
+    assert TURNED.from_field(*TURNED.on_field(y, x)) == pytest.approx(np.stack([y, x]))
+    assert TURNED.covers(TURNED).all()
+    assert not Grid((10, 10)).covers(TURNED).all()
+
+
+def test_keywords_tell_where_pixels_of_several_grids_lie():
+    wcs = pytest.importorskip("astropy.wcs")
+    straight = Grid(SHAPE)
+    y, x = np.array([4.0, 30.0]), np.array([9.0, 60.0])
+    there = straight.from_field(*TURNED.on_field(y, x))
+    skies = [
+        wcs.WCS(grid.coordinates()).all_pix2world(*places[::-1], 0)
+        for grid, places in ((TURNED, np.stack([y, x])), (straight, there))
+    ]
+    assert np.abs(np.subtract(*skies)).max() < 1e-9
+    # North is up where the first row is the bottom one, and east is to the left.
+    ra, dec = wcs.WCS(straight.coordinates()).all_pix2world([0, 80], [0, 50], 0)
+    assert ra[0] > ra[1]
+    assert dec[0] < dec[1]
+
+
+def test_a_coarser_image_has_the_same_light_by_area():
+    field = Field.of("galaxy", (240, 240), generator("galaxy", 1))
+    fine, coarse = field.seen(Grid((120, 120))), field.seen(Grid((40, 40), scale=3.0), 1.5)
+    blocks = np.median(fine.reshape(3, 40, 3, 40, 3), axis=(2, 4))
+    assert np.median(np.abs(coarse - blocks)) < 0.02 * np.median(fine)
+    assert coarse.mean() == pytest.approx(fine.mean(), rel=0.03)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_reference_shows_the_sky_of_its_target(name):
+    found = pair(name, SHAPE, 1)
+    target, reference = (np.median(light_of(f), axis=2) for f in (found.target, found.reference))
+    blocks = [np.median(a.reshape(6, 10, 9, 10), axis=(1, 3)) for a in (target, reference)]
+    assert np.corrcoef(*map(np.ravel, blocks))[0, 1] > (0.9 if name != "narrowband" else 0.6)
+    assert np.array_equal(pair(name, SHAPE, 1).reference.image, found.reference.image)
+
+
+def test_what_is_left_in_a_reference_is_a_part_of_the_gradient():
+    clean, left = (pair("galaxy", SHAPE, 2, way) for way in ("clean", "left"))
+    assert np.array_equal(clean.target.image, left.target.image)
+    assert np.ptp(clean.reference.background, axis=(0, 1)).max() == 0
+    part = left.reference.background.std(axis=(0, 1)) / left.reference.scale
+    assert part == pytest.approx(0.15 * left.target.background.std(axis=(0, 1)), rel=1e-3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_differs_from_the_clean_one(way):
+    found, clean = pair("milky way", SHAPE, 1, way), pair("milky way", SHAPE, 1)
+    same = found.reference.image.shape == clean.reference.image.shape
+    assert (same and np.array_equal(found.reference.image, clean.reference.image)) == (
+        way == "clean"
+    )
+
+
+def test_frames_of_a_night_differ_by_scale_gradient_and_noise():
+    found = night("galaxy", SHAPE, 1)
+    clear = [f for n, f in enumerate(found.frames) if n != found.clouded]
+    lights = [np.where(f.valid[..., np.newaxis], light_of(f), np.nan) for f in clear]
+    mean = np.nanmedian(lights, axis=0)
+    for frame, light in zip(clear, lights, strict=True):
+        noise = (frame.noise / frame.scale).mean()
+        assert abs(np.nanmedian(light - mean)) < 0.05 * noise
+        assert np.nanmedian(np.abs(light - mean)) < 1.2 * noise
+    rises = [np.ptp(f.background, axis=(0, 1)) for f in clear]
+    assert rises[-1].mean() > 1.4 * rises[0].mean()
+    assert np.ptp(rises[-1] / rises[0]) > 0.2
+    assert not clear[-2].valid.all()
+
+
+def test_frames_with_coordinates_have_grids_of_their_own():
+    frames = night("galaxy", SHAPE, 1, "coordinates", count=3).frames
+    assert len({f.grid.scale for f in frames}) == 3
+    assert all(f.valid.all() for f in frames)
+
+
+def test_panels_overlap_by_a_tenth():
+    found = mosaic("same colour", SHAPE, 1, 3)
+    assert len(found.panels) == 9
+    assert len(found.seams) == 12
+    shared = [found.panels[a].grid.covers(found.panels[b].grid).mean() for a, b in found.seams]
+    assert 0.05 < min(shared) < max(shared) < 0.15
+    image, labels = merged("galaxy", SHAPE, 1, 2)
+    assert labels.shape == image.valid.shape == (120, 180)
+    assert np.unique(labels).tolist() == [1, 2, 3, 4]
+
+
+def test_a_longer_exposure_has_less_noise():
+    field = Field.of("comet", (30, 40), generator("comet", 1))
+    background = np.full((3, 30, 40), 0.05, np.float32)
+    short, long = (
+        exposure(field, Grid((30, 40)), background, generator("noise"), depth=d) for d in (1, 4)
+    )
+    assert long.noise == pytest.approx(short.noise / 2)
+
+
+@pytest.mark.parametrize("ending", ["fits", "xisf"])
+def test_sets_are_written_with_their_truth(ending, tmp_path, capsys):
+    from fastbg.io import formats
+
+    options = ["--kinds", "galaxy", "--size", "40x60", "--format", ending]
+    assert main(["reference", "mosaic", "--write", str(tmp_path), *options]) == 0
+    folders = capsys.readouterr().out.split()
+    assert sorted(folders) == sorted(each.name for each in tmp_path.iterdir())
+    with formats.open_image(tmp_path / "mosaic-2x2-galaxy-1" / f"panel4.{ending}") as file:
+        assert "CD1_1" in {each.name for each in file.header.keywords}
+    assert (tmp_path / "reference-left-galaxy-1" / "truth" / "target.json").is_file()
