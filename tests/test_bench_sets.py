@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sets import main
+from sets.bound import bounds, median_noise, points_of, relative, rms, sampled
 from sets.fields import KINDS, Field, Grid
-from sets.frames import exposure, generator
+from sets.frames import Frame, exposure, generator
 from sets.nights import night
 from sets.panels import merged, mosaic
 from sets.references import WAYS, pair
@@ -130,3 +131,31 @@ def test_sets_are_written_with_their_truth(ending, tmp_path, capsys):
     with formats.open_image(tmp_path / "mosaic-2x2-galaxy-1" / f"panel4.{ending}") as file:
         assert "CD1_1" in {each.name for each in file.header.keywords}
     assert (tmp_path / "reference-left-galaxy-1" / "truth" / "target.json").is_file()
+
+
+def test_least_squares_reach_what_noise_allows():
+    """On gradients that are polynomials, in frames of nothing but noise."""
+    rng, shape = np.random.default_rng(1), (60, 90)
+    y, x = Grid(shape).pixels() / 45
+    basis = np.stack([x, y, x * y, x**2, y**2], axis=-1)
+    frames = []
+    for deviation in np.geomspace(0.5, 2, 8):
+        sky = (basis @ rng.standard_normal(5))[..., np.newaxis]
+        image = sky + deviation * rng.standard_normal((*shape, 1))
+        known = np.ones(1), np.array([deviation]), Grid(shape)
+        frames.append(Frame(image, sky, np.ones(shape, bool), *known))
+    points = points_of(shape)
+    least, freedoms = bounds(frames, points, 1)
+    assert freedoms == 5
+    images = np.stack([f.image for f in frames])
+    apart = (images - images.mean(axis=0)).reshape(8, -1).T
+    full = np.column_stack([basis.reshape(-1, 5), np.ones(len(apart))])
+    fitted = (full @ np.linalg.lstsq(full, apart, rcond=None)[0]).T.reshape(images.shape)
+    wrong = [sampled(m - f.background, f, points) for m, f in zip(fitted, frames, strict=True)]
+    ratio = rms(relative(np.stack(wrong))) / least
+    assert np.sqrt((ratio**2).mean()) == pytest.approx(1, abs=0.2)
+
+
+def test_the_median_of_normal_noise_is_worse_than_its_mean():
+    assert median_noise(1) == pytest.approx(1, abs=0.02)
+    assert 8 * median_noise(8) == pytest.approx(np.sqrt(np.pi / 2), rel=0.03)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenes import Shape
-from scenes.choice import shape_of
+from scenes.choice import shape_of, size_name
 
-from . import files, nights, panels, references
+from . import files, nights, of_mosaics, of_nights, of_references, panels, references
 from .fields import KINDS
 
 SETS = {
@@ -26,6 +26,7 @@ SETS = {
     "mosaic": "panels with levels and gradients of their own",
 }
 SMOKE_SHAPE = (60, 90)
+TABLES = {"reference": of_references, "together": of_nights, "mosaic": of_mosaics}
 ACROSS = (2, 3)
 """How many panels lie side by side."""
 
@@ -86,8 +87,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
     options = parser.parse_args(arguments)
     options.sets = options.sets or [*SETS]
-    if options.write:
+    if options.smoke:
+        options.kinds, options.seeds, options.size = options.kinds[:1], [1], SMOKE_SHAPE
+    if options.write and not options.smoke:
         write(options)
+        return 0
+    seeds = ", ".join(map(str, options.seeds))
+    for kind in options.sets:
+        print(f"\n{kind}: {SETS[kind]}; {size_name(options.size)}, seeds {seeds}\n")
+        for line in TABLES[kind].table(options.kinds, options.size, options.seeds):
+            print(line, flush=True)
     return 0
 
 
