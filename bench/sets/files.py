@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from scenes import Shape
+
 from .fields import Grid
 from .frames import Frame
-from .nights import Night
-from .panels import Mosaic
-from .references import Pair
+from .nights import WAYS as NIGHT_WAYS
+from .nights import Night, night
+from .panels import Mosaic, merged, mosaic
+from .references import WAYS as PAIR_WAYS
+from .references import Pair, pair
 
 FORMATS = ("fits", "xisf")
+ACROSS = (2, 3)
+"""How many panels lie side by side."""
+
+Writers = Iterator[tuple[str, Callable[[Path], None]]]
+"""Names of sets, and what writes each into a folder."""
+
+
+def pairs(name: str, shape: Shape, seed: int, ending: str) -> Writers:
+    """Writers of a frame and its reference in each of the ways of references.py."""
+    for way in PAIR_WAYS:
+        told = {"ending": ending, "coordinates": way == "wide"}
+        yield way, partial(write_pair, pair=pair(name, shape, seed, way), **told)
+
+
+def nights(name: str, shape: Shape, seed: int, ending: str) -> Writers:
+    """Writers of frames of one field in each of the ways of nights.py."""
+    for way in NIGHT_WAYS:
+        told = {"ending": ending, "coordinates": way == "coordinates"}
+        yield way, partial(write_night, night=night(name, shape, seed, way), **told)
+
+
+def mosaics(name: str, shape: Shape, seed: int, ending: str) -> Writers:
+    """Writers of panels, and of panels in one image."""
+    for across in ACROSS:
+        found = mosaic(name, shape, seed, across)
+        yield f"{across}x{across}", partial(write_mosaic, mosaic=found, ending=ending)
+    image, labels = merged(name, shape, seed)
+    yield "merged", partial(write_merged, mosaic=image, labels=labels, ending=ending)
 
 
 def write_frame(path: Path, frame: Frame, *, coordinates: bool) -> None:
@@ -53,7 +87,8 @@ def write_pair(folder: Path, pair: Pair, ending: str, *, coordinates: bool) -> N
 
 
 def write_night(folder: Path, night: Night, ending: str, *, coordinates: bool) -> None:
-    """Write ``frame01`` and so on."""
+    """Write ``frame01`` and so on, and ``reference``."""
+    write_frame(folder / f"reference.{ending}", night.reference, coordinates=coordinates)
     for number, frame in enumerate(night.frames, start=1):
         write_frame(folder / f"frame{number:02}.{ending}", frame, coordinates=coordinates)
 

@@ -18,6 +18,7 @@ from scenes.drawing import glow, layers, veil
 
 from .fields import Field, Grid, grown, squared
 from .frames import Frame, exposure, generator
+from .references import SCALES
 
 FRAMES = 12
 MARGIN, ROOM = 1.3, 1.7
@@ -51,10 +52,13 @@ class Night:
     frames : list of Frame
     clouded : int
         Which of them was taken through clouds.
+    reference : Frame
+        The same sky without a gradient, seen by another telescope.
     """
 
     frames: list[Frame]
     clouded: int
+    reference: Frame
 
 
 def night(
@@ -91,7 +95,10 @@ def night(
                 missing=~camera.covers(grid) if way == "registered" else None,
             )
         )
-    return Night(frames, clouded)
+    scale = rng.uniform(*SCALES, size=len(field.kind.level))
+    flat = np.broadcast_to(layers(field.kind.level), (len(scale), *shape))
+    reference = exposure(field, Grid(shape), flat, rng, scale=scale, fwhm=1.5)
+    return Night(frames, clouded, reference)
 
 
 def _camera(shape: Shape, number: int, count: int, way: str, own: np.random.Generator) -> Grid:

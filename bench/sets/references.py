@@ -74,7 +74,7 @@ def pair(name: str, shape: Shape, seed: int, way: str = "clean") -> Pair:
         grid = replace(grid, centre=(2.0, -2.0))
     if way == "night":
         field = _another_night(field, rng)
-        added = kind.level.mean() * _satellite(shape, rng)
+        added = kind.level.mean() * satellite(shape, rng)
     reference = exposure(
         *(field, grid, level + over * scale[:, np.newaxis, np.newaxis], rng),
         scale=scale,
@@ -92,8 +92,8 @@ def _another_night(field: Field, rng: np.random.Generator) -> Field:
     return replace(field, stars=replace(field.stars, peak=peak))
 
 
-def _satellite(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """The trail of a satellite, (H, W) float32, in levels of the sky."""
+def satellite(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The trail of a satellite, (H, W) float32, at most 0.7."""
     y, x = axes(shape)
     bearing, offset = rng.uniform(0, np.pi), rng.uniform(-0.2, 0.2)
     across = y * np.float32(np.cos(bearing)) - x * np.float32(np.sin(bearing)) - np.float32(offset)
