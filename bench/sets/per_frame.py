@@ -29,8 +29,8 @@ from .references import satellite
 TRAILED = (2, 5, 8)
 """The frames that a satellite crosses."""
 
-TRAIL = 6.0
-"""The brightness of a trail in the noise of a frame; half of it counts as trail."""
+TRAIL, TRAILED_PART = 5.0, 0.8
+"""The brightness of a trail in the noise of a frame, and the part of it from which on it counts."""
 
 LIMIT = 3.0
 """Samples that are farther from the median of the frames, in deviations, are rejected."""
@@ -96,7 +96,7 @@ def outcomes(name: str, shape: Shape, seed: int) -> list[Outcome]:
         done = [corrected(Path(folder), way, reference) for way in WAYS.values()]
     plain = np.mean([f.image / f.scale for f in frames], axis=0)
     return [
-        judged(images, trailed, trails > 0.5, plain, seconds / len(frames))
+        judged(images, trailed, trails > TRAILED_PART, plain, seconds / len(frames))
         for images, seconds in done
     ]
 
