@@ -7,7 +7,7 @@ import pytest
 
 from sets import main
 from sets.bound import bounds, median_noise, points_of, relative, rms, sampled
-from sets.fields import KINDS, Field, Grid
+from sets.fields import KINDS, PLACE, Field, Grid
 from sets.frames import Frame, exposure, generator
 from sets.nights import night
 from sets.panels import merged, mosaic
@@ -123,13 +123,17 @@ def test_a_longer_exposure_has_less_noise():
 @pytest.mark.parametrize("ending", ["fits", "xisf"])
 def test_sets_are_written_with_their_truth(ending, tmp_path, capsys):
     from fastbg.io import formats
+    from fastbg.jobs.coordinates import coordinates_of
 
     options = ["--kinds", "galaxy", "--size", "40x60", "--format", ending]
     assert main(["reference", "mosaic", "--write", str(tmp_path), *options]) == 0
     folders = capsys.readouterr().out.split()
     assert sorted(folders) == sorted(each.name for each in tmp_path.iterdir())
+    panel = mosaic("galaxy", (40, 60), 1, 2).panels[3]
     with formats.open_image(tmp_path / "mosaic-2x2-galaxy-1" / f"panel4.{ending}") as file:
-        assert "CD1_1" in {each.name for each in file.header.keywords}
+        place = coordinates_of(file).to_pixel(*map(np.array, PLACE))
+    there = panel.grid.from_field(np.zeros(()), np.zeros(()))
+    assert np.ravel(place) == pytest.approx(np.ravel(there), abs=1e-6)
     assert (tmp_path / "reference-left-galaxy-1" / "truth" / "target.json").is_file()
 
 

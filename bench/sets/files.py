@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +21,9 @@ from .nights import Night, night
 from .panels import Mosaic, merged, mosaic
 from .references import WAYS as PAIR_WAYS
 from .references import Pair, pair
+
+if TYPE_CHECKING:
+    from fastbg.io.xisf.header import XisfHeader
 
 FORMATS = ("fits", "xisf")
 ACROSS = (2, 3)
@@ -57,16 +63,18 @@ def write_frame(path: Path, frame: Frame, *, coordinates: bool) -> None:
     """
     from fastbg.io import fits, xisf
 
-    header = _Header(frame.grid if coordinates else None)
-    module = xisf if path.suffix == ".xisf" else fits
+    own: Any = _Keywords(frame.grid if coordinates else None)
+    module, header = fits, own
+    if path.suffix == ".xisf":
+        module, header = xisf, _solution(frame.grid) if coordinates else None
     truth = path.parent / "truth"
     truth.mkdir(parents=True, exist_ok=True)
-    for to, pixels, create in (
-        (path, frame.image, module.create),
-        (truth / f"{path.stem}.fits", frame.background, fits.create),
+    for to, pixels, create, told in (
+        (path, frame.image, module.create, header),
+        (truth / f"{path.stem}.fits", frame.background, fits.create, own),
     ):
         planes = np.moveaxis(pixels, 2, 0)
-        with create(to, planes.shape, header=header) as file:
+        with create(to, planes.shape, header=told) as file:
             file.write_rows(slice(0, planes.shape[1]), planes)
     known = {
         "scale": frame.scale.tolist(),
@@ -108,8 +116,8 @@ def write_merged(folder: Path, mosaic: Frame, labels: np.ndarray, ending: str) -
         file.write_rows(slice(0, len(labels)), labels[np.newaxis])
 
 
-class _Header:
-    """The keywords of an image on a grid, or none."""
+class _Keywords:
+    """A header of the keywords of an image on a grid, or of none."""
 
     def __init__(self, grid: Grid | None) -> None:
         from fastbg.io.keywords import Keyword
@@ -119,3 +127,33 @@ class _Header:
             Keyword(name, f"'{value}'" if isinstance(value, str) else repr(value), "")
             for name, value in values.items()
         )
+
+
+def _solution(grid: Grid) -> XisfHeader:
+    """A header with the properties in which PixInsight stores where an image lies on the sky."""
+    from fastbg.io.xisf.header import XisfHeader
+
+    told, header = grid.coordinates(), XisfHeader()
+    image = header.root.find("Image")
+    assert image is not None
+
+    def add(name: str, kind: str, size: dict[str, str], text: str) -> None:
+        item = {"id": f"PCL:AstrometricSolution:{name}", "type": kind, **size}
+        ET.SubElement(image, "Property", item).text = text
+
+    def numbers(name: str, values: list[float], kind: str, **size: int) -> None:
+        raw = base64.b64encode(np.array(values, "<f8").tobytes()).decode()
+        sizes = {word: str(value) for word, value in size.items()}
+        add(name, kind, sizes | {"location": "inline:base64"}, raw)
+
+    def values(*names: str) -> list[float]:
+        return [float(told[name]) for name in names]
+
+    # Its pixels count from the outer corner of the first one, whose centre is 1 in FITS.
+    place = [value - 0.5 for value in values("CRPIX1", "CRPIX2")]
+    matrix = values("CD1_1", "CD1_2", "CD2_1", "CD2_2")
+    add("ProjectionSystem", "String", {}, "Gnomonic")
+    numbers("ReferenceCelestialCoordinates", values("CRVAL1", "CRVAL2"), "F64Vector", length=2)
+    numbers("ReferenceImageCoordinates", place, "F64Vector", length=2)
+    numbers("LinearTransformationMatrix", matrix, "F64Matrix", rows=2, columns=2)
+    return header
