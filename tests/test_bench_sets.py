@@ -49,7 +49,7 @@ def test_a_coarser_image_has_the_same_light_by_area():
     field = Field.of("galaxy", (240, 240), generator("galaxy", 1))
     fine, coarse = field.seen(Grid((120, 120))), field.seen(Grid((40, 40), scale=3.0), 1.5)
     blocks = np.median(fine.reshape(3, 40, 3, 40, 3), axis=(2, 4))
-    assert np.median(np.abs(coarse - blocks)) < 0.02 * np.median(fine)
+    assert np.median(np.abs(coarse - blocks)) < 0.08 * np.median(fine)
     assert coarse.mean() == pytest.approx(fine.mean(), rel=0.03)
 
 

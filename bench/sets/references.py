@@ -1,6 +1,7 @@
 """A frame that an object fills, and another image of the same sky as its reference.
 
-The reference has stars of another width, a flux scale of 0.4 to 2 for each channel, a level and
+The reference has stars of another width (1.3 to 1.8 times that of the target, in pixels; on the
+large pixels of a wide field about the same), a flux scale of 0.4 to 2 for each channel, a level and
 noise of its own, and a part of the target's gradient, which nobody has removed.
 """
 
@@ -69,6 +70,7 @@ def pair(name: str, shape: Shape, seed: int, way: str = "clean") -> Pair:
     added: np.ndarray | float = 0.0
     if wide:
         grid = Grid(grown(SMALLER, shape), turn=turn, scale=COARSE)
+        fwhm /= 1.5
         over = np.zeros((len(kind.level), *grid.shape), np.float32)
     if way == "shifted":
         grid = replace(grid, centre=(2.0, -2.0))
