@@ -35,8 +35,9 @@ class Outcome:
     common, stack : float
         The error of the mean of the gradients, and that of the default settings on the stack of
         the frames; NaN for frames that are not registered.
-    scale : float
-        The largest error of a flux scale, as a part of it, frames with clouds left out.
+    scale, worst_scale : float
+        The root of the mean square of the errors of flux scales, as parts of them, and the largest
+        one, frames with clouds left out.
     named : bool
         Whether the clouds were told.
     """
@@ -46,6 +47,7 @@ class Outcome:
     common: float
     stack: float
     scale: float
+    worst_scale: float
     named: bool
 
 
@@ -67,14 +69,15 @@ def outcome(name: str, shape: Shape, seed: int, way: str) -> Outcome:
     )
     least, freedoms = bounds(frames, points, Settings().factor(shape))
     scales = np.stack([told[n]["scale"] for n in clear]) / np.stack([f.scale for f in frames])
-    off = np.abs(scales / np.median(scales, axis=0) - 1).max()
+    off = scales / np.median(scales, axis=0) - 1
     return Outcome(
         float(np.sqrt(np.mean((rms(relative(wrong)) / least) ** 2))),
         freedoms,
         _common(wrong, frames, points),
         stacked(frames) if way == "registered" else np.nan,
-        float(off),
-        bool(told[found.clouded]["outlier"]),
+        float(np.sqrt((off**2).mean())),
+        float(np.abs(off).max()),
+        told[found.clouded]["status"] != "used",
     )
 
 
@@ -135,9 +138,13 @@ def table(names: Sequence[str], shape: Shape, seeds: Sequence[int]) -> Iterator[
                 for word in ("common", "stack")
             )
             named = sum(each.named for each in found)
+            scale, worst = (
+                100 * max(getattr(each, word) for each in found)
+                for word in ("scale", "worst_scale")
+            )
             yield (
                 f"| {name} | {way} | {np.median(ratios):.2f} ({max(ratios):.2f}) "
                 f"| {np.median([each.freedoms for each in found]):.0f} | {common:.3f} "
                 f"| {f'{stack:.3f}' if np.isfinite(stack) else '-'} "
-                f"| {100 * max(each.scale for each in found):.2f} % | {named} of {len(found)} |"
+                f"| {scale:.2f} % ({worst:.2f} %) | {named} of {len(found)} |"
             )
