@@ -31,6 +31,9 @@ DITHER = 0.015
 FIELD_ROTATION = np.deg2rad(4)
 """The deviation of the turn of frames that do not follow the sky."""
 
+OTHER_TURN, PIXELS = 2.5, (0.85, 1.2)
+"""Of unregistered frames: how many times as far they are turned, and the sides of their pixels."""
+
 SCALE, COLOURS = 0.12, 0.03
 """The deviations of flux scales, as logarithms: of frames, and of their channels."""
 
@@ -106,7 +109,7 @@ def _camera(shape: Shape, number: int, count: int, way: str, own: np.random.Gene
     y, x = DITHER * max(shape) * own.standard_normal(2)
     turn = FIELD_ROTATION * own.standard_normal()
     if way == "coordinates":
-        return Grid(shape, (y, x), 6 * turn, own.uniform(0.8, 1.25))
+        return Grid(shape, (y, x), OTHER_TURN * turn, own.uniform(*PIXELS))
     drifts = number >= count // 2 and number % 3 == 0
     return Grid(shape, (y, x), turn if drifts else 0.0)
 
