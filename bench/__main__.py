@@ -9,6 +9,7 @@ COMMANDS = {
     "job": "the whole job on 24 Mpx, stage by stage, beside SEP",
     "gigapixel": "the whole job on mono images of up to a gigapixel: time and memory by size",
     "batch": "many frames: frames a second, beside another build and other programs",
+    "many": "many large frames of one field together: time and memory",
     "skies": "the default settings on simulated skies with a known background",
     "sets": "references, frames of one field, mosaics: simulated sets with truth",
     "picture": "the search for the sky on the demo's sky, as a picture for docs/sky.md",

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sets import main
-from sets.fields import KINDS, Field, Grid
-from sets.frames import exposure, generator
+from sets.bound import bounds, median_noise, points_of, relative, rms, sampled
+from sets.fields import KINDS, PLACE, Field, Grid
+from sets.frames import Frame, exposure, generator
 from sets.nights import night
 from sets.panels import merged, mosaic
 from sets.references import WAYS, pair
@@ -48,7 +49,7 @@ def test_a_coarser_image_has_the_same_light_by_area():
     field = Field.of("galaxy", (240, 240), generator("galaxy", 1))
     fine, coarse = field.seen(Grid((120, 120))), field.seen(Grid((40, 40), scale=3.0), 1.5)
     blocks = np.median(fine.reshape(3, 40, 3, 40, 3), axis=(2, 4))
-    assert np.median(np.abs(coarse - blocks)) < 0.02 * np.median(fine)
+    assert np.median(np.abs(coarse - blocks)) < 0.08 * np.median(fine)
     assert coarse.mean() == pytest.approx(fine.mean(), rel=0.03)
 
 
@@ -122,11 +123,43 @@ def test_a_longer_exposure_has_less_noise():
 @pytest.mark.parametrize("ending", ["fits", "xisf"])
 def test_sets_are_written_with_their_truth(ending, tmp_path, capsys):
     from fastbg.io import formats
+    from fastbg.jobs.coordinates import coordinates_of
 
     options = ["--kinds", "galaxy", "--size", "40x60", "--format", ending]
     assert main(["reference", "mosaic", "--write", str(tmp_path), *options]) == 0
     folders = capsys.readouterr().out.split()
     assert sorted(folders) == sorted(each.name for each in tmp_path.iterdir())
+    panel = mosaic("galaxy", (40, 60), 1, 2).panels[3]
     with formats.open_image(tmp_path / "mosaic-2x2-galaxy-1" / f"panel4.{ending}") as file:
-        assert "CD1_1" in {each.name for each in file.header.keywords}
+        place = coordinates_of(file).to_pixel(*map(np.array, PLACE))
+    there = panel.grid.from_field(np.zeros(()), np.zeros(()))
+    assert np.ravel(place) == pytest.approx(np.ravel(there), abs=1e-6)
     assert (tmp_path / "reference-left-galaxy-1" / "truth" / "target.json").is_file()
+
+
+def test_least_squares_reach_what_noise_allows():
+    """On gradients that are polynomials, in frames of nothing but noise."""
+    rng, shape = np.random.default_rng(1), (60, 90)
+    y, x = Grid(shape).pixels() / 45
+    basis = np.stack([x, y, x * y, x**2, y**2], axis=-1)
+    frames = []
+    for deviation in np.geomspace(0.5, 2, 8):
+        sky = (basis @ rng.standard_normal(5))[..., np.newaxis]
+        image = sky + deviation * rng.standard_normal((*shape, 1))
+        known = np.ones(1), np.array([deviation]), Grid(shape)
+        frames.append(Frame(image, sky, np.ones(shape, bool), *known))
+    points = points_of(shape)
+    least, freedoms = bounds(frames, points, 1)
+    assert freedoms == 5
+    images = np.stack([f.image for f in frames])
+    apart = (images - images.mean(axis=0)).reshape(8, -1).T
+    full = np.column_stack([basis.reshape(-1, 5), np.ones(len(apart))])
+    fitted = (full @ np.linalg.lstsq(full, apart, rcond=None)[0]).T.reshape(images.shape)
+    wrong = [sampled(m - f.background, f, points) for m, f in zip(fitted, frames, strict=True)]
+    ratio = rms(relative(np.stack(wrong))) / least
+    assert np.sqrt((ratio**2).mean()) == pytest.approx(1, abs=0.2)
+
+
+def test_the_median_of_normal_noise_is_worse_than_its_mean():
+    assert median_noise(1) == pytest.approx(1, abs=0.02)
+    assert 8 * median_noise(8) == pytest.approx(np.sqrt(np.pi / 2), rel=0.03)

@@ -14,52 +14,36 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scenes import Shape
-from scenes.choice import shape_of
+from scenes.choice import shape_of, size_name
 
-from . import files, nights, panels, references
+from . import files, of_mosaics, of_nights, of_references, per_frame
 from .fields import KINDS
 
 SETS = {
     "reference": "an object fills the frame, and an image of the same sky tells it from the sky",
     "together": "frames of one field whose gradients rise, turn and change colour",
     "mosaic": "panels with levels and gradients of their own",
+    "per-frame": "gradients taken out before or after the frames are integrated",
 }
 SMOKE_SHAPE = (60, 90)
-ACROSS = (2, 3)
-"""How many panels lie side by side."""
+TABLES = {
+    "reference": of_references,
+    "together": of_nights,
+    "mosaic": of_mosaics,
+    "per-frame": per_frame,
+}
+WRITERS = {"reference": files.pairs, "together": files.nights, "mosaic": files.mosaics}
 
 
 def write(options: argparse.Namespace) -> None:
-    """Write the sets that are asked for."""
-    for name in options.kinds:
-        for seed in options.seeds:
-            for kind in options.sets:
-                _write(kind, name, options.size, seed, options)
-
-
-def _write(kind: str, name: str, shape: Shape, seed: int, options: argparse.Namespace) -> None:
-    """Write the sets of a kind, a sky and a seed, a folder each."""
-
-    def folder(way: str) -> Path:
-        made: Path = options.write / f"{kind}-{way}-{name.replace(' ', '-')}-{seed}"
-        print(made.name)
-        return made
-
-    ending = options.format
-    if kind == "reference":
-        for way in references.WAYS:
-            pair = references.pair(name, shape, seed, way)
-            files.write_pair(folder(way), pair, ending, coordinates=way == "wide")
-    elif kind == "together":
-        for way in nights.WAYS:
-            night = nights.night(name, shape, seed, way)
-            files.write_night(folder(way), night, ending, coordinates=way == "coordinates")
-    else:
-        for across in ACROSS:
-            mosaic = panels.mosaic(name, shape, seed, across)
-            files.write_mosaic(folder(f"{across}x{across}"), mosaic, ending)
-        files.write_merged(folder("merged"), *panels.merged(name, shape, seed), ending)
+    """Write the sets that are asked for, a folder each."""
+    for kind in options.sets:
+        for name in options.kinds:
+            for seed in options.seeds:
+                for way, put in WRITERS[kind](name, options.size, seed, options.format):
+                    folder = f"{kind}-{way}-{name.replace(' ', '-')}-{seed}"
+                    put(options.write / folder)
+                    print(folder, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,9 +69,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--format", choices=files.FORMATS, default="fits", help="(%(default)s)")
     parser.add_argument("--smoke", action="store_true", help="tiny, and nothing is written")
     options = parser.parse_args(arguments)
-    options.sets = options.sets or [*SETS]
-    if options.write:
+    options.sets = options.sets or [*(WRITERS if options.write else SETS)]
+    if options.write and (unwritable := [kind for kind in options.sets if kind not in WRITERS]):
+        parser.error(f"{unwritable[0]} writes no files: give {', '.join(WRITERS)}")
+    if options.smoke:
+        options.kinds, options.seeds, options.size = options.kinds[:1], [1], SMOKE_SHAPE
+    if options.write and not options.smoke:
         write(options)
+        return 0
+    seeds = ", ".join(map(str, options.seeds))
+    for kind in options.sets:
+        print(f"\n{kind}: {SETS[kind]}; {size_name(options.size)}, seeds {seeds}\n")
+        for line in TABLES[kind].table(options.kinds, options.size, options.seeds):
+            print(line, flush=True)
     return 0
 
 

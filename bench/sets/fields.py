@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from fastbg.simulate import (
     CITY_GLOW,
@@ -25,6 +25,9 @@ from scenes import Shape, deep_sky, wide_field
 
 PIXEL_SCALE = 2.5 / 3600
 """The side of a pixel of a field, in degrees."""
+
+FWHM, PIXEL = 8**0.5 * np.log(2) ** 0.5, 12**-0.5
+"""The full width at half maximum of a Gaussian, and the deviation of a pixel, in their units."""
 
 PLACE = (83.8, 22.0)
 """Right ascension and declination of the middle of every field, in degrees."""
@@ -168,12 +171,15 @@ class Field:
         """
         middle = (np.array(self.shape) - 1) / 2
         where = grid.pixels() + middle[:, np.newaxis, np.newaxis]
-        light = np.stack([map_coordinates(plane, where, order=1) for plane in self.light])
-        y, x = grid.from_field(self.stars.y - 0.5 - middle[0], self.stars.x - 0.5 - middle[1])
         usual = usual_fwhm(grid.shape)
-        # The light of a star is spread over as many pixels as it is wide and they are small.
-        spread = self.kind.stars / (fwhm * grid.scale) ** 2
-        stars = replace(self.stars, y=y + 0.5, x=x + 0.5, peak=spread * self.stars.peak)
+        # The air and the optics spread the light, and a pixel takes what falls on its area.
+        deviation = grid.scale * np.hypot(fwhm * usual / FWHM, PIXEL)
+        spread = [gaussian_filter(plane, deviation, mode="nearest") for plane in self.light]
+        light = np.stack([map_coordinates(plane, where, order=1) for plane in spread])
+        y, x = grid.from_field(self.stars.y - 0.5 - middle[0], self.stars.x - 0.5 - middle[1])
+        # A star has less peak if its light is spread over more pixels, or over larger ones.
+        peak = self.kind.stars / (fwhm * grid.scale) ** 2 * self.stars.peak
+        stars = replace(self.stars, y=y + 0.5, x=x + 0.5, peak=peak)
         draw_stars(light, stars, fwhm * usual)
         return light
 

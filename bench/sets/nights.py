@@ -18,6 +18,7 @@ from scenes.drawing import glow, layers, veil
 
 from .fields import Field, Grid, grown, squared
 from .frames import Frame, exposure, generator
+from .references import SCALES
 
 FRAMES = 12
 MARGIN, ROOM = 1.3, 1.7
@@ -29,6 +30,9 @@ DITHER = 0.015
 
 FIELD_ROTATION = np.deg2rad(4)
 """The deviation of the turn of frames that do not follow the sky."""
+
+OTHER_TURN, PIXELS = 2.5, (0.85, 1.2)
+"""Of unregistered frames: how many times as far they are turned, and the sides of their pixels."""
 
 SCALE, COLOURS = 0.12, 0.03
 """The deviations of flux scales, as logarithms: of frames, and of their channels."""
@@ -51,10 +55,13 @@ class Night:
     frames : list of Frame
     clouded : int
         Which of them was taken through clouds.
+    reference : Frame
+        The same sky without a gradient, seen by another telescope.
     """
 
     frames: list[Frame]
     clouded: int
+    reference: Frame
 
 
 def night(
@@ -91,7 +98,10 @@ def night(
                 missing=~camera.covers(grid) if way == "registered" else None,
             )
         )
-    return Night(frames, clouded)
+    scale = rng.uniform(*SCALES, size=len(field.kind.level))
+    flat = np.broadcast_to(layers(field.kind.level), (len(scale), *shape))
+    reference = exposure(field, Grid(shape), flat, rng, scale=scale, fwhm=1.5)
+    return Night(frames, clouded, reference)
 
 
 def _camera(shape: Shape, number: int, count: int, way: str, own: np.random.Generator) -> Grid:
@@ -99,7 +109,7 @@ def _camera(shape: Shape, number: int, count: int, way: str, own: np.random.Gene
     y, x = DITHER * max(shape) * own.standard_normal(2)
     turn = FIELD_ROTATION * own.standard_normal()
     if way == "coordinates":
-        return Grid(shape, (y, x), 6 * turn, own.uniform(0.8, 1.25))
+        return Grid(shape, (y, x), OTHER_TURN * turn, own.uniform(*PIXELS))
     drifts = number >= count // 2 and number % 3 == 0
     return Grid(shape, (y, x), turn if drifts else 0.0)
 

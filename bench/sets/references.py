@@ -1,6 +1,7 @@
 """A frame that an object fills, and another image of the same sky as its reference.
 
-The reference has stars of another width, a flux scale of 0.4 to 2 for each channel, a level and
+The reference has stars of another width (1.3 to 1.8 times that of the target, in pixels; on the
+large pixels of a wide field about the same), a flux scale of 0.4 to 2 for each channel, a level and
 noise of its own, and a part of the target's gradient, which nobody has removed.
 """
 
@@ -69,12 +70,13 @@ def pair(name: str, shape: Shape, seed: int, way: str = "clean") -> Pair:
     added: np.ndarray | float = 0.0
     if wide:
         grid = Grid(grown(SMALLER, shape), turn=turn, scale=COARSE)
+        fwhm /= 1.5
         over = np.zeros((len(kind.level), *grid.shape), np.float32)
     if way == "shifted":
         grid = replace(grid, centre=(2.0, -2.0))
     if way == "night":
         field = _another_night(field, rng)
-        added = kind.level.mean() * _satellite(shape, rng)
+        added = kind.level.mean() * satellite(shape, rng)
     reference = exposure(
         *(field, grid, level + over * scale[:, np.newaxis, np.newaxis], rng),
         scale=scale,
@@ -92,8 +94,8 @@ def _another_night(field: Field, rng: np.random.Generator) -> Field:
     return replace(field, stars=replace(field.stars, peak=peak))
 
 
-def _satellite(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """The trail of a satellite, (H, W) float32, in levels of the sky."""
+def satellite(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """The trail of a satellite, (H, W) float32, at most 0.7."""
     y, x = axes(shape)
     bearing, offset = rng.uniform(0, np.pi), rng.uniform(-0.2, 0.2)
     across = y * np.float32(np.cos(bearing)) - x * np.float32(np.sin(bearing)) - np.float32(offset)

@@ -1,0 +1,133 @@
+"""What `fastbg mosaic` makes of panels: the steps that are left where they overlap."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from scenes import Shape
+
+from .bound import median_noise, sampled
+from .files import write_merged, write_mosaic
+from .frames import Frame
+from .panels import Mosaic, merged, mosaic
+
+THIRD = 1 / 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Figures of one mosaic.
+
+    Attributes
+    ----------
+    before, steps : list of float
+        The root of the mean square of the difference of what is left of two skies where panels
+        meet, of each seam, in the noise of a down-scaled pixel; before fastbg and after it.
+    left : float
+        What is left of the gradient of all panels together, a part of their gradients.
+    """
+
+    before: list[float]
+    steps: list[float]
+    left: float
+
+
+def outcome(name: str, shape: Shape, seed: int, across: int) -> Outcome:
+    """Simulate panels, run `fastbg mosaic`, and compare with the truth."""
+    found = mosaic(name, shape, seed, across)
+    with TemporaryDirectory() as folder:
+        write_mosaic(Path(folder), found, "fits")
+        files = sorted(Path(folder).glob("panel*.fits"))
+        corrected = run(files, Path(folder) / "out")
+    lefts = [c - (p.image - p.background) for c, p in zip(corrected, found.panels, strict=True)]
+    before = [steps(found, [p.background for p in found.panels], *pair) for pair in found.seams]
+    after = [steps(found, lefts, *pair) for pair in found.seams]
+    spread, truth = (
+        np.concatenate([each[::8, ::8].reshape(-1, each.shape[2]) for each in planes]).std(axis=0)
+        for planes in (lefts, [p.background for p in found.panels])
+    )
+    return Outcome(before, after, float((spread / truth).mean()))
+
+
+def steps(found: Mosaic, lefts: Sequence[np.ndarray], first: int, second: int) -> float:
+    """How far the skies of two panels are apart where they overlap, in `noise_of`."""
+    one, other = found.panels[first], found.panels[second]
+    points = one.grid.pixels()[:, ::4, ::4]
+    apart = sampled(lefts[first], one, points) - sampled(lefts[second], other, points)
+    return float((np.sqrt(np.nanmean(apart**2, axis=(0, 1))) / noise_of(one)).max())
+
+
+def noise_of(frame: Frame) -> np.ndarray:
+    """(K,): the noise of a pixel of the small copy."""
+    from fastbg import Settings
+
+    height, width = frame.valid.shape
+    return frame.noise * median_noise(Settings().factor((height, width)))
+
+
+def outcome_merged(name: str, shape: Shape, seed: int, across: int) -> Outcome:
+    """The same of one image whose panels a label image names: at the pixels beside the seams."""
+    found, labels = merged(name, shape, seed, across)
+    with TemporaryDirectory() as folder:
+        write_merged(Path(folder), found, labels, "fits")
+        file, panels = Path(folder) / "mosaic.fits", Path(folder) / "panels.fits"
+        corrected = run([file], Path(folder) / "out", "--panels", str(panels))[0]
+    left = corrected - (found.image - found.background)
+    noise = noise_of(found)
+    truth = found.background.std(axis=(0, 1))
+    return Outcome(
+        _across(found.background, labels, noise),
+        _across(left, labels, noise),
+        float((left.std(axis=(0, 1)) / truth).mean()),
+    )
+
+
+def _across(left: np.ndarray, labels: np.ndarray, noise: np.ndarray) -> list[float]:
+    """The steps from panel to panel of a label image, one for each pair of panels."""
+    found: list[float] = []
+    for axis in (0, 1):
+        step, change = np.diff(left, axis=axis), np.diff(labels.astype(int), axis=axis)
+        first = np.delete(labels, -1, axis)
+        for panel in np.unique(first[change != 0]):
+            at = (first == panel) & (change != 0)
+            found.append(float((np.sqrt((step[at] ** 2).mean(axis=0)) / noise).max()))
+    return found
+
+
+def run(files: Sequence[Path], out: Path, *options: str) -> list[np.ndarray]:
+    """Run `fastbg mosaic`; the corrected images, (H, W, K) each."""
+    from loading import read
+
+    command = [sys.executable, "-m", "fastbg.cli", "mosaic", *map(str, files), "-o", str(out)]
+    done = subprocess.run([*command, "-q", *options], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return [read(out / f"{file.stem}_bgSubtracted.fits") for file in files]
+
+
+def table(names: Sequence[str], shape: Shape, seeds: Sequence[int]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
+    yield (
+        "| sky | panels | steps before | steps after, median (worst) | seams of at most a third | "
+        "gradient left |\n|---|---|---|---|---|---|"
+    )
+    ways = {"2 x 2": (outcome, 2), "3 x 3": (outcome, 3), "one image": (outcome_merged, 2)}
+    for name in names:
+        for way, (measure, across) in ways.items():
+            found = [measure(name, shape, seed, across) for seed in seeds]
+            before, after = (
+                np.concatenate([getattr(each, word) for each in found])
+                for word in ("before", "steps")
+            )
+            yield (
+                f"| {name} | {way} | {np.median(before):.1f} | {np.median(after):.2f} "
+                f"({after.max():.2f}) | {np.sum(after <= THIRD)} of {after.size} "
+                f"| {np.median([each.left for each in found]):.3f} |"
+            )
