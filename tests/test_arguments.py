@@ -23,6 +23,8 @@ NEEDED = {
     "process_file": ("a.xisf",),
     "process_files": ("a.xisf",),
     "together": (["a.xisf", "b.xisf"],),
+    "process_mosaic": (["a.xisf", "b.xisf"],),
+    "catalogue_file": ("a.xisf",),
     "fit_file": ("a.xisf", "a.json"),
     "preview_file": ("a.xisf", "a.png"),
     "samples_file": ("a.xisf", "a.csv"),
