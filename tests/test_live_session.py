@@ -321,6 +321,33 @@ def test_all_painted_away_is_a_problem_in_one_line(page):
     page.fitted()
 
 
+@pytest.mark.parametrize(
+    ("value", "why"), [(0.1, "is constant"), (np.nan, "every sample is missing")]
+)
+def test_a_page_that_comes_late_is_told_what_cannot_be_fitted(tmp_path, value, why):
+    planes = np.full((240, 320), value, np.float32)
+    fits.writeto(tmp_path / "sky.fits", planes)
+    with served(tmp_path / "sky.fits") as server:
+        with opened(server) as first:
+            first.get("problem")
+        with opened(server) as second:
+            told = second.get("problem")
+            assert why in told["message"]
+            assert told["revision"] == 0
+            json.dumps(second.get("original").header, allow_nan=False)
+
+
+def test_what_can_be_fitted_again_is_no_problem_any_more(page):
+    page.fitted()
+    page.ask("shape", layer="not_sky", shape="rectangle", points=[[0, 0], [320, 240]])
+    page.get("problem")
+    page.edit("undo")
+    page.fitted()
+    with opened(page.server) as second:
+        second.get("fitted")
+        assert "problem" not in second.told
+
+
 def test_a_thousand_strokes_take_little_memory(rng):
     painted = Painted.nothing(Grid((500, 750), 8))
     history = History([Document(Settings(), painted.packed())])

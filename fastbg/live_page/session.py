@@ -287,6 +287,7 @@ class Session:
             self.tell_problem(unexpected(error), revision)
             return
         self._shown, self.outcome = outcome.reduced, outcome
+        publish("problem", None)
         # A page shows the pictures when it hears that they are fitted.
         for name, picture in shown:
             publish(name, picture)
@@ -295,9 +296,12 @@ class Session:
             self._tell_state()
 
     def tell_problem(self, message: str, revision: int | None = None) -> None:
-        """Tell all pages what went wrong, in one line."""
+        """Tell all pages what went wrong, in one line.
+
+        That a state cannot be fitted, pages that are opened later are told as well.
+        """
         problem = {"tell": "problem", "id": None, "revision": revision, "message": message}
-        self.pages.publish("problem", text_of(problem), keep=False)
+        self.pages.publish("problem", text_of(problem), keep=revision is not None)
 
 
 def unexpected(error: Exception) -> str:
