@@ -53,6 +53,7 @@ export const words = {
     overwrite: { label: "Replace files that exist", help: "Without this, saving stops rather than replace a file." },
     nothing: "Nothing is chosen to be saved. Tick at least one file.",
     begins: "Saving at full resolution …",
+    none: "Nothing was saved.",
     saved: "Saved.",
     failed: (/** @type {number} */ count) => `${counted(count, "image")} could not be corrected.`,
     unsaved: "There are changes that are not saved yet. fastbg keeps them if this page is closed.",
