@@ -323,6 +323,7 @@ def test_what_cannot_be_fitted_stays_told_until_there_is_a_fit(panel):
     words.get_by_text("This cannot be fitted").wait_for()
     assert "Every pixel is masked." in result.inner_text()
     assert "What is shown was found before." in result.inner_text()
+    assert it.page.locator("#status").inner_text() == "This cannot be fitted"
     notes = it.page.locator("#problems .problem")
     assert notes.count() == 1
     assert not it.store("fitting")

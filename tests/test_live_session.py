@@ -321,6 +321,18 @@ def test_all_painted_away_is_a_problem_in_one_line(page):
     page.fitted()
 
 
+def test_a_coarse_grid_that_was_tried_leaves_the_strokes_as_they_were(page):
+    page.edit("shape", layer="not_sky", shape="ellipse", points=[[41, 33], [171, 142]])
+    drawn = page.server.session.painted
+    for side in (16, 7):
+        page.edit("set", settings={"downscaling_factor": side})
+        page.edit("set", settings={"strength": 1 / side})
+    page.edit("reset", names=["downscaling_factor"])
+    painted = page.server.session.painted
+    assert painted.grid == drawn.grid
+    assert np.array_equal(painted.not_sky, drawn.not_sky)
+
+
 @pytest.mark.parametrize(
     ("value", "why"), [(0.1, "is constant"), (np.nan, "every sample is missing")]
 )

@@ -23,6 +23,7 @@ export function startResult({ store }) {
     write(stale, words.result.stale);
     byId("stage").setAttribute("aria-busy", String(fitting));
   });
+  store.on(["failure"], ({ failure }) => failure && say(words.result.failed));
   store.on(["fitted"], ({ fitted }) => fitted && say(words.result.done(fitted)));
 }
 

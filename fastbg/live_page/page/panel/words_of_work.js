@@ -83,7 +83,7 @@ export const words = {
     },
     batch: {
       title: "Apply to a folder",
-      help: "Every image in the folder is corrected with these settings. What was painted belongs to this image alone and is not used.",
+      help: "Every image in the folder is corrected with these settings. What was painted, and the samples, belong to this image alone and are not used.",
       folder: { label: "Folder", help: "The name of a folder beside this image.", hint: "lights" },
       run: { label: "Apply to the folder", help: "Correct all images in the folder." },
     },
