@@ -31,6 +31,7 @@ from .options import (
     flag,
     option,
     size,
+    the_samples,
     whole,
 )
 from .with_settings import with_settings
@@ -126,7 +127,7 @@ def batch(
             write_model=not no_model,
             mask=mask,
             sky=sky,
-            samples=samples,
+            samples=the_samples(samples),
             reference=reference,
             compress=compress,
             overwrite=overwrite,

@@ -25,6 +25,7 @@ from .options import (
     Samples,
     Sky,
     option,
+    the_samples,
 )
 from .with_settings import with_settings
 
@@ -68,7 +69,7 @@ def fit(
             output or default_name(input, ".", "model", ".json"),
             mask=mask,
             sky=sky,
-            samples=samples,
+            samples=the_samples(samples),
             reference=reference,
             overwrite=overwrite,
             max_memory=max_memory,

@@ -22,6 +22,7 @@ from .options import (
     Sky,
     flag,
     option,
+    the_samples,
     whole,
 )
 from .with_settings import with_settings
@@ -107,7 +108,7 @@ def live(
         output_dir=output_dir,
         mask=mask,
         sky=sky,
-        samples=samples,
+        samples=the_samples(samples),
         result=result,
         port=port,
         stay=stay,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import SettingsError
 from ..words import SIZE, bytes_of
 from . import completion
 
@@ -31,6 +32,13 @@ PREVIEW_OUTPUT = "--preview-output", "-po"
 def option(panel: str | None, *names: str, help: str, **more: Any) -> Any:
     """An option in a panel of ``--help``."""
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+def the_samples(files: list[Path] | None) -> Path | None:
+    """The file of ``--samples``: the last of several would win in silence otherwise."""
+    if files and len(files) > 1:
+        raise SettingsError(f"--samples was given {len(files)} times: join the files, and give one")
+    return files[0] if files else None
 
 
 def parsed(parse: Callable[[str], Any], meaning: str) -> Callable[[Any], Any]:
@@ -117,7 +125,7 @@ Sky = Annotated[
     ),
 ]
 Samples = Annotated[
-    Path | None,
+    list[Path] | None,
     option(
         MASK,
         "--samples",

@@ -27,6 +27,7 @@ from .options import (
     Sky,
     flag,
     option,
+    the_samples,
 )
 from .with_settings import with_settings
 
@@ -79,7 +80,7 @@ def preview(
             preview_output or default_name(input, ".", "preview", ".png"),
             mask=mask,
             sky=sky,
-            samples=samples,
+            samples=the_samples(samples),
             reference=reference,
             fit=fit,
             overwrite=overwrite,

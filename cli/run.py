@@ -33,6 +33,7 @@ from .options import (
     Sky,
     flag,
     option,
+    the_samples,
 )
 from .with_settings import with_settings
 
@@ -137,7 +138,7 @@ def run(
                 preview_output or default_name(input, output_dir, "preview", ".png"),
                 mask=mask,
                 sky=sky,
-                samples=samples,
+                samples=the_samples(samples),
                 reference=reference,
                 overwrite=overwrite,
                 max_memory=max_memory,
@@ -153,7 +154,7 @@ def run(
                 output_dir=output_dir,
                 mask=mask,
                 sky=sky,
-                samples=samples,
+                samples=the_samples(samples),
                 reference=reference,
                 preview=preview_output,
                 report_dir=report,

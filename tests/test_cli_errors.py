@@ -243,6 +243,7 @@ def test_missing_mask(folder: Path) -> None:
         ("-o sky.xisf", "also an input"),
         ("-o sky.xisf --overwrite", "also an input"),
         ("-o a.xisf --model-output a.xisf", "asked for twice"),
+        ("--samples a.csv --samples b.csv", "--samples was given 2 times"),
         ("-o .", "is a directory"),
         ("--model-output .", "is a directory"),
         # Below a regular file: no permission lets even the superuser write there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -33,16 +34,14 @@ def test_every_half_is_decoded(view: Callable[..., Viewer]) -> None:
     np.testing.assert_array_equal(np.array(values, float).astype(np.float32), wanted)
 
 
-@pytest.mark.parametrize("linked", [False, True])
-def test_the_shader_stretches_as_the_formulas_say(
-    view: Callable[..., Viewer], linked: bool
-) -> None:
+def test_the_shader_stretches_as_the_formulas_say(view: Callable[..., Viewer]) -> None:
     linear = sky((3, 40, 60))
     viewer = view(*messages_of(linear))
     viewer.look_at(30, 20, 4)
     told = statistics(linear)
     # Neither a stretch nor a boost knows of the other.
-    for name, boost in [*((each, 2) for each in STRETCHES), ("15", 1), ("15", 4)]:
+    shown = [*((each, 2) for each in STRETCHES), ("15", 1), ("15", 4)]
+    for (name, boost), linked in product(shown, (False, True)):
         viewer.set(view="original", stretch=name, linked=linked, boost=boost)
         wanted = stretched(linear, told, name, linked=linked, boost=boost)
         assert_same(viewer.drawn((40, 60)), wanted)

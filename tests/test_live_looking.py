@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from live_stand_in import fitted, statistics
+from live_stand_in import encoded, fitted, statistics
 from live_views import (
     ALL_HERE,
     OFFSET,
@@ -250,3 +250,26 @@ def test_a_fine_screen_shows_each_of_its_pixels(view: Callable[..., Viewer]) -> 
     left, top = (round(2 * each) for each in viewer.run("m.app.viewport.toScreen(0, 0)"))
     found = viewer.canvas()[top : top + 40, left : left + 60, 0]
     assert_same(found, stretched(linear, statistics(linear), "20")[0])
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_what_is_chosen_and_the_legend_are_seen_in_narrow_windows(
+    view: Callable[..., Viewer], width: int
+) -> None:
+    linear = sky((1, 40, 60))
+    cells = np.full((1, 40, 60), 255, np.uint8)
+    fit = [
+        fitted([0.1]),
+        encoded("weight", cells, "byte"),
+        encoded("objects", cells.astype("<u2"), "label"),
+    ]
+    messages = messages_of(linear, **grid_of(linear))
+    viewer = view(*messages, *fit, viewport={"width": width, "height": 800})
+    viewer.page.keyboard.press("5")
+    viewer.page.locator("#legend").get_by_text("painted: is sky").wait_for()
+    viewer.page.wait_for_timeout(100)
+    legend, zoomer = (viewer.page.locator(each).bounding_box() for each in ("#legend", "#zoomer"))
+    assert legend["y"] + legend["height"] <= zoomer["y"]
+    chosen = viewer.page.locator("#views [aria-checked=true]").first.bounding_box()
+    assert chosen["x"] >= 0
+    assert chosen["x"] + chosen["width"] <= width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from collections.abc import Iterator
@@ -124,6 +125,18 @@ def test_what_is_painted_and_set_counts(sky: np.ndarray) -> None:
         assert_same(live.result(), fastbg.remove_background(sky, mode="divide"))
     again = fastbg.remove_background(sky, weight=painted, settings=result.given.settings)
     assert_same(result, again)
+
+
+def test_the_command_of_an_array_leaves_no_files(sky: np.ndarray, folder: Path) -> None:
+    samples = [[60, 60, 12], [150, 30, 12], [120, 100, 12]]
+    with fastbg.live(sky, samples=samples) as live:
+        paint(live)
+        named = [Path(word) for word in shlex.split(live.command) if Path(word).suffix]
+        assert [each.suffix for each in named] == [".xisf", ".png", ".csv"]
+        assert all(each.is_file() for each in named)
+        asked(live, do="undo")
+    assert not any(each.exists() for each in named)
+    assert not list(folder.glob("*.*"))
 
 
 def test_a_weight_and_a_sky_are_painted_at_the_beginning(sky: np.ndarray) -> None:

@@ -296,6 +296,7 @@ def test_a_job_is_shown_and_cancelled_and_the_focus_is_kept(panel):
     job.wait_for(state="detached")
     assert it.page.evaluate("document.activeElement.textContent") == "Save"
     it.page.get_by_text("Saving was cancelled.").wait_for()
+    assert it.page.locator("#status").inner_text() == "Nothing was saved."
 
 
 def test_a_refused_stroke_is_taken_back_and_told_why(panel):
@@ -311,6 +312,30 @@ def test_a_refused_stroke_is_taken_back_and_told_why(panel):
     marks = "import('./tools/registry.js').then(({ tools }) => tools().length)"
     assert it.page.evaluate(marks) == 10
     assert it.store("outline") is None
+
+
+def test_what_cannot_be_fitted_stays_told_until_there_is_a_fit(panel):
+    it = panel()
+    it.server.tell({"tell": "fitting", "revision": 2})
+    problem = {"tell": "problem", "id": None, "message": "every pixel is masked"}
+    it.server.tell({**problem, "revision": 2})
+    words, result = it.page.locator("#words"), it.page.locator("#panel .result")
+    words.get_by_text("This cannot be fitted").wait_for()
+    assert "Every pixel is masked." in result.inner_text()
+    assert "What is shown was found before." in result.inner_text()
+    assert it.page.locator("#status").inner_text() == "This cannot be fitted"
+    notes = it.page.locator("#problems .problem")
+    assert notes.count() == 1
+    assert not it.store("fitting")
+    it.server.tell({**problem, "message": "the disk is full", "revision": None})
+    it.page.get_by_text("The disk is full.").wait_for()
+    assert "Every pixel is masked." in result.inner_text()
+    it.server.tell({"tell": "fitting", "revision": 3})
+    it.server.tell(fitted([0.1], revision=3, words="98 % was taken out"))
+    words.get_by_text("98 % was taken out").wait_for()
+    assert "masked" not in result.inner_text()
+    assert notes.count() == 1
+    assert notes.inner_text().startswith("The disk is full.")
 
 
 def test_a_second_finger_moves_the_image_and_draws_nothing(panel):

@@ -321,11 +321,53 @@ def test_all_painted_away_is_a_problem_in_one_line(page):
     page.fitted()
 
 
-def test_a_thousand_strokes_take_little_memory(rng):
+def test_a_coarse_grid_that_was_tried_leaves_the_strokes_as_they_were(page):
+    page.edit("shape", layer="not_sky", shape="ellipse", points=[[41, 33], [171, 142]])
+    drawn = page.server.session.painted
+    for side in (16, 7):
+        page.edit("set", settings={"downscaling_factor": side})
+        page.edit("set", settings={"strength": 1 / side})
+    page.edit("reset", names=["downscaling_factor"])
+    painted = page.server.session.painted
+    assert painted.grid == drawn.grid
+    assert np.array_equal(painted.not_sky, drawn.not_sky)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(0.1, "is constant"), (np.nan, "every sample is missing")]
+)
+def test_a_page_that_comes_late_is_told_what_cannot_be_fitted(tmp_path, value, why):
+    planes = np.full((240, 320), value, np.float32)
+    fits.writeto(tmp_path / "sky.fits", planes)
+    with served(tmp_path / "sky.fits") as server:
+        with opened(server) as first:
+            first.get("problem")
+        with opened(server) as second:
+            told = second.get("problem")
+            assert why in told["message"]
+            assert told["revision"] == 0
+            json.dumps(second.get("original").header, allow_nan=False)
+
+
+def test_what_can_be_fitted_again_is_no_problem_any_more(page):
+    page.fitted()
+    page.ask("shape", layer="not_sky", shape="rectangle", points=[[0, 0], [320, 240]])
+    page.get("problem")
+    page.edit("undo")
+    page.fitted()
+    with opened(page.server) as second:
+        second.get("fitted")
+        assert "problem" not in second.told
+
+
+@pytest.mark.parametrize(
+    ("count", "most"), [(250, 2e6), pytest.param(1000, 4e6, marks=pytest.mark.slow)]
+)
+def test_strokes_take_little_memory(rng, count, most):
     painted = Painted.nothing(Grid((500, 750), 8))
     history = History([Document(Settings(), painted.packed())])
     tracemalloc.start()
-    for _ in range(1000):
+    for _ in range(count):
         points = (rng.uniform(500, 3500, 2) + rng.normal(0, 100, (8, 2)).cumsum(axis=0)).tolist()
         painted = painted.with_cells("not_sky", painted.grid.brush(points, 60))
         if painted.not_sky.mean() > 0.1:
@@ -333,8 +375,8 @@ def test_a_thousand_strokes_take_little_memory(rng):
         history.add(Document(Settings(), painted.packed(history.present.layers)))
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert history.undoable > 990
-    assert taken < 4e6
+    assert history.undoable > 0.99 * count
+    assert taken < most
 
 
 def test_the_page_leaves_and_the_server_ends(image, tmp_path):

@@ -171,6 +171,13 @@ def test_no_count_is_a_float_or_a_bool(name, value):
         Settings(**{name: value})
 
 
+def test_a_whole_number_is_the_same_setting_as_its_float():
+    numbers = {"strength": 0, "smoothing": 1, "feather": 2, "quantile": 1, "pedestal": 3}
+    given = Settings(**numbers)
+    wanted = Settings(**{name: float(value) for name, value in numbers.items()})
+    assert json.dumps(given.to_dict()) == json.dumps(wanted.to_dict())
+
+
 def test_numbers_of_numpy_become_plain_ones():
     given = {
         "downscaling_factor": np.int16(4),

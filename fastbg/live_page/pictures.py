@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from threading import Lock
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..image.bands import for_each_band, row_bands
 from ..image.image import Image
 from ..image.missing import ZERO
+from .pages import text_of
 
 LONGEST_SIDE = 1024
 """Pixels along the longer side of the picture of a whole image."""
@@ -91,7 +91,7 @@ def encoded(
     }
     if scale:
         header |= {"offset": scale.offset.tolist(), "scale": scale.unit.tolist()}
-    text = json.dumps(header | more).encode()
+    text = text_of(header | more).encode()
     text += b" " * (-len(text) % 4)
     payload = np.ascontiguousarray(planes, np.dtype(_TYPES[kind]))
     return b"".join([len(text).to_bytes(4, "little"), text, payload.data])

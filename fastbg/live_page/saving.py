@@ -97,9 +97,13 @@ class Saving:
         return bool(self._works)
 
     def command(self) -> str:
-        """The command line that repeats the present result; the masks that it names are written."""
-        document = self._session.document
-        return self._line(document, {}, self._masks(document, overwrite=True))
+        """The command line that repeats the present result.
+
+        The masks that it names are written, beside the image: that of an array is a temporary file.
+        """
+        document, beside = self._session.document, self._session.engine.path.parent
+        own = self._exports if beside == self._folder else Exports(self._session.engine, beside)
+        return self._line(document, {}, self._masks(document, overwrite=True, exports=own))
 
     def close(self) -> None:
         """Cancel all jobs, and wait for the end of them."""
@@ -191,16 +195,18 @@ class Saving:
             outputs["report"] = folder
         return outputs
 
-    def _masks(self, document: Document, *, overwrite: bool) -> dict[str, Any]:
+    def _masks(
+        self, document: Document, *, overwrite: bool, exports: Exports | None = None
+    ) -> dict[str, Any]:
         """What is painted, as the files that a job is given."""
-        painted = document.layers.unpacked()
+        exports, painted = exports or self._exports, document.layers.unpacked()
         masks: dict[str, Any] = {}
         if painted.not_sky.any():
-            masks["mask"] = [self._exports.layer("not_sky.png", painted, overwrite=overwrite)]
+            masks["mask"] = [exports.layer("not_sky.png", painted, overwrite=overwrite)]
         if painted.sky.any():
-            masks["sky"] = [self._exports.layer("sky.png", painted, overwrite=overwrite)]
+            masks["sky"] = [exports.layer("sky.png", painted, overwrite=overwrite)]
         if sampled(document):
-            masks["samples"] = self._exports.samples(document, overwrite=overwrite)
+            masks["samples"] = exports.samples(document, overwrite=overwrite)
         return masks
 
     def _all_layers(self, work: Work, *, overwrite: bool) -> dict[str, str]:

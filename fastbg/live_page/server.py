@@ -187,9 +187,9 @@ class Server:
         try:
             self.session.begin(self._about, self._helps)
         except FastbgError as error:
-            self.session.tell_problem(str(error))
+            self.session.tell_problem(str(error), self.session.revision)
         except Exception as error:
-            self.session.tell_problem(unexpected(error))
+            self.session.tell_problem(unexpected(error), self.session.revision)
 
     async def _look(self) -> None:
         """Tell the pages when the file of the image was changed or removed, or was put back."""

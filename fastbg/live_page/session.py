@@ -64,7 +64,7 @@ class Session:
         self.engine, self.pages = engine, pages
         self.history = History([engine.first(settings)])
         self.saved = self.history.present
-        self.painted = self.saved.layers.unpacked()
+        self.painted = self._as_painted = self.saved.layers.unpacked()
         self._file = SessionFile(engine.path, folder, self.saved, self.tell_problem)
         self.revision = 0
         self.outcome: Outcome | None = None
@@ -155,7 +155,7 @@ class Session:
 
     def paint(self, painted: Painted, *, final: bool) -> None:
         """Show new layers and fit them; what is final is an edit of the history."""
-        self.painted = painted
+        self.painted = self._as_painted = painted
         if final:
             self.edit(self._with_layers())
         else:
@@ -168,7 +168,7 @@ class Session:
 
     def unpaint(self) -> None:
         """Go back to the layers of the last edit."""
-        self.painted = self.history.present.layers.unpacked()
+        self.painted = self._as_painted = self.history.present.layers.unpacked()
         self._changed()
 
     def _set(self, message: Message, page: Page) -> None:
@@ -177,7 +177,9 @@ class Session:
         settings = replace(self.settings, **values)
         grid = self.engine.grid(settings)
         self._tried = settings if message.get("more") else None
-        self.painted = self.painted.on(grid)
+        if grid != self.painted.grid:
+            # A coarse grid that was only tried coarsens nothing.
+            self.painted = self._as_painted.on(grid)
         if self._tried:
             self._changed(final=False)
         else:
@@ -287,6 +289,7 @@ class Session:
             self.tell_problem(unexpected(error), revision)
             return
         self._shown, self.outcome = outcome.reduced, outcome
+        publish("problem", None)
         # A page shows the pictures when it hears that they are fitted.
         for name, picture in shown:
             publish(name, picture)
@@ -295,9 +298,12 @@ class Session:
             self._tell_state()
 
     def tell_problem(self, message: str, revision: int | None = None) -> None:
-        """Tell all pages what went wrong, in one line."""
+        """Tell all pages what went wrong, in one line.
+
+        That a state cannot be fitted, pages that are opened later are told as well.
+        """
         problem = {"tell": "problem", "id": None, "revision": revision, "message": message}
-        self.pages.publish("problem", text_of(problem), keep=False)
+        self.pages.publish("problem", text_of(problem), keep=revision is not None)
 
 
 def unexpected(error: Exception) -> str:

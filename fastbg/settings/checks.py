@@ -36,7 +36,7 @@ def number(
     def check(value: Any) -> float:
         if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
             raise SettingsError(f"the {name} must be a finite number, not {_shown(value)}")
-        plain = int(value) if isinstance(value, Integral) else float(value)
+        plain = float(value)
         if not possible(plain):
             raise SettingsError(f"the {name} must {must}, not {plain:g}")
         return plain

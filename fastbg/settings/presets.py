@@ -41,14 +41,14 @@ _KINDS: dict[type, tuple[str, Collection[type]]] = {
     str: ("a text", (str,)),
 }
 
-_ALSO = {
-    "pedestal": (int, float),
-    "downscaling_factor": (int,),
-    "smoothing": (int, float),
-    "strength": (str,),
-    "gpu_memory": (str,),
-    "border": (list, str),
-    "reference_scale": (list, int, float),
+_ALSO: dict[str, tuple[str, Collection[type]]] = {
+    "pedestal": (" or a number", (int, float)),
+    "downscaling_factor": (" or a whole number", (int,)),
+    "smoothing": (" or a number", (int, float)),
+    "strength": (" or a text", (str,)),
+    "gpu_memory": (" or a text", (str,)),
+    "border": (", a list or a text", (list, str)),
+    "reference_scale": (", a number or a list", (list, int, float)),
 }
 """The types that settings may have beside those of their defaults."""
 
@@ -248,9 +248,10 @@ def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
             value = 0
         default = _DEFAULTS[name]
         words, kinds = _KINDS[type(default)]
-        if type(value) not in (*kinds, *_ALSO.get(name, ())):
+        others, more = _ALSO.get(name, ("", ()))
+        if type(value) not in (*kinds, *more):
             raise SettingsError(
-                f"{key} must be {words} like {toml_value(default)}, not {repr(value)}"
+                f"{key} must be {words} like {toml_value(default)}{others}, not {repr(value)}"
             )
         options[name] = value
     return options

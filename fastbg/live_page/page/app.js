@@ -60,15 +60,16 @@ function hear(message) {
   else if (tell === "state") {
     const settings = { ...store.get().hello?.settings, ...message.settings };
     store.set({ state: /** @type {any} */ ({ ...message, settings }), pictures: picturesWith("state") });
-  } else if (tell === "fitting") store.set({ fitting: true });
+  } else if (tell === "fitting") store.set({ fitting: true, failure: null });
   else if (tell === "fitted") {
     const { level, strength, mode, divisor } = message;
     const pictures = picturesWith("fitted");
     const correction = { level, strength, mode, divisor };
-    store.set({ fitted: /** @type {any} */ (message), fitting: false, correction, pictures });
+    store.set({ fitted: /** @type {any} */ (message), fitting: false, failure: null, correction, pictures });
   } else if (tell === "problem") {
     // Where a fit has failed, none is running any more.
-    store.set({ problems: [...store.get().problems, message.message], ...("revision" in message && { fitting: false }) });
+    if (message.revision != null) store.set({ fitting: false, failure: message.message });
+    else store.set({ problems: [...store.get().problems, message.message] });
   } else if (tell === "changed_file") store.set({ notice: message.message || null });
   else if (tell === "ended") store.set({ connection: "ended", notice: message.message });
   else if (tell === "progress") {

@@ -30,8 +30,11 @@ export function choice(label, options, choose) {
     show(value) {
       options.forEach((option, i) => {
         const chosen = option.value === value;
+        const isNew = chosen && buttons[i].getAttribute("aria-checked") === "false";
         buttons[i].setAttribute("aria-checked", String(chosen));
         buttons[i].tabIndex = chosen ? 0 : -1;
+        // In a narrow window, keys choose what has been scrolled away.
+        if (isNew) buttons[i].scrollIntoView({ block: "nearest", inline: "center" });
       });
     },
   };

@@ -22,11 +22,12 @@ export function say(text) {
  * Tell what failed, why, and what to do; it goes away after a while, or when it is pressed.
  *
  * @param {Error | {message: string}} error
+ * @returns {() => void} What lets it go away sooner.
  */
 export function problem(error) {
   const notes = byId("problems");
   const text = sentence(error.message);
-  if ([...notes.children].some((note) => note.firstChild?.textContent === text)) return;
+  if ([...notes.children].some((note) => note.firstChild?.textContent === text)) return () => {};
   const dismiss = () => {
     if (note.contains(document.activeElement)) byId("stage").focus({ preventScroll: true });
     note.remove();
@@ -39,4 +40,5 @@ export function problem(error) {
   );
   notes.append(note);
   setTimeout(dismiss, STAYS);
+  return dismiss;
 }

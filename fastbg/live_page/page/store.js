@@ -63,6 +63,7 @@ export function initialState() {
     state: null,
     fitted: null,
     fitting: false,
+    failure: null,
     pictures: {},
     correction: null,
     view: "corrected",

@@ -157,6 +157,8 @@ export interface State {
   fitted: Fitted | null;
   /** Whether a newer fit runs, so that what is shown is out of date. */
   fitting: boolean;
+  /** Why the newest state cannot be fitted. */
+  failure: string | null;
   pictures: Record<string, Picture>;
   correction: Correction | null;
 

@@ -38,6 +38,11 @@ export function startPanel(app) {
     for (const message of problems) problem({ message });
     if (problems.length) app.store.set({ problems: [] });
   });
+  let dismiss = () => {};
+  app.store.on(["failure"], ({ failure }) => {
+    dismiss();
+    dismiss = failure ? problem({ message: failure }) : () => {};
+  });
   app.store.on(["connection"], ({ connection }) => say(words.connection[connection] ?? ""));
   window.addEventListener("pagehide", () => void app.send({ do: "leave" }).catch(() => {}));
   // What the server offers is known with its first message, and stays so for the session.

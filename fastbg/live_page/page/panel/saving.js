@@ -62,6 +62,7 @@ export function saving(app) {
     try {
       showOutputs(outputs, await runJob(app, asked));
     } catch (error) {
+      say(words.saving.none);
       problem(/** @type {Error} */ (error));
     }
   };

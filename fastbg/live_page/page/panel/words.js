@@ -39,6 +39,8 @@ export const words = {
     title: "Result",
     first: "Finding the sky …",
     stale: "Updating …",
+    failed: "This cannot be fitted",
+    before: "What is shown was found before.",
     done: (/** @type {import("../types.js").Fitted} */ fitted) => fitted.words,
     seconds: (/** @type {number} */ seconds) =>
       `The fit took ${seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`}`,

@@ -53,6 +53,7 @@ export const words = {
     overwrite: { label: "Replace files that exist", help: "Without this, saving stops rather than replace a file." },
     nothing: "Nothing is chosen to be saved. Tick at least one file.",
     begins: "Saving at full resolution …",
+    none: "Nothing was saved.",
     saved: "Saved.",
     failed: (/** @type {number} */ count) => `${counted(count, "image")} could not be corrected.`,
     unsaved: "There are changes that are not saved yet. fastbg keeps them if this page is closed.",
@@ -82,7 +83,7 @@ export const words = {
     },
     batch: {
       title: "Apply to a folder",
-      help: "Every image in the folder is corrected with these settings. What was painted belongs to this image alone and is not used.",
+      help: "Every image in the folder is corrected with these settings. What was painted, and the samples, belong to this image alone and are not used.",
       folder: { label: "Folder", help: "The name of a folder beside this image.", hint: "lights" },
       run: { label: "Apply to the folder", help: "Correct all images in the folder." },
     },

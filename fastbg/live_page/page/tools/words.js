@@ -131,7 +131,7 @@ export const words = {
     /** What a sample is, for the status line. @param {number} index @param {Sample} sample */
     tell: (index, { x, y, radius, value, used, why }) =>
       `Sample ${index + 1} at x ${Math.round(x)}, y ${Math.round(y)}, radius ${short(radius)}: ` +
-      (value ? `${value.map(few).join(", ")}. ${used ? "It is used." : `It is not used: ${why}.`}` : "it is being measured."),
+      (value ? `${value.map(few).join(", ")}. ${used ? "It is used." : `It is not used: ${why}.`}` : "it is not measured yet."),
     /** The same beside the sample. @param {Sample} sample @param {string[]} colours */
     lines: ({ radius, value, weight, used, why }, colours) =>
       value
@@ -140,7 +140,7 @@ export const words = {
             `weight ${few(weight)}, radius ${short(radius)} px`,
             ...(used ? [] : [`not used: ${why}`]),
           ]
-        : ["being measured …"],
+        : ["not measured yet"],
     count: (/** @type {Sample[]} */ samples) => {
       const used = samples.filter((each) => each.used).length;
       return samples.length ? `${used} of ${counted(samples.length, "sample")} ${used === 1 ? "is" : "are"} used.` : "";
