@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import get_args, get_type_hints
 
-from ..settings.settings import BACKENDS, MOST_FLEXIBLE, PEDESTALS, Settings
+from ..settings.checked import BACKENDS, MOST_FLEXIBLE
+from ..settings.checks import PEDESTALS
+from ..settings.settings import Settings
 
 _VALUES = {
     "backend": ("auto", *BACKENDS),

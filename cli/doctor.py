@@ -48,7 +48,7 @@ def _examine() -> dict[str, Any]:
 
 def _backends() -> dict[str, dict[str, Any]]:
     from ..backends.registry import detail, unavailable
-    from ..settings.settings import BACKENDS
+    from ..settings.checked import BACKENDS
 
     found = {}
     for name in BACKENDS:

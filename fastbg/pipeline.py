@@ -32,7 +32,7 @@ from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .opinion import second_opinion, steps_of
 from .progress import ProgressCallback, Stages
-from .reference.copies import Copies, Reference, copies_of
+from .reference.copies import Copies, Reference
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
 from .samples.points import SamplePoints
 from .samples.sky import MeasuredSamples
@@ -124,10 +124,7 @@ class Job:
     def reduce(self, frame: Frame) -> Reduced:
         """Measure and downscale an image: all that depends on neither masks nor thresholds.
 
-        Raises
-        ------
-        InputError
-            If the image cannot be stretched, or is too small.
+        The image must not be too small, and must have a range that can be stretched.
         """
         image = frame.image
         factor = self.settings.factor(image.shape)
@@ -150,12 +147,7 @@ class Job:
     def known(self, reduced: Reduced, sky: Image | None) -> np.ndarray | None:
         """How much of each down-scaled pixel is known to be sky, (h, w), float32, in [0, 1].
 
-        None without an image of it, ``sky``, of 1 or K channels, in [0, 1].
-
-        Raises
-        ------
-        InputError
-            If that does not fit the image.
+        None without an image of it, of 1 or K channels, in [0, 1], which must fit.
         """
         return search_input.known(reduced, sky, self.settings, **self._over_pixels)
 
@@ -183,27 +175,12 @@ class Job:
     def measure_samples(
         self, frame: Frame, samples: SamplePoints, weight: Image | None = None
     ) -> MeasuredSamples:
-        """The levels of samples, in pixels of ``frame.samples``, where a weight image is not 0.
-
-        Raises
-        ------
-        InputError
-            If none of them lies in the image.
-        """
+        """The levels of samples, of which one must lie in the image, where a weight is not 0."""
         return search_input.measured_samples(frame, samples, weight, self.settings)
 
     def align(self, reduced: Reduced, reference: Reference) -> Copies:
-        """Bring a reference to the grid of the fit: see `fastbg.reference.copies`.
-
-        Raises
-        ------
-        InputError
-            If it does not cover enough of the image.
-        """
-        own, function = reduced.own, self.settings.block_function
-        fitted = own.pedestal + own.scale * reduced.small
-        how = fitted, reference, reduced.factor, function
-        return copies_of(reduced.frame.image, *how, **self._over_pixels)
+        """Bring a reference, which must cover the image, to the grid of the fit."""
+        return search_input.aligned(reduced, reference, self.settings, **self._over_pixels)
 
     def search(
         self,

@@ -21,7 +21,7 @@ from .image.weights import (
     weight_from_thresholds,
     without_border,
 )
-from .reference.copies import Copies
+from .reference.copies import Copies, Reference, copies_of
 from .reference.difference import Difference
 from .result import Reduced
 from .samples.points import SamplePoints
@@ -161,6 +161,20 @@ def centres(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
     """The normalised coordinates of the rows and of the columns of the down-scaled image."""
     height, width = reduced.frame.image.shape
     return block_centres(height, reduced.factor), block_centres(width, reduced.factor)
+
+
+def aligned(reduced: Reduced, reference: Reference, settings: Settings, **work: Any) -> Copies:
+    """A reference on the grid of the fit: see `fastbg.reference.copies`.
+
+    Raises
+    ------
+    InputError
+        If it does not cover enough of the image.
+    """
+    own = reduced.own
+    fitted = own.pedestal + own.scale * reduced.small
+    how = fitted, reference, reduced.factor, settings.block_function
+    return copies_of(reduced.frame.image, *how, **work)
 
 
 def searched(

@@ -13,8 +13,8 @@ import pytest
 import fastbg
 from fastbg import FastbgError, InputError, Settings, SettingsError
 from fastbg.jobs.arguments import _CHECKS
+from fastbg.settings.checked import CHECKS as SETTINGS
 from fastbg.settings.options import Options
-from fastbg.settings.settings import _CHECKS as SETTINGS
 from fastbg.settings.settings import AUTOMATIC
 from fastbg.simulate import simulate_sky
 

@@ -26,7 +26,7 @@ from tolerances import (
 from fastbg.backends import c, registry
 from fastbg.backends.numpy import backend as numpy_backend
 from fastbg.errors import BackendError
-from fastbg.settings.settings import BACKENDS
+from fastbg.settings.checked import BACKENDS
 from fastbg.spline.loss import loss_and_slope
 from fastbg.spline.spline import Spline, spline_values
 

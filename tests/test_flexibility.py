@@ -7,7 +7,7 @@ import pytest
 
 import scenes
 from fastbg import Settings, SettingsError, remove_background
-from fastbg.settings.settings import MOST_FLEXIBLE
+from fastbg.settings.checked import MOST_FLEXIBLE
 from fastbg.sky.panels import CANDIDATES as OF_PANELS
 from fastbg.sky.selection import CANDIDATES
 

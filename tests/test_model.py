@@ -15,7 +15,7 @@ from fastbg.image import bands as bands_module
 from fastbg.image.kernels import ABOVE_1, NEGATIVE
 from fastbg.image.order_statistics import quantiles
 from fastbg.image.stretch import Stretch
-from fastbg.settings.settings import BACKENDS
+from fastbg.settings.checked import BACKENDS
 from fastbg.spline.spline import Spline
 
 SHAPE = (37, 53)

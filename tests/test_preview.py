@@ -13,7 +13,7 @@ from fastbg.image.stretch import Stretch
 from fastbg.model.correction import Correction, with_pedestal
 from fastbg.report import preview
 from fastbg.report.preview import fit_input, fit_result, histogram, marks, page, pictures
-from fastbg.settings.settings import PEDESTALS
+from fastbg.settings.checks import PEDESTALS
 
 RNG_SEED = 5
 GRID = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), -1).reshape(-1, 2)

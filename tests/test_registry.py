@@ -15,7 +15,7 @@ from astropy.io import fits
 from fastbg import _c, apply_model, compiled, fit_file, process_file, remove_background
 from fastbg.backends import cuda, registry
 from fastbg.io import xisf
-from fastbg.settings.settings import BACKENDS
+from fastbg.settings.checked import BACKENDS
 from fastbg.simulate import simulate_sky
 
 SHAPE = (96, 128)

@@ -13,7 +13,7 @@ import fastbg
 from fastbg import Settings, process_file, remove_background
 from fastbg.errors import InputError
 from fastbg.io import xisf
-from fastbg.report.report import history
+from fastbg.report.history import history
 from fastbg.simulate import simulate_sky
 
 pytestmark = pytest.mark.idle_settings

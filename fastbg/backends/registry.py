@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from ..errors import BackendError
-from ..settings.settings import BACKENDS
+from ..settings.checked import BACKENDS
 from .protocol import Backend
 
 NOT_MEASURED = "no measurement on a GPU shows yet that it pays; ask for it with --backend cuda"

@@ -16,7 +16,8 @@ from ..model.model import BackgroundModel
 from ..model.rescale import rescaled
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import Report, describe, history
+from ..report.history import history
+from ..report.report import Report, describe
 from ..result import Applied
 from ..settings.options import Options
 from ..settings.settings import Settings

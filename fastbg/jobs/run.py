@@ -12,7 +12,8 @@ from ..errors import SettingsError
 from ..io.names import default_name
 from ..pipeline import Job
 from ..progress import ProgressCallback
-from ..report.report import describe, history
+from ..report.history import history
+from ..report.report import describe
 from ..settings.options import Options
 from ..settings.settings import Settings
 from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..report.gradient import Gradient
 from ..result import Preparation
+from ..settings.checked import MOST_FLEXIBLE
 from ..settings.options import Options
-from ..settings.settings import MOST_FLEXIBLE, Settings
+from ..settings.settings import Settings
 from ..version import version
 from ..words import explained_by_sky
 from .document import Document, History

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.stretch import LEAST_MIDTONES, Stretch
-from ..settings.settings import MOST_CONTROL_POINTS
+from ..settings.checked import MOST_CONTROL_POINTS
 from ..spline.panels import MOST_PANELS, Panels, Seam, boxes
 from ..spline.patches import Patches
 from ..spline.spline import Spline

@@ -9,40 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Unpack, get_type_hints
 
 from ..errors import SettingsError
-from .checks import PEDESTALS as PEDESTALS
-from .checks import (
-    Check,
-    border,
-    memory,
-    number,
-    one_of,
-    or_auto,
-    pattern,
-    pedestal,
-    protect_at,
-    scales,
-    seams,
-    share,
-    whole,
-    within,
-)
+from .checked import CHECKS
 from .options import Options, check_names
 from .unused import OF_THE_DESCENT as OF_THE_DESCENT
 from .unused import unused
-
-BACKENDS = ("c", "cuda", "numpy")
-"""The evaluators, in the order in which the backend "auto" prefers them."""
-
-MOST_THREADS = 256
-
-MOST_CONTROL_POINTS = 10_000
-"""The start of a descent is solved for, in a time that grows with the cube of their number."""
-
-MOST_FLEXIBLE = 10
-"""The number of candidates of `fastbg.sky.selection`."""
-
-MOST_STARTS, LARGEST_FACTOR, LARGEST_ALPHA = 10_000, 1 << 16, 1e30
-LARGEST_WHITE = 1e30
 
 LEAST_SIDES = {32: 500, 16: 500, 8: 120, 4: 120, 2: 120}
 """The downscaling factors that "auto" may take, and the least that each leaves of the shorter side.
@@ -213,9 +183,9 @@ class Settings:
     gpu_memory: int = 0
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        check_names(options, _CHECKS)
+        check_names(options, CHECKS)
         values: dict[str, Any] = {**{each.name: each.default for each in fields(self)}, **options}
-        for name, check in _CHECKS.items():
+        for name, check in CHECKS.items():
             object.__setattr__(self, name, check(values[name]))
         low, high = self.threshold_min, self.threshold_max
         if not low < high:
@@ -307,48 +277,6 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """All settings by name."""
         return asdict(self)
-
-
-_CHECKS: dict[str, Check] = {
-    "downscaling_factor": or_auto(whole("downscaling factor", 1, LARGEST_FACTOR), "auto"),
-    "downscaling_func": one_of("downscaling function", "median", "mean"),
-    "quantile": number("quantile", lambda value: 0 < value <= 1, "lie in (0, 1]"),
-    "control_points": or_auto(whole("number of control points", 0, MOST_CONTROL_POINTS)),
-    "order": one_of("order", 1, 2, 3, 4),
-    "threshold_min": number("lower threshold"),
-    "threshold_max": number("upper threshold"),
-    "invert_mask": one_of("choice to invert the mask", False, True),
-    "smoothing": or_auto(within("smoothing", 0, 1), "auto"),
-    "feather": number("feathering", lambda value: value >= 0, "be at least 0 pixels"),
-    "border": border,
-    "catalogue": one_of("choice of the catalogue", False, True),
-    "protect_at": protect_at,
-    "white": or_auto(within("white", 0, LARGEST_WHITE)),
-    "protect": one_of("protection", "auto", "always", "strong", "off"),
-    "cfa": pattern,
-    "flexibility": or_auto(whole("flexibility", 0, MOST_FLEXIBLE)),
-    "seams": seams,
-    "reference_scale": scales,
-    "reference_degree": one_of("degree of the reference's own gradient", 0, 1, 2),
-    "initializer": one_of("initializer", "random", "grid"),
-    "optimizer": one_of("optimizer", "lbfgs", "adam"),
-    "epochs": whole("number of epochs", 1),
-    "alpha": within("alpha", 0, LARGEST_ALPHA),
-    "stiffness": or_auto(within("stiffness", 0, LARGEST_ALPHA)),
-    "second_opinion": one_of("choice of a second opinion", False, True),
-    "starts": whole("number of starts", 1, MOST_STARTS),
-    "learning_rate": number("learning rate", lambda value: value > 0, "be positive"),
-    "seed": whole("seed", 0),
-    "pedestal": pedestal,
-    "mode": one_of("mode", "subtract", "divide"),
-    "strength": share("strength"),
-    "sample_format": one_of("sample_format", "float32", "same", "unit"),
-    "strict": one_of("choice of strict", False, True),
-    "backend": one_of("backend", "auto", *BACKENDS),
-    "threads": or_auto(whole("number of threads", 0, MOST_THREADS)),
-    "gpu_memory": or_auto(memory("memory of the GPU")),
-}
-"""How each setting is checked, by its name."""
 
 
 def named_parameters() -> list[inspect.Parameter]:

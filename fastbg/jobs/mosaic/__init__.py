@@ -23,7 +23,8 @@ from ...mosaic.solve import Group, Solution, groups_on_plane, solve
 from ...mosaic.surfaces import ROUNDS
 from ...pipeline import Job
 from ...progress import ProgressCallback
-from ...report.report import Report, describe, history
+from ...report.history import history
+from ...report.report import Report, describe
 from ...result import Fitted, Plan, Prepared
 from ...search_input import centres, objects_of
 from ...settings.options import Options

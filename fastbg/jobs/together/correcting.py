@@ -13,7 +13,8 @@ from ...io.names import default_name
 from ...model.model import BackgroundModel
 from ...pipeline import Job
 from ...progress import ProgressCallback
-from ...report.report import describe, history
+from ...report.history import history
+from ...report.report import describe
 from ...result import Applied, Measured, Plan
 from ..batch.tasks import Task
 from ..outputs import Outputs
