@@ -24,9 +24,9 @@ EXAMPLES = {
         "fastbg batch lights -o out --watch    # and those that arrive later",
     ),
     "together": (
-        "fastbg together night -o out          # all frames of a folder; look at the page in it",
+        "fastbg together night -o out          # all frames of a folder, and a page",
         "fastbg together night -o out --match-scale",
-        "fastbg together night -o out --relative  # fastbg run on the stack does the rest",
+        "fastbg together night -o out --relative  # fit the stack later",
     ),
     "mosaic": (
         "fastbg mosaic panels -o out           # all images of a folder",

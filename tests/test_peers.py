@@ -10,11 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from peers.programs import PROGRAMS, Program
-from peers.writers import others, read
-from peers.written import kinds
-
-from peers import cells
+from other_programs import cells
+from other_programs.programs import PROGRAMS, Program
+from other_programs.writers import others, read
+from other_programs.written import kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 

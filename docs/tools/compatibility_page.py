@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "compatibility.md"
 sys.path.append(str(ROOT / "tests"))
 
-from peers.programs import PROGRAMS  # noqa: E402
-from peers.writers import others  # noqa: E402
-from peers.written import kinds  # noqa: E402
+from other_programs.programs import PROGRAMS  # noqa: E402
+from other_programs.writers import others  # noqa: E402
+from other_programs.written import kinds  # noqa: E402
 
 INTRODUCTION = """\
-<!-- Written by docs/tools/compatibility_page.py from tests/peers/cells.json. Do not edit it. -->
+<!-- Written by docs/tools/compatibility_page.py, from tests/other_programs. Do not edit it. -->
 
 # Compatibility
 
@@ -67,7 +67,9 @@ REVERSED = ", rows reversed"
 
 def render() -> str:
     """The whole page, as Markdown."""
-    kept = json.loads((ROOT / "tests" / "peers" / "cells.json").read_text(encoding="utf-8"))
+    kept = json.loads(
+        (ROOT / "tests" / "other_programs" / "cells.json").read_text(encoding="utf-8")
+    )
     lines = [INTRODUCTION, "| program | version | day | where it comes from |", "|---|---|---|---|"]
     for program in PROGRAMS:
         tried = kept["programs"][program.name]
