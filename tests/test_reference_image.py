@@ -165,6 +165,17 @@ def test_the_uncertainty_has_that_of_the_scale(field):
     assert deviations[1] > deviations[0]
 
 
+def test_what_the_scale_leaves_uncertain_is_a_doubt_where_objects_are_bright(field):
+    """An error of the scale of 3 % is more where the gradient is a tenth."""
+    faint = Field(field.light, LEVEL + (field.background - LEVEL) / 10)
+    told = "the reference leaves the model uncertain by"
+    for each, tells in ((field, False), (faint, True)):
+        off = 5e-3 * np.random.default_rng(9).standard_normal((*SHAPE, 3))
+        reference = (each.reference() + off).astype(np.float32)
+        doubts = fastbg.remove_background(each.target(), reference=reference).report["doubts"]
+        assert any(line.startswith(told) for line in doubts) == tells
+
+
 def test_a_gradient_of_the_references_own_is_taken_out_where_sky_is_seen():
     """A nebula in the middle; the plane of the reference is seen around it."""
     plain = drawn(clouds=0)
@@ -214,6 +225,7 @@ def bump(scale=0.05):
     [
         (lambda field: 1 - field.reference(), "or the opposite|not determined"),
         (lambda field: drawn(seed=6).reference(), "not determined|or the opposite|register"),
+        (lambda field: field.target(), "same pixels"),
         (lambda field: field.reference()[..., :2], "2 channels|shape"),
         (lambda field: np.zeros((*SHAPE, 3), np.float32), "reference"),
         (lambda field: np.full((*SHAPE, 3), "a"), "reference"),
