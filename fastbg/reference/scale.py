@@ -192,13 +192,11 @@ def _told(
         own = _channels(channel, channels, others)
         target, light = image.values[..., channel], reference.values[..., own]
         derivatives, noise = reference.derivatives[..., own, :], reference.noise[own]
-        return _Told(
-            *(
-                combine(target[at], light[at], derivatives[at], noise, part[at], moved)
-                for at in (inside & starry, inside & ~starry)
-            ),
-            coarser,
+        stars, structure = (
+            combine(target[at], light[at], derivatives[at], noise, part[at], moved)
+            for at in (inside & starry, inside & ~starry)
         )
+        return _Told(stars, structure, coarser)
 
     told = [tell(channel) for channel in range(channels)]
     surest = min((each.taken for each in told), key=lambda taken: taken.error)

@@ -240,7 +240,7 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
         )
     if fitted:
         gradient = Gradient(*fitted.diagnostics.gradient())
-        if compared.uncertain > _least(INEXACT, gradient, fitted.diagnostics):
+        if compared.uncertain > INEXACT * _least(1, gradient, fitted.diagnostics):
             yield (
                 "the reference leaves the model uncertain by "
                 f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
