@@ -165,6 +165,18 @@ def test_the_uncertainty_has_that_of_the_scale(field):
     assert deviations[1] > deviations[0]
 
 
+def test_what_the_scale_leaves_uncertain_is_a_doubt_where_objects_are_bright():
+    """An error of the scale is more of a gradient that is a tenth."""
+    plain = drawn(clouds=0.002, stars=False)
+    told = "the reference leaves the model uncertain by"
+    for part, tells in ((1, False), (0.1, True)):
+        field = Field(plain.light + bump(0.1), LEVEL + part * (plain.background - LEVEL))
+        off = 1e-3 * np.random.default_rng(9).standard_normal((*SHAPE, 3))
+        reference = (field.reference() + off).astype(np.float32)
+        doubts = fastbg.remove_background(field.target(), reference=reference).report["doubts"]
+        assert any(line.startswith(told) for line in doubts) == tells
+
+
 def test_a_gradient_of_the_references_own_is_taken_out_where_sky_is_seen():
     """A nebula in the middle; the plane of the reference is seen around it."""
     plain = drawn(clouds=0)
@@ -214,6 +226,7 @@ def bump(scale=0.05):
     [
         (lambda field: 1 - field.reference(), "or the opposite|not determined"),
         (lambda field: drawn(seed=6).reference(), "not determined|or the opposite|register"),
+        (lambda field: field.target(), "same pixels"),
         (lambda field: field.reference()[..., :2], "2 channels|shape"),
         (lambda field: np.zeros((*SHAPE, 3), np.float32), "reference"),
         (lambda field: np.full((*SHAPE, 3), "a"), "reference"),

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from fastbg.errors import InputError
 from fastbg.image.downscale import block_centres
-from fastbg.reference.band import COARSE, FINE, Band
+from fastbg.reference.band import COARSE, FINE, Band, _covariance
 from fastbg.reference.combination import combine
 from fastbg.reference.flexibility import by_residuals
 from fastbg.reference.own_gradient import own_gradient
@@ -58,6 +59,41 @@ def test_the_noise_of_a_band_is_that_of_white_noise():
     found = np.cov(all_four[band.inside][:, 0].T)
     np.testing.assert_allclose(np.diag(found), np.diag(band.noise[0]), rtol=0.2)
     assert FINE < COARSE
+
+
+@pytest.mark.parametrize("pixel", [0.3, 0.53, 0.76, 1.52])
+def test_the_noise_of_a_band_is_that_of_interpolated_noise(pixel):
+    """As `fastbg.coordinates.aligned` interpolates it, turned a little."""
+    count, size = 2 if pixel > 0.5 else 8, 200
+    at = np.arange(size * count) / count + (1 / count - 1) / 2 - size / 2
+    y, x = np.meshgrid(at, at, indexing="ij")
+    source = noise(7, (int(1.6 * size / pixel),) * 2)
+    places = np.stack([y - 0.13 * x, x + 0.13 * y]) / (np.hypot(1, 0.13) * pixel)
+    values = map_coordinates(source, places + len(source) / 2, order=1)
+    values = values.reshape(size, count, size, count).mean(axis=(1, 3))[..., np.newaxis]
+    band = Band.of(values, np.ones((size, size), bool), max(1, 1.5 * pixel), pixel=pixel)
+    all_four = np.concatenate([band.values[..., np.newaxis], band.derivatives], axis=-1)
+    found = np.cov(all_four[band.inside][:, 0].T)
+    np.testing.assert_allclose(np.diag(found), np.diag(band.noise[0]), rtol=0.2)
+
+
+def test_a_faint_channel_has_its_factor_if_the_displacement_is_known():
+    shape = (360, 480)
+    everywhere, part = np.ones(shape, bool), np.arange(360)[:, np.newaxis] // 90 * np.ones(shape)
+    light = fractal_noise(shape, 1.5, np.random.default_rng(1))
+    ours = Band.of((2 * light)[..., np.newaxis], everywhere)
+    band = Band.of(light[..., np.newaxis], everywhere)
+    spread = float(
+        band.values[band.inside].std() / np.sqrt(_covariance((FINE, COARSE), np.ones(1))[0, 0])
+    )
+    # Noise has 1.5 times the variance of what the band has of the light.
+    reference = light + 1.22 * spread * noise(4, shape)
+    theirs, at = Band.of(reference[..., np.newaxis], everywhere), ours.inside
+    found = combine(
+        *(ours.values[at, 0], theirs.values[at], theirs.derivatives[at], theirs.noise, part[at]),
+        moved=np.zeros(3),
+    )
+    assert abs(found.factors[0] / 2 - 1) < 0.1
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 5.0])

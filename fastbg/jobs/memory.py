@@ -65,9 +65,12 @@ MOSAIC_PAGE = 24_000_000
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
-REFERENCE, COMPARED = 60_000_000, 80
+REFERENCE, COMPARED = 85_000_000, 80
 """Bytes of the libraries that place a reference, and for each sample of the small copy of the image
 that is compared with it; measured."""
+
+HELD = 900
+"""Rows of a reference that are in memory at a time, where it is turned: `coordinates.aligned`."""
 
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
@@ -162,7 +165,7 @@ class MemoryNeeds:
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 4 * small + 8 * pixels if search else 0,
-            "compare": fitted + 4 * small + COMPARED * channels * pixels if self.reference else 0,
+            "compare": fitted + 4 * small + self._comparing(pixels) if self.reference else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
             "write": kept + (COMPRESSING if self.compress else 0),
@@ -188,6 +191,13 @@ class MemoryNeeds:
         """The shape of the image that is fitted, (H, W)."""
         side = 2 if self.mosaic else 1
         return self.shape[1] // side, self.shape[2] // side
+
+    def _comparing(self, pixels: int) -> int:
+        """Bytes for a reference, of which the image is thought to have the size."""
+        channels, height, width = self.shape
+        # A channel more tells what may be saturated.
+        held = 4 * (channels + 1) * min(HELD, height) * width
+        return held + COMPARED * channels * pixels
 
     @property
     def _page(self) -> int:

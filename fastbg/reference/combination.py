@@ -9,7 +9,7 @@ place to place.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,10 @@ TOLERANCES = (2, 2, 1.4, 1, 1, 1)
 
 FAR = 4.685
 """Pixels so many standard deviations off the sum have no weight: Tukey's biweight."""
+
+KEPT = 0.83
+"""The weights keep so much of the variance of normal noise, also of that of a reference, which is
+part of what is off: the mean of w z² over that of w, for such a z."""
 
 BRIGHTEST = 0.95
 """The pixels beyond this part of all are the brightest."""
@@ -67,6 +71,7 @@ def combine(
     derivatives: np.ndarray,
     noise: np.ndarray,
     part: np.ndarray,
+    moved: np.ndarray | None = None,
 ) -> Combination:
     """Find the sum of the channels of a reference that is a target, robustly.
 
@@ -82,16 +87,24 @@ def combine(
         The covariance of the noise in a channel of the reference and its derivatives.
     part : ndarray, (n,) of int
         The part of the frame in which each of the n places lies.
+    moved : ndarray, (3,), optional
+        See `Combination`, if it is known: the derivatives of what is faint are noise alone.
     """
+    if moved is not None:
+        still, change = reference + derivatives @ moved, np.append(1, moved)
+        noise = (change @ noise @ change)[:, np.newaxis, np.newaxis]
+        found = combine(target, still, derivatives[..., :0], noise, part)
+        return replace(found, moved=moved)
     count = reference.shape[1]
-    unknown = Combination(np.zeros(count), np.full((count, count), np.inf), np.zeros(3))
+    nowhere = np.zeros(derivatives.shape[2])
+    unknown = Combination(np.zeros(count), np.full((count, count), np.inf), nowhere)
     parts = np.unique(part)
     if len(parts) < LEAST_PARTS:
         return unknown
     factors, weight = np.ones(count), _first_weight(target, reference.sum(axis=1))
     for tolerance in TOLERANCES:
         columns = np.hstack([reference, factors @ derivatives])
-        extra = _noise(noise, factors)
+        extra = KEPT * _noise(noise, factors)
         solution = _solve(*_sums(target, columns, extra, weight), count)
         factors = solution[:count]
         weight = _biweight(target - columns @ solution, tolerance)
@@ -136,9 +149,10 @@ def _biweight(off: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _noise(noise: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """(R + 3, R + 3): of the channels, and of the derivatives of their sum."""
+    """(R + D, R + D): of the channels, and of the D derivatives of their sum."""
     count = len(factors)
-    of_all = np.zeros((count + 3, count + 3))
+    size = count + noise.shape[1] - 1
+    of_all = np.zeros((size, size))
     of_all[:count, :count] = np.diag(noise[:, 0, 0])
     of_all[:count, count:] = factors[:, np.newaxis] * noise[:, 0, 1:]
     of_all[count:, :count] = of_all[:count, count:].T

@@ -72,13 +72,17 @@ class Copies:
     mapping: Mapping
 
     @cached_property
-    def size(self) -> float:
-        """How large the smallest is that both show, in blocks: at least 1, and some pixels."""
+    def pixel(self) -> float:
+        """The side of a pixel of the reference, in blocks."""
         y, x = (self.factor * size / 2 + np.array([0.0, 1, 0]) for size in self.covered.shape)
         places = np.array(self.mapping(y, x[[0, 0, 1]])).T
         (a, b), (c, d) = places[1:] - places[0]
-        pixel = 1 / (self.factor * math.sqrt(abs(a * d - b * c)))
-        return max(1.0, PIXELS * pixel)
+        return 1 / (self.factor * math.sqrt(abs(a * d - b * c)))
+
+    @property
+    def size(self) -> float:
+        """How large the smallest is that both show, in blocks: at least 1, and some pixels."""
+        return max(1.0, PIXELS * self.pixel)
 
     @property
     def covered(self) -> np.ndarray:
@@ -120,7 +124,7 @@ def copies_of(
     Raises
     ------
     InputError
-        If the reference covers too little of the image.
+        If the reference covers too little of the image, or is the same.
     """
     from ..coordinates.aligned import aligned
     from ..coordinates.mapping import IDENTITY
@@ -174,6 +178,10 @@ def beside(
     theirs, medians = found
     saturated = bright | (theirs[..., -1] > 1)
     copies = Copies(own, theirs[..., :-1], fitted, medians, saturated, factor, mapping)
+    if np.array_equal(copies.image, copies.reference, equal_nan=True):
+        raise InputError(
+            "the reference has the same pixels as the image: give another image of the same sky"
+        )
     if copies.covers < LEAST_COVERED:
         raise InputError(
             f"the reference covers only {100 * copies.covers:.2g} % of the image: give one that "

@@ -124,6 +124,8 @@ class Difference:
         smooth -= surface.weight @ smooth / surface.weight.sum()
         square = np.einsum("pr,krs,ps->pk", smooth, self.scale.covariance, smooth)
         scale, own, copies = self.scale, self.own, self.copies
+        uncertainty = np.sqrt(np.maximum(square, 0) + own.uncertainty**2)
+        usable = found.mesh.usable
         compared = Compared(
             how=copies.mapping.how,
             covers=copies.covers,
@@ -136,13 +138,14 @@ class Difference:
             taken=own.degree,
             sky=own.sky,
             left=float(own.left.mean()),
+            uncertain=float(np.sqrt((uncertainty[usable] ** 2).mean(axis=0)).mean()),
             doubts=scale.doubts,
             note=copies.mapping.note,
         )
         return ReferencedSky(
             *(found.stretch, found.mesh, [surface], found.weight, found.seams),
             compared=compared,
-            uncertainty=np.sqrt(np.maximum(square, 0) + own.uncertainty**2),
+            uncertainty=uncertainty,
         )
 
 

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..image.robust import MAD_TO_SIGMA
 from ..sky.blas import one_thread
 from ..sky.neighbourhood import gaussian_mean
-from .band import FINE, Band
+from .band import COARSE, FINE, Band
 from .combination import Combination, combine
 from .copies import Copies
 
@@ -48,6 +48,14 @@ MOST_ERROR = 0.1
 
 INEXACT = 0.03
 """A scale is doubtful above this relative standard error."""
+
+COARSER = 2.0
+"""What is too faint against the noise for an exact scale is looked at in a band this many times as
+coarse, too."""
+
+ROOM = 6.0
+"""The frame must be this many times as wide as the coarser Gaussian of that band: with less of its
+structure, the parts of a jackknife tell too small an error."""
 
 CONTRADICTS = 0.2, 5.0
 """Two scales contradict each other if they are apart by more than this part, and by so many
@@ -86,10 +94,11 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """What tells the scale of one channel."""
+    """What tells the scale of one channel, in a band so many times as coarse."""
 
     stars: Combination
     structure: Combination
+    coarser: float = 1.0
 
     @property
     def contradictory(self) -> bool:
@@ -129,6 +138,11 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     if differs.any():
         # In a band, what differs reaches far.
         told, _ = _told(copies, usable & ~differs)
+    room = min(usable.shape) >= ROOM * COARSER * copies.size * COARSE
+    if room and max(each.taken.error for each in told) > INEXACT:
+        coarser, _ = _told(copies, usable & ~differs, COARSER)
+        both = zip(told, coarser, strict=True)
+        told = [min(each, key=lambda told: told.taken.error) for each in both]
     channels, others = copies.image.shape[2], copies.reference.shape[2]
     factors, covariance = np.zeros((channels, others)), np.zeros((channels, others, others))
     for channel, each in enumerate(told):
@@ -136,7 +150,8 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
         factors[channel, own] = each.taken.factors
         covariance[channel, own, own] = each.taken.covariance
     sure = [each for each in told if each.taken.error <= MOST_ERROR]
-    moved = np.median([each.taken.moved[:2] for each in sure], axis=0) if sure else np.zeros(2)
+    moves = [each.coarser * each.taken.moved[:2] for each in sure]
+    moved = np.median(moves, axis=0) if moves else np.zeros(2)
     unit = FINE * copies.size * copies.factor
     if np.hypot(*moved) > MOST_DISPLACED:
         pixels = unit * np.hypot(*moved)
@@ -157,25 +172,45 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     return Scale(factors, covariance, error, tuple(each.by for each in told), (down, right), doubts)
 
 
-def _told(copies: Copies, usable: np.ndarray) -> tuple[list[_Told], np.ndarray]:
-    """What tells the scale of each channel, and where the images differ all the same, (h, w)."""
-    image = Band.of(copies.image, usable, copies.size, moves=False)
-    reference = Band.of(copies.reference, usable, copies.size)
+def _told(
+    copies: Copies, usable: np.ndarray, coarser: float = 1.0
+) -> tuple[list[_Told], np.ndarray]:
+    """What tells the scale of each channel, and where the images differ all the same, (h, w).
+
+    The scales of the band are so many times as large.
+    """
+    size = coarser * copies.size
+    image = Band.of(copies.image, usable, size, moves=False)
+    pixel = 0.0 if copies.mapping.how == "same grid" else copies.pixel
+    reference = Band.of(copies.reference, usable, size, pixel=pixel)
     stars, others_light = _stars(copies, usable)
     starry, inside = _around(stars), image.inside & ~_around(others_light)
     part = _parts(usable.shape)
     channels, others = copies.image.shape[2], copies.reference.shape[2]
-    told, differs = [], np.zeros_like(usable)
-    for channel in range(channels):
+
+    def tell(channel: int, moved: np.ndarray | None = None) -> _Told:
         own = _channels(channel, channels, others)
         target, light = image.values[..., channel], reference.values[..., own]
         derivatives, noise = reference.derivatives[..., own, :], reference.noise[own]
-        by_stars, by_structure = (
-            combine(target[where], light[where], derivatives[where], noise, part[where])
-            for where in (inside & starry, inside & ~starry)
+        stars, structure = (
+            combine(target[at], light[at], derivatives[at], noise, part[at], moved)
+            for at in (inside & starry, inside & ~starry)
         )
-        told.append(_Told(by_stars, by_structure))
-        off = np.abs(target - told[-1].taken.of(light, derivatives))
+        return _Told(stars, structure, coarser)
+
+    told = [tell(channel) for channel in range(channels)]
+    surest = min((each.taken for each in told), key=lambda taken: taken.error)
+    if surest.error <= INEXACT:
+        # All channels are displaced alike, but in a faint one noise hides it.
+        told = [
+            tell(channel, surest.moved) if each.taken.error > INEXACT else each
+            for channel, each in enumerate(told)
+        ]
+    differs = np.zeros_like(usable)
+    for channel, each in enumerate(told):
+        own = _channels(channel, channels, others)
+        theirs = each.taken.of(reference.values[..., own], reference.derivatives[..., own, :])
+        off = np.abs(image.values[..., channel] - theirs)
         if inside.any():
             differs |= off > OUTLYING * MAD_TO_SIGMA * np.median(off[inside])
     return told, differs & usable
@@ -241,10 +276,11 @@ def _check(taken: Combination, name: str) -> None:
             "same sky, through a filter like that of the image"
         )
     if taken.error > MOST_ERROR:
+        more = "more than " if taken.error > 1 else ""
         raise InputError(
             f"the scale between the reference and {name} is not determined "
-            f"({taken.factors.sum():.2g}, give or take {100 * taken.error:.2g} %): too few stars "
-            "and too little structure; give reference_scale, or another reference"
+            f"({taken.factors.sum():.2g}, give or take {more}{100 * min(taken.error, 1):.3g} %): "
+            "too few stars and too little structure; give reference_scale, or another reference"
         )
 
 

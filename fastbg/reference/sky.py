@@ -42,6 +42,9 @@ class Compared:
     left : float, linear
         The standard deviation of a gradient that the reference seems to have, and was not allowed
         to: the mean over the channels.
+    uncertain : float, linear
+        The root mean square of what the errors of the scale and of that gradient make of the sky,
+        apart from its level: the mean over the channels.
     doubts : tuple of str
         Whole sentences with a cure, without a period.
     note : str
@@ -59,6 +62,7 @@ class Compared:
     taken: int
     sky: float
     left: float
+    uncertain: float
     doubts: tuple[str, ...] = ()
     note: str = ""
 

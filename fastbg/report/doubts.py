@@ -55,6 +55,9 @@ COVERED = 0.98
 OWN = 0.08
 """A gradient that a reference seems to have is told above this part of that of the image."""
 
+INEXACT = 0.1
+"""What a reference leaves uncertain is told above this part of the gradient."""
+
 ALIKE = 0.6
 """The share of the usable frame that is sky in the difference from a reference, below which that is
 told: nothing but a gradient should be left."""
@@ -235,6 +238,14 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"
         )
+    if fitted:
+        gradient = Gradient(*fitted.diagnostics.gradient())
+        if compared.uncertain > INEXACT * _least(1, gradient, fitted.diagnostics):
+            yield (
+                "the reference leaves the model uncertain by "
+                f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
+                "gradient, is not known better: give one with less noise, or reference_scale"
+            )
     if compared.covers < COVERED:
         yield (
             f"the reference covers {100 * compared.covers:.3g} % of the image: beyond it the model "
