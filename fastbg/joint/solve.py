@@ -16,7 +16,7 @@ import numpy as np
 from ..image.robust import robust_sigma
 from . import scales
 from .median import median_of
-from .surfaces import Surfaces, penalised, stiffness_by_noise
+from .surfaces import Equations, Surfaces, stiffness_by_noise
 
 SWEEPS = 14
 """Rounds of the alternating least squares, at most."""
@@ -164,7 +164,7 @@ class _Rounds:
         self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
-        self.products = np.empty(0)
+        self.equations: list[Equations] = []
         self._level()
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
@@ -183,7 +183,7 @@ class _Rounds:
         """One round; the largest change of a surface, in units of its standard error."""
         surfaces = self.surfaces
         flat = self.planes - surfaces.values(self.coordinates)
-        if not len(self.products):  # no weights are known yet
+        if not self.equations:  # no weights are known yet
             own = self.used[:, np.newaxis] & self.valid
             scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
             composite = median_of(np.where(own, scaled, np.float32(np.nan)))
@@ -214,22 +214,22 @@ class _Rounds:
 
     def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
         """Weights and variances by what is left."""
+        # Where no other frame has a sample, the composite is what this one makes it.
+        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
+        told = common & (others > 0)
         deviation = np.array(
             [
                 robust_sigma(plane[own]) if own.any() else 1
-                for plane, own in zip(left, common, strict=True)
+                for plane, own in zip(left, told, strict=True)
             ]
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
         square = (left / deviation) ** 2
-        count = np.maximum(np.count_nonzero(common, axis=0), 1)
+        count = np.maximum(np.count_nonzero(told, axis=0), 1)
         # An outlier of one frame throws no doubt on the pixel in the others.
         scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
         steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
         np.divide(square, steady * REJECTED**2, out=square)
-        # Where no other frame has a sample, the composite is what this one makes it.
-        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
-        told = common & (others > 0)
         self.weight = np.where(told, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
@@ -240,24 +240,22 @@ class _Rounds:
 
         In some rounds, noise tells how far each may bend.
         """
-        energy, decides = self.surfaces.energy, number in DECIDING
+        decides = number in DECIDING
         if decides or number < DECIDING[0]:
-            self.products = np.array([self.surfaces.products(each) for each in self.weight])
+            self.equations = [self.surfaces.equations(each) for each in self.weight]
         slopes = self.surfaces.along(self.weight * left)
         largest = 0.0
         for each, slope in enumerate(slopes):
-            products: np.ndarray = self.products[each]
-            total, before = float(self.weight[each].sum()), self.coordinates[each]
+            equations, before = self.equations[each], self.coordinates[each]
+            products, total = equations.products, equations.total
             if not total:
                 continue
             if decides:
-                own = slope, before, self.variance[each], total
-                found = stiffness_by_noise(products, energy, *own)
+                found = stiffness_by_noise(equations, slope, before, self.variance[each])
                 after, self.stiffness[each], self.freedom[each] = found
             else:
-                stiff = total * self.stiffness[each]
-                matrix = penalised(products, energy, self.stiffness[each], total)
-                after = before + np.linalg.solve(matrix, slope - stiff * energy * before)
+                system = equations.of(slope, before, self.stiffness[each])
+                after = before + np.linalg.solve(*system)
             change, self.coordinates[each] = after - before, after
             left[each] -= self.surfaces.values(change) * common[each]
             allowed = self.variance[each] * self.freedom[each] / total
