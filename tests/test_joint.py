@@ -177,6 +177,7 @@ def test_a_frame_that_reaches_beyond_the_others_has_a_bounded_surface(
     for number in (0, 1, 3, 4, 5):
         images[number, alone] = np.nan
     judged = compared(images, surfaces)
+    assert judged.used.all()
     fitted = surfaces.values(judged.channels[0].coordinates)
     ranges = np.ptp(fitted, axis=1) / np.ptp(fitted[:, ~alone.ravel()], axis=1)
     assert ranges.max() < 4

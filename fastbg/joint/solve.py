@@ -155,6 +155,9 @@ class _Rounds:
         deviation: float,
     ) -> None:
         self.valid = np.isfinite(planes)
+        # Where no other frame has a sample, the composite is what this one makes it.
+        others = self.valid[used].sum(axis=0) - (self.valid & used[:, np.newaxis])
+        self.shared = self.valid & (others > 0)
         self.planes = np.nan_to_num(planes, copy=False)
         self.surfaces, self.used, self.deviation = surfaces, used, deviation
         self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
@@ -190,7 +193,7 @@ class _Rounds:
         else:
             composite = self._composite(flat)
         known = np.nan_to_num(composite)
-        common = self.valid & np.isfinite(composite)
+        common = self.shared & np.isfinite(composite)
         left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
@@ -214,23 +217,20 @@ class _Rounds:
 
     def _weigh(self, left: np.ndarray, common: np.ndarray) -> None:
         """Weights and variances by what is left."""
-        # Where no other frame has a sample, the composite is what this one makes it.
-        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
-        told = common & (others > 0)
         deviation = np.array(
             [
                 robust_sigma(plane[own]) if own.any() else 1
-                for plane, own in zip(left, told, strict=True)
+                for plane, own in zip(left, common, strict=True)
             ]
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
         square = (left / deviation) ** 2
-        count = np.maximum(np.count_nonzero(told, axis=0), 1)
+        count = np.maximum(np.count_nonzero(common, axis=0), 1)
         # An outlier of one frame throws no doubt on the pixel in the others.
         scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
         steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
         np.divide(square, steady * REJECTED**2, out=square)
-        self.weight = np.where(told, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        self.weight = np.where(common, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
         self.variance = (self.weight * left**2).sum(axis=1) / total
