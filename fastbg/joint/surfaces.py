@@ -23,7 +23,7 @@ ALONG = 48
 DEGREE = 2
 """Polynomials up to this degree cost no energy."""
 
-STIFFNESSES = tuple(float(10.0**-n) for n in range(9))
+STIFFNESSES = tuple(float(10.0 ** (-n / 2)) for n in range(17))
 """The candidates, from stiff to flexible."""
 
 EMPTY = 0.05
@@ -33,7 +33,7 @@ CONTINUED = 1e-5, 1e-2
 """How stiff the continuation of a surface is where nothing is known of it: polynomials that cost no
 energy otherwise, which a narrow overlap does not tell, and all that bends more."""
 
-HELD = 0.1
+HELD = 0.02
 """The surface is held to it with this part of the weight of the average cell."""
 
 ROWS = 4096
