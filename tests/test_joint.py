@@ -150,6 +150,45 @@ def test_satellites_hot_pixels_and_ragged_edges(
     assert np.allclose(judged.scale, found.scale, rtol=0.01)
 
 
+@pytest.mark.parametrize("stiffness", [STIFFNESSES[0], STIFFNESSES[4], STIFFNESSES[-1]])
+@pytest.mark.parametrize("seen", [0.1, 0.5])
+def test_a_plane_continues_beyond_what_is_known(
+    seen: float, stiffness: float, surfaces: Surfaces
+) -> None:
+    y, x = _places()
+    plane = (1 + 2 * y - 3 * x).ravel()
+    noisy = plane + 0.01 * np.random.default_rng(6).standard_normal(plane.shape)
+    known = (x < seen).ravel().astype(np.float32)
+    equations, coordinates = surfaces.equations(known), np.zeros(len(surfaces.energy))
+    for _ in range(4):  # the equations are those of cells, and further steps mend that
+        left = (known * (noisy - surfaces.values(coordinates))).astype(np.float32)
+        system = equations.of(surfaces.along(left), coordinates, stiffness)
+        coordinates += np.linalg.solve(*system)
+    assert np.abs(surfaces.values(coordinates) - plane).max() < 0.01 * np.ptp(plane)
+
+
+@pytest.mark.parametrize("wave", [0.003, 0.01])
+def test_a_frame_that_reaches_beyond_the_others_has_a_bounded_surface(
+    wave: float, known: Frames, surfaces: Surfaces
+) -> None:
+    y, x = _places()
+    images, alone = known.images.copy(), (x > 0.6) | (y > 0.7)
+    images[2] += (wave * np.sin(9 * x) * np.sin(8 * y)).astype(np.float32)
+    for number in (0, 1, 3, 4, 5):
+        images[number, alone] = np.nan
+    judged = compared(images, surfaces)
+    assert judged.used.all()
+    fitted = surfaces.values(judged.channels[0].coordinates)
+    ranges = np.ptp(fitted, axis=1) / np.ptp(fitted[:, ~alone.ravel()], axis=1)
+    assert ranges.max() < 4
+
+
+def _places() -> NDArray[np.float64]:
+    """The places of pixels, y and x, from 0 to 1."""
+    found: NDArray[np.float64] = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]] / np.reshape(SHAPE, (2, 1, 1))
+    return found
+
+
 def test_without_detail_scales_are_not_told(surfaces: Surfaces) -> None:
     known = frames(4)
     light = known.scales[:, np.newaxis, np.newaxis] * field()

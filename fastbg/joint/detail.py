@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..image.robust import robust_sigma
-from .surfaces import STIFFNESSES, Surfaces, penalised
+from .surfaces import STIFFNESSES, Surfaces
 
 LIMIT = 10.0
 """Detail counts up to so many standard deviations of the noise: one saturated star is no field."""
@@ -118,18 +118,15 @@ def smooth_parts(
     for number, own in enumerate(valid):
         if not own.any():
             continue
-        total = float(np.count_nonzero(own))
-        products = surfaces.products(own.astype(np.float32))
-        matrix = penalised(products, surfaces.energy, stiffness, total)
+        equations = surfaces.equations(own.astype(np.float32))
         level = np.median(planes[number][own])
         constant = surfaces.constant * level
         coordinates[number] = constant
         detail[number] -= level * own
         for _ in range(ROUNDS):
             within = CLIPPED * robust_sigma(detail[number][own])
-            change = np.linalg.solve(
-                matrix, surfaces.along(np.clip(detail[number], -within, within))
-            )
+            slope = surfaces.along(np.clip(detail[number], -within, within))
+            change = np.linalg.solve(*equations.of(slope, coordinates[number], stiffness))
             coordinates[number] += change
             detail[number] -= surfaces.values(change) * own
     return coordinates, detail

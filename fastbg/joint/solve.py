@@ -16,7 +16,7 @@ import numpy as np
 from ..image.robust import robust_sigma
 from . import scales
 from .median import median_of
-from .surfaces import Surfaces, penalised, stiffness_by_noise
+from .surfaces import Equations, Surfaces, stiffness_by_noise
 
 SWEEPS = 14
 """Rounds of the alternating least squares, at most."""
@@ -155,6 +155,9 @@ class _Rounds:
         deviation: float,
     ) -> None:
         self.valid = np.isfinite(planes)
+        # Where no other frame has a sample, the composite is what this one makes it.
+        others = self.valid[used].sum(axis=0) - (self.valid & used[:, np.newaxis])
+        self.shared = self.valid & (others > 0)
         self.planes = np.nan_to_num(planes, copy=False)
         self.surfaces, self.used, self.deviation = surfaces, used, deviation
         self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
@@ -164,7 +167,7 @@ class _Rounds:
         self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
-        self.products = np.empty(0)
+        self.equations: list[Equations] = []
         self._level()
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
@@ -183,14 +186,14 @@ class _Rounds:
         """One round; the largest change of a surface, in units of its standard error."""
         surfaces = self.surfaces
         flat = self.planes - surfaces.values(self.coordinates)
-        if not len(self.products):  # no weights are known yet
+        if not self.equations:  # no weights are known yet
             own = self.used[:, np.newaxis] & self.valid
             scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
             composite = median_of(np.where(own, scaled, np.float32(np.nan)))
         else:
             composite = self._composite(flat)
         known = np.nan_to_num(composite)
-        common = self.valid & np.isfinite(composite)
+        common = self.shared & np.isfinite(composite)
         left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
@@ -227,10 +230,7 @@ class _Rounds:
         scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
         steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
         np.divide(square, steady * REJECTED**2, out=square)
-        # Where no other frame has a sample, the composite is what this one makes it.
-        others = self.valid[self.used].sum(axis=0) - (self.valid & self.used[:, np.newaxis])
-        told = common & (others > 0)
-        self.weight = np.where(told, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        self.weight = np.where(common, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
         self.variance = (self.weight * left**2).sum(axis=1) / total
@@ -240,24 +240,22 @@ class _Rounds:
 
         In some rounds, noise tells how far each may bend.
         """
-        energy, decides = self.surfaces.energy, number in DECIDING
+        decides = number in DECIDING
         if decides or number < DECIDING[0]:
-            self.products = np.array([self.surfaces.products(each) for each in self.weight])
+            self.equations = [self.surfaces.equations(each) for each in self.weight]
         slopes = self.surfaces.along(self.weight * left)
         largest = 0.0
         for each, slope in enumerate(slopes):
-            products: np.ndarray = self.products[each]
-            total, before = float(self.weight[each].sum()), self.coordinates[each]
+            equations, before = self.equations[each], self.coordinates[each]
+            products, total = equations.products, equations.total
             if not total:
                 continue
             if decides:
-                own = slope, before, self.variance[each], total
-                found = stiffness_by_noise(products, energy, *own)
+                found = stiffness_by_noise(equations, slope, before, self.variance[each])
                 after, self.stiffness[each], self.freedom[each] = found
             else:
-                stiff = total * self.stiffness[each]
-                matrix = penalised(products, energy, self.stiffness[each], total)
-                after = before + np.linalg.solve(matrix, slope - stiff * energy * before)
+                system = equations.of(slope, before, self.stiffness[each])
+                after = before + np.linalg.solve(*system)
             change, self.coordinates[each] = after - before, after
             left[each] -= self.surfaces.values(change) * common[each]
             allowed = self.variance[each] * self.freedom[each] / total

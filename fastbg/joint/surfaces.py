@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..image.kernels import blocks
@@ -21,8 +23,18 @@ ALONG = 48
 DEGREE = 2
 """Polynomials up to this degree cost no energy."""
 
-STIFFNESSES = tuple(float(10.0**-n) for n in range(9))
+STIFFNESSES = tuple(float(10.0 ** (-n / 2)) for n in range(17))
 """The candidates, from stiff to flexible."""
+
+EMPTY = 0.05
+"""A cell with less than this part of the weight of the average one tells nothing."""
+
+CONTINUED = 1e-5, 1e-2
+"""How stiff the continuation of a surface is where nothing is known of it: polynomials that cost no
+energy otherwise, which a narrow overlap does not tell, and all that bends more."""
+
+HELD = 0.02
+"""The surface is held to it with this part of the weight of the average cell."""
 
 ROWS = 4096
 """The pixels whose distances to all control points are in memory at a time."""
@@ -43,6 +55,8 @@ class Surfaces:
         The functions at the pixels.
     energy : ndarray, (M,)
         1 for coordinates whose squares are bending energy, 0 for others.
+    continued : ndarray, (M,)
+        How stiff each coordinate is where a surface continues beyond what is known of it.
     constant : ndarray, (M,)
         The surface that is 1 everywhere.
     """
@@ -57,6 +71,8 @@ class Surfaces:
         self._splines, self._coarse = splines, splines.matrix.astype(np.float32)
         self.energy = (np.arange(splines.matrix.shape[1]) >= splines.free).astype(float)
         # The affine functions y, x and 1 are the last of the first ones.
+        self.continued = np.where(self.energy > 0, *CONTINUED[::-1])
+        self.continued[splines.free - 3 : splines.free] = 0
         self.constant = (np.arange(len(self.energy)) == splines.free - 1).astype(float)
         self.matrix = np.empty((len(y) * len(x), len(self.energy)), np.float32)
         pixels = _points(y, x)
@@ -79,7 +95,22 @@ class Surfaces:
 
     def products(self, weight: np.ndarray) -> np.ndarray:
         """(M, M): the weighted products of the functions, for weights (h w,)."""
-        cells = np.nansum(blocks(weight.reshape(self.shape), self._step), axis=2).ravel()
+        return self._products(np.nansum(self._cells(weight), axis=1))
+
+    def equations(self, weight: np.ndarray) -> Equations:
+        """The normal equations of a surface, for weights (h w,)."""
+        cells, total = self._cells(weight), float(weight.sum())
+        mean = np.nanmean(cells, axis=1)
+        held = HELD * total / len(mean) * (mean < EMPTY * mean.mean())
+        both = self.products(weight), self._products(held)
+        return Equations(*both, self.energy, self.continued, total)
+
+    def _cells(self, plane: np.ndarray) -> np.ndarray:
+        """The pixels of each cell; NaN = beyond the edge."""
+        found: np.ndarray = blocks(plane.reshape(self.shape), self._step)
+        return found.reshape(-1, found.shape[-1])
+
+    def _products(self, cells: np.ndarray) -> np.ndarray:
         weighted = cells.astype(np.float32)[:, np.newaxis] * self._coarse
         found: np.ndarray = (self._coarse.T @ weighted).astype(np.float64)
         return found
@@ -103,6 +134,49 @@ class Surfaces:
         return self._splines.spline(np.ascontiguousarray(coordinates.T))
 
 
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """The normal equations of a surface, which is held where its weights tell nothing.
+
+    Its fit alone would reach any value there. It is held to a continuation: a stiff surface through
+    what is known.
+
+    Attributes
+    ----------
+    products, held : ndarray, (M, M)
+        Of the functions, weighted, where something is known and where nothing is.
+    energy, continued : ndarray, (M,)
+        See `Surfaces`.
+    total : float
+        The sum of the weights.
+    """
+
+    products: np.ndarray
+    held: np.ndarray
+    energy: np.ndarray
+    continued: np.ndarray
+    total: float
+
+    def of(
+        self, slope: np.ndarray, coordinates: np.ndarray, stiffness: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The matrix, (M, M), and the right side, (M,), for a change of coordinates, (M,).
+
+        ``slope``, (M,), has the weighted products of the functions with what a surface leaves.
+        """
+        bends = stiffness * self.energy
+        firm = np.maximum(bends, self.continued)
+        matrix, right = self._penalised(slope, coordinates, bends)
+        continuation = np.linalg.solve(*self._penalised(slope, coordinates, firm))
+        return matrix + self.held, right + self.held @ continuation
+
+    def _penalised(
+        self, slope: np.ndarray, coordinates: np.ndarray, stiffness: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        right = slope - self.total * stiffness * coordinates
+        return penalised(self.products, stiffness, 1.0, self.total), right
+
+
 def penalised(
     products: np.ndarray, energy: np.ndarray, stiffness: float, total: float
 ) -> np.ndarray:
@@ -115,12 +189,7 @@ def penalised(
 
 
 def stiffness_by_noise(
-    products: np.ndarray,
-    energy: np.ndarray,
-    slope: np.ndarray,
-    coordinates: np.ndarray,
-    variance: float,
-    total: float,
+    equations: Equations, slope: np.ndarray, coordinates: np.ndarray, variance: float
 ) -> tuple[np.ndarray, float, float]:
     """The surface that noise allows, by Mallows's criterion: what it leaves, and twice its freedom.
 
@@ -128,16 +197,13 @@ def stiffness_by_noise(
 
     Parameters
     ----------
-    products : ndarray, (M, M)
-    energy : ndarray, (M,)
+    equations : Equations
     slope : ndarray, (M,)
         The weighted products of the functions with what a flexible surface leaves.
     coordinates : ndarray, (M,)
         Those of the flexible surface.
     variance : float
         Of a pixel of weight 1.
-    total : float
-        The sum of the weights.
 
     Returns
     -------
@@ -146,12 +212,10 @@ def stiffness_by_noise(
     freedom : float
         Its effective number of degrees of freedom.
     """
-    found = []
+    found, products = [], equations.products
     for stiffness in STIFFNESSES:
-        matrix = penalised(products, energy, stiffness, total)
-        solved = np.linalg.solve(
-            matrix, np.column_stack([slope - total * stiffness * energy * coordinates, products])
-        )
+        matrix, right = equations.of(slope, coordinates, stiffness)
+        solved = np.linalg.solve(matrix, np.column_stack([right, products]))
         change, freedom = solved[:, 0], float(np.trace(solved[:, 1:]))
         left = change @ products @ change - 2 * change @ slope
         found.append((left + 2 * variance * freedom, stiffness, coordinates + change, freedom))
