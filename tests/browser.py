@@ -21,7 +21,7 @@ SWITCHES = [
     "--no-sandbox",  # containers run as root
     # WebGL without a GPU.
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-    "--disable-gpu-compositing",  # which takes twice as long as that of the processor, without a GPU
+    "--disable-gpu-compositing",  # without a GPU, it takes twice as long as the processor's
     # It asks for its own updates and services otherwise, which no page of ours does.
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--no-first-run"),
