@@ -69,6 +69,17 @@ fastbg.process_file({source!r}, output_dir={str(tmp_path)!r}, preview={preview!r
     assert not loaded & {"jinja2", "scipy", "astropy", "numba"}
 
 
+def test_a_command_loads_no_library_that_checks_types():
+    code = """
+import contextlib, sys
+from fastbg.cli import main
+sys.argv[1:] = ["presets", "nebula"]
+with contextlib.suppress(SystemExit):
+    main()
+"""
+    assert not modules_after(code) & {"pydantic", "pydantic_core"}
+
+
 @pytest.mark.parametrize("name", fastbg.__all__)
 def test_every_public_name_is_there_and_documented(name):
     assert getattr(fastbg, name).__doc__
