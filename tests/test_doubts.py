@@ -252,6 +252,16 @@ def test_a_plain_sky_has_little_uncertainty() -> None:
     assert not result.report["doubts"]
 
 
+def test_nothing_is_told_of_a_frame_without_sky() -> None:
+    mesh = mesh_of(tilted(), np.ones((*SHAPE, 1)), Y, X)
+    surface = select_surfaces(mesh, PROTECTIONS["auto"])[-1]
+    none = replace(surface, weight=np.zeros(len(mesh.points)))
+    assert np.isnan(uncertainty.of_surface(none, mesh, surface.values)).all()
+    unseen = judged(tilted(), plane(0.3))
+    frame = replace(unseen.whole_frame, seen=np.zeros_like(unseen.whole_frame.seen))
+    assert np.isnan(replace(unseen, whole_frame=frame).dependent)
+
+
 def test_doubts_of_the_search_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def doubting(*arguments: Any) -> list[Any]:
         *others, last = select_surfaces(*arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.sky.colour import stiffer_differences
+from fastbg.sky.colour import joint_channel, stiffer_differences
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import PROTECTIONS, fit_surface
@@ -66,3 +66,10 @@ def test_one_channel_has_no_differences(rng, stiffnesses):
     mono = Mesh(4, mesh.shape, mesh.points, mesh.values[:, :1], mesh.weight, NOISE[:1])
     surface = flexible(mono)
     assert stiffer_differences(surface, mono, stiffnesses) is surface
+
+
+def test_without_noise_no_sum_of_the_channels_is_told_by_rounding():
+    y, x = points().T
+    light = np.multiply.outer(0.01 * (x + y) + (np.hypot(y - 0.5, x - 0.5) < 0.1), NOISE)
+    mesh = Mesh(4, (ROWS, COLUMNS), points(), light, np.ones(len(light)), np.zeros(3))
+    assert joint_channel(mesh, Basis(mesh.points, 14).of_degree(3)) is None

@@ -103,6 +103,12 @@ class Diagnostics:
         mean: np.ndarray = np.sqrt((seen**2).mean(axis=0)) if len(seen) else self.noise
         return mean
 
+    @property
+    def dependent(self) -> float:
+        """The median of the jackknife, a mean over the channels, where the frame is no land."""
+        seen = self.jackknife[self.whole_frame.seen]
+        return float(np.median(seen, axis=0).mean()) if len(seen) else np.nan
+
 
 @one_thread
 def diagnose(

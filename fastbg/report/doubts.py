@@ -207,16 +207,15 @@ def _of_model(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
             "the model rises where objects were excluded, and may have taken their halos for sky: "
             f"look at it, and {cures.hide_more} them"
         )
-    dependent = float(np.median(diagnostics.jackknife[frame.seen], axis=0).mean())
     if gradient.uncertainty > _least(UNCERTAIN, gradient, diagnostics):
         yield (
             f"the model is uncertain by {relative(gradient.uncertainty, before)} the gradient, "
             f"for want of sky to fit or of a gradient: compare with {cures.other}"
         )
-    elif dependent > _least(DEPENDENT, gradient, diagnostics):
+    elif diagnostics.dependent > _least(DEPENDENT, gradient, diagnostics):
         yield (
             "the model depends on single parts of the frame: without one of them it changes by "
-            f"{relative(dependent, before)} the gradient; compare with {cures.other}"
+            f"{relative(diagnostics.dependent, before)} the gradient; compare with {cures.other}"
         )
 
 

@@ -24,6 +24,9 @@ DIFFERENT = 0.05
 """Differences between channels may leave this part more of their squares unexplained than with the
 stiffness of the surface."""
 
+ROUNDING = 1e-12
+"""The part of the variance of the structure that rounding in float64 may be."""
+
 SMOOTH = 12.0
 """A joint channel has a smooth surface with at least this many times the variance of its structure:
 nine tenths of the whole. Nebulae have one to three times as much."""
@@ -53,8 +56,8 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
         for stiffness in (STIFF, FLEXIBLE)
     )
     structure = np.cov((values[mesh.usable] - stiff).T)
-    # Structure below the noise cannot be told from it.
-    structure += np.eye(len(noise))
+    # Structure below the noise cannot be told from it, nor, where there is no noise, from rounding.
+    structure += np.eye(len(noise)) * max(1.0, ROUNDING * np.trace(structure))
     # In the colours in which structure has the variance 1 and is uncorrelated.
     white = np.linalg.inv(np.linalg.cholesky(structure))
     smoothness, colours = np.linalg.eigh(white @ np.cov(smooth.T) @ white.T)
