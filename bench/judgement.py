@@ -40,15 +40,15 @@ SWEPT = (
     Swept("report.doubts", "DARKER", (0.1, 0.2, 0.5, 1.0)),
     Swept("report.doubts", "BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
     Swept("report.doubts", "LEFT", (0.05, 0.1, 0.3, 0.5)),
-    Swept("report.uncertain", "UNCERTAIN", (0.3, 0.45, 0.8, 1.2)),
+    Swept("report.uncertain", "UNCERTAIN", (0.3, 0.4, 0.65, 0.8)),
     Swept("report.uncertain", "RIVALLED", (0.06, 0.09, 0.2, 0.3)),
     Swept("report.uncertain", "DEPENDENT", (0.03, 0.05, 0.08, 0.12)),
     Swept("report.uncertain", "COLOURED", (0.001, 0.002, 0.01, 0.02)),
     Swept("report.uncertain", "HIDDEN", (0.0, 0.3, 0.4, 0.6)),
     Swept("report.uncertain", "INSEPARABLE", (0.3, 0.5, 1.0, 1.5)),
-    Swept("report.doubts", "LITTLE_SKY", (0.0, 0.05, 0.1, 0.15)),
+    Swept("report.doubts", "LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
     Swept("report.doubts", "BELOW", (0.05, 0.1, 0.3, 0.5)),
-    Swept("report.doubts", "FOLLOWS", (0.25, 0.35, 0.6, 1.0)),
+    Swept("report.doubts", "FOLLOWS", (0.25, 0.3, 0.5, 1.0)),
 )
 """The constants of the doubts."""
 

@@ -41,7 +41,7 @@ LITTLE_SKY = 0.05
 BELOW = 0.2
 """The share of the usable frame below the model, without landscapes, that is told."""
 
-FOLLOWS = 0.45
+FOLLOWS = 0.37
 """The correlation of the model with objects that is told."""
 
 COVERED = 0.98

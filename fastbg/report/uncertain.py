@@ -10,7 +10,7 @@ from ..sky.colour import SMOOTH
 from .gradient import Gradient
 from .warnings import relative
 
-UNCERTAIN = 0.6
+UNCERTAIN = 0.5
 """The uncertainty is told above this part of the gradient."""
 
 RIVALLED = 0.12
