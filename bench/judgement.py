@@ -41,7 +41,7 @@ SWEPT = (
     Swept("report.doubts", "BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
     Swept("report.doubts", "LEFT", (0.05, 0.1, 0.3, 0.5)),
     Swept("report.uncertain", "UNCERTAIN", (0.3, 0.4, 0.65, 0.8)),
-    Swept("report.uncertain", "RIVALLED", (0.06, 0.09, 0.2, 0.3)),
+    Swept("report.uncertain", "RIVALLED", (0.06, 0.08, 0.15, 0.25)),
     Swept("report.uncertain", "DEPENDENT", (0.03, 0.05, 0.08, 0.12)),
     Swept("report.uncertain", "COLOURED", (0.001, 0.002, 0.01, 0.02)),
     Swept("report.uncertain", "HIDDEN", (0.0, 0.3, 0.4, 0.6)),

@@ -13,7 +13,7 @@ from .warnings import relative
 UNCERTAIN = 0.5
 """The uncertainty is told above this part of the gradient."""
 
-RIVALLED = 0.12
+RIVALLED = 0.1
 """So is its part that other choices tell, but not where all channels are multiples of one shape:
 its rivals know nothing of colours, and are further off."""
 
