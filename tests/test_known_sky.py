@@ -280,3 +280,12 @@ def test_a_mosaic_of_colours_and_a_strip(rng):
         assert np.isfinite(
             remove_background(strip, sky=known, downscaling_factor=1).corrected
         ).all()
+
+
+@pytest.mark.parametrize(("shape", "seed"), [((5, 6), 2), ((5, 6), 38), ((6, 8), 6), ((13, 8), 0)])
+def test_integers_of_four_steps_have_no_noise_to_divide_by(shape, seed):
+    image = np.random.default_rng(seed).integers(0, 4, (*shape, 3)) / 65535
+    known = np.zeros(shape, np.float32)
+    known[: shape[0] // 2] = 1
+    result = remove_background(image.astype(np.float32), sky=known, downscaling_factor=1)
+    assert np.isfinite(result.background).all()

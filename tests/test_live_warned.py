@@ -66,7 +66,8 @@ def test_every_kind_of_doubt_has_its_place(text, kind, outcome, monkeypatch):
 def test_the_words_are_those_of_the_doubts():
     from pathlib import Path
 
-    source = Path(warned.doubts_of.__code__.co_filename).read_text()
+    report = Path(warned.doubts_of.__code__.co_filename).parent
+    source = "".join((report / f"{name}.py").read_text() for name in ("doubts", "uncertain"))
     joined = " ".join(source.split()).replace('" "', "").replace('" f"', "")
     for words in warned._PLACES:
         assert words in joined
