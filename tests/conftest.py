@@ -25,7 +25,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Files of tests need not outlive a loss of power, and for that the disk takes longer than most tests.
+# Files of tests need not outlive a loss of power, for which the disk takes longer than most tests.
 os.fsync = lambda descriptor: None
 
 import pytest
