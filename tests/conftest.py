@@ -21,6 +21,10 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 # for one another: on a busy machine, several times as long as they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Hundreds of processes import fastbg, which takes twice as long where no bytecode is kept.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import pytest
 
 if find_spec("fastbg") is None:

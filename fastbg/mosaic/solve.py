@@ -204,8 +204,8 @@ def _seams(group: Group, solved: Sequence[Background]) -> list[Seam]:
 
 
 def _step(difference: Difference) -> float:
-    """The root mean square of the medians at places along a seam, where the light is flattest."""
-    flat = difference.steep <= np.median(difference.steep)
+    """The root mean square of the medians at places along a seam, of what is told best."""
+    flat = difference.errors <= np.median(difference.errors)
     points, values = difference.points[0][flat], difference.values[flat]
     along = points[:, int(np.argmax(np.ptp(points, axis=0)))]
     count = int(np.clip(len(along) // CELLS_PER_PLACE, 1, PLACES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from ...errors import InputError, SettingsError
 from ...io.names import clashes, default_name, same_name
+from ...mosaic.borders import Borders
 from ...mosaic.cells import Panel
 from ...mosaic.labels import Labelled
 from ...mosaic.sky import Patchwork
@@ -161,14 +163,15 @@ def _overlapping(copies: Sequence[Copy]) -> Solved:
 
 def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
     """The backgrounds of the panels of a merged mosaic."""
-    frame = copy.source.frame
-    block = copy.reduced.factor * (2 if frame.pattern else 1)
+    image, pixel = copy.reduced.frame.image, 2 if copy.source.frame.pattern else 1
+    block = pixel * copy.reduced.factor
     labels = LabelImage.open(path, copy.source.file, copy.shape, block, files)
     told = copy.known, objects_of(copy.reduced, copy.known)
     small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), *told)
     try:
         panels = small.panels(labels.boxes)
-        whole = Group.meeting(panels, small.differences(labels.boxes))
+        borders = Borders(image.shape, image.rows, partial(labels.rows, pixel=pixel))
+        whole = Group.meeting(panels, borders.differences(labels.boxes))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     solution = _solve(copy, panels, whole.connected())
