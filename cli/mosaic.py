@@ -24,6 +24,7 @@ from .options import (
     Overwrite,
     Quiet,
     Sky,
+    flag,
     option,
 )
 from .with_settings import with_settings
@@ -59,6 +60,15 @@ OutputDir = Annotated[
     ),
 ]
 
+MatchScale = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "--match-scale",
+        help="Bring all panels to one flux scale, too, as far as overlaps tell it.",
+    ),
+]
+
 
 @with_settings(
     *("white", "cfa", OUTPUT, STRETCH, "threshold_min", "threshold_max", "invert_mask"),
@@ -79,6 +89,7 @@ def mosaic(
     panels: Panels = None,
     again: Again = False,
     output_dir: OutputDir = Path(),
+    match_scale: MatchScale = False,
     no_model: NoModel = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
@@ -103,6 +114,7 @@ def mosaic(
             inputs,
             panels=panels,
             output_dir=output_dir,
+            match_scale=match_scale,
             again=again,
             write_model=not no_model,
             mask=mask,

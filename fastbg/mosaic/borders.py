@@ -61,7 +61,7 @@ class Borders:
         for panels, parts in sorted(found.items()):
             points, values, errors = (np.concatenate(each) for each in zip(*parts, strict=True))
             inside = [np.stack(within(boxes[panel], *points.T), axis=1) for panel in panels]
-            differences.append(Difference(panels, np.stack(inside), values, errors))
+            differences.append(Difference(panels, np.stack(inside), values, errors, None))
         return differences
 
     def _strips(self) -> Iterator[Strip]:

@@ -112,8 +112,8 @@ class Group:
         return found
 
 
-def groups_on_plane(panels: Sequence[Panel]) -> list[Group]:
-    """Panels by where they lie: those whose boxes on the plane overlap, group by group."""
+def connected(panels: Sequence[Panel]) -> list[Group]:
+    """The groups of panels that overlap, with the differences in their overlaps."""
     boxes = [[(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels]
     group = list(range(len(panels)))
     for one, first in enumerate(boxes):
@@ -122,7 +122,9 @@ def groups_on_plane(panels: Sequence[Panel]) -> list[Group]:
             if not any(apart):
                 group = [group[one] if own == group[other] else own for own in group]
     together = ([n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group))
-    return [Group.overlapping(panels, numbers) for numbers in together]
+    return [
+        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
+    ]
 
 
 def solve(
@@ -173,15 +175,20 @@ def solve(
         pictures.append(sky)
         seams += _seams(group, solved)
     every = [found[number] for number in range(len(panels))]
-    level = np.median(np.concatenate([each.values for each in every]), axis=0)
     return Solution(
         every,
         places,
         [group.numbers for group in groups],
         pictures,
         sorted(seams, key=lambda seam: seam.panels),
-        level,
+        level_of(every),
     )
+
+
+def level_of(every: Sequence[Background]) -> np.ndarray:
+    """(K,), linear: the median of the backgrounds of all panels."""
+    level: np.ndarray = np.median(np.concatenate([each.values for each in every]), axis=0)
+    return level
 
 
 def check_cells(group: Group) -> None:
