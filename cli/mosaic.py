@@ -55,8 +55,8 @@ OutputDir = Annotated[
         "-o",
         "--output-dir",
         metavar="FOLDER",
-        help="Folder of the outputs, <input>_bgSubtracted and <input>_bgModel; it is created if "
-        "needed.",
+        help="Folder of the outputs, <input>_bgSubtracted and <input>_bgModel, and of the page "
+        "mosaic_report.html; it is created if needed.",
     ),
 ]
 
@@ -125,10 +125,12 @@ def mosaic(
             settings=settings,
             progress=progress,
         )
-    _tell(report, quiet=quiet, as_json=as_json, events=events)
+    _tell(report, output_dir, quiet=quiet, as_json=as_json, events=events)
 
 
-def _tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool) -> None:
+def _tell(
+    report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: bool, events: bool
+) -> None:
     """Print the report of a mosaic on stdout, and on stderr that a frame got worse."""
     from .events import emit
     from .lines import tell_line
@@ -143,7 +145,7 @@ def _tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool
     elif as_json:
         print_json(report)
     elif not quiet:
-        print_rows(_rows(report))
+        print_rows([*_rows(report), ("report", str(folder / "mosaic_report.html"))])
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

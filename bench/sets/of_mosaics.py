@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -50,8 +51,9 @@ def outcome(name: str, shape: Shape, seed: int, across: int, transparency: float
         write_mosaic(Path(folder), found, "fits")
         files = sorted(Path(folder).glob("panel*.fits"))
         corrected = run(files, Path(folder) / "out")
+        report = json.loads((Path(folder) / "out" / "mosaic_report.json").read_text("utf-8"))
     lefts = [
-        (c - (p.image - p.background)) / p.scale
+        (c - (p.image - p.background) - report["level"]) / p.scale
         for c, p in zip(corrected, found.panels, strict=True)
     ]
     before = [steps(found, [p.background for p in found.panels], *pair) for pair in found.seams]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..image.missing import is_valid
 from ..spline.panels import Box, within
-from .differences import Difference
+from .differences import POINTS, Difference
 from .steps import HALF, Strip
 
 PIECE = 64
@@ -20,9 +20,6 @@ LEAST_LINES = 8
 
 MOST_GAP = HALF
 """The most pixels without a panel between two that meet."""
-
-POINTS = 8
-"""The most places of a strip at which its step is told."""
 
 Rows = Callable[[slice], np.ndarray]
 

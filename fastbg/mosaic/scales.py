@@ -21,7 +21,7 @@ from .solve import Group, Solution, level_of
 MOST_ERROR = 0.05
 """A scale is not told if its relative standard error is larger."""
 
-SURE = 3.0
+SURE = 4.0
 """All scales are 1 unless one is off by so many standard errors."""
 
 GREY = 0.01

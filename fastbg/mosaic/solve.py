@@ -9,13 +9,17 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
+from ..image.robust import MAD_TO_SIGMA
 from .cells import Cells, Grid, Panel, cells_of
-from .differences import Difference, groups_of, in_overlaps
+from .differences import POINTS, Difference, groups_of, in_overlaps
 from .picture import Found
 from .surfaces import ROUNDS, Background, backgrounds, without
 
 PLACES, CELLS_PER_PLACE = 8, 16
 """The most places along a seam at which the step is told, and the least number of cells of each."""
+
+FREEDOMS = 4
+"""Those of a step along a seam, about: it is a cubic polynomial."""
 
 LEAST_CELLS = 12
 """A panel needs at least so many cells."""
@@ -31,11 +35,14 @@ class Seam:
     before, after : float, linear
         The step from one to the other: the root mean square over some places along the seam and
         over the channels, as they are and without their backgrounds.
+    error : float, linear
+        How uncertain the step after is, by the noise and what else differs.
     """
 
     panels: tuple[int, int]
     before: float
     after: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +213,7 @@ def _seams(group: Group, solved: Sequence[Background]) -> list[Seam]:
     after = without(solved, group.differences)
     for before, left in zip(group.differences, after, strict=True):
         one, other = (group.numbers[each] for each in before.panels)
-        seams.append(Seam((one, other), _step(before), _step(left)))
+        seams.append(Seam((one, other), _step(before), _step(left), _error(left)))
     return seams
 
 
@@ -219,3 +226,15 @@ def _step(difference: Difference) -> float:
     parts = np.array_split(np.argsort(along), count)
     steps = [np.median(values[part], axis=0) for part in parts]
     return float(np.sqrt(np.mean(np.square(steps))))
+
+
+def _error(left: Difference) -> float:
+    """The root mean square of the error of a step with `FREEDOMS`, told by many values."""
+    if left.light is not None:
+        scatter = MAD_TO_SIGMA * float(np.median(np.abs(left.values)))
+        independent = float(len(left.values))
+    else:
+        # A strip tells its step at `POINTS` places, but only a level and a slope of it.
+        scatter = float(np.sqrt(np.mean(left.errors**2)))
+        independent = 2 * len(left.values) / POINTS
+    return scatter * min(1.0, (FREEDOMS / max(independent, 1)) ** 0.5)

@@ -16,6 +16,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ...errors import InputError, SettingsError
+from ...io.atomic import check_targets
 from ...io.names import clashes, default_name, same_name
 from ...mosaic.borders import Borders
 from ...mosaic.cells import Panel
@@ -27,6 +28,7 @@ from ...mosaic.surfaces import ROUNDS
 from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...report.history import history
+from ...report.html.mosaic_page import Pictures
 from ...report.report import Report, describe
 from ...result import Fitted, Plan, Prepared
 from ...search_input import centres, objects_of
@@ -40,6 +42,8 @@ from ..strictness import refuse_doubts
 from ..write import write
 from .judged import Judged
 from .labels import LabelImage
+from .pages import in_place, pages
+from .pages import write as write_pages
 from .panels import Copy, placed
 from .told import apart, describe_mosaic, noise_of, scales_in_words
 
@@ -55,6 +59,8 @@ class Solved:
     solution : Solution
     scales : Scales
         The flux scales of the panels.
+    pictures : Pictures
+        The panels where they lie in the sky.
     images : list of (Patchwork, Judged)
         The background of each image, and what the picture of all tells of it.
     """
@@ -62,6 +68,7 @@ class Solved:
     names: list[str]
     solution: Solution
     scales: Scales
+    pictures: Pictures
     images: list[tuple[Patchwork, Judged]]
 
 
@@ -99,7 +106,8 @@ def process_mosaic(
         An image of the size of the mosaic, FITS, XISF, TIFF or PNG: a whole number for each panel,
         0 where there is none.
     output_dir : path
-        The folder of the outputs, ``<stem>_bgSubtracted`` and ``<stem>_bgModel``.
+        The folder of the outputs, ``<stem>_bgSubtracted`` and ``<stem>_bgModel``, and of
+        ``mosaic_report.html`` and ``mosaic_report.json``.
     match_scale : bool
         Also bring all panels to one flux scale, as far as overlaps tell it.
     mask, sky
@@ -135,6 +143,8 @@ def process_mosaic(
     ]
     for pair in clashes(images, {}, lambda path: default_name(path, output_dir, "bgSubtracted")):
         raise InputError(same_name(*pair))
+    own_pages = pages(Path(output_dir))
+    check_targets(own_pages, overwrite=overwrite, inputs=images)
     for each in outputs:
         each.check(images)
 
@@ -155,25 +165,27 @@ def process_mosaic(
             _written(copy, *fit, level, divisor, files)
             for copy, fit, divisor in zip(copies, begun, divisors, strict=False)
         ]
-    return describe_mosaic(
-        *(solved.names, solved.solution, solved.scales, noise, reports, warnings),
-        match_scale=match_scale,
-    )
+        report = describe_mosaic(
+            *(solved.names, solved.solution, solved.scales, noise, reports, warnings),
+            match_scale=match_scale,
+        )
+        write_pages(own_pages, report, solved.pictures, files)
+    return report
 
 
 def _overlapping(copies: Sequence[Copy]) -> Solved:
     """The backgrounds of panels that overlap."""
     panels = [copy.panel(at) for copy, at in zip(copies, placed(copies), strict=True)]
     scales = Scales.of(panels, connected(panels))
-    panels = scales.taken_out(panels)
-    groups = connected(panels)
-    solution = scales.back(_solve(copies[0], panels, groups))
+    alike = scales.taken_out(panels)
+    solution = scales.back(_solve(copies[0], alike, connected(alike)))
     images = []
     for number, copy in enumerate(copies):
         judged = Judged.of(copy.shape, panels, [number], solution)
         own = Patchwork([solution.backgrounds[number]], (panels[number].box,))
         images.append((own, judged))
-    return Solved([str(copy.path) for copy in copies], solution, scales, images)
+    pictures = in_place(panels, solution.backgrounds)
+    return Solved([str(copy.path) for copy in copies], solution, scales, pictures, images)
 
 
 def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
@@ -194,7 +206,8 @@ def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
     patchwork = Patchwork(solution.backgrounds, labels.boxes, labels.at)
     names = [f"{number:g}" for number in labels.numbers]
     unknown = Scales.unknown(len(panels), len(solution.level))
-    return Solved(names, solution, unknown, [(patchwork, judged)])
+    pictures = in_place(panels, solution.backgrounds)
+    return Solved(names, solution, unknown, pictures, [(patchwork, judged)])
 
 
 def _solve(first: Copy, panels: Sequence[Panel], groups: Sequence[Group]) -> Solution:

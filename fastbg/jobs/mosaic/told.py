@@ -47,7 +47,7 @@ def describe_mosaic(
     ``seams``
         For each pair of panels that overlap or meet, their ``panels`` and the step from one to the
         other, ``before`` and ``after``, linear: the root mean square over some places along the
-        seam and over the channels.
+        seam and over the channels; and the ``error`` of the step after.
     ``noise``
         The standard deviation of a pixel of the small copies, linear.
     ``level``
@@ -84,6 +84,7 @@ def describe_mosaic(
                 "panels": [names[number] for number in seam.panels],
                 "before": seam.before,
                 "after": seam.after,
+                "error": seam.error,
             }
             for seam in solution.seams
         ],
@@ -133,11 +134,12 @@ def scales_in_words(names: Sequence[str], scales: Scales, *, matched: bool) -> l
 
 def step_in_words(seams: Sequence[dict[str, Any]], noise: float) -> str:
     """The steps at all seams, before and after, against the noise."""
-    before, after = (
-        float(np.sqrt(np.mean([seam[when] ** 2 for seam in seams]))) for when in ("before", "after")
+    before, after, error = (
+        float(np.sqrt(np.mean([seam[what] ** 2 for seam in seams])))
+        for what in ("before", "after", "error")
     )
-    part = after / noise if noise else np.inf
+    parts = [each / noise if noise else np.inf for each in (after, error)]
     return (
-        f"{before:.2g} before, {after:.2g} after: {part:.2g} of the noise of a pixel of the small "
-        "copies"
+        f"{before:.2g} before, {after:.2g} after: {parts[0]:.2g} of the noise of a pixel of the "
+        f"small copies, and known within {parts[1]:.2g} of it"
     )
