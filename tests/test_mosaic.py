@@ -220,7 +220,10 @@ def test_the_command_writes_all_panels_or_none(tmp_path: Path) -> None:
     with formats.open_image(out / "p1_bgSubtracted.fits") as file:
         assert made(file.header.keywords) == "corrected"
     written = {path: path.read_bytes() for path in out.iterdir()}
-    assert len(written) == 4
+    assert len(written) == 6
+    assert json.loads((out / "mosaic_report.json").read_text("utf-8")) == report
+    page = (out / "mosaic_report.html").read_text("utf-8")
+    assert all(path.name in page for path in paths)
     # One output exists: nothing is written.
     again = run(app, ["mosaic", *map(str, paths), "-o", str(out)])
     assert again.exit_code != 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def write(
 
 
 def in_place(panels: Sequence[Panel], backgrounds: Sequence[Background]) -> mosaic_page.Pictures:
-    """The panels where they lie on their plane, and their backgrounds."""
+    """The panels where they lie in the sky, as the first one shows it, and their backgrounds."""
+    panels = _turned(panels)
     grid = _grid(panels)
     channels = panels[0].values.shape[2]
     seen, taken = (np.full((grid.shape[0] * grid.shape[1], channels), np.nan) for _ in range(2))
@@ -58,6 +60,16 @@ def in_place(panels: Sequence[Panel], backgrounds: Sequence[Background]) -> mosa
 
 def _planes(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.moveaxis(cells.reshape(*shape, -1), 2, 0)
+
+
+def _turned(panels: Sequence[Panel]) -> list[Panel]:
+    """Panels on a plane whose axes are those of the first one, in its pixels."""
+    first = panels[0]
+    axes = [[np.nanmean(np.diff(at, axis=axis)) for axis in (0, 1)] for at in (first.v, first.u)]
+    (a, b), (c, d) = np.linalg.inv(axes)
+    return [
+        replace(panel, v=a * panel.v + b * panel.u, u=c * panel.v + d * panel.u) for panel in panels
+    ]
 
 
 def _grid(panels: Sequence[Panel]) -> Grid:
