@@ -56,15 +56,19 @@ TABLES = {
     "TIFF": "TIFF files that fastbg writes.",
     "XISF": "XISF files that fastbg writes.",
     "What files tell": "What programs find in files that fastbg writes, besides the samples.",
-    "Mosaics of colour filters": "Which colours a program gives to the pixels of undebayered "
-    "frames that fastbg writes. They come from FITS files with BAYERPAT RGGB. A row begins with "
-    "the ROWORDER of that file, its number of rows, and the format that was written. After the colon "
-    "stand the colours of the first 2 x 2 pixels of the FITS file, as fastbg takes them; *same* "
-    "means that the program debayers so.",
-    "Astrometric solutions": "Where 25 pixels of what fastbg writes lie in the sky, by the "
-    "solution that is passed on: keywords, or the properties of PixInsight with splines as control points "
-    "or as tables. *Other* tells the largest distance. Siril is told by what it saves again, "
-    "fitsio and GraXpert by the header that they give to astropy, and xisf by what it reads.",
+    "Mosaics of colour filters": (
+        "Which colours a program gives to the pixels of undebayered frames that fastbg writes. "
+        "They come from FITS files with BAYERPAT RGGB. A row begins with the ROWORDER of that "
+        "file, its number of rows, and the format that was written. After the colon stand the "
+        "colours of the first 2 x 2 pixels of the FITS file, as fastbg takes them; *same* means "
+        "that the program debayers so."
+    ),
+    "Astrometric solutions": (
+        "Where 25 pixels of what fastbg writes lie in the sky, by the solution that is passed on:"
+        " keywords, or the properties of PixInsight with splines as control points or as tables. "
+        "*Other* tells the largest distance. Siril is told by what it saves again, fitsio and "
+        "GraXpert by the header that they give to astropy, and xisf by what it reads."
+    ),
     "FITS of others": "FITS files of other programs, as fastbg reads them.",
     "TIFF of others": "TIFF files of other programs, as fastbg reads them.",
     "XISF of others": "XISF files of other programs, as fastbg reads them.",
