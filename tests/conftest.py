@@ -58,7 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors, as many tests wait: for a browser, or a process."""
-    return (os.cpu_count() or 1) + 1
+    from fastbg import Settings
+
+    return Settings().worker_threads + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
