@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import some
 
 import environments
 import gate
@@ -22,16 +23,14 @@ import sweep
 BENCH = Path(gate.__file__).parent
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in {"gate", "page"} else ())
-        for name in runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"]
-    ],
-)
+COMMANDS = {*runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"], "sets reference"}
+SLOW = {"gate", "many", "page", "sets"}
+
+
+@pytest.mark.parametrize("command", some(COMMANDS - SLOW, sorted(COMMANDS)))
 def test_every_program_runs(command, tmp_path):
     done = subprocess.run(
-        [sys.executable, str(BENCH), command, "--smoke"],
+        [sys.executable, str(BENCH), *command.split(), "--smoke"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
 from astropy.wcs import WCS
+from cases import diagonal
 
 from fastbg import apply_model, fit_file, process_file
 from fastbg.errors import OutputError
@@ -186,8 +187,13 @@ WORLD = {
 
 
 @pytest.mark.filterwarnings("ignore::astropy.wcs.FITSFixedWarning")
-@pytest.mark.parametrize("order", ["BOTTOM-UP", "TOP-DOWN", None])
-@pytest.mark.parametrize("through", [".xisf", ".tif", ".xisf .fits", ".tif .fits", ".tif .xisf"])
+@pytest.mark.parametrize(
+    ("order", "through"),
+    diagonal(
+        ["BOTTOM-UP", "TOP-DOWN", None],
+        [".xisf", ".tif", ".xisf .fits", ".tif .fits", ".tif .xisf"],
+    ),
+)
 @pytest.mark.parametrize("kind", WORLD)
 def test_the_sky_stays_where_it_is(tmp_path, sky, kind, through, order):
     """A pixel has the coordinates of the sky that it had, wherever its row has gone."""
