@@ -136,6 +136,23 @@ def test_what_is_newer_or_not_pinned_is_named(capsys):
     assert rows == ["| b | 2 | 3rc1 |", "| new |  | 1 |"]
 
 
+def test_a_test_that_fails_now_and_then_is_tried_again(monkeypatch):
+    """Of four, two pass at once, one at the second try, and one never."""
+    one, two = "t.a::one", "t.a::two[1]"
+    answers = [(2, {one: "x", two: "x"}), (1, {two: "x"}), (0, {two: "y"})]
+    asked = []
+
+    def run(python, *arguments, **variables):
+        asked.append([each.rpartition("/")[2] for each in arguments[3:]])
+        return environments.Tested(*answers[len(asked) - 1])
+
+    monkeypatch.setattr(releases, "tests", run)
+    found = releases.tried("python", "simulated", {})
+    assert found == (environments.Tested(3, {two: "y"}), 1)
+    assert asked == [["simulated.py"], ["simulated.py::one", "simulated.py::two[1]"],
+                     ["simulated.py::two[1]"]]  # fmt: skip
+
+
 def test_releases_are_told_by_what_differs_from_the_first():
     first = {"numba-cuda": "0.16.0", "CUDA": "12", "numba": "0.61", "1 / x": "0, 4"}
     same = first | {"numba-cuda": "0.20.1", "numba": "0.62"}

@@ -67,7 +67,7 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((3, 800, 1200), False, ["-N", "400", "-e", "5", "--preview-output", "{}.png"]),
         ((1, 100, 150), False, ["--preview-output", "{}.png"]),
         ((1, 5, 6), False, ["--preview-output", "{}.png"]),
-        ((3, 1080, 1440), True, ["--report", "{}.d", "-c"]),
+        ((3, 810, 1080), True, ["--report", "{}.d", "-c"]),
         slow((3, 1500, 2000), True, []),
         slow((3, 2500, 4000), False, ["-dx", "4", "--report", "{}.d"]),
         slow((3, 1080, 1920), False, ["--report", "{}.d", "--threads", "12"]),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..image.missing import is_valid
 from ..spline.panels import Box, within
-from .differences import Difference
+from .differences import POINTS, Difference
 from .steps import HALF, Strip
 
 PIECE = 64
@@ -20,9 +20,6 @@ LEAST_LINES = 8
 
 MOST_GAP = HALF
 """The most pixels without a panel between two that meet."""
-
-POINTS = 8
-"""The most places of a strip at which its step is told."""
 
 Rows = Callable[[slice], np.ndarray]
 
@@ -61,7 +58,7 @@ class Borders:
         for panels, parts in sorted(found.items()):
             points, values, errors = (np.concatenate(each) for each in zip(*parts, strict=True))
             inside = [np.stack(within(boxes[panel], *points.T), axis=1) for panel in panels]
-            differences.append(Difference(panels, np.stack(inside), values, errors))
+            differences.append(Difference(panels, np.stack(inside), values, errors, None))
         return differences
 
     def _strips(self) -> Iterator[Strip]:

@@ -13,6 +13,9 @@ from .cells import Cells
 LEAST_CELLS = 4
 """Two panels overlap if they have at least so many whole cells in common."""
 
+POINTS = 8
+"""The most places at which a strip along a border tells the step there: see `borders`."""
+
 MISPLACED = 0.1
 """Cells of two panels are off by so much of their side: where the light is steep, differences
 count less."""
@@ -31,12 +34,15 @@ class Difference:
     values : ndarray, (n, K), linear
     errors : ndarray, (n,), linear
         How uncertain each is beside what all have in common.
+    light : ndarray, (n, K), linear, or None
+        What both have there on the average, where they overlap.
     """
 
     panels: tuple[int, int]
     points: np.ndarray
     values: np.ndarray
     errors: np.ndarray
+    light: np.ndarray | None
 
 
 def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
@@ -55,7 +61,8 @@ def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
             points = np.stack([mine.points[own], theirs.points[others]])
             values = mine.values[own] - theirs.values[others]
             steep = np.maximum(mine.steep[own], theirs.steep[others])
-            found.append(Difference((one, other), points, values, MISPLACED * steep))
+            light = (mine.values[own] + theirs.values[others]) / 2
+            found.append(Difference((one, other), points, values, MISPLACED * steep, light))
     return found
 
 
