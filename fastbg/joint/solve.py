@@ -15,6 +15,7 @@ import numpy as np
 
 from ..image.robust import robust_sigma
 from . import scales
+from .halos import trusted
 from .median import median_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
@@ -168,6 +169,10 @@ class _Rounds:
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
+        flat = (self.planes - surfaces.values(coordinates))[used]
+        flat /= self.scale[used, np.newaxis].astype(np.float32)
+        sky = float(np.median(noise[used]))
+        self.trusted = trusted(flat, self.valid[used], sky, surfaces.shape)
         self._level()
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
@@ -231,6 +236,7 @@ class _Rounds:
         steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
         np.divide(square, steady * REJECTED**2, out=square)
         self.weight = np.where(common, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        self.weight *= self.trusted
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
         self.variance = (self.weight * left**2).sum(axis=1) / total
