@@ -10,8 +10,8 @@ missed
 false
     The good skies of which a doubt is told.
 
-``--sweep`` then replaces each constant of `fastbg.report.doubts` in turn, and prints what is missed
-and false with it; in bold: in use.
+``--sweep`` then replaces each constant of `fastbg.report.doubts` and `fastbg.report.uncertain` in
+turn, and prints what is missed and false with it; in bold: in use.
 """
 
 from __future__ import annotations
@@ -36,17 +36,21 @@ from sweep import Constant, Swept
 OFF, GOOD = 0.1, 0.05
 
 SWEPT = (
-    ("WIDER", (1.0, 1.05, 1.2, 1.5)),
-    ("DARKER", (0.1, 0.2, 0.5, 1.0)),
-    ("BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
-    ("LEFT", (0.05, 0.1, 0.3, 0.5)),
-    ("UNCERTAIN", (0.2, 0.3, 0.6, 0.8)),
-    ("DEPENDENT", (0.02, 0.03, 0.06, 0.1)),
-    ("LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
-    ("BELOW", (0.05, 0.1, 0.3, 0.5)),
-    ("FOLLOWS", (0.2, 0.25, 0.4, 1.0)),
+    Swept("report.doubts", "WIDER", (1.0, 1.05, 1.2, 1.5)),
+    Swept("report.doubts", "DARKER", (0.1, 0.2, 0.5, 1.0)),
+    Swept("report.doubts", "BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
+    Swept("report.doubts", "LEFT", (0.05, 0.1, 0.3, 0.5)),
+    Swept("report.uncertain", "UNCERTAIN", (0.3, 0.4, 0.65, 0.8)),
+    Swept("report.uncertain", "RIVALLED", (0.06, 0.08, 0.15, 0.25)),
+    Swept("report.uncertain", "DEPENDENT", (0.03, 0.05, 0.08, 0.12)),
+    Swept("report.uncertain", "COLOURED", (0.001, 0.002, 0.01, 0.02)),
+    Swept("report.uncertain", "HIDDEN", (0.0, 0.3, 0.4, 0.6)),
+    Swept("report.uncertain", "INSEPARABLE", (0.3, 0.5, 1.0, 1.5)),
+    Swept("report.doubts", "LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
+    Swept("report.doubts", "BELOW", (0.05, 0.1, 0.3, 0.5)),
+    Swept("report.doubts", "FOLLOWS", (0.25, 0.3, 0.5, 1.0)),
 )
-"""The constants of the doubts, and the values that they are given besides the one in use."""
+"""The constants of the doubts."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,14 @@ def sweep(skies: Sequence[Judged]) -> None:
     off = sum(sky.error > OFF for sky in skies)
     good = sum(sky.error < GOOD for sky in skies)
     print(f"\n| constant | value | missed of {off} | false of {good} |\n|---|---|---|---|")
-    for name, values in SWEPT:
-        constant = Constant(Swept("report.doubts", name, values))
+    for swept in SWEPT:
+        constant = Constant(swept)
         used = constant.value
-        for value in sorted([*values, used]):
+        for value in sorted([*swept.values, used]):
             with constant.replaced_by(value):
                 counts = f"{len(missed(skies))} | {len(false(skies))}"
-            print(f"| {name} | {f'**{value:g}**' if value == used else f'{value:g}'} | {counts} |")
+            told = f"**{value:g}**" if value == used else f"{value:g}"
+            print(f"| {swept.name} | {told} | {counts} |")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,9 +11,13 @@ answers. The table tells
 * how many bits the product of two int32 has on a device: in the simulator it has 32 and wraps;
 * how many instructions of the hot kernels have float64, and how many registers the threads of any
   kernel use at most, by tests/compiled_cuda.py; for CUDA 13 there is no program that counts them;
-* whether tests/test_cuda_scalars.py and tests/simulated_*.py pass.
+* whether tests/test_cuda_scalars.py and tests/simulated_*.py pass, the latter once for a release,
+  since the simulator is Python and knows no toolkit. That of older releases exchanges the module
+  `cuda` of a kernel without a lock, and a thread may miss `cuda.shared`: what fails is tried twice
+  more, and has failed if it fails each time.
 
-What differs from the first release is told below the table, and every test that fails.
+What differs from the first release is told below the table, every test that fails, and how many
+failed only now and then.
 """
 
 from __future__ import annotations
@@ -26,12 +30,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from environments import ROOT, Environment, tests, wheel
+from environments import ROOT, Environment, Tested, tests, wheel
 from measuring import report_of
 
 RELEASES = ["0.16.0/0.61.2", "0.20.1/0.62.1", "0.30.4"]
 CUDA_13_FROM = (0, 20)
 """The first release with the extra cu13."""
+
+TRIES = 3
+QUIET = ("-n=0", "-W", "ignore::DeprecationWarning")
+"""What older releases use of other packages may be deprecated by now."""
 
 Row = dict[str, str]
 TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis"]
@@ -75,7 +83,7 @@ def cases(releases: list[str]) -> Iterator[tuple[Row, list[str]]]:
 
 def measure(python: str, driver: Path, scripts: list[str]) -> tuple[Row, list[str]]:
     """The cells of what is installed beside a Python, and what failed."""
-    row, failed, passed = {}, [], 0
+    row, failed, passed, unsure = {}, [], 0, 0
     driven = {"LD_LIBRARY_PATH": str(driver.parent)}
     for part in (probed, compiled):
         try:
@@ -83,15 +91,34 @@ def measure(python: str, driver: Path, scripts: list[str]) -> tuple[Row, list[st
         except RuntimeError as error:
             failed.append(str(error))
     for script in scripts:
-        simulated = {"NUMBA_ENABLE_CUDASIM": "1"} if script.startswith("simulated") else driven
+        simulated = {"NUMBA_ENABLE_CUDASIM": "1"} if _simulates(script) else driven
         try:
-            done = tests(python, "-n=0", str(ROOT / "tests" / f"{script}.py"), **simulated)
+            done, again = tried(python, script, simulated)
         except RuntimeError as error:
             failed.append(f"{script}: {error}")
             continue
-        passed += done.passed
+        passed, unsure = passed + done.passed, unsure + again
         failed += [f"{name}: {said}" for name, said in done.failed.items()]
-    return row | {"tests": f"{passed} passed, {len(failed)} failed"}, failed
+    told = f"{passed} passed{f' ({unsure} not at once)' if unsure else ''}, {len(failed)} failed"
+    return row | {"tests": told}, failed
+
+
+def _simulates(script: str) -> bool:
+    return script.startswith("simulated")
+
+
+def tried(python: str, script: str, variables: dict[str, str]) -> tuple[Tested, int]:
+    """The tests of a script, and how many of those that passed did so at a later try."""
+    path, names = ROOT / "tests" / f"{script}.py", [""]
+    passed, first = 0, None
+    for _ in range(TRIES):
+        found = tests(python, *QUIET, *(f"{path}{name}" for name in names), **variables)
+        passed += found.passed
+        first = passed if first is None else first
+        if not found.failed:
+            break
+        names = [f"::{name.partition('::')[2]}" for name in found.failed]
+    return Tested(passed, found.failed), passed - first
 
 
 def fake_driver(folder: Path) -> Path:
@@ -147,11 +174,13 @@ def main(arguments: list[str]) -> int:
         built = options.wheel or wheel(sys.executable, Path(folder))
         driver = fake_driver(Path(folder))
         for row, (extra, *packages) in cases(options.releases):
+            seen = any(row["numba-cuda"] == each["numba-cuda"] for each in rows)
+            scripts = [each for each in options.scripts if not (seen and _simulates(each))]
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 environment = Environment(Path(place))
                 try:
                     environment.install(f"{built}[{extra}]", *packages, *TOOLS)
-                    cells, wrong = measure(environment.python, driver, options.scripts)
+                    cells, wrong = measure(environment.python, driver, scripts)
                 except RuntimeError as error:
                     cells, wrong = {}, [str(error)]
             rows.append(row | cells)

@@ -127,6 +127,7 @@ SWEPT = {
     "colour": (
         Swept("sky.selection", "MULTIPLES_PENALTY", (-1.0, -0.25, 0.0, INFINITE)),
         Swept("sky.selection", "SHAPE_PENALTY", (0.0, 0.1, 0.2)),
+        Swept("sky.surface", "LOWEST", ((0.05, 8), (0.01, 20), (5e-4, 60), (1e-4, 120))),
         Swept("sky.colour", "DIFFERENT", (-1.0, 0.01, 0.2, 1.0)),
         Swept("sky.colour", "SMOOTH", (3.0, 6.0, 9.0, 24.0)),
         Swept("sky.colour", "STIFF", (10.0, 100.0, 1e4)),

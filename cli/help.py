@@ -71,8 +71,7 @@ class _PlainParameters:
         parameters: list[Any] = super().get_params(context)  # type: ignore[misc]
         for each in parameters:
             if each.param_type_name == "argument":
-                # Older releases of Typer have no such method, and print no type, either.
-                each.display_type_rich = lambda ctx: None
+                each.type.get_metavar = lambda param, ctx: ""
             elif getattr(each, "is_flag", False):
                 each.metavar = ""
         return parameters

@@ -24,6 +24,7 @@ from .options import (
     Overwrite,
     Quiet,
     Sky,
+    flag,
     option,
 )
 from .with_settings import with_settings
@@ -54,8 +55,17 @@ OutputDir = Annotated[
         "-o",
         "--output-dir",
         metavar="FOLDER",
-        help="Folder of the outputs, <input>_bgSubtracted and <input>_bgModel; it is created if "
-        "needed.",
+        help="Folder of the outputs, <input>_bgSubtracted and <input>_bgModel, and of the page "
+        "mosaic_report.html; it is created if needed.",
+    ),
+]
+
+MatchScale = Annotated[
+    bool,
+    flag(
+        OUTPUT,
+        "--match-scale",
+        help="Bring all panels to one flux scale, too, as far as overlaps tell it.",
     ),
 ]
 
@@ -79,6 +89,7 @@ def mosaic(
     panels: Panels = None,
     again: Again = False,
     output_dir: OutputDir = Path(),
+    match_scale: MatchScale = False,
     no_model: NoModel = False,
     compress: Compress = False,
     overwrite: Overwrite = False,
@@ -103,6 +114,7 @@ def mosaic(
             inputs,
             panels=panels,
             output_dir=output_dir,
+            match_scale=match_scale,
             again=again,
             write_model=not no_model,
             mask=mask,
@@ -113,10 +125,12 @@ def mosaic(
             settings=settings,
             progress=progress,
         )
-    _tell(report, quiet=quiet, as_json=as_json, events=events)
+    _tell(report, output_dir, quiet=quiet, as_json=as_json, events=events)
 
 
-def _tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool) -> None:
+def _tell(
+    report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: bool, events: bool
+) -> None:
     """Print the report of a mosaic on stdout, and on stderr that a frame got worse."""
     from .events import emit
     from .lines import tell_line
@@ -131,7 +145,7 @@ def _tell(report: Mapping[str, Any], *, quiet: bool, as_json: bool, events: bool
     elif as_json:
         print_json(report)
     elif not quiet:
-        print_rows(_rows(report))
+        print_rows([*_rows(report), ("report", str(folder / "mosaic_report.html"))])
 
 
 def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

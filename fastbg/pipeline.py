@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,15 +32,17 @@ from .model.correction import Correction, with_pedestal
 from .model.model import BackgroundModel
 from .opinion import second_opinion, steps_of
 from .progress import ProgressCallback, Stages
-from .reference.copies import Copies, Reference
 from .result import Corrected, Fitted, Measured, Plan, Prepared, Reduced
-from .samples.points import SamplePoints
-from .samples.sky import MeasuredSamples
 from .search_input import Weight
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .sky.selection import MOST_FITS
 from .take_out import Store, take_out
+
+if TYPE_CHECKING:
+    from .reference.copies import Copies, Reference
+    from .samples.points import SamplePoints
+    from .samples.sky import MeasuredSamples
 
 
 class Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,11 +21,7 @@ from .image.weights import (
     weight_from_thresholds,
     without_border,
 )
-from .reference.copies import Copies, Reference, copies_of
-from .reference.difference import Difference
 from .result import Reduced
-from .samples.points import SamplePoints
-from .samples.sky import MeasuredSamples, sky_through
 from .settings.settings import Settings
 from .sky.detection import Sky
 from .sky.edges import placed
@@ -33,6 +29,11 @@ from .sky.panels import detect_panels
 from .sky.seams import find_seams, seams_at
 from .spline.loss import Problem
 from .spline.panels import Seam
+
+if TYPE_CHECKING:
+    from .reference.copies import Copies, Reference
+    from .samples.points import SamplePoints
+    from .samples.sky import MeasuredSamples
 
 KNOWN = 0.5
 """What is known to be sky by this part or more is so inside of an outline, too."""
@@ -171,6 +172,8 @@ def aligned(reduced: Reduced, reference: Reference, settings: Settings, **work: 
     InputError
         If it does not cover enough of the image.
     """
+    from .reference.copies import copies_of
+
     own = reduced.own
     fitted = own.pedestal + own.scale * reduced.small
     how = fitted, reference, reduced.factor, settings.block_function
@@ -194,6 +197,8 @@ def searched(
     """
     difference, protection = None, settings.protection(masked=masked)
     if copies:
+        from .reference.difference import Difference
+
         scale = settings.reference_scale
         given = () if isinstance(scale, str) else tuple(np.atleast_1d(scale).tolist())
         own = reduced.own, copies, given, settings.reference_degree
@@ -218,6 +223,8 @@ def measured_samples(
     frame: Frame, samples: SamplePoints, weight: Image | None, settings: Settings
 ) -> MeasuredSamples:
     """The levels of samples: see `fastbg.pipeline.Job.measure_samples`."""
+    from .samples.sky import MeasuredSamples
+
     if weight is not None and settings.invert_mask:
         weight = inverted(weight)
     # Of a mosaic, superpixels are fitted.
@@ -233,6 +240,8 @@ def sky_of_samples(
     samples: MeasuredSamples, reduced: Reduced, used: np.ndarray, settings: Settings
 ) -> Sky:
     """The sky through samples, in the place of one that is searched for."""
+    from .samples.sky import sky_through
+
     y, x = centres(reduced)
     smoothing = None if settings.smoothing == "auto" else settings.smoothing
     found = reduced.small, used, y, x, reduced.own

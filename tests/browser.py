@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,10 +21,15 @@ SWITCHES = [
     "--no-sandbox",  # containers run as root
     # WebGL without a GPU.
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    "--disable-gpu-compositing",  # without a GPU, it takes twice as long as the processor's
     # It asks for its own updates and services otherwise, which no page of ours does.
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--no-first-run"),
 ]
+
+
+WINDOW = {"width": 1280, "height": 800}
+"""Pixels of a page, unless another size is asked for."""
 
 
 @pytest.fixture(scope="session")
@@ -37,36 +44,61 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """A function that opens an address in a new context: ``open_page(address, **context)``.
+@pytest.fixture(scope="session")
+def tab(browser: Any) -> Iterator[Any]:
+    """The page at which tests look one after the other: a new one starts processes each time."""
+    with browser.new_context() as context:
+        yield context.new_page()
 
+
+@pytest.fixture
+def open_page(browser: Any, tab: Any) -> Iterator[Callable[..., Any]]:
+    """A function that opens an address: ``open_page(address, **context)``.
+
+    The first page is the `tab`; others, and one whose context is to have more than a size, are new.
     At the end of the test, no page may have written to its console, thrown an error, or asked
     another computer for anything.
     """
-    contexts: list[Any] = []
     faults: list[str] = []
+    taken: list[Any] = []
 
-    def open_page(address: str, **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        own = urlsplit(address).netloc
+    def leave(page: Any, listeners: dict[str, Callable[[Any], None]]) -> None:
+        page.mouse.up()
+        page.goto("about:blank")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
 
-        def ask(request: Any) -> None:
-            parts = urlsplit(request.url)
-            if parts.scheme not in ("blob", "data") and parts.netloc != own:
-                faults.append(f"asked for {request.url}")
+    def log(message: Any) -> None:
+        # WebGL tells by itself that reading the drawn pixels, as software has to, takes time.
+        if "GL Driver Message" not in message.text:
+            faults.append(f"console: {message.text}")
 
-        page.on("request", ask)
-        page.on("console", lambda message: faults.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.goto(address)
-        return page
+    def ask(own: str, request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("blob", "data") and parts.netloc != own:
+            faults.append(f"asked for {request.url}")
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    with ExitStack() as opened:
+
+        def open_page(address: str, *, viewport: Any = WINDOW, **options: Any) -> Any:
+            listeners = {
+                "request": partial(ask, urlsplit(address).netloc),
+                "console": log,
+                "pageerror": lambda error: faults.append(f"error: {error}"),
+            }
+            if options or taken:
+                context = opened.enter_context(browser.new_context(viewport=viewport, **options))
+                page = context.new_page()
+            else:
+                taken.append(page := tab)
+                page.set_viewport_size(viewport)
+                opened.callback(leave, page, listeners)
+            for event, listener in listeners.items():
+                page.on(event, listener)
+            page.goto(address)
+            return page
+
+        yield open_page
     assert not faults
 
 

@@ -1,8 +1,9 @@
 """Compiles the CUDA kernels without a GPU: ``python compiled_cuda.py [--all]``; prints JSON.
 
 By kernel and compute capability: how often its PTX has float64 and the fast logarithm, and what
-ptxas says of registers, spills and shared memory. Usually the hottest kernels are compiled for one
-architecture; with ``--all``, those of every order for every architecture.
+ptxas says of registers, spills and shared memory. Usually the hottest kernels, and one with many
+registers, are compiled for one architecture; with ``--all``, those of every order for every
+architecture.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def all_kernels(everything):
     """(name, kernel, signature, whether it is hot, architectures)."""
     for order, channels in [(o, k) for o in (1, 2, 3, 4) for k in (1, 3)]:
         for name, kernel, signature in hot_kernels(order, channels):
-            usual = (order, channels) == (2, 3) and name.startswith(("pass 1", "render"))
+            usual = (order, channels) == (2, 3) and name.startswith(("pass 1 in", "render"))
             if everything or usual:
                 yield name, kernel, signature, True, ARCHITECTURES if everything else ONE
     for name, kernel, signature in zip(
@@ -78,7 +79,8 @@ def all_kernels(everything):
         (TOTALS, ADAM, JUDGE, TURN),
         strict=True,
     ):
-        yield name, kernel, signature, False, ARCHITECTURES if everything else ONE
+        if everything or name == "turn":
+            yield name, kernel, signature, False, ARCHITECTURES if everything else ONE
 
 
 def ptx_of(kernel, signature, hot, architectures):

@@ -21,6 +21,13 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 # for one another: on a busy machine, several times as long as they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Hundreds of processes import fastbg, which takes twice as long where no bytecode is kept.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Files of tests need not outlive a loss of power, for which the disk takes longer than most tests.
+os.fsync = lambda descriptor: None
+
 import pytest
 
 if find_spec("fastbg") is None:
@@ -46,6 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trial-seed", type=int, default=1, help="of what is random in them")
     group = parser.getgroup("peers", "tests with other programs")
     group.addoption("--record", action="store_true", help="keep what other programs make of files")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as many tests wait: for a browser, or a process."""
+    from fastbg import Settings
+
+    return Settings().worker_threads + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

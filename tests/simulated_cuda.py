@@ -701,6 +701,11 @@ def test_auto_on_a_gpu_keeps_descents_there(rng, without_c):
     )
 
 
+# Simulators before numba-cuda 0.30 say so.
+bogus = pytest.mark.filterwarnings("ignore:Simulator timings are bogus")
+
+
+@bogus
 @pytest.mark.parametrize("off", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_first_light_holds_each_figure_against_its_limit(
     small, monkeypatch, capsys, alive, tmp_path, off
@@ -731,6 +736,7 @@ def test_first_light_holds_each_figure_against_its_limit(
     assert ("| NO |" in capsys.readouterr().out) is bool(off)
 
 
+@bogus
 def test_the_benchmark_checks_before_it_times(small, monkeypatch, capsys):
     assert gpu.main(["--smoke"]) == 0
     assert "\nright: " in capsys.readouterr().out

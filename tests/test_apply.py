@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from typer.testing import CliRunner
 
 from fastbg import BackgroundModel, apply_model, fit_file, process_file
@@ -127,9 +128,9 @@ def test_what_does_not_fit_is_refused(tmp_path, sky, model):
 PEDESTALS = ["model-median", "neutral", "none", "bgoptimizer", 0.25]
 
 
-@pytest.mark.parametrize("rescale", [False, True])
-@pytest.mark.parametrize("mode", ["subtract", "divide"])
-@pytest.mark.parametrize("pedestal", PEDESTALS)
+@pytest.mark.parametrize(
+    ("rescale", "mode", "pedestal"), diagonal([False, True], ["divide", "subtract"], PEDESTALS)
+)
 def test_an_empty_channel_stays_and_does_not_spoil_the_others(
     tmp_path, sky, model, pedestal, mode, rescale
 ):

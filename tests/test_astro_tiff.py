@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
+from other_programs.written import again
 
 from fastbg import process_file
 from fastbg.io import formats, xisf
 from fastbg.io.keywords import is_structural
+from fastbg.io.orientation import Turn
 
 OPTIONS = {"control_points": 9, "initializer": "grid", "downscaling_factor": 4, "epochs": 30}
 DESCRIPTION, HISTORY = 270, 37395
@@ -108,11 +110,52 @@ def test_a_colour_frame_tells_its_three_axes(tmp_path, rng):
     assert [header[f"NAXIS{n}"] for n in (1, 2, 3)] == [80, 60, 3]
 
 
+ORDERS = ["TOP-DOWN", "BOTTOM-UP", None]
+
+
+@pytest.mark.parametrize("rows", [60, 61])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_mosaic_is_that_of_the_fits_file_that_the_keywords_describe(tmp_path, mono, rows, order):
+    """Its rows end at the top of the picture: "FITS_image[1,1] is left-bottom"."""
+    image = np.resize(mono, (rows, 80))
+    header = astropy_fits.Header({"BAYERPAT": "RGGB"} | ({"ROWORDER": order} if order else {}))
+    unit = astropy_fits.PrimaryHDU(image, header)
+    unit.writeto(tmp_path / "a.fits")
+    text = "\n".join([*map(str, unit.header.cards), "END"])
+    tifffile.imwrite(tmp_path / "a.tif", image[::-1], description=text, metadata=None)
+    below = [(274, 3, 1, 4, True)]
+    tifffile.imwrite(tmp_path / "b.tif", image, description=text, metadata=None, extratags=below)
+    with formats.open_image(tmp_path / "a.fits") as expected:
+        colours = expected.cfa
+    with formats.open_image(tmp_path / "a.tif") as image:
+        assert image.turned(Turn(rows=True)).cfa == colours
+    with formats.open_image(tmp_path / "b.tif") as image:
+        assert image.cfa == colours
+
+
+@pytest.mark.parametrize("rows", [60, 61])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_mosaic_as_tiff_describes_a_fits_file_of_the_same_colours(tmp_path, mono, rows, order):
+    header = astropy_fits.Header({"BAYERPAT": "RGGB"} | ({"ROWORDER": order} if order else {}))
+    astropy_fits.writeto(tmp_path / "a.fits", np.resize(mono, (rows, 80)), header)
+    with formats.open_image(tmp_path / "a.fits") as image:
+        expected = image.turned(Turn.of(image.orientation)).cfa
+        again(tmp_path / "a.fits", tmp_path / "b.tif")
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        page = tiff.pages.first
+        told = astropy_fits.Header.fromstring(page.description, sep="\n")
+        described = astropy_fits.Header({name: told[name] for name in ("BAYERPAT", "ROWORDER")})
+        astropy_fits.writeto(tmp_path / "c.fits", page.asarray()[::-1], described)
+    for name in ("b.tif", "c.fits"):
+        with formats.open_image(tmp_path / name) as image:
+            assert image.turned(Turn.of(image.orientation)).cfa == expected
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 @pytest.mark.parametrize("shorter", [False, True])
 def test_headers_of_other_programs_are_read(tmp_path, mono, ending, shorter):
     header = astropy_fits.Header({"SIMPLE": True, "BITPIX": 16, "OBJECT": "M 31", "EXPTIME": 12.5})
-    header["BAYERPAT"] = "GRBG"
+    header["BAYERPAT"], header["ROWORDER"] = "GRBG", "BOTTOM-UP"
     header["HISTORY"] = "stacked"
     cards = [*map(str, header.cards), "END".ljust(80)]
     if shorter and ending:
@@ -129,7 +172,10 @@ def test_headers_of_other_programs_are_read(tmp_path, mono, ending, shorter):
     again = converted(tmp_path / "a.tif", "c.tif")
     with tifffile.TiffFile(again) as tiff:
         assert tiff.pages[0].tags[DESCRIPTION].value.rstrip() == text.rstrip()
-        assert "fastbg" in tiff.pages[0].tags[HISTORY].value
+        history = tiff.pages[0].tags[HISTORY]
+        # libtiff shows it as text only if it is of this type.
+        assert history.dtype == tifffile.DATATYPE.ASCII
+        assert "fastbg" in history.value
 
 
 @pytest.mark.parametrize("text", ["SIMPLE", "SIMPLE = T\nEND", "SIMPLE\n\n\nOBJECT = \nEND", "SIM"])

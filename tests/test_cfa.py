@@ -8,6 +8,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from PIL import Image as pil
 
 from fastbg import Settings, apply_model, fit_file, process_file, remove_background
@@ -103,9 +104,12 @@ def test_the_array_can_be_turned_off(tmp_path, colours):
     assert result.model.spline.weights.shape[1] == 1
 
 
-@pytest.mark.parametrize("pattern", ["RGGB", "gbrg"])
 @pytest.mark.parametrize(
-    "options", [{}, {"mode": "divide", "strength": 0.7}, {"pedestal": "bgoptimizer"}], ids=str
+    ("pattern", "options"),
+    diagonal(
+        ["RGGB", "gbrg"], [{}, {"mode": "divide", "strength": 0.7}, {"pedestal": "bgoptimizer"}]
+    ),
+    ids=str,
 )
 def test_an_array_gives_what_its_file_gives(tmp_path, colours, pattern, options):
     mosaic = (mosaic_of(colours[0], pattern.upper()) / 65535).astype(np.float32)
@@ -265,8 +269,10 @@ def test_a_pattern_is_recognised_however_it_is_spelled(tmp_path, told):
     Settings(cfa=told.strip("'\""))
 
 
-@pytest.mark.parametrize("keyword", ["BAYERPAT", "COLORTYP"])
-@pytest.mark.parametrize("told", ["INVALID", "None", "mono", "", "  ", " Monochrome "])
+@pytest.mark.parametrize(
+    ("keyword", "told"),
+    diagonal(["BAYERPAT", "COLORTYP"], ["INVALID", "None", "mono", "", "  ", " Monochrome "]),
+)
 def test_no_pattern_is_mono_and_noted(tmp_path, rng, keyword, told):
     mono = rng.normal(5000, 20, SHAPE).astype(np.uint16)
     unit = astropy_fits.PrimaryHDU(mono)

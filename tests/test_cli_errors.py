@@ -139,7 +139,8 @@ def test_bad_masks(folder: Path, mask: np.ndarray, cause: str) -> None:
     ],
 )
 def test_the_cause_is_the_file_that_is_to_blame(folder: Path, arguments: str, cause: str) -> None:
-    fastbg("fit", "sky.xisf", "-o", "model.json")
+    if "model.json" in arguments:
+        fastbg("fit", "sky.xisf", "-o", "model.json")
     (folder / "copy.dat").write_bytes((folder / "sky.xisf").read_bytes())
     (folder / "notes.txt").write_text("clouds at 3 h")
     for kind in ("png", "jpeg"):

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from cases import diagonal, some
 from images import image_of
 
 import fastbg
@@ -60,9 +61,9 @@ def remaining(image: Image) -> np.ndarray:
     return (planes == 0) & ~is_valid(planes)
 
 
-@pytest.mark.parametrize("border", [False, True], ids=["whole", "rotated"])
-@pytest.mark.parametrize("dtype", ["f4", "u2", "u1"])
-@pytest.mark.parametrize("share", [0.05, 0.22, 0.4])
+@pytest.mark.parametrize(
+    ("border", "dtype", "share"), diagonal([False, True], ["f4", "u2", "u1"], [0.05, 0.22, 0.4])
+)
 def test_as_much_gradient_is_left_as_of_an_unclipped_sky(
     share: float, dtype: str, border: bool
 ) -> None:
@@ -80,7 +81,7 @@ def test_as_much_gradient_is_left_as_of_an_unclipped_sky(
     assert any("exactly 0 and scattered" in line for line in result.report["warnings"])
 
 
-@pytest.mark.parametrize("share", [0.05, 0.22, 0.4])
+@pytest.mark.parametrize("share", some([0.22], [0.05, 0.22, 0.4]))
 def test_a_clipped_mosaic_is_fitted_by_colour(share: float) -> None:
     colours = np.tile([[1, 0.7], [0.7, 0.5]], (SHAPE[0] // 2, SHAPE[1] // 2))[..., np.newaxis]
     sky = tilted_sky(share, colours)
@@ -90,7 +91,7 @@ def test_a_clipped_mosaic_is_fitted_by_colour(share: float) -> None:
 
 @pytest.mark.parametrize("backend", ["c", "numpy"])
 def test_every_backend_counts_the_zeros_of_the_sky(backend: str) -> None:
-    sky = tilted_sky(0.22, COLOURS[:1])
+    sky = tilted_sky(0.22, COLOURS[:1])[::3, ::3]
     result = fastbg.remove_background(observed(sky), backend=backend)
     assert abs(gradient_left(result, sky)) < 0.08
     # They are corrected as their neighbours are: nothing that was 0 still is.

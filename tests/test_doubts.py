@@ -252,6 +252,16 @@ def test_a_plain_sky_has_little_uncertainty() -> None:
     assert not result.report["doubts"]
 
 
+def test_nothing_is_told_of_a_frame_without_sky() -> None:
+    mesh = mesh_of(tilted(), np.ones((*SHAPE, 1)), Y, X)
+    surface = select_surfaces(mesh, PROTECTIONS["auto"])[-1]
+    none = replace(surface, weight=np.zeros(len(mesh.points)))
+    assert np.isnan(uncertainty.of_surface(none, mesh, surface.values)).all()
+    unseen = judged(tilted(), plane(0.3))
+    frame = replace(unseen.whole_frame, seen=np.zeros_like(unseen.whole_frame.seen))
+    assert np.isnan(replace(unseen, whole_frame=frame).dependent)
+
+
 def test_doubts_of_the_search_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def doubting(*arguments: Any) -> list[Any]:
         *others, last = select_surfaces(*arguments)
@@ -262,6 +272,52 @@ def test_doubts_of_the_search_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["doubts"] == ["sky and object look alike"]
     with pytest.raises(DoubtError, match="sky and object look alike"):
         remove_background(tilted(), downscaling_factor=2, strict=True)
+
+
+# What an image does not tell
+
+
+WARM, COLD = np.array([1.0, 0.7, 0.5]), np.array([0.5, 0.7, 1.0])
+OBJECTS = "nothing in this image tells the gradient from objects, which fill "
+
+
+def veiled(veil: np.ndarray, light: np.ndarray = WARM) -> np.ndarray:
+    """A gradient of a colour under structure that fills the frame and has another, or the same."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:160, :240] / 240
+    waves = [(rng.uniform(8, 40, 2), rng.uniform(0, 7)) for _ in range(12)]
+    structure = sum(np.sin(ky * y + kx * x + phase) for (ky, kx), phase in waves)
+    gradient = np.multiply.outer(0.03 * x, light)
+    noise = rng.normal(0, 5e-4, (160, 240, len(light)))
+    image = 0.1 + gradient + np.multiply.outer(0.006 * np.exp(structure / 3), veil) + noise
+    return image.astype(np.float32)
+
+
+def doubts_of_veiled(veil: np.ndarray, light: np.ndarray = WARM, **settings: Any) -> list[str]:
+    result = remove_background(veiled(veil, light), downscaling_factor=2, **settings)
+    return [line for line in result.report["doubts"] if line.startswith(OBJECTS)]
+
+
+def test_objects_of_the_gradients_colour_that_fill_the_frame_are_not_told_from_it() -> None:
+    (line,) = doubts_of_veiled(WARM)
+    assert "do not differ enough from it in colour" in line
+    assert line.endswith(
+        "give an image of this sky without a gradient with --reference, mask the objects, or "
+        "tell where they are with --protect-at"
+    )
+
+
+def test_a_mono_image_has_no_colour_that_tells() -> None:
+    (line,) = doubts_of_veiled(np.ones(1), np.ones(1))
+    assert "cannot differ from it in colour" in line
+
+
+def test_objects_of_another_colour_are_told_from_the_gradient() -> None:
+    assert doubts_of_veiled(COLD) == []
+
+
+def test_a_mask_that_tells_what_is_sky_is_a_cure() -> None:
+    assert doubts_of_veiled(WARM, weight=np.ones((160, 240), np.float32)) == []
 
 
 # Strict jobs

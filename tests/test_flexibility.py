@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import some
 
 import scenes
 from fastbg import Settings, SettingsError, remove_background
@@ -20,11 +21,14 @@ def told(result):
 
 @pytest.mark.parametrize(
     ("kind", "channels"),
-    [
-        *(("star field", 1), ("light dome", 1), ("moon", 1), ("galaxy", 1), ("nightscape", 1)),
-        *(("twilight", 3), ("narrow dome", 3), ("quantised", 1)),
-        ("mosaic of four", 3),
-    ],
+    some(
+        [("light dome", 1), ("twilight", 3), ("mosaic of four", 3)],
+        [
+            *(("star field", 1), ("light dome", 1), ("moon", 1), ("galaxy", 1), ("nightscape", 1)),
+            *(("twilight", 3), ("narrow dome", 3), ("quantised", 1)),
+            ("mosaic of four", 3),
+        ],
+    ),
 )
 def test_the_automatic_number_by_hand_is_the_automatic_surface(kind, channels):
     image = scenes.simulate(kind, SHAPE, 1).image[..., :channels]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from typer.testing import CliRunner
 
 from fastbg import Settings, apply_model, fit_file, load_preset, process_file
@@ -95,8 +96,7 @@ def test_real_fits_files_differ_in_history_alone(shared_data, tmp_path, name):
         assert kept <= 2880 * 20
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("sample_format", ["float32", "same"])
+@pytest.mark.parametrize(("name", "sample_format"), diagonal(REAL, ["float32", "same"]))
 def test_real_files_are_worked_on(shared_data, tmp_path, name, sample_format):
     result = process_file(
         shared_data / name, output_dir=tmp_path, sample_format=sample_format, **OPTIONS

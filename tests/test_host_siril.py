@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from cases import slow, some
 from PIL import Image
 
 import fastbg
@@ -270,7 +271,10 @@ def test_outside_of_siril(monkeypatch: pytest.MonkeyPatch, script: ModuleType, c
     assert "is a script for Siril, and runs there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["float32", "uint16", "mono float32", "mono uint16"])
+@pytest.mark.parametrize(
+    "kind",
+    some(["uint16", "mono float32"], ["float32", "uint16", "mono float32", "mono uint16"]),
+)
 def test_pixels_of_every_kind(
     kind: str, siril: Siril, script: ModuleType, sky: np.ndarray, by_file: Corrected
 ) -> None:
@@ -314,7 +318,7 @@ def test_progress_grows(
     ("kind", "words"),
     [
         ("float32", ["-mode=divide", "-pedestal=neutral", "-feather=3", "-strict"]),
-        ("mono uint16", []),
+        slow("mono uint16", []),
     ],
 )
 def test_the_executable_does_the_same(
@@ -350,9 +354,7 @@ def test_an_older_python_takes_the_executable(
 
 
 @posix
-@pytest.mark.parametrize(
-    "place", [pytest.param("the search path", marks=pytest.mark.slow), ".local/bin"]
-)
+@pytest.mark.parametrize("place", some([".local/bin"], ["the search path", ".local/bin"]))
 def test_the_executable_is_found(
     place: str,
     siril: Siril,
@@ -440,7 +442,7 @@ def covered() -> np.ndarray:
     return weight
 
 
-@pytest.mark.parametrize("kind", ["float32", "uint16", "mono float32"])
+@pytest.mark.parametrize("kind", some(["uint16"], ["float32", "uint16", "mono float32"]))
 def test_polygons_of_the_display_are_no_sky(
     kind: str, siril: Siril, script: ModuleType, sky: np.ndarray
 ) -> None:
@@ -489,7 +491,7 @@ def test_drawing(siril: Siril, script: ModuleType, sky: np.ndarray) -> None:
     np.testing.assert_array_equal(siril.pixels, sky)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("kind", some([np.uint8], [np.uint8, np.uint16, np.float32]))
 def test_the_mask_of_siril_is_obeyed(
     kind: type,
     siril: Siril,
@@ -572,16 +574,13 @@ def test_no_samples_are_set_in_siril(siril: Siril, script: ModuleType, sky: np.n
 ALWAYS = [
     ("mask", "mask.png", ""),
     ("mask", "mask.fit", "TOP-DOWN"),
-    ("mask", "mask.png", "BOTTOM-UP"),
-    ("sky", "mask.png", "TOP-DOWN"),
-    ("sky", "mask.fit", "BOTTOM-UP"),
+    ("sky", "mask.png", "BOTTOM-UP"),
 ]
-OTHERS = {*product(("mask", "sky"), ("mask.png", "mask.fit"), ("", "TOP-DOWN", "BOTTOM-UP"))}
 
 
 @pytest.mark.parametrize(
     ("option", "name", "order"),
-    [*ALWAYS, *(pytest.param(*c, marks=pytest.mark.slow) for c in sorted(OTHERS - {*ALWAYS}))],
+    some(ALWAYS, product(("mask", "sky"), ("mask.png", "mask.fit"), ("", "TOP-DOWN", "BOTTOM-UP"))),
 )
 def test_images_lie_on_the_image_as_siril_shows_both(
     option: str,
@@ -608,8 +607,8 @@ def test_images_lie_on_the_image_as_siril_shows_both(
 @pytest.mark.parametrize(
     "header",
     [
-        pytest.param({"BAYERPAT": "RGGB"}, marks=pytest.mark.slow),
-        pytest.param({"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN"}, marks=pytest.mark.slow),
+        slow({"BAYERPAT": "RGGB"}),
+        slow({"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN"}),
         {"BAYERPAT": "GBRG", "ROWORDER": "BOTTOM-UP"},
         {"BAYERPAT": "RGGB", "ROWORDER": "TOP-DOWN", "XBAYROFF": 1, "YBAYROFF": 0},
         {"BAYERPAT": "BGGR", "XBAYROFF": 1, "YBAYROFF": 1},
@@ -785,7 +784,7 @@ def test_help(siril: Siril, script: ModuleType) -> None:
     assert siril.logged().rstrip().endswith('"-mask=my regions.reg".')
 
 
-@pytest.mark.parametrize("kind", ["float32", "mono uint16"])
+@pytest.mark.parametrize("kind", some(["mono uint16"], ["float32", "mono uint16"]))
 def test_sequences(
     kind: str, siril: Siril, script: ModuleType, sky: np.ndarray, by_file: Corrected
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import diagonal
 from images import filling, image_of, recorded
 from jinja2 import DictLoader, UndefinedError
 from typer.testing import CliRunner
@@ -610,9 +611,10 @@ def test_the_pictures_share_one_contrast(rng: np.random.Generator) -> None:
     assert seen.model.mean() < seen.before.mean()
 
 
-@pytest.mark.parametrize("threads", [1, 5])
-@pytest.mark.parametrize("shape", [(1, 7), (7, 1), (64, 50), (301, 2001)])
-@pytest.mark.parametrize("factor", [1, 3, 8])
+@pytest.mark.parametrize(
+    ("threads", "shape", "factor"),
+    diagonal([1, 5], [(1, 7), (7, 1), (64, 50), (301, 2001)], [1, 3, 8]),
+)
 def test_means_of_blocks(
     rng: np.random.Generator, shape: tuple[int, int], factor: int, threads: int
 ) -> None:

@@ -67,6 +67,26 @@ fastbg.process_file({source!r}, output_dir={str(tmp_path)!r}, preview={preview!r
 """)
     assert "PIL" in loaded
     assert not loaded & {"jinja2", "scipy", "astropy", "numba"}
+    rooms = (
+        "reference.difference",
+        "coordinates",
+        "catalogue",
+        "io.sample_points",
+        "joint",
+        "mosaic",
+    )
+    assert not loaded & {f"fastbg.{room}" for room in rooms}
+
+
+def test_a_command_loads_no_library_that_checks_types():
+    code = """
+import contextlib, sys
+from fastbg.cli import main
+sys.argv[1:] = ["presets", "nebula"]
+with contextlib.suppress(SystemExit):
+    main()
+"""
+    assert not modules_after(code) & {"pydantic", "pydantic_core"}
 
 
 @pytest.mark.parametrize("name", fastbg.__all__)

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cases import slow, some
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "fastbg" / "csrc"
@@ -55,7 +56,7 @@ def run(*command):
     ("compiler", "emulator", "name"),
     [
         ("cc", [], "baseline" if HERE else ""),
-        ("aarch64-linux-gnu-gcc", ["qemu-aarch64"], "neon"),
+        slow("aarch64-linux-gnu-gcc", ["qemu-aarch64"], "neon"),
     ],
     ids=["native", "aarch64"],
 )
@@ -94,7 +95,7 @@ def functions_of(name, kind, tmp_path):
     return dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", VECTOR_ARITHMETIC)
+@pytest.mark.parametrize("name", some(["avx2", "neon"], VECTOR_ARITHMETIC))
 def test_hot_loops_are_vectors(name, tmp_path):
     functions, pattern = functions_of(name, "kernel", tmp_path), VECTOR_ARITHMETIC[name][2]
     for function in ("forward", "backward", "loss", "expand_y", "gather_y", "map_y", "map_x"):

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -321,11 +322,14 @@ def test_many_shapes(tmp_path, rng):
             np.testing.assert_array_equal(units[0].data.reshape(planes.shape), planes)
 
 
-@pytest.mark.parametrize("piece", [1, 1 << 22])
 @pytest.mark.parametrize(
-    "tile", [(1, 1, 29), (1, 7, 13), (3, 5, 29), (2, 37, 29), (3, 37, 29), (1, 37, 1)]
+    ("piece", "tile", "dtype"),
+    diagonal(
+        [1, 1 << 22],
+        [(1, 1, 29), (1, 7, 13), (3, 5, 29), (2, 37, 29), (3, 37, 29), (1, 37, 1)],
+        ["f4", "f8", "i2", "u2"],
+    ),
 )
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "u2"])
 def test_tiles_of_any_shape_are_where_they_belong(tmp_path, monkeypatch, dtype, tile, piece):
     data = (1000 * np.random.default_rng(0).random(SHAPE)).astype(dtype)
     exact = {"compression_type": "GZIP_2", "quantize_level": 0} if dtype[0] == "f" else {}
@@ -338,10 +342,10 @@ def test_tiles_of_any_shape_are_where_they_belong(tmp_path, monkeypatch, dtype, 
         assert image.packed_bytes >= data.itemsize * np.prod(tile[:2]) * SHAPE[2]
 
 
-@pytest.mark.parametrize("largest", [1, 1 << 31], ids=["64 bits", "32 bits"])
-@pytest.mark.parametrize("piece", [1, 1000, 1 << 22])
-@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "u2", "i4"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("largest", "piece", "dtype", "channels"),
+    diagonal([1, 1 << 31], [1, 1000, 1 << 22], ["f4", "f8", "u1", "u2", "i4"], [1, 3]),
+)
 def test_tiles_are_written_some_rows_at_a_time(
     tmp_path, monkeypatch, channels, dtype, piece, largest
 ):

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 import tifffile
+from cases import diagonal
 
 from fastbg import process_file
 from fastbg.errors import InputError
@@ -239,13 +240,14 @@ def test_nothing_is_printed(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("long", [1, 1 << 24], ids=["row by row", "part by part"])
 @pytest.mark.parametrize(
-    "form",
-    [{"rowsperstrip": 37}, {"rowsperstrip": 10}, {"rowsperstrip": 1}, {"tile": (16, 32)}],
-    ids=str,
+    ("long", "form", "predictor"),
+    diagonal(
+        [1, 1 << 24],
+        [{"rowsperstrip": 37}, {"rowsperstrip": 10}, {"rowsperstrip": 1}, {"tile": (16, 32)}],
+        [False, True],
+    ),
 )
-@pytest.mark.parametrize("predictor", [False, True])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("codec", ["zlib", "lzw", "packbits", "zstd"])
 def test_parts_of_any_shape_are_where_they_belong(

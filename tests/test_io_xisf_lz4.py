@@ -5,6 +5,7 @@ from __future__ import annotations
 import lz4.block
 import numpy as np
 import pytest
+from cases import diagonal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,8 +34,7 @@ def decompressed(block: bytes, step: int, size: int = 0) -> bytes:
     return b"".join(map(bytes, in_pieces.decompress(pieces, size)))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("size", "kind"), diagonal(SIZES, KINDS))
 def test_pieces_decompress_as_the_whole(kind, size, monkeypatch):
     raw = KINDS[kind](np.random.default_rng(size), size).tobytes()
     for mode in ("default", "high_compression"):
@@ -103,8 +103,7 @@ def test_how_a_block_may_end_and_how_far_it_may_look_back(block, cause):
         decompressed(block, 3)
 
 
-@pytest.mark.parametrize("level", [1, 3, 19, 22])
-@pytest.mark.parametrize("size", [1, 300, 70_000, 3_000_000])
+@pytest.mark.parametrize(("level", "size"), diagonal([1, 3, 19, 22], [1, 300, 70_000, 3_000_000]))
 def test_the_window_of_a_frame_is_what_its_library_needs(size, level):
     raw = np.random.default_rng(0).integers(0, 3, size, np.uint8).tobytes()
     frame = zstd.compress(raw, level)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from instruction_sets import OTHERS, run_again
 
+from fastbg.image.blocks import blocks, mean_of_blocks, over_blocks, valid_means
 from fastbg.image.kernels import FASTEST, NUMPY
-from fastbg.image.missing import CLIPPED, ZERO
+from fastbg.image.missing import CLIPPED, ZERO, is_valid
 
 TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", ">u2", ">f4"]
 BOUNDS = [(0, 1), (0.0, 65535.0), (-1, 1), (3.5, 1e4), (1e-30, 1e30)]
@@ -114,3 +115,19 @@ def test_superpixels(shape, colours, one_green):
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_other_instruction_sets_pass(name):
     run_again(name, __file__, "not other_instruction_sets")
+
+
+@pytest.mark.parametrize("missing", [0, 0.3, 0.999])
+@pytest.mark.parametrize("shape", [(3, 28, 90), (1, 56, 84), (2, 50, 77), (1, 20, 10)])
+def test_blocks_are_reduced_by_rows_as_one_by_one(shape, missing):
+    rng = np.random.default_rng(3)
+    planes = rng.normal(0.1, 0.01, shape).astype("f4")
+    holes = rng.random(shape) < missing
+    planes[holes] = rng.choice(np.array([0, np.nan, np.inf], "f4"), holes.sum())
+    one_by_one = [blocks(np.where(is_valid(plane), plane, np.nan), 28) for plane in planes]
+    means = valid_means(planes, 28).astype("f4")
+    np.testing.assert_array_equal(means, np.stack([*map(mean_of_blocks, one_by_one)]).astype("f4"))
+    largest = over_blocks(np.fmax, np.where(is_valid(planes), planes, np.nan), 28)
+    with np.errstate(all="ignore"):
+        expected = [np.fmax.reduce(each, axis=-1) for each in one_by_one]
+    np.testing.assert_array_equal(largest, np.stack(expected))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tolerances
 from astropy.io import fits as astropy_fits
+from cases import diagonal, some
 from PIL import Image as pil
 
 import scenes
@@ -58,8 +59,9 @@ def weights(image, known, weight=None, **settings):
         return job.prepare(Frame(Image.from_samples(image)), *given).problem.weight[..., 0]
 
 
-@pytest.mark.parametrize("protection", PROTECTIONS)
-@pytest.mark.parametrize("kind", ["large nebula", "nightscape"])
+@pytest.mark.parametrize(
+    ("protection", "kind"), diagonal(PROTECTIONS, ["large nebula", "nightscape"])
+)
 def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
     image = scenes.simulate(kind, (320, 480), 7).image
     places = [block_centres(size, 1) for size in image.shape[:2]]
@@ -85,13 +87,16 @@ def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
 
 @pytest.mark.parametrize(
     ("kind", "seed", "least"),
-    [
-        ("milky way", 0, 2.0),
-        ("high cirrus", 1, 2.0),
-        ("saturated core", 0, 2.0),
-        ("dark dust", 1, 5.0),
-        ("fisheye", 0, 2.0),
-    ],
+    some(
+        [("high cirrus", 1, 2.0), ("dark dust", 1, 5.0)],
+        [
+            ("milky way", 0, 2.0),
+            ("high cirrus", 1, 2.0),
+            ("saturated core", 0, 2.0),
+            ("dark dust", 1, 5.0),
+            ("fisheye", 0, 2.0),
+        ],
+    ),
 )
 def test_painting_true_sky_where_the_search_fails_makes_the_error_fall(kind, seed, least):
     scene = scenes.simulate(kind, SHAPE, seed)
@@ -103,7 +108,11 @@ def test_painting_true_sky_where_the_search_fails_makes_the_error_fall(kind, see
 
 
 @pytest.mark.parametrize(
-    "kind", ["star field", "light dome", "narrow dome", "galaxy", "nightscape"]
+    "kind",
+    some(
+        ["narrow dome", "galaxy"],
+        ["star field", "light dome", "narrow dome", "galaxy", "nightscape"],
+    ),
 )
 def test_painting_true_sky_where_the_search_succeeds_changes_little(kind):
     scene = scenes.simulate(kind, SHAPE, 1)
@@ -271,3 +280,12 @@ def test_a_mosaic_of_colours_and_a_strip(rng):
         assert np.isfinite(
             remove_background(strip, sky=known, downscaling_factor=1).corrected
         ).all()
+
+
+@pytest.mark.parametrize(("shape", "seed"), [((5, 6), 2), ((5, 6), 38), ((6, 8), 6), ((13, 8), 0)])
+def test_integers_of_four_steps_have_no_noise_to_divide_by(shape, seed):
+    image = np.random.default_rng(seed).integers(0, 4, (*shape, 3)) / 65535
+    known = np.zeros(shape, np.float32)
+    known[: shape[0] // 2] = 1
+    result = remove_background(image.astype(np.float32), sky=known, downscaling_factor=1)
+    assert np.isfinite(result.background).all()

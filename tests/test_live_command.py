@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cases import slow, some
 from live import PATIENCE, Client, write_sky
 from websockets.sync.client import connect
 
@@ -68,7 +69,7 @@ def test_it_ends_some_time_after_the_last_page(sky, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", some([signal.SIGINT], [signal.SIGINT, signal.SIGTERM]))
 def test_a_signal_ends_it_and_the_page_is_told(sky, tmp_path, number):
     with started(sky, tmp_path) as process:
         with page_of(process) as page:
@@ -112,13 +113,13 @@ def test_a_program_gets_its_result_or_an_exit_code(sky, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["nowhere.fits"], "nowhere.fits"),
         (["{sky}", "--port", "99999"], "cannot be taken"),
-        (["{sky}", "--mask", "{sky}.none"], "sky.fits.none"),
-        (["{sky}", "--invert-mask"], "no mask to invert"),
         (["{sky}", "-dx", "1000"], "leaves"),
-        (["{sky}", "--result", "{folder}/x.jpg"], "x.jpg"),
         (["{sky}", "--result", "{sky}"], "input"),
+        slow(["nowhere.fits"], "nowhere.fits"),
+        slow(["{sky}", "--mask", "{sky}.none"], "sky.fits.none"),
+        slow(["{sky}", "--invert-mask"], "no mask to invert"),
+        slow(["{sky}", "--result", "{folder}/x.jpg"], "x.jpg"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_any_page(sky, tmp_path, words, line):

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from cases import diagonal
 from live_stand_in import encoded, fitted, statistics
 from live_views import (
     MISSING,
@@ -99,8 +100,7 @@ def test_what_is_missing_does_not_spread(view: Callable[..., Viewer]) -> None:
             assert (found[k] <= high).all()
 
 
-@pytest.mark.parametrize("mode", ["subtract", "divide"])
-@pytest.mark.parametrize("strength", [1.0, 0.3])
+@pytest.mark.parametrize(("mode", "strength"), diagonal(["subtract", "divide"], [1.0, 0.3]))
 def test_the_corrected_view(view: Callable[..., Viewer], mode: str, strength: float) -> None:
     linear = sky((3, 40, 60))
     pictures = grid_of(linear)

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from astropy.io import fits
+from cases import some
 
 import fastbg
 from fastbg.simulate import simulate_sky
@@ -76,7 +77,13 @@ def test_the_result_of_an_array_is_that_of_remove_background(sky: np.ndarray) ->
     assert "was taken out" in result._repr_html_()
 
 
-@pytest.mark.parametrize("kind", ["planar", "u16", "mono", "mosaic", "holed", "masked", "double"])
+@pytest.mark.parametrize(
+    "kind",
+    some(
+        ["planar", "mosaic", "masked"],
+        ["planar", "u16", "mono", "mosaic", "holed", "masked", "double"],
+    ),
+)
 def test_every_kind_of_array_can_be_opened(sky: np.ndarray, kind: str) -> None:
     image: Any = sky.copy()
     options: dict[str, Any] = {}

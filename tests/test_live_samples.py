@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from cases import some
 from live import opened, served, write_sky
 
 from fastbg import BackgroundModel, fit_file
 from fastbg.pipeline import Job
 
 
-@pytest.fixture(params=[None, "BOTTOM-UP", "TOP-DOWN"])
+@pytest.fixture(params=some(["BOTTOM-UP"], [None, "BOTTOM-UP", "TOP-DOWN"]))
 def image(request, tmp_path) -> Path:
     path = write_sky(tmp_path / "sky.fits")
     if request.param:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits
+from cases import some
 from live import opened, served, write_sky
 from PIL import Image as pil
 
@@ -68,7 +69,10 @@ def paint(page) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "how"),
-    [(None, "nothing"), (None, "painted"), (".xisf", "painted"), (".tif", "painted")],
+    some(
+        [(None, "painted")],
+        [(None, "nothing"), (None, "painted"), (".xisf", "painted"), (".tif", "painted")],
+    ),
 )
 def test_what_is_saved_is_what_the_command_writes(image, tmp_path, suffix, how):
     out = tmp_path / "out $HOME"
@@ -115,7 +119,7 @@ def test_the_live_result_is_that_of_the_command(image, tmp_path):
     assert BackgroundModel.load(tmp_path / "sky.json") == live
 
 
-@pytest.mark.parametrize("rows", ["TOP-DOWN", "BOTTOM-UP", None])
+@pytest.mark.parametrize("rows", some(["BOTTOM-UP"], ["TOP-DOWN", "BOTTOM-UP", None]))
 def test_exported_layers_are_what_was_painted(image, tmp_path, rows):
     if rows:
         with fits.open(image, mode="update") as file:

@@ -39,15 +39,20 @@ DOUBTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), DOUBTS.items())
-def test_every_kind_of_doubt_has_its_place(text, kind, tmp_path, rng, monkeypatch):
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """Of a sky with one object, and its size."""
     y, x = np.mgrid[:200, :300]
-    image = 0.2 + 0.05 * x / 300 + rng.normal(0, 0.002, y.shape)
+    image = 0.2 + 0.05 * x / 300 + np.random.default_rng(1).normal(0, 0.002, y.shape)
     image += 0.3 * np.exp(-((y - 60) ** 2 + (x - 200) ** 2) / 30**2)
+    with served(write(tmp_path_factory.mktemp("live") / "sky.fits", image)) as server:
+        return server.outcome(), server.engine.size
+
+
+@pytest.mark.parametrize(("text", "kind"), DOUBTS.items())
+def test_every_kind_of_doubt_has_its_place(text, kind, outcome, monkeypatch):
     monkeypatch.setattr(warned, "doubts_of", lambda *given: [text])
-    with served(write(tmp_path / "sky.fits", image)) as server:
-        outcome = server.outcome()
-        (mark,) = warned.warnings(outcome, server.engine.size)
+    (mark,) = warned.warnings(*outcome)
     assert mark["kind"] == kind
     if kind == "other" and "corner" not in text:
         assert "x" not in mark
@@ -61,7 +66,8 @@ def test_every_kind_of_doubt_has_its_place(text, kind, tmp_path, rng, monkeypatc
 def test_the_words_are_those_of_the_doubts():
     from pathlib import Path
 
-    source = Path(warned.doubts_of.__code__.co_filename).read_text()
+    report = Path(warned.doubts_of.__code__.co_filename).parent
+    source = "".join((report / f"{name}.py").read_text() for name in ("doubts", "uncertain"))
     joined = " ".join(source.split()).replace('" "', "").replace('" f"', "")
     for words in warned._PLACES:
         assert words in joined

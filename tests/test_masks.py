@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -189,9 +190,11 @@ def test_a_mask_of_two_values_can_be_inverted_whatever_its_unit(tmp_path, sky, w
 
 
 @pytest.mark.parametrize(
-    "dtype", [bool, "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", ">f8", ">u2"]
+    ("dtype", "used"),
+    diagonal(
+        [bool, "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", ">f8", ">u2"], [1, 100]
+    ),
 )
-@pytest.mark.parametrize("used", [1, 100])
 def test_an_array_of_two_values_has_full_weight_whatever_its_type(weight, dtype, used):
     image = simulate_sky(SHAPE, np.random.default_rng(1), border=0).image
     found = remove_background(image, weight=(weight * used).astype(dtype), **OPTIONS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import diagonal
 from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
@@ -81,9 +82,11 @@ def assert_same_loss(problem, spline, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "name", ["random", "clustered", "outside", "far away", "coincident", "on edges"]
+    ("order", "name"),
+    diagonal(
+        [1, 2, 3, 4], ["random", "clustered", "outside", "far away", "coincident", "on edges"]
+    ),
 )
 def test_layouts(name, order, method, rng):
     for n in (3, 36, 150):
@@ -136,9 +139,8 @@ def test_a_background_below_zero(depth, method, rng):
     assert_same_loss(problem, spline, method)
 
 
-@pytest.mark.parametrize("share", [0, 0.01, 0.5, 1], ids="{} below".format)
+@pytest.mark.parametrize(("share", "order"), diagonal([0, 0.01, 0.5, 1], [1, 2, 3, 4]))
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_what_was_expected_below_zero_changes_no_bit(order, method, share, rng):
     y, x = pixel_centres(200), pixel_centres(150)
     spline = interpolate(rng.random((36, 2)), smooth(rng.random((36, 2)), rng), order)
@@ -320,4 +322,4 @@ def test_few_pixels_are_evaluated_directly(rng):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_other_instruction_sets_pass(name):
-    run_again(name, __file__, "shapes or partial or below or random-2")
+    run_again(name, __file__, "shapes or partial or below or random")

@@ -201,6 +201,7 @@ def test_what_is_no_mosaic_is_refused_in_one_line(tmp_path: Path, given: Any, me
     [
         ({"control_points": 16}, "without a descent"),
         ({"pedestal": "bgoptimizer"}, "another one for each panel"),
+        ({"match_scale": True, "panels": "labels.fits"}, "leave match_scale out"),
     ],
 )
 def test_settings_that_make_no_sense(options: dict[str, Any], message: str) -> None:
@@ -219,10 +220,47 @@ def test_the_command_writes_all_panels_or_none(tmp_path: Path) -> None:
     with formats.open_image(out / "p1_bgSubtracted.fits") as file:
         assert made(file.header.keywords) == "corrected"
     written = {path: path.read_bytes() for path in out.iterdir()}
-    assert len(written) == 4
+    assert len(written) == 6
+    assert json.loads((out / "mosaic_report.json").read_text("utf-8")) == report
+    page = (out / "mosaic_report.html").read_text("utf-8")
+    assert all(path.name in page for path in paths)
     # One output exists: nothing is written.
     again = run(app, ["mosaic", *map(str, paths), "-o", str(out)])
     assert again.exit_code != 0
     assert {path: path.read_bytes() for path in out.iterdir()} == written
     told = run(app, ["mosaic", *map(str, paths), "-o", str(out), "--overwrite"])
     assert "of the noise of a pixel" in told.stdout
+
+
+def test_filaments_in_overlaps_tell_flux_scales(tmp_path: Path) -> None:
+    places, rng = grids(2)[:2], np.random.default_rng(3)
+    paths = []
+    for number, (grid, scale) in enumerate(zip(places, (1.2, 0.9), strict=True), start=1):
+        v, u = grid.plane()
+        filaments = 0.02 * np.exp(-((v + 50) ** 2 + u**2) / 3000) * (1 + np.sin(v / 4 + u / 7))
+        light = sky(v, u) + filaments + background(SHAPE, rng) / scale
+        image = scale * light + NOISE * rng.standard_normal(SHAPE)
+        paths.append(write(tmp_path / f"p{number}.fits", image, grid.keywords()))
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "as they are")
+    first, second = (each["scale"][0] for each in report["scales"])
+    assert first / second == pytest.approx(1.2 / 0.9, rel=0.02)
+    assert first * second == pytest.approx(1)
+    (warning,) = report["warnings"]
+    assert "--match-scale" in warning
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "matched", match_scale=True)
+    assert not report["warnings"]
+    assert report["match_scale"]
+    for number, scale in enumerate((first, second), start=1):
+        plain, matched = (
+            _read(tmp_path / folder / f"p{number}_bgSubtracted.fits") - report["level"][0]
+            for folder in ("as they are", "matched")
+        )
+        np.testing.assert_allclose(matched, plain / scale, atol=1e-6)
+
+
+def test_flux_scales_that_nothing_tells_are_1(tmp_path: Path) -> None:
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path, match_scale=True)
+    assert [each["scale"] for each in report["scales"]] == [[1.0], [1.0]]
+    (warning,) = report["warnings"]
+    assert "do not tell the flux scale" in warning

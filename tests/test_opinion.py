@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import some
 
 import scenes
 from fastbg import Settings, remove_background
@@ -13,7 +14,11 @@ SHAPE = (400, 600)
 
 
 @pytest.mark.parametrize(
-    "name", ["large nebula", "nightscape", "star field", "galaxy", "quantised"]
+    "name",
+    some(
+        ["large nebula", "nightscape"],
+        ["large nebula", "nightscape", "star field", "galaxy", "quantised"],
+    ),
 )
 def test_a_descent_is_not_worse_with_protection(name):
     scene = scenes.simulate(name, SHAPE, 2)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from other_programs import cells
+from other_programs.kinds import kinds
 from other_programs.programs import PROGRAMS, Program
 from other_programs.writers import others, read
-from other_programs.written import kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 

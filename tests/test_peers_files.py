@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 
 from fastbg.errors import InputError
 from fastbg.io.formats import Output, open_image
@@ -105,8 +106,7 @@ def test_fitsverify_finds_no_more_in_outputs_than_in_real_files(tmp_path, shared
             assert count <= before, said
 
 
-@pytest.mark.parametrize("same", [False, True], ids=["float32", "same"])
-@pytest.mark.parametrize("kind", [".fits", ".fits.fz"])
+@pytest.mark.parametrize(("same", "kind"), diagonal([False, True], [".fits", ".fits.fz"]))
 def test_fitsverify_accepts_what_comes_from_real_xisf_and_tiff(tmp_path, shared_data, kind, same):
     for path in sorted([*shared_data.glob("*.xisf"), *shared_data.glob("*.tif*")]):
         # Errors alone: fitsverify 4.20 misses CRPIX1 in one file that has it.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits as astropy_fits
+from cases import diagonal
 from xisf import XISF
 
 import fastbg
@@ -586,9 +587,10 @@ def test_an_image_is_read_and_its_model_rendered_hardly_more_than_it_must(large,
     assert sum(rendered) <= 1.2 * large.size
 
 
-@pytest.mark.parametrize("sample_format", ["float32", "same"])
-@pytest.mark.parametrize("pattern", ["off", "RGGB"])
-@pytest.mark.parametrize("code", ["u1", "u2", "i2", "u4"])
+@pytest.mark.parametrize(
+    ("sample_format", "pattern", "code"),
+    diagonal(["float32", "same"], ["off", "RGGB"], ["u1", "u2", "i2", "u4"]),
+)
 def test_a_file_of_integers_is_hardly_read_more_often(
     large, code, pattern, sample_format, tmp_path, monkeypatch
 ):

@@ -7,6 +7,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from cases import diagonal
 from hypothesis import given
 from hypothesis import strategies as st
 from instruction_sets import OTHERS, run_again
@@ -89,8 +90,7 @@ def test_any_rows_of_any_image_have_the_bits_of_the_whole(shape, order, channels
         assert np.array_equal(out, expected[:, rows])
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("band", [7, 32, 200])
+@pytest.mark.parametrize(("method", "band"), diagonal(METHODS, [7, 32, 200]))
 def test_threads_share_a_plan(rng, band, method):
     spline = spline_of(rng, 150)
     expected = whole(spline, SHAPE, method)

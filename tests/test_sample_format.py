@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import diagonal
 from test_io_xisf import save
 from xisf_structure import difference
 
@@ -73,10 +74,10 @@ def without_a_model(monkeypatch):
     monkeypatch.setattr(Job, "plan", plan)
 
 
-@pytest.mark.parametrize("mode", ["subtract", "divide"])
-@pytest.mark.parametrize("compress", [False, True])
-@pytest.mark.parametrize("storage", ["Planar", "Normal"])
-@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize(
+    ("mode", "compress", "storage", "order"),
+    diagonal(["subtract", "divide"], [False, True], ["Planar", "Normal"], ["little", "big"]),
+)
 @pytest.mark.parametrize(("name", "bounds"), KINDS)
 def test_without_a_model_every_bit_stays(
     tmp_path, monkeypatch, name, bounds, storage, order, compress, mode

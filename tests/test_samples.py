@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from cases import diagonal
 
 import fastbg
 from fastbg.errors import InputError, SettingsError
@@ -424,8 +425,9 @@ def test_measured_samples_can_be_changed_one_by_one() -> None:
     assert len(every.joined(one).points) == len(rows) + 1
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".json"])
-@pytest.mark.parametrize("order", ["TOP-DOWN", "BOTTOM-UP"])
+@pytest.mark.parametrize(
+    ("suffix", "order"), diagonal([".csv", ".json"], ["TOP-DOWN", "BOTTOM-UP"])
+)
 def test_a_grid_and_back(suffix: str, order: str, tmp_path: Path) -> None:
     """What `samples_file` writes is what a job takes, whichever way up a file is stored."""
     sky = simulate_sky((240, 320), np.random.default_rng(9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import diagonal
 
 from scenes import HARD, KINDS, error, simulate
 
@@ -22,8 +23,7 @@ def test_a_seed_gives_one_sky_and_another_seed_another(name):
     assert not np.array_equal(one.background, other.background)
 
 
-@every_scene
-@pytest.mark.parametrize("shape", [SHAPE, (61, 60), (60, 200)])
+@pytest.mark.parametrize(("name", "shape"), diagonal(KINDS, [SHAPE, (61, 60), (60, 200)]))
 def test_shapes_types_and_range(name, shape):
     scene = simulate(name, shape, 1)
     channels = 1 if name in MONO else 3

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits
+from cases import slow
 from PIL import Image
 
 from fastbg import Settings, load_preset, process_file
@@ -102,10 +103,10 @@ def test_siril_shows_our_tiff_as_our_fits(planes: np.ndarray, tmp_path: Path) ->
     ("commands", "name", "error"),
     [
         (["save y"], "y.fit", 0),
-        (["set16bits", "load x", "save y"], "y.fit", 1 / 65535),
-        (["setcompress 1 -type=gzip2 0", "save y"], "y.fit*", 0),
+        slow(["set16bits", "load x", "save y"], "y.fit", 1 / 65535),
+        slow(["setcompress 1 -type=gzip2 0", "save y"], "y.fit*", 0),
         (["setcompress 1 -type=rice 16", "save y"], "y.fit*", 1e-3),
-        (["savetif32 y"], "y.tif", 0),
+        slow(["savetif32 y"], "y.tif", 0),
         (["savetif y"], "y.tif", 1 / 65535),
     ],
 )

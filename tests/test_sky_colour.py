@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.sky.colour import stiffer_differences
+from fastbg.sky.colour import joint_channel, stiffer_differences
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.smoothing_spline import Basis
-from fastbg.sky.surface import PROTECTIONS, fit_surface
+from fastbg.sky.surface import LOWEST, PROTECTIONS, fit_surface, lower_envelope
 
 ROWS, COLUMNS, NOISE = 30, 45, np.array([1e-3, 2e-3, 1.5e-3])
 STIFFNESSES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -66,3 +66,28 @@ def test_one_channel_has_no_differences(rng, stiffnesses):
     mono = Mesh(4, mesh.shape, mesh.points, mesh.values[:, :1], mesh.weight, NOISE[:1])
     surface = flexible(mono)
     assert stiffer_differences(surface, mono, stiffnesses) is surface
+
+
+def test_without_noise_no_sum_of_the_channels_is_told_by_rounding():
+    y, x = points().T
+    light = np.multiply.outer(0.01 * (x + y) + (np.hypot(y - 0.5, x - 0.5) < 0.1), NOISE)
+    mesh = Mesh(4, (ROWS, COLUMNS), points(), light, np.ones(len(light)), np.zeros(3))
+    assert joint_channel(mesh, Basis(mesh.points, 14).of_degree(3)) is None
+
+
+def test_multiples_of_a_shape_are_found_by_a_twentieth_of_the_frame(rng):
+    y, x = points().T
+    away = np.hypot(y - 0.45, x - 0.4) * np.exp(0.2 * np.sin(9 * x + 1) * np.cos(7 * y))
+    halo = 2 * np.maximum(np.quantile(away, 0.95) - away, 0)
+    sky = np.multiply.outer(x, [0.2, 0.15, 0.1])
+    mesh = mesh_of_light(rng, (x, np.array([0.2, 0.15, 0.1])), (halo, np.array([0.5, 0.6, 0.7])))
+    splines = Basis(mesh.points, 14).of_degree(3)
+    shape = splines.multiples(splines.solve(x[:, np.newaxis], mesh.weight, 1e-2))
+
+    def error(*envelope):
+        weight = lower_envelope(shape, mesh, *envelope)
+        found = fit_surface(shape, mesh, weight, 1e-2, PROTECTIONS["auto"])
+        return ((found.values - sky).std(axis=0) / sky.std(axis=0)).mean()
+
+    assert error() > 0.5
+    assert error(*LOWEST) < 0.03

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import diagonal, some
 
 import scenes
 from fastbg import BackgroundModel, remove_background
@@ -133,7 +134,10 @@ def test_nothing_is_a_glow_without_protection(rng, place):
     assert sky_of(noisy(rng, truth), "off").glow == ()
 
 
-@pytest.mark.parametrize("name", ["star field", "twilight", "moon", "galaxy", "large nebula"])
+@pytest.mark.parametrize(
+    "name",
+    some(["twilight", "galaxy"], ["star field", "twilight", "moon", "galaxy", "large nebula"]),
+)
 def test_a_sky_without_a_glow_is_what_it_was(name, monkeypatch):
     image = scenes.simulate(name, (300, 450), 2).image
     found = remove_background(image)
@@ -143,8 +147,9 @@ def test_a_sky_without_a_glow_is_what_it_was(name, monkeypatch):
     np.testing.assert_array_equal(found.background, without.background)
 
 
-@pytest.mark.parametrize("border", CORNERS.values(), ids=str)
-@pytest.mark.parametrize("kind", ["galaxy", "nebula", "star beside it"])
+@pytest.mark.parametrize(
+    ("border", "kind"), diagonal(CORNERS.values(), ["galaxy", "nebula", "star beside it"]), ids=str
+)
 def test_an_object_that_a_corner_cuts_off_is_none(rng, border, kind):
     y, x, (height, width) = axes()
     row, column = np.abs(np.array(border) - [[0.04, 0.05]])[0]
@@ -193,8 +198,11 @@ def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border,
     np.testing.assert_allclose(splines.matrix[:, :1], off + functions, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(600, 900), (2000, 3000)], ids=str)
-@pytest.mark.parametrize("name", ["amplifier glow", "edge glow"])
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    diagonal([(600, 900), (2000, 3000)], ["amplifier glow", "edge glow"]),
+    ids=str,
+)
 def test_a_job_takes_a_glow_out(name, shape):
     scene = scenes.simulate(name, shape, 12)
     result = remove_background(scene.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import diagonal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,8 +53,10 @@ def test_a_corner_that_a_mask_leaves_is_sky(rng, corner):
     assert prepared.problem.weight[near].mean() > 0.95
 
 
-@pytest.mark.parametrize("size", [(200, 300), (400, 600)])
-@pytest.mark.parametrize("name", ["light dome", "moon", "star field", "nightscape"])
+@pytest.mark.parametrize(
+    ("size", "name"),
+    diagonal([(200, 300), (400, 600)], ["light dome", "moon", "star field", "nightscape"]),
+)
 def test_a_mask_of_all_objects_is_as_good_as_the_search(name, size):
     scene = scenes.simulate(name, size, 3)
     objects = np.abs(scene.image - scene.background).max(axis=2)

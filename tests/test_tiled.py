@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import diagonal
 from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
@@ -118,8 +119,7 @@ def assert_within_bounds(rng, spline, y, x, method, shift=0.1):
     assert np.linalg.norm(gradient - expected) <= GRADIENT * np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("layout", "order"), diagonal(LAYOUTS, [1, 2, 3, 4]))
 @pytest.mark.parametrize("make", [sky, noise, pairs])
 @pytest.mark.parametrize(
     ("shape", "channels"), [((100, 129), 1), ((600, 40), 1), ((3, 1100), 3)], ids=str

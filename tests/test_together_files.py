@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ from typer.testing import CliRunner
 
 import fastbg
 from fastbg.cli.app import app
+from fastbg.coordinates.aligned import aligned
+from fastbg.coordinates.mapping import IDENTITY
 from fastbg.errors import FastbgError
+from fastbg.image.image import Image
 from fastbg.jobs.batch import pool, tasks
+from fastbg.jobs.together import small
+from fastbg.jobs.together.placing import Canvas
 from fastbg.jobs.together.small import FOLDER
+from fastbg.pipeline import Job
+from fastbg.settings.settings import Settings
 
 IN_WORKERS = pool.run
 SHAPE = (90, 120)
@@ -125,6 +133,46 @@ def test_a_run_that_ended_goes_on(tmp_path: Path, known: Frames) -> None:
         fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", progress=stop)
     result = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")
     assert sorted(outcome.status for outcome in result.outcomes) == ["done"] * 2 + ["skipped"] * 2
+
+
+def test_each_frame_is_hashed_once_and_must_stay_as_it_was(
+    tmp_path: Path, known: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, hashed = write(tmp_path / "in", known.images), []
+    content_hash = tasks.content_hash
+    monkeypatch.setattr(
+        tasks, "content_hash", lambda path: content_hash(hashed.append(path) or path)
+    )
+    models_of = fastbg.jobs.together.models_of
+
+    def changed(*given: Any, **how: Any) -> Any:
+        os.utime(paths[1], ns=(1, 1))
+        return models_of(*given, **how)
+
+    monkeypatch.setattr(fastbg.jobs.together, "models_of", changed)
+    result = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out")
+    assert sorted(hashed) == paths
+    (failed,) = result.with_status("failed")
+    assert failed.path == paths[1]
+    assert failed.error.endswith("has changed since its small copy was made: run again")
+
+
+@pytest.mark.parametrize("function", ["median", "mean"])
+def test_a_small_copy_in_one_pass_is_that_in_several(function: str) -> None:
+    planes = np.random.default_rng(4).normal(0.1, 0.02, (3, 70, 95)).astype("f4")
+    planes[0, 20:50, 30:60] = 0
+    planes[1, 5, 5] = 3
+    image = Image.from_samples(np.moveaxis(planes, 0, 2))
+    canvas = Canvas(Path("a.fits"), image.shape, (0, 0), 8, alike=True)
+    with Job(Settings(downscaling_func=function)) as job:
+        ours = small.reduced(job, image, canvas, IDENTITY)
+        level = small.bright(job.measure(image))
+        means = aligned(small.marked(image, level), IDENTITY, image.shape, 8, function="mean")
+    medians = aligned(image, IDENTITY, image.shape, 8, function=function)
+    np.testing.assert_array_equal(ours["medians"], medians)
+    stars = np.nan_to_num(means) > 1
+    assert stars[..., 1].sum() == 1
+    np.testing.assert_array_equal(np.where(stars, small.MARK, means), ours["means"])
 
 
 def test_workers_do_the_same(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +21,9 @@ from .frames import Frame
 from .panels import Mosaic, merged, mosaic
 
 THIRD = 1 / 3
+
+DIMMED = 1.2
+"""By up to this factor, transparencies of panels are higher or lower."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,18 @@ class Outcome:
     left: float
 
 
-def outcome(name: str, shape: Shape, seed: int, across: int) -> Outcome:
-    """Simulate panels, run `fastbg mosaic`, and compare with the truth."""
-    found = mosaic(name, shape, seed, across)
+def outcome(name: str, shape: Shape, seed: int, across: int, transparency: float = 1.0) -> Outcome:
+    """Simulate panels, run `fastbg mosaic`, and compare with the truth, on one flux scale."""
+    found = mosaic(name, shape, seed, across, transparency)
     with TemporaryDirectory() as folder:
         write_mosaic(Path(folder), found, "fits")
         files = sorted(Path(folder).glob("panel*.fits"))
         corrected = run(files, Path(folder) / "out")
-    lefts = [c - (p.image - p.background) for c, p in zip(corrected, found.panels, strict=True)]
+        report = json.loads((Path(folder) / "out" / "mosaic_report.json").read_text("utf-8"))
+    lefts = [
+        (c - (p.image - p.background) - report["level"]) / p.scale
+        for c, p in zip(corrected, found.panels, strict=True)
+    ]
     before = [steps(found, [p.background for p in found.panels], *pair) for pair in found.seams]
     after = [steps(found, lefts, *pair) for pair in found.seams]
     spread, truth = (
@@ -118,7 +127,13 @@ def table(names: Sequence[str], shape: Shape, seeds: Sequence[int]) -> Iterator[
         "| sky | panels | steps before | steps after, median (worst) | seams of at most a third | "
         "gradient left |\n|---|---|---|---|---|---|"
     )
-    ways = {"2 x 2": (outcome, 2), "3 x 3": (outcome, 3), "one image": (outcome_merged, 2)}
+    dimmed = partial(outcome, transparency=DIMMED)
+    ways = {
+        "2 x 2": (outcome, 2),
+        "3 x 3": (outcome, 3),
+        "2 x 2, other transparency": (dimmed, 2),
+        "one image": (outcome_merged, 2),
+    }
     for name in names:
         for way, (measure, across) in ways.items():
             found = [measure(name, shape, seed, across) for seed in seeds]

@@ -31,8 +31,13 @@ class Mosaic:
     seams: list[tuple[int, int]]
 
 
-def mosaic(name: str, shape: Shape, seed: int, across: int = 2) -> Mosaic:
-    """Simulate ``across`` x ``across`` panels, (H, W) each, of a kind of `fields.KINDS`."""
+def mosaic(
+    name: str, shape: Shape, seed: int, across: int = 2, transparency: float = 1.0
+) -> Mosaic:
+    """Simulate ``across`` x ``across`` panels, (H, W) each, of a kind of `fields.KINDS`.
+
+    The light of the field is multiplied by up to the transparency, or divided by it.
+    """
     rng = generator("mosaic", name, seed, across)
     whole = [round(n * (1 + (across - 1) * (1 - OVERLAP)) * 1.02) for n in shape]
     field = Field.of(name, (whole[0], whole[1]), rng)
@@ -44,7 +49,8 @@ def mosaic(name: str, shape: Shape, seed: int, across: int = 2) -> Mosaic:
         grid = Grid(shape, (y + own.uniform(-2, 2), x + own.uniform(-2, 2)), TURN * _normal(own))
         glow = own.uniform(*RISES) * np.roll(kind.glow, own.integers(len(kind.glow)))
         background = layers(own.uniform(*LEVELS) * kind.level, (glow, tilt(shape, own)))
-        panels.append(exposure(field, grid, background, own))
+        scale = float(transparency ** own.uniform(-1, 1)) if transparency != 1 else 1.0
+        panels.append(exposure(field, grid, background, own, scale=scale))
     seams = [(n, n + 1) for n in range(across**2) if (n + 1) % across]
     seams += [(n, n + across) for n in range(across**2 - across)]
     return Mosaic(panels, seams)

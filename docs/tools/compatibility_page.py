@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "compatibility.md"
 sys.path.append(str(ROOT / "tests"))
 
+from other_programs.kinds import kinds  # noqa: E402
 from other_programs.programs import PROGRAMS  # noqa: E402
 from other_programs.writers import others  # noqa: E402
-from other_programs.written import kinds  # noqa: E402
 
 INTRODUCTION = """\
 <!-- Written by docs/tools/compatibility_page.py, from tests/other_programs. Do not edit it. -->
@@ -37,6 +37,7 @@ python docs/tools/compatibility_page.py     # and writes this page
 ```
 
 GraXpert and SetiAstro Suite Pro may have environments of their own, whose scripts are on the PATH.
+Siril of this year, beside that of Debian, is looked for as `siril-cli-1.4`.
 
 | cell | meaning |
 |---|---|
@@ -46,6 +47,7 @@ GraXpert and SetiAstro Suite Pro may have environments of their own, whose scrip
 | in [0, 1], in 16 bits | all samples are multiplied by one number, such as the largest of a type |
 | other | what arrives is something else |
 | refused | the program does not read the file |
+| not told | the program reads the file, and leaves that out |
 | &ndash; | was not tried, or the program has no such thing |
 """
 
@@ -54,6 +56,19 @@ TABLES = {
     "TIFF": "TIFF files that fastbg writes.",
     "XISF": "XISF files that fastbg writes.",
     "What files tell": "What programs find in files that fastbg writes, besides the samples.",
+    "Mosaics of colour filters": (
+        "Which colours a program gives to the pixels of undebayered frames that fastbg writes. "
+        "They come from FITS files with BAYERPAT RGGB. A row begins with the ROWORDER of that "
+        "file, its number of rows, and the format that was written. After the colon stand the "
+        "colours of the first 2 x 2 pixels of the FITS file, as fastbg takes them; *same* means "
+        "that the program debayers so."
+    ),
+    "Astrometric solutions": (
+        "Where 25 pixels of what fastbg writes lie in the sky, by the solution that is passed on:"
+        " keywords, or the properties of PixInsight with splines as control points or as tables. "
+        "*Other* tells the largest distance. Siril is told by what it saves again, fitsio and "
+        "GraXpert by the header that they give to astropy, and xisf by what it reads."
+    ),
     "FITS of others": "FITS files of other programs, as fastbg reads them.",
     "TIFF of others": "TIFF files of other programs, as fastbg reads them.",
     "XISF of others": "XISF files of other programs, as fastbg reads them.",

@@ -15,6 +15,7 @@ from ..model.render import pixel_centres
 from ..reference.sky import ReferencedSky
 from ..samples.sky import SampledSky
 from ..sky.blas import one_thread
+from ..sky.colour import contrast
 from ..sky.detection import Sky
 from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
@@ -71,6 +72,11 @@ class Diagnostics:
     jackknife : ndarray, (rows, columns, K), linear
         The first part of it, a jackknife over blocks of the frame (B. Efron, The Jackknife, the
         Bootstrap and Other Resampling Plans, SIAM 1982).
+    choice : ndarray, (rows, columns, K), linear
+        The second part, how far the rivals of the surface lie from it.
+    contrast : float
+        How far the gradient stands out of what was taken for objects, in the sum of the channels in
+        which it does most; see `fastbg.sky.colour.contrast`.
     whole_frame : WholeFrame
         What the model did to the whole frame, also to what was not taken for sky.
     full : Diagnostics or None
@@ -85,6 +91,8 @@ class Diagnostics:
     follows: float
     uncertainty: np.ndarray
     jackknife: np.ndarray
+    choice: np.ndarray
+    contrast: float
     whole_frame: WholeFrame
     full: Diagnostics | None = None
 
@@ -99,7 +107,21 @@ class Diagnostics:
     @property
     def uncertain(self) -> np.ndarray:
         """(K,): the root mean square of the uncertainty where the frame is no land."""
-        seen = self.uncertainty[self.whole_frame.seen]
+        return self._mean_of(self.uncertainty)
+
+    @property
+    def dependent(self) -> float:
+        """The median of the jackknife, a mean over the channels, where the frame is no land."""
+        seen = self.jackknife[self.whole_frame.seen]
+        return float(np.median(seen, axis=0).mean()) if len(seen) else np.nan
+
+    @property
+    def undecided(self) -> float:
+        """The root mean square of `choice` there, a mean over the channels."""
+        return float(self._mean_of(self.choice).mean())
+
+    def _mean_of(self, deviation: np.ndarray) -> np.ndarray:
+        seen = deviation[self.whole_frame.seen]
         mean: np.ndarray = np.sqrt((seen**2).mean(axis=0)) if len(seen) else self.noise
         return mean
 
@@ -135,7 +157,8 @@ def diagnose(
         unknown = np.full(len(mesh.noise), np.nan)
         nowhere = np.full((*mesh.shape, len(unknown)), np.nan)
         frame = WholeFrame.unknown(mesh.shape, len(unknown))
-        return Diagnostics(unknown, unknown, unknown, np.nan, np.nan, nowhere, nowhere, frame)
+        deviations = nowhere, nowhere, nowhere
+        return Diagnostics(unknown, unknown, unknown, np.nan, np.nan, *deviations, np.nan, frame)
     surface = sky.surface if sky is not None and model.stretch is sky.stretch else None
     mesh = _in_linear_units(mesh, space)
     if surface is not None:
@@ -155,7 +178,8 @@ def diagnose(
     else:
         side = min(SIDE, max(2, round(len(model.spline.centres) ** 0.5)))
         splines = Basis(mesh.points, side).of_degree(1)
-        jackknife, choice = uncertainty.of_spline(splines, mesh, weight, UNBENT), 0.0
+        jackknife = uncertainty.of_spline(splines, mesh, weight, UNBENT)
+        choice = np.zeros_like(background)
     border = uncertainty.of_border(background, residual)
     deviation = np.hypot(np.hypot(jackknife, choice), border)
     if isinstance(sky, ReferencedSky):
@@ -170,6 +194,8 @@ def diagnose(
         _follows(background, weight, mesh),
         deviation.reshape(*mesh.shape, -1),
         jackknife.reshape(*mesh.shape, -1),
+        choice.reshape(*mesh.shape, -1),
+        _contrast(background, residual),
         whole_frame.measure(background, residual),
     )
     if strength == 1:
@@ -241,6 +267,14 @@ def _gradient(values: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:
     left = smooth(weight**2, SMOOTH / np.sqrt(2)) / (4 * np.pi * SMOOTH**2 * near**2)
     noise = mesh.noise**2 * (weight @ left) / weight.sum()
     return np.sqrt(np.maximum(weighted_deviation(smoothed, weight) ** 2 - noise, 0))
+
+
+def _contrast(background: np.ndarray, residual: Residual) -> float:
+    seen, noise = residual.seen, np.maximum(residual.mesh.noise, TINY)
+    if (cells := int(np.count_nonzero(seen))) < 2:
+        return np.nan
+    objects = residual.values[seen & residual.excluded] / noise
+    return contrast(background[seen] / noise, objects, cells)
 
 
 def _follows(background: np.ndarray, weight: np.ndarray, mesh: Mesh) -> float:

@@ -62,6 +62,7 @@ def of_samples(sky: SampledSky) -> np.ndarray:
         fit.splines.solve_without(data, fit.weight, fit.stiffness, groups),
         surface.splines.matrix,
         surface.weight,
+        data.shape[1],
     )
 
 
@@ -69,7 +70,7 @@ def of_spline(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float
     """(P, K): of a spline, fitted without each block of the frame in turn: a jackknife."""
     groups = _blocks(mesh.points, weight > LEAST_WEIGHT)
     left_out = splines.solve_without(mesh.values, weight, stiffness, groups)
-    return _jackknife(left_out, splines.matrix, weight)
+    return _jackknife(left_out, splines.matrix, weight, mesh.values.shape[1])
 
 
 def _blocks(points: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
@@ -80,15 +81,18 @@ def _blocks(points: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
 
 
 def _jackknife(
-    left_out: Iterable[np.ndarray], matrix: np.ndarray, weight: np.ndarray
+    left_out: Iterable[np.ndarray], matrix: np.ndarray, weight: np.ndarray, channels: int
 ) -> np.ndarray:
-    """(P, K): the deviation of fits, by their coordinates, at the points of a matrix, (P, M)."""
+    """(P, K): the deviation of fits, by their coordinates, at the points of a matrix, (P, M).
+
+    NaN for fewer than two fits.
+    """
     fits = []
     for coordinates in left_out:
         fit = matrix @ coordinates
         fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
-        return np.full((len(matrix), len(coordinates.T)), np.nan)
+        return np.full((len(matrix), channels), np.nan)
     deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
     return deviation
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .bands import FEW_PIXELS, for_each_band, row_bands
+from .blocks import blocks, mean_of_blocks
 from .image import CLIPPED, MISSING_LEVEL, Image
-from .kernels import FASTEST, Kernels, blocks, mean_of_blocks
+from .kernels import FASTEST, Kernels
 from .order_statistics import Quantiles, count_pass, guess_quantiles, quantiles, search
 from .stretch import Stretch
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import compiled
+from .blocks import blocks, mean_of_blocks
 from .missing import CLIPPED, ZERO, is_valid
 from .mtf import imtf, mtf
 from .robust import ungrouped
@@ -331,21 +332,3 @@ def _in_one_piece(*arrays: np.ndarray) -> bool:
 
 NUMPY = Kernels()
 FASTEST = NUMPY if compiled.unavailable() else _Compiled()
-
-
-def blocks(plane: np.ndarray, factor: int) -> np.ndarray:
-    """(rows, W) to (h, w, pixels of a block), with NaN where a partial block has no pixel."""
-    rows, width = plane.shape
-    block_rows, block_columns = min(factor, rows), min(factor, width)
-    padding = ((0, -rows % block_rows), (0, -width % block_columns))
-    padded = np.pad(plane, padding, constant_values=np.nan)
-    h, w = padded.shape[0] // block_rows, padded.shape[1] // block_columns
-    grid = padded.reshape(h, block_rows, w, block_columns)
-    return grid.swapaxes(1, 2).reshape(h, w, block_rows * block_columns)
-
-
-def mean_of_blocks(values: np.ndarray) -> np.ndarray:
-    """The mean over the last axis, float64; NaN counts in nothing, and is the mean of nothing."""
-    count = np.count_nonzero(~np.isnan(values), axis=-1)
-    total = np.nansum(values, axis=-1, dtype=np.float64)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

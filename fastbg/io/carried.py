@@ -36,7 +36,7 @@ def carried(source: ImageFile, before: Format, after: Format) -> CarriedHeader:
     """The header for an output in another format, which begins at the top left.
 
     An astrometric solution counts pixels from the first row that is stored, except in Astro-TIFF
-    files: there it counts from the last one, as if the rows of a FITS file ended at the top.
+    files: their keywords are those of a FITS file whose rows end at the top, and ROWORDER says so.
 
     Parameters
     ----------
@@ -51,8 +51,10 @@ def carried(source: ImageFile, before: Format, after: Format) -> CarriedHeader:
         keywords = [*_reversed_axis(keywords, 2, height)]
     if source.turn.columns:
         keywords = [*_reversed_axis(keywords, 1, width)]
-    if source.turn or is_bottom_up(tuple(keywords)):
-        keywords = _with(keywords, {"ROWORDER"}, Keyword("ROWORDER", "'TOP-DOWN'", "first row"))
+    bottom_up = is_bottom_up(tuple(keywords))
+    if source.turn or bottom_up or (after == "TIFF" and (source.cfa or bottom_up is not None)):
+        order = "BOTTOM-UP" if after == "TIFF" else "TOP-DOWN"
+        keywords = _with(keywords, {"ROWORDER"}, Keyword("ROWORDER", f"'{order}'", "first row"))
     if source.cfa in BAYER_PATTERNS and source.cfa != cfa_pattern(tuple(keywords)):
         pattern = Keyword("BAYERPAT", f"'{source.cfa}'", "first 2 x 2 pixels, row by row")
         keywords = _with(keywords, OF_THE_ARRAY, pattern)

@@ -35,7 +35,7 @@ _BAND = 1 << 18
 """Samples that are read at a time: they stay in the cache."""
 
 
-def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
+def with_white(file: ImageFile, given: float = 0.0, guessed: float = 0.0) -> ImageFile:
     """The same file with bounds, and with how its white was found.
 
     Compressed samples are decompressed, if the file does not tell its white.
@@ -45,6 +45,8 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
     file : ImageFile
     given : float
         The white that the user gives; 0 if none.
+    guessed : float
+        What was guessed of the same file before; 0 to look at its samples.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def with_white(file: ImageFile, given: float = 0.0) -> ImageFile:
         return replace(file, white=White(high, "type"))
     if file.bounds:
         return replace(file, white=White(high, "declared"))
-    white = _guessed(file)
+    white = guessed or _guessed(file)
     # Floats without bounds are in [0, 1]; an output with the same samples then declares none.
     bounds = None if white == 1 and file.dtype.kind == "f" else (0.0, white)
     return replace(file, bounds=bounds, white=White(white, "guessed"))

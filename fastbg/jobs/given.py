@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from ..image.image import Image, samples_of_array
 from ..image.kernels import FASTEST, NUMPY, Kernels
 from ..image.weights import range_of_mask
 from ..io.white import faint
-from ..reference.copies import Reference
-from ..samples.points import SamplePoints
 from ..settings.settings import Settings
 from .containers import Container
+
+if TYPE_CHECKING:
+    from ..reference.copies import Reference
+    from ..samples.points import SamplePoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,7 @@ def reference_of(given: Given, frame: Frame) -> Reference | None:
     if given.reference is None:
         return None
     from ..coordinates.mapping import Field, mapping
+    from ..reference.copies import Reference
 
     if given.reference is given.image:
         raise InputError(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..catalogue import Extended, circle, objects_in
-from ..coordinates.fits import celestial
-from ..coordinates.system import Coordinates
 from ..errors import InputError
 from ..image.frame import Frame
 from ..image.outlines import Outline, large_enough, usable
 from ..io.image_file import ImageFile
 from ..settings.places import Place, places
 from ..settings.settings import Settings
-from .coordinates import coordinates_of
+
+if TYPE_CHECKING:
+    from ..catalogue import Extended
+    from ..coordinates.system import Coordinates
 
 NO_COORDINATES = (
     "has no coordinate system, by which {} would be found: solve it in a program that writes one"
@@ -33,6 +33,9 @@ def outlines_of(
     told = places(settings.protect_at)
     if not settings.catalogue and not told:
         return (), []
+    from ..catalogue import circle, objects_in
+    from .coordinates import coordinates_of
+
     coordinates = None
     if settings.catalogue or any(place.sky for place in told):
         coordinates = coordinates_of(file, frame.pattern)
@@ -57,6 +60,10 @@ def outlines_of_array(
     told = places(settings.protect_at)
     if not settings.catalogue and not told:
         return (), []
+    from ..catalogue import circle, objects_in
+    from ..coordinates.fits import celestial
+    from ..coordinates.system import Coordinates
+
     shape = frame.samples.shape
     coordinates = None
     if settings.catalogue or any(place.sky for place in told):

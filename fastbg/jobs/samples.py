@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.sample_points import read_samples
 from ..samples.points import SamplePoints
 from .arguments import GivenSamples
 
@@ -33,6 +32,8 @@ def points_of(
     if isinstance(given, SamplePoints):
         given.check(shape)
         return given
+    from ..io.sample_points import read_samples
+
     assert isinstance(given, str | Path)
     rows = read_samples(given, shape[0], bottom_up=bottom_up)
     try:

@@ -93,13 +93,15 @@ class Source:
         reference = (self.reference.file,) if self.reference else ()
         return (self.file, *self.masks.images, *self.sky.images, *reference)
 
-    def loaded(self, white: float) -> Source:
+    def loaded(self, white: float, guessed: float = 0.0) -> Source:
         """The same with compressed samples decompressed, on the scale of its white.
 
         Parameters
         ----------
         white : float
             The white of the image, or 0 to find it; see `fastbg.io.white`.
+        guessed : float, optional
+            What was guessed for that before.
 
         Raises
         ------
@@ -110,7 +112,7 @@ class Source:
             each.load()
         drawn = self.masks.loaded("mask"), self.sky.loaded("sky")
         try:
-            file = with_white(self.file, white)
+            file = with_white(self.file, white, guessed)
         except InputError as error:
             raise InputError(f"{self.path} {error}") from error
         pattern = self.frame.pattern
@@ -155,6 +157,7 @@ def read(
     samples: GivenSamples = None,
     reference: GivenReference = None,
     max_memory: MaxMemory = None,
+    guessed: float = 0.0,
     **work: bool,
 ) -> Source:
     """Open the files of a job, and refuse now what would otherwise fail after minutes of work.
@@ -167,6 +170,8 @@ def read(
     reference : path, optional
     max_memory : int or str, optional
         What the job may take; see `in_bytes`.
+    guessed : float, optional
+        What was guessed for the white of the image before; see `fastbg.io.white`.
     **work : bool
         What the job does: ``draws``, ``fits``, ``corrects`` and ``shows_result`` of
         `MemoryNeeds`.
@@ -192,7 +197,7 @@ def read(
         needs.check(limit)
         outputs.check_room(source.file, same=job.settings.sample_format == "same")
         job.warnings += outputs.changes(source.file)
-        source = source.loaded(job.settings.white)
+        source = source.loaded(job.settings.white, guessed)
         sections = sections_of(source.file)
         job.warnings += sections.warnings
         frame = source.frame.without_border(sections.boxes, sections.names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..image.robust import MAD_TO_SIGMA
-from .median import median_of
+from .median import median_of, parts_of
 from .solve import REJECTED, TINY
 
 
@@ -18,7 +18,7 @@ def composite(
 
     Parameters
     ----------
-    planes, surfaces : ndarray, (n, h w), float32, linear; NaN = missing; the first is overwritten
+    planes, surfaces : ndarray, (n, h w), float32, linear; NaN = missing
     scale, noise : ndarray, (n,)
 
     Returns
@@ -26,9 +26,17 @@ def composite(
     ndarray, (h w,), float32, linear
         NaN where no frame has a sample.
     """
+    found = np.empty(planes.shape[1], np.float32)
+    for part in parts_of(planes.shape):
+        found[part] = _composite(planes[:, part], surfaces[:, part], scale, noise)
+    return found
+
+
+def _composite(
+    planes: np.ndarray, surfaces: np.ndarray, scale: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
     times = scale[:, np.newaxis].astype(np.float32)
-    planes -= surfaces
-    planes /= times
+    planes = (planes - surfaces) / times
     valid = np.isfinite(planes)
     middle = median_of(planes)
     sigma = (np.maximum(noise, TINY) / scale)[:, np.newaxis].astype(np.float32)

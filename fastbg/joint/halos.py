@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..sky.neighbourhood import regions
-from .median import median_of
 
 STARS = 50
 """The largest number of stars: those with the brightest surroundings."""
@@ -28,31 +27,25 @@ TOLERATED = 10 / 3
 hundredths of halos, and over the hundreds of pixels of one the noise averages out."""
 
 
-def trusted(
-    planes: np.ndarray, valid: np.ndarray, noise: float, shape: tuple[int, int]
-) -> np.ndarray:
-    """(h w,), float32: how much pixels count, by the halos of saturated stars.
+def trusted(median: np.ndarray, noise: float) -> np.ndarray:
+    """(h, w), float32: how much pixels count, by the halos of saturated stars.
 
     Parameters
     ----------
-    planes : ndarray, (n, h w), float32, linear
-        Frames without what is smooth, on one flux scale.
-    valid : ndarray, (n, h w), bool
-        Where they have samples: no frame has any in a saturated star.
+    median : ndarray, (h, w), float32, linear
+        Of all frames, without what is smooth; NaN in saturated stars, and where no frame reaches.
     noise : float, linear
         Of a pixel.
-    shape : (h, w)
     """
-    light = np.zeros(shape, np.float32)
-    empty: np.ndarray = ~valid.any(axis=0).reshape(shape)
+    light = np.zeros(median.shape, np.float32)
+    empty = np.isnan(median)
     if empty.any():
-        median = median_of(np.where(valid, planes, np.float32(np.nan))).reshape(shape)
         found = sorted(_stars(median, empty), reverse=True)[:STARS]
-        y, x = np.ogrid[: shape[0], : shape[1]]
+        y, x = np.ogrid[: median.shape[0], : median.shape[1]]
         for bright, row, column in found:
             light += bright * (1 + (y - row) ** 2 + (x - column) ** 2) ** -FADING
     weight: np.ndarray = 1 / (1 + (light / max(TOLERATED * noise, 1e-30)) ** 2)
-    return weight.ravel().astype(np.float32)
+    return weight.astype(np.float32)
 
 
 def _stars(median: np.ndarray, empty: np.ndarray) -> list[tuple[float, float, float]]:

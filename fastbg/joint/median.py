@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+SAMPLES = 1 << 18
+"""The samples of all frames that are worked on at a time: a hundred frames take much memory."""
+
+
+def parts_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """The pixels of frames, (n, P), in parts."""
+    step = max(1, SAMPLES // shape[0])
+    for first in range(0, shape[1], step):
+        yield slice(first, first + step)
 
 
 def median_of(planes: np.ndarray) -> np.ndarray:

@@ -112,35 +112,50 @@ def compared(
     surfaces : Surfaces
         What frames may differ by otherwise: detail that is alike tells nothing.
     """
-    how = detail.deviation, surfaces.shape
-    pairs = [_smoothed(*each, *how) for each in zip(left, valid, strict=True)]
-    smooth, seen = (np.stack(each) for each in zip(*pairs, strict=True))
+    shape = len(left), *surfaces.shape
+    smooth, seen = np.empty(shape, np.float32), np.empty(shape, bool)
+    for number, each in enumerate(zip(left, valid, strict=True)):
+        smooth[number], seen[number] = _smoothed(*each, detail.deviation, surfaces.shape)
     noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
     noise = np.nan_to_num(noise, nan=1.0).astype(np.float32)
     scale = scale.astype(np.float32)
     pair = np.stack([detail.values, detail.laplacian])
-    off, tolerance = smooth, np.full(len(left), TOLERANCES[1], np.float32)
-    for _ in range(ROUNDS):
-        expected = _expected(noise, tolerance * scale, detail)
-        weight = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2 * seen
+    tolerance = np.full(len(left), TOLERANCES[1], np.float32)
+    change: np.ndarray = np.zeros((len(left), 2))
+    weight, matrix, right = np.empty_like(smooth), np.empty((len(left), 2, 2)), change.copy()
+    # Frame by frame: a hundred of them would take much memory.
+    for turn in range(ROUNDS):
+        for number, plane in enumerate(smooth):
+            off = _off(plane, change[number], pair)
+            told = noise[number], scale[number], detail
+            if turn:
+                tolerance[number] = _tolerance(off, *told, seen[number])
+            expected = _expected(*told, tolerance[number])
+            own = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2
+            weight[number] = own * seen[number]
         mean = weight.mean(axis=0).ravel()
         flat = smoothed(pair.reshape(2, -1), mean, surfaces, detail.stiffness)[1]
-        own = flat.reshape(pair.shape)
-        matrix = np.einsum("ayx,byx,nyx->nab", own, pair, weight)
+        for number, plane in enumerate(smooth):
+            weighted = flat * weight[number].ravel()
+            matrix[number], right[number] = weighted @ flat.T, weighted @ plane.ravel()
         matrix[:, (0, 1), (0, 1)] += 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, np.newaxis] + TINY
-        right = np.einsum("ayx,nyx->na", own, weight * smooth)
         change = np.linalg.solve(matrix, right[..., np.newaxis])[..., 0]
-        off = smooth - np.tensordot(change.astype(np.float32), pair, 1)
-        tolerance = _tolerances(off, noise, scale, detail, seen)
     share = np.where(matrix[:, 1, 1] > 0, matrix[:, 0, 1] / matrix[:, 1, 1], 0)
-    rows = []
+    flat, rows = flat.reshape(pair.shape), []
     for number, part in enumerate(share):
         # The part of the detail that its Laplacian does not explain carries the scale.
-        carries = own[0] - part * own[1]
-        used, every = carries * weight[number], carries * seen[number] / expected[number] ** 2
-        error = _error(used * off[number], used * detail.values)
-        rows.append((error, _patchy(every * off[number], every * detail.values)))
+        carries, off = flat[0] - part * flat[1], _off(smooth[number], change[number], pair)
+        expected = _expected(noise[number], scale[number], detail, tolerance[number])
+        used, every = carries * weight[number], carries * seen[number] / expected**2
+        error = _error(used * off, used * detail.values)
+        rows.append((error, _patchy(every * off, every * detail.values)))
     return Compared(change[:, 0], *np.array(rows).T)
+
+
+def _off(smooth: np.ndarray, change: np.ndarray, pair: np.ndarray) -> np.ndarray:
+    """What is left of smoothed detail, (h, w), without a change of its scale and seeing, (2,)."""
+    found: np.ndarray = smooth - np.tensordot(change.astype(np.float32), pair, 1)
+    return found
 
 
 def _smoothed(
@@ -152,23 +167,20 @@ def _smoothed(
     return (smooth / np.maximum(known, LEAST)).astype(np.float32), known > MOST
 
 
-def _tolerances(
-    off: np.ndarray, noise: np.ndarray, scale: np.ndarray, detail: Detail, seen: np.ndarray
-) -> np.ndarray:
-    """(n,): the part within which bright detail of each frame agrees."""
-    found = np.full(len(off), TOLERANCES[1])
-    for number, (plane, sigma, times, own) in enumerate(zip(off, noise, scale, seen, strict=True)):
-        bright = own & (times * np.abs(detail.values) > BRIGHT * sigma)
-        if np.count_nonzero(bright) > MANY:
-            found[number] = robust_sigma(plane[bright] / (times * detail.values[bright]))
-    clipped = np.clip(found, TOLERANCES[0], TOLERANCES[2]).astype(np.float32)
-    return np.asarray(clipped)
+def _tolerance(
+    off: np.ndarray, noise: float, scale: float, detail: Detail, seen: np.ndarray
+) -> float:
+    """The part within which bright detail of a frame agrees."""
+    bright = seen & (scale * np.abs(detail.values) > BRIGHT * noise)
+    if np.count_nonzero(bright) <= MANY:
+        return TOLERANCES[1]
+    found = robust_sigma(off[bright] / (scale * detail.values[bright]))
+    return float(np.clip(found, TOLERANCES[0], TOLERANCES[2]))
 
 
-def _expected(noise: np.ndarray, part: np.ndarray, detail: Detail) -> np.ndarray:
-    """(n, h, w): the standard deviation of smoothed pixels, for a tolerated part of the detail."""
-    bright = np.abs(part[:, np.newaxis, np.newaxis] * detail.values)
-    found: np.ndarray = np.hypot(noise[:, np.newaxis, np.newaxis], bright) + TINY
+def _expected(noise: float, scale: float, detail: Detail, part: float) -> np.ndarray:
+    """(h, w): the standard deviation of smoothed pixels, for a tolerated part of the detail."""
+    found: np.ndarray = np.hypot(noise, np.abs(part * scale * detail.values)) + TINY
     return found
 
 

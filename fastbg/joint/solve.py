@@ -16,7 +16,7 @@ import numpy as np
 from ..image.robust import robust_sigma
 from . import scales
 from .halos import trusted
-from .median import median_of
+from .median import median_of, parts_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
 SWEEPS = 14
@@ -38,6 +38,9 @@ UNSTEADY = 1.5
 """A pixel that scatters so much more than others among the frames counts less in all of them."""
 
 LEAST_SCALE = 0.01
+
+TOGETHER = 8
+"""The surfaces of so many frames are evaluated at a time."""
 
 OUTLYING = 4.0
 """The scatter of a pixel counts deviations up to so many standard ones."""
@@ -157,8 +160,8 @@ class _Rounds:
     ) -> None:
         self.valid = np.isfinite(planes)
         # Where no other frame has a sample, the composite is what this one makes it.
-        others = self.valid[used].sum(axis=0) - (self.valid & used[:, np.newaxis])
-        self.shared = self.valid & (others > 0)
+        seen = self.valid[used].sum(axis=0)
+        self.shared = self.valid & np.where(used[:, np.newaxis], seen > 1, seen > 0)
         self.planes = np.nan_to_num(planes, copy=False)
         self.surfaces, self.used, self.deviation = surfaces, used, deviation
         self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
@@ -169,10 +172,8 @@ class _Rounds:
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
-        flat = (self.planes - surfaces.values(coordinates))[used]
-        flat /= self.scale[used, np.newaxis].astype(np.float32)
-        sky = float(np.median(noise[used]))
-        self.trusted = trusted(flat, self.valid[used], sky, surfaces.shape)
+        fine = self._median(self.planes - surfaces.values(coordinates)).reshape(surfaces.shape)
+        self.trusted = trusted(fine, float(np.median(noise[used]))).ravel()
         self._level()
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
@@ -187,24 +188,39 @@ class _Rounds:
             summed[without] = share @ (flat[:, without] * valid)
         return np.divide(summed, total, out=np.full_like(total, np.nan), where=total > 0)
 
+    def _median(self, flat: np.ndarray) -> np.ndarray:
+        scale = self.scale[self.used].astype(np.float32)[:, np.newaxis]
+        found = np.empty(flat.shape[1], np.float32)
+        for part in parts_of(flat.shape):
+            own = np.where(self.valid[self.used, part], flat[self.used, part], np.float32(np.nan))
+            found[part] = median_of(own / scale)
+        return found
+
+    def _flat(self) -> np.ndarray:
+        """The frames without their surfaces."""
+        surfaces = self.surfaces.values(self.coordinates)
+        return np.subtract(self.planes, surfaces, out=surfaces)
+
+    def _without(self, flat: np.ndarray, composite: np.ndarray) -> None:
+        """Take the composite out of flat frames."""
+        for plane, scale in zip(flat, self.scale.astype(np.float32), strict=True):
+            plane -= scale * composite
+
     def turn(self, number: int) -> float:
         """One round; the largest change of a surface, in units of its standard error."""
         surfaces = self.surfaces
-        flat = self.planes - surfaces.values(self.coordinates)
-        if not self.equations:  # no weights are known yet
-            own = self.used[:, np.newaxis] & self.valid
-            scaled = flat / self.scale.astype(np.float32)[:, np.newaxis]
-            composite = median_of(np.where(own, scaled, np.float32(np.nan)))
-        else:
-            composite = self._composite(flat)
+        left = self._flat()
+        # No weights are known at first.
+        composite = self._composite(left) if self.equations else self._median(left)
         known = np.nan_to_num(composite)
         common = self.shared & np.isfinite(composite)
-        left = np.where(common, flat - self.scale.astype(np.float32)[:, np.newaxis] * known, 0)
+        self._without(left, known)
+        left[~common] = 0
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
         change = self._bend(left, common, number)
         if self.deviation and (number <= DECIDING[0] or number % 2):
-            mean = self.weight[self.used].mean(axis=0)
+            mean = self.used.astype(np.float32) @ self.weight / np.count_nonzero(self.used)
             own = known, mean, surfaces, stiffness, self.deviation
             change = max(change, self._scale(left, common, scales.Detail.of(*own)))
         self._level()
@@ -229,17 +245,19 @@ class _Rounds:
             ]
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
-        square = (left / deviation) ** 2
-        count = np.maximum(np.count_nonzero(common, axis=0), 1)
-        # An outlier of one frame throws no doubt on the pixel in the others.
-        scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
-        steady = np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2
-        np.divide(square, steady * REJECTED**2, out=square)
-        self.weight = np.where(common, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        for part in parts_of(left.shape):
+            square, own = (left[:, part] / deviation) ** 2, common[:, part]
+            count = np.maximum(np.count_nonzero(own, axis=0), 1)
+            # An outlier of one frame throws no doubt on the pixel in the others.
+            scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count
+            steady = (np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2).astype(np.float32)
+            square /= steady * REJECTED**2
+            self.weight[:, part] = np.where(own, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
         self.weight *= self.trusted
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
-        self.variance = (self.weight * left**2).sum(axis=1) / total
+        pairs = zip(self.weight, left, strict=True)
+        self.variance = np.array([own @ plane**2 for own, plane in pairs], float) / total
 
     def _bend(self, left: np.ndarray, common: np.ndarray, number: int) -> float:
         """Newton's step of all surfaces, taken out of `left`, too.
@@ -250,7 +268,7 @@ class _Rounds:
         if decides or number < DECIDING[0]:
             self.equations = [self.surfaces.equations(each) for each in self.weight]
         slopes = self.surfaces.along(self.weight * left)
-        largest = 0.0
+        largest, changes = 0.0, np.zeros_like(self.coordinates)
         for each, slope in enumerate(slopes):
             equations, before = self.equations[each], self.coordinates[each]
             products, total = equations.products, equations.total
@@ -263,10 +281,13 @@ class _Rounds:
                 system = equations.of(slope, before, self.stiffness[each])
                 after = before + np.linalg.solve(*system)
             change, self.coordinates[each] = after - before, after
-            left[each] -= self.surfaces.values(change) * common[each]
+            changes[each] = change
             allowed = self.variance[each] * self.freedom[each] / total
             size = change @ products @ change / total
             largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
+        for top in range(0, len(left), TOGETHER):
+            some = slice(top, top + TOGETHER)
+            left[some] -= self.surfaces.values(changes[some]) * common[some]
         return largest
 
     def _level(self) -> None:
@@ -278,9 +299,9 @@ class _Rounds:
         surfaces = self.surfaces
         total = np.maximum(self.weight.sum(axis=1), 1)
         error = np.sqrt(self.variance * self.freedom / total)
-        left = self.planes - surfaces.values(self.coordinates)
+        left = self._flat()
         composite = self._composite(left)
-        left -= self.scale.astype(np.float32)[:, np.newaxis] * np.nan_to_num(composite)
+        self._without(left, np.nan_to_num(composite))
         return Solution(
             *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
             *(surfaces.excess(left, self.weight), composite),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image.kernels import blocks
+from ..image.blocks import blocks
 from ..image.robust import robust_sigma
 from ..sky.smoothing_spline import Basis
 from ..spline.spline import Spline
@@ -102,8 +102,9 @@ class Surfaces:
         cells, total = self._cells(weight), float(weight.sum())
         mean = np.nanmean(cells, axis=1)
         held = HELD * total / len(mean) * (mean < EMPTY * mean.mean())
-        both = self.products(weight), self._products(held)
-        return Equations(*both, self.energy, self.continued, total)
+        products = self.products(weight)
+        continued = self._products(held) if held.any() else np.zeros_like(products)
+        return Equations(products, continued, self.energy, self.continued, total)
 
     def _cells(self, plane: np.ndarray) -> np.ndarray:
         """The pixels of each cell; NaN = beyond the edge."""
@@ -167,6 +168,8 @@ class Equations:
         bends = stiffness * self.energy
         firm = np.maximum(bends, self.continued)
         matrix, right = self._penalised(slope, coordinates, bends)
+        if not self.held.any():
+            return matrix, right
         continuation = np.linalg.solve(*self._penalised(slope, coordinates, firm))
         return matrix + self.held, right + self.held @ continuation
 

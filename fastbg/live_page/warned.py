@@ -67,6 +67,10 @@ def _most_uncertain(outcome: Outcome) -> Place:
     return _at(np.nanargmax, outcome.fitted.diagnostics.uncertainty)
 
 
+def _most_undecided(outcome: Outcome) -> Place:
+    return _at(np.nanargmax, outcome.fitted.diagnostics.choice)
+
+
 def _most_dependent(outcome: Outcome) -> Place:
     return _at(np.nanargmax, outcome.fitted.diagnostics.jackknife)
 
@@ -98,6 +102,7 @@ _PLACES: dict[str, tuple[str, Callable[[Outcome], Place]]] = {
     "below the model": ("dark", _darkest),
     "rises where objects": ("halo", _highest_in_objects),
     "the model is uncertain": ("uncertain", _most_uncertain),
+    "other surfaces": ("uncertain", _most_undecided),
     "depends on single parts": ("uncertain", _most_dependent),
 }
 """The kinds of doubts by words in them, and where they belong."""

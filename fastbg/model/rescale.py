@@ -9,8 +9,8 @@ import numpy as np
 
 from ..backends.protocol import Backend
 from ..image.bands import thinning_step
+from ..image.blocks import blocks
 from ..image.image import CLIPPED, Image, is_valid
-from ..image.kernels import blocks
 from ..image.robust import MAD_TO_SIGMA
 from .model import BackgroundModel
 

@@ -13,11 +13,12 @@ from .cells import Cells
 LEAST_CELLS = 4
 """Two panels overlap if they have at least so many whole cells in common."""
 
-REACH = 6
-"""Pixels on each side of a border to which a plane with a step in it is fitted."""
+POINTS = 8
+"""The most places at which a strip along a border tells the step there: see `borders`."""
 
-LEAST_BESIDE = 12
-"""The least number of pixels on either side that make a step known."""
+MISPLACED = 0.1
+"""Cells of two panels are off by so much of their side: where the light is steep, differences
+count less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +32,17 @@ class Difference:
     points : ndarray, (2, n, 2), normalised (y, x)
         The places in both.
     values : ndarray, (n, K), linear
-    steep : ndarray, (n,), linear
-        How the light changes there from cell to cell.
+    errors : ndarray, (n,), linear
+        How uncertain each is beside what all have in common.
+    light : ndarray, (n, K), linear, or None
+        What both have there on the average, where they overlap.
     """
 
     panels: tuple[int, int]
     points: np.ndarray
     values: np.ndarray
-    steep: np.ndarray
+    errors: np.ndarray
+    light: np.ndarray | None
 
 
 def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
@@ -57,7 +61,8 @@ def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
             points = np.stack([mine.points[own], theirs.points[others]])
             values = mine.values[own] - theirs.values[others]
             steep = np.maximum(mine.steep[own], theirs.steep[others])
-            found.append(Difference((one, other), points, values, steep))
+            light = (mine.values[own] + theirs.values[others]) / 2
+            found.append(Difference((one, other), points, values, MISPLACED * steep, light))
     return found
 
 

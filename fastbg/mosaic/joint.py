@@ -12,10 +12,6 @@ from .differences import Difference
 ITERATIONS, TOLERANCE = 10, 2.0
 """Differences further off than so many robust standard deviations lose weight, in some rounds."""
 
-MISPLACED = 0.1
-"""Cells of two panels are off by so much of their side: where the light is steep, differences
-count less."""
-
 RIDGE = (1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 0.1, 0.1, 0.1, 0.1)
 """The weight of the square of each coefficient of a polynomial: what no difference shows is 0."""
 
@@ -59,6 +55,8 @@ class Equations:
         """
         weights = [np.full(len(each.values), weight) for each in self._differences]
         solution = np.linalg.solve(normal, right) if not self._differences else right
+        errors = [each.errors for each in self._differences]
+        least = np.median(np.concatenate(errors)) if errors else 0
         for _ in range(ITERATIONS if self._differences else 0):
             left, sums = normal.copy(), right.copy()
             for each, matrix, own in zip(self._differences, self._parts, weights, strict=True):
@@ -69,9 +67,9 @@ class Equations:
             solution = np.linalg.solve(left, sums)
             off = self.residuals(solution)
             scale = MAD_TO_SIGMA * np.median(np.abs(np.concatenate(off)), axis=0)
-            scale = scale + np.finfo(np.float32).tiny
+            scale = np.maximum(scale, least) + np.finfo(np.float32).tiny
             weights = [
-                weight * _weights(part, scale, each.steep)
+                weight * _weights(part, scale, each.errors)
                 for part, each in zip(off, self._differences, strict=True)
             ]
         return [solution[own] for own in self._slices]
@@ -88,9 +86,9 @@ class Equations:
         return np.r_[tuple(self._slices[panel] for panel in difference.panels)]
 
 
-def _weights(off: np.ndarray, scale: np.ndarray, steep: np.ndarray) -> np.ndarray:
+def _weights(off: np.ndarray, scale: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """(n,): how much differences count that are off by (n, K), by what they usually are, (K,)."""
-    doubt = 1 + np.mean((MISPLACED * steep[:, np.newaxis] / scale) ** 2, axis=1)
+    doubt = 1 + np.mean((errors[:, np.newaxis] / scale) ** 2, axis=1)
     far = np.mean((off / (TOLERANCE * scale)) ** 2, axis=1)
     weights: np.ndarray = 1 / (doubt + far)
     return weights

@@ -9,13 +9,17 @@ import numpy as np
 
 from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
+from ..image.robust import MAD_TO_SIGMA
 from .cells import Cells, Grid, Panel, cells_of
-from .differences import Difference, groups_of, in_overlaps
+from .differences import POINTS, Difference, groups_of, in_overlaps
 from .picture import Found
 from .surfaces import ROUNDS, Background, backgrounds, without
 
 PLACES, CELLS_PER_PLACE = 8, 16
 """The most places along a seam at which the step is told, and the least number of cells of each."""
+
+FREEDOMS = 4
+"""Those of a step along a seam, about: it is a cubic polynomial."""
 
 LEAST_CELLS = 12
 """A panel needs at least so many cells."""
@@ -31,11 +35,14 @@ class Seam:
     before, after : float, linear
         The step from one to the other: the root mean square over some places along the seam and
         over the channels, as they are and without their backgrounds.
+    error : float, linear
+        How uncertain the step after is, by the noise and what else differs.
     """
 
     panels: tuple[int, int]
     before: float
     after: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +119,8 @@ class Group:
         return found
 
 
-def groups_on_plane(panels: Sequence[Panel]) -> list[Group]:
-    """Panels by where they lie: those whose boxes on the plane overlap, group by group."""
+def connected(panels: Sequence[Panel]) -> list[Group]:
+    """The groups of panels that overlap, with the differences in their overlaps."""
     boxes = [[(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels]
     group = list(range(len(panels)))
     for one, first in enumerate(boxes):
@@ -122,7 +129,9 @@ def groups_on_plane(panels: Sequence[Panel]) -> list[Group]:
             if not any(apart):
                 group = [group[one] if own == group[other] else own for own in group]
     together = ([n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group))
-    return [Group.overlapping(panels, numbers) for numbers in together]
+    return [
+        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
+    ]
 
 
 def solve(
@@ -173,15 +182,20 @@ def solve(
         pictures.append(sky)
         seams += _seams(group, solved)
     every = [found[number] for number in range(len(panels))]
-    level = np.median(np.concatenate([each.values for each in every]), axis=0)
     return Solution(
         every,
         places,
         [group.numbers for group in groups],
         pictures,
         sorted(seams, key=lambda seam: seam.panels),
-        level,
+        level_of(every),
     )
+
+
+def level_of(every: Sequence[Background]) -> np.ndarray:
+    """(K,), linear: the median of the backgrounds of all panels."""
+    level: np.ndarray = np.median(np.concatenate([each.values for each in every]), axis=0)
+    return level
 
 
 def check_cells(group: Group) -> None:
@@ -199,16 +213,28 @@ def _seams(group: Group, solved: Sequence[Background]) -> list[Seam]:
     after = without(solved, group.differences)
     for before, left in zip(group.differences, after, strict=True):
         one, other = (group.numbers[each] for each in before.panels)
-        seams.append(Seam((one, other), _step(before), _step(left)))
+        seams.append(Seam((one, other), _step(before), _step(left), _error(left)))
     return seams
 
 
 def _step(difference: Difference) -> float:
-    """The root mean square of the medians at places along a seam, where the light is flattest."""
-    flat = difference.steep <= np.median(difference.steep)
+    """The root mean square of the medians at places along a seam, of what is told best."""
+    flat = difference.errors <= np.median(difference.errors)
     points, values = difference.points[0][flat], difference.values[flat]
     along = points[:, int(np.argmax(np.ptp(points, axis=0)))]
     count = int(np.clip(len(along) // CELLS_PER_PLACE, 1, PLACES))
     parts = np.array_split(np.argsort(along), count)
     steps = [np.median(values[part], axis=0) for part in parts]
     return float(np.sqrt(np.mean(np.square(steps))))
+
+
+def _error(left: Difference) -> float:
+    """The root mean square of the error of a step with `FREEDOMS`, told by many values."""
+    if left.light is not None:
+        scatter = MAD_TO_SIGMA * float(np.median(np.abs(left.values)))
+        independent = float(len(left.values))
+    else:
+        # A strip tells its step at `POINTS` places, but only a level and a slope of it.
+        scatter = float(np.sqrt(np.mean(left.errors**2)))
+        independent = 2 * len(left.values) / POINTS
+    return scatter * min(1.0, (FREEDOMS / max(independent, 1)) ** 0.5)

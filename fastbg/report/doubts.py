@@ -19,6 +19,7 @@ from ..result import Applied, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from ..words import explained_by_sky, place
 from .gradient import Gradient
+from .uncertain import least, uncertain
 from .warnings import relative
 
 WIDER = 1.1
@@ -34,19 +35,13 @@ tells that it is an object."""
 LEFT = 0.2
 """The gradient that is left is told above this part of the gradient."""
 
-UNCERTAIN = 0.4
-"""The uncertainty is told above this part of the gradient."""
-
-DEPENDENT = 0.04
-"""Its part that the jackknife tells is told above this part of the gradient."""
-
 LITTLE_SKY = 0.05
 """The share of the usable frame on the sky that was found, below which that is told."""
 
 BELOW = 0.2
 """The share of the usable frame below the model, without landscapes, that is told."""
 
-FOLLOWS = 0.3
+FOLLOWS = 0.37
 """The correlation of the model with objects that is told."""
 
 COVERED = 0.98
@@ -113,11 +108,13 @@ def doubts_of(
     cures = Cures.of(settings, begun)
     lines = [*worsening(settings, begun, fitted)]
     if fitted:
-        by_colour = isinstance(begun, Preparation) and bool(begun.sky and begun.sky.joint)
+        prepared = begun if isinstance(begun, Preparation) else None
+        by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
         # What is left on purpose is no doubt.
         full = fitted.diagnostics.full or fitted.diagnostics
         lines += _corners(full, cures, by_colour=by_colour)
         lines += _of_model(full, cures)
+        lines += uncertain(full, prepared, cures.other)
         if fitted.fit.descent.reason == "diverged":
             lines.append(_diverged(settings))
     if isinstance(begun, Applied):
@@ -153,9 +150,9 @@ def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
 
 def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
-    least = _least(DARKER, gradient, diagnostics)
+    limit = least(DARKER, gradient, diagnostics)
     before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
-    dark = (after < -least) & (after < before)
+    dark = (after < -limit) & (after < before)
     if dark.any():
         yield (
             f"the frame got worse: {_named(dark)} now darker than the sky by "
@@ -165,7 +162,7 @@ def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     # In a gradient that is left on purpose, objects may lie where the sky is dark.
     both = diagnostics, diagnostics.full or diagnostics
     beside = max(float(each.whole_frame.beside_objects.mean()) for each in both)
-    if beside < -least:
+    if beside < -limit:
         yield (
             "the frame got worse: the sky beside objects is now darker than elsewhere by "
             f"{relative(-beside, gradient.before)} the gradient; {cures.hide_more} them, or "
@@ -176,8 +173,8 @@ def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
 def _corners(diagnostics: Diagnostics, cures: Cures, *, by_colour: bool) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     was, corners = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
-    bright = (corners > _least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
-    dark = (corners < -_least(DARKER, gradient, diagnostics)) & (corners >= was)
+    bright = (corners > least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
+    dark = (corners < -least(DARKER, gradient, diagnostics)) & (corners >= was)
     for off, how in ((bright, "brighter"), (dark, "darker")):
         if off.any():
             share = relative(np.abs(corners[off]).max(), gradient.before)
@@ -190,7 +187,7 @@ def _corners(diagnostics: Diagnostics, cures: Cures, *, by_colour: bool) -> Iter
 def _of_model(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
     before = gradient.before
-    if gradient.after > _least(LEFT, gradient, diagnostics):
+    if gradient.after > least(LEFT, gradient, diagnostics):
         yield (
             f"a gradient seems to be left, {relative(gradient.after, before)} what was there: "
             f"compare with {cures.other}"
@@ -206,17 +203,6 @@ def _of_model(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
         yield (
             "the model rises where objects were excluded, and may have taken their halos for sky: "
             f"look at it, and {cures.hide_more} them"
-        )
-    dependent = float(np.median(diagnostics.jackknife[frame.seen], axis=0).mean())
-    if gradient.uncertainty > _least(UNCERTAIN, gradient, diagnostics):
-        yield (
-            f"the model is uncertain by {relative(gradient.uncertainty, before)} the gradient, "
-            f"for want of sky to fit or of a gradient: compare with {cures.other}"
-        )
-    elif dependent > _least(DEPENDENT, gradient, diagnostics):
-        yield (
-            "the model depends on single parts of the frame: without one of them it changes by "
-            f"{relative(dependent, before)} the gradient; compare with {cures.other}"
         )
 
 
@@ -240,7 +226,7 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
         )
     if fitted:
         gradient = Gradient(*fitted.diagnostics.gradient())
-        if compared.uncertain > INEXACT * _least(1, gradient, fitted.diagnostics):
+        if compared.uncertain > INEXACT * least(1, gradient, fitted.diagnostics):
             yield (
                 "the reference leaves the model uncertain by "
                 f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
@@ -279,11 +265,6 @@ def other_than(settings: Settings) -> str:
     if settings.control_points:
         return "another number of control points, or with auto"
     return f"the protection {'strong' if settings.protect in ('auto', 'always') else 'auto'}"
-
-
-def _least(part: float, gradient: Gradient, diagnostics: Diagnostics) -> float:
-    """A part of the gradient; at least half of the noise of a cell, which hides what is less."""
-    return max(part * gradient.before, float(diagnostics.noise.mean()) / 2)
 
 
 def _named(corners: np.ndarray) -> str:

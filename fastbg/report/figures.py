@@ -36,7 +36,9 @@ def described_diagnostics(diagnostics: Diagnostics, shape: tuple[int, int]) -> d
             "median": np.median(uncertainty, axis=0).tolist(),
             "max": uncertainty.max(axis=0).tolist(),
             "jackknife": np.median(jackknife, axis=0).tolist(),
+            "choice": _known(diagnostics.undecided),
         },
+        "contrast": _known(diagnostics.contrast),
         "whole_frame": described_frame(diagnostics.whole_frame, shape),
     }
 

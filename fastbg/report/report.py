@@ -69,7 +69,8 @@ It is described once, when the job is done; nothing is computed from it.
     ``gradient_after``, the standard deviation of the smooth part of the sky in each channel,
     linear; the ``noise`` of one cell; the share of the usable frame ``below`` the model;
     ``follows``, the correlation of the model with the excluded objects, -1 to 1; the ``median`` and
-    ``max`` of its ``uncertainty``, linear. See `fastbg.diagnostics.Diagnostics`.
+    ``max`` of its ``uncertainty``, linear; the ``contrast`` of the gradient to the objects.
+    See `fastbg.diagnostics.Diagnostics`.
 ``statistics``
     ``min``, ``median`` and ``max`` of each channel of ``input``, ``background`` and ``corrected``,
     linear, over valid samples; of the background of a large image, over some 256 of its rows.

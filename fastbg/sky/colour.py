@@ -24,6 +24,9 @@ DIFFERENT = 0.05
 """Differences between channels may leave this part more of their squares unexplained than with the
 stiffness of the surface."""
 
+ROUNDING = 1e-12
+"""The part of the variance of the structure that rounding in float64 may be."""
+
 SMOOTH = 12.0
 """A joint channel has a smooth surface with at least this many times the variance of its structure:
 nine tenths of the whole. Nebulae have one to three times as much."""
@@ -52,16 +55,42 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
         (splines.matrix @ splines.solve(values, mesh.weight, stiffness))[mesh.usable]
         for stiffness in (STIFF, FLEXIBLE)
     )
-    structure = np.cov((values[mesh.usable] - stiff).T)
-    # Structure below the noise cannot be told from it.
-    structure += np.eye(len(noise))
-    # In the colours in which structure has the variance 1 and is uncorrelated.
-    white = np.linalg.inv(np.linalg.cholesky(structure))
+    white = _whitening(np.cov((values[mesh.usable] - stiff).T))
     smoothness, colours = np.linalg.eigh(white @ np.cov(smooth.T) @ white.T)
     if np.count_nonzero(smoothness > SMOOTH) != 1:
         return None
     colour = white.T @ colours[:, -1:]
     return replace(mesh, values=values @ colour, noise=np.sqrt((colour**2).sum(axis=0)))
+
+
+def contrast(light: np.ndarray, objects: np.ndarray, cells: int) -> float:
+    """How far a light stands out of objects in the sum of channels in which it does most.
+
+    Parameters
+    ----------
+    light : ndarray, (P, K)
+        In units of the noise of each channel.
+    objects : ndarray, (n, K)
+        What lies off the light, likewise.
+    cells : int
+        The number of cells among which the objects are.
+
+    Returns
+    -------
+    float
+        The variance of the light in that sum, in units of that of the objects and of the noise.
+        Where it is small, no colour tells the light from objects.
+    """
+    white = _whitening(objects.T @ objects / cells)
+    return float(np.linalg.eigvalsh(white @ np.atleast_2d(np.cov(light.T)) @ white.T)[-1])
+
+
+def _whitening(structure: np.ndarray) -> np.ndarray:
+    """The sums of channels, (K, K), in which structure and noise are uncorrelated and vary by 1."""
+    # Structure below the noise cannot be told from it, nor, where there is no noise, from rounding.
+    spread = structure + np.eye(len(structure)) * max(1.0, ROUNDING * np.trace(structure))
+    whitening: np.ndarray = np.linalg.inv(np.linalg.cholesky(spread))
+    return whitening
 
 
 def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[float]) -> Surface:

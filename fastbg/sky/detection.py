@@ -25,6 +25,9 @@ FAINT = 1e-3
 """The weight in the mesh of an object that is known: it counts next to nothing in a fit, but its
 light tells that its surround is no sky either."""
 
+LEAST_SCALE = 1e-30
+"""The least distance in which distances of pixels are told: an image of no noise has some of 0."""
+
 OBJECT_SIGMA = 3.0
 """Standard deviations of the noise above the sky at which a pixel loses half its weight."""
 
@@ -156,11 +159,13 @@ def _near(linear: np.ndarray, mesh: Mesh, values: np.ndarray, scatter: np.ndarra
     Stars are far.
     """
     height, width, channels = linear.shape
-    scales = np.hypot(mesh.noise * mesh.side, scatter) + np.finfo(np.float32).tiny
+    scales = np.hypot(mesh.noise * mesh.side, scatter)
     off = np.zeros((height, width), np.float32)
     for channel in range(channels):  # one at a time: these may be large
         plane = linear[..., channel] - _enlarged(values[:, channel], mesh, off.shape)
-        plane /= _enlarged(channels * scales[:, channel], mesh, off.shape)
+        # Between cells rather than at them: beside a large scale, a tiny one is lost in rounding.
+        scale = _enlarged(channels * scales[:, channel], mesh, off.shape)
+        plane /= np.maximum(scale, LEAST_SCALE, out=scale)
         off += plane
     np.nan_to_num(off, copy=False, neginf=-2 * OBJECT_SIGMA)
     np.clip(2 * (np.abs(off, out=off) - OBJECT_SIGMA), -30, 30, out=off)

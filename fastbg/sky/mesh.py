@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..image.blocks import blocks, mean_of_blocks
 from ..image.downscale import BELOW
-from ..image.kernels import blocks, mean_of_blocks
 from ..image.robust import quantile
 
 ALONG = 40

@@ -32,6 +32,7 @@ from .mesh import Mesh
 from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines, bases_of
 from .surface import (
+    LOWEST,
     MISSED,
     Choice,
     Surface,
@@ -141,7 +142,6 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     joint_mesh = joint_channel(mesh, search.most_flexible)
     if joint_mesh is None:
         return selected
-
     fits = search.cold_fits(joint_mesh)
     # In this channel, polynomials find nothing to follow.
     automatic = min(max(len(_selected([fits])), POLYNOMIAL_CANDIDATES), len(fits))
@@ -153,9 +153,9 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
         return selected
     multiples = joint.splines.multiples(joint.coordinates)
     (both,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
-    best = max(both, key=lambda surface: surface.explained)
-    bends = max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
-    penalty = MULTIPLES_PENALTY + SHAPE_PENALTY * bends
+    # Objects only add light: what lies below counts against a surface.
+    best = max(both, key=lambda surface: surface.explained - surface.below)
+    penalty = MULTIPLES_PENALTY + SHAPE_PENALTY * max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
     search.tried += ((each.unexplained + penalty, each) for each in both)
     if best.unexplained + penalty >= _least_cost(chains, wanted):
         return selected
@@ -268,7 +268,7 @@ class _Search:
 
     def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
         """Multiples of one shape, from both starts."""
-        for weight in lower_envelope(splines, mesh), largest_smooth_region(mesh):
+        for weight in lower_envelope(splines, mesh, *LOWEST), largest_smooth_region(mesh):
             yield fit_surface(splines, mesh, weight, stiffness, *self.how)
 
     def _ends(self, chain: Chain) -> bool:

@@ -25,6 +25,10 @@ EXPLAINED = 0.05
 ENVELOPE_STIFFNESS = 1e-3
 """The stiffness of the surface of `lower_envelope`."""
 
+LOWEST = (0.002, 30)
+"""What `lower_envelope` takes for multiples of one shape. They are two numbers a channel and need
+few cells, and where objects leave hardly any sky, those above would lift them."""
+
 LEAST_UNEXPLAINED = 1e-2
 """Smaller shares of cells that are not explained are not told apart: of pure noise in three
 channels, 0.8 % are beyond three standard deviations."""
@@ -203,17 +207,28 @@ def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.
     return within
 
 
-def lower_envelope(splines: Splines, mesh: Mesh) -> np.ndarray:
+def lower_envelope(
+    splines: Splines, mesh: Mesh, above_counts: float = 0.05, iterations: int = 8
+) -> np.ndarray:
     """The weight of the cells below a stiff surface that most cells lie above.
 
     Asymmetric least squares: P. H. C. Eilers and H. F. M. Boelens, Baseline correction with
     asymmetric least squares smoothing, 2005.
+
+    Parameters
+    ----------
+    splines : Splines
+    mesh : Mesh
+    above_counts : float, in (0, 0.5), optional
+        The weight of a cell above the surface; one below it has the rest of 1. The smaller it is,
+        the lower the surface, and the more iterations it needs.
+    iterations : int, optional
     """
     weight = mesh.weight
-    for _ in range(8):
+    for _ in range(iterations):
         surface = splines.matrix @ splines.solve(mesh.values, weight, ENVELOPE_STIFFNESS)
         above = (mesh.values - surface) / weighted_deviation(mesh.values, mesh.weight)
-        below = np.where(above.mean(axis=1) > 0, 0.05, 0.95)
+        below = np.where(above.mean(axis=1) > 0, above_counts, 1 - above_counts)
         weight = mesh.weight * np.maximum(below, mesh.known)
     return weight
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from .solutions import Solution
+
 RECORDED = Path(__file__).with_name("cells.json")
 
 ALIKE = 0.02
@@ -26,9 +28,12 @@ def told(truth: Any, got: Any) -> str:
 
     Parameters
     ----------
-    truth, got : ndarray or str
+    truth, got : ndarray, str or Solution
         Images are (H, W) or (H, W, K). A text that is got for an image is the program's own word.
+        For a `Solution`, what is got is what its `told` takes.
     """
+    if isinstance(truth, Solution):
+        return truth.told(got)
     if isinstance(got, str):
         if not isinstance(truth, str):
             return got
@@ -91,6 +96,8 @@ def record(program: str, version: str, cells: dict[str, dict[str, str]]) -> None
         for table, rows in cells.items():
             for row, cell in rows.items():
                 kept["cells"].setdefault(table, {}).setdefault(row, {})[program] = cell
+        for table, rows in kept["cells"].items():
+            kept["cells"][table] = {row: columns for row, columns in rows.items() if columns}
         RECORDED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from .readers import (
     GRAXPERT,
     SASPRO,
-    astropy_header,
     beside,
     by_astropy,
     by_cfitsio,
@@ -33,21 +32,46 @@ from .readers import (
     by_tifffile,
     by_vips,
     by_xisf,
+    in_its_python,
+    said,
+)
+from .told import (
+    GRAXPERT_SKY,
+    SASPRO_SKY,
+    astropy_header,
+    by_ast,
+    debayered_by_saspro,
+    debayered_by_siril,
     exiftool,
     exiftool_profile,
     exiftool_resolution,
     fitsio_keyword,
+    fitsio_sky,
+    gdal_profile,
+    gdal_resolution,
     gdal_text,
-    in_its_python,
-    place_of,
-    said,
-    seiza_place,
+    magick_profile,
+    magick_resolution,
+    seiza_sky,
+    siril_keyword,
+    siril_sky,
+    sky_of,
+    text_of_graxpert,
+    text_of_saspro,
+    tifffile_profile,
+    tifffile_resolution,
     tiffinfo,
+    vips_profile,
+    vips_resolution,
     xisf_keywords,
-    xisf_place,
+    xisf_sky,
 )
 
 FITS = (".fits", ".fits.gz", ".fits.fz")
+NEW_SIRIL = "siril-cli-1.4"
+
+of_graxpert = partial(in_its_python, "graxpert")
+of_saspro = partial(in_its_python, "setiastrosuitepro")
 
 
 @dataclass(frozen=True)
@@ -129,7 +153,8 @@ PROGRAMS = [
         _all(FITS, by_fitsio)
         | _all(FITS, partial(fitsio_keyword, "LONGTEXT"), "text")
         | _all(FITS, partial(fitsio_keyword, "ROWORDER"), "order")
-        | _all(FITS, partial(fitsio_keyword, "BAYERPAT"), "pattern"),
+        | _all(FITS, partial(fitsio_keyword, "BAYERPAT"), "pattern")
+        | _all(FITS, fitsio_sky, "sky"),
     ),
     Program(
         "astropy",
@@ -139,31 +164,48 @@ PROGRAMS = [
         | _all(FITS, lambda path: str(astropy_header(path)["LONGTEXT"]), "text")
         | _all(FITS, lambda path: str(astropy_header(path)["ROWORDER"]), "order")
         | _all(FITS, lambda path: str(astropy_header(path)["BAYERPAT"]), "pattern")
-        | _all(FITS, lambda path: place_of(astropy_header(path)), "place"),
+        | _all(FITS, lambda path: sky_of(astropy_header(path)), "sky"),
     ),
     Program(
         "Siril",
         "Debian: siril",
         debian("siril", "siril-cli", "--version"),
-        _all((*FITS, ".tif", ".xisf"), by_siril),
+        _all((*FITS, ".tif", ".xisf"), by_siril)
+        | _all((*FITS, ".tif"), debayered_by_siril, "colours")
+        | _all((*FITS, ".tif"), siril_sky, "sky")
+        | _all(FITS, partial(siril_keyword, "LONGTEXT"), "text"),
+    ),
+    Program(
+        "Siril 1.4",
+        "its source, as siril-cli-1.4, without TIFF and XISF",
+        debian("siril", NEW_SIRIL, "--version"),
+        _all(FITS, partial(by_siril, program=NEW_SIRIL))
+        | _all(FITS, partial(debayered_by_siril, program=NEW_SIRIL, verb="calibrate"), "colours")
+        | _all(FITS, partial(siril_sky, program=NEW_SIRIL), "sky")
+        | _all(FITS, partial(siril_keyword, "LONGTEXT", program=NEW_SIRIL), "text"),
     ),
     Program(
         "seiza",
         "PyPI: seiza",
         python("seiza", "seiza"),
-        _all((*FITS, ".xisf"), by_seiza) | _all((*FITS, ".xisf"), seiza_place, "place"),
+        _all((*FITS, ".xisf"), by_seiza) | _all((*FITS, ".xisf"), seiza_sky, "sky"),
     ),
     Program(
         "GraXpert",
         "PyPI: graxpert, Python 3.12",
         elsewhere("graxpert", "graxpert"),
-        _all((*FITS, ".tif", ".xisf"), partial(in_its_python, "graxpert", GRAXPERT)),
+        _all((*FITS, ".tif", ".xisf"), partial(of_graxpert, GRAXPERT))
+        | _all((*FITS, ".tif", ".xisf"), partial(of_graxpert, GRAXPERT_SKY), "sky")
+        | _all((*FITS, ".xisf"), text_of_graxpert, "text"),
     ),
     Program(
         "SetiAstro Suite Pro",
         "PyPI: setiastrosuitepro",
         elsewhere("setiastrosuitepro", "setiastrosuitepro"),
-        _all((*FITS, ".tif", ".xisf"), partial(in_its_python, "setiastrosuitepro", SASPRO)),
+        _all((*FITS, ".tif", ".xisf"), partial(of_saspro, SASPRO))
+        | _all((*FITS, ".tif", ".xisf"), partial(of_saspro, SASPRO_SKY), "sky")
+        | _all((*FITS, ".tif"), debayered_by_saspro, "colours")
+        | _all((*FITS, ".xisf"), text_of_saspro, "text"),
     ),
     Program(
         "xisf",
@@ -173,7 +215,7 @@ PROGRAMS = [
             ".xisf": by_xisf,
             "text.xisf": lambda path: xisf_keywords(path)["LONGTEXT"],
             "pattern.xisf": lambda path: xisf_keywords(path)["BAYERPAT"].strip(),
-            "place.xisf": xisf_place,
+            "sky.xisf": xisf_sky,
         },
     ),
     Program(
@@ -191,25 +233,36 @@ PROGRAMS = [
         "tifffile",
         "PyPI: tifffile, imagecodecs",
         python("tifffile", "imagecodecs"),
-        {".tif": by_tifffile},
+        {
+            ".tif": by_tifffile,
+            "profile.tif": tifffile_profile,
+            "resolution.tif": tifffile_resolution,
+        },
     ),
     Program(
         "ImageMagick",
         "Debian: imagemagick",
         debian("imagemagick", "convert-im6.q16", "-version"),
-        _all((".fits", ".tif"), by_magick),
+        _all((".fits", ".tif"), by_magick)
+        | {"profile.tif": magick_profile, "resolution.tif": magick_resolution},
     ),
     Program(
         "GDAL",
         "Debian: gdal-bin",
         debian("gdal-bin", "gdal_translate", "--version"),
-        _all((".fits", ".tif"), by_gdal) | {"text.fits": gdal_text},
+        _all((".fits", ".tif"), by_gdal)
+        | {
+            "text.fits": gdal_text,
+            "profile.tif": gdal_profile,
+            "resolution.tif": gdal_resolution,
+        },
     ),
     Program(
         "libvips",
         "Debian: libvips-tools",
         debian("libvips-tools", "vips", "--version"),
-        _all((*FITS, ".tif"), by_vips),
+        _all((*FITS, ".tif"), by_vips)
+        | {"profile.tif": vips_profile, "resolution.tif": vips_resolution},
     ),
     Program(
         "OpenCV",
@@ -228,6 +281,12 @@ PROGRAMS = [
             "resolution.tif": exiftool_resolution,
             "history.tif": partial(exiftool, "ImageHistory"),
         },
+    ),
+    Program(
+        "AST",
+        "PyPI: starlink-pyast; DS9 has its coordinates by it",
+        python("starlink-pyast", "starlink.Ast"),
+        _all(FITS, by_ast, "sky"),
     ),
     Program(
         "DS9's library",

@@ -6,7 +6,6 @@ the program has refused the file.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -99,37 +98,23 @@ def by_fitsio(path: Path) -> np.ndarray:
     return samples if samples.ndim == 2 else np.moveaxis(samples, 0, 2)
 
 
-def fitsio_keyword(name: str, path: Path) -> str:
-    import fitsio
-
-    with fitsio.FITS(str(path)) as file:
-        unit = next(unit for unit in file if unit.has_data())
-        return str(unit.read_header().get(name, ""))
-
-
-def astropy_header(path: Path) -> Any:
-    return next(unit.header for unit in fits.open(path) if unit.header["NAXIS"])
-
-
-def place_of(header: Any) -> str:
-    from astropy.wcs import WCS
-
-    return "{:.4f} {:.4f}".format(*WCS(header, naxis=2).pixel_to_world_values(0, 0))
-
-
-def siril(folder: Path, *commands: str) -> None:
+def siril(folder: Path, *commands: str, program: str = "siril-cli") -> None:
     """Run commands of Siril in a folder, which keeps the settings that it is given."""
     script = folder / "siril.ssf"
     script.write_text("\n".join(["requires 1.0.0", "setext fits", *commands]) + "\n")
     own = {"HOME": f"{folder}", "XDG_CONFIG_HOME": f"{folder}"}
-    command = ["siril-cli", "-d", f"{folder}", "-s", f"{script}"]
+    command = [program, "-d", f"{folder}", "-s", f"{script}"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | own)
 
 
-def by_siril(path: Path) -> np.ndarray:
-    out = path.with_name("siril_out.fits")
-    siril(path.parent, "set32bits", f"load {path.name}", f"save {out.stem}")
-    return raw(out)
+def by_siril(path: Path, program: str = "siril-cli") -> np.ndarray:
+    return raw(saved_by_siril(path, program))
+
+
+def saved_by_siril(path: Path, program: str = "siril-cli") -> Path:
+    commands = ("set32bits", f"load {path.name}", "save siril_out")
+    siril(path.parent, *commands, program=program)
+    return path.with_name("siril_out.fits")
 
 
 def by_seiza(path: Path) -> np.ndarray:
@@ -139,46 +124,16 @@ def by_seiza(path: Path) -> np.ndarray:
     return np.asarray(stacked.image)
 
 
-def seiza_place(path: Path) -> str:
-    import seiza
-
-    wcs = seiza.read_solve_prior(str(path))["wcs"]
-    return "{:.4f} {:.4f}".format(*wcs.pixel_to_world(0, 0)) if wcs else ""
-
-
 def by_xisf(path: Path) -> np.ndarray:
     from xisf import XISF
 
     return XISF(str(path)).read_image(0)
 
 
-def xisf_keywords(path: Path) -> dict[str, str]:
-    from xisf import XISF
-
-    told = XISF(str(path)).get_images_metadata()[0]["FITSKeywords"]
-    values = {name: entries[0]["value"] for name, entries in told.items()}
-    return {name: value.strip("'").replace("''", "'") for name, value in values.items()}
-
-
-def xisf_place(path: Path) -> str:
-    told = xisf_keywords(path)
-    header = fits.Header()
-    for name in ("CTYPE1", "CTYPE2"):
-        header[name] = told[name].strip()
-    for name in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"):
-        header[name] = float(told[name])
-    return place_of(header)
-
-
 def by_libtiff(path: Path) -> np.ndarray:
     out = path.with_name("out.tif")
     said("tiffcp", "-c", "none", path, out)
     return by_tifffile(out)
-
-
-def tiffinfo(pattern: str, path: Path) -> str:
-    found = re.search(pattern, said("tiffinfo", path))
-    return " per ".join(found.groups()) if found else "none"
 
 
 def by_tifffile(path: Path) -> np.ndarray:
@@ -207,10 +162,6 @@ def by_gdal(path: Path) -> np.ndarray:
     return np.moveaxis(np.fromfile(out, codes[code]).reshape(-1, *SHAPE), 0, 2)
 
 
-def gdal_text(path: Path) -> str:
-    return json.loads(said("gdalinfo", "-json", path))["metadata"].get("", {}).get("LONGTEXT", "")
-
-
 def by_vips(path: Path) -> np.ndarray:
     out = path.with_name("out.raw")
     kinds = {"uchar": "u1", "char": "i1", "ushort": "u2", "short": "i2", "uint": "u4", "int": "i4"}
@@ -232,26 +183,13 @@ def by_opencv(path: Path) -> np.ndarray:
     return samples[..., [2, 1, 0, 3][: samples.shape[2]]]
 
 
-def exiftool(tag: str, path: Path) -> str:
-    return said("exiftool", "-s3", f"-{tag}", path).strip()
-
-
-def exiftool_resolution(path: Path) -> str:
-    told = [exiftool(tag, path) for tag in ("XResolution", "ResolutionUnit")]
-    return f"{told[0]} per {told[1].removesuffix('es')}" if all(told) else "none"
-
-
-def exiftool_profile(path: Path) -> str:
-    command = ["exiftool", "-b", "-ICC_Profile", str(path)]
-    return f"{len(subprocess.run(command, capture_output=True, check=True).stdout)} bytes"
-
-
 GRAXPERT = """
 from graxpert.astroimage import AstroImage
 opened = AstroImage(do_update_display=False)
 opened.set_from_file(path, None, 1)
 image = opened.img_array
 """
+
 
 SASPRO = """
 from setiastro.saspro.legacy.image_manager import load_image, save_image

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tifffile
 from astropy.io import fits
+from PIL import ImageCms
 
 from fastbg.io import xisf
 from fastbg.io.formats import Output, open_image
@@ -20,10 +21,7 @@ SHAPE = (63, 50)
 """An odd number of rows, so that a pattern of two rows shows which way up it is."""
 
 LONG = "a text of more than one card, " * 6 + "with 'quotes' & an ampersand"
-PLACE = "192.7414 41.0891"
-"""Right ascension and declination of the first pixel, in degrees."""
-
-ICC = bytes(range(256)) * 3
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 REGIONS = Path(__file__).with_name("regions.txt")
 
 
@@ -39,8 +37,8 @@ class Kind:
         Of the file.
     make : callable
         ``make(path, source)`` writes the file, and perhaps a source beside it.
-    truth : ndarray or str
-        What should be found: (H, W) or (H, W, K), or a text.
+    truth : ndarray, str or Solution
+        What should be found: (H, W) or (H, W, K), a text, or places in the sky.
     ask : str
         What is asked of a program: the suffix, or before it one thing that the file tells.
     """
@@ -120,6 +118,12 @@ def _blanked() -> np.ndarray:
     return samples
 
 
+def _infinite() -> np.ndarray:
+    samples = pixels("f4")
+    samples[3, 4], samples[5, 6] = np.inf, -np.inf
+    return samples
+
+
 def _fits_kinds() -> list[Kind]:
     types = {"uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
     types |= {"float32": "f4", "float64": "f8"}
@@ -137,9 +141,7 @@ def _fits_kinds() -> list[Kind]:
                 (f"BLANK with BZERO{packing}", suffix, _fits(pixels("u2"), blank=-5), _blanked()),
                 (f"in an extension{packing}", suffix, _fits(rgb, extension=True), rgb),
             ]
-    infinite = pixels("f4")
-    infinite[3, 4], infinite[5, 6] = np.inf, -np.inf
-    kinds.append(("float32 with infinity", ".fits", _fits(infinite), infinite))
+    kinds.append(("float32 with infinity", ".fits", _fits(_infinite()), _infinite()))
     for name, source in (("XISF", ".xisf"), ("TIFF", ".tif")):
         kinds.append((f"from {name}, float32", ".fits", _from(source, rgb), rgb))
     return [Kind("FITS", row, suffix, make, truth, suffix) for row, suffix, make, truth in kinds]
@@ -164,7 +166,8 @@ def _tiff(samples: np.ndarray, compress: bool = False, **more: Any) -> Callable[
 
 
 def _tiff_kinds() -> list[Kind]:
-    types = {"uint8": "u1", "uint16": "u2", "uint32": "u4", "float32": "f4", "float64": "f8"}
+    types = {"uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
+    types |= {"float32": "f4", "float64": "f8"}
     kinds = [(name, _tiff(pixels(dtype)), pixels(dtype)) for name, dtype in types.items()]
     for name, dtype in (("uint16", "u2"), ("float32", "f4")):
         rgb, alpha = pixels(dtype, 3), pixels(dtype, 4)
@@ -182,6 +185,7 @@ def _tiff_kinds() -> list[Kind]:
     kinds += [
         ("uint16, first row is the last", _tiff(pixels("u2"), extratags=bottom), pixels("u2")),
         ("float32 with NaN", _tiff(empty), empty),
+        ("float32 with infinity", _tiff(_infinite()), _infinite()),
     ]
     return [Kind("TIFF", row, ".tif", make, truth, ".tif") for row, make, truth in kinds]
 
@@ -209,6 +213,7 @@ def _xisf_kinds() -> list[Kind]:
         ("Float32 RGB, compressed", _xisf(rgb, True), rgb),
         ("UInt16, compressed", _xisf(pixels("u2"), True), pixels("u2")),
         ("Float32 with NaN", _xisf(empty), empty),
+        ("Float32 with infinity", _xisf(_infinite()), _infinite()),
         ("Float32, bounds 0:65535", _xisf(counts, bounds=(0, 65535)), counts),
     ]
     return [Kind("XISF", row, ".xisf", make, truth, ".xisf") for row, make, truth in kinds]
@@ -224,9 +229,6 @@ def _told_kinds() -> list[Kind]:
         ("ROWORDER, FITS", ".fits", _fits(sky), "BOTTOM-UP", "order"),
         ("BAYERPAT, FITS", ".fits", _fits(sky), "GBRG", "pattern"),
         ("BAYERPAT, XISF", ".xisf", _xisf(sky), "GBRG", "pattern"),
-        ("solution, FITS", ".fits", _fits(sky), PLACE, "place"),
-        ("solution, tiles", ".fits.fz", _fits(sky), PLACE, "place"),
-        ("solution, XISF", ".xisf", _xisf(sky), PLACE, "place"),
         ("ICC profile, TIFF", ".tif", _tiff(rgb, iccprofile=ICC), f"{len(ICC)} bytes", "profile"),
         ("300 pixels per inch, TIFF", ".tif", _tiff(rgb, **on_paper), "300 per inch", "resolution"),
         ("no resolution, TIFF", ".tif", _from(".xisf", rgb), "none", "resolution"),

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import InputError
 from ..blocks import Block, FileBytes
 from ..image_file import ImageFile, PathLike, open_file, reading
-from ..keywords import cfa_pattern, no_pattern
+from ..keywords import cfa_pattern, is_bottom_up, no_pattern
 from ..orientation import Turn
 from ..random_access import RandomAccessFile
 from ..samples import StoredSamples
@@ -120,8 +120,10 @@ def _image(path: PathLike, file: RandomAccessFile, tiff: TiffFile) -> ImageFile:
         lines.append(f"only the first of {count} images is worked on, and carried over")
     cfa, orientation = None, _orientation(page)
     if channels == 1:
-        first = Turn.of(orientation).first(shape[1:])
-        cfa = cfa_pattern(header.keywords, *first)
+        top, left = Turn.of(orientation).first(shape[1:])
+        # Keywords are those of a FITS file whose rows end at the top of the picture.
+        bottom_up = is_bottom_up(header.keywords)
+        cfa = cfa_pattern(header.keywords, top if bottom_up else shape[1] - 1 - top, left)
         lines += no_pattern(header.keywords) if cfa is None else ()
     return ImageFile(None, header, tuple(lines), cfa, path, file, samples, orientation=orientation)
 

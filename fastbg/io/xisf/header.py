@@ -25,7 +25,7 @@ _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _DEEPEST = 100
 """Levels of elements; the format itself has six. Copying and writing a tree recurses."""
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def _new_root() -> ET.Element:
@@ -166,7 +166,7 @@ def _take_place(places: list[tuple[int, int]], block: Block) -> None:
 
 def legible(text: str) -> str:
     """The text without the characters that XML cannot hold."""
-    return _NOT_XML.sub("\ufffd", text)
+    return text if text.isprintable() else re.sub(_NOT_XML, "\ufffd", text)
 
 
 def _name(element: ET.Element) -> str:

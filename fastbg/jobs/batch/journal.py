@@ -139,6 +139,11 @@ class Journal:
         }
         return {**record["report"], "input": str(path), "outputs": outputs}
 
+    def content(self, path: Path, state: State) -> str | None:
+        """The hash of a file that was finished in this state; None if it was not."""
+        record = self._record(path)
+        return record["content"] if record and State(**record["state"]) == state else None
+
     def owns(self, path: Path) -> bool:
         """Whether the files with the names of the outputs were made from this very file."""
         real = os.path.realpath(path)

@@ -62,6 +62,10 @@ class Task:
         """The same task on so many threads."""
         return replace(self, settings=replace(self.settings, threads=threads))
 
+    def content(self, state: State) -> str | None:
+        """The hash of the file, which is in this state; None if it cannot be read."""
+        return content_hash(self.path)
+
     def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
         """Do the work, and return its report, which names the outputs."""
         from ..run import process_file
@@ -181,7 +185,7 @@ def _absolute(path: Path) -> Path:
 def _run(task: Task, progress: ProgressCallback) -> Outcome:
     path, journal = task.path, Journal(task.folder)
     state = State.of(path)
-    content = content_hash(path) if state else None
+    content = task.content(state) if state else None
     if state and content and not task.overwrite:
         report = _finished(task, state, content)
         if report:

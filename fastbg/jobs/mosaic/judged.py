@@ -24,13 +24,14 @@ class Judged:
     ----------
     share : ndarray, (h, w), in [0, 1]
         How much of each pixel of the small copy is sky, apart from stars.
-    uncertainty, jackknife : ndarray, (h, w, K), linear
+    uncertainty, jackknife, choice : ndarray, (h, w, K), linear
         As in `Diagnostics`, of the picture: what panels have in common is known better than that.
     """
 
     share: np.ndarray
     uncertainty: np.ndarray
     jackknife: np.ndarray
+    choice: np.ndarray
 
     @classmethod
     def of(
@@ -42,7 +43,7 @@ class Judged:
     ) -> Judged:
         """That of a small copy, (h, w), which has the panels of some numbers."""
         channels = len(solution.level)
-        planes = np.zeros((*shape, 1 + 2 * channels))
+        planes = np.zeros((*shape, 1 + 3 * channels))
         for group, found in zip(solution.groups, solution.found, strict=True):
             cells = np.column_stack([found.weight, *map(found.enlarged, _deviations(found))])
             for number in {*group} & {*numbers}:
@@ -51,7 +52,7 @@ class Judged:
                 # Of a merged mosaic, each pixel belongs to one panel.
                 own = np.isfinite(panels[number].values).all(axis=2) & (place >= 0)
                 part[own] = cells[place[own]]
-        return cls(planes[..., 0], *np.split(planes[..., 1:], 2, axis=2))
+        return cls(planes[..., 0], *np.split(planes[..., 1:], 3, axis=2))
 
     def applied(self, fitted: Fitted, mesh: Mesh) -> Fitted:
         """The diagnostics of a panel with the uncertainty of the picture.
@@ -64,20 +65,21 @@ class Judged:
             np.clip((at * size).astype(int), 0, size - 1)
             for at, size in zip(mesh.points.T, self.share.shape, strict=True)
         )
-        deviation, jackknife = (
+        deviation, jackknife, choice = (
             each[rows, columns].reshape(*mesh.shape, -1)
-            for each in (self.uncertainty, self.jackknife)
+            for each in (self.uncertainty, self.jackknife, self.choice)
         )
         unknown = WholeFrame.unknown(mesh.shape, deviation.shape[2])
         frame = replace(unknown, seen=mesh.usable.reshape(mesh.shape), land=0.0)
-        known = {"uncertainty": deviation, "jackknife": jackknife, "whole_frame": frame}
+        parts = {"jackknife": jackknife, "choice": choice}
+        known = {"uncertainty": deviation, **parts, "whole_frame": frame}
         full = None if own.full is None else replace(own.full, **known)
         return replace(fitted, diagnostics=replace(own, full=full, **known))
 
 
-def _deviations(found: Found) -> tuple[np.ndarray, np.ndarray]:
-    """(P, K) each, linear: the uncertainty of the sky of a picture, and its jackknife."""
+def _deviations(found: Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P, K) each, linear: the uncertainty of the sky of a picture, and its two parts."""
     surface, unit = found.sky.surface, found.sky.stretch.scale
     jackknife = uncertainty.of_surface(surface, found.sky.mesh, surface.values)
     choice = uncertainty.of_choice(surface)
-    return unit * np.hypot(jackknife, choice), unit * jackknife
+    return unit * np.hypot(jackknife, choice), unit * jackknife, unit * choice

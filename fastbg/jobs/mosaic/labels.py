@@ -108,6 +108,18 @@ class LabelImage:
         found: np.ndarray = whole[rows - first, columns]
         return found
 
+    def rows(self, rows: slice, pixel: int = 1) -> np.ndarray:
+        """(n, w): the index of the panel of each square of some pixels, in some rows of them.
+
+        It is -1 where there is none, or more than one.
+        """
+        labels = self.file.read_rows(slice(pixel * rows.start, pixel * rows.stop))[0]
+        labels = labels[:, : labels.shape[1] // pixel * pixel]
+        squares = labels.reshape(-1, pixel, labels.shape[1] // pixel, pixel)
+        low, high = squares.min(axis=(1, 3)), squares.max(axis=(1, 3))
+        alike = (low == high) & (low > 0)
+        return np.where(alike, np.searchsorted(self.numbers, low), -1)
+
     def _indices(self, rows: slice) -> np.ndarray:
         """(n, W): the index of the panel of each pixel, the nearest one where there is none."""
         labels = self.file.read_rows(rows)[0]

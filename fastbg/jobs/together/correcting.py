@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...diagnostics import judge
+from ...errors import InputError
 from ...io.names import default_name
 from ...model.model import BackgroundModel
 from ...pipeline import Job
@@ -16,6 +18,7 @@ from ...progress import ProgressCallback
 from ...report.history import history
 from ...report.report import describe
 from ...result import Applied, Measured, Plan
+from ..batch.journal import Journal, State
 from ..batch.tasks import Task
 from ..outputs import Outputs
 from ..source import read
@@ -38,6 +41,8 @@ class FrameModel:
         Its flux scale.
     measured : Measured
         Statistics of the frame.
+    white : float
+        What was guessed for its white: see `fastbg.io.white`.
     origin : str
         What the model is of, for the history.
     """
@@ -47,6 +52,7 @@ class FrameModel:
     divisor: np.ndarray
     scale: np.ndarray
     measured: Measured
+    white: float
     origin: str
 
     def content(self) -> dict[str, Any]:
@@ -65,9 +71,21 @@ class Correcting(Task):
     Attributes
     ----------
     found : FrameModel
+    copies : Path
+        The folder of the small copies, whose journal knows the content of the frame.
     """
 
     found: FrameModel = None  # type: ignore[assignment]
+    copies: Path = None  # type: ignore[assignment]
+
+    def absolute(self) -> Task:
+        return replace(super().absolute(), copies=self.copies.absolute())  # type: ignore[call-arg]
+
+    def content(self, state: State) -> str | None:
+        found = Journal(self.copies).content(self.path, state)
+        if found is None:
+            raise InputError(f"{self.path} has changed since its small copy was made: run again")
+        return found
 
     def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
         found = self.found
@@ -77,9 +95,8 @@ class Correcting(Task):
         unit = self.settings.sample_format == "unit"
         outputs = Outputs(targets, overwrite=overwrite, compress=self.compress, unit=unit)
         with Job(self.settings, progress) as job, ExitStack() as files:
-            source = read(
-                job, self.path, None, None, outputs, files, max_memory=self.max_memory, fits=False
-            )
+            own: Any = {"max_memory": self.max_memory, "guessed": found.white, "fits": False}
+            source = read(job, self.path, None, None, outputs, files, **own)
             frame, strength = source.frame, job.settings.strength
             whole = judge(found.model, frame.image, strength)
             applied = Applied(found.model, found.origin, found.scale, found.measured, whole)

@@ -132,7 +132,8 @@ class Run:
             if found:
                 text = json.dumps(found.content()).encode()
                 own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
-                tasks[frame.path] = Correcting(frame.path, folder, **plain, key=own, found=found)
+                whole = {**plain, "key": own, "found": found, "copies": folder / small.FOLDER}
+                tasks[frame.path] = Correcting(frame.path, folder, **whole)
         batch = self._batch(tasks.__getitem__)
         self._stack.enter_context(batch.journals)
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from ...coordinates.aligned import aligned
+from ...coordinates.mapping import Mapping
+from ...coordinates.places import NO_OVERLAP
+from ...coordinates.window import values_of_blocks
 from ...errors import InputError
+from ...image.bands import row_bands
+from ...image.blocks import over_blocks
 from ...image.image import Image
+from ...image.order_statistics import Quantiles, count_pass, guess_quantiles, search
 from ...io import atomic
 from ...io.names import default_name
+from ...levels import LEVELS, measured_of
 from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...result import Measured
@@ -58,27 +66,67 @@ class Reducing(Task):
         with Job(settings, progress) as job, ExitStack() as files:
             outputs = Outputs({}, overwrite=overwrite)
             source = read(job, self.path, None, None, outputs, files, corrects=False)
-            image = source.frame.image
-            over: Any = {"threads": job.threads, "kernels": job.backend.kernels}
             with job.stages.stage("prepare"), errors_of(source):
-                measured = job.measure(image)
                 fields = look(canvas.target, settings).field, look(self.path, settings).field
-                where = canvas.mapping(*fields), canvas.shape, canvas.factor
-                medians = aligned(image, *where, function=settings.block_function, **over)
-                low, high = measured.median, measured.maximum
-                marked = _marked(image, low + SATURATED * (high - low))
-                means = aligned(marked, *where, function="mean", **over)
+                found = reduced(job, source.frame.image, canvas, canvas.mapping(*fields))
             source.check_unchanged()
+            white = source.file.white
+            guessed = white.value if white and white.how == "guessed" else 0.0
             files.enter_context(job.stages.stage("write"))
             (part,) = files.enter_context(atomic.staged([output], overwrite=True))
             with open(part, "wb") as file:
-                np.savez(file, means=means, medians=medians, **_numbers(measured))
+                np.savez(file, **found, white=guessed)
         return {"input": str(self.path), "outputs": {"small": str(output)}, "doubts": []}
 
 
-def _marked(image: Image, bright: np.ndarray) -> Image:
+def reduced(job: Job, image: Image, canvas: Canvas, where: Mapping) -> dict[str, Any]:
+    """Statistics, medians and means of an image, by the names that they have in a small copy."""
+    if where.how == "same grid":
+        measured, medians, means = _in_one_pass(job, image, canvas.factor)
+    else:
+        grid: Any = where, canvas.shape, canvas.factor
+        over: Any = {"threads": job.threads, "kernels": job.backend.kernels}
+        measured = job.measure(image)
+        medians = aligned(image, *grid, function=job.settings.block_function, **over)
+        means = aligned(marked(image, bright(measured)), *grid, function="mean", **over)
+    return {"medians": medians, "means": means, **vars(measured)}
+
+
+def _in_one_pass(job: Job, image: Image, factor: int) -> tuple[Measured, np.ndarray, np.ndarray]:
+    """The statistics, medians and means of an image whose blocks are those of the grid."""
+    function, kernels = job.settings.block_function, job.backend.kernels
+    room = (image.channels, *(-(-size // factor) for size in image.shape))
+    medians, means, largest = (np.empty(room, np.float32) for _ in range(3))
+
+    def read(rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        band = image.read(rows, buffers[0])
+        own = slice(rows.start // factor, -(-rows.stop // factor))
+        medians[:, own] = values_of_blocks(band, factor, function, kernels)
+        means[:, own] = values_of_blocks(band, factor, "mean", kernels)
+        largest[:, own] = over_blocks(np.fmax, band, factor)
+        return band, band
+
+    guess = guess_quantiles(image, LEVELS, job.threads, kernels=kernels)
+    found = Quantiles(image.channels, LEVELS, guess, kernels)
+    count_pass(found, image, row_bands(image.shape, factor), job.threads, read, 1)
+    search(found, image, row_bands(image.shape), job.threads)
+    if np.isnan(medians).all():
+        raise InputError(NO_OVERLAP)
+    measured = measured_of(image, found.values(), found)
+    means[largest > bright(measured)[:, np.newaxis, np.newaxis]] = MARK
+    return measured, np.moveaxis(medians, 0, 2), np.moveaxis(means, 0, 2)
+
+
+def bright(measured: Measured) -> np.ndarray:
+    """Above which samples may be saturated: (K,), float32, linear."""
+    low, high = measured.median, measured.maximum
+    found: np.ndarray = (low + SATURATED * (high - low)).astype(np.float32)
+    return found
+
+
+def marked(image: Image, level: np.ndarray) -> Image:
     """The image with `MARK` where a sample exceeds a level, (K,)."""
-    level = bright.astype(np.float32)[:, np.newaxis, np.newaxis]
+    level = level[:, np.newaxis, np.newaxis]
 
     def read(rows: slice, out: np.ndarray) -> np.ndarray:
         band, out = image.read(rows, out), out[:, : rows.stop - rows.start]
@@ -88,10 +136,6 @@ def _marked(image: Image, bright: np.ndarray) -> Image:
         return out
 
     return replace(image, read=read)
-
-
-def _numbers(measured: Measured) -> dict[str, Any]:
-    return {name: np.asarray(value) for name, value in vars(measured).items()}
 
 
 def small_file(path: Path, folder: Path) -> Path:
@@ -121,20 +165,26 @@ class Copies:
         """(n, h w), float32, linear: the medians of the blocks of some of the frames."""
         return self._all("medians", channel, used)
 
-    def measured(self, number: int) -> Measured:
-        """Statistics of a frame at full resolution."""
-        with np.load(self.files[number]) as file:
+    def measured(self, number: int) -> tuple[Measured, float]:
+        """Statistics of a frame at full resolution, and what was guessed for its white."""
+        with _opened(self.files[number]) as file:
             own = {name: file[name] for name in ("minimum", "median", "maximum")}
-            return Measured(**own, missing=int(file["missing"]))
+            return Measured(**own, missing=int(file["missing"])), float(file["white"])
 
     def _all(self, name: str, channel: int, used: np.ndarray | None = None) -> np.ndarray:
         planes = []
         for number, path in enumerate(self.files):
             if used is not None and not used[number]:
                 continue
-            try:
-                with np.load(path) as file:
-                    planes.append(np.moveaxis(file[name], 2, 0)[channel].ravel())
-            except (OSError, ValueError, KeyError) as error:
-                raise InputError(f"{path} is damaged ({error}): remove it and run again") from error
+            with _opened(path) as file:
+                planes.append(np.moveaxis(file[name], 2, 0)[channel].ravel())
         return np.array(planes, np.float32)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path) as file:
+            yield file
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it and run again") from error

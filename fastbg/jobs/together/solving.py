@@ -199,7 +199,7 @@ def models_of(
                 common.level,
                 divisor,
                 scale,
-                copies.measured(number),
+                *copies.measured(number),
                 f"of {len(frames)} frames together",
             )
         )

@@ -93,7 +93,11 @@ def render(report: Mapping[str, Any], shown: Pictures) -> str:
         limit=limit,
         anchors=DIVERGING,
         charts=charts,
-        views=_views(shown),
+        views=views_of(
+            *(shown.mean, shown.common),
+            np.median(shown.common, axis=(1, 2)).astype(np.float64),
+            "The mean",
+        ),
         errors=[row for row in rows if row["error"]],
         names=[Path(row["input"]).name for row in rows],
         strongest=max(float(np.mean(row["gradient"])) for row in solved if row["status"] == "used"),
@@ -116,21 +120,23 @@ def _map(planes: np.ndarray, limit: float) -> np.ndarray:
     return colours(0.5 + _flat(planes) / (2 * limit), DIVERGING)
 
 
-def _views(shown: Pictures) -> Markup:
-    """The mean before and after, and the background that all frames share."""
-    medians = np.median(shown.common, axis=(1, 2)).astype(np.float64)
-    times = -(-WIDTH // shown.mean.shape[2])
-    image, background = (
+def views_of(planes: np.ndarray, background: np.ndarray, level: np.ndarray, name: str) -> Markup:
+    """An image and its background, (K, H, W) linear, as they are and without it, with a name.
+
+    The image is NaN where it is missing, and its sky gets a level, (K,).
+    """
+    times = -(-WIDTH // planes.shape[2])
+    image, taken = (
         Image.from_samples(
-            np.moveaxis(planes.astype(np.float32), 0, 2).repeat(times, 0).repeat(times, 1)
+            np.moveaxis(each.astype(np.float32), 0, 2).repeat(times, 0).repeat(times, 1)
         )
-        for planes in (shown.mean, shown.common)
+        for each in (planes, background)
     )
-    correction = Correction(image, background, "subtract", medians)
-    sky = SkyLevels.of(correction, medians)
+    correction = Correction(image, taken, "subtract", level)
+    sky = SkyLevels.of(correction, level)
     seen = views.look(views.together(correction), sky, threads=1)
     height, width = image.shape
-    return views.figure(seen, "The mean", {"height": height, "width": width})
+    return views.figure(seen, name, {"height": height, "width": width})
 
 
 def _chart(

@@ -1,0 +1,184 @@
+"""The flux scales of panels: how bright the light of the sky is in each, by what overlaps show.
+
+Panels of other nights were taken through another air. Where there are objects in an overlap, panels
+differ by a part of their light there, beside the smooth backgrounds; that part is the difference of
+the logarithms of the scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..image.robust import MAD_TO_SIGMA
+from .cells import Panel
+from .differences import Difference
+from .joint import ITERATIONS, TOLERANCE
+from .solve import Group, Solution, level_of
+
+MOST_ERROR = 0.05
+"""A scale is not told if its relative standard error is larger."""
+
+SURE = 4.0
+"""All scales are 1 unless one is off by so many standard errors."""
+
+GREY = 0.01
+"""By so much, at least, the scales of channels may differ."""
+
+DEGREE = 5
+"""The degree of the polynomials by which backgrounds may differ along an overlap."""
+
+LEAST_CELLS, PARTS = 60, 8
+"""An overlap of fewer cells tells no scale, and so many parts of it tell the error of one."""
+
+LEAST_ERROR, CAUTION = 0.002, 1.5
+"""The relative error of a scale that no scatter shows; errors are so many times those of a
+jackknife, whose parts are not independent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The scales of all panels.
+
+    Attributes
+    ----------
+    values, errors : ndarray, (n, K)
+        The geometric mean over panels that overlaps connect is 1. Errors are relative, and infinite
+        where overlaps do not tell the scales, which are 1 then.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray
+
+    @classmethod
+    def unknown(cls, count: int, channels: int) -> Scales:
+        """Those of panels that nothing tells."""
+        return cls(np.ones((count, channels)), np.full((count, channels), np.inf))
+
+    @classmethod
+    def of(cls, panels: Sequence[Panel], groups: Sequence[Group]) -> Scales:
+        """The scales that the overlaps of connected panels tell."""
+        found = cls.unknown(len(panels), panels[0].values.shape[2])
+        for group in groups:
+            logs, errors = _told(len(group.numbers), group.differences, found.values.shape[1])
+            if np.isfinite(errors).all():
+                found.errors[group.numbers] = errors
+                if (np.abs(logs) > SURE * errors).any():
+                    found.values[group.numbers] = np.exp(logs)
+        return found
+
+    @property
+    def known(self) -> np.ndarray:
+        """(n,) bool: whether the scales of all channels of a panel are told."""
+        known: np.ndarray = np.isfinite(self.errors).all(axis=1)
+        return known
+
+    def taken_out(self, panels: Sequence[Panel]) -> list[Panel]:
+        """Panels on one scale."""
+        return [
+            replace(panel, values=panel.values / scale)
+            for panel, scale in zip(panels, self.values, strict=True)
+        ]
+
+    def back(self, solution: Solution) -> Solution:
+        """The solution of panels that were brought to one scale, on the scale of each."""
+        own = [
+            replace(each, coordinates=each.coordinates * scale)
+            for each, scale in zip(solution.backgrounds, self.values, strict=True)
+        ]
+        return replace(solution, backgrounds=own, level=level_of(own))
+
+
+def _told(
+    count: int, differences: Sequence[Difference], channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of the scales of connected panels, and their errors, (n, K) each.
+
+    They agree best with what each overlap tells; their mean is 0.
+    """
+    normal, right = np.zeros((channels, count, count)), np.zeros((channels, count))
+    for each in differences:
+        own = [_ratio(each, channel) for channel in range(channels)]
+        logs, errors = _alike(*np.array(own).T)
+        if errors.max() > MOST_ERROR:
+            continue
+        pair = np.zeros(count)
+        pair[[*each.panels]] = 1, -1
+        weight = errors**-2.0
+        normal += weight[:, np.newaxis, np.newaxis] * np.outer(pair, pair)
+        right += (weight * logs)[:, np.newaxis] * pair
+    # What no chain of overlaps with structure connects to all others has no scale.
+    if np.linalg.matrix_rank(normal[0], hermitian=True) < count - 1:
+        return np.zeros((count, channels)), np.full((count, channels), np.inf)
+    covariance = np.linalg.pinv(normal, hermitian=True)
+    logs = np.einsum("kab,kb->ak", covariance, right)
+    return logs, np.sqrt(np.einsum("kaa->ak", covariance))
+
+
+def _alike(logs: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ratios of channels, (K,), and their errors, where they are expected to be much alike.
+
+    Thin clouds and height dim all colours nearly alike. How much they differ is told by
+    the ratios themselves, and each is drawn towards the mean by what it is uncertain.
+    """
+    known = np.isfinite(errors)
+    if not known.any():
+        return logs, errors
+    weight = np.where(known, errors, np.inf) ** -2.0
+    mean = weight @ np.where(known, logs, 0) / weight.sum()
+    off = np.where(known, logs - mean, 0)
+    scatter = np.sqrt(weight @ off**2 / weight.sum())
+    apart = max(GREY**2, weight @ (off**2 - np.where(known, errors, 0) ** 2) / weight.sum())
+    shared = 1 / weight.sum() + scatter**2 / known.sum()
+    total = weight + 1 / (apart + shared)
+    drawn = (weight * np.where(known, logs, 0) + mean / (apart + shared)) / total
+    return drawn, total**-0.5
+
+
+def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
+    """The logarithm of the scale of one panel over the other's in a channel, and its error.
+
+    What is smooth in the overlap may be a background: `DEGREE` along it, less across it.
+    """
+    data = difference.values[:, channel]
+    if len(data) < LEAST_CELLS or difference.light is None:
+        return 0.0, np.inf
+    light = difference.light[:, channel]
+    along, across = _axes(difference.points[0])
+    terms = [
+        np.polynomial.legendre.legvander(at, degree)
+        for at, degree in ((along, DEGREE), (across, DEGREE // 2))
+    ]
+    smooth = [
+        terms[0][:, i] * terms[1][:, j]
+        for j in range(DEGREE // 2 + 1)
+        for i in range(DEGREE + 1 - 2 * j)
+    ]
+    matrix = np.stack([light - light.mean(), *smooth], axis=1)
+    part = np.argsort(np.argsort(along)) * PARTS // len(along)
+    weight, solution = np.ones(len(data)), np.zeros(matrix.shape[1])
+    for _ in range(ITERATIONS):
+        solution = _solved(matrix, data, weight)
+        off = data - matrix @ solution
+        scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
+        far = (off / (TOLERANCE * scale)) ** 2
+        weight = 1 / (1 + (difference.errors / scale) ** 2 + far)
+    left_out = [_solved(matrix, data, weight * (part != own))[0] for own in range(PARTS)]
+    error = np.sqrt((PARTS - 1) * np.var(left_out))
+    return float(solution[0]), float(CAUTION * np.hypot(error, LEAST_ERROR))
+
+
+def _solved(matrix: np.ndarray, data: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    root = np.sqrt(weight)
+    found: np.ndarray = np.linalg.lstsq(matrix * root[:, np.newaxis], data * root, rcond=1e-10)[0]
+    return found
+
+
+def _axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of points, (n, 2), along what they fill and across it, from -1 to 1."""
+    away = points - points.mean(axis=0)
+    turned = away @ np.linalg.svd(away, full_matrices=False)[2].T
+    along, across = (turned / np.maximum(np.abs(turned).max(axis=0), 1e-12)).T
+    return along, across
