@@ -54,6 +54,8 @@ class Taken:
     processor: float
     peak: int
     """Bytes that its processes had resident at the same time, at most."""
+    proportional: int
+    """The same, but what processes share is counted once; 0 where the system does not tell."""
 
 
 def make_frames(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
@@ -79,12 +81,13 @@ def run(command: list[str], frames: int, env: dict[str, str]) -> Taken:
     RuntimeError
         If it fails; the message is the last line that it printed.
     """
-    before, began, peak = os.times(), time.perf_counter(), 0
+    before, began, peak, proportional = os.times(), time.perf_counter(), 0, 0
     with subprocess.Popen(
         command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         while process.poll() is None:
-            peak = max(peak, _resident(process.pid))
+            found = _memory(process.pid)
+            peak, proportional = max(peak, found[0]), max(proportional, found[1])
             time.sleep(LOOK_SECONDS)
         said = process.stderr.read().decode() if process.stderr else ""
     wall, after = time.perf_counter() - began, os.times()
@@ -93,18 +96,27 @@ def run(command: list[str], frames: int, env: dict[str, str]) -> Taken:
         raise RuntimeError(f"{' '.join(command[:5])}: {lines[-1]}")
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
-    return Taken(frames, wall, used, peak)
+    return Taken(frames, wall, used, peak, proportional)
 
 
-def _resident(pid: int) -> int:
-    """Bytes of a process and all below it."""
-    total = 0
+def _memory(pid: int) -> tuple[int, int]:
+    """Bytes of a process and all below it: resident ones, and those with shared ones once."""
+    resident = proportional = 0
     try:
         for each in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            total += each.memory_info().rss
-    except psutil.Error:  # one of them has ended
+            resident += each.memory_info().rss
+            proportional += _proportional(each.pid)
+    except (psutil.Error, ProcessLookupError):  # one of them has ended
         pass
-    return total
+    return resident, proportional
+
+
+def _proportional(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except FileNotFoundError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def peer(name: str, out: str, *files: str) -> None:

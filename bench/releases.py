@@ -13,8 +13,8 @@ answers. The table tells
   kernel use at most, by tests/compiled_cuda.py; for CUDA 13 there is no program that counts them;
 * whether tests/test_cuda_scalars.py and tests/simulated_*.py pass, the latter once for a release,
   since the simulator is Python and knows no toolkit. That of older releases exchanges the module
-  `cuda` of a kernel without a lock, and a thread may miss `cuda.shared`: what fails is tried twice
-  more, and has failed if it fails each time.
+  `cuda` of a kernel without a lock, and a thread may miss `cuda.shared`: what fails is tried five
+  times more, and has failed if it fails each time.
 
 What differs from the first release is told below the table, every test that fails, and how many
 failed only now and then.
@@ -37,7 +37,7 @@ RELEASES = ["0.16.0/0.61.2", "0.20.1/0.62.1", "0.30.4"]
 CUDA_13_FROM = (0, 20)
 """The first release with the extra cu13."""
 
-TRIES = 3
+TRIES = 6
 QUIET = ("-n=0", "-W", "ignore::DeprecationWarning")
 """What older releases use of other packages may be deprecated by now."""
 

@@ -156,7 +156,8 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for image in report["images"]:
         yield "corrected", image["outputs"]["corrected"]
         yield "gradient", str(Gradient.of(image["diagnostics"]))
-    yield "panels", f"{len(report['panels'])}, with {len(report['seams'])} seams between them"
+    seams = len(report["seams"])
+    yield "panels", f"{len(report['panels'])}, with {seams} seam{'s'[: seams != 1]} between them"
     if report["seams"]:
         yield "steps", step_in_words(report["seams"], report["noise"])
     yield "time", f"{sum(report['seconds'].values()):.1f} s"

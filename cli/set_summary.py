@@ -23,6 +23,7 @@ def tell_set(report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: b
     used = sum(frame["status"] == "used" for frame in frames)
     words = [f"{outcomes['done']} corrected"]
     words += [f"{outcomes['skipped']} finished before"] if outcomes["skipped"] else []
+    words += [f"{outcomes['doubtful']} doubtful and not written"] if outcomes["doubtful"] else []
     words += [f"{outcomes['failed']} failed"] if outcomes["failed"] else []
     print(
         f"{', '.join(words)}; {used} of {len(frames)} frames in the mean, in "

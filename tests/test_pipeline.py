@@ -348,7 +348,7 @@ KEYS = {
     },
     "diagnostics": {
         *("gradient_before", "gradient_after", "noise", "below", "follows", "uncertainty"),
-        "whole_frame",
+        *("contrast", "whole_frame"),
     },
     "statistics": {"input", "background", "corrected"},
     "pedestal": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from fastbg.coordinates.aligned import aligned
 from fastbg.coordinates.mapping import IDENTITY
 from fastbg.errors import FastbgError
 from fastbg.image.image import Image
+from fastbg.jobs import strictness
 from fastbg.jobs.batch import pool, tasks
-from fastbg.jobs.together import small
+from fastbg.jobs.together import small, solving
 from fastbg.jobs.together.placing import Canvas
 from fastbg.jobs.together.small import FOLDER
 from fastbg.pipeline import Job
@@ -138,7 +140,7 @@ def test_a_run_that_ended_goes_on(tmp_path: Path, known: Frames) -> None:
 def test_each_frame_is_hashed_once_and_must_stay_as_it_was(
     tmp_path: Path, known: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths, hashed = write(tmp_path / "in", known.images), []
+    paths, hashed = write(tmp_path / "in", known.images[:2]), []
     content_hash = tasks.content_hash
     monkeypatch.setattr(
         tasks, "content_hash", lambda path: content_hash(hashed.append(path) or path)
@@ -182,6 +184,37 @@ def test_workers_do_the_same(
     write(tmp_path / "in", known.images[:2])
     report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", workers=1).report
     assert [row["outcome"] for row in report["frames"]] == ["done"] * 2
+
+
+@pytest.mark.slow
+def test_a_cluster_may_lose_a_worker_and_the_run_that_uses_it(
+    tmp_path: Path, known: Frames
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    write(tmp_path / "in", known.images)
+    alone = fastbg.together(tmp_path / "in", output_dir=tmp_path / "alone")
+    assert len(alone.with_status("done")) == 4
+    where: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1"}
+    with distributed.LocalCluster(**where, dashboard_address=":0") as cluster:
+        victims = [next(iter(cluster.workers.values())).pid]
+        ended: list[str] = []
+
+        def disturb(progress: fastbg.jobs.batch.BatchProgress) -> bool:
+            if victims and list((tmp_path / "out" / FOLDER).glob("*.npz")):
+                os.kill(victims.pop(), signal.SIGKILL)
+            if progress.outcome:
+                ended.append(progress.outcome.status)
+            return len(ended) < 2
+
+        how: dict[str, Any] = {"output_dir": tmp_path / "out", "dask": cluster.scheduler_address}
+        with pytest.raises(fastbg.Cancelled):
+            fastbg.together(tmp_path / "in", **how, progress=disturb)
+        assert not victims
+        outcomes = fastbg.together(tmp_path / "in", **how).outcomes
+    assert {outcome.status for outcome in outcomes} == {"done", "skipped"}
+    for name in "abcd":
+        ours, theirs = (tmp_path / way / f"{name}_bgSubtracted.fits" for way in ("out", "alone"))
+        assert ours.read_bytes() == theirs.read_bytes()
 
 
 def turned(angle: float, scale: float, at: tuple[float, float]) -> NDArray[np.float64]:
@@ -366,3 +399,26 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     assert [row["outcome"] for row in report["frames"]].count("skipped") == 4
     stored = json.loads((tmp_path / "out" / "together_report.json").read_text(encoding="utf-8"))
     assert stored["choices"]["relative"]
+
+    strict = [*given[:3], str(tmp_path / "strict"), *given[4:], "--strict"]
+    (tmp_path / "in" / "b.fits").unlink()
+    result = CliRunner().invoke(app, strict)
+    assert result.exit_code == 3, result.output
+    assert "3 corrected, 1 doubtful and not written" in result.output
+    assert not (tmp_path / "strict" / "e_bgSubtracted.fits").exists()
+
+
+def test_a_doubtful_mean_is_told_and_ends_a_strict_set(
+    tmp_path: Path, known: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in", known.images[:2])
+    monkeypatch.setattr(strictness, "doubts_of", lambda *given: ["all is wrong: do otherwise"])
+    monkeypatch.setattr(solving, "doubts_of", strictness.doubts_of)
+    report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out").report
+    assert report["doubts"] == ["all is wrong: do otherwise"]
+    assert report["doubts"][0] in report["warnings"]
+    given = ["together", str(tmp_path / "in"), "-o", str(tmp_path / "strict"), "--strict"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 3, result.output
+    assert "the mean of the frames is doubtful: all is wrong" in result.output
+    assert not list((tmp_path / "strict").glob("*_*"))

@@ -74,7 +74,8 @@ TABLES = {
     "XISF of others": "XISF files of other programs, as fastbg reads them.",
     "Regions": "Which pixels of 50 x 63 lie in the regions of a DS9 file, compared with those that "
     "fastbg takes. A semicolon parts two regions. Whole numbers put edges on centres of pixels; "
-    "*more* and *fewer* count pixels.",
+    "*more* and *fewer* count pixels. DS9's library is asked by `funimage`, which takes all rows "
+    "between two regions that lie one above the other; `funcnts` of the same library does not.",
 }
 
 REVERSED = ", rows reversed"

@@ -65,9 +65,9 @@ MOSAIC_PAGE = 24_000_000
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
-REFERENCE, COMPARED = 85_000_000, 80
-"""Bytes of the libraries that place a reference, and for each sample of the small copy of the image
-that is compared with it; measured."""
+REFERENCE, COORDINATES, COMPARED = 50_000_000, 35_000_000, 80
+"""Bytes of the libraries that compare a reference, of those that read its coordinates, and for each
+sample of the small copy of the image that is compared with it; measured."""
 
 HELD = 900
 """Rows of a reference that are in memory at a time, where it is turned: `coordinates.aligned`."""
@@ -103,10 +103,10 @@ class MemoryNeeds:
     draws, compress, in_tiles : bool
         Whether a preview or a report is drawn; whether outputs are compressed; whether that is in
         tiles, as in FITS.
-    mosaic, fits, corrects, shows_result, regions, reference : bool
+    mosaic, fits, corrects, shows_result, regions, reference, coordinates : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted, and
         whether one is taken out; whether what is drawn shows a result; whether a mask is a file of
-        regions; whether there is a reference.
+        regions; whether there is a reference, and whether it has coordinates.
     """
 
     shape: tuple[int, int, int]
@@ -123,6 +123,7 @@ class MemoryNeeds:
     shows_result: bool = True
     regions: bool = False
     reference: bool = False
+    coordinates: bool = False
 
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
@@ -182,6 +183,7 @@ class MemoryNeeds:
         libraries += TILING if self.in_tiles else 0
         libraries += REGIONS if self.regions else 0
         libraries += REFERENCE if self.reference else 0
+        libraries += COORDINATES if self.coordinates else 0
         libraries += MOSAIC if self.mosaic else 0
         libraries += FEATHERING if self.settings.feather else 0
         return libraries + (DESCENT if self.fits and not self.settings.finds_sky else 0)

@@ -63,6 +63,14 @@ class ReferenceFile:
         stored = files.enter_context(formats.open_image(path))
         return cls(path, stored.turned(Turn.of(stored.orientation)))
 
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether it has a coordinate system, which may be broken."""
+        try:
+            return coordinates_of(self.file) is not None
+        except InputError:
+            return True
+
     def check_other(self, path: Path) -> None:
         """Raise InputError if it is the image itself, which lies there."""
         if self.path.samefile(path):

@@ -142,6 +142,7 @@ class Source:
             mosaic=self.frame.pattern is not None,
             regions=bool(self.masks.areas or self.sky.areas),
             reference=self.reference is not None,
+            coordinates=self.reference is not None and self.reference.has_coordinates,
             **work,
         )
 

@@ -67,7 +67,8 @@ class Borders:
             inside = slice(top, min(top + PIECE, height))
             rows = slice(max(0, top - HALF), min(inside.stop + HALF, height))
             labels = self.labels(rows)
-            if len(np.unique(labels[labels >= 0])) < 2:
+            known = labels[labels >= 0]
+            if not known.size or known.min() == known.max():
                 continue
             pixels = np.moveaxis(self.pixels(rows), 0, 2).astype(np.float64)
             labels = np.where(is_valid(pixels).all(axis=2), labels, -1)

@@ -33,9 +33,8 @@ DEGREE = 5
 LEAST_CELLS, PARTS = 60, 8
 """An overlap of fewer cells tells no scale, and so many parts of it tell the error of one."""
 
-LEAST_ERROR, CAUTION = 0.002, 1.5
-"""The relative error of a scale that no scatter shows; errors are so many times those of a
-jackknife, whose parts are not independent."""
+LEAST_ERROR = 0.003
+"""The relative error of a scale that no scatter shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +62,9 @@ class Scales:
         found = cls.unknown(len(panels), panels[0].values.shape[2])
         for group in groups:
             logs, errors = _told(len(group.numbers), group.differences, found.values.shape[1])
-            if np.isfinite(errors).all():
-                found.errors[group.numbers] = errors
-                if (np.abs(logs) > SURE * errors).any():
-                    found.values[group.numbers] = np.exp(logs)
+            found.errors[group.numbers] = errors
+            if (np.abs(logs) > SURE * errors).any():
+                found.values[group.numbers] = np.exp(logs)
         return found
 
     @property
@@ -94,9 +92,10 @@ class Scales:
 def _told(
     count: int, differences: Sequence[Difference], channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The logarithms of the scales of connected panels, and their errors, (n, K) each.
+    """The logarithms of the scales of panels, and their errors, (n, K) each.
 
-    They agree best with what each overlap tells; their mean is 0.
+    They agree best with what each overlap tells. Of panels that chains of overlaps with structure
+    connect, their mean is 0.
     """
     normal, right = np.zeros((channels, count, count)), np.zeros((channels, count))
     for each in differences:
@@ -109,12 +108,10 @@ def _told(
         weight = errors**-2.0
         normal += weight[:, np.newaxis, np.newaxis] * np.outer(pair, pair)
         right += (weight * logs)[:, np.newaxis] * pair
-    # What no chain of overlaps with structure connects to all others has no scale.
-    if np.linalg.matrix_rank(normal[0], hermitian=True) < count - 1:
-        return np.zeros((count, channels)), np.full((count, channels), np.inf)
-    covariance = np.linalg.pinv(normal, hermitian=True)
+    covariance = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
     logs = np.einsum("kab,kb->ak", covariance, right)
-    return logs, np.sqrt(np.einsum("kaa->ak", covariance))
+    errors = np.sqrt(np.einsum("kaa->ak", covariance))
+    return logs, np.where(np.einsum("kaa->ak", normal) > 0, errors, np.inf)
 
 
 def _alike(logs: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,16 +155,30 @@ def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
     ]
     matrix = np.stack([light - light.mean(), *smooth], axis=1)
     part = np.argsort(np.argsort(along)) * PARTS // len(along)
-    weight, solution = np.ones(len(data)), np.zeros(matrix.shape[1])
+    even = _even(light, matrix[:, 1:])
+    weight, solution = even, np.zeros(matrix.shape[1])
     for _ in range(ITERATIONS):
         solution = _solved(matrix, data, weight)
         off = data - matrix @ solution
         scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
         far = (off / (TOLERANCE * scale)) ** 2
-        weight = 1 / (1 + (difference.errors / scale) ** 2 + far)
+        weight = even / (1 + (difference.errors / scale) ** 2 + far)
     left_out = [_solved(matrix, data, weight * (part != own))[0] for own in range(PARTS)]
     error = np.sqrt((PARTS - 1) * np.var(left_out))
-    return float(solution[0]), float(CAUTION * np.hypot(error, LEAST_ERROR))
+    detail = light - matrix[:, 1:] @ _solved(matrix[:, 1:], light, weight)
+    # Noise is in both: if it is stronger in one panel, that looks like a larger scale.
+    by_noise = scale**2 / (4 * (weight @ detail**2 / weight.sum()) + np.finfo(np.float32).tiny)
+    return float(solution[0]), float(np.linalg.norm([error, LEAST_ERROR, by_noise]))
+
+
+def _even(light: np.ndarray, smooth: np.ndarray) -> np.ndarray:
+    """(n,): weights by which no cell decides, such as that of a star, of which panels see parts."""
+    weight = np.ones(len(light))
+    for _ in range(ITERATIONS):
+        off = light - smooth @ _solved(smooth, light, weight)
+        scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
+        weight = 1 / (1 + (off / (TOLERANCE * scale)) ** 2)
+    return weight
 
 
 def _solved(matrix: np.ndarray, data: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@
     What all share: its ``gradient``, the standard deviation, and ``median``, linear; the ``level``
     of the sky of all corrected frames; the ``uncertainty`` of the gradient, a root mean square; the
     ``reference`` that told it, or null. Gradient and uncertainty are null where it was left.
+``doubts``
+    Those of the warnings that tell why the common gradient may be wrong.
 ``warnings``
     Lines for the user.
 ``seconds``
@@ -46,6 +48,7 @@ def describe(
     frames: Sequence[Mapping[str, Any]],
     common: Mapping[str, Any],
     choices: Mapping[str, Any],
+    doubts: Sequence[str],
     warnings: Sequence[str],
     seconds: float,
 ) -> Report:
@@ -63,7 +66,8 @@ def describe(
         choices=dict(choices),
         frames=[dict(each) for each in frames],
         common=dict(common),
-        warnings=[*told, *warnings],
+        doubts=[*doubts],
+        warnings=[*told, *doubts, *warnings],
         seconds=seconds,
     )
 

@@ -73,6 +73,7 @@ def linear_cards(kind: str = "TAN") -> fits.Header:
     header["CRPIX1"], header["CRPIX2"] = 20.0, 30.0
     header["CD1_1"], header["CD1_2"] = -1e-3, 1e-4
     header["CD2_1"], header["CD2_2"] = 1e-4, 1e-3
+    header["EQUINOX"] = 2000.0
     return header
 
 
@@ -193,6 +194,9 @@ def kinds() -> list[Kind]:
     for kind, truth in by_keywords.items():
         for name, suffix in FORMATS.items():
             found.append((f"{kind}, {name}", suffix, _fits(cards(kind)), truth))
+    without = cards("TAN")
+    del without["EQUINOX"]
+    found.append(("TAN without EQUINOX, FITS", ".fits", _fits(without), by_keywords["TAN"]))
     turned = cards("TAN-SIP")
     turned["ROWORDER"] = "BOTTOM-UP"
     upright = by_keywords["TAN-SIP"]

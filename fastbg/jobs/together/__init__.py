@@ -119,6 +119,9 @@ def together(
         they lie. Nothing was corrected.
     SettingsError, OutputError, BackendError
         If no frame at all can be processed.
+    DoubtError
+        If the settings are strict and the gradient that all share is doubtful. Nothing was
+        corrected. Of frames that clouds dim, strict settings leave out each alone.
     Cancelled
         If ``progress`` returned False. Finished frames remain finished.
     """
@@ -151,7 +154,9 @@ def together(
         with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)
             beside = mask, sky, reference
-            fitted = None if relative else fit_mean(job, reduced, comparison, canvas, *beside)
+            fitted, doubts = None, list[str]()
+            if not relative:
+                fitted, doubts = fit_mean(job, reduced, comparison, canvas, *beside)
             common = common_of(job, reduced, fitted)
             warnings = list(job.warnings)
         own = comparison, common, frames, canvas, target.field, copies
@@ -170,6 +175,7 @@ def together(
                 "match_scale": match_scale,
                 "scales_known": comparison.scaled,
             },
+            doubts=doubts,
             warnings=warnings,
             seconds=seconds,
         )

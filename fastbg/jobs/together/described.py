@@ -26,6 +26,7 @@ UNUSABLE = ("another field", "nothing")
 """The verdicts on frames that cannot be corrected."""
 
 WORDS: dict[Verdict, str] = {
+    "clouds": "is doubtful, for clouds or fog dim it in parts",
     "another field": "shows another field than the others, or is not registered with them",
     "nothing": "shows nothing of the field of the others, as if all were cloud",
 }

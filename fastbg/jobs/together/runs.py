@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,20 +129,30 @@ class Run:
         taken = {name: getattr(settings, name) for name in (*APPLIED, *WITHOUT_EFFECT)}
         plain = {**how, "settings": Settings(**taken)}
         tasks = {}
-        for frame, found in zip(frames, models, strict=True):
-            if found:
+        for frame, found, verdict in zip(frames, models, comparison.verdicts, strict=True):
+            if found and not (settings.strict and verdict == "clouds"):
                 text = json.dumps(found.content()).encode()
                 own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
                 whole = {**plain, "key": own, "found": found, "copies": folder / small.FOLDER}
                 tasks[frame.path] = Correcting(frame.path, folder, **whole)
+        _give_back()
         batch = self._batch(tasks.__getitem__)
         self._stack.enter_context(batch.journals)
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):
             if frame.path not in tasks:
                 error = f"{frame.path} {described.WORDS[verdict]}: leave it out"
-                batch.tell((frame.path, failed(frame.path, error)))
+                outcome = failed(frame.path, error)
+                if verdict == "clouds":
+                    outcome = replace(outcome, status="doubtful")
+                batch.tell((frame.path, outcome))
         batch.work_on([*tasks])
         return [*self._failed, *batch.outcomes.values()]
+
+
+def _give_back() -> None:
+    """Give freed memory, which glibc keeps, back to the system: workers need it now."""
+    with suppress(AttributeError, OSError, TypeError):  # other systems have no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _no_task(path: Path) -> Task:

@@ -24,11 +24,13 @@ from ...model.model import BackgroundModel
 from ...pipeline import Job
 from ...reference.copies import Copies as ReferenceCopies
 from ...reference.copies import Reference, beside
+from ...report.doubts import doubts_of
 from ...result import Fitted, Measured, Reduced
 from ...spline.spline import Spline
 from ..arguments import Masks
 from ..reference import ReferenceFile
 from ..source import open_source
+from ..strictness import refuse_doubts
 from .correcting import FrameModel
 from .placing import Canvas, Placed, moved
 from .small import Copies
@@ -101,13 +103,15 @@ def fit_mean(
     mask: Masks,
     sky: Masks,
     reference: str | Path | None,
-) -> Fitted:
-    """Search for the sky in the mean of a set, as in any image.
+) -> tuple[Fitted, list[str]]:
+    """Search for the sky in the mean of a set, as in any image; also returns the doubts.
 
     Raises
     ------
     InputError
         If a mask or the reference does not fit, or too little of the mean can be used.
+    DoubtError
+        If there are doubts, and the settings are strict.
     """
     with ExitStack() as files:
         source = open_source(canvas.target, mask, sky, job.settings, files).loaded(
@@ -125,7 +129,9 @@ def fit_mean(
                 prepared = job.search(reduced, used, **own)
         else:
             prepared = job.search(reduced, used, **own)
-        return job.fit(prepared, corrects=False)
+        fitted, begun = job.fit(prepared, corrects=False), prepared.preparation()
+        refuse_doubts(job, "the mean of the frames", begun, fitted)
+        return fitted, doubts_of(job.settings, begun, fitted)
 
 
 def _beside(
