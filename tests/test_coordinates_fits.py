@@ -167,7 +167,7 @@ def test_a_broken_system_is_told_in_one_line(tmp_path, kind, capfd):
         found_in(path)
     assert str(raised.value).startswith(str(path))
     assert "solve it again" in str(raised.value)
-    assert "\n" not in str(raised.value)
+    assert not any(word in str(raised.value) for word in ("\n", "wcs.c", " )"))
     assert capfd.readouterr() == ("", "")
 
 

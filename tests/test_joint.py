@@ -213,6 +213,13 @@ def test_without_detail_scales_are_not_told(surfaces: Surfaces) -> None:
     assert (judged.scale == 1).all()
 
 
+def test_one_frame_twice_differs_nowhere(surfaces: Surfaces, known: Frames) -> None:
+    judged = compared(known.images[[0, 0]], surfaces)
+    assert judged.used.all()
+    assert np.allclose(judged.scale, 1)
+    assert np.abs(judged.channels[0].coordinates).max() < 1e-6
+
+
 def test_the_composite_leaves_out_what_differs() -> None:
     rng = np.random.default_rng(2)
     scale, truth = np.array([1.0, 2.0, 0.5, 1.0, 1.0]), rng.uniform(1, 2, 300)

@@ -329,6 +329,11 @@ def _all_cloud(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def _no_measure(folder: Path) -> dict[str, Any]:
+    write(folder, frames(3, shape=SHAPE).images * np.reshape([0, 1, 1], (3, 1, 1)))
+    return {"reference_frame": folder / "a.fits"}
+
+
 def _two(folder: Path, **how: Any) -> dict[str, Any]:
     write(folder, frames(2, shape=SHAPE).images)
     return how
@@ -348,11 +353,21 @@ ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
         lambda folder: _two(folder, reference_frame=folder / "z.fits"),
         "is none of the frames",
     ),
+    "empty reference frame": (_no_measure, "a.fits: is empty: every sample is missing"),
     "dask and workers": (
         lambda folder: _two(folder, dask="tcp://x:1", workers=2),
         "a cluster has its own workers",
     ),
 }
+
+
+def test_an_empty_first_frame_is_left_out_of_the_set(tmp_path: Path) -> None:
+    images = frames(3, shape=SHAPE).images
+    images[0] = 0
+    paths = write(tmp_path / "in", images)
+    found = fastbg.together(paths, output_dir=tmp_path / "out", relative=True)
+    assert [each.status for each in found.outcomes] == ["failed", "done", "done"]
+    assert found.report["grid"]["target"] == str(paths[1])
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -156,6 +156,8 @@ def _value_of(name: str, text: str) -> str | float:
 
 
 def _broken(cause: object) -> InputError:
+    # wcslib begins with the line of its source, and tells the cause after it.
+    words = str(cause).strip().rpartition("\n")[2].rstrip(". ")
     return InputError(
-        f"has a broken coordinate system ({cause}): solve it again, or remove its keywords"
+        f"has a broken coordinate system ({words}): solve it again, or remove its keywords"
     )

@@ -45,6 +45,9 @@ TOGETHER = 8
 OUTLYING = 4.0
 """The scatter of a pixel counts deviations up to so many standard ones."""
 
+FAR = 1e6
+"""Nothing counts for more standard deviations off."""
+
 TINY = float(np.finfo(np.float32).tiny)
 
 Watch = Callable[[], object]
@@ -246,7 +249,9 @@ class _Rounds:
         )
         deviation = np.maximum(deviation, TINY).astype(np.float32)[:, np.newaxis]
         for part in parts_of(left.shape):
-            square, own = (left[:, part] / deviation) ** 2, common[:, part]
+            # Frames that are alike to the last bit leave nothing, beside which all is far off.
+            square, own = np.clip(left[:, part] / deviation, -FAR, FAR), common[:, part]
+            square *= square
             count = np.maximum(np.count_nonzero(own, axis=0), 1)
             # An outlier of one frame throws no doubt on the pixel in the others.
             scatter = np.minimum(square, OUTLYING**2).sum(axis=0) / count

@@ -126,7 +126,7 @@ class Surfaces:
             )
             full = total > 0.5 * total.max()
             noise = squared.sum() / max(total.sum(), 1e-30)
-            off = summed[full] / np.sqrt(noise * square[full])
+            off = summed[full] / np.sqrt(np.maximum(noise * square[full], 1e-30))
             found.append(robust_sigma(off))
         return np.array(found)
 

@@ -35,8 +35,8 @@ class PanelsRendering:
         self._panels, self._y, self._x = panels, y[:, np.newaxis], x[np.newaxis]
         self._opened = ExitStack()
         self._parts: list[tuple[slice, slice, Rendering] | None] = []
-        for spline, box in zip(panels.splines, panels.boxes, strict=True):
-            rows, columns = _places(box, y, x)
+        for spline, box, reach in zip(panels.splines, panels.boxes, panels.reach, strict=True):
+            rows, columns = _places(reach, y, x)
             part = None
             if rows.start < rows.stop and columns.start < columns.stop:
                 own = backend.plan(spline, *within(box, y[rows], x[columns]))

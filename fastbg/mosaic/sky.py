@@ -91,7 +91,7 @@ class Patchwork:
         """The functions at points of the image, and their coordinates in the space of a stretch."""
         number = np.zeros(len(points), int)
         if self.numbers is not None:
-            number = self.numbers(*points.T)
+            number = self.numbers.at(*points.T)
         parts, coordinates = [], []
         for own, (each, box) in enumerate(zip(self.backgrounds, self.boxes, strict=True)):
             inside = np.stack(within(box, *points.T), axis=1)

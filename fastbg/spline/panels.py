@@ -97,9 +97,12 @@ def shares(seams: Sequence[Seam], y: np.ndarray, x: np.ndarray) -> list[np.ndarr
 
 
 def within(box: Box, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised coordinates of the frame as those of a box, in which it is 0 to 1."""
+    """Normalised coordinates of the frame as those of a box, in which it is 0 to 1.
+
+    What lies beyond the box counts as the nearest place in it.
+    """
     top, bottom, left, right = box
-    return (y - top) / (bottom - top), (x - left) / (right - left)
+    return np.clip((y - top) / (bottom - top), 0, 1), np.clip((x - left) / (right - left), 0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +126,11 @@ class Panels:
     def boxes(self) -> Sequence[Box]:
         """The box around each panel."""
         return boxes(self.seams)
+
+    @property
+    def reach(self) -> Sequence[Box]:
+        """What surrounds the pixels of each panel."""
+        return self.boxes
 
     def shares(self, y: np.ndarray, x: np.ndarray) -> Sequence[np.ndarray]:
         """How much each panel counts at points: see `shares`."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..words import brief
 from .panels import Box, Panels
 
-Numbers = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""The number of the panel, from 0, at normalised y, (n, 1), and x, (m,): (n, m), or at points."""
+
+class Numbers(Protocol):
+    """Which panel each pixel belongs to."""
+
+    @property
+    def reach(self) -> Sequence[Box]:
+        """What surrounds the pixels of each panel."""
+
+    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The number of the panel, from 0, at normalised y, (n, 1), and x, (m,), or at points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +49,14 @@ class Patches(Panels):
         """The box around each panel."""
         return self.around
 
+    @property
+    def reach(self) -> Sequence[Box]:
+        """What surrounds the pixels of each panel, also those that no panel names."""
+        return self.numbers.reach if self.numbers else self.around
+
     def shares(self, y: np.ndarray, x: np.ndarray) -> Sequence[np.ndarray]:
         """1 where a point belongs to a panel, and 0 elsewhere."""
         if self.numbers is None:
             return [np.ones((1,) * max(np.ndim(y), np.ndim(x)), np.float32)]
-        number = self.numbers(y, x)
+        number = self.numbers.at(y, x)
         return [(number == own).astype(np.float32) for own in range(len(self.splines))]

@@ -203,7 +203,7 @@ def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
         raise InputError(f"{path}: {error}") from error
     solution = _solve(copy, panels, whole.connected())
     judged = Judged.of(copy.shape, panels, range(len(panels)), solution)
-    patchwork = Patchwork(solution.backgrounds, labels.boxes, labels.at)
+    patchwork = Patchwork(solution.backgrounds, labels.boxes, labels)
     names = [f"{number:g}" for number in labels.numbers]
     unknown = Scales.unknown(len(panels), len(solution.level))
     pictures = in_place(panels, solution.backgrounds)

@@ -34,6 +34,8 @@ class LabelImage:
         That of the nearest block with a panel.
     boxes : tuple of Box
         What surrounds each panel, normalised.
+    reach : tuple of Box
+        What surrounds the pixels of each panel, and those without one that are nearest to it.
     """
 
     file: ImageFile
@@ -41,6 +43,7 @@ class LabelImage:
     small: np.ndarray
     nearest: np.ndarray
     boxes: tuple[Box, ...]
+    reach: tuple[Box, ...]
 
     @classmethod
     def open(
@@ -87,8 +90,10 @@ class LabelImage:
             ) from error
         low, high = (np.where(each > 0, np.searchsorted(numbers, each), -1) for each in (low, high))
         small = np.where(low == high, low, -1)
-        boxes = tuple(_box((low == n) | (high == n)) for n in range(len(numbers)))
-        return cls(file, numbers, small, _nearest(small), boxes)
+        own = [(low == n) | (high == n) for n in range(len(numbers))]
+        boxes, nearest = tuple(map(_box, own)), _nearest(small)
+        reach = tuple(_box(each | (nearest == n)) for n, each in enumerate(own))
+        return cls(file, numbers, small, nearest, boxes, reach)
 
     def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """See `fastbg.spline.patches.Numbers`; single points are those of the small copy."""

@@ -149,7 +149,9 @@ def together(
         frames, canvas, target = run.placed(found.images, wanted, settings)
         if (mask or sky) and not canvas.alike:
             raise SettingsError("a mask needs frames on one grid: register the frames, or omit it")
-        frames, copies = run.reduced(frames, canvas, folder, how)
+        frames, canvas, copies = run.reduced(
+            frames, canvas, folder, how, needs_target=wanted is not None
+        )
         comparison = _compared(frames, canvas, copies, target, wanted, run.watch)
         with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)

@@ -140,7 +140,8 @@ def pictures(
             for each in comparison.channels
         ]
         maps.append(np.stack(own))
-    mean, _ = reduced.own.invert(np.moveaxis(reduced.small, 2, 0))
+    small = np.moveaxis(reduced.small, 2, 0)
+    mean = np.where(np.isnan(small), np.nan, reduced.own.invert(small)[0])
     shape = mean.shape[1:]
     y, x = (np.arange(size) + 0.5 for size in shape)
     points = np.stack(np.meshgrid(y / shape[0], x / shape[1], indexing="ij"), axis=-1)

@@ -102,9 +102,21 @@ class Run:
         return frames, canvas_of(frames, target, settings), target
 
     def reduced(
-        self, frames: list[Placed], canvas: Canvas, folder: Path, how: dict[str, Any]
-    ) -> tuple[list[Placed], Copies]:
-        """The small copies, and the frames that have one."""
+        self,
+        frames: list[Placed],
+        canvas: Canvas,
+        folder: Path,
+        how: dict[str, Any],
+        *,
+        needs_target: bool,
+    ) -> tuple[list[Placed], Canvas, Copies]:
+        """The small copies, the frames that have one, and the grid with one of these as target.
+
+        Raises
+        ------
+        InputError
+            If fewer than two frames have one, or the target has none and is needed.
+        """
         home = folder / small.FOLDER
         settings: Settings = how["settings"]
         decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
@@ -120,8 +132,11 @@ class Run:
         if len(left) < 2:
             raise InputError(str(self._failed[0].error))
         if canvas.target not in [frame.path for frame in left]:
-            raise InputError(str(outcomes[canvas.target].error))
-        return left, Copies([small.small_file(frame.path, home) for frame in left])
+            if needs_target:
+                raise InputError(str(outcomes[canvas.target].error))
+            if canvas.alike:
+                canvas = replace(canvas, target=left[0].path)
+        return left, canvas, Copies([small.small_file(frame.path, home) for frame in left])
 
     def corrected(
         self,

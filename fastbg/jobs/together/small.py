@@ -13,7 +13,6 @@ import numpy as np
 
 from ...coordinates.aligned import aligned
 from ...coordinates.mapping import Mapping
-from ...coordinates.places import NO_OVERLAP
 from ...coordinates.window import values_of_blocks
 from ...errors import InputError
 from ...image.bands import row_bands
@@ -111,7 +110,9 @@ def _in_one_pass(job: Job, image: Image, factor: int) -> tuple[Measured, np.ndar
     count_pass(found, image, row_bands(image.shape, factor), job.threads, read, 1)
     search(found, image, row_bands(image.shape), job.threads)
     if np.isnan(medians).all():
-        raise InputError(NO_OVERLAP)
+        raise InputError(
+            "is empty: every sample is missing (zero, or not a finite number); leave it out"
+        )
     measured = measured_of(image, found.values(), found)
     means[largest > bright(measured)[:, np.newaxis, np.newaxis]] = MARK
     return measured, np.moveaxis(medians, 0, 2), np.moveaxis(means, 0, 2)
