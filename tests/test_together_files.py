@@ -370,6 +370,17 @@ def test_an_empty_first_frame_is_left_out_of_the_set(tmp_path: Path) -> None:
     assert found.report["grid"]["target"] == str(paths[1])
 
 
+def test_known_objects_are_protected_in_the_mean(tmp_path: Path, known: Frames) -> None:
+    (path,) = write(tmp_path, known.images[:1])
+    canvas = Canvas(path, (SHAPE[0] + 20, SHAPE[1] + 40), (-10, -30), 2, False)
+    mean = 0.1 + NOISE * np.random.default_rng(2).standard_normal((55, 80, 1))
+    with Job(Settings(protect_at=f"40.5 {SHAPE[0] / 2 + 0.5} 20")) as job:
+        found = solving.with_objects(job, solving.reduced_of(job, mean, canvas), canvas)
+        assert not job.weigh(found)[27, 35].any()
+        assert job.weigh(found)[27, 60].all()
+        assert not job.warnings
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_bad_input_is_one_line(name: str, tmp_path: Path) -> None:
     prepare, words = ERRORS[name]

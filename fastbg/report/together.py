@@ -19,7 +19,9 @@
 ``common``
     What all share: its ``gradient``, the standard deviation, and ``median``, linear; the ``level``
     of the sky of all corrected frames; the ``uncertainty`` of the gradient, a root mean square; the
-    ``reference`` that told it, or null. Gradient and uncertainty are null where it was left.
+    ``reference`` that told it, or null; and the objects that were ``protected`` in the mean, in
+    pixels of the grid, as in `fastbg.report.report`. Gradient and uncertainty are null where it was
+    left.
 ``doubts``
     Those of the warnings that tell why the common gradient may be wrong.
 ``warnings``
