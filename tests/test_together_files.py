@@ -349,6 +349,7 @@ ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "division": (lambda folder: _two(folder, mode="divide"), "are subtracted, not divided"),
     "pedestal": (lambda folder: _two(folder, pedestal="bgoptimizer"), "one sky: choose another"),
     "descent": (lambda folder: _two(folder, control_points=25), "leave out control points"),
+    "seams": (lambda folder: _two(folder, seams="x=60"), "has no panels: leave the seams out"),
     "no such reference": (
         lambda folder: _two(folder, reference_frame=folder / "z.fits"),
         "is none of the frames",
@@ -366,6 +367,7 @@ def test_an_empty_first_frame_is_left_out_of_the_set(tmp_path: Path) -> None:
     images[0] = 0
     paths = write(tmp_path / "in", images)
     found = fastbg.together(paths, output_dir=tmp_path / "out", relative=True)
+    assert not any(each.report["warnings"] for each in found.outcomes if each.report)
     assert [each.status for each in found.outcomes] == ["failed", "done", "done"]
     assert found.report["grid"]["target"] == str(paths[1])
 

@@ -204,6 +204,10 @@ def _checked(settings: Settings, dask: str | None, workers: Count) -> Settings:
             "the background of a set is a sky that is searched for: leave out control points and "
             "what makes a descent"
         )
+    if settings.seams not in ("auto", "off"):
+        raise SettingsError(
+            "the mean of a set has no panels: leave the seams out, or take fastbg mosaic"
+        )
     if not dask:
         choose(settings.backend)
     return replace(settings, seams="off")
