@@ -65,6 +65,7 @@ def open_page(browser: Any, tab: Any) -> Iterator[Callable[..., Any]]:
     def leave(page: Any, listeners: dict[str, Callable[[Any], None]]) -> None:
         page.mouse.up()
         page.goto("about:blank")
+        page.mouse.move(0, 0)  # over nothing that the next page has
         for event, listener in listeners.items():
             page.remove_listener(event, listener)
 

@@ -147,6 +147,7 @@ def test_a_test_that_fails_now_and_then_is_tried_again(monkeypatch):
         return environments.Tested(*answers[len(asked) - 1])
 
     monkeypatch.setattr(releases, "tests", run)
+    monkeypatch.setattr(releases, "TRIES", 3)
     found = releases.tried("python", "simulated", {})
     assert found == (environments.Tested(3, {two: "y"}), 1)
     assert asked == [["simulated.py"], ["simulated.py::one", "simulated.py::two[1]"],

@@ -307,15 +307,18 @@ def test_kernels_compile_to_float32_in_registers(options, architectures):
     # Toolkits for CUDA 13 no longer compile for 6.1, and come without ptxas.
     for name in ("pass 1 in tiles, order 2, K = 3", "render, order 2, K = 3"):
         assert set(compiled[name]) >= architectures - {"6.1"}
-    for name, found in [
-        (name, found) for name, each in compiled.items() for found in each.values()
+    for name, architecture, found in [
+        (name, *one) for name, each in compiled.items() for one in each.items()
     ]:
         if found["hot"]:
             assert found["f64"] == 0, name
-            assert found["lg2"] > 0, name
+            # The splines of odd orders are powers, and a rendering has no loss.
+            assert (found["lg2"] > 0) != (re.match("render, order [13]", name) is not None), name
         if "registers" in found:
             assert found["stack"] == found["spill_stores"] == found["spill_loads"] == 0, name
-            assert 0 < found["registers"] <= REGISTERS, name
+            # On the oldest cards, the passes over tiles need more, and one block works alone.
+            alone = architecture == "6.1" and "in tiles" in name
+            assert 0 < found["registers"] <= REGISTERS * (1 + alone), name
             assert 0 < found["shared"] <= SHARED, name
 
 

@@ -302,8 +302,8 @@ def test_objects_of_the_gradients_colour_that_fill_the_frame_are_not_told_from_i
     (line,) = doubts_of_veiled(WARM)
     assert "do not differ enough from it in colour" in line
     assert line.endswith(
-        "give an image of this sky without a gradient with --reference, mask the objects, or "
-        "tell where they are with --protect-at"
+        "give fastbg run an image of this sky without a gradient with --reference, mask the "
+        "objects, or tell where they are with --protect-at"
     )
 
 

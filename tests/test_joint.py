@@ -12,6 +12,7 @@ from together_frames import NOISE, SHAPE, Frames, field, frames
 from fastbg.image.downscale import block_centres
 from fastbg.joint.compare import Comparison, compare
 from fastbg.joint.composite import composite
+from fastbg.joint.halos import trusted
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, penalised
 from fastbg.joint.transfer import added, carried
 from fastbg.spline.spline import Spline
@@ -181,6 +182,21 @@ def test_a_frame_that_reaches_beyond_the_others_has_a_bounded_surface(
     fitted = surfaces.values(judged.channels[0].coordinates)
     ranges = np.ptp(fitted, axis=1) / np.ptp(fitted[:, ~alone.ravel()], axis=1)
     assert ranges.max() < 4
+
+
+def test_halos_of_saturated_stars_tell_less() -> None:
+    y, x = np.mgrid[0:60, 0:90]
+    squared = (y - 20) ** 2 + (x - 30) ** 2
+    median = 2 * (1 + squared) ** -1.5
+    faint = median / 1000
+    for light in (median, faint):
+        light[squared <= 2] = np.nan
+        light[:, 80:] = np.nan  # no frame reaches there, and no star is
+    weight = trusted(median, 0.001)
+    near, far = (squared > 2) & (squared < 9), (squared > 900) & (x < 80)
+    assert weight[near].max() < 0.01
+    assert weight[far].min() > 0.98
+    assert trusted(faint, 0.001)[squared > 9].min() > 0.98
 
 
 def _places() -> NDArray[np.float64]:

@@ -409,10 +409,13 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     images[1] = field(9, SHAPE) + 0.05 + NOISE * np.random.default_rng(8).standard_normal(SHAPE)
     images[4] -= (0.6 * LIGHT).astype(np.float32)
     write(tmp_path / "in", images)
+    whole = (tmp_path / "in" / "a.fits").read_bytes()
+    (tmp_path / "in" / "cut.fits").write_bytes(whole[:-20000])
     given = ["together", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--relative"]
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 2, result.output
-    assert "4 corrected, 1 failed; 3 of 5 frames in the mean" in result.output
+    assert "4 corrected, 2 failed; 3 of 6 frames in the mean" in result.output
+    assert "cut.fits is truncated: copy or download it again" in result.output
     assert "e.fits: clouds or fog dim it in parts" in result.output
     assert "b.fits shows another field than the others" in result.output
     assert not (tmp_path / "out" / "b_bgSubtracted.fits").exists()
@@ -422,7 +425,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
 
     report = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
     assert [row["status"] for row in report["frames"]] == [
-        *("used", "another field", "used", "used", "clouds")
+        *("used", "another field", "used", "used", "clouds", "failed")
     ]
     assert [row["outcome"] for row in report["frames"]].count("skipped") == 4
     stored = json.loads((tmp_path / "out" / "together_report.json").read_text(encoding="utf-8"))
@@ -430,6 +433,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
 
     strict = [*given[:3], str(tmp_path / "strict"), *given[4:], "--strict"]
     (tmp_path / "in" / "b.fits").unlink()
+    (tmp_path / "in" / "cut.fits").unlink()
     result = CliRunner().invoke(app, strict)
     assert result.exit_code == 3, result.output
     assert "3 corrected, 1 doubtful and not written" in result.output

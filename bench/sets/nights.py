@@ -57,11 +57,14 @@ class Night:
         Which of them was taken through clouds.
     reference : Frame
         The same sky without a gradient, seen by another telescope.
+    light : ndarray, (H, W, K), linear
+        What an unturned frame sees of the field, without noise.
     """
 
     frames: list[Frame]
     clouded: int
     reference: Frame
+    light: np.ndarray
 
 
 def night(
@@ -101,7 +104,8 @@ def night(
     scale = rng.uniform(*SCALES, size=len(field.kind.level))
     flat = np.broadcast_to(layers(field.kind.level), (len(scale), *shape))
     reference = exposure(field, Grid(shape), flat, rng, scale=scale, fwhm=1.5)
-    return Night(frames, clouded, reference)
+    light = np.moveaxis(field.seen(Grid(shape)), 0, 2)
+    return Night(frames, clouded, reference, light)
 
 
 def _camera(shape: Shape, number: int, count: int, way: str, own: np.random.Generator) -> Grid:

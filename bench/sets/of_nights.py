@@ -67,7 +67,7 @@ def outcome(name: str, shape: Shape, seed: int, way: str) -> Outcome:
             for n, f in zip(clear, frames, strict=True)
         ]
     )
-    least, freedoms = bounds(frames, points, Settings().factor(shape))
+    least, freedoms = bounds(frames, points, Settings().factor(shape), found.light)
     scales = np.stack([told[n]["scale"] for n in clear]) / np.stack([f.scale for f in frames])
     off = scales / np.median(scales, axis=0) - 1
     return Outcome(

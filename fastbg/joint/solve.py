@@ -15,6 +15,7 @@ import numpy as np
 
 from ..image.robust import robust_sigma
 from . import scales
+from .halos import trusted
 from .median import median_of, parts_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
@@ -174,6 +175,8 @@ class _Rounds:
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
+        fine = self._median(self.planes - surfaces.values(coordinates)).reshape(surfaces.shape)
+        self.trusted = trusted(fine, float(np.median(noise[used]))).ravel()
         self._level()
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
@@ -255,6 +258,7 @@ class _Rounds:
             steady = (np.maximum(scatter, UNSTEADY**2) / UNSTEADY**2).astype(np.float32)
             square /= steady * REJECTED**2
             self.weight[:, part] = np.where(own, np.clip(1 - square, 0, 1) ** 2 / steady, 0)
+        self.weight *= self.trusted
         # What the weights themselves take away of the variance of Gaussian noise.
         total = np.maximum(self.weight.sum(axis=1), 1)
         pairs = zip(self.weight, left, strict=True)

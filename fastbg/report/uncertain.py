@@ -54,8 +54,8 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
         yield (
             f"nothing in this image tells the gradient from objects, which fill {100 * hidden:.2g} "
             f"% of the frame and {colour} from it in colour: the model is uncertain by {share} the "
-            "gradient; give an image of this sky without a gradient with --reference, mask the "
-            "objects, or tell where they are with --protect-at"
+            "gradient; give fastbg run an image of this sky without a gradient with --reference, "
+            "mask the objects, or tell where they are with --protect-at"
         )
     elif share := above(UNCERTAIN, gradient.uncertainty):
         yield (

@@ -17,9 +17,10 @@ from ...settings.settings import Settings
 from ..coordinates import coordinates_of
 from ..source import open_source
 
-PIXELS = 1 << 15
+PIXELS, SAMPLES = (1 << 15, 1 << 16), 1 << 22
 """The largest number of pixels of a small copy: differences of frames are smooth, and a hundred
-frames are in memory at the same time."""
+frames are in memory at the same time. It is the second one where the grid reaches beyond frames, as
+long as the small copies of all of them have no more samples than the last number."""
 
 DATES = ("DATE-OBS", "DATE-AVG", "DATE-BEG")
 """The keywords that tell when a frame was taken, the first one that is there."""
@@ -128,8 +129,9 @@ def canvas_of(frames: Sequence[Placed], target: Placed, settings: Settings) -> C
             f"the frames cover {width} x {height} pixels of {target.path}, and hardly overlap: "
             "give frames of one field"
         )
+    most = PIXELS[not alike and len(frames) * PIXELS[1] <= SAMPLES]
     factor = settings.factor(target.field.shape)
-    while settings.downscaling_factor == "auto" and _pixels(shape, factor) > PIXELS:
+    while settings.downscaling_factor == "auto" and _pixels(shape, factor) > most:
         factor += 1
     return Canvas(target.path, shape, (int(origin[0]), int(origin[1])), factor, alike)
 

@@ -80,10 +80,19 @@ class Run:
         frames = []
         for path in paths:
             self.watch()
-            frames.append(look(path, settings))
+            try:
+                frames.append(look(path, settings))
+            except InputError as error:
+                self._failed.append(failed(path, str(error)))
+                self._idle.tell((path, self._failed[-1]))
+        if len(frames) < 2:
+            raise InputError(str(self._failed[0].error))
         target = frames[0]
         if wanted is not None:
             own = [frame for frame in frames if frame.path.absolute() == wanted.absolute()]
+            for each in self._failed:
+                if each.path.absolute() == wanted.absolute():
+                    raise InputError(str(each.error))
             if not own:
                 raise InputError(f"the reference frame {wanted} is none of the frames: name one")
             target = own[0]
@@ -121,7 +130,7 @@ class Run:
         self._stack.enter_context(batch.journals)
         batch.work_on([frame.path for frame in frames])
         outcomes = batch.outcomes
-        self._failed = [each for each in outcomes.values() if each.status == "failed"]
+        self._failed += [each for each in outcomes.values() if each.status == "failed"]
         left = [frame for frame in frames if outcomes[frame.path].status != "failed"]
         if len(left) < 2:
             raise InputError(str(self._failed[0].error))
