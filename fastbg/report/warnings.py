@@ -135,20 +135,18 @@ def _outside(corrected: Corrected, *, descends: bool) -> Iterator[str]:
     for count, end, cure in ends:
         if count:
             share = _share(count, plan.correction.image)
-            were = "was" if count == 1 else "were"
-            yield f"{share} of the model lay {end} the stretch and {were} clamped to its ends: {cure}"
+            yield f"{share} of the model lay {end} the stretch and were clamped to its ends: {cure}"
     clipped = corrected.clipped
     fate = "they were clipped: write float32 to keep them" if clipped else "nothing was clipped"
     for count, where in ((corrected.below_0, "below 0"), (corrected.above_1, "above 1")):
         if count:
             share = _share(count, plan.stored.image)
-            are = "is" if count == 1 else "are"
-            yield f"{share} of the corrected image {are} {where}; {fate}"
+            yield f"{share} of the corrected image are {where}; {fate}"
 
 
 def _share(count: int, image: Image) -> str:
     samples = image.channels * math.prod(image.shape)
-    return f"{count} sample{'s'[: count != 1]} ({100 * count / samples:.3g} %)"
+    return f"{count} samples ({100 * count / samples:.3g} %)"
 
 
 def relative(part: float, whole: float) -> str:
