@@ -416,7 +416,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     assert result.exit_code == 2, result.output
     assert "4 corrected, 2 failed; 3 of 6 frames in the mean" in result.output
     assert "cut.fits is truncated: copy or download it again" in result.output
-    assert "e.fits: clouds or fog dim it in parts" in result.output
+    assert "e.fits: clouds or fog dim it in parts: it was corrected, and kept" in result.output
     assert "b.fits shows another field than the others" in result.output
     assert not (tmp_path / "out" / "b_bgSubtracted.fits").exists()
     page = (tmp_path / "out" / "together_report.html").read_text(encoding="utf-8")
@@ -437,6 +437,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     result = CliRunner().invoke(app, strict)
     assert result.exit_code == 3, result.output
     assert "3 corrected, 1 doubtful and not written" in result.output
+    assert "e.fits: clouds or fog dim it in parts: it was not corrected" in result.output
     assert not (tmp_path / "strict" / "e_bgSubtracted.fits").exists()
 
 

@@ -57,9 +57,9 @@ def describe(
     """The report of a set."""
     told = [SCALES_UNKNOWN] if not choices["scales_known"] else []
     told += [
-        f"{each['input']}: {_OF_STATUS[each['status']]}"
+        f"{each['input']}: {_CAUSES[each['status']]}: it was {_fate(each['outcome'])}"
         for each in frames
-        if each["status"] in _OF_STATUS
+        if each["status"] in _CAUSES
     ]
     return Report(
         fastbg=version(),
@@ -74,8 +74,13 @@ def describe(
     )
 
 
-_OF_STATUS = {
-    "clouds": "clouds or fog dim it in parts: it was corrected, and kept out of the mean",
-    "another field": "it shows another field, or is not registered: it was not corrected",
-    "nothing": "it shows nothing of the field, as if all were cloud: it was not corrected",
+_CAUSES = {
+    "clouds": "clouds or fog dim it in parts",
+    "another field": "it shows another field, or is not registered",
+    "nothing": "it shows nothing of the field, as if all were cloud",
 }
+
+
+def _fate(outcome: str) -> str:
+    corrected = outcome in ("done", "skipped")
+    return "corrected, and kept out of the mean" if corrected else "not corrected"
