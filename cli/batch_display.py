@@ -111,7 +111,7 @@ class BatchDisplay:
     def _print_summary(self) -> None:
         console = Console(highlight=False)
         outcomes = self._outcomes.values()
-        print_rows(("warning", text) for text in _warnings(outcomes))
+        print_rows(("warning", text) for text in warnings_of(outcomes))
         if (self._live or console.is_terminal) and any(
             o.status in ("done", "doubtful", "failed") for o in outcomes
         ):
@@ -262,7 +262,7 @@ def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     return share, f"{report['seconds']['total']:.1f}", warnings
 
 
-def _warnings(outcomes: Iterable[Outcome]) -> Iterable[str]:
+def warnings_of(outcomes: Iterable[Outcome]) -> Iterable[str]:
     """The warnings of the files that are done, one line for all that differ only in numbers."""
     told: dict[str, list[tuple[Path, str]]] = {}
     done = [each for each in outcomes if each.status == "done" and each.report]

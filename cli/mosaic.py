@@ -72,16 +72,8 @@ MatchScale = Annotated[
 
 @with_settings(
     *("white", "cfa", OUTPUT, STRETCH, "threshold_min", "threshold_max", "invert_mask"),
-    *(
-        "no_invert_mask",
-        "protect",
-        "catalogue",
-        "no_catalogue",
-        "protect_at",
-        "feather",
-        "border",
-        RUNNING,
-    ),
+    *("no_invert_mask", "protect", "catalogue", "no_catalogue", "protect_at", "feather", "border"),
+    RUNNING,
 )
 def mosaic(
     inputs: Inputs,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from .batch_display import warnings_of
 from .summary import print_json, print_rows
 
+if TYPE_CHECKING:
+    from ..jobs.together import Together
 
-def tell_set(report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: bool) -> None:
+
+def tell_set(found: Together, folder: Path, *, quiet: bool, as_json: bool) -> None:
     """Print the report of a set: as JSON, or in a few lines."""
+    report = found.report
     if as_json:
         print_json(report)
         return
     if quiet:
         return
-    print_rows(("warning", line) for line in report["warnings"])
+    warnings = [*warnings_of(found.outcomes), *report["warnings"]]
+    print_rows(("warning", line) for line in warnings)
     frames = report["frames"]
     outcomes = Counter(frame["outcome"] for frame in frames)
     used = sum(frame["status"] == "used" for frame in frames)

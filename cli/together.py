@@ -12,7 +12,6 @@ from ..settings.settings import Settings
 from .batch import Dask, MaxMemory, Workers
 from .options import (
     INPUT,
-    MASK,
     OUTPUT,
     REFERENCE,
     RUNNING,
@@ -74,7 +73,11 @@ MatchScale = Annotated[
 ]
 
 
-@with_settings(INPUT, OUTPUT, STRETCH, MASK, REFERENCE, RUNNING)
+@with_settings(
+    *("white", "cfa", OUTPUT, STRETCH, "threshold_min", "threshold_max", "invert_mask"),
+    *("no_invert_mask", "protect", "catalogue", "no_catalogue", "protect_at", "feather", "border"),
+    *("flexibility", REFERENCE, RUNNING),
+)
 def together(
     frames: Frames,
     *,
@@ -128,6 +131,6 @@ def together(
             settings=settings,
             progress=display,
         )
-    tell_set(found.report, output_dir, quiet=quiet, as_json=as_json)
+    tell_set(found, output_dir, quiet=quiet, as_json=as_json)
     if display.exit_code:
         raise typer.Exit(display.exit_code)

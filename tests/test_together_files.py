@@ -349,6 +349,7 @@ ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "division": (lambda folder: _two(folder, mode="divide"), "are subtracted, not divided"),
     "pedestal": (lambda folder: _two(folder, pedestal="bgoptimizer"), "one sky: choose another"),
     "descent": (lambda folder: _two(folder, control_points=25), "leave out control points"),
+    "seams": (lambda folder: _two(folder, seams="x=60"), "has no panels: leave the seams out"),
     "no such reference": (
         lambda folder: _two(folder, reference_frame=folder / "z.fits"),
         "is none of the frames",
@@ -366,8 +367,20 @@ def test_an_empty_first_frame_is_left_out_of_the_set(tmp_path: Path) -> None:
     images[0] = 0
     paths = write(tmp_path / "in", images)
     found = fastbg.together(paths, output_dir=tmp_path / "out", relative=True)
+    assert not any(each.report["warnings"] for each in found.outcomes if each.report)
     assert [each.status for each in found.outcomes] == ["failed", "done", "done"]
     assert found.report["grid"]["target"] == str(paths[1])
+
+
+def test_known_objects_are_protected_in_the_mean(tmp_path: Path, known: Frames) -> None:
+    (path,) = write(tmp_path, known.images[:1])
+    canvas = Canvas(path, (SHAPE[0] + 20, SHAPE[1] + 40), (-10, -30), 2, False)
+    mean = 0.1 + NOISE * np.random.default_rng(2).standard_normal((55, 80, 1))
+    with Job(Settings(protect_at=f"40.5 {SHAPE[0] / 2 + 0.5} 20")) as job:
+        found = solving.with_objects(job, solving.reduced_of(job, mean, canvas), canvas)
+        assert not job.weigh(found)[27, 35].any()
+        assert job.weigh(found)[27, 60].all()
+        assert not job.warnings
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -403,7 +416,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     assert result.exit_code == 2, result.output
     assert "4 corrected, 2 failed; 3 of 6 frames in the mean" in result.output
     assert "cut.fits is truncated: copy or download it again" in result.output
-    assert "e.fits: clouds or fog dim it in parts" in result.output
+    assert "e.fits: clouds or fog dim it in parts: it was corrected, and kept" in result.output
     assert "b.fits shows another field than the others" in result.output
     assert not (tmp_path / "out" / "b_bgSubtracted.fits").exists()
     page = (tmp_path / "out" / "together_report.html").read_text(encoding="utf-8")
@@ -424,6 +437,7 @@ def test_the_command_names_outliers(tmp_path: Path, known: Frames) -> None:
     result = CliRunner().invoke(app, strict)
     assert result.exit_code == 3, result.output
     assert "3 corrected, 1 doubtful and not written" in result.output
+    assert "e.fits: clouds or fog dim it in parts: it was not corrected" in result.output
     assert not (tmp_path / "strict" / "e_bgSubtracted.fits").exists()
 
 

@@ -19,7 +19,9 @@
 ``common``
     What all share: its ``gradient``, the standard deviation, and ``median``, linear; the ``level``
     of the sky of all corrected frames; the ``uncertainty`` of the gradient, a root mean square; the
-    ``reference`` that told it, or null. Gradient and uncertainty are null where it was left.
+    ``reference`` that told it, or null; and the objects that were ``protected`` in the mean, in
+    pixels of the grid, as in `fastbg.report.report`. Gradient and uncertainty are null where it was
+    left.
 ``doubts``
     Those of the warnings that tell why the common gradient may be wrong.
 ``warnings``
@@ -55,9 +57,9 @@ def describe(
     """The report of a set."""
     told = [SCALES_UNKNOWN] if not choices["scales_known"] else []
     told += [
-        f"{each['input']}: {_OF_STATUS[each['status']]}"
+        f"{each['input']}: {_CAUSES[each['status']]}: it was {_fate(each['outcome'])}"
         for each in frames
-        if each["status"] in _OF_STATUS
+        if each["status"] in _CAUSES
     ]
     return Report(
         fastbg=version(),
@@ -72,8 +74,13 @@ def describe(
     )
 
 
-_OF_STATUS = {
-    "clouds": "clouds or fog dim it in parts: it was corrected, and kept out of the mean",
-    "another field": "it shows another field, or is not registered: it was not corrected",
-    "nothing": "it shows nothing of the field, as if all were cloud: it was not corrected",
+_CAUSES = {
+    "clouds": "clouds or fog dim it in parts",
+    "another field": "it shows another field, or is not registered",
+    "nothing": "it shows nothing of the field, as if all were cloud",
 }
+
+
+def _fate(outcome: str) -> str:
+    corrected = outcome in ("done", "skipped")
+    return "corrected, and kept out of the mean" if corrected else "not corrected"

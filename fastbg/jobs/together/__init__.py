@@ -32,7 +32,7 @@ from . import described
 from .placing import Canvas, Placed
 from .runs import Run
 from .small import Copies
-from .solving import common_of, fit_mean, mean_of, models_of, reduced_of
+from .solving import common_of, fit_mean, mean_of, models_of, reduced_of, with_objects
 
 SMOOTHED = 3.5
 """The deviation, in pixels of the frames, of the Gaussian that smooths what tells flux scales; at
@@ -158,6 +158,7 @@ def together(
             beside = mask, sky, reference
             fitted, doubts = None, list[str]()
             if not relative:
+                reduced = with_objects(job, reduced, canvas)
                 fitted, doubts = fit_mean(job, reduced, comparison, canvas, *beside)
             common = common_of(job, reduced, fitted)
             warnings = list(job.warnings)
@@ -170,7 +171,7 @@ def together(
             settings=settings,
             grid=described.grid(canvas, frames),
             frames=described.frames(frames, comparison, common, models, outcomes),
-            common=described.common(common, reference),
+            common=described.common(common, reference, reduced.frame.outlines),
             choices={
                 "reference_frame": str(wanted) if wanted else None,
                 "relative": relative,
@@ -202,6 +203,10 @@ def _checked(settings: Settings, dask: str | None, workers: Count) -> Settings:
         raise SettingsError(
             "the background of a set is a sky that is searched for: leave out control points and "
             "what makes a descent"
+        )
+    if settings.seams not in ("auto", "off"):
+        raise SettingsError(
+            "the mean of a set has no panels: leave the seams out, or take fastbg mosaic"
         )
     if not dask:
         choose(settings.backend)

@@ -109,7 +109,8 @@ class Correcting(Task):
             about = source.about(outputs.targets)
             report = describe(job, frame, applied, corrected=corrected, files=about)
         # One frame may well be worse than before by itself: what counts is the set.
-        return {**report, "worse": [], "doubts": []}
+        warnings = [line for line in report["warnings"] if line not in report["doubts"]]
+        return {**report, "worse": [], "doubts": [], "warnings": warnings}
 
 
 def _levelled(plan: Plan, found: FrameModel) -> Plan:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OutputError
+from ...image.outlines import Outline
 from ...io import atomic
 from ...io.stream import without_folder
 from ...joint.compare import Comparison, Verdict
@@ -112,7 +113,9 @@ def frames(
     return rows
 
 
-def common(found: Common, reference: str | Path | None) -> dict[str, Any]:
+def common(
+    found: Common, reference: str | Path | None, outlines: Sequence[Outline]
+) -> dict[str, Any]:
     """``common`` of `fastbg.report.together`."""
     gradient = uncertainty = None
     if found.fitted:
@@ -124,6 +127,7 @@ def common(found: Common, reference: str | Path | None) -> dict[str, Any]:
         "median": found.median.tolist(),
         "level": found.level.tolist(),
         "reference": None if reference is None else without_folder(str(reference)),
+        "protected": [each.to_dict() for each in outlines],
     }
 
 

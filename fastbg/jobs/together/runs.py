@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from .correcting import Correcting, FrameModel
 from .placing import Canvas, Placed, canvas_of, look
 from .small import Copies, Reducing
 
-OF_SMALL_COPIES = ("white", "cfa", "block_function")
+OF_SMALL_COPIES = ("white", "cfa", "downscaling_func", "backend")
 """The settings on which small copies depend."""
 
 
@@ -122,7 +122,10 @@ class Run:
         decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
         grid = [*canvas.shape, *canvas.origin, canvas.factor, str(canvas.target.absolute())]
         key = {"fastbg": version(), "settings": decisive, "grid": grid, "alike": canvas.alike}
-        own = {**how, "overwrite": False, "key": json.loads(json.dumps(key)), "canvas": canvas}
+        # What else is set concerns the mean: objects to protect are looked for there alone.
+        plain = _only(settings, OF_SMALL_COPIES)
+        own = {**how, "settings": plain, "overwrite": False}
+        own |= {"key": json.loads(json.dumps(key)), "canvas": canvas}
         batch = self._batch(lambda path: Reducing(path, home, **own), quiet=True)
         self._stack.enter_context(batch.journals)
         batch.work_on([frame.path for frame in frames])
@@ -150,8 +153,7 @@ class Run:
         """The outcomes of all frames."""
         # A frame is corrected by what was found; what that depends on is told of the set.
         settings: Settings = how["settings"]
-        taken = {name: getattr(settings, name) for name in (*APPLIED, *WITHOUT_EFFECT)}
-        plain = {**how, "settings": Settings(**taken)}
+        plain = {**how, "settings": _only(settings, APPLIED)}
         tasks = {}
         for frame, found, verdict in zip(frames, models, comparison.verdicts, strict=True):
             if found and not (settings.strict and verdict == "clouds"):
@@ -171,6 +173,11 @@ class Run:
                 batch.tell((frame.path, outcome))
         batch.work_on([*tasks])
         return [*self._failed, *batch.outcomes.values()]
+
+
+def _only(settings: Settings, names: Iterable[str]) -> Settings:
+    """Some of the settings, and those that change no result; the others are the defaults."""
+    return Settings(**{name: getattr(settings, name) for name in (*names, *WITHOUT_EFFECT)})
 
 
 def _give_back() -> None:

@@ -28,6 +28,7 @@ from ...report.doubts import doubts_of
 from ...result import Fitted, Measured, Reduced
 from ...spline.spline import Spline
 from ..arguments import Masks
+from ..outlines import outlines_of
 from ..reference import ReferenceFile
 from ..source import open_source
 from ..strictness import refuse_doubts
@@ -89,6 +90,23 @@ def reduced_of(job: Job, mean: np.ndarray, canvas: Canvas) -> Reduced:
     measured = Measured(*statistics[:, [0, 1, 3]].T)
     stretched = restretched(small, own, stretch, job.backend.kernels)
     return Reduced(Frame(image), canvas.factor, measured, own, small, stretch, stretched)
+
+
+def with_objects(job: Job, reduced: Reduced, canvas: Canvas) -> Reduced:
+    """The mean of a set with the known objects that the target of its grid shows.
+
+    Raises
+    ------
+    InputError
+        If the target has no coordinates and they are needed, or the catalogue is not installed.
+    """
+    with ExitStack() as files:
+        source = open_source(canvas.target, None, None, job.settings, files)
+        outlines, warnings = outlines_of(source.file, source.frame, job.settings)
+    job.warnings += warnings
+    down, right = canvas.origin
+    placed = tuple(replace(each, y=each.y - down, x=each.x - right) for each in outlines)
+    return replace(reduced, frame=replace(reduced.frame, outlines=placed))
 
 
 def _no_pixels(rows: slice, out: np.ndarray) -> np.ndarray:

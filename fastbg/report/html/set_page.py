@@ -97,6 +97,8 @@ def render(report: Mapping[str, Any], shown: Pictures) -> str:
             *(shown.mean, shown.common),
             np.median(shown.common, axis=(1, 2)).astype(np.float64),
             "The mean",
+            report["grid"]["factor"],
+            report["common"]["protected"],
         ),
         errors=[row for row in rows if row["error"]],
         names=[Path(row["input"]).name for row in rows],
@@ -120,10 +122,18 @@ def _map(planes: np.ndarray, limit: float) -> np.ndarray:
     return colours(0.5 + _flat(planes) / (2 * limit), DIVERGING)
 
 
-def views_of(planes: np.ndarray, background: np.ndarray, level: np.ndarray, name: str) -> Markup:
+def views_of(
+    planes: np.ndarray,
+    background: np.ndarray,
+    level: np.ndarray,
+    name: str,
+    factor: int = 1,
+    protected: Sequence[Mapping[str, Any]] = (),
+) -> Markup:
     """An image and its background, (K, H, W) linear, as they are and without it, with a name.
 
-    The image is NaN where it is missing, and its sky gets a level, (K,).
+    The image is NaN where it is missing, and its sky gets a level, (K,). The outlines of what is
+    protected are in pixels of which it has one in so many along each side.
     """
     times = -(-WIDTH // planes.shape[2])
     image, taken = (
@@ -135,8 +145,8 @@ def views_of(planes: np.ndarray, background: np.ndarray, level: np.ndarray, name
     correction = Correction(image, taken, "subtract", level)
     sky = SkyLevels.of(correction, level)
     seen = views.look(views.together(correction), sky, threads=1)
-    height, width = image.shape
-    return views.figure(seen, name, {"height": height, "width": width})
+    height, width = (factor * size for size in planes.shape[1:])
+    return views.figure(seen, name, {"height": height, "width": width}, protected)
 
 
 def _chart(
