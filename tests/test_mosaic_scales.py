@@ -28,10 +28,11 @@ def _scales(rng: Any, light: np.ndarray, ratio: float, noise: float = NOISE) -> 
     return Scales.of([panel, panel], [group])
 
 
-def test_structure_tells_a_ratio_within_its_error(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("ratio", [1.3, 2.0])
+def test_structure_tells_a_ratio_within_its_error(rng: np.random.Generator, ratio: float) -> None:
     light = 0.03 * (1 + np.sin(40 * Y + 60 * X))
-    found = _scales(rng, light, 1.3)
-    off = np.log(found.values[0, 0] / found.values[1, 0] / 1.3)
+    found = _scales(rng, light, ratio)
+    off = np.log(found.values[0, 0] / found.values[1, 0] / ratio)
     assert abs(off) < 4 * found.errors[0, 0]
     assert found.errors.max() < 0.01
     assert found.known.all()
@@ -54,8 +55,9 @@ def _star() -> np.ndarray:
         (0 * Y, 1.0, 2 * NOISE),  # which adds to the light of one of both alone
         (_star(), 1.4, NOISE),  # of which another panel's cell has another part
         (0.05 * np.exp(-((Y - 0.5) ** 2)), 1.3, NOISE),  # smooth, as backgrounds are
+        (0.03 * np.sin(40 * Y + 60 * X), 0.0, NOISE),  # of which the other one shows nothing
     ],
-    ids=["nothing", "other noise", "one star", "smooth"],
+    ids=["nothing", "other noise", "one star", "smooth", "cloud"],
 )
 def test_what_tells_nothing_leaves_scales_at_1(
     rng: np.random.Generator, light: np.ndarray, ratio: float, noise: float

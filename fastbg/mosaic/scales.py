@@ -1,8 +1,8 @@
 """The flux scales of panels: how bright the light of the sky is in each, by what overlaps show.
 
 Panels of other nights were taken through another air. Where there are objects in an overlap, panels
-differ by a part of their light there, beside the smooth backgrounds; that part is the difference of
-the logarithms of the scales.
+differ by a part of their light there, beside the smooth backgrounds; that part tells the ratio of
+the scales.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from .solve import Group, Solution, level_of
 
 MOST_ERROR = 0.05
 """A scale is not told if its relative standard error is larger."""
+
+MOST_PART = 1.2
+"""Panels that differ by more than this part of their mean light, a factor of four, do not show the
+same: one is all cloud, or there is a trail."""
 
 SURE = 4.0
 """All scales are 1 unless one is off by so many standard errors."""
@@ -154,7 +158,7 @@ def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
         for i in range(DEGREE + 1 - 2 * j)
     ]
     matrix = np.stack([light - light.mean(), *smooth], axis=1)
-    part = np.argsort(np.argsort(along)) * PARTS // len(along)
+    place = np.argsort(np.argsort(along)) * PARTS // len(along)
     even = _even(light, matrix[:, 1:])
     weight, solution = even, np.zeros(matrix.shape[1])
     for _ in range(ITERATIONS):
@@ -163,12 +167,15 @@ def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
         scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
         far = (off / (TOLERANCE * scale)) ** 2
         weight = even / (1 + (difference.errors / scale) ** 2 + far)
-    left_out = [_solved(matrix, data, weight * (part != own))[0] for own in range(PARTS)]
+    left_out = [_solved(matrix, data, weight * (place != own))[0] for own in range(PARTS)]
     error = np.sqrt((PARTS - 1) * np.var(left_out))
     detail = light - matrix[:, 1:] @ _solved(matrix[:, 1:], light, weight)
     # Noise is in both: if it is stronger in one panel, that looks like a larger scale.
     by_noise = scale**2 / (4 * (weight @ detail**2 / weight.sum()) + np.finfo(np.float32).tiny)
-    return float(solution[0]), float(np.linalg.norm([error, LEAST_ERROR, by_noise]))
+    part, error = float(solution[0]), float(np.linalg.norm([error, LEAST_ERROR, by_noise]))
+    if abs(part) > MOST_PART:
+        return 0.0, np.inf
+    return 2 * np.arctanh(part / 2), error / (1 - part**2 / 4)
 
 
 def _even(light: np.ndarray, smooth: np.ndarray) -> np.ndarray:
