@@ -787,13 +787,13 @@ def test_warnings_are_printed_once_for_all_files_that_have_them(tmp_path):
         Outcome(tmp_path / "d.xisf", "skipped", {"warnings": ["told before"]}),
         Outcome(tmp_path / "e.xisf", "failed", None, "broken"),
     ]
-    assert list(batch_display._warnings(outcomes)) == [
+    assert list(batch_display.warnings_of(outcomes)) == [
         f"all files: {same}",
         "a.xisf, b.xisf, for example a.xisf: 9 samples (0.1 %) are below 0",
         f"c.xisf: {other}",
     ]
     many = [done(f"{n}.xisf", *([same] if n < 5 else [])) for n in range(8)]
-    assert list(batch_display._warnings(many)) == [f"5 of 8 files: {same}"]
+    assert list(batch_display.warnings_of(many)) == [f"5 of 8 files: {same}"]
 
 
 def test_warnings_tell_files_of_the_same_name_apart(tmp_path):
@@ -806,7 +806,7 @@ def test_warnings_tell_files_of_the_same_name_apart(tmp_path):
         done("n2/blue/L.xisf", "of two"),
         done("n2/blue/R.xisf", "of one"),
     ]
-    assert list(batch_display._warnings(outcomes)) == [
+    assert list(batch_display.warnings_of(outcomes)) == [
         "n1/red/L.xisf, n2/blue/L.xisf: of two",
         "R.xisf: of one",
     ]
