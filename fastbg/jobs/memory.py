@@ -19,7 +19,7 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 61_000_000
+LIBRARIES = 49_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 FITTING = 8_000_000
@@ -56,7 +56,7 @@ UNPACKING = 13_000_000
 COMPRESSING = 12_000_000
 """Bytes of the pieces of an output that are compressed, and of a library; measured."""
 
-MOSAIC = 10_000_000
+MOSAIC = 16_000_000
 """Bytes of what the allocator keeps of the bands of a mosaic; measured."""
 
 MOSAIC_PAGE = 24_000_000
@@ -165,7 +165,7 @@ class MemoryNeeds:
             "load": self.packed,
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
-            "protect": search + fitted + 4 * small + 8 * pixels if search else 0,
+            "protect": search + fitted + 5 * small + 8 * pixels if search else 0,
             "compare": fitted + 4 * small + self._comparing(pixels) if self.reference else 0,
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
