@@ -19,7 +19,7 @@ from ..words import format_bytes
 MaxMemory = int | str | None
 """What a job may take: bytes, or a size like 2GB."""
 
-LIBRARIES = 49_000_000
+LIBRARIES = 53_000_000
 """Bytes of the interpreter, of the libraries and of what the allocator keeps; measured."""
 
 FITTING = 8_000_000
@@ -56,7 +56,7 @@ UNPACKING = 13_000_000
 COMPRESSING = 12_000_000
 """Bytes of the pieces of an output that are compressed, and of a library; measured."""
 
-MOSAIC = 16_000_000
+MOSAIC = 12_000_000
 """Bytes of what the allocator keeps of the bands of a mosaic; measured."""
 
 MOSAIC_PAGE = 24_000_000
