@@ -30,6 +30,7 @@ from rich.text import Text
 from ..errors import FastbgError
 from ..report.gradient import Gradient
 from .errors import DOUBTFUL, REFUSED, raise_if_stopped, refused, worded
+from .streams import write_line
 from .summary import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class BatchDisplay:
         if self._live:
             self._live.show(progress, Counter(each.status for each in self._outcomes.values()))
         elif outcome and not self._quiet and not self._as_json:
-            print(f"{len(self._outcomes)}/{progress.files}  {_line(outcome)}", flush=True)
+            told = f"{len(self._outcomes)}/{progress.files}  {_line(outcome)}"
+            write_line(sys.stdout, told)
 
     def _tell_failure(self, text: str) -> None:
         if self._live:

@@ -29,12 +29,13 @@ Keys may be added. Numbers that are not finite are null.
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 from ..errors import Cancelled
 from ..progress import Progress
 from ..report.report import to_json
-from .streams import silence_stdout
+from .streams import silence_stdout, write_line
 
 PERIOD = 0.1
 """The shortest time between two lines of progress, in seconds."""
@@ -49,7 +50,7 @@ def emit(event: str, **content: object) -> None:
         If nobody reads the line, or it cannot be written.
     """
     try:
-        print(to_json({"event": event, **content}, indent=None), flush=True)
+        write_line(sys.stdout, to_json({"event": event, **content}, indent=None))
     except BrokenPipeError:
         silence_stdout()
         raise Cancelled("stopped, because nobody reads the events any more") from None

@@ -17,7 +17,7 @@ from ..settings.settings import Settings
 from ..version import version
 from .errors import exit_code, raise_if_stopped
 from .lines import tell_line
-from .streams import silence_stdout
+from .streams import silence_stdout, write_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -346,6 +346,6 @@ class Percentages:
 def _tell(line: str) -> None:
     """Print a line for the caller; the job goes on where nobody reads it."""
     try:
-        print(line, flush=True)
+        write_line(sys.stdout, line)
     except OSError:
         silence_stdout()

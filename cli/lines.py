@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ..progress import Progress
 from ..words import format_bytes
+from .streams import write_line
 
 LINE_EVERY = 100
 """The number of iterations of the fit between two plain lines."""
@@ -36,8 +37,7 @@ class Lines:
 def tell_line(line: str) -> None:
     """Print a line on stderr, which nothing depends on."""
     with suppress(OSError):  # a job does not fail because nobody reads how far it is
-        sys.stderr.write(f"{line}\n")  # at once: a signal may not come between its parts
-        sys.stderr.flush()
+        write_line(sys.stderr, line)
 
 
 def fit_line(progress: Progress, rate: float | None) -> str:

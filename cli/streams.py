@@ -24,6 +24,15 @@ def open_missing() -> None:
             setattr(sys, name, stream)
 
 
+def write_line(stream: TextIO, line: str) -> None:
+    """Write a line at once, as `print` does not: a signal may not come between it and its end.
+
+    What is written next, such as the line about the signal, would continue it.
+    """
+    stream.write(f"{line}\n")
+    stream.flush()
+
+
 def silence_stdout() -> None:
     """Redirect stdout to nowhere: its reader is gone, and the interpreter flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from fastbg.cli import events
 from fastbg.cli.app import app
+from fastbg.errors import Cancelled
 from fastbg.io import xisf
 from fastbg.progress import Progress
 from fastbg.simulate import simulate_sky
@@ -233,3 +235,19 @@ def test_a_host_that_goes_away_stops_the_job(folder: Path) -> None:
     assert job.wait() == 2
     assert complaint == "fastbg: stopped, because nobody reads the events any more\n"
     assert [path.name for path in folder.iterdir()] == ["sky.xisf"]
+
+
+def test_a_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal between a line and its end would join it to the line about the signal."""
+
+    class Stopped(io.StringIO):
+        def write(self, text: str) -> int:
+            super().write(text)
+            raise InterruptedError("a signal, after each thing that is written")
+
+    monkeypatch.setattr(sys, "stdout", out := Stopped())
+    monkeypatch.setattr(events, "silence_stdout", lambda: None)
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            events.emit("stage", stage="fit", total=1)
+    assert [each["event"] for each in parsed(out.getvalue())] == ["stage", "stage"]
