@@ -7,10 +7,8 @@ import os
 import numpy as np
 
 from ..coordinates import fits, pixinsight
-from ..coordinates.mapping import Field
 from ..coordinates.system import Coordinates
 from ..errors import InputError
-from ..image.frame import Frame
 from ..io.image_file import ImageFile
 from ..io.made import made
 from ..io.tiff.header import TiffHeader
@@ -48,27 +46,6 @@ def coordinates_of(file: ImageFile, pattern: str | None = None) -> Coordinates |
     except InputError as error:
         raise InputError(f"{os.fspath(file.path)} {error}") from error
     return found
-
-
-def field_of(file: ImageFile, frame: Frame, warnings: list[str], threads: int = 1) -> Field:
-    """What tells where the image of a file lies in the sky, for `fastbg.coordinates.mapping`.
-
-    Parameters
-    ----------
-    file : ImageFile
-        Open, and upright.
-    frame : Frame
-        Its image as it is fitted.
-    warnings : list of str
-        A line is appended if its coordinates are broken. Its stars are left then.
-    threads : int, optional
-    """
-    try:
-        found = coordinates_of(file, frame.pattern)
-    except InputError as error:
-        warnings.append(str(error))
-        found = None
-    return Field(frame.image.shape, found, frame.image, threads=threads)
 
 
 def _stored(file: ImageFile) -> Coordinates | None:
