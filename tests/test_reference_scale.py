@@ -9,6 +9,7 @@ from fastbg.image.downscale import block_centres
 from fastbg.reference.band import COARSE, FINE, Band, _covariance
 from fastbg.reference.combination import combine
 from fastbg.reference.flexibility import by_residuals
+from fastbg.reference.linearity import trend
 from fastbg.reference.own_gradient import own_gradient
 from fastbg.simulate import fractal_noise
 from fastbg.sky.mesh import mesh_of
@@ -136,6 +137,24 @@ def test_nothing_tells_nothing():
     assert not found.factors.any() or found.error > 0.1
     nowhere = combined(structure(), structure(), usable=np.zeros(SHAPE, bool))
     assert nowhere.error == np.inf
+
+
+@pytest.mark.parametrize(
+    ("stretch", "rises"), [(lambda light: light, 0), (np.sqrt, 1), (np.square, -1)]
+)
+def test_a_stretch_of_the_reference_makes_the_scale_change_with_brightness(stretch, rises):
+    light = structure() - structure().min() + 1
+    reference = stretch(light) + 0.05 * noise(9)
+    ours, theirs = (
+        Band.of(each[..., np.newaxis], EVERYWHERE) for each in (light + 0.05 * noise(8), reference)
+    )
+    at = ours.inside
+    found, error = trend(
+        *(ours.values[at, 0], theirs.values[at, 0], PART[at], stretch(light)[at]),
+        float(theirs.noise[0, 0, 0]),
+    )
+    assert found * rises > 6 * error if rises else abs(found) < 4 * error
+    assert (abs(found) > 0.1) == bool(rises)
 
 
 def mesh(data):
