@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import OutputError
+from ...errors import InputError, OutputError
 from ...image.outlines import Outline
 from ...io import atomic
 from ...io.stream import without_folder
@@ -19,7 +19,7 @@ from ...report.report import to_json
 from ...result import Reduced
 from ..batch.tasks import Outcome
 from .correcting import FrameModel
-from .placing import Canvas, Placed
+from .placing import Canvas, OtherFieldError, Placed
 from .small import FOLDER
 from .solving import Common
 
@@ -69,6 +69,7 @@ def frames(
     common: Common,
     models: Sequence[FrameModel | None],
     outcomes: Sequence[Outcome],
+    left_out: Mapping[Path, InputError],
 ) -> list[dict[str, Any]]:
     """``frames`` of `fastbg.report.together`."""
     rows = []
@@ -102,7 +103,9 @@ def frames(
         {
             "input": str(e.path),
             "date": "",
-            "status": "failed",
+            "status": "another field"
+            if isinstance(left_out.get(e.path), OtherFieldError)
+            else "failed",
             "outcome": e.status,
             "error": e.error,
             "outputs": {},
