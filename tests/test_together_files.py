@@ -399,7 +399,7 @@ def test_frames_that_cannot_be_laid_on_the_grid_of_most_are_left_out(tmp_path: P
 
 
 def test_a_frame_whose_coordinates_lie_elsewhere_is_named_and_the_others_go_on(
-    tmp_path: Path, known: Frames
+    tmp_path: Path, known: Frames, open_page: Callable[..., Any]
 ) -> None:
     for name, image, x in zip("zab", known.images, (400.0, 0.0, 0.0), strict=False):
         write_one(tmp_path / f"{name}.fits", image, header(0.0, 1.0, (0.0, x)))
@@ -409,6 +409,8 @@ def test_a_frame_whose_coordinates_lie_elsewhere_is_named_and_the_others_go_on(
     (row,) = [row for row in result.report["frames"] if row["status"] == "another field"]
     assert row["input"] == str(given[0])
     assert any("shows another field" in line for line in result.report["warnings"])
+    page = open_page((tmp_path / "out" / "together_report.html").as_uri())
+    assert page.locator(".scroll").evaluate("table => table.scrollWidth <= table.clientWidth")
 
 
 def test_known_objects_are_protected_in_the_mean(tmp_path: Path, known: Frames) -> None:

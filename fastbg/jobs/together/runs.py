@@ -92,10 +92,11 @@ class Run:
         if not frames:
             raise InputError(str(self._failed[0].error))
         group = grouped(frames, target, settings)
+        if len(group.frames) < 2:
+            why = [*group.left_out.values(), *(each.error for each in self._failed)]
+            raise InputError(str(why[0]))
         for path, why in group.left_out.items():
             self._fail(path, str(why))
-        if len(group.frames) < 2:
-            raise InputError(str(self._failed[0].error))
         # In the order of time, where that is known.
         if all(frame.date for frame in group.frames):
             group.frames.sort(key=lambda frame: frame.date)
