@@ -105,14 +105,14 @@ def scale_of(copies: Copies, given: tuple[float, ...] = ()) -> Scale:
     down, right = (float(unit * each) for each in moved)
     if given:
         by_hand = _by_hand(given, channels, others)
-        doubts = (*_against(by_hand, told), *_changes(told))
+        doubts = (*_changes(told), *_against(by_hand, told))
         nothing = np.zeros_like(covariance)
         how = ("given",) * channels
         return Scale(by_hand, nothing, np.zeros(channels), how, (down, right), doubts)
     for channel, each in enumerate(told):
         _check(each.taken, f"channel {channel + 1}" if channels > 1 else "the image")
     error = np.array([each.taken.error for each in told])
-    doubts = (*_contradictions(told), *_changes(told), *_inexact(told))
+    doubts = (*_changes(told), *_contradictions(told), *_inexact(told))
     return Scale(factors, covariance, error, tuple(each.by for each in told), (down, right), doubts)
 
 
@@ -186,7 +186,7 @@ def _changes(told: list[Told]) -> Iterator[str]:
         most = max(rises, key=abs)
         which, how = ("reference", "rises") if most > 0 else ("image", "falls")
         yield (
-            f"the scale of the reference {how} by {100 * abs(most):.2g} % from faint to bright "
+            f"the scale of the reference {how} by {100 * abs(most):.0f} % from faint to bright "
             f"objects: the {which} is probably stretched, so give a linear one; if it is linear, "
             "the filters differ, so look at the model"
         )
