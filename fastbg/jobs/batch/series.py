@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -82,12 +81,6 @@ class Series:
 def only(settings: Settings, names: Iterable[str]) -> Settings:
     """Some of the settings, and those that change no result; the others are the defaults."""
     return Settings(**{name: getattr(settings, name) for name in (*names, *WITHOUT_EFFECT)})
-
-
-def give_back() -> None:
-    """Give freed memory, which glibc keeps, back to the system: workers need it now."""
-    with suppress(AttributeError, OSError, TypeError):  # other systems have no such function
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _no_task(path: Path) -> Task:

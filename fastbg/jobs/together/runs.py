@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...compiled import trim
 from ...errors import InputError
 from ...joint.compare import Comparison
 from ...report.idle import APPLIED
 from ...settings.settings import Settings
 from ...version import version
-from ..batch.series import Series, give_back, only
+from ..batch.series import Series, only
 from ..batch.tasks import Outcome, failed
 from . import described, small
 from .correcting import Correcting, FrameModel
@@ -117,7 +118,7 @@ class Run(Series):
                 own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
                 whole = {**plain, "key": own, "found": found, "copies": folder / small.FOLDER}
                 tasks[frame.path] = Correcting(frame.path, folder, **whole)
-        give_back()
+        trim()  # workers need the memory now
         batch = self.batch(tasks.__getitem__)
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):
             if frame.path not in tasks:
