@@ -24,6 +24,11 @@ FREEDOMS = 4
 LEAST_CELLS = 12
 """A panel needs at least so many cells."""
 
+APART = (
+    "no two panels have sky in common: give panels that overlap, or let fastbg batch take each by "
+    "itself"
+)
+
 
 @dataclass(frozen=True)
 class Seam:
@@ -121,17 +126,22 @@ class Group:
 
 def connected(panels: Sequence[Panel]) -> list[Group]:
     """The groups of panels that overlap, with the differences in their overlaps."""
-    boxes = [[(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels]
-    group = list(range(len(panels)))
+    together = near([(panel.v, panel.u) for panel in panels])
+    return [
+        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
+    ]
+
+
+def near(places: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[list[int]]:
+    """Panels at places, v and u, whose boxes on the plane touch, directly or through others."""
+    boxes = [[(np.nanmin(at), np.nanmax(at)) for at in each] for each in places]
+    group = list(range(len(places)))
     for one, first in enumerate(boxes):
         for other, second in enumerate(boxes[:one]):
             apart = (a[1] < b[0] or b[1] < a[0] for a, b in zip(first, second, strict=True))
             if not any(apart):
                 group = [group[one] if own == group[other] else own for own in group]
-    together = ([n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group))
-    return [
-        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
-    ]
+    return [[n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group)]
 
 
 def solve(
@@ -162,10 +172,7 @@ def solve(
         If no two panels have anything in common, or too little of them can be used.
     """
     if len(groups) == len(panels):
-        raise InputError(
-            "no two panels have sky in common: give panels that overlap, or let fastbg batch take "
-            "each by itself"
-        )
+        raise InputError(APART)
     found: dict[int, Background] = {}
     pictures: list[Found] = []
     seams: list[Seam] = []

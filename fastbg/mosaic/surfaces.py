@@ -64,6 +64,11 @@ class Background:
         values: np.ndarray = self.splines.at(points) @ self.coordinates
         return values
 
+    def without_points(self) -> Background:
+        """The same without its values at the cells, which are most of its memory."""
+        nowhere = np.empty((0, self.splines.matrix.shape[1]))
+        return replace(self, splines=self.splines.on(nowhere))
+
     @classmethod
     def through(cls, values: np.ndarray, basis: Basis) -> Background:
         """That of values at the cells, (n, K)."""
