@@ -13,7 +13,7 @@ from ..image.robust import MAD_TO_SIGMA
 from .cells import Cells, Grid, Panel, cells_of
 from .differences import POINTS, Difference, groups_of, in_overlaps
 from .picture import Found
-from .surfaces import ROUNDS, Background, backgrounds, without
+from .surfaces import ROUNDS, STIFFNESS, STIFFNESS_OF_STEPS, Background, backgrounds, without
 
 PLACES, CELLS_PER_PLACE = 8, 16
 """The most places along a seam at which the step is told, and the least number of cells of each."""
@@ -87,12 +87,15 @@ class Group:
     cells : list of Cells
     differences : list of Difference
         Between them, by their places in the list.
+    stiffness : float
+        That of the corrections that these allow.
     """
 
     numbers: list[int]
     grid: Grid
     cells: list[Cells]
     differences: list[Difference]
+    stiffness: float = STIFFNESS
 
     @classmethod
     def overlapping(cls, panels: Sequence[Panel], numbers: list[int]) -> Group:
@@ -107,7 +110,7 @@ class Group:
         """Panels of one image, whose differences are known."""
         grid = Grid.of(panels)
         cells = [cells_of(panel, grid) for panel in panels]
-        return cls([*range(len(panels))], grid, cells, differences)
+        return cls([*range(len(panels))], grid, cells, differences, STIFFNESS_OF_STEPS)
 
     def connected(self) -> list[Group]:
         """The groups in it that differences connect."""
@@ -120,7 +123,8 @@ class Group:
                 if each.panels[0] in place
             ]
             numbers = [self.numbers[each] for each in own]
-            found.append(Group(numbers, self.grid, [self.cells[n] for n in own], differences))
+            cells = [self.cells[n] for n in own]
+            found.append(replace(self, numbers=numbers, cells=cells, differences=differences))
         return found
 
 
@@ -182,6 +186,7 @@ def solve(
         solved, sky = backgrounds(
             *(group.cells, group.differences, group.grid, protection),
             *(lambda count, done=done: watch(done * ROUNDS + count), threads, kernels),
+            stiffness=group.stiffness,
         )
         for number, each in zip(group.numbers, solved, strict=True):
             found[number] = each
@@ -242,6 +247,6 @@ def _error(left: Difference) -> float:
         independent = float(len(left.values))
     else:
         # A strip tells its step at `POINTS` places, but only a level and a slope of it.
-        scatter = float(np.sqrt(np.mean(left.errors**2)))
+        scatter = float(np.mean(left.errors**-2.0) ** -0.5)
         independent = 2 * len(left.values) / POINTS
     return scatter * min(1.0, (FREEDOMS / max(independent, 1)) ** 0.5)
