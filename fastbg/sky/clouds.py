@@ -14,13 +14,13 @@ from .surface import Surface
 COVERED = 0.2
 """Clouds leave less than this share of the usable cells on a surface that passes objects by."""
 
-ONE_COLOUR = 0.95
+ONE_COLOUR = 0.9
 """Of the cells, at least this share has the one colour."""
 
 WITHIN = 3.5
 """They have it within so many standard deviations of the noise in each other colour."""
 
-INDEPENDENT = 0.3
+INDEPENDENT = 0.1
 """The least variance in any sum of the channels, in units of that of the noise. Channels that are
 copies of each other tell nothing of colours."""
 
