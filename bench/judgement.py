@@ -44,6 +44,7 @@ SWEPT = (
     Swept("report.uncertain", "RIVALLED", (0.06, 0.08, 0.15, 0.25)),
     Swept("report.uncertain", "DEPENDENT", (0.03, 0.05, 0.08, 0.12)),
     Swept("report.uncertain", "COLOURED", (0.001, 0.002, 0.01, 0.02)),
+    Swept("report.uncertain", "PLAIN", (30.0, 50.0, 110.0, 200.0)),
     Swept("report.uncertain", "HIDDEN", (0.0, 0.3, 0.4, 0.6)),
     Swept("report.uncertain", "INSEPARABLE", (0.3, 0.5, 1.0, 1.5)),
     Swept("report.doubts", "LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
