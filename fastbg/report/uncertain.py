@@ -25,8 +25,8 @@ COLOURED = 0.005
 objects lie above the sky."""
 
 PLAIN = 75.0
-"""With more contrast than this, colour tells multiples of one shape from objects so plainly that how
-much of the sky these hide is no doubt: what was told above then is not."""
+"""With more contrast than this, colour tells multiples of a shape from objects so plainly that how
+much of the sky these hide is no doubt: what the jackknife tells is not told then."""
 
 HIDDEN, INSEPARABLE = 0.5, 0.7
 """That no colour tells objects from the gradient is told where less than the first share of the
