@@ -124,7 +124,7 @@ def _fit_in_c(
         mesh.known.astype(np.float32),
         mesh.noise / unit,
         mesh.shape[1],
-        splines.rows[:used],
+        splines.padded,
         used,
         splines.free,
         stiffness,
@@ -138,7 +138,7 @@ def _fit_in_c(
         coordinates,
         surface,
     )
-    raised = np.zeros((len(splines.rows), channels))
+    raised = np.zeros((splines.matrix.shape[1], channels))
     raised[:used] = coordinates.T * unit
     raised[splines.free - 1] += level
     return RobustFit(raised, level + unit * surface.T, sky.astype(np.float64))

@@ -34,6 +34,9 @@ APART = 1e-3
 ROWS = 256
 """The points whose distances to all control points are in memory at a time, and in a cache."""
 
+VECTOR = 16
+"""The numbers that a processor multiplies at a time, at most."""
+
 _ALL = slice(None)
 
 
@@ -202,9 +205,12 @@ class Splines:
         return solution
 
     @cached_property
-    def rows(self) -> np.ndarray:
-        """(M, P), float32: the matrix, one coordinate after the other."""
-        return np.ascontiguousarray(self.matrix.T, np.float32)
+    def padded(self) -> np.ndarray:
+        """(P, M and up to `VECTOR` - 1 zeros), float32: the matrix in whole vectors."""
+        rows, columns = self.matrix.shape
+        padded = np.zeros((rows, -(-columns // VECTOR) * VECTOR), np.float32)
+        padded[:, :columns] = self.matrix
+        return padded
 
     def first(self, count: int) -> Splines:
         """The basis of the first coordinates alone."""
