@@ -324,7 +324,7 @@ def test_a_mask_that_tells_what_is_sky_is_a_cure() -> None:
 
 @pytest.mark.parametrize(
     ("contrast", "below", "beginning"),
-    [(20, 0.01, "the model is uncertain"), (100, 0.01, "the light of the sky may"), (100, 0, None)],
+    [(20, 0.01, "the model is uncertain"), (120, 0.01, "the light of the sky may"), (120, 0, None)],
 )
 def test_colour_that_is_plain_makes_up_for_hidden_sky(contrast, below, beginning) -> None:
     diagnostics: Any = SimpleNamespace(

@@ -17,14 +17,14 @@ RIVALLED = 0.1
 """So is its part that other choices tell, but not where all channels are multiples of one shape:
 its rivals know nothing of colours, and are further off."""
 
-DEPENDENT = 0.065
+DEPENDENT = 0.08
 """So is its part that the jackknife tells."""
 
 COLOURED = 0.005
 """Above this share of the usable frame below multiples of a shape, the sky may have more colours:
 objects lie above the sky."""
 
-PLAIN = 75.0
+PLAIN = 110.0
 """With more contrast than this, colour tells multiples of a shape from objects so plainly that how
 much of the sky these hide is no doubt: what the jackknife tells is not told then."""
 
