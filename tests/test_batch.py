@@ -32,7 +32,7 @@ from fastbg.jobs.inputs import Inputs
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9}
 CLI = [sys.executable, "-P", "-m", "fastbg.cli", "batch"]
-QUICK_OPTIONS = ["-e", "5", "-N", "9"]
+QUICK_OPTIONS = ["-e", "5", "-N", "9", "--workers", "1"]
 
 needs_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="finds processes in /proc"
@@ -45,6 +45,12 @@ def make(path: Path, seed: int = 0, shape: tuple[int, int] = SHAPE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     xisf.write(path, np.float32(ramp + 0.01 * rng.random((*shape, 1))))
     return path
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch):
+    """Where a test asks for no number: each worker loads the package again."""
+    monkeypatch.setattr("fastbg.jobs.batch.workers_for", lambda tasks: 1)
 
 
 @pytest.fixture
@@ -617,7 +623,7 @@ def frames(tmp_path_factory) -> Path:
 
 
 def batch(*arguments: object, **more) -> subprocess.Popen:
-    command = [*CLI, *map(str, arguments), *QUICK_OPTIONS]
+    command = [*CLI, *QUICK_OPTIONS, *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
@@ -756,7 +762,7 @@ def test_live_lines_and_a_table_on_a_terminal(lights, out):
     ours, theirs = os.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     job = subprocess.Popen(
-        [*CLI, lights, "-o", out, *QUICK_OPTIONS], stdout=theirs, stderr=theirs, env=environment
+        [*CLI, *QUICK_OPTIONS, lights, "-o", out], stdout=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
     shown = b""

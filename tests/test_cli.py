@@ -484,7 +484,13 @@ def test_the_demo_removes_the_gradient(tmp_path: Path) -> None:
     assert float(removed[1]) > 90
 
 
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastbg.cli.demo.SHAPE", (200, 300))
+
+
 @needs_posix
+@pytest.mark.usefixtures("small_demo")
 @pytest.mark.parametrize("activated", [True, False])
 def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
     tmp_path: Path, activated: bool, monkeypatch: pytest.MonkeyPatch
@@ -505,6 +511,7 @@ def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
     assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), before)
 
 
+@pytest.mark.usefixtures("small_demo")
 @pytest.mark.parametrize("name", sorted(DEMO))
 def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str) -> None:
     mine = tmp_path / name
@@ -518,6 +525,7 @@ def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str
     assert mine.read_bytes() != b"my own"
 
 
+@pytest.mark.usefixtures("small_demo")
 def test_a_demo_without_a_folder_takes_one_that_has_no_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,7 +177,8 @@ def test_an_object_is_chosen_by_keyboard_and_the_focus_comes_back(live):
 
 
 def test_samples_are_made_added_and_removed_and_the_fit_goes_through_them(live):
-    it = live()
+    # So large that keys go from sample to sample in steps that are no longer than one.
+    it = live(window={"viewport": {"width": 1280, "height": 800}})
     it.keys("m")
     it.page.get_by_role("button", name="Generate").click()
     it.undoable(1)
