@@ -324,6 +324,11 @@ def bases_of(points: np.ndarray, side: int, softest: dict[int, float], threads: 
     return bases
 
 
+def forget_bases() -> None:
+    """Keep no bases for the next search."""
+    _kept.clear()
+
+
 def interpolating(
     functions: Callable[[np.ndarray], np.ndarray],
     centres: np.ndarray,
