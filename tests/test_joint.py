@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from cases import slow
 from numpy.typing import NDArray
 from together_frames import NOISE, SHAPE, Frames, field, frames
 
@@ -118,7 +119,12 @@ def _cloud(images: NDArray[np.float32]) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "verdict"),
-    [(_dimmed, "clouds"), (_dim, "clouds"), (_another_field, "another field"), (_cloud, "nothing")],
+    [
+        slow(_dimmed, "clouds"),
+        (_dim, "clouds"),
+        (_another_field, "another field"),
+        (_cloud, "nothing"),
+    ],
 )
 def test_frames_that_do_not_belong(
     spoil: Callable[[NDArray[np.float32]], None],

@@ -77,9 +77,9 @@ def error(found, truth):
     return (off.std(axis=0) / expected.std(axis=0)).max()
 
 
-@pytest.mark.parametrize("channels", COLOURS)
-@pytest.mark.parametrize(("place", "border"), (CORNERS | EDGES).items(), ids=str)
-def test_a_glow_is_a_part_of_the_sky(rng, place, border, channels):
+@pytest.mark.parametrize(("place", "channels"), diagonal(CORNERS | EDGES, COLOURS))
+def test_a_glow_is_a_part_of_the_sky(rng, place, channels):
+    border = (CORNERS | EDGES)[place]
     truth = sky(channels) + light(border)[..., np.newaxis] * COLOURS[channels]
     found = sky_of(noisy(rng, truth))
     # Splines can follow a glow along the longer side, which is wider to them.
@@ -200,7 +200,7 @@ def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border,
 
 @pytest.mark.parametrize(
     ("shape", "name"),
-    diagonal([(600, 900), (2000, 3000)], ["amplifier glow", "edge glow"]),
+    diagonal([(600, 900), (1600, 2400)], ["amplifier glow", "edge glow"]),
     ids=str,
 )
 def test_a_job_takes_a_glow_out(name, shape):
