@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import diagonal
-from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
@@ -185,8 +184,3 @@ def test_bounds_on_a_large_image(rng):
     exact = values_of(spline, y[some], x)
     error = np.abs(found[:, some] - exact).max()
     assert error <= VALUES * np.ptp(exact) + 2.0**-24 * np.abs(exact).max()
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_other_instruction_sets_keep_the_bounds(name):
-    run_again(name, __file__, "many_centres or (noise or pairs) and (dense or outside)")
