@@ -83,7 +83,9 @@ def test_a_job_keeps_to_its_estimate(sky, shape, compressed, options):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
-@pytest.mark.parametrize("shape", [(1, 458, 687), (1, 520, 337), (1, 240, 2080)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [slow((1, 458, 687)), slow((1, 520, 337)), (1, 240, 2080)], ids=str
+)
 def test_the_estimate_knows_the_matrices_of_the_search(tmp_path, shape):
     """Thousands of cells, and a sky for which all candidates are tried."""
     rng = np.random.default_rng(3)

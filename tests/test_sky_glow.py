@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import diagonal, some
+from cases import diagonal, slow, some
 
 import scenes
 from fastbg import BackgroundModel, remove_background
@@ -109,12 +109,12 @@ def test_its_profile_may_be_any_that_falls_steadily(rng, profile):
 @pytest.mark.parametrize(
     "shares",
     [
-        {"at the upper left corner": 1, "at the lower right corner": 0.6},
+        slow({"at the upper left corner": 1, "at the lower right corner": 0.6}),
         {"at the upper left corner": 1, "along the right edge": 0.7},
         {"along the left edge": 1, "along the right edge": 0.5},
         dict.fromkeys(CORNERS, 1),
     ],
-    ids=lambda shares: " and ".join(shares),
+    ids=" and ".join,
 )
 def test_several_are_found(rng, shares):
     truth = sky(3) + sum(
@@ -136,7 +136,7 @@ def test_nothing_is_a_glow_without_protection(rng, place):
 
 @pytest.mark.parametrize(
     "name",
-    some(["twilight", "galaxy"], ["star field", "twilight", "moon", "galaxy", "large nebula"]),
+    some(["galaxy"], ["star field", "twilight", "moon", "galaxy", "large nebula"]),
 )
 def test_a_sky_without_a_glow_is_what_it_was(name, monkeypatch):
     image = scenes.simulate(name, (300, 450), 2).image
@@ -168,9 +168,11 @@ def test_an_object_that_a_corner_cuts_off_is_none(rng, border, kind):
     assert found.weight[cells_of(bright * 1.0).values[:, 0] > 0].mean() < 0.1
 
 
-@pytest.mark.parametrize(("place", "border"), [*CORNERS.items()][:1] + [*EDGES.items()][::2])
-@pytest.mark.parametrize("steepness", [0.03, 0.045, 0.06])
-def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border, steepness):
+@pytest.mark.parametrize(
+    ("place", "steepness"), diagonal([*CORNERS][:1] + [*EDGES][::2], [0.03, 0.045, 0.06])
+)
+def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, steepness):
+    border = (CORNERS | EDGES)[place]
     _, _, extent = axes()
     there = Place(place, border, extent)
     functions = light(border, steepness, (80, 120)).reshape(-1, 1)
