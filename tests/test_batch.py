@@ -25,7 +25,7 @@ from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, xisf
 from fastbg.jobs.batch import BatchProgress, Summary, capacity, pool, tasks
 from fastbg.jobs.batch.cgroups import left_by_groups
-from fastbg.jobs.batch.journal import FOLDER, Journal
+from fastbg.jobs.batch.journal import FOLDER, Journal, content_hash
 from fastbg.jobs.batch.tasks import Outcome, Task, key_of
 from fastbg.jobs.inputs import Inputs
 
@@ -844,3 +844,20 @@ def test_quiet_prints_only_errors(lights, out):
         == ""
     )
     assert job.returncode == 0
+
+
+def test_the_hash_of_a_file_tells_versions_apart(tmp_path):
+    content = np.random.default_rng(1).bytes(200_000)
+    hashes = set()
+    for number, place in enumerate([0, 65_535, 65_536, 199_999, None]):
+        changed = bytearray(content)
+        if place is not None:
+            changed[place] ^= 1
+        path = tmp_path / f"{number}"
+        path.write_bytes(changed)
+        hashes.add(content_hash(path))
+    (tmp_path / "shorter").write_bytes(content[:-1])
+    assert len(hashes | {content_hash(tmp_path / "shorter")}) == 6
+    assert content_hash(path) == content_hash(path)
+    assert content_hash(tmp_path) is None
+    assert content_hash(tmp_path / "none") is None

@@ -93,14 +93,8 @@ def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
 @pytest.mark.parametrize(
     ("kind", "seed", "least"),
     some(
-        [("high cirrus", 1, 2.0), ("dark dust", 1, 5.0)],
-        [
-            ("milky way", 0, 2.0),
-            ("high cirrus", 1, 2.0),
-            ("saturated core", 0, 2.0),
-            ("dark dust", 1, 5.0),
-            ("fisheye", 0, 2.0),
-        ],
+        [("saturated core", 0, 2.0)],
+        [("saturated core", 0, 2.0), ("fisheye", 0, 2.0)],
     ),
 )
 def test_painting_true_sky_where_the_search_fails_makes_the_error_fall(kind, seed, least):

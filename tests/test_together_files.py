@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,7 @@ IN_WORKERS = pool.run
 SHAPE = (90, 120)
 LIGHT = field(0, SHAPE)
 
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers take seconds to start: tasks run here, but for the test that wants them."""
-
-    def run(work: Sequence[tasks.Task], workers: int) -> Generator[pool.Event]:
-        for task in work:
-            yield task.path, tasks.run(task, lambda progress: None)
-
-    monkeypatch.setattr(pool, "run", run)
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.fixture(scope="module")

@@ -48,8 +48,11 @@ def of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarr
     if surface.joint is None:
         return own
     joint_mesh, joint = surface.joint
-    shape = of_spline(joint.splines, joint_mesh, joint.weight, joint.stiffness)
-    return np.hypot(own, shape / joint.values.std() * background.std(axis=0))
+    shapes = of_spline(joint.splines, joint_mesh, joint.weight, joint.stiffness)
+    # How much of each shape a channel has.
+    offsets = (each - each.mean(axis=0) for each in (joint.values, background))
+    multiples = np.linalg.lstsq(*offsets)[0]
+    return np.hypot(own, np.sqrt(shapes**2 @ multiples**2))
 
 
 def of_samples(sky: SampledSky) -> np.ndarray:

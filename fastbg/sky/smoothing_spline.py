@@ -34,6 +34,9 @@ APART = 1e-3
 ROWS = 256
 """The points whose distances to all control points are in memory at a time, and in a cache."""
 
+VECTOR = 16
+"""The numbers that a processor multiplies at a time, at most."""
+
 _ALL = slice(None)
 
 
@@ -202,9 +205,12 @@ class Splines:
         return solution
 
     @cached_property
-    def rows(self) -> np.ndarray:
-        """(M, P), float32: the matrix, one coordinate after the other."""
-        return np.ascontiguousarray(self.matrix.T, np.float32)
+    def padded(self) -> np.ndarray:
+        """(P, M and up to `VECTOR` - 1 zeros), float32: the matrix in whole vectors."""
+        rows, columns = self.matrix.shape
+        padded = np.zeros((rows, -(-columns // VECTOR) * VECTOR), np.float32)
+        padded[:, :columns] = self.matrix
+        return padded
 
     def first(self, count: int) -> Splines:
         """The basis of the first coordinates alone."""
@@ -227,14 +233,17 @@ class Splines:
         return Splines(matrix, self._coefficients, self.seen, self.centres, self.local)
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
-        """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends.
+        """The basis of a few splines, with coordinates (M, Q), and a constant; nothing in it bends.
 
         The `local` functions stay what they are, for they may have other colours.
         """
         own = np.eye(len(coordinates))
-        shape = coordinates * (np.arange(len(own)) >= self.local)[:, np.newaxis]
-        shape /= (self.matrix @ shape).std()
-        columns = np.hstack([own[:, : self.local], shape, own[:, self.free - 1 : self.free]])
+        shapes = coordinates * (np.arange(len(own)) >= self.local)[:, np.newaxis]
+        # Orthogonal over the points, and with the deviation 1.
+        values = self.matrix @ shapes
+        _, deviations, turn = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
+        shapes = shapes @ (turn.T / deviations) * len(values) ** 0.5
+        columns = np.hstack([own[:, : self.local], shapes, own[:, self.free - 1 : self.free]])
         return Splines(
             *(self.matrix @ columns, self._coefficients @ columns, np.zeros(0), self.centres),
             self.local,

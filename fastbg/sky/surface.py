@@ -130,7 +130,9 @@ class Surface:
     @property
     def values(self) -> np.ndarray:
         """(P, K), linear, at the cells."""
-        return self.splines.matrix @ self.coordinates
+        # Of a stiff surface, most coordinates are 0.
+        used = int(np.flatnonzero(self.coordinates.any(axis=1)).max(initial=-1)) + 1
+        return self.splines.matrix[:, :used] @ self.coordinates[:used]
 
     @property
     def unexplained(self) -> float:

@@ -21,8 +21,10 @@ from ...joint.solve import Watch
 from ...joint.surfaces import Surfaces
 from ...pipeline import Job
 from ...report import together as reporting
+from ...report.html import set_page
 from ...settings.options import Options
 from ...settings.settings import Settings
+from .. import set_pages
 from ..arguments import Count, Masks, Paths, merged, public
 from ..batch import BatchCallback, Summary, hash_of
 from ..batch.tasks import key_of
@@ -31,7 +33,7 @@ from ..memory import MaxMemory, in_bytes
 from . import described
 from .placing import Canvas, Placed
 from .runs import Run
-from .small import Copies
+from .small import FOLDER, Copies
 from .solving import common_of, fit_mean, mean_of, models_of, reduced_of, with_objects
 
 SMOOTHED = 3.5
@@ -128,7 +130,7 @@ def together(
     begun = time.monotonic()
     settings = _checked(merged(settings, options), dask, workers)
     folder = Path(output_dir)
-    pages = described.pages(folder, overwrite=overwrite)
+    pages = set_pages.pages(folder, "together", FOLDER, overwrite=overwrite)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found = Inputs([str(each) for each in given], again=again).find()
     wanted = Path(reference_frame) if reference_frame else None
@@ -182,7 +184,8 @@ def together(
             warnings=warnings,
             seconds=seconds,
         )
-        described.write(pages, report, described.pictures(comparison, common, reduced, canvas))
+        shown = described.pictures(comparison, common, reduced, canvas)
+        set_pages.write(pages, set_page.render(report, shown), report)
     return Together(outcomes, seconds, report)
 
 
