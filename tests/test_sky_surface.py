@@ -71,7 +71,7 @@ def test_the_kernel_is_the_reference(mesh, bases, degree, stiffness, start):
     assert found.explained == pytest.approx(expected.explained, abs=2 / len(weight))
 
 
-@pytest.mark.parametrize("protection", PROTECTIONS)
+@pytest.mark.parametrize("protection", some(["auto", "strong"], PROTECTIONS))
 def test_the_same_surface_is_selected(mesh, protection):
     expected, found = (
         select_surfaces(mesh, PROTECTIONS[protection], kernels=kernels)
