@@ -19,10 +19,10 @@ from .halos import trusted
 from .median import median_of, parts_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
-SWEEPS = 14
+SWEEPS = 9
 """Rounds of the alternating least squares, at most."""
 
-DECIDING = (3, 5, 7)
+DECIDING = (3, 5)
 """The rounds in which the noise decides how far surfaces may bend."""
 
 STIFF = 1e-3
@@ -55,6 +55,30 @@ Watch = Callable[[], object]
 
 
 @dataclass(frozen=True, eq=False)
+class Start:
+    """What the rounds of a channel begin with.
+
+    Attributes
+    ----------
+    scale : ndarray, (n,)
+    coordinates : ndarray, (n, M)
+        Of the smooth surfaces.
+    stiffness : ndarray, (n,), or None
+        How stiff each surface is; if that is known, fewer rounds are needed.
+    centre : ndarray, (n, M), or None
+        The surface from which each may bend away at a cost; a polynomial without.
+    freedom : ndarray or float, (n,)
+        The effective number of degrees of freedom of these.
+    """
+
+    scale: np.ndarray
+    coordinates: np.ndarray
+    stiffness: np.ndarray | None = None
+    centre: np.ndarray | None = None
+    freedom: np.ndarray | float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Solution:
     """The solution of one channel.
 
@@ -74,6 +98,12 @@ class Solution:
         NaN where no frame has a sample.
     stiffness : ndarray, (n,)
         How stiff each surface is.
+    slope : ndarray, (n, M)
+        The weighted products of the functions with what is left of each frame.
+    weight : ndarray, (n,)
+        The mean one of the pixels of each frame.
+    variance : ndarray, (n,)
+        Of a pixel of weight 1.
     """
 
     scale: np.ndarray
@@ -84,6 +114,13 @@ class Solution:
     excess: np.ndarray
     composite: np.ndarray
     stiffness: np.ndarray
+    slope: np.ndarray
+    weight: np.ndarray
+    variance: np.ndarray
+
+    def start(self) -> Start:
+        """To solve the channel again, with other frames."""
+        return Start(self.scale, self.coordinates, self.stiffness)
 
     def without_common(self, surfaces: Surfaces, used: np.ndarray) -> Solution:
         """The solution with the least sum of ``|R_i|^2`` over the frames that are used.
@@ -116,7 +153,7 @@ def solve(
     planes: np.ndarray,
     surfaces: Surfaces,
     noise: np.ndarray,
-    start: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    start: Start,
     used: np.ndarray,
     deviation: float,
     watch: Watch = lambda: None,
@@ -129,9 +166,7 @@ def solve(
     surfaces : Surfaces
     noise : ndarray, (n,), linear
         The noise of a pixel of each frame.
-    start : (ndarray, (n,); ndarray, (n, M); ndarray, (n,), or None)
-        Scales and surfaces to begin with, and how stiff these are; if that is known, fewer rounds
-        are needed.
+    start : Start
     used : ndarray, (n,), bool
         The frames that make up the composite; the others are compared with it.
     deviation : float
@@ -139,8 +174,8 @@ def solve(
         keep the scales.
     watch : callable, optional
     """
-    rounds = _Rounds(planes, surfaces, noise, *start, used, deviation)
-    for number in range(0 if start[2] is None else DECIDING[1], SWEEPS):
+    rounds = _Rounds(planes, surfaces, noise, start, used, deviation)
+    for number in range(0 if start.stiffness is None else DECIDING[1], SWEEPS):
         watch()
         if rounds.turn(number) < SETTLED and number > DECIDING[-1]:
             break
@@ -155,9 +190,7 @@ class _Rounds:
         planes: np.ndarray,
         surfaces: Surfaces,
         noise: np.ndarray,
-        scale: np.ndarray,
-        coordinates: np.ndarray,
-        stiffness: np.ndarray | None,
+        start: Start,
         used: np.ndarray,
         deviation: float,
     ) -> None:
@@ -167,15 +200,22 @@ class _Rounds:
         self.shared = self.valid & np.where(used[:, np.newaxis], seen > 1, seen > 0)
         self.planes = np.nan_to_num(planes, copy=False)
         self.surfaces, self.used, self.deviation = surfaces, used, deviation
-        self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
+        self.scale = start.scale.astype(float)
+        self.coordinates = start.coordinates.astype(float)
         self.precision = 1 / np.maximum(noise, TINY).astype(np.float32) ** 2
         self.weight = self.valid.astype(np.float32)
         self.variance = np.ones(len(planes))
-        self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
+        known = start.stiffness
+        self.stiffness = np.full(len(planes), STIFF) if known is None else known.copy()
+        self.centre = np.zeros_like(self.coordinates)
+        if start.centre is not None:
+            shared = _common(start.centre, self.scale, used)
+            self.centre = start.centre - np.outer(self.scale, shared)
+        self.least_freedom = start.freedom
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
-        fine = self._median(self.planes - surfaces.values(coordinates)).reshape(surfaces.shape)
+        fine = self._median(self._flat()).reshape(surfaces.shape)
         self.trusted = trusted(fine, float(np.median(noise[used]))).ravel()
         self._level()
 
@@ -275,18 +315,17 @@ class _Rounds:
         slopes = self.surfaces.along(self.weight * left)
         largest, changes = 0.0, np.zeros_like(self.coordinates)
         for each, slope in enumerate(slopes):
-            equations, before = self.equations[each], self.coordinates[each]
+            equations, bent = self.equations[each], self.coordinates[each] - self.centre[each]
             products, total = equations.products, equations.total
             if not total:
                 continue
             if decides:
-                found = stiffness_by_noise(equations, slope, before, self.variance[each])
-                after, self.stiffness[each], self.freedom[each] = found
+                found = stiffness_by_noise(equations, slope, bent, self.variance[each])
+                change, self.stiffness[each], self.freedom[each] = found
             else:
-                system = equations.of(slope, before, self.stiffness[each])
-                after = before + np.linalg.solve(*system)
-            change, self.coordinates[each] = after - before, after
+                change = np.linalg.solve(*equations.of(slope, bent, self.stiffness[each]))
             changes[each] = change
+            self.coordinates[each] += change
             allowed = self.variance[each] * self.freedom[each] / total
             size = change @ products @ change / total
             largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
@@ -303,12 +342,15 @@ class _Rounds:
         """The solution, with surfaces that bend as far as noise allows."""
         surfaces = self.surfaces
         total = np.maximum(self.weight.sum(axis=1), 1)
-        error = np.sqrt(self.variance * self.freedom / total)
+        freedom = np.minimum(self.freedom + self.least_freedom, len(surfaces.energy))
+        error = np.sqrt(self.variance * freedom / total)
         left = self._flat()
         composite = self._composite(left)
         self._without(left, np.nan_to_num(composite))
         return Solution(
             *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
             *(surfaces.excess(left, self.weight), composite),
-            self.stiffness,
+            *(self.stiffness, surfaces.along(self.weight * left)),
+            self.weight.sum(axis=1) / np.maximum(np.count_nonzero(self.valid, axis=1), 1),
+            self.variance,
         )
