@@ -148,8 +148,14 @@ def compare(
         verdicts = ["clouds" if new else old for new, old in zip(clouded, verdicts, strict=True)]
         used = used & ~clouded
         solutions = solved([each.start() for each in solutions])
+    errors = [each.scale_error for each in solutions]
     for _ in range(AGAIN):
         solutions = solved(shared(solutions, surfaces, used))
+    # What is wrong with a scale hides in shapes that were found with it.
+    solutions = [
+        replace(each, scale_error=np.maximum(each.scale_error, error))
+        for each, error in zip(solutions, errors, strict=True)
+    ]
     solutions = [each.without_common(surfaces, used) for each in solutions]
     return Comparison(surfaces, verdicts, solutions, noise, scaled)
 
