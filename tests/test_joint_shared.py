@@ -9,7 +9,7 @@ from together_frames import NOISE, SHAPE
 
 from fastbg.image.downscale import block_centres
 from fastbg.joint.shared import shared
-from fastbg.joint.solve import Solution, Start
+from fastbg.joint.solution import Solution, Start
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, stiffness_by_noise
 
 FLEXIBLE = STIFFNESSES[-1]
@@ -105,6 +105,7 @@ def test_frames_with_clouds_teach_nothing(surfaces: Surfaces) -> None:
     cloudy = planes.copy()
     cloudy[2] += 50 * NOISE * domes(surfaces, (0.7, 0.3))[0]
     (plain,), (other,) = (shared([solution(p, surfaces)], surfaces, used) for p in (planes, cloudy))
-    assert plain.centre is not None and other.centre is not None
+    assert plain.centre is not None
+    assert other.centre is not None
     assert not other.centre[2].any()
     assert np.allclose(plain.centre, other.centre)

@@ -11,7 +11,8 @@ import numpy as np
 from ..sky.blas import one_thread
 from .detail import Likeness, members, noise_of, smooth_parts
 from .shared import shared
-from .solve import Solution, Start, Watch, solve
+from .solution import Solution, Start
+from .solve import Watch, solve
 from .surfaces import Surfaces
 
 PATCHY = (0.03, 2.5)

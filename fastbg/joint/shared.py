@@ -18,8 +18,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import eigh
 
-from .solve import TINY, Solution, Start
+from .solution import Solution, Start
 from .surfaces import STIFFNESSES, Surfaces
+
+TINY = float(np.finfo(np.float32).tiny)
 
 COST = 3.0
 """What a degree of freedom costs, in units of the variance of noise. Mallows's criterion has 2; but
