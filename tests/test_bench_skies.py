@@ -36,7 +36,7 @@ def test_sizes_are_rows_by_columns():
 
 def test_a_smoke_run_is_tiny():
     options = chosen("--smoke", "--kinds", "hard", "--seeds", "3", "4", "--sizes", "2000x3000")
-    assert options.kinds == [*HARD][:2]
+    assert options.kinds == [*HARD][:1]
     assert options.seeds == [3]
     assert max(options.sizes) < (200, 300)
 
