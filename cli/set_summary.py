@@ -59,4 +59,3 @@ def _counts(outcomes: Counter[str]) -> str:
     words += [f"{outcomes['doubtful']} doubtful and not written"] if outcomes["doubtful"] else []
     words += [f"{outcomes['failed']} failed"] if outcomes["failed"] else []
     return ", ".join(words)
-

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import slow
 from PIL import Image as pil
 from rich.console import Console
 from typer.main import get_command
@@ -592,7 +593,7 @@ def test_the_package_refuses_its_bare_name() -> None:
     assert "import this package as fastbg.cli" in job.stderr
 
 
-@pytest.mark.parametrize("name", ["--preview-output", "-po"])
+@pytest.mark.parametrize("name", [slow("--preview-output"), "-po"])
 def test_run_and_preview_name_the_picture_alike(image: Path, out: Path, name: str) -> None:
     commands = ["preview", image], ["run", image, out, *QUICK], ["run", image, out, "-p"]
     for number, command in enumerate(commands):

@@ -284,9 +284,7 @@ def test_the_host_does_its_part_with_a_driver_that_is_none(tmp_path):
     # Compiled in the same process, as this takes most of the time.
     compiled = json.loads(done.stdout)
     assert len(compiled) == 8
-    assert {"pass 1 in tiles", "sweep_2_3_256_1", "render_2_3_256_tiles", "turn_3_256"} < {
-        *compiled
-    }
+    assert {"pass 1 in tiles", "render_2_3_256_tiles", "turn_3_256"} < compiled.keys()
     assert_float32_in_registers(compiled)
 
 

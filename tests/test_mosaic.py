@@ -21,6 +21,7 @@ from fastbg.errors import Cancelled, FastbgError
 from fastbg.io import formats
 from fastbg.io.made import made
 from fastbg.jobs.batch import BatchProgress
+from fastbg.jobs.mosaic import solving
 from fastbg.jobs.mosaic.small import FOLDER
 
 pytest.importorskip("astropy")
@@ -90,7 +91,7 @@ def test_all_panels_get_one_level(tmp_path: Path) -> None:
 
 
 def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path) -> None:
-    far = [Grid(0, 0), Grid(0, 135), Grid(900, 0), Grid(900, 135)]
+    far = [Grid(0, 0), Grid(0, 135), Grid(900, 0)]
     paths, _ = panels(tmp_path, far)
     report = fastbg.process_mosaic(paths, output_dir=tmp_path).report
     names = [*map(str, paths)]
@@ -98,7 +99,7 @@ def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path)
     (warning,) = report["warnings"]
     assert "2 groups" in warning
     assert all(name in warning for name in names)
-    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3, 4)]
+    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3)]
     assert np.ptp(levels) < NOISE
 
 
@@ -297,6 +298,23 @@ def test_a_panel_that_is_all_cloud_is_named(tmp_path: Path) -> None:
     fastbg.process_mosaic(paths[1:], output_dir=tmp_path / "without")
     for path in (tmp_path / "without").glob("*.fits"):
         np.testing.assert_array_equal(_read(path), _read(out / path.name))
+
+
+def test_a_panel_without_stars_is_doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "starless", lambda cells: [1])
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    command = ["mosaic", *map(str, paths), "-o", str(tmp_path / "out")]
+    strict = CliRunner().invoke(app, [*command, "--strict", "--json"])
+    assert strict.exit_code == 3, strict.output
+    report = json.loads(strict.stdout)
+    assert "p2.fits is doubtful, for it has hardly any stars" in report["doubts"][0]
+    rows = [(each["status"], each["outcome"]) for each in report["panels"]]
+    assert rows == [("used", "done"), ("clouds", "doubtful")]
+    assert not [*tmp_path.glob("out/p2_*")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "hardly any stars" in done.stdout
+    assert "1 corrected, 1 finished before" in done.stdout
 
 
 def test_pages_and_pictures_of_others_are_kept(tmp_path: Path) -> None:

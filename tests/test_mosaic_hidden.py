@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fastbg.mosaic.differences import Difference
-from fastbg.mosaic.hidden import hidden
+from fastbg.mosaic.hidden import hidden, starless
 from fastbg.report.mosaic import edges_of
 
 NOISE = 1e-3
@@ -66,6 +68,19 @@ def test_a_trail_hides_no_panel(rng: np.random.Generator) -> None:
         (0, 1), plain.points, values, plain.errors, light, plain.stars, plain.noise
     )
     assert hidden(2, [crossed]) == []
+
+
+@pytest.mark.parametrize(
+    ("lit", "bad"), [((80, 60, 0, 70), [2]), ((80, 60, 20, 70), []), ((9, 8, 0, 7), [])]
+)
+def test_a_panel_without_stars_is_found(lit: tuple[int, ...], bad: list[int]) -> None:
+    every: Any = [
+        SimpleNamespace(
+            place=Y, stars=np.where(np.arange(len(Y)) < own, 1.0, 0)[:, np.newaxis], noise=NOISE
+        )
+        for own in lit
+    ]
+    assert starless(every) == bad
 
 
 def test_edges_go_around_what_is_seen() -> None:

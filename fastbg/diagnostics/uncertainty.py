@@ -9,7 +9,7 @@ import numpy as np
 from ..samples.sky import SampledSky
 from ..sky.mesh import Mesh
 from ..sky.robust_fit import LEAST_WEIGHT
-from ..sky.smoothing_spline import Splines
+from ..sky.smoothing_spline import Splines, combined
 from ..sky.surface import Surface
 from .whole_frame import Residual
 
@@ -92,7 +92,7 @@ def _jackknife(
     """
     fits = []
     for coordinates in left_out:
-        fit = matrix @ coordinates
+        fit = combined(matrix, coordinates)
         fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
         return np.full((len(matrix), channels), np.nan)

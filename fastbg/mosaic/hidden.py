@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..image.robust import MAD_TO_SIGMA
+from .cells import Cells
 from .differences import Difference
 from .scales import even, smooth_terms, solved
 
@@ -30,6 +31,22 @@ that is so many standard errors off."""
 AGREED = 0.3
 """Two panels show the same only if the product of their parts is larger: what is smooth in both may
 be alike by chance."""
+
+
+FEW, MANY = 0.1, 30
+"""A panel is thought to be clouded if it has stars in less than this part of the cells in which the
+others have some, in the median, where these are so many."""
+
+
+def starless(every: Sequence[Cells]) -> list[int]:
+    """Those of some panels that have hardly any stars, where the others have many."""
+    counts = np.array([_stars(cells.stars, cells.noise) for cells in every])
+    # As if all panels were as large as the first.
+    usual = np.array([len(cells.place) / len(every[0].place) for cells in every])
+    counts = counts / usual
+    others = [np.median(np.delete(counts, own)) for own in range(len(counts))]
+    few = (counts < FEW * np.array(others)) & (np.array(others) >= MANY)
+    return np.flatnonzero(few).tolist()
 
 
 def hidden(count: int, differences: Sequence[Difference]) -> list[int]:
@@ -51,7 +68,9 @@ def hidden(count: int, differences: Sequence[Difference]) -> list[int]:
         if any(part - SURE * error > SHOWN for part, error in parts) and np.prod(known) > AGREED:
             shows |= {*each.panels} - {*hiding}
         pairs.append((each.panels, hiding))
-        stars[[*each.panels]] += _stars(each)
+        if each.stars is not None and each.noise is not None:
+            both = zip(each.stars, each.noise, strict=True)
+            stars[[*each.panels]] += [_stars(*own) for own in both]
     found: list[int] = []
     while True:
         left = (own for panels, own in pairs if not {*panels} & {*found})
@@ -61,13 +80,9 @@ def hidden(count: int, differences: Sequence[Difference]) -> list[int]:
         found.append(max(often, key=lambda panel: (often[panel], -stars[panel])))
 
 
-def _stars(difference: Difference) -> np.ndarray:
-    """(2,): the number of cells in which either panel has stars."""
-    if difference.stars is None or difference.noise is None:
-        return np.zeros(2)
-    lit = difference.stars > LIT * difference.noise[:, np.newaxis]
-    count: np.ndarray = lit.any(axis=2).sum(axis=1)
-    return count
+def _stars(stars: np.ndarray, noise: np.ndarray) -> int:
+    """The number of cells in which there are stars, (n, K), in the noise, (K,)."""
+    return int((stars > LIT * noise).any(axis=1).sum())
 
 
 def _shown(difference: Difference, side: int) -> tuple[float, float]:

@@ -28,7 +28,7 @@ same: one is all cloud, or there is a trail."""
 SURE = 4.0
 """All scales are 1 unless one is off by so many standard errors."""
 
-GREY = 0.01
+GREY = 0.003
 """By so much, at least, the scales of channels may differ."""
 
 DEGREE = 5

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from .mesh import Mesh
-from .smoothing_spline import Splines
+from .smoothing_spline import Splines, combined
 from .surface import Surface
 
 STIFF, FLEXIBLE = 1e3, 1e-6
@@ -53,7 +53,7 @@ def joint_channels(mesh: Mesh, splines: Splines) -> Mesh | None:
     if len(noise) == 1:
         return None
     stiff, smooth = (
-        (splines.matrix @ splines.solve(values, mesh.weight, stiffness))[mesh.usable]
+        combined(splines.matrix, splines.solve(values, mesh.weight, stiffness))[mesh.usable]
         for stiffness in (STIFF, FLEXIBLE)
     )
     white = _whitening(np.cov((values[mesh.usable] - stiff).T))
@@ -118,7 +118,7 @@ def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[floa
     values, coordinates = (mesh.values / noise) @ turn, (surface.coordinates / noise) @ turn
 
     def left(of_differences: np.ndarray) -> np.ndarray:
-        return weight @ (values[:, 1:] - splines.matrix @ of_differences) ** 2
+        return weight @ (values[:, 1:] - combined(splines.matrix, of_differences)) ** 2
 
     least = left(coordinates[:, 1:])
     for stiffness in stiffnesses:

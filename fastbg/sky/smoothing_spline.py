@@ -178,6 +178,22 @@ class Splines:
             if rest[used, 0] > 1e-9 * whole[used, 0]:
                 yield self._solution(rest, stiffness)
 
+    def solver(
+        self, data: np.ndarray, weight: np.ndarray, stiffness: float
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        """A function of ``part`` and ``more``, (P,): `solve` for the weights part * weight + more.
+
+        The fewer points have more, the faster it is.
+        """
+        used = self.used(stiffness)
+        whole = self._sums(data, weight, used)
+
+        def solve(part: float, more: np.ndarray) -> np.ndarray:
+            own = self._sums(data, more, used, np.flatnonzero(more))
+            return self._solution(part * whole + own, stiffness)
+
+        return solve
+
     def _sums(
         self, data: np.ndarray, weight: np.ndarray, used: int, points: np.ndarray | slice = _ALL
     ) -> np.ndarray:
@@ -308,6 +324,11 @@ def bases_of(points: np.ndarray, side: int, softest: dict[int, float], threads: 
     return bases
 
 
+def forget_bases() -> None:
+    """Keep no bases for the next search."""
+    _kept.clear()
+
+
 def interpolating(
     functions: Callable[[np.ndarray], np.ndarray],
     centres: np.ndarray,
@@ -338,6 +359,16 @@ def interpolating(
     coefficients = np.linalg.solve(system, right)
     matrix = _bent(points, centres, coefficients[:-3]) + _affine(points) @ coefficients[-3:]
     return matrix, coefficients, centres[number:]
+
+
+def combined(matrix: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+    """(P, K): functions, (P, M), times their coordinates, (M, K), of which the last ones may be 0.
+
+    Of a stiff surface, most are.
+    """
+    used = int(np.flatnonzero(coordinates.any(axis=1)).max(initial=-1)) + 1
+    values: np.ndarray = matrix[:, :used] @ coordinates[:used]
+    return values
 
 
 def _grid(side: int) -> np.ndarray:

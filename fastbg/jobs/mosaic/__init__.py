@@ -24,14 +24,14 @@ from ...settings.settings import Settings
 from .. import set_pages
 from ..arguments import Count, Masks, Paths, merged, public
 from ..batch import BatchCallback, Summary, hash_of
-from ..batch.tasks import key_of
+from ..batch.tasks import doubtful, failed, key_of
 from ..drawn import paths_of
 from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
 from . import pages, placing
 from .runs import Run
 from .small import FOLDER
-from .solving import HIDDEN, Solver
+from .solving import CLOUDED, HIDDEN, Solver
 from .told import describe_mosaic
 
 
@@ -158,8 +158,10 @@ def process_mosaic(
         else:
             solved = solver.overlapping(frames, copies)
         models = solved.matched() if match_scale else solved.models
-        hidden = {path: HIDDEN.format(path) for path in solved.hidden}
-        outcomes = run.corrected(models, hidden, folder, labels, key, how)
+        left_out = [failed(path, HIDDEN.format(path)) for path in solved.hidden]
+        if settings.strict:
+            left_out += [doubtful(path, CLOUDED.format(path)) for path in solved.clouded]
+        outcomes = run.corrected(models, left_out, folder, labels, key, how)
         seconds = time.monotonic() - begun
         report = describe_mosaic(
             *(solved, outcomes, settings),

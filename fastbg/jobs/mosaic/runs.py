@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,13 @@ class Run(Series):
     def corrected(
         self,
         models: Mapping[Path, ImageModel],
-        hidden: Mapping[Path, str],
+        left_out: Sequence[Outcome],
         folder: Path,
         labels: Path | None,
         key: dict[str, Any],
         how: Mapping[str, Any],
     ) -> list[Outcome]:
-        """The outcomes of all images; those of hidden ones are errors."""
+        """The outcomes of all images, of which some are left out."""
         trim()  # workers need the memory now
         own = {**how, "copies": folder / FOLDER, "labels": labels}
         batch = self.batch(
@@ -86,7 +86,7 @@ class Run(Series):
                 found=models[path],
             )
         )
-        for path, error in hidden.items():
-            batch.tell((path, failed(path, error)))
-        batch.work_on([*models])
+        for outcome in left_out:
+            batch.tell((outcome.path, outcome))
+        batch.work_on([path for path in models if path not in batch.outcomes])
         return [*self.failed, *batch.outcomes.values()]

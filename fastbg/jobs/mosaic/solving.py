@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...mosaic.borders import Borders
+from ...mosaic.borders import MOST_GAP, Borders
 from ...mosaic.cells import Panel, noise_of
-from ...mosaic.hidden import hidden
+from ...mosaic.hidden import hidden, starless
 from ...mosaic.labels import Labelled
 from ...mosaic.scales import Scales
 from ...mosaic.sky import Patchwork
@@ -32,6 +32,11 @@ HIDDEN = (
     "than its coordinates tell: leave it out"
 )
 
+CLOUDED = (
+    "{} is doubtful, for it has hardly any stars where the other panels have many, as if clouds "
+    "covered it: look at it"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Solved:
@@ -45,6 +50,8 @@ class Solved:
         Their images.
     hidden : list of Path
         Images that show nothing of the field, and are not used.
+    clouded : list of Path
+        Images that are used, and have hardly any stars.
     panels : list of Panel
     solution : Solution
     scales : Scales
@@ -58,6 +65,7 @@ class Solved:
     names: list[str]
     paths: list[Path]
     hidden: list[Path]
+    clouded: list[Path]
     panels: list[Panel]
     solution: Solution
     scales: Scales
@@ -122,7 +130,13 @@ class Solver:
             models[frame.path] = ImageModel.of(own, judged, solution.level)
         paths = [frame.path for frame in frames]
         noise = _noise(copies)
-        return Solved([*map(str, paths)], paths, [], panels, solution, scales, noise, models)
+        cells = {
+            n: own for group in groups for n, own in zip(group.numbers, group.cells, strict=True)
+        }
+        clouded = [paths[n] for n in starless([cells[n] for n in range(len(panels))])]
+        return Solved(
+            [*map(str, paths)], paths, [], clouded, panels, solution, scales, noise, models
+        )
 
     def check_labels(self, frame: Placed, path: Path) -> None:
         """Raise InputError if a label image does not fit an image, before that is read."""
@@ -148,6 +162,11 @@ class Solver:
                 panels = small.panels(labels.boxes)
                 borders = Borders(image.shape, image.rows, partial(labels.rows, pixel=pixel))
                 whole = Group.meeting(panels, borders.differences(labels.boxes))
+                if not whole.differences:
+                    raise InputError(
+                        f"no two panels meet, within {MOST_GAP} pixels: let their numbers reach "
+                        "the borders"
+                    )
             except InputError as error:
                 raise InputError(f"{path}: {error}") from error
         solution = self._solve(panels, whole.connected())
@@ -157,7 +176,7 @@ class Solver:
         scales = Scales.unknown(len(panels), len(solution.level))
         models = {frame.path: ImageModel.of(patchwork, judged, solution.level)}
         paths = [frame.path] * len(panels)
-        return Solved(names, paths, [], panels, solution, scales, _noise([copy]), models)
+        return Solved(names, paths, [], [], panels, solution, scales, _noise([copy]), models)
 
     def _labels(self, frame: Placed, path: Path, files: ExitStack) -> tuple[Source, LabelImage]:
         settings, kernels = self.job.settings, self.job.backend.kernels

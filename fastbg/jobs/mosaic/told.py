@@ -14,7 +14,7 @@ from ...report.report import Report
 from ...settings.settings import Settings
 from ...version import version
 from ..batch.tasks import Outcome
-from .solving import Solved
+from .solving import CLOUDED, Solved
 
 DIFFERENT = 1.03
 """Flux scales of panels that differ by more than this factor are told."""
@@ -38,7 +38,8 @@ def describe_mosaic(
         As in `fastbg.Settings`.
     ``panels``
         For each panel, what it is called (``panel``): a path, or its number in a label image. Its
-        ``status``: used, or nothing (it shows nothing of what its neighbours show), or failed. The
+        ``status``: used, or clouds (it has hardly any stars), or nothing (it shows nothing of what
+        its neighbours show, and is not used), or failed. The
         ``outcome`` of its image, and an ``error`` or null: see `fastbg.jobs.batch.Outcome`. For
         panels that are used, the flux ``scale`` of each channel, relative to the geometric mean
         over the panels that overlaps connect, and the relative ``scale_error``: null where overlaps
@@ -70,6 +71,7 @@ def describe_mosaic(
     names, solution, scales = solved.names, solved.solution, solved.scales
     ended = {each.path: each.report for each in outcomes}
     images = [found for path in dict.fromkeys(solved.paths) if (found := ended[path])]
+    clouds = [CLOUDED.format(path) for path in solved.clouded]
     doubts, others = (
         [*alike([(Path(each["input"]).name, of(each)) for each in images], "panels")]
         for of in (_doubts, _others)
@@ -92,11 +94,12 @@ def describe_mosaic(
         noise=solved.noise,
         level=solution.level.tolist(),
         images=images,
-        doubts=doubts,
+        doubts=[*clouds, *doubts],
         warnings=[
             *warnings,
             *apart(names, solution.groups),
             *scales_in_words(names, scales, matched=match_scale),
+            *clouds,
             *doubts,
             *others,
         ],
@@ -112,7 +115,7 @@ def _panels(solved: Solved, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
     rows = [
         {
             "panel": name,
-            "status": "used",
+            "status": "clouds" if path in solved.clouded else "used",
             **told[path],
             "scale": scale.tolist(),
             "scale_error": [each if np.isfinite(each) else None for each in error.tolist()],

@@ -15,7 +15,7 @@ from ...report.idle import APPLIED
 from ...settings.settings import Settings
 from ...version import version
 from ..batch.series import Series, only
-from ..batch.tasks import Outcome, failed
+from ..batch.tasks import Outcome, doubtful, failed
 from . import described, small
 from .correcting import Correcting, FrameModel
 from .placing import Canvas, Group, Placed, grouped, look
@@ -129,9 +129,7 @@ class Run(Series):
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):
             if frame.path not in tasks:
                 error = f"{frame.path} {described.WORDS[verdict]}: leave it out"
-                outcome = failed(frame.path, error)
-                if verdict == "clouds":
-                    outcome = replace(outcome, status="doubtful")
-                batch.tell((frame.path, outcome))
+                ended = doubtful if verdict == "clouds" else failed
+                batch.tell((frame.path, ended(frame.path, error)))
         batch.work_on([*tasks])
         return [*self.failed, *batch.outcomes.values()]

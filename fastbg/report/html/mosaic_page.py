@@ -35,7 +35,7 @@ def render(report: Mapping[str, Any], shown: Pictures) -> str:
         "mosaic.html.j2",
         report=report,
         panels=panels,
-        used=[panel for panel in panels if panel["status"] == "used"],
+        used=[panel for panel in panels if "scale" in panel],
         errors=list(dict.fromkeys(panel["error"] for panel in panels if panel["error"])),
         input=Path(report["images"][0]["input"]).name if report["images"] else "",
         seams=list(zip(report["seams"], before, after, error, strict=True)),

@@ -12,7 +12,7 @@ from ...model.correction import Correction
 from ..mosaic import Pictures
 from .marks import OVERHANG, draw_outlines
 from .page import CONTENT, GAP, MARGIN, MUTED, Colour, Page, is_wide, size_in
-from .pictures import STRETCHED, SkyLevels, display_stretches, missing_as_nan, resample, to_rgb
+from .pictures import SkyLevels, display_stretches, missing_as_nan, resample, to_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -56,9 +56,10 @@ def draw(shown: Pictures, level: np.ndarray, *, title: str, captions: Sequence[s
         x, page.y = (x, page.y + size[0] + 3 * GAP) if stacked else (x + room + GAP, page.y)
     page.y += -3 * GAP if stacked else size[0]
     page.y += GAP + 12
-    lines = "Lines are the borders of the panels"
+    lines = "Both pictures show the sky in the same grey, and have the same contrast. "
+    lines += "Thin lines are the borders of the panels"
     lines += ", and outlines those of objects that were protected." if shown.protected else "."
-    page.text((MARGIN, page.y), f"{STRETCHED} {lines}", 15, MUTED)
+    page.text((MARGIN, page.y), lines, 15, MUTED)
     return page.finished()
 
 
