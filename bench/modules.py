@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDERS = {"fastbg": "fastbg", "cuda_kernels": "fastbg.cuda_kernels", "cli": "fastbg.cli"}
 """Folders of the repository, and the packages as which they are installed."""
 
-AT_THE_TOP, IN_A_FUNCTION, FOR_TYPES = "at the top", "in a function", "for types"
+PLACES = AT_THE_TOP, IN_A_FUNCTION, FOR_TYPES = "at the top", "in a function", "for types"
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def imports_of(modules: dict[str, Module]) -> dict[tuple[str, str], str]:
     function, and that before one for types.
     """
     found: dict[tuple[str, str], str] = {}
-    for kind in (FOR_TYPES, IN_A_FUNCTION, AT_THE_TOP):
-        for module in modules.values():
-            for names, where in _import_statements(module.tree, module, AT_THE_TOP):
-                imported = next((name for name in names if name in modules), None)
-                if where == kind and imported not in (None, module.name):
-                    found[module.name, str(imported)] = kind
+    for module in modules.values():
+        for names, where in _import_statements(module.tree, module, AT_THE_TOP):
+            imported = next((name for name in names if name in modules), module.name)
+            if imported != module.name:
+                pair = module.name, imported
+                found[pair] = min(where, found.get(pair, where), key=PLACES.index)
     return found
 
 
@@ -96,7 +96,10 @@ def _named_by(node: ast.AST, module: Module) -> Iterator[tuple[str, ...]]:
     elif isinstance(node, ast.ImportFrom):
         base = _absolute("." * node.level + (node.module or ""), module)
         yield from ((f"{base}.{alias.name}", base) for alias in node.names)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+    elif isinstance(node, ast.Call) and "import_module" in (
+        getattr(node.func, "id", ""),
+        getattr(node.func, "attr", ""),
+    ):
         literal = (each for each in node.args[:1] if isinstance(each, ast.Constant))
         yield from ((_absolute(str(each.value), module),) for each in literal)
 

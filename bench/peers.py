@@ -259,20 +259,30 @@ def compare(
                 yield name, scene, model, report | {"error": error(model, scene)}
 
 
-def table(options: argparse.Namespace, peers: Sequence[str], shape: Shape) -> Results:
-    """Print the table of a size, and draw the sheets if they are asked for."""
+def table(
+    options: argparse.Namespace, run_now: Sequence[str], shape: Shape, earlier: Results
+) -> Results:
+    """Print the table of a size, and draw the sheets if they are asked for.
+
+    Peers that are not run now have the results of an earlier table of the same skies.
+    """
     from scenes.choice import size_name
     from sheet import Sheet
 
     size, seeds = size_name(shape), ", ".join(map(str, options.seeds))
     several = " median (worst)," if len(options.seeds) > 1 else ""
     print(f"\nstd(model - truth) / std(truth),{several} {size}, seeds {seeds}")
+    peers = [*run_now, *(name for name in earlier if name not in run_now)]
     print(f"{'kind':18}" + "".join(f"{name:>15}" for name in peers) + "   best")
-    sheets = {name: Sheet(f"{name} on simulated skies", f"{size}, seeds {seeds}") for name in peers}
-    found: Results = {name: {} for name in peers}
+    sheets = {
+        name: Sheet(f"{name} on simulated skies", f"{size}, seeds {seeds}") for name in run_now
+    }
+    found: Results = {name: {} for name in run_now}
+    for name in peers[len(run_now) :]:
+        found[name] = {kind: earlier[name].get(kind, []) for kind in options.kinds}
     failures, best = [], Counter(dict.fromkeys(peers, 0))
     for kind in options.kinds:
-        for name, scene, model, report in compare(peers, kind, shape, options.seeds):
+        for name, scene, model, report in compare(run_now, kind, shape, options.seeds):
             if model is None:
                 failures.append(report["failure"])
                 continue
@@ -319,7 +329,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", nargs="+", choices=PEERS, default=[*PEERS], metavar="PEER")
     parser.add_argument("--json", default="peers.json", help="(%(default)s)")
     parser.add_argument("--sheets", metavar="FOLDER", help="a picture of all kinds for each peer")
+    parser.add_argument(
+        "--with",
+        dest="earlier",
+        type=Path,
+        metavar="JSON",
+        help="of an earlier run on the same skies, whose other peers are not run again",
+    )
     options = narrowed(parser.parse_args(arguments))
+    earlier = json.loads(options.earlier.read_text(encoding="utf-8")) if options.earlier else {}
 
     reasons = {name: unavailable(name) for name in options.only}
     for name, reason in reasons.items():
@@ -328,7 +346,10 @@ def main(arguments: list[str]) -> int:
     peers = [name for name, reason in reasons.items() if not reason]
     if "siril" in peers:
         print(subprocess.run([SIRIL, "--version"], capture_output=True, text=True).stdout.strip())
-    results = {size_name(shape): table(options, peers, shape) for shape in options.sizes}
+    results = {}
+    for shape in options.sizes:
+        size = size_name(shape)
+        results[size] = table(options, peers, shape, earlier.get(size, {}))
     if not options.smoke:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         print(options.json)

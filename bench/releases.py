@@ -42,7 +42,7 @@ QUIET = ("-n=0", "-W", "ignore::DeprecationWarning")
 """What older releases use of other packages may be deprecated by now."""
 
 Row = dict[str, str]
-TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis"]
+TOOLS = ["pytest", "pytest-xdist", "pytest-benchmark", "hypothesis", "greenlet"]
 SCRIPTS = ["test_cuda_scalars", "simulated_functions", "simulated_lbfgs", "simulated_cuda"]
 
 PROBE = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import Counter
@@ -28,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import FastbgError
+from ..report.alike import alike
 from ..report.gradient import Gradient
 from .errors import DOUBTFUL, REFUSED, raise_if_stopped, refused, worded
 from .streams import write_line
@@ -36,11 +36,6 @@ from .summary import print_json, print_rows
 if TYPE_CHECKING:
     from ..jobs.batch import BatchProgress, Outcome
     from ..progress import Progress as Stage
-
-_NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?")
-
-MOST_NAMES = 3
-"""The largest number of files that a warning names."""
 
 NAME_WIDTH = 36
 """The largest number of characters of a file name in the live lines and in the table."""
@@ -266,22 +261,10 @@ def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def warnings_of(outcomes: Iterable[Outcome]) -> Iterable[str]:
     """The warnings of the files that are done, one line for all that differ only in numbers."""
-    told: dict[str, list[tuple[Path, str]]] = {}
     done = [each for each in outcomes if each.status == "done" and each.report]
     names = _names(outcome.path for outcome in done)
-    for outcome in sorted(done, key=lambda each: each.path):
-        for text in (outcome.report or {})["warnings"]:
-            told.setdefault(_NUMBER.sub("#", text), []).append((outcome.path, text))
-    for each in told.values():
-        paths, text = list(dict(each)), each[0][1]
-        where = ", ".join(names[path] for path in paths)
-        if len(paths) == len(done) > 1:
-            where = "all files"
-        elif len(paths) > MOST_NAMES:
-            where = f"{len(paths)} of {len(done)} files"
-        if any(other != text for _, other in each):
-            where += f", for example {names[paths[0]]}"
-        yield f"{where}: {text}"
+    ordered = sorted(done, key=lambda each: each.path)
+    return alike([(names[each.path], (each.report or {})["warnings"]) for each in ordered], "files")
 
 
 def _names(paths: Iterable[Path]) -> dict[Path, str]:

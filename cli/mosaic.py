@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..settings.settings import Settings
+from .batch import Dask, MaxMemory, Workers
 from .options import (
     INPUT,
     OUTPUT,
+    PREVIEW_OUTPUT,
     RUNNING,
     STRETCH,
     Again,
     Compress,
-    Events,
     Json,
     Masks,
-    MaxMemory,
     NoModel,
-    Overwrite,
     Quiet,
     Sky,
     flag,
@@ -55,9 +54,22 @@ OutputDir = Annotated[
         "-o",
         "--output-dir",
         metavar="FOLDER",
-        help="Folder of the outputs, <input>_bgSubtracted and <input>_bgModel, and of the page "
-        "mosaic_report.html; it is created if needed.",
+        help="Folder of the corrected panels, of the page mosaic_report.html, and of the journal, "
+        "from which an interrupted run continues.",
     ),
+]
+PreviewOutput = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        *PREVIEW_OUTPUT,
+        metavar="PNG",
+        help="Also draw the whole mosaic, before and after, in this file.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    flag(OUTPUT, "--overwrite", help="Correct finished panels again, and replace all outputs."),
 ]
 
 MatchScale = Annotated[
@@ -81,6 +93,7 @@ def mosaic(
     panels: Panels = None,
     again: Again = False,
     output_dir: OutputDir = Path(),
+    preview_output: PreviewOutput = None,
     match_scale: MatchScale = False,
     no_model: NoModel = False,
     compress: Compress = False,
@@ -88,9 +101,10 @@ def mosaic(
     mask: Masks = None,
     sky: Sky = None,
     settings: Settings,
+    workers: Workers = 0,
     max_memory: MaxMemory = None,
+    dask: Dask = None,
     as_json: Json = False,
-    events: Events = False,
     quiet: Quiet = False,
 ) -> None:
     """Remove the backgrounds of the panels of a mosaic, so that no seams are left.
@@ -99,13 +113,18 @@ def mosaic(
     they show. They stay where they are: any program merges them afterwards.
     """
     from ..jobs.mosaic import process_mosaic
-    from .progress import display
+    from .batch_display import BatchDisplay
+    from .set_summary import tell_mosaic
 
-    with display(quiet=quiet, as_json=as_json, events=events) as progress:
-        report = process_mosaic(
+    if dask:
+        # Dask logs tracebacks of the errors that are printed here in one line.
+        logging.disable()
+    with BatchDisplay(quiet=quiet, as_json=as_json, watch=False, summary=False) as display:
+        found = process_mosaic(
             inputs,
             panels=panels,
             output_dir=output_dir,
+            preview=preview_output,
             match_scale=match_scale,
             again=again,
             write_model=not no_model,
@@ -114,48 +133,11 @@ def mosaic(
             compress=compress,
             overwrite=overwrite,
             max_memory=max_memory,
+            workers=workers,
+            dask=dask,
             settings=settings,
-            progress=progress,
+            progress=display,
         )
-    _tell(report, output_dir, quiet=quiet, as_json=as_json, events=events)
-
-
-def _tell(
-    report: Mapping[str, Any], folder: Path, *, quiet: bool, as_json: bool, events: bool
-) -> None:
-    """Print the report of a mosaic on stdout, and on stderr that a frame got worse."""
-    from .events import emit
-    from .lines import tell_line
-    from .summary import print_json, print_rows
-
-    if not (events or as_json):
-        for image in report["images"]:
-            for line in image["worse"]:
-                tell_line(f"fastbg: warning: {image['input']}: {line}")
-    if events:
-        emit("done", report=report)
-    elif as_json:
-        print_json(report)
-    elif not quiet:
-        print_rows([*_rows(report), ("report", str(folder / "mosaic_report.html"))])
-
-
-def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    from ..jobs.mosaic.told import step_in_words
-    from ..report.gradient import Gradient
-    from ..words import format_bytes
-
-    for image in report["images"]:
-        yield "corrected", image["outputs"]["corrected"]
-        yield "gradient", str(Gradient.of(image["diagnostics"]))
-    seams = len(report["seams"])
-    yield "panels", f"{len(report['panels'])}, with {seams} seam{'s'[: seams != 1]} between them"
-    if report["seams"]:
-        yield "steps", step_in_words(report["seams"], report["noise"])
-    yield "time", f"{sum(report['seconds'].values()):.1f} s"
-    yield "memory", f"{format_bytes(report['peak_memory_bytes'])} at its peak"
-    for warning in report["warnings"]:
-        yield "warning", warning
-    for image in report["images"]:
-        for warning in image["warnings"]:
-            yield "warning", f"{image['input']}: {warning}"
+    tell_mosaic(found, output_dir, quiet=quiet, as_json=as_json)
+    if display.exit_code:
+        raise typer.Exit(display.exit_code)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+
+LARGE = 1 << 24
+"""Of an image of so many samples, freed memory goes back at once. A batch of smaller ones takes it
+again for the next frame, which costs time."""
 
 ISA_VARIABLE = "FASTBG_ISA"
 """The environment variable that names an instruction set instead of the best one."""
@@ -16,9 +21,12 @@ except ImportError as error:
     _import_error = f"its compiled part cannot be loaded ({error}); install fastbg again"
 
 
-def trim() -> None:
-    """Give freed memory back to the system: allocators keep it, and the next peak adds to it."""
-    if not _import_error:
+def trim(samples: float = math.inf) -> None:
+    """Give freed memory back to the system: allocators keep it, and the next peak adds to it.
+
+    If a number of samples is given, only if that is `LARGE`.
+    """
+    if samples >= LARGE and not _import_error:
         c.trim()
 
 

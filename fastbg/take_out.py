@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from .compiled import trim
 from .image.bands import BLOCK_ROWS, row_bands
 from .image.kernels import ABOVE_1, NEGATIVE, Kernels
 from .image.order_statistics import Counts, Quantiles, count_pass, guess_quantiles, search
@@ -60,6 +62,7 @@ def take_out(
 
     # For a guess, the few that are 0 by subtraction need not be told from missing ones.
     guess = guess_quantiles(values, LEVELS, threads, kernels=kernels, rows=BLOCK_ROWS)
+    trim(image.channels * math.prod(image.shape))
     found = Quantiles(values.channels, LEVELS, guess, kernels)
     # One row of superpixels has two of the mosaic.
     bands = row_bands(image.shape, 2 * BLOCK_ROWS if frame.pattern else 1)

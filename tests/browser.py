@@ -28,8 +28,8 @@ SWITCHES = [
 ]
 
 
-WINDOW = {"width": 1280, "height": 800}
-"""Pixels of a page, unless another size is asked for."""
+WINDOW = {"width": 1000, "height": 640}
+"""Pixels of a page, unless another size is asked for. The processor draws them all."""
 
 
 @pytest.fixture(scope="session")

@@ -144,17 +144,22 @@ def assembled(ptx, cc, ptxas):
     return {name: sum(map(int, re.findall(pattern, said))) for name, pattern in numbers.items()}
 
 
-def main(everything):
+def counted(ptx, cc, hot):
+    """What is counted in the PTX of a kernel."""
     ptxas = find_ptxas()
+    return {
+        "hot": hot,
+        "f64": len(re.findall(r"\.f64\b", ptx)),
+        "lg2": ptx.count("lg2.approx"),
+        **(assembled(ptx, cc, ptxas) if ptxas else {}),
+    }
+
+
+def main(everything):
     found = {}
     for name, kernel, signature, hot, architectures in all_kernels(everything):
         for cc, ptx in ptx_of(kernel, signature, hot, architectures).items():
-            found.setdefault(name, {})["{}.{}".format(*cc)] = {
-                "hot": hot,
-                "f64": len(re.findall(r"\.f64\b", ptx)),
-                "lg2": ptx.count("lg2.approx"),
-                **(assembled(ptx, cc, ptxas) if ptxas else {}),
-            }
+            found.setdefault(name, {})["{}.{}".format(*cc)] = counted(ptx, cc, hot)
     print(json.dumps(found))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import pickle
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, wraps
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +40,7 @@ from trials import Trials, Work, make_work
 
 from fastbg import compiled
 from fastbg.image.kernels import FASTEST, NUMPY, Kernels
+from fastbg.jobs.batch import pool, tasks
 from fastbg.pipeline import Job
 from fastbg.settings.settings import Settings
 
@@ -160,6 +162,17 @@ def kernels(request: pytest.FixtureRequest) -> Kernels:
     if request.param == "c" and compiled.unavailable():
         pytest.skip(str(compiled.unavailable()))
     return FASTEST if request.param == "c" else NUMPY
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers take seconds to start: the tasks of a batch run here, as they arrive there."""
+
+    def run(work: Sequence[tasks.Task], workers: int) -> Generator[pool.Event]:
+        for task in map(pickle.loads, map(pickle.dumps, work)):
+            yield task.path, tasks.run(task, lambda progress: None)
+
+    monkeypatch.setattr(pool, "run", run)
 
 
 @pytest.fixture

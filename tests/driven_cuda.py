@@ -1,11 +1,14 @@
-"""All that the CUDA backend does on the host, with numba and `fake_cuda_driver.c`.
+"""All that the CUDA backend does on the host, with numba and `fake_cuda_driver.c`; prints JSON.
 
 Run by tests/test_cuda.py, with the driver where libraries are looked for and warnings as errors.
+What is printed is as `compiled_cuda.py` counts it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import json
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -23,6 +26,9 @@ from fastbg.errors import BackendError
 from fastbg.spline.metric import metric_at
 from fastbg.spline.quasi_newton import State, Until
 
+K = 3
+"""Channels: with three, kernels take the most registers."""
+
 DRIVER = ctypes.CDLL("libcuda.so.1")
 
 
@@ -34,15 +40,31 @@ def tell(name: str, value: int) -> None:
     ctypes.c_long.in_dll(DRIVER, f"fake_{name}").value = value
 
 
+def compiled() -> dict[str, dict[str, dict[str, object]]]:
+    """What is counted of the kernels that were launched, and of one for large problems."""
+    from compiled_cuda import TILES, counted, ptx_of
+    from numba.cuda.dispatcher import CUDADispatcher
+
+    from fastbg.cuda_kernels import tiled
+
+    one = (8, 6)
+    found = [("pass 1 in tiles", ptx_of(tiled.passes(2, K)[0], TILES, True, [one])[one], True)]
+    for kernel in gc.get_objects():
+        if isinstance(kernel, CUDADispatcher) and not kernel.targetoptions["device"]:
+            name, fast = kernel.py_func.__qualname__, kernel.targetoptions["fastmath"]
+            found += [(name, each.inspect_asm(one), fast) for each in kernel.overloads.values()]
+    return {name: {"8.6": counted(ptx, one, fast)} for name, ptx, fast in found}
+
+
 def main() -> None:
     assert cuda.unavailable() is None
     assert cuda.CudaBackend().detail() == "Fake GPU, compute capability 8.6"
     from fastbg.cuda_kernels import account, descents, search, tile_work
     from fastbg.cuda_kernels.graph import Graph
 
-    problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=1, centres=36)
+    problem, spline = make_case(np.random.default_rng(1), (60, 70), channels=K, centres=36)
     at = spline.flatten()
-    out = np.empty((1, 60, 70), np.float32)
+    out = np.empty((K, 60, 70), np.float32)
     backend = cuda.CudaBackend(50_000_000)
     # A band allocates nothing, sends nothing, and waits once, for its copy back.
     rendering = backend.plan(spline, problem.y, problem.x)
@@ -54,7 +76,7 @@ def main() -> None:
     assert done == {"launches": 3, "sent": 0, "waits": 3}
     tell("most_allocations", -1)
     axes = tuple(zip((60, 70), tile_work.tile_shape(), strict=True))
-    band = account.size_of(account.of_rendering(1, at.size, axes, 60))
+    band = account.size_of(account.of_rendering(K, at.size, axes, 60))
     assert told("peak") == told("live") == band
     for _ in range(2):
         rendering.close()
@@ -67,7 +89,7 @@ def main() -> None:
         assert gradient.shape == at.shape
         tell("most_allocations", told("allocations"))  # the next has all that it needs
     tell("most_allocations", -1)
-    pixels = account.size_of(account.of_pixels(objective.cut, 1, objective.cut.chunks))
+    pixels = account.size_of(account.of_pixels(objective.cut, K, objective.cut.chunks))
     gradients = account.size_of(account.of_gradient(objective.cut, at.size))
     assert told("peak") == told("live") == pixels + gradients
     for _ in range(20):
@@ -104,7 +126,7 @@ def main() -> None:
     # losses of a driver that computes nothing are 0, so each evaluation is as good as the last.
     metric = metric_at(problem, spline, moving=True)
     until = Until(20, 1e-3, 40)
-    arrays_of_search = account.size_of(account.of_search(objective.cut, 1, 36, 20, 40))
+    arrays_of_search = account.size_of(account.of_search(objective.cut, K, 36, 20, 40))
     before = {name: told(name) for name in ("launches", "kernels", "graphs", "streams")}
     tell("peak", 0)
     state = objective.settle(State(at), metric, until, lambda *now: None)
@@ -149,7 +171,7 @@ def main() -> None:
     with redirect_stdout(StringIO()) as printed:
         assert first_light.main(["--smoke", "rendering"]) == 0
     assert printed.getvalue().count("| yes |") == 2
-    print("driven")
+    print(json.dumps(compiled()))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,13 @@ class StandIn:
         def file(request: Any) -> Response:
             path = PAGE / (request.path_params["name"] or "index.html")
             headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+            headers["Cache-Control"] = "max-age=86400"
             return Response(path.read_bytes(), 200, headers, KINDS[path.suffix])
 
         def tile(request: Any) -> Response:
             self.tiles_asked.append(request.url.path.partition("/tile/")[2])
             found = self.tile(*(request.path_params[name] for name in ("level", "row", "column")))
-            return Response(found, 200 if found else 404)
+            return Response(found, 200 if found else 404, {"Cache-Control": "no-store"})
 
         async def socket(websocket: Any) -> None:
             import asyncio
@@ -182,22 +184,30 @@ async def _send(socket: Any, message: Mapping[str, Any] | bytes) -> None:
         await socket.send_json(message)
 
 
-@contextmanager
-def serving(stand_in: StandIn) -> Iterator[StandIn]:
-    """Serve on a free port of this computer for as long as the context lasts."""
+_now: list[Any] = []
+"""The application of the stand-in that serves at present."""
+
+
+@cache
+def _address() -> str:
+    """Of a server of this process, whose pages need not be loaded and compiled each time."""
     import uvicorn
 
-    config = uvicorn.Config(
-        stand_in.app(), port=0, log_level="error", ws="websockets-sansio", lifespan="off"
-    )
+    async def now(scope: Any, receive: Any, send: Any) -> None:
+        await _now[-1](scope, receive, send)
+
+    config = uvicorn.Config(now, port=0, log_level="error", ws="websockets-sansio", lifespan="off")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+    threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    stand_in.address = f"http://127.0.0.1:{port}/t/"
+    return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/t/"
+
+
+@contextmanager
+def serving(stand_in: StandIn) -> Iterator[StandIn]:
+    """Serve on this computer for as long as the context lasts."""
+    stand_in.address = _address()
+    _now.append(stand_in.app())
     yield stand_in
-    server.should_exit = True
-    server.force_exit = True
-    thread.join(10)
+    _now.pop()

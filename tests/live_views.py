@@ -138,8 +138,7 @@ def view(open_page: Any) -> Iterator[Callable[..., Viewer]]:
 
         def view(*messages: Any, stand_in: StandIn | None = None, **options: Any) -> Viewer:
             server = opened.enter_context(serving(stand_in or StandIn(*messages)))
-            size = {"viewport": {"width": 1000, "height": 640}}
-            return Viewer(open_page(server.address, **{**size, **options}))
+            return Viewer(open_page(server.address, **options))
 
         yield view
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from golden import make_case, parts
-from instruction_sets import OTHERS, run_again
 from tolerances import (
     FLOAT32_GRADIENT,
     FLOAT32_LOSS,
@@ -289,11 +288,6 @@ def test_unknown_instructions_are_refused(monkeypatch):
 def test_the_instruction_set_is_one_of_those_there_are():
     assert c.backend().detail() in c.instruction_sets()
     assert c.instruction_sets()[-1] in ("baseline", "neon")
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_other_instructions_pass(name):
-    run_again(name, __file__, "agrees or threads or adjoint or zero or set")
 
 
 @needs_c

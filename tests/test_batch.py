@@ -25,14 +25,14 @@ from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, xisf
 from fastbg.jobs.batch import BatchProgress, Summary, capacity, pool, tasks
 from fastbg.jobs.batch.cgroups import left_by_groups
-from fastbg.jobs.batch.journal import FOLDER, Journal
+from fastbg.jobs.batch.journal import FOLDER, Journal, content_hash
 from fastbg.jobs.batch.tasks import Outcome, Task, key_of
 from fastbg.jobs.inputs import Inputs
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9}
 CLI = [sys.executable, "-P", "-m", "fastbg.cli", "batch"]
-QUICK_OPTIONS = ["-e", "5", "-N", "9"]
+QUICK_OPTIONS = ["-e", "5", "-N", "9", "--workers", "1"]
 
 needs_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="finds processes in /proc"
@@ -45,6 +45,12 @@ def make(path: Path, seed: int = 0, shape: tuple[int, int] = SHAPE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     xisf.write(path, np.float32(ramp + 0.01 * rng.random((*shape, 1))))
     return path
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch):
+    """Where a test asks for no number: each worker loads the package again."""
+    monkeypatch.setattr("fastbg.jobs.batch.workers_for", lambda tasks: 1)
 
 
 @pytest.fixture
@@ -226,7 +232,7 @@ def test_the_common_folder_does_not_depend_on_what_a_pattern_matches(
 
 @pytest.mark.parametrize(
     "suffix",
-    some([".xisf", ".fits.fz", ".tif"], [".xisf", ".fits", ".fits.gz", ".fits.fz", ".tif"]),
+    some([".fits.fz", ".tif"], [".xisf", ".fits", ".fits.gz", ".fits.fz", ".tif"]),
 )
 def test_images_that_fastbg_wrote_are_left_out(lights, out, tmp_path, suffix):
     image = lights / "light_0.xisf"
@@ -617,7 +623,7 @@ def frames(tmp_path_factory) -> Path:
 
 
 def batch(*arguments: object, **more) -> subprocess.Popen:
-    command = [*CLI, *map(str, arguments), *QUICK_OPTIONS]
+    command = [*CLI, *QUICK_OPTIONS, *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
@@ -756,7 +762,7 @@ def test_live_lines_and_a_table_on_a_terminal(lights, out):
     ours, theirs = os.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     job = subprocess.Popen(
-        [*CLI, lights, "-o", out, *QUICK_OPTIONS], stdout=theirs, stderr=theirs, env=environment
+        [*CLI, *QUICK_OPTIONS, lights, "-o", out], stdout=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
     shown = b""
@@ -838,3 +844,20 @@ def test_quiet_prints_only_errors(lights, out):
         == ""
     )
     assert job.returncode == 0
+
+
+def test_the_hash_of_a_file_tells_versions_apart(tmp_path):
+    content = np.random.default_rng(1).bytes(200_000)
+    hashes = set()
+    for number, place in enumerate([0, 65_535, 65_536, 199_999, None]):
+        changed = bytearray(content)
+        if place is not None:
+            changed[place] ^= 1
+        path = tmp_path / f"{number}"
+        path.write_bytes(changed)
+        hashes.add(content_hash(path))
+    (tmp_path / "shorter").write_bytes(content[:-1])
+    assert len(hashes | {content_hash(tmp_path / "shorter")}) == 6
+    assert content_hash(path) == content_hash(path)
+    assert content_hash(tmp_path) is None
+    assert content_hash(tmp_path / "none") is None

@@ -24,7 +24,7 @@ BENCH = Path(gate.__file__).parent
 
 
 COMMANDS = {*runpy.run_path(str(BENCH / "__main__.py"))["COMMANDS"], "sets reference"}
-SLOW = {"gate", "many", "page", "sets"}
+SLOW = {"gate", "many", "page", "sets", "structure"}  # which test_structure.py runs
 
 
 @pytest.mark.parametrize("command", some(COMMANDS - SLOW, sorted(COMMANDS)))

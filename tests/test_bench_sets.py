@@ -10,7 +10,8 @@ from sets.bound import bounds, median_noise, points_of, relative, rms, sampled
 from sets.fields import KINDS, PLACE, Field, Grid
 from sets.frames import Frame, exposure, generator
 from sets.nights import night
-from sets.panels import merged, mosaic
+from sets.of_steps import information, seams_of, step_bounds
+from sets.panels import light_of_merged, merged, mosaic
 from sets.references import WAYS, pair
 
 SHAPE = (60, 90)
@@ -165,3 +166,23 @@ def test_least_squares_reach_what_noise_allows():
 def test_the_median_of_normal_noise_is_worse_than_its_mean():
     assert median_noise(1) == pytest.approx(1, abs=0.02)
     assert 8 * median_noise(8) == pytest.approx(np.sqrt(np.pi / 2), rel=0.03)
+
+
+def test_the_bound_of_steps_is_that_of_theory(rng: np.random.Generator) -> None:
+    # A random walk across the seam: its increment there is all that a step can be mistaken for.
+    walk = np.cumsum(0.3 * rng.standard_normal((2, 512, 60)), axis=1)
+    variance = 1 / information(walk, 256, np.zeros(2))
+    np.testing.assert_allclose(variance, 0.3**2, rtol=0.1)
+    # Of noise alone, the means of both sides are known; levels and slopes of a piece are not used.
+    alone = 1 / information(np.zeros((1, 512, 4)), 256, np.ones(1))
+    assert 4 / 256 < alone[0] < 16 / 256
+
+
+def test_bounds_of_steps_are_those_of_each_seam() -> None:
+    image, labels = merged("galaxy", SHAPE, 1, 2)
+    light = light_of_merged("galaxy", SHAPE, 1)
+    found = step_bounds(image, labels, light)
+    assert len(found) == len(seams_of(labels)) == 4
+    assert all((each > 0).all() for each in found)
+    # Light without stars is what the image has less of.
+    assert np.abs(light).max() < np.abs(np.moveaxis(image.image - image.background, 2, 0)).max()

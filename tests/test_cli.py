@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import slow
 from PIL import Image as pil
 from rich.console import Console
 from typer.main import get_command
@@ -484,7 +485,13 @@ def test_the_demo_removes_the_gradient(tmp_path: Path) -> None:
     assert float(removed[1]) > 90
 
 
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastbg.cli.demo.SHAPE", (200, 300))
+
+
 @needs_posix
+@pytest.mark.usefixtures("small_demo")
 @pytest.mark.parametrize("activated", [True, False])
 def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
     tmp_path: Path, activated: bool, monkeypatch: pytest.MonkeyPatch
@@ -505,6 +512,7 @@ def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
     assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), before)
 
 
+@pytest.mark.usefixtures("small_demo")
 @pytest.mark.parametrize("name", sorted(DEMO))
 def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str) -> None:
     mine = tmp_path / name
@@ -518,6 +526,7 @@ def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str
     assert mine.read_bytes() != b"my own"
 
 
+@pytest.mark.usefixtures("small_demo")
 def test_a_demo_without_a_folder_takes_one_that_has_no_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -584,7 +593,7 @@ def test_the_package_refuses_its_bare_name() -> None:
     assert "import this package as fastbg.cli" in job.stderr
 
 
-@pytest.mark.parametrize("name", ["--preview-output", "-po"])
+@pytest.mark.parametrize("name", [slow("--preview-output"), "-po"])
 def test_run_and_preview_name_the_picture_alike(image: Path, out: Path, name: str) -> None:
     commands = ["preview", image], ["run", image, out, *QUICK], ["run", image, out, "-p"]
     for number, command in enumerate(commands):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import slow
 from PIL import Image as pil
 from typer.testing import CliRunner, Result
 
@@ -378,7 +379,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems send no such signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 def test_a_stopped_fit_leaves_nothing(
     tmp_path: Path, rng: np.random.Generator, number: signal.Signals
 ) -> None:

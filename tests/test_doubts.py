@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fastbg.image.stretch import Stretch
 from fastbg.io import xisf
 from fastbg.model.model import BackgroundModel
 from fastbg.report.report import to_json
+from fastbg.report.uncertain import uncertain
 from fastbg.sky import detection
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
@@ -318,6 +320,23 @@ def test_objects_of_another_colour_are_told_from_the_gradient() -> None:
 
 def test_a_mask_that_tells_what_is_sky_is_a_cure() -> None:
     assert doubts_of_veiled(WARM, weight=np.ones((160, 240), np.float32)) == []
+
+
+@pytest.mark.parametrize(
+    ("contrast", "below", "beginning"),
+    [(20, 0.01, "the model is uncertain"), (120, 0.01, "the light of the sky may"), (120, 0, None)],
+)
+def test_colour_that_is_plain_makes_up_for_hidden_sky(contrast, below, beginning) -> None:
+    diagnostics: Any = SimpleNamespace(
+        **{"contrast": contrast, "below": below, "dependent": 0.3, "undecided": 0.3},
+        gradient=lambda: (1.0, 0.0, 0.9),
+        noise=np.full(3, 0.001),
+        whole_frame=SimpleNamespace(land=0.0),
+    )
+    sky = SimpleNamespace(joint=True, samples=None, compared=None, explained=0.1)
+    prepared: Any = SimpleNamespace(sky=sky, masked=False)
+    told = [*uncertain(diagnostics, prepared, "another")]
+    assert [line.startswith(beginning) for line in told] == [True] * (beginning is not None)
 
 
 # Strict jobs

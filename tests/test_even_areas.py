@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import scenes
 from fastbg import remove_background
 from fastbg.errors import InputError
 from fastbg.image.downscale import BELOW, block_centres
@@ -77,6 +78,11 @@ def test_the_cells_of_a_saturated_disc_and_those_beside_it_are_even(level, chann
     inside = DISC[side // 2 :: side, side // 2 :: side][: even.shape[0], : even.shape[1]]
     assert even[inside].all()
     assert even.mean() < 1.7 * DISC.mean()
+
+
+def test_the_dark_outside_of_the_circle_of_a_fisheye_is_no_sky() -> None:
+    scene = scenes.simulate("fisheye", (300, 450), 61)
+    assert scenes.error(remove_background(scene.image).background, scene) < 0.4
 
 
 def dark_sky_over_lit_land(rng):

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits
+from cases import some
 
 from fastbg.io import xisf
 from fastbg.io.formats import open_image
@@ -149,7 +150,7 @@ def test_what_the_page_on_starbash_writes_into_files() -> None:
     ]
 
 
-@pytest.mark.parametrize("options", ["", "--protect strong"])
+@pytest.mark.parametrize("options", some(["--protect strong"], ["", "--protect strong"]))
 def test_the_recipe_of_starbash(
     options: str, programs: Path, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -652,7 +652,7 @@ def test_what_a_template_is_given_is_escaped_once(monkeypatch: pytest.MonkeyPatc
 
 def test_a_template_does_not_go_without_a_value() -> None:
     with pytest.raises(UndefinedError, match="'stretch' is undefined"):
-        template.fill("views.html.j2", pictures=[], protected=())
+        template.fill("views.html.j2", pictures=[], protected=(), shapes=())
 
 
 @pytest.mark.parametrize(

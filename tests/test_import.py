@@ -71,6 +71,7 @@ fastbg.process_file({source!r}, output_dir={str(tmp_path)!r}, preview={preview!r
         "reference.difference",
         "coordinates",
         "catalogue",
+        "io.regions",
         "io.sample_points",
         "joint",
         "mosaic",

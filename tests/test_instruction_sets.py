@@ -1,15 +1,19 @@
-"""The C evaluator without Python, here and in emulation, and what its loops were compiled to."""
+"""The instruction sets of the C code: those not in use, and what its loops were compiled to."""
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cases import slow, some
+
+from fastbg.backends import c
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "fastbg" / "csrc"
@@ -30,6 +34,21 @@ EVALUATOR = [
 ]
 FIRST_FLAGS = ["-std=gnu11", f"-I{SOURCES}"]
 
+AGAIN = {
+    "test_backends": "agrees or threads or adjoint or zero or set",
+    "test_kernels": "test",
+    "test_methods": "shapes or partial or below or random",
+    "test_rendering": "bits_of_the_whole or reference",
+    "test_tiled": "many_centres or (noise or pairs) and (dense or outside)",
+}
+"""Which tests are run again under another instruction set: what ``pytest -k`` takes."""
+
+_OTHERS = (
+    sorted({*c.instruction_sets()} - {c.backend().detail()}) if c.unavailable() is None else []
+)
+OTHERS = [name if name == _OTHERS[0] else slow(name) for name in _OTHERS]
+"""Those of this processor which are not in use; all but the most frequent one are slow."""
+
 HERE = platform.machine() in ("x86_64", "AMD64")
 
 
@@ -38,6 +57,21 @@ def flags(name):
     text = (ROOT / "CMakeLists.txt").read_text()
     words = re.search(rf"set\({name} ([^)]*)\)", text).group(1).split()
     return [f for w in words for f in (flags(w[2:-1]) if w.startswith("${") else [w])]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_others_pass(name):
+    # In one process of its own: FASTBG_ISA is read once in each.
+    files = [ROOT / "tests" / f"{file}.py" for file in AGAIN]
+    which = " or ".join(f"{file} and ({tests})" for file, tests in AGAIN.items())
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-pno:cacheprovider", *files]
+    again = subprocess.run(
+        [*command, "-k", which],
+        env={**os.environ, "FASTBG_ISA": name},
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stdout
 
 
 def needs(*programs):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from cases import slow, some
 from numpy.typing import NDArray
 from together_frames import NOISE, SHAPE, Frames, field, frames
 
@@ -118,7 +119,12 @@ def _cloud(images: NDArray[np.float32]) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "verdict"),
-    [(_dimmed, "clouds"), (_dim, "clouds"), (_another_field, "another field"), (_cloud, "nothing")],
+    [
+        slow(_dimmed, "clouds"),
+        (_dim, "clouds"),
+        (_another_field, "another field"),
+        (_cloud, "nothing"),
+    ],
 )
 def test_frames_that_do_not_belong(
     spoil: Callable[[NDArray[np.float32]], None],
@@ -168,7 +174,7 @@ def test_a_plane_continues_beyond_what_is_known(
     assert np.abs(surfaces.values(coordinates) - plane).max() < 0.01 * np.ptp(plane)
 
 
-@pytest.mark.parametrize("wave", [0.003, 0.01])
+@pytest.mark.parametrize("wave", some([0.01], [0.003, 0.01]))
 def test_a_frame_that_reaches_beyond_the_others_has_a_bounded_surface(
     wave: float, known: Frames, surfaces: Surfaces
 ) -> None:

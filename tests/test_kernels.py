@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from instruction_sets import OTHERS, run_again
 
 from fastbg.image.blocks import blocks, mean_of_blocks, over_blocks, valid_means
 from fastbg.image.kernels import FASTEST, NUMPY
@@ -110,11 +109,6 @@ def test_superpixels(shape, colours, one_green):
             lambda k, out: k.superpixels(mosaic, colours, one_green, out), planes, "f4"
         )
     np.testing.assert_array_equal(ours, reference)
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_other_instruction_sets_pass(name):
-    run_again(name, __file__, "not other_instruction_sets")
 
 
 @pytest.mark.parametrize("missing", [0, 0.3, 0.999])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
 import tolerances
 from astropy.io import fits as astropy_fits
-from cases import diagonal, some
+from cases import some
 from PIL import Image as pil
 
 import scenes
@@ -60,7 +61,11 @@ def weights(image, known, weight=None, **settings):
 
 
 @pytest.mark.parametrize(
-    ("protection", "kind"), diagonal(PROTECTIONS, ["large nebula", "nightscape"])
+    ("protection", "kind"),
+    some(
+        [("auto", "nightscape"), ("strong", "large nebula")],
+        product(PROTECTIONS, ["large nebula", "nightscape"]),
+    ),
 )
 def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
     image = scenes.simulate(kind, (320, 480), 7).image
@@ -88,14 +93,8 @@ def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
 @pytest.mark.parametrize(
     ("kind", "seed", "least"),
     some(
-        [("high cirrus", 1, 2.0), ("dark dust", 1, 5.0)],
-        [
-            ("milky way", 0, 2.0),
-            ("high cirrus", 1, 2.0),
-            ("saturated core", 0, 2.0),
-            ("dark dust", 1, 5.0),
-            ("fisheye", 0, 2.0),
-        ],
+        [("saturated core", 0, 2.0)],
+        [("saturated core", 0, 2.0), ("fisheye", 0, 2.0)],
     ),
 )
 def test_painting_true_sky_where_the_search_fails_makes_the_error_fall(kind, seed, least):

@@ -37,7 +37,7 @@ def test_every_half_is_decoded(view: Callable[..., Viewer]) -> None:
 
 def test_the_shader_stretches_as_the_formulas_say(view: Callable[..., Viewer]) -> None:
     linear = sky((3, 40, 60))
-    viewer = view(*messages_of(linear))
+    viewer = view(*messages_of(linear), viewport={"width": 700, "height": 480})
     viewer.look_at(30, 20, 4)
     told = statistics(linear)
     # Neither a stretch nor a boost knows of the other.

@@ -29,8 +29,10 @@ def sky(tmp_path_factory):
         with xisf.create(path, shape, compress=compress) as target:
             for top in range(0, shape[1], step):
                 rows = slice(top, min(top + step, shape[1]))
-                band = rng.normal(0.1, 0.01, (shape[0], rows.stop - top, shape[2]))
-                target.write_rows(rows, (band + 1e-5 * top).astype(np.float32))
+                band = rng.standard_normal((shape[0], rows.stop - top, shape[2]), np.float32)
+                band *= 0.01
+                band += 0.1 + 1e-5 * top
+                target.write_rows(rows, band)
         return path
 
     return write
@@ -65,7 +67,7 @@ UNITS = {"MB": 1e6, "GB": 1e9}
         ((1, 3000, 3000), False, ["-dx", "2", "-df", "mean"]),
         ((3, 1000, 1300), False, ["-c", "--pedestal", "ancestor"]),
         ((3, 800, 1200), False, ["-N", "400", "-e", "5", "--preview-output", "{}.png"]),
-        ((1, 100, 150), False, ["--preview-output", "{}.png"]),
+        slow((1, 100, 150), False, ["--preview-output", "{}.png"]),
         ((1, 5, 6), False, ["--preview-output", "{}.png"]),
         ((3, 810, 1080), True, ["--report", "{}.d", "-c"]),
         slow((3, 1500, 2000), True, []),
@@ -81,7 +83,9 @@ def test_a_job_keeps_to_its_estimate(sky, shape, compressed, options):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak of the memory is told there")
-@pytest.mark.parametrize("shape", [(1, 458, 687), (1, 520, 337), (1, 240, 2080)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [slow((1, 458, 687)), slow((1, 520, 337)), (1, 240, 2080)], ids=str
+)
 def test_the_estimate_knows_the_matrices_of_the_search(tmp_path, shape):
     """Thousands of cells, and a sky for which all candidates are tried."""
     rng = np.random.default_rng(3)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import diagonal
-from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
@@ -318,8 +317,3 @@ def test_few_pixels_are_evaluated_directly(rng):
     for size, method in ((40, "direct"), (50, "tiled")):
         problem = problem_around(spline, pixel_centres(size), pixel_centres(size), rng, kept=2)
         assert c.open_problem(problem, 1).method == method
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_other_instruction_sets_pass(name):
-    run_again(name, __file__, "shapes or partial or below or random")

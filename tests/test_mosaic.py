@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from mosaics import NOISE, SHAPE, Grid, background, grids, panels, sky, write
 from scipy.interpolate import RegularGridInterpolator
@@ -15,11 +17,15 @@ from typer.testing import CliRunner
 
 import fastbg
 from fastbg.cli.app import app
-from fastbg.errors import FastbgError
+from fastbg.errors import Cancelled, FastbgError
 from fastbg.io import formats
 from fastbg.io.made import made
+from fastbg.jobs.batch import BatchProgress
+from fastbg.jobs.mosaic import solving
+from fastbg.jobs.mosaic.small import FOLDER
 
 pytest.importorskip("astropy")
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 def _read(path: Path) -> np.ndarray:
@@ -55,13 +61,15 @@ def _steps(errors: list[np.ndarray], places: list[Grid]) -> float:
     return largest
 
 
-@pytest.mark.parametrize(("across", "nebula", "turn"), [(2, 0.03, 3), (3, 0.03, 0)])
+@pytest.mark.parametrize(
+    ("across", "nebula", "turn"), [(2, 0.03, 3), pytest.param(3, 0.03, 0, marks=pytest.mark.slow)]
+)
 def test_no_steps_are_left_at_seams(
     tmp_path: Path, across: int, nebula: float, turn: float
 ) -> None:
     places = grids(across, turn)
     paths, truth = panels(tmp_path, places, nebula)
-    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out")
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out").report
     errors = _errors(tmp_path / "out", truth)
     assert _steps(errors, places) < STEP_AT_SEAMS * NOISE
     relative = [error.std() / true.std() for error, true in zip(errors, truth, strict=True)]
@@ -73,9 +81,9 @@ def test_no_steps_are_left_at_seams(
 
 
 def test_all_panels_get_one_level(tmp_path: Path) -> None:
-    paths, truth = panels(tmp_path, grids(2))
-    report = fastbg.process_mosaic(paths, output_dir=tmp_path, write_model=False)
-    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3, 4)]
+    paths, truth = panels(tmp_path, grids(2)[:2])
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path, write_model=False).report
+    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2)]
     assert np.ptp(levels) < NOISE / 3
     assert abs(np.mean(levels) - report["level"][0]) < NOISE
     assert np.ptp([true.mean() for true in truth]) > NOISE
@@ -83,15 +91,15 @@ def test_all_panels_get_one_level(tmp_path: Path) -> None:
 
 
 def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path) -> None:
-    far = [Grid(0, 0), Grid(0, 135), Grid(900, 0), Grid(900, 135)]
+    far = [Grid(0, 0), Grid(0, 135), Grid(900, 0)]
     paths, _ = panels(tmp_path, far)
-    report = fastbg.process_mosaic(paths, output_dir=tmp_path)
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path).report
     names = [*map(str, paths)]
     assert report["groups"] == [names[:2], names[2:]]
     (warning,) = report["warnings"]
     assert "2 groups" in warning
     assert all(name in warning for name in names)
-    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3, 4)]
+    levels = [np.median(_read(tmp_path / f"p{n}_bgSubtracted.fits")) for n in (1, 2, 3)]
     assert np.ptp(levels) < NOISE
 
 
@@ -131,7 +139,7 @@ def test_panels_that_a_label_image_names(
     # What is 0 belongs to the nearest panel, also beyond the box around that.
     labels[100:103, 40:60] = labels[:, :20] = 0
     names = write(tmp_path / "labels.fits", labels)
-    report = fastbg.process_mosaic(path, panels=names, output_dir=tmp_path / "out")
+    report = fastbg.process_mosaic(path, panels=names, output_dir=tmp_path / "out").report
     error = _read(tmp_path / "out" / "whole_bgModel.fits") - true
     assert error[:, 20:].std() / true.std() < RELATIVE_ERROR_OF_MOSAIC
     assert np.abs(error[:, :20] - error.mean()).max() < 2 * true.std()
@@ -141,7 +149,7 @@ def test_panels_that_a_label_image_names(
         crossed = np.diff(labels.astype(int), axis=axis) != 0
         steps = np.diff(error, axis=axis)[crossed]
         assert np.sqrt(np.mean(steps**2)) < NOISE / factor
-    assert report["panels"] == ["1", "7", "30"]
+    assert [each["panel"] for each in report["panels"]] == ["1", "7", "30"]
     assert len(report["seams"]) == 3
 
 
@@ -211,27 +219,116 @@ def test_settings_that_make_no_sense(options: dict[str, Any], message: str) -> N
         fastbg.process_mosaic(["a.fits", "b.fits"], **options)
 
 
-def test_the_command_writes_all_panels_or_none(tmp_path: Path) -> None:
+def test_the_command_goes_on_where_it_ended(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     paths, _ = panels(tmp_path, grids(2)[:2])
-    out = tmp_path / "out"
+    out, preview = tmp_path / "out", tmp_path / "out" / "whole.png"
+    arguments = [*map(str, paths), "-o", str(out), "--preview-output", str(preview)]
+    command = ["mosaic", *arguments, "--protect-at", "75 60 20"]
     run = CliRunner().invoke
-    done = run(app, ["mosaic", *map(str, paths), "-o", str(out), "--json"])
+    done = run(app, [*command, "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert len(report["images"]) == 2
     with formats.open_image(out / "p1_bgSubtracted.fits") as file:
         assert made(file.header.keywords) == "corrected"
-    written = {path: path.read_bytes() for path in out.iterdir()}
-    assert len(written) == 6
     assert json.loads((out / "mosaic_report.json").read_text("utf-8")) == report
-    page = (out / "mosaic_report.html").read_text("utf-8")
-    assert all(path.name in page for path in paths)
-    # One output exists: nothing is written.
-    again = run(app, ["mosaic", *map(str, paths), "-o", str(out)])
-    assert again.exit_code != 0
-    assert {path: path.read_bytes() for path in out.iterdir()} == written
-    told = run(app, ["mosaic", *map(str, paths), "-o", str(out), "--overwrite"])
-    assert "of the noise of a pixel" in told.stdout
+    assert np.asarray(PIL.Image.open(preview)).shape[1] == 1600
+    page = open_page((out / "mosaic_report.html").as_uri())
+    assert all(page.get_by_text(path.name).count() for path in paths)
+    # Both borders, and the place in each panel.
+    assert page.locator(".outlines path.border").count() == 2
+    assert page.locator(".outlines path.protected").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    written = {path: path.read_bytes() for path in out.glob("*.fits")}
+    assert len(written) == 4
+    (out / "p2_bgModel.fits").unlink()
+    again = run(app, command)
+    assert again.exit_code == 0, again.output
+    assert "1 corrected, 1 finished before; 1 seam" in again.stdout
+    assert "of the noise of a pixel" in again.stdout
+    assert {path: path.read_bytes() for path in out.glob("*.fits")} == written
+
+
+def test_a_mosaic_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    out = tmp_path / "out"
+    ended: list[Path] = []
+
+    def stop(progress: BatchProgress) -> bool:
+        ended.extend([progress.path] if progress.outcome and progress.path else [])
+        return not ended
+
+    with pytest.raises(Cancelled):
+        fastbg.process_mosaic(paths, output_dir=out, progress=stop)
+    assert ended == paths[:1]
+    assert {path.name for path in out.iterdir() if path.is_file()} == {
+        "p1_bgModel.fits",
+        "p1_bgSubtracted.fits",
+    }
+    small = {path: path.stat().st_mtime_ns for path in (out / FOLDER).glob("*.npz")}
+    statuses = [each.status for each in fastbg.process_mosaic(paths, output_dir=out).outcomes]
+    assert statuses == ["skipped", "done"]
+    # Another panel changes all models, and the small copy of that panel alone.
+    image = _read(paths[1])
+    write(paths[1], image + background(SHAPE, np.random.default_rng(9)), grids(2)[1].keywords())
+    statuses = [each.status for each in fastbg.process_mosaic(paths, output_dir=out).outcomes]
+    assert statuses == ["done", "done"]
+    first, second = sorted(small)
+    assert first.stat().st_mtime_ns == small[first]
+    assert second.stat().st_mtime_ns != small[second]
+
+
+def test_a_panel_that_is_all_cloud_is_named(tmp_path: Path) -> None:
+    places, rng = grids(2)[:3], np.random.default_rng(3)
+    paths, _ = panels(tmp_path, places, nebula=0.03)
+    cloud = background(SHAPE, rng) + NOISE * rng.standard_normal(SHAPE)
+    write(paths[0], cloud, places[0].keywords())
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["mosaic", *map(str, paths), "-o", str(out)])
+    assert done.exit_code == 2, done.output
+    assert done.stderr.count("\n") == 1
+    assert "p1.fits shows nothing of what the panels beside it show" in done.stderr
+    assert "2 corrected, 1 failed; 1 seam" in done.stdout
+    report = json.loads((out / "mosaic_report.json").read_text("utf-8"))
+    assert [each["status"] for each in report["panels"]] == ["used", "used", "nothing"]
+    assert "p1.fits shows nothing" in (out / "mosaic_report.html").read_text("utf-8")
+    assert not [*out.glob("p1_*")]
+    # The others are corrected as if it were not there.
+    fastbg.process_mosaic(paths[1:], output_dir=tmp_path / "without")
+    for path in (tmp_path / "without").glob("*.fits"):
+        np.testing.assert_array_equal(_read(path), _read(out / path.name))
+
+
+def test_a_panel_without_stars_is_doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "starless", lambda cells: [1])
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    command = ["mosaic", *map(str, paths), "-o", str(tmp_path / "out")]
+    strict = CliRunner().invoke(app, [*command, "--strict", "--json"])
+    assert strict.exit_code == 3, strict.output
+    report = json.loads(strict.stdout)
+    assert "p2.fits is doubtful, for it has hardly any stars" in report["doubts"][0]
+    rows = [(each["status"], each["outcome"]) for each in report["panels"]]
+    assert rows == [("used", "done"), ("clouds", "doubtful")]
+    assert not [*tmp_path.glob("out/p2_*")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "hardly any stars" in done.stdout
+    assert "1 corrected, 1 finished before" in done.stdout
+
+
+def test_pages_and_pictures_of_others_are_kept(tmp_path: Path) -> None:
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    theirs = tmp_path / "mosaic_report.html"
+    theirs.write_text("mine")
+    with pytest.raises(fastbg.OutputError, match=r"mosaic_report\.html exists"):
+        fastbg.process_mosaic(paths, output_dir=tmp_path)
+    theirs.rename(tmp_path / "mine.png")
+    with pytest.raises(fastbg.OutputError, match=r"mine\.png already exists"):
+        fastbg.process_mosaic(paths, output_dir=tmp_path, preview=tmp_path / "mine.png")
+    with pytest.raises(fastbg.OutputError, match=r"end it in \.png"):
+        fastbg.process_mosaic(paths, output_dir=tmp_path, preview=tmp_path / "mine.jpg")
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_filaments_in_overlaps_tell_flux_scales(tmp_path: Path) -> None:
@@ -243,8 +340,8 @@ def test_filaments_in_overlaps_tell_flux_scales(tmp_path: Path) -> None:
         light = sky(v, u) + filaments + background(SHAPE, rng) / scale
         image = scale * light + NOISE * rng.standard_normal(SHAPE)
         paths.append(write(tmp_path / f"p{number}.fits", image, grid.keywords()))
-    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out", match_scale=True)
-    first, second = (each["scale"][0] for each in report["scales"])
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out", match_scale=True).report
+    first, second = (each["scale"][0] for each in report["panels"])
     assert first / second == pytest.approx(1.2 / 0.9, rel=0.02)
     assert first * second == pytest.approx(1)
     assert report["match_scale"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastbg.mosaic.borders import Borders
-from fastbg.mosaic.steps import HALF, Strip
+from fastbg.mosaic.steps import HALF, STIFFNESSES, Calibration, Strip
 from fastbg.spline.panels import FRAME
 
 SHAPE, NOISE, STEP = (96, 128), 1e-3, 8e-3
@@ -55,17 +55,40 @@ def test_steps_are_known_as_well_as_is_told(rng: np.random.Generator, labels: np
     assert np.median(found.errors) < NOISE
 
 
+def test_steps_that_are_none_tell_how_rough_the_light_is(rng: np.random.Generator) -> None:
+    y, x = np.mgrid[:32, : 2 * HALF]
+    sides = np.repeat([[1] * HALF + [-1] * HALF], 32, axis=0)
+
+    def strips(amplitude: float) -> list[Strip]:
+        found = []
+        for _ in range(10):
+            light = NOISE * rng.standard_normal((*sides.shape, 1))
+            for _ in range(6):
+                turn, wave = rng.uniform(0, 2 * np.pi, 2)
+                way = (np.cos(turn) * x + np.sin(turn) * y) / rng.uniform(7, 14)
+                light[..., 0] += amplitude * NOISE * np.sin(2 * np.pi * way + wave)
+            found.append(Strip((0, 0), light, sides, np.zeros((32, 2))))
+        return found
+
+    smooth, rough = (Calibration.of(strips(amplitude)) for amplitude in (0.0, 3.0))
+    assert smooth.stiffness > rough.stiffness
+    assert smooth.excess < 1.2
+    # What the calibration tells is true of other strips.
+    told = [strip.step(rough.stiffness) for strip in strips(3.0)]
+    off = np.concatenate([step / (rough.excess * error) for step, error in told])
+    assert 0.5 < np.sqrt(np.mean(off**2)) < 1.5
+
+
 def test_a_strip_of_which_one_side_is_hardly_known_tells_nothing() -> None:
     sides = np.repeat([[1] * HALF + [-1] * HALF], 30, axis=0)
     sides[5:, HALF:] = 0
     strip = Strip((0, 1), np.ones((*sides.shape, 1)), sides, np.zeros((30, 2)))
-    assert strip.step() is None
+    assert not strip.tells
 
 
 def test_an_image_without_noise_has_its_step() -> None:
     sides = np.repeat([[1] * HALF + [-1] * HALF], 30, axis=0)
     values = np.where(sides > 0, 0.25, 0.125)[..., np.newaxis]
-    told = Strip((0, 1), values, sides, np.zeros((30, 2))).step()
-    assert told is not None
+    told = Strip((0, 1), values, sides, np.zeros((30, 2))).step(STIFFNESSES[-1])
     np.testing.assert_allclose(told[0], 0.125, rtol=1e-6)
     assert (told[1] < 1e-3).all()

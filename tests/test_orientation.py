@@ -58,8 +58,13 @@ def keywords(path: Path) -> dict[str, str]:
         return {each.name: each.value.strip("' ") for each in image.header.keywords}
 
 
-@pytest.mark.parametrize("suffix", [".xisf", ".tif", ".fits", ".fits.fz"])
-@pytest.mark.parametrize("kind", ["fits", *range(1, 5), *(f"xisf{n}" for n in range(1, 5))])
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    diagonal(
+        ["fits", *range(1, 5), *(f"xisf{n}" for n in range(1, 5))],
+        [".xisf", ".tif", ".fits", ".fits.fz"],
+    ),
+)
 def test_another_format_begins_at_the_top_left(tmp_path, sky, suffix, kind):
     if kind == "fits":
         path = save_fits(tmp_path / "a.fits", sky[::-1], ROWORDER="BOTTOM-UP")

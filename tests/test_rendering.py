@@ -10,7 +10,6 @@ import pytest
 from cases import diagonal
 from hypothesis import given
 from hypothesis import strategies as st
-from instruction_sets import OTHERS, run_again
 
 from fastbg.backends import c
 from fastbg.backends import numpy as golden
@@ -241,8 +240,3 @@ def test_calls_that_run_outlive_the_close(rng, method):
             assert np.array_equal(out, expected)
         else:
             assert "this rendering is closed" in str(running.exception())
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_other_instruction_sets_pass(name):
-    run_again(name, __file__, "bits_of_the_whole or reference")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import slow
 
 from fastbg import remove_background
 from fastbg.errors import InputError, SettingsError
@@ -49,7 +50,7 @@ def seams_of(result):
     return [(seam["axis"], seam["first"], seam["last"]) for seam in result.report["sky"]["seams"]]
 
 
-@pytest.mark.parametrize(("axis", "place"), [(1, 320), (1, 211), (0, 240), (0, 333)])
+@pytest.mark.parametrize(("axis", "place"), [slow(1, 320), (1, 211), slow(0, 240), (0, 333)])
 def test_a_mosaic_of_two_skies_has_both_models(skies, axis, place):
     truth, image = put_together(skies, place, axis)
     result = remove_background(image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.sky.colour import joint_channel, stiffer_differences
+from fastbg.sky.colour import joint_channels, stiffer_differences
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import LOWEST, PROTECTIONS, fit_surface, lower_envelope
@@ -72,7 +72,7 @@ def test_without_noise_no_sum_of_the_channels_is_told_by_rounding():
     y, x = points().T
     light = np.multiply.outer(0.01 * (x + y) + (np.hypot(y - 0.5, x - 0.5) < 0.1), NOISE)
     mesh = Mesh(4, (ROWS, COLUMNS), points(), light, np.ones(len(light)), np.zeros(3))
-    assert joint_channel(mesh, Basis(mesh.points, 14).of_degree(3)) is None
+    assert joint_channels(mesh, Basis(mesh.points, 14).of_degree(3)) is None
 
 
 def test_multiples_of_a_shape_are_found_by_a_twentieth_of_the_frame(rng):

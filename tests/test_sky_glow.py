@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import diagonal, some
+from cases import diagonal, slow, some
 
 import scenes
 from fastbg import BackgroundModel, remove_background
@@ -77,9 +77,9 @@ def error(found, truth):
     return (off.std(axis=0) / expected.std(axis=0)).max()
 
 
-@pytest.mark.parametrize("channels", COLOURS)
-@pytest.mark.parametrize(("place", "border"), (CORNERS | EDGES).items(), ids=str)
-def test_a_glow_is_a_part_of_the_sky(rng, place, border, channels):
+@pytest.mark.parametrize(("place", "channels"), diagonal(CORNERS | EDGES, COLOURS))
+def test_a_glow_is_a_part_of_the_sky(rng, place, channels):
+    border = (CORNERS | EDGES)[place]
     truth = sky(channels) + light(border)[..., np.newaxis] * COLOURS[channels]
     found = sky_of(noisy(rng, truth))
     # Splines can follow a glow along the longer side, which is wider to them.
@@ -109,12 +109,12 @@ def test_its_profile_may_be_any_that_falls_steadily(rng, profile):
 @pytest.mark.parametrize(
     "shares",
     [
-        {"at the upper left corner": 1, "at the lower right corner": 0.6},
+        slow({"at the upper left corner": 1, "at the lower right corner": 0.6}),
         {"at the upper left corner": 1, "along the right edge": 0.7},
         {"along the left edge": 1, "along the right edge": 0.5},
         dict.fromkeys(CORNERS, 1),
     ],
-    ids=lambda shares: " and ".join(shares),
+    ids=" and ".join,
 )
 def test_several_are_found(rng, shares):
     truth = sky(3) + sum(
@@ -136,7 +136,7 @@ def test_nothing_is_a_glow_without_protection(rng, place):
 
 @pytest.mark.parametrize(
     "name",
-    some(["twilight", "galaxy"], ["star field", "twilight", "moon", "galaxy", "large nebula"]),
+    some(["galaxy"], ["star field", "twilight", "moon", "galaxy", "large nebula"]),
 )
 def test_a_sky_without_a_glow_is_what_it_was(name, monkeypatch):
     image = scenes.simulate(name, (300, 450), 2).image
@@ -168,9 +168,11 @@ def test_an_object_that_a_corner_cuts_off_is_none(rng, border, kind):
     assert found.weight[cells_of(bright * 1.0).values[:, 0] > 0].mean() < 0.1
 
 
-@pytest.mark.parametrize(("place", "border"), [*CORNERS.items()][:1] + [*EDGES.items()][::2])
-@pytest.mark.parametrize("steepness", [0.03, 0.045, 0.06])
-def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border, steepness):
+@pytest.mark.parametrize(
+    ("place", "steepness"), diagonal([*CORNERS][:1] + [*EDGES][::2], [0.03, 0.045, 0.06])
+)
+def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, steepness):
+    border = (CORNERS | EDGES)[place]
     _, _, extent = axes()
     there = Place(place, border, extent)
     functions = light(border, steepness, (80, 120)).reshape(-1, 1)
@@ -200,7 +202,7 @@ def test_the_spline_is_its_profile_within_a_hundredth_of_the_peak(place, border,
 
 @pytest.mark.parametrize(
     ("shape", "name"),
-    diagonal([(600, 900), (2000, 3000)], ["amplifier glow", "edge glow"]),
+    diagonal([(600, 900), (1600, 2400)], ["amplifier glow", "edge glow"]),
     ids=str,
 )
 def test_a_job_takes_a_glow_out(name, shape):

@@ -13,9 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
-from fastbg.sky.mesh import Mesh
-from fastbg.sky.selection import (
+from fastbg.sky.cost import (
     BENDING_PENALTY,
     CLEAR,
     CLEAR_PENALTY,
@@ -24,10 +22,12 @@ from fastbg.sky.selection import (
     HOPELESS,
     POLYNOMIAL_CANDIDATES,
     POLYNOMIAL_PENALTY,
-    _converged,
-    _hopeless,
-    _selected,
+    best_chain,
+    converged,
+    hopeless,
 )
+from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
+from fastbg.sky.mesh import Mesh
 from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import LEAST_UNEXPLAINED, Surface
 
@@ -65,7 +65,7 @@ EPS = 1e-6
 def test_a_polynomial_is_selected_if_it_lowers_the_logarithm_by_its_penalty(polynomials, below):
     just = np.exp(-POLYNOMIAL_PENALTY * (1 + (EPS if below else -EPS)))
     chain = after(0.2, *[just] * polynomials)
-    assert len(_selected([chain])) == (1 + polynomials if below else 1)
+    assert len(best_chain([chain])) == (1 + polynomials if below else 1)
 
 
 @pytest.mark.parametrize("below", [False, True])
@@ -75,7 +75,7 @@ def test_a_surface_that_bends_has_a_larger_penalty(below):
     enough = np.exp(-2 * POLYNOMIAL_PENALTY)
     polynomials = [enough] * (POLYNOMIAL_CANDIDATES - 1)
     chain = after(0.2, *polynomials, just)
-    assert len(_selected([chain])) == POLYNOMIAL_CANDIDATES + below
+    assert len(best_chain([chain])) == POLYNOMIAL_CANDIDATES + below
 
 
 def test_penalties_add_up_over_the_candidates_between():
@@ -83,8 +83,8 @@ def test_penalties_add_up_over_the_candidates_between():
     much = np.exp(-2 * BENDING * 1.01)
     polynomials = [1.0] * (POLYNOMIAL_CANDIDATES - 1)
     skipped = 3 * POLYNOMIAL_PENALTY
-    assert len(_selected([after(0.1, *polynomials, 1.0, much * np.exp(-skipped))])) == 6
-    assert len(_selected([after(0.1, *polynomials, 1.0, much)])) == 1
+    assert len(best_chain([after(0.1, *polynomials, 1.0, much * np.exp(-skipped))])) == 6
+    assert len(best_chain([after(0.1, *polynomials, 1.0, much)])) == 1
 
 
 @pytest.mark.parametrize("share", [0, 0.2, 0.3, 0.4, 0.5, 0.6, 1])
@@ -97,27 +97,27 @@ def test_what_bends_towards_outside_costs_less_than_what_bends_over_objects(shar
         skipped = np.exp(-(POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY)
         chain = after(0.1, *[1.0] * POLYNOMIAL_CANDIDATES, just * skipped)
         chain[-1] = replace(chain[-1], concave=share)
-        assert len(_selected([chain])) == (len(chain) if enough else 1)
+        assert len(best_chain([chain])) == (len(chain) if enough else 1)
 
 
-def test_of_equal_candidates_the_stiffest_is_selected():
-    assert len(_selected([chain_of(*[0.5] * 10)])) == 1
-    assert len(_selected([chain_of(0.9)])) == 1
+def test_of_equal_candidates_the_stiffest_isbest_chain():
+    assert len(best_chain([chain_of(*[0.5] * 10)])) == 1
+    assert len(best_chain([chain_of(0.9)])) == 1
 
 
 @pytest.mark.parametrize("cheaper", [False, True])
 def test_a_chain_of_cold_starts_must_be_better_by_its_penalty(cheaper):
     just = np.exp(-COLD_START_PENALTY * (1 + (EPS if cheaper else -EPS)))
     warm, cold = after(0.3), after(1 - 0.7 * just)
-    assert _selected([warm, cold]) == (cold if cheaper else warm)
+    assert best_chain([warm, cold]) == (cold if cheaper else warm)
     # Alone it has none, and warm starts have none either.
-    assert _selected([cold]) == cold
-    assert _selected([warm, warm[:1]]) == warm
+    assert best_chain([cold]) == cold
+    assert best_chain([warm, warm[:1]]) == warm
 
 
 def test_a_selected_chain_is_the_path_that_led_to_its_surface():
     chain = chain_of(0.1, 0.3, 0.9, 0.2)
-    found = _selected([chain])
+    found = best_chain([chain])
     assert [each is other for each, other in zip(found, chain, strict=False)] == [True] * 3
 
 
@@ -127,12 +127,12 @@ def test_in_a_clear_frame_the_chain_is_followed_by_a_smaller_penalty():
     step = np.exp(-1.5 * CLEAR_PENALTY)
     unclear, clear = after(0.1, *[step] * 9), after(CLEAR, *[step] * 9)
     assert unclear[-1].explained < CLEAR
-    assert len(_selected([unclear])) == POLYNOMIAL_CANDIDATES
-    assert len(_selected([clear])) == 10
+    assert len(best_chain([unclear])) == POLYNOMIAL_CANDIDATES
+    assert len(best_chain([clear])) == 10
     # It ends before the first candidate that does not.
     less = np.exp(-0.99 * CLEAR_PENALTY)
     bends = after(CLEAR, *[step] * POLYNOMIAL_CANDIDATES, less, step, step)
-    assert len(_selected([bends])) == POLYNOMIAL_CANDIDATES + 1
+    assert len(best_chain([bends])) == POLYNOMIAL_CANDIDATES + 1
 
 
 def test_what_noise_alone_may_leave_is_not_told_apart():
@@ -140,7 +140,7 @@ def test_what_noise_alone_may_leave_is_not_told_apart():
     assert surface(1.0).odds == pytest.approx(1 / LEAST_UNEXPLAINED)
     assert surface(0.25).odds == pytest.approx(1 / 3)
     # So that no candidate is selected for what lies below it.
-    assert len(_selected([chain_of(1 - LEAST_UNEXPLAINED, 1 - LEAST_UNEXPLAINED / 2, 1.0)])) == 1
+    assert len(best_chain([chain_of(1 - LEAST_UNEXPLAINED, 1 - LEAST_UNEXPLAINED / 2, 1.0)])) == 1
 
 
 def cost_of(chain, number, start):
@@ -158,7 +158,7 @@ def test_the_cheapest_surface_of_all_is_selected_or_one_behind_it(warm, cold):
     places = [(k, i) for k in (0, 1) for i in range(len(chains[k]))]
     starts = (0, COLD_START_PENALTY)
     costs = [cost_of(chains[k], i, starts[k]) for k, i in places]
-    found = _selected(chains)
+    found = best_chain(chains)
     [which] = [k for k in (0, 1) if found[0] is chains[k][0]]
     assert found == chains[which][: len(found)]
     cheapest = min(cost for (k, _), cost in zip(places, costs, strict=True) if k == which)
@@ -177,15 +177,15 @@ def test_the_cheapest_surface_of_all_is_selected_or_one_behind_it(warm, cold):
 
 @pytest.mark.parametrize("length", range(1, POLYNOMIAL_CANDIDATES + 2))
 def test_a_chain_goes_on_until_it_has_two_candidates_that_bend(length):
-    assert not _converged(chain_of(*[0.99] * length))
+    assert not converged(chain_of(*[0.99] * length))
 
 
 def test_only_a_clear_frame_ends_a_chain():
-    assert _converged(chain_of(*[CLEAR] * 6))
-    assert not _converged(chain_of(*[CLEAR - 1e-9] * 6))
+    assert converged(chain_of(*[CLEAR] * 6))
+    assert not converged(chain_of(*[CLEAR - 1e-9] * 6))
     # It is the third from the end that counts.
-    assert not _converged(chain_of(*[CLEAR] * 3, CLEAR - 1e-9, CLEAR, CLEAR))
-    assert _converged(chain_of(*[0.1] * 3, CLEAR, CLEAR, CLEAR))
+    assert not converged(chain_of(*[CLEAR] * 3, CLEAR - 1e-9, CLEAR, CLEAR))
+    assert converged(chain_of(*[0.1] * 3, CLEAR, CLEAR, CLEAR))
 
 
 @pytest.mark.parametrize("place", [1, 2])
@@ -193,13 +193,13 @@ def test_a_chain_goes_on_while_one_of_the_last_two_explains_more(place):
     for factor, ends in ((1 - EPS, True), (1 + EPS, False)):
         left = [0.15] * 6
         left[3 + place] *= np.exp(-CLEAR_PENALTY * factor)
-        assert _converged(chain_of(*(1 - each for each in left))) is ends
+        assert converged(chain_of(*(1 - each for each in left))) is ends
 
 
 @given(shares)
 def test_a_chain_that_has_ended_would_not_be_followed_further(explained):
     chain = chain_of(*explained)
-    if _converged(chain):
+    if converged(chain):
         # Neither of the last two pays even the smaller penalty.
         for following in chain[-2:]:
             assert following.unexplained + CLEAR_PENALTY >= chain[-3].unexplained
@@ -210,13 +210,13 @@ def test_a_chain_is_hopeless_once_bending_costs_too_much_more_than_the_least(mor
     paid = (POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY + BENDING
     worse = np.exp(HOPELESS - paid) * (1 + (EPS if more else -EPS))
     chain = after(0.5, *[1.0] * (POLYNOMIAL_CANDIDATES - 1), worse)
-    assert _hopeless(chain) is more
+    assert hopeless(chain) is more
 
 
-def test_polynomials_and_clear_frames_are_never_hopeless():
-    assert not _hopeless(chain_of(0.7, *[0.0] * (POLYNOMIAL_CANDIDATES - 1)))
-    assert _hopeless(chain_of(CLEAR - 1e-9, *[0.0] * POLYNOMIAL_CANDIDATES))
-    assert not _hopeless(chain_of(CLEAR, *[0.0] * POLYNOMIAL_CANDIDATES))
+def test_polynomials_and_clear_frames_are_neverhopeless():
+    assert not hopeless(chain_of(0.7, *[0.0] * (POLYNOMIAL_CANDIDATES - 1)))
+    assert hopeless(chain_of(CLEAR - 1e-9, *[0.0] * POLYNOMIAL_CANDIDATES))
+    assert not hopeless(chain_of(CLEAR, *[0.0] * POLYNOMIAL_CANDIDATES))
 
 
 @given(shares)
@@ -226,8 +226,8 @@ def test_a_hopeless_chain_is_followed_no_further_unless_another_surface_becomes_
     chain = chain_of(*explained)
     for end in range(1, len(chain)):
         costs = [cost_of(chain, i, 0) for i in range(len(chain))]
-        if _hopeless(chain[:end]) and min(costs[end:]) > min(costs[:end]):
-            assert _selected([chain[:end]]) == _selected([chain])
+        if hopeless(chain[:end]) and min(costs[end:]) > min(costs[:end]):
+            assert best_chain([chain[:end]]) == best_chain([chain])
 
 
 # The weight of pixels.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import scenes
 from fastbg import Settings, remove_background
 from fastbg.errors import InputError
-from fastbg.sky.colour import joint_channel
+from fastbg.sky.colour import joint_channels
 from fastbg.sky.mesh import cell_count, mesh_of
 from fastbg.sky.selection import MOST_FITS, select_surfaces
 from fastbg.sky.smoothing_spline import ORDER, Basis
@@ -208,15 +208,15 @@ def test_a_nebula_cancels_in_a_sum_of_the_channels(rng):
     truth, data = lit_nebula(rng)
     mesh = cells_from(data)
     splines = Basis(mesh.points, 10).of_degree(3)
-    one = joint_channel(mesh, splines)
+    one = joint_channels(mesh, splines)
     light = cells_from(truth).values[:, 0]
     assert abs(np.corrcoef(one.values[:, 0], light)[0, 1]) > 0.999
     assert abs(np.corrcoef(mesh.values[:, 2], light)[0, 1]) < 0.9
-    scaled = joint_channel(cells_from(data * [2.0, 0.5, 30.0] + [0, 1, 2]), splines)
+    scaled = joint_channels(cells_from(data * [2.0, 0.5, 30.0] + [0, 1, 2]), splines)
     assert abs(np.corrcoef(one.values[:, 0], scaled.values[:, 0])[0, 1]) > 1 - 1e-6
-    assert joint_channel(cells_from(data[..., :1]), splines) is None
-    assert joint_channel(cells_from(lit_nebula(rng, second=1.0)[1]), splines) is None
-    assert joint_channel(cells_from(data - truth), splines) is None
+    assert joint_channels(cells_from(data[..., :1]), splines) is None
+    assert joint_channels(cells_from(lit_nebula(rng, second=1.0)[1]), splines).values.shape[1] == 2
+    assert joint_channels(cells_from(data - truth), splines) is None
 
 
 def test_a_sky_of_one_light_is_found_behind_a_nebula(rng):

@@ -16,7 +16,7 @@ from fastbg.image.kernels import FASTEST, NUMPY
 from fastbg.sky.mesh import Mesh, mesh_of
 from fastbg.sky.robust_fit import weighted_deviation
 from fastbg.sky.selection import CANDIDATES, select_surfaces
-from fastbg.sky.smoothing_spline import Basis
+from fastbg.sky.smoothing_spline import Basis, combined
 from fastbg.sky.surface import (
     PROTECTIONS,
     fit_surface,
@@ -71,7 +71,7 @@ def test_the_kernel_is_the_reference(mesh, bases, degree, stiffness, start):
     assert found.explained == pytest.approx(expected.explained, abs=2 / len(weight))
 
 
-@pytest.mark.parametrize("protection", PROTECTIONS)
+@pytest.mark.parametrize("protection", some(["auto", "strong"], PROTECTIONS))
 def test_the_same_surface_is_selected(mesh, protection):
     expected, found = (
         select_surfaces(mesh, PROTECTIONS[protection], kernels=kernels)
@@ -132,3 +132,23 @@ def test_without_a_group_is_without_its_weight(mesh, bases, rng):
         np.testing.assert_allclose(coordinates, expected, rtol=1e-6, atol=1e-9)
     everything = [np.arange(len(group))]
     assert not [*bases[2].solve_without(mesh.values, mesh.weight, 1e-4, everything)]
+
+
+def test_solutions_for_more_weight_are_those_for_the_sum():
+    generator = np.random.default_rng(2)
+    points = generator.uniform(size=(300, 2))
+    splines = Basis(points, 6).of_degree(2)
+    data, weight = generator.normal(size=(300, 3)), generator.uniform(0.5, 1, 300)
+    solve = splines.solver(data, weight, 1e-3)
+    more = np.where(generator.uniform(size=300) < 0.2, 1.0, 0)
+    for part in (1.0, 0.05):
+        expected = splines.solve(data, part * weight + more, 1e-3)
+        assert np.allclose(solve(part, more), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_last_coordinates_may_be_zero():
+    generator = np.random.default_rng(3)
+    matrix, coordinates = generator.normal(size=(50, 9)), generator.normal(size=(9, 2))
+    for last in (9, 4, 0):
+        coordinates[last:] = 0
+        assert np.allclose(combined(matrix, coordinates), matrix @ coordinates, atol=1e-14)

@@ -35,11 +35,6 @@ def tree(tmp_path):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def here():
-    return structure.found_in(structure.REPOSITORY)
-
-
 def test_imports_are_resolved_and_told_apart(tree):
     assert modules.imports_of(modules.modules_of(tree)) == {
         ("fastbg.top", "fastbg.middle"): modules.AT_THE_TOP,
@@ -98,12 +93,12 @@ def test_the_program_compares_with_a_revision(capsys):
     assert counts["here"]["modules"] > 100
 
 
-def test_no_imports_in_a_circle(here):
+def test_no_imports_in_a_circle_and_all_lead_downward(capsys):
+    # In one test, since every process of tests that asks would count everything again.
+    assert structure.main(["--json"]) == 0
+    (here,) = json.loads(capsys.readouterr().out)["found"].values()
     assert here["circles of modules"] == []
     assert here["circles of rooms"] == []
-
-
-def test_every_room_has_a_place_and_imports_lead_downward(here):
     rooms = [name for storey in structure.ORDER for name in storey]
     assert sorted(here["rooms"]) == sorted(rooms)
     assert here["imports against the order"] == []

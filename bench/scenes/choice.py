@@ -44,10 +44,10 @@ def kinds_in(options: Namespace) -> list[str]:
 
 
 def narrowed(options: Namespace) -> Namespace:
-    """The options with ``kinds`` as names; a smoke run has two of them, tiny, with one seed."""
+    """The options with ``kinds`` as names; a smoke run has one of them, tiny, with one seed."""
     options.kinds = kinds_in(options)
     if options.smoke:
-        options.kinds, options.sizes = options.kinds[:2], [SMOKE_SHAPE]
+        options.kinds, options.sizes = options.kinds[:1], [SMOKE_SHAPE]
         options.seeds = options.seeds[:1]
     return options
 

@@ -7,7 +7,7 @@ scale, a background and noise of its own. A field is drawn once, on pixels of it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -162,6 +162,10 @@ class Field:
     def shape(self) -> Shape:
         height, width = self.light.shape[1:]
         return height, width
+
+    def without_stars(self) -> Field:
+        """The same objects."""
+        return replace(self, stars=Stars(*(each[:0] for each in astuple(self.stars))))
 
     def seen(self, grid: Grid, fwhm: float = 1.0) -> np.ndarray:
         """The light on an image, (K, h, w) float32, by area, as on the field.

@@ -18,7 +18,8 @@ from scenes import Shape
 from .bound import median_noise, sampled
 from .files import write_merged, write_mosaic
 from .frames import Frame
-from .panels import Mosaic, merged, mosaic
+from .of_steps import seams_of, step_bounds
+from .panels import Mosaic, light_of_merged, merged, mosaic
 
 THIRD = 1 / 3
 
@@ -37,11 +38,15 @@ class Outcome:
         meet, of each seam, in the noise of a down-scaled pixel; before fastbg and after it.
     left : float
         What is left of the gradient of all panels together, a part of their gradients.
+    ratios : list of float
+        The steps of each seam after fastbg, in their bound: the root of the mean square over the
+        channels. None where there is no bound.
     """
 
     before: list[float]
     steps: list[float]
     left: float
+    ratios: list[float]
 
 
 def outcome(name: str, shape: Shape, seed: int, across: int, transparency: float = 1.0) -> Outcome:
@@ -62,7 +67,7 @@ def outcome(name: str, shape: Shape, seed: int, across: int, transparency: float
         np.concatenate([each[::8, ::8].reshape(-1, each.shape[2]) for each in planes]).std(axis=0)
         for planes in (lefts, [p.background for p in found.panels])
     )
-    return Outcome(before, after, float((spread / truth).mean()))
+    return Outcome(before, after, float((spread / truth).mean()), [])
 
 
 def steps(found: Mosaic, lefts: Sequence[np.ndarray], first: int, second: int) -> float:
@@ -91,22 +96,24 @@ def outcome_merged(name: str, shape: Shape, seed: int, across: int) -> Outcome:
     left = corrected - (found.image - found.background)
     noise = noise_of(found)
     truth = found.background.std(axis=(0, 1))
+    before, after = (_across(each, labels) for each in (found.background, left))
+    least = step_bounds(found, labels, light_of_merged(name, shape, seed, across))
     return Outcome(
-        _across(found.background, labels, noise),
-        _across(left, labels, noise),
+        *([float((step / noise).max()) for step in steps] for steps in (before, after)),
         float((left.std(axis=(0, 1)) / truth).mean()),
+        [
+            float(np.sqrt(np.mean((step / bound) ** 2)))
+            for step, bound in zip(after, least, strict=True)
+        ],
     )
 
 
-def _across(left: np.ndarray, labels: np.ndarray, noise: np.ndarray) -> list[float]:
-    """The steps from panel to panel of a label image, one for each pair of panels."""
-    found: list[float] = []
-    for axis in (0, 1):
-        step, change = np.diff(left, axis=axis), np.diff(labels.astype(int), axis=axis)
-        first = np.delete(labels, -1, axis)
-        for panel in np.unique(first[change != 0]):
-            at = (first == panel) & (change != 0)
-            found.append(float((np.sqrt((step[at] ** 2).mean(axis=0)) / noise).max()))
+def _across(left: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """(K,) for each pair of panels of a label image: the root mean square of the step."""
+    found = []
+    for axis, lines, at in seams_of(labels):
+        planes = np.moveaxis(left, axis, 0)
+        found.append(np.sqrt(((planes[at] - planes[at - 1])[lines] ** 2).mean(axis=0)))
     return found
 
 
@@ -124,8 +131,8 @@ def run(files: Sequence[Path], out: Path, *options: str) -> list[np.ndarray]:
 def table(names: Sequence[str], shape: Shape, seeds: Sequence[int]) -> Iterator[str]:
     """The lines of a table in Markdown."""
     yield (
-        "| sky | panels | steps before | steps after, median (worst) | seams of at most a third | "
-        "gradient left |\n|---|---|---|---|---|---|"
+        "| sky | panels | steps before | steps after, median (worst) | in the bound | seams of at "
+        "most a third | gradient left |\n|---|---|---|---|---|---|---|"
     )
     dimmed = partial(outcome, transparency=DIMMED)
     ways = {
@@ -143,6 +150,12 @@ def table(names: Sequence[str], shape: Shape, seeds: Sequence[int]) -> Iterator[
             )
             yield (
                 f"| {name} | {way} | {np.median(before):.1f} | {np.median(after):.2f} "
-                f"({after.max():.2f}) | {np.sum(after <= THIRD)} of {after.size} "
+                f"({after.max():.2f}) | {_ratio(found)} | {np.sum(after <= THIRD)} of {after.size} "
                 f"| {np.median([each.left for each in found]):.3f} |"
             )
+
+
+def _ratio(found: Sequence[Outcome]) -> str:
+    """The root of the mean square of steps in their bounds, over all seams, and the worst one."""
+    ratios = np.concatenate([each.ratios for each in found])
+    return f"{np.sqrt(np.mean(ratios**2)):.2f} ({ratios.max():.2f})" if ratios.size else "-"

@@ -77,5 +77,12 @@ def merged(name: str, shape: Shape, seed: int, across: int = 2) -> tuple[Frame, 
     return exposure(field, Grid(whole), background, rng), labels
 
 
+def light_of_merged(name: str, shape: Shape, seed: int, across: int = 2) -> np.ndarray:
+    """(K, H, W), linear: the light that `merged` shows, without stars and noise."""
+    whole = (across * shape[0], across * shape[1])
+    field = Field.of(name, whole, generator("merged", name, seed, across))
+    return field.without_stars().seen(Grid(whole))
+
+
 def _normal(rng: np.random.Generator) -> float:
     return float(np.clip(rng.standard_normal(), -2, 2))

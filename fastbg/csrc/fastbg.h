@@ -224,7 +224,8 @@ typedef struct {
 typedef struct {
     size_t used, free;
     double stiffness;
-    const float *rows; /* (used, n) */
+    const float *matrix; /* (n, stride), of which those used come first; 16 divides the stride */
+    size_t stride;
 } fbg_modes;
 
 /* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */

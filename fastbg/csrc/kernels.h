@@ -12,7 +12,8 @@ enum {
     FBG_SIDE = 16,  /* pixels along a side of a square block; FBG_SIDE^2 = FBG_BLOCK */
     FBG_NODES = 8,  /* Chebyshev nodes along an axis of a box */
     FBG_GRID = FBG_NODES * FBG_NODES,
-    FBG_LANES = 16 /* blocks sorted at the same time */
+    FBG_LANES = 16, /* blocks sorted at the same time */
+    FBG_CELLS = 256 /* of a robust fit, summed in float32; their sums are added in float64 */
 };
 
 /* Arrays of vectors start where a cache line does, so that no vector lies across two: an iteration takes
@@ -44,13 +45,16 @@ typedef struct {
     double *own, *coupled;
 } fbg_sums;
 
-/* Memory of a robust fit to n cells with m modes: (m, m) and (m,) float64, (m, m) and (m,) float32, (n,) each,
- * and a row of cells with room for the reach of the Gaussian on both sides. */
+/* Memory of a robust fit to n cells with m modes, which together with the channels, and what fills up
+ * vectors, are `width`. */
 typedef struct {
-    double *normal, *unit;
-    float *factor, *step;
-    float *share, *left, *off, *nearby, *around;
-    float *line;
+    size_t width;
+    double *normal, *unit; /* (m + channels, width) and room for a tile more, (m,) */
+    float *factor, *step;  /* (m, m), (channels, m) */
+    float *single, *part;  /* (channels, width): coordinates, and slopes from a part of the cells */
+    float *block;          /* (FBG_CELLS, width) and room for a tile more */
+    float *share, *left, *off, *nearby, *around; /* (n,) */
+    float *line; /* a row of cells, with room for the reach of the Gaussian on both sides */
 } fbg_surface_scratch;
 
 /* The passes over samples of fastbg.h, fbg_unstretch and so on. They are compiled with flags of their own, for

@@ -7,13 +7,17 @@
 fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
                            const fbg_protection *protection, fbg_surface *surface)
 {
-    const size_t n = mesh->rows * mesh->columns, used = modes->used;
-    double *doubles = calloc(used * used + used, sizeof *doubles);
-    float *floats = calloc(5 * n + mesh->columns + 2 * protection->radius + used * used + used,
+    const size_t n = mesh->rows * mesh->columns, used = modes->used, channels = mesh->channels;
+    /* Whole vectors of modes, and whole tiles, whatever the instruction set. */
+    const size_t width = (used + channels + 2 * FBG_SIDE - 1) / (2 * FBG_SIDE) * (2 * FBG_SIDE);
+    double *doubles = calloc((used + channels + FBG_SIDE) * width + used, sizeof *doubles);
+    float *floats = calloc(5 * n + mesh->columns + 2 * protection->radius + used * used +
+                               channels * (used + 2 * width) + FBG_CELLS * width + FBG_SIDE,
                            sizeof *floats);
     const fbg_status status = doubles && floats ? FBG_OK : FBG_NO_MEMORY;
     if (status == FBG_OK) {
-        fbg_surface_scratch s = {.normal = doubles, .unit = doubles + used * used};
+        fbg_surface_scratch s = {.width = width, .normal = doubles};
+        s.unit = s.normal + (used + channels + FBG_SIDE) * width;
         s.share = floats;
         s.left = s.share + n;
         s.off = s.left + n;
@@ -22,8 +26,11 @@ fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
         s.line = s.around + n;
         s.factor = s.line + mesh->columns + 2 * protection->radius;
         s.step = s.factor + used * used;
-        memset(surface->values, 0, mesh->channels * n * sizeof *surface->values);
-        memset(surface->coordinates, 0, mesh->channels * used * sizeof *surface->coordinates);
+        s.single = s.step + channels * used;
+        s.part = s.single + channels * width;
+        s.block = s.part + channels * width;
+        memset(surface->values, 0, channels * n * sizeof *surface->values);
+        memset(surface->coordinates, 0, channels * used * sizeof *surface->coordinates);
         fbg_active_kernels()->fit_surface(mesh, modes, protection, surface, &s);
     }
     free(doubles);

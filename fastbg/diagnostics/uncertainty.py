@@ -9,7 +9,7 @@ import numpy as np
 from ..samples.sky import SampledSky
 from ..sky.mesh import Mesh
 from ..sky.robust_fit import LEAST_WEIGHT
-from ..sky.smoothing_spline import Splines
+from ..sky.smoothing_spline import Splines, combined
 from ..sky.surface import Surface
 from .whole_frame import Residual
 
@@ -48,8 +48,11 @@ def of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarr
     if surface.joint is None:
         return own
     joint_mesh, joint = surface.joint
-    shape = of_spline(joint.splines, joint_mesh, joint.weight, joint.stiffness)
-    return np.hypot(own, shape / joint.values.std() * background.std(axis=0))
+    shapes = of_spline(joint.splines, joint_mesh, joint.weight, joint.stiffness)
+    # How much of each shape a channel has.
+    offsets = (each - each.mean(axis=0) for each in (joint.values, background))
+    multiples = np.linalg.lstsq(*offsets)[0]
+    return np.hypot(own, np.sqrt(shapes**2 @ multiples**2))
 
 
 def of_samples(sky: SampledSky) -> np.ndarray:
@@ -89,7 +92,7 @@ def _jackknife(
     """
     fits = []
     for coordinates in left_out:
-        fit = matrix @ coordinates
+        fit = combined(matrix, coordinates)
         fits.append(fit - (weight @ fit) / weight.sum())
     if len(fits) < 2:
         return np.full((len(matrix), channels), np.nan)

@@ -108,10 +108,12 @@ class _Channel:
     def finish_pass(self, parts: list[Counts]) -> None:
         below = np.sum([part.below for part in parts], axis=0)
         used = self.windows[:, 2].max(initial=1)
-        counts = np.sum([part.counts[:, :used] for part in parts], axis=0, dtype=np.int64)
+        counts, *more = (part.counts[:, :used] for part in parts)
+        for each in more:
+            counts = np.add(counts, each, dtype=np.int64)
         if self.tally is None:
             self._take_tally(np.array([part.tally for part in parts]))
-        upto = np.cumsum(counts, axis=1)
+        upto = np.cumsum(counts, axis=1, dtype=np.int64)
         windows = set()
         for rank in {int(r) for r in np.ravel(self.ranks)} - self.keys.keys():
             places = rank - below.astype(np.int64)

@@ -33,12 +33,18 @@ class Thumbnail:
         h, w = (max(1, round(size * scale)) for size in shape)
         self._middles = (2 * np.arange(h) + 1) * shape[0] // (2 * h)
         self._lefts = np.arange(w) * shape[1] // w
+        self._widths = np.diff(self._lefts, append=shape[1]).astype(np.float32)
         self.planes = np.full((channels, h, w), np.nan, np.float32)
 
     def add(self, rows: slice, band: np.ndarray) -> None:
         """Take what it needs of some rows, (K, n, W), NaN or 0 where samples are missing."""
         first, last = np.searchsorted(self._middles, (rows.start, rows.stop))
         some = band[:, self._middles[first:last] - rows.start]
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = np.add.reduceat(some, self._lefts, axis=2)
+        if some.all() and np.isfinite(total).all():  # nothing is missing
+            np.divide(total, self._widths, out=self.planes[:, first:last])
+            return
         valid = is_valid(some)
         total = np.add.reduceat(np.where(valid, some, np.float32(0)), self._lefts, axis=2)
         count = np.add.reduceat(valid, self._lefts, axis=2, dtype=np.float32)

@@ -12,7 +12,7 @@ from ..image.frame import Frame
 from ..image.image import Image, Samples
 from ..image.kernels import Kernels
 from ..image.weights import inverted, product
-from ..io import formats, png, regions
+from ..io import formats, png
 from ..io.image_file import ImageFile
 from ..io.orientation import Turn
 from ..io.white import with_full_weight
@@ -54,6 +54,8 @@ class Drawn:
         images: list[ImageFile] = []
         areas: list[Image] = []
         for path in paths_of(given):
+            from ..io import regions
+
             if regions.is_regions(path):
                 areas.append(turn.image(regions.open_regions(path, stored.shape[1:])))
             else:

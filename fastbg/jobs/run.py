@@ -16,6 +16,7 @@ from ..report.history import history
 from ..report.report import describe
 from ..settings.options import Options
 from ..settings.settings import Settings
+from ..sky.smoothing_spline import forget_bases
 from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs
@@ -27,10 +28,9 @@ from .write import write
 
 if TYPE_CHECKING:
     from ..report.html import Findings
-
-LARGE = 1 << 24
-"""Of an image of so many samples, freed memory goes back at once. A batch of smaller ones takes it
-again for the next frame, which costs time."""
+HUGE = 1 << 27
+"""After the search for the sky of an image of so many samples, its bases are not kept for the next
+one: beside the rest, the time is short that they take, but not the 10 MB."""
 
 
 @public
@@ -146,12 +146,12 @@ def process_file(
         # The down-scaled image grows with the file, and the rest needs the memory.
         drawn = prepared if draws else None
         del prepared
-        large = math.prod(source.frame.samples.shape) * source.frame.samples.channels >= LARGE
-        if large:
-            trim()
+        size = math.prod(source.file.shape)
+        if size >= HUGE:
+            forget_bases()
+        trim(size)
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
-        if large:
-            trim()
+        trim(size)
         outputs.stage(files)
         written = files.enter_context(ExitStack())
         name = source.reference.path.name if source.reference else ""

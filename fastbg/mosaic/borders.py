@@ -10,13 +10,22 @@ import numpy as np
 from ..image.missing import is_valid
 from ..spline.panels import Box, within
 from .differences import POINTS, Difference
-from .steps import HALF, Strip
+from .steps import HALF, STIFFNESSES, Calibration, Strip
 
 PIECE = 64
 """The lines of a strip, about."""
 
 LEAST_LINES = 8
 """Borders that are shorter tell no step."""
+
+REACH = 3 * HALF
+"""The pixels around a border that are read: its strips, and those beside them."""
+
+TRIALS = 32
+"""The most strips beside borders that are used."""
+
+PLAIN = Calibration(STIFFNESSES[-1], 1.0)
+"""Where panels are too narrow for strips beside their borders."""
 
 MOST_GAP = HALF
 """The most pixels without a panel between two that meet."""
@@ -43,29 +52,32 @@ class Borders:
 
     def differences(self, boxes: Sequence[Box]) -> list[Difference]:
         """The steps between all pairs of panels that meet, in coordinates of the box of each."""
+        strips = [strip for strip in self._strips() if strip.tells]
+        across = [strip for strip in strips if strip.panels[0] != strip.panels[1]]
+        inside = [strip for strip in strips if strip.panels[0] == strip.panels[1]]
+        chosen = np.random.default_rng(0).permutation(len(inside))[:TRIALS]
+        how = Calibration.of([inside[number] for number in chosen]) if inside else PLAIN
         found: dict[tuple[int, int], list[tuple[np.ndarray, ...]]] = {}
-        for strip in self._strips():
-            told = strip.step()
-            if told is None:
-                continue
-            (one, other), (step, error) = strip.panels, told
+        for strip in across:
+            (one, other), (step, error) = strip.panels, strip.step(how.stiffness)
             if one > other:
                 one, other, step = other, one, -step
             few = np.linspace(0, len(step) - 1, min(POINTS, len(step))).round().astype(int)
-            own = strip.points[few], step[few], error[few].mean(axis=1)
+            own = strip.points[few], step[few], how.excess * error[few].mean(axis=1)
             found.setdefault((one, other), []).append(own)
         differences = []
         for panels, parts in sorted(found.items()):
             points, values, errors = (np.concatenate(each) for each in zip(*parts, strict=True))
-            inside = [np.stack(within(boxes[panel], *points.T), axis=1) for panel in panels]
-            differences.append(Difference(panels, np.stack(inside), values, errors, None))
+            places = [np.stack(within(boxes[panel], *points.T), axis=1) for panel in panels]
+            differences.append(Difference(panels, np.stack(places), values, errors, None))
         return differences
 
     def _strips(self) -> Iterator[Strip]:
+        """Strips along borders, and beside them inside of panels, where no step is."""
         height = self.shape[0]
         for top in range(0, height, PIECE):
             inside = slice(top, min(top + PIECE, height))
-            rows = slice(max(0, top - HALF), min(inside.stop + HALF, height))
+            rows = slice(max(0, top - REACH), min(inside.stop + REACH, height))
             labels = self.labels(rows)
             known = labels[labels >= 0]
             if not known.size or known.min() == known.max():
@@ -79,7 +91,13 @@ class Borders:
                     at = np.stack([middle, line] if across == 0 else [line, middle], axis=1)
                     kept = (at[:, 0] >= own.start) & (at[:, 0] < own.stop)
                     for part in _pieces(line[kept]):
-                        yield self._strip(labels, pixels, panels, at[kept][part], across, start)
+                        own_lines = at[kept][part]
+                        yield self._strip(labels, pixels, panels, own_lines, across, start)
+                        for panel, away in zip(panels, (-2 * HALF, 2 * HALF), strict=True):
+                            beside = own_lines.copy()
+                            beside[:, across] += away
+                            same = panel, panel
+                            yield self._strip(labels, pixels, same, beside, across, start)
 
     def _strip(
         self,
@@ -98,7 +116,10 @@ class Borders:
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
         y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
         own = np.where(inside, labels[y, x], -1)
-        sides = (own == panels[0]).astype(int) - (own == panels[1])
+        if panels[0] == panels[1]:
+            sides = (own == panels[0]) * np.repeat([1, -1], HALF)
+        else:
+            sides = (own == panels[0]).astype(int) - (own == panels[1])
         half = np.array([0.5, 0.5])
         half[across] = 0
         points = (at + start + half) / self.shape

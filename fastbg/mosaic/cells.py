@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.robust import MAD_TO_SIGMA
 from ..spline.panels import FRAME, Box, within
 
 CELLS = 60
@@ -21,6 +22,9 @@ LEAST_SIDE = 2.0
 
 FILLED = 0.8
 """Of an image that is filled less than that, the panel is a part."""
+
+OF_MEDIAN = 1.2533
+"""The noise of a median of many samples, in that of their mean."""
 
 LEAST_COVERED, WHOLLY_COVERED = 0.4, 0.8
 """The share of the usual number of samples from which a panel has a value for a cell, and from
@@ -116,6 +120,10 @@ class Cells:
         Whether the panel covers the cell.
     steep : ndarray, (n,), linear
         By how much the light changes from the cell to the next one, a mean over the channels.
+    stars : ndarray, (n, K), linear
+        The mean less the median: the light of stars.
+    noise : ndarray, (K,), linear
+        That of the values, and of the stars at most.
     """
 
     place: np.ndarray
@@ -126,6 +134,8 @@ class Cells:
     points: np.ndarray
     whole: np.ndarray
     steep: np.ndarray
+    stars: np.ndarray
+    noise: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -207,6 +217,8 @@ def cells_of(panel: Panel, grid: Grid) -> Cells:
     ]
     planes = np.moveaxis(panel.values, 2, 0)
     values = np.stack([_medians(plane[valid], where, count) for plane in planes], axis=1)
+    sums = [np.bincount(where, plane[valid], minlength=len(own)) for plane in planes]
+    stars = np.stack(sums, axis=1) / np.maximum(count, 1)[:, np.newaxis] - values
     slopes = _slopes(own, values, grid)
     # A few pixels more on one side of a cell shift its median along the slope of the light.
     for slope, mean, middle in zip(slopes, means[2:4], grid.middles(own), strict=True):
@@ -216,8 +228,17 @@ def cells_of(panel: Panel, grid: Grid) -> Cells:
     whole = (count >= WHOLLY_COVERED * usual) & ~np.isin(own, at_border)
     points = np.stack(means[:2], axis=1)
     steep = np.hypot(*slopes).mean(axis=1)
-    every = (own, values, *means[4:], points, whole, steep)
-    return Cells(*(each[kept] for each in every))
+    every = [each[kept] for each in (own, values, *means[4:], points, whole, steep, stars)]
+    noise = OF_MEDIAN * noise_of(panel.values) / max(usual, 1) ** 0.5
+    return Cells(*every, *[noise])
+
+
+def noise_of(small: np.ndarray) -> np.ndarray:
+    """(K,): the noise of a pixel of a small copy, (h, w, K), linear: by what neighbours differ."""
+    steps = np.diff(small, n=2, axis=1)
+    off = np.abs(steps - np.nanmedian(steps, axis=(0, 1)))
+    noise: np.ndarray = MAD_TO_SIGMA * np.nanmedian(off, axis=(0, 1)) / np.sqrt(6)
+    return noise
 
 
 def _slopes(place: np.ndarray, values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

@@ -36,6 +36,10 @@ class Difference:
         How uncertain each is beside what all have in common.
     light : ndarray, (n, K), linear, or None
         What both have there on the average, where they overlap.
+    stars : ndarray, (2, n, K), linear, or None
+        The light of stars in both, where they overlap.
+    noise : ndarray, (2, K), linear, or None
+        That of what both have there.
     """
 
     panels: tuple[int, int]
@@ -43,6 +47,8 @@ class Difference:
     values: np.ndarray
     errors: np.ndarray
     light: np.ndarray | None
+    stars: np.ndarray | None = None
+    noise: np.ndarray | None = None
 
 
 def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
@@ -62,7 +68,9 @@ def in_overlaps(every: Sequence[Cells]) -> list[Difference]:
             values = mine.values[own] - theirs.values[others]
             steep = np.maximum(mine.steep[own], theirs.steep[others])
             light = (mine.values[own] + theirs.values[others]) / 2
-            found.append(Difference((one, other), points, values, MISPLACED * steep, light))
+            stars = np.stack([mine.stars[own], theirs.stars[others]])
+            told = light, stars, np.stack([mine.noise, theirs.noise])
+            found.append(Difference((one, other), points, values, MISPLACED * steep, *told))
     return found
 
 

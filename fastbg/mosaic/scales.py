@@ -28,7 +28,7 @@ same: one is all cloud, or there is a trail."""
 SURE = 4.0
 """All scales are 1 unless one is off by so many standard errors."""
 
-GREY = 0.01
+GREY = 0.003
 """By so much, at least, the scales of channels may differ."""
 
 DEGREE = 5
@@ -147,29 +147,20 @@ def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
     if len(data) < LEAST_CELLS or difference.light is None:
         return 0.0, np.inf
     light = difference.light[:, channel]
-    along, across = _axes(difference.points[0])
-    terms = [
-        np.polynomial.legendre.legvander(at, degree)
-        for at, degree in ((along, DEGREE), (across, DEGREE // 2))
-    ]
-    smooth = [
-        terms[0][:, i] * terms[1][:, j]
-        for j in range(DEGREE // 2 + 1)
-        for i in range(DEGREE + 1 - 2 * j)
-    ]
-    matrix = np.stack([light - light.mean(), *smooth], axis=1)
+    along, smooth = smooth_terms(difference.points[0])
+    matrix = np.column_stack([light - light.mean(), smooth])
     place = np.argsort(np.argsort(along)) * PARTS // len(along)
-    even = _even(light, matrix[:, 1:])
-    weight, solution = even, np.zeros(matrix.shape[1])
+    evenly = even(light, smooth)
+    weight, solution = evenly, np.zeros(matrix.shape[1])
     for _ in range(ITERATIONS):
-        solution = _solved(matrix, data, weight)
+        solution = solved(matrix, data, weight)
         off = data - matrix @ solution
         scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
         far = (off / (TOLERANCE * scale)) ** 2
-        weight = even / (1 + (difference.errors / scale) ** 2 + far)
-    left_out = [_solved(matrix, data, weight * (place != own))[0] for own in range(PARTS)]
+        weight = evenly / (1 + (difference.errors / scale) ** 2 + far)
+    left_out = [solved(matrix, data, weight * (place != own))[0] for own in range(PARTS)]
     error = np.sqrt((PARTS - 1) * np.var(left_out))
-    detail = light - matrix[:, 1:] @ _solved(matrix[:, 1:], light, weight)
+    detail = light - smooth @ solved(smooth, light, weight)
     # Noise is in both: if it is stronger in one panel, that looks like a larger scale.
     by_noise = scale**2 / (4 * (weight @ detail**2 / weight.sum()) + np.finfo(np.float32).tiny)
     part, error = float(solution[0]), float(np.linalg.norm([error, LEAST_ERROR, by_noise]))
@@ -178,17 +169,36 @@ def _ratio(difference: Difference, channel: int) -> tuple[float, float]:
     return 2 * np.arctanh(part / 2), error / (1 - part**2 / 4)
 
 
-def _even(light: np.ndarray, smooth: np.ndarray) -> np.ndarray:
+def smooth_terms(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where points, (n, 2), lie along an overlap, -1 to 1, and the terms of a background there.
+
+    They are polynomials of `DEGREE` along it, and of less across it: (n, T).
+    """
+    along, across = _axes(points)
+    first, second = (
+        np.polynomial.legendre.legvander(at, degree)
+        for at, degree in ((along, DEGREE), (across, DEGREE // 2))
+    )
+    terms = [
+        first[:, i] * second[:, j]
+        for j in range(DEGREE // 2 + 1)
+        for i in range(DEGREE + 1 - 2 * j)
+    ]
+    return along, np.stack(terms, axis=1)
+
+
+def even(light: np.ndarray, smooth: np.ndarray) -> np.ndarray:
     """(n,): weights by which no cell decides, such as that of a star, of which panels see parts."""
     weight = np.ones(len(light))
     for _ in range(ITERATIONS):
-        off = light - smooth @ _solved(smooth, light, weight)
+        off = light - smooth @ solved(smooth, light, weight)
         scale = MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(np.float32).tiny
         weight = 1 / (1 + (off / (TOLERANCE * scale)) ** 2)
     return weight
 
 
-def _solved(matrix: np.ndarray, data: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def solved(matrix: np.ndarray, data: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The coefficients of weighted least squares."""
     root = np.sqrt(weight)
     found: np.ndarray = np.linalg.lstsq(matrix * root[:, np.newaxis], data * root, rcond=1e-10)[0]
     return found

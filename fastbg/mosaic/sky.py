@@ -15,7 +15,7 @@ from ..sky.smoothing_spline import Splines
 from ..sky.surface import Surface, explained_within
 from ..spline.panels import FRAME, Box, within
 from ..spline.patches import Numbers, Patches
-from .surfaces import STIFFNESS, Background
+from .surfaces import STIFFNESS, STIFFNESS_OF_STEPS, Background
 
 LITTLE = 0.01
 """A cell is sky from this weight on."""
@@ -78,7 +78,7 @@ class Patchwork:
             splines,
             coordinates,
             weight,
-            STIFFNESS,
+            STIFFNESS if self.numbers is None else STIFFNESS_OF_STEPS,
             float(mesh.weight @ (np.abs(off) < 1).all(axis=1) / total),
             float(mesh.weight @ (off < -1).mean(axis=1) / total),
         )

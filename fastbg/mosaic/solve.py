@@ -13,7 +13,7 @@ from ..image.robust import MAD_TO_SIGMA
 from .cells import Cells, Grid, Panel, cells_of
 from .differences import POINTS, Difference, groups_of, in_overlaps
 from .picture import Found
-from .surfaces import ROUNDS, Background, backgrounds, without
+from .surfaces import ROUNDS, STIFFNESS, STIFFNESS_OF_STEPS, Background, backgrounds, without
 
 PLACES, CELLS_PER_PLACE = 8, 16
 """The most places along a seam at which the step is told, and the least number of cells of each."""
@@ -23,6 +23,11 @@ FREEDOMS = 4
 
 LEAST_CELLS = 12
 """A panel needs at least so many cells."""
+
+APART = (
+    "no two panels have sky in common: give panels that overlap, or let fastbg batch take each by "
+    "itself"
+)
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,15 @@ class Group:
     cells : list of Cells
     differences : list of Difference
         Between them, by their places in the list.
+    stiffness : float
+        That of the corrections that these allow.
     """
 
     numbers: list[int]
     grid: Grid
     cells: list[Cells]
     differences: list[Difference]
+    stiffness: float = STIFFNESS
 
     @classmethod
     def overlapping(cls, panels: Sequence[Panel], numbers: list[int]) -> Group:
@@ -102,7 +110,7 @@ class Group:
         """Panels of one image, whose differences are known."""
         grid = Grid.of(panels)
         cells = [cells_of(panel, grid) for panel in panels]
-        return cls([*range(len(panels))], grid, cells, differences)
+        return cls([*range(len(panels))], grid, cells, differences, STIFFNESS_OF_STEPS)
 
     def connected(self) -> list[Group]:
         """The groups in it that differences connect."""
@@ -115,23 +123,29 @@ class Group:
                 if each.panels[0] in place
             ]
             numbers = [self.numbers[each] for each in own]
-            found.append(Group(numbers, self.grid, [self.cells[n] for n in own], differences))
+            cells = [self.cells[n] for n in own]
+            found.append(replace(self, numbers=numbers, cells=cells, differences=differences))
         return found
 
 
 def connected(panels: Sequence[Panel]) -> list[Group]:
     """The groups of panels that overlap, with the differences in their overlaps."""
-    boxes = [[(np.nanmin(at), np.nanmax(at)) for at in (panel.v, panel.u)] for panel in panels]
-    group = list(range(len(panels)))
+    together = near([(panel.v, panel.u) for panel in panels])
+    return [
+        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
+    ]
+
+
+def near(places: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[list[int]]:
+    """Panels at places, v and u, whose boxes on the plane touch, directly or through others."""
+    boxes = [[(np.nanmin(at), np.nanmax(at)) for at in each] for each in places]
+    group = list(range(len(places)))
     for one, first in enumerate(boxes):
         for other, second in enumerate(boxes[:one]):
             apart = (a[1] < b[0] or b[1] < a[0] for a, b in zip(first, second, strict=True))
             if not any(apart):
                 group = [group[one] if own == group[other] else own for own in group]
-    together = ([n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group))
-    return [
-        group for numbers in together for group in Group.overlapping(panels, numbers).connected()
-    ]
+    return [[n for n, own in enumerate(group) if own == each] for each in dict.fromkeys(group)]
 
 
 def solve(
@@ -162,10 +176,7 @@ def solve(
         If no two panels have anything in common, or too little of them can be used.
     """
     if len(groups) == len(panels):
-        raise InputError(
-            "no two panels have sky in common: give panels that overlap, or let fastbg batch take "
-            "each by itself"
-        )
+        raise InputError(APART)
     found: dict[int, Background] = {}
     pictures: list[Found] = []
     seams: list[Seam] = []
@@ -175,6 +186,7 @@ def solve(
         solved, sky = backgrounds(
             *(group.cells, group.differences, group.grid, protection),
             *(lambda count, done=done: watch(done * ROUNDS + count), threads, kernels),
+            stiffness=group.stiffness,
         )
         for number, each in zip(group.numbers, solved, strict=True):
             found[number] = each
@@ -235,6 +247,6 @@ def _error(left: Difference) -> float:
         independent = float(len(left.values))
     else:
         # A strip tells its step at `POINTS` places, but only a level and a slope of it.
-        scatter = float(np.sqrt(np.mean(left.errors**2)))
+        scatter = float(np.mean(left.errors**-2.0) ** -0.5)
         independent = 2 * len(left.values) / POINTS
     return scatter * min(1.0, (FREEDOMS / max(independent, 1)) ** 0.5)

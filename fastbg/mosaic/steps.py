@@ -9,6 +9,7 @@ that is searched for the sky is too small for that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,12 +21,18 @@ from ..image.robust import MAD_TO_SIGMA
 HALF = 12
 """Pixels of a strip on either side of a border."""
 
-STIFFNESS, ROUNDS = 10.0, 5
+STIFFNESSES, ROUNDS = (1.0, 3.0, 10.0), 5
 """The weight of the square of the bending of the light, in its noise: light is told from noise from
-waves of some 12 pixels on. In so many rounds, it becomes less where the light bends more."""
+waves of some 7 to 12 pixels on. In so many rounds, it becomes less where the light bends more."""
+
+SURPRISE = 4.0
+"""Of steps that are none, no error counts as more than so many of the usual ones."""
 
 LEAST_BESIDE = 4
 """The least number of pixels on either side, in each line across the border on the average."""
+
+NORMAL_MEDIAN = 0.6745
+"""The median of what is off by a normal error, in its standard deviation."""
 
 SHORT = 24
 """A strip of fewer lines tells a level of the step, and no slope."""
@@ -51,17 +58,20 @@ class Strip:
     sides: np.ndarray
     points: np.ndarray
 
-    def step(self) -> tuple[np.ndarray, np.ndarray] | None:
+    @property
+    def tells(self) -> bool:
+        """Whether enough of both sides is known."""
+        least = LEAST_BESIDE * len(self.sides)
+        return min((self.sides == side).sum() for side in (1, -1)) >= least
+
+    def step(self, stiffness: float) -> tuple[np.ndarray, np.ndarray]:
         """The level of the one panel minus that of the other in each line, and its error.
 
         Returns
         -------
         (n, K) each, linear
-            None if too little of one side is known.
         """
         lines, across, channels = self.values.shape
-        if min((self.sides == side).sum() for side in (1, -1)) < LEAST_BESIDE * lines:
-            return None
         known = (self.sides != 0).reshape(-1, 1)
         noise = _noise(self.values, self.sides)
         data = np.where(known, self.values.reshape(-1, channels), 0)
@@ -71,7 +81,7 @@ class Strip:
         pliant = np.ones((lines, across))
         for _ in range(ROUNDS):
             # The light that is left of steps and data where a smooth surface is taken from both.
-            solved = _smooth(known[:, 0].astype(float), np.hstack([step, data]), pliant)
+            solved = _smooth(known[:, 0].astype(float), np.hstack([step, data]), stiffness * pliant)
             of_step, of_data = np.split(solved, [terms.shape[1]], axis=1)
             normal = step.T @ (step - of_step)
             coordinates = np.linalg.solve(normal, step.T @ (data - of_data))
@@ -79,6 +89,36 @@ class Strip:
             pliant = _pliant(light)
         error = np.sqrt(np.einsum("np,pq,nq->n", terms, np.linalg.inv(normal), terms))
         return terms @ coordinates * noise, error[:, np.newaxis] * noise
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What steps that are none tell: how stiff the light is, and how uncertain a step.
+
+    Attributes
+    ----------
+    stiffness : float
+    excess : float
+        By this factor, errors are larger than smoothness and noise alone make them.
+    """
+
+    stiffness: float
+    excess: float
+
+    @classmethod
+    def of(cls, trials: Sequence[Strip]) -> Calibration:
+        """By strips inside of panels, where no step is: the stiffness that finds the least."""
+        found = []
+        for stiffness in STIFFNESSES:
+            told = [strip.step(stiffness) for strip in trials]
+            steps, errors = (np.concatenate([each[n] for each in told]) for n in (0, 1))
+            off = np.abs(steps / errors)
+            off = np.minimum(off, SURPRISE * np.median(off) / NORMAL_MEDIAN)
+            weight = errors**-2.0
+            uncertain = (weight**2 * (off * errors) ** 2).sum(axis=0) / weight.sum(axis=0) ** 2
+            excess = float(np.sqrt(np.mean(off**2)))
+            found.append((float(uncertain.mean()), cls(stiffness, max(1.0, excess))))
+        return min(found, key=lambda each: each[0])[1]
 
 
 def _noise(values: np.ndarray, sides: np.ndarray) -> np.ndarray:
@@ -92,19 +132,20 @@ def _noise(values: np.ndarray, sides: np.ndarray) -> np.ndarray:
     return np.maximum(noise, np.finfo(np.float32).eps * np.abs(values[sides != 0]).max())
 
 
-def _smooth(weight: np.ndarray, planes: np.ndarray, pliant: np.ndarray) -> np.ndarray:
+def _smooth(weight: np.ndarray, planes: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
     """Smooth surfaces, (n m, P), through planes, (n m, P), which are 0 where the weight is.
 
-    ``pliant``, (n, m), is how much the square of the bending counts at each pixel.
+    ``stiffness``, (n, m), is how much the square of the bending counts at each pixel.
     """
     from scipy.linalg import cho_solve_banded, cholesky_banded
     from scipy.sparse import diags_array
 
-    bends = _second_differences(*pliant.shape)
-    corners = (pliant[1:, 1:] + pliant[1:, :-1] + pliant[:-1, 1:] + pliant[:-1, :-1]) / 4
-    counted = np.concatenate([pliant[:, 1:-1].ravel(), pliant[1:-1].ravel(), corners.ravel()])
-    normal = (bends.T @ diags_array(STIFFNESS * counted) @ bends).todia()
-    band, size = 2 * pliant.shape[1], pliant.size
+    bends = _second_differences(*stiffness.shape)
+    pairs = stiffness[1:] + stiffness[:-1]
+    corners = (pairs[:, 1:] + pairs[:, :-1]) / 4
+    counted = [each.ravel() for each in (stiffness[:, 1:-1], stiffness[1:-1], corners)]
+    normal = (bends.T @ diags_array(np.concatenate(counted)) @ bends).todia()
+    band, size = 2 * stiffness.shape[1], stiffness.size
     rows = np.zeros((band + 1, size))
     for offset, diagonal in zip(normal.offsets, normal.data, strict=True):
         if offset >= 0:

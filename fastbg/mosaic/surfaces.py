@@ -26,9 +26,9 @@ from .picture import Found, Picture
 ROUNDS, SETTLED = 3, 0.01
 """The most searches, and by how much the weights of cells change on the average in the last one."""
 
-DEGREE, STIFFNESS = 2, 1e-3
+DEGREE, STIFFNESS, STIFFNESS_OF_STEPS = 2, 1e-3, 1e-2
 """The degree of the polynomials of a correction that cost nothing, and the stiffness of what else
-it is."""
+it is: of panels that overlap, and of those of a merged mosaic, whose steps are known less well."""
 
 NO_SKY = 0.02
 """How much a cell that is no sky holds a correction down, where one of the sky counts 1."""
@@ -64,6 +64,11 @@ class Background:
         values: np.ndarray = self.splines.at(points) @ self.coordinates
         return values
 
+    def without_points(self) -> Background:
+        """The same without its values at the cells, which are most of its memory."""
+        nowhere = np.empty((0, self.splines.matrix.shape[1]))
+        return replace(self, splines=self.splines.on(nowhere))
+
     @classmethod
     def through(cls, values: np.ndarray, basis: Basis) -> Background:
         """That of values at the cells, (n, K)."""
@@ -80,6 +85,7 @@ def backgrounds(
     watch: Callable[[int], None] = lambda done: None,
     threads: int = 1,
     kernels: Kernels = FASTEST,
+    stiffness: float = STIFFNESS,
 ) -> tuple[list[Background], Found]:
     """The backgrounds of panels that differences connect.
 
@@ -95,6 +101,8 @@ def backgrounds(
         Called with the number of searches that are done, of at most `ROUNDS`.
     threads : int, optional
     kernels : Kernels, optional
+    stiffness : float, optional
+        That of corrections.
 
     Returns
     -------
@@ -110,13 +118,13 @@ def backgrounds(
     levels = levelling(len(every), every[0].values.shape[1], differences)
     taken = [polynomials(each.points) @ own for each, own in zip(every, levels, strict=True)]
     bases = [Basis(each.points, grid_side(len(each.place))) for each in every]
-    stiff = [_stiff(basis) for basis in bases]
+    stiff = [_stiff(basis, stiffness) for basis in bases]
     before = np.full(grid.shape[0] * grid.shape[1], np.inf)
     for done in range(1, ROUNDS + 1):
         picture = Picture.of(every, taken, grid)
         sky = picture.searched(protection, threads, kernels)
         prior = [own + sky.values[each.place] for each, own in zip(every, taken, strict=True)]
-        taken = _corrected(every, differences, prior, sky.weight, bases, stiff)
+        taken = _corrected(every, differences, prior, sky.weight, bases, stiff, stiffness)
         watch(done)
         if np.mean(np.abs(sky.weight - before)) < SETTLED:
             break
@@ -125,9 +133,9 @@ def backgrounds(
     return found, sky
 
 
-def _stiff(basis: Basis) -> Splines:
-    splines = basis.of_degree(min(DEGREE, basis.side - 1), STIFFNESS)
-    return splines.first(splines.used(STIFFNESS))
+def _stiff(basis: Basis, stiffness: float) -> Splines:
+    splines = basis.of_degree(min(DEGREE, basis.side - 1), stiffness)
+    return splines.first(splines.used(stiffness))
 
 
 def _corrected(
@@ -137,6 +145,7 @@ def _corrected(
     weight: np.ndarray,
     bases: Sequence[Basis],
     stiff: Sequence[Splines],
+    stiffness: float,
 ) -> list[np.ndarray]:
     """The values at the cells of each panel, (n, K), with its stiff correction."""
     sizes = [splines.matrix.shape[1] for splines in stiff]
@@ -148,7 +157,7 @@ def _corrected(
         matrix = splines.matrix
         energy = np.r_[np.zeros(splines.free), np.ones(len(splines.seen))]
         normal[part, part] = matrix.T @ (matrix * (sky + NO_SKY)[:, np.newaxis])
-        normal[part, part] += STIFFNESS * len(sky) * np.diag(energy)
+        normal[part, part] += stiffness * len(sky) * np.diag(energy)
         right[part] = matrix.T @ (sky[:, np.newaxis] * (cells.values - own))
     smooth = [Background.through(own, basis) for own, basis in zip(prior, bases, strict=True)]
     equations = Equations([splines.at for splines in stiff], without(smooth, differences))

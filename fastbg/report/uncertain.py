@@ -17,12 +17,16 @@ RIVALLED = 0.1
 """So is its part that other choices tell, but not where all channels are multiples of one shape:
 its rivals know nothing of colours, and are further off."""
 
-DEPENDENT = 0.065
+DEPENDENT = 0.08
 """So is its part that the jackknife tells."""
 
 COLOURED = 0.005
-"""Above this share of the usable frame below multiples of one shape, the sky may have more than one
-colour: objects lie above the sky."""
+"""Above this share of the usable frame below multiples of a shape, the sky may have more colours:
+objects lie above the sky."""
+
+PLAIN = 110.0
+"""With more contrast than this, colour tells multiples of a shape from objects so plainly that how
+much of the sky these hide is no doubt: what the jackknife tells is not told then."""
 
 HIDDEN, INSEPARABLE = 0.5, 0.7
 """That no colour tells objects from the gradient is told where less than the first share of the
@@ -41,6 +45,7 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
         What to compare the model with.
     """
     by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
+    plain = by_colour and diagnostics.contrast > PLAIN
     gradient = Gradient(*diagnostics.gradient())
 
     def above(part: float, deviation: float) -> str:
@@ -57,7 +62,7 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
             "gradient; give fastbg run an image of this sky without a gradient with --reference, "
             "mask the objects, or tell where they are with --protect-at"
         )
-    elif share := above(UNCERTAIN, gradient.uncertainty):
+    elif not plain and (share := above(UNCERTAIN, gradient.uncertainty)):
         yield (
             f"the model is uncertain by {share} the gradient, for want of sky to fit or of a "
             f"gradient: compare with {other}"
@@ -67,14 +72,14 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
             "other surfaces are hardly less likely than the model, and differ from it by "
             f"{share} the gradient: compare with {other}"
         )
-    elif share := above(DEPENDENT, diagnostics.dependent):
+    elif not plain and (share := above(DEPENDENT, diagnostics.dependent)):
         yield (
             "the model depends on single parts of the frame: without one of them it changes by "
             f"{share} the gradient; compare with {other}"
         )
     elif by_colour and (below := diagnostics.below - diagnostics.whole_frame.land) > COLOURED:
         yield (
-            "the light of the sky may have more than one colour: the model has one, and "
+            "the light of the sky may have more colours than the model: "
             f"{100 * below:.2g} % of the usable frame lies below it, where no objects are; compare "
             f"with {other}"
         )

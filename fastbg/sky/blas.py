@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from threading import Event, Lock, Thread
 from typing import ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
+
+
+def _limited() -> AbstractContextManager[object]:
+    """From now to the end of the context, if it is used as one, BLAS has one thread."""
+    from threadpoolctl import get_cached_controller
+
+    # To look for libraries takes a millisecond each time.
+    return get_cached_controller().limit(limits=1, user_api="blas")
 
 
 class _Limit:
@@ -28,14 +36,12 @@ class _Limit:
 
     @contextmanager
     def limited(self) -> Iterator[None]:
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             if not self._users:
                 self._keep()
             self._users += 1
         try:
-            with threadpool_limits(1, "blas"):
+            with _limited():
                 yield
         finally:
             with self._lock:
@@ -45,13 +51,11 @@ class _Limit:
                     self._keeper.join()
 
     def _keep(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         limited, last_has_left = Event(), Event()
 
         def keep() -> None:
             try:
-                with threadpool_limits(1, "blas"):
+                with _limited():
                     limited.set()
                     last_has_left.wait()
             finally:
@@ -84,9 +88,7 @@ def limit_this_thread() -> None:
 
     Builds of BLAS with one number for the process have it from the function that waits.
     """
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, "blas")
+    _limited()
 
 
 def limit_this_process() -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from .mesh import Mesh
-from .smoothing_spline import Splines
+from .smoothing_spline import Splines, combined
 from .surface import Surface
 
 STIFF, FLEXIBLE = 1e3, 1e-6
@@ -27,13 +27,14 @@ stiffness of the surface."""
 ROUNDING = 1e-12
 """The part of the variance of the structure that rounding in float64 may be."""
 
-SMOOTH = 12.0
+SMOOTH, SMOOTH_BESIDE = 12.0, 5.0
 """A joint channel has a smooth surface with at least this many times the variance of its structure:
-nine tenths of the whole. Nebulae have one to three times as much."""
+nine tenths of the whole; and so much has a second one beside it. Nebulae have one to three times as
+much."""
 
 
-def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
-    """The same cells in one channel, a sum of all channels, in which objects are seen least.
+def joint_channels(mesh: Mesh, splines: Splines) -> Mesh | None:
+    """The same cells in sums of all channels, orthogonal ones, in which objects are seen least.
 
     Parameters
     ----------
@@ -44,22 +45,23 @@ def joint_channel(mesh: Mesh, splines: Splines) -> Mesh | None:
     Returns
     -------
     Mesh, or None
-        None for an image of one channel, and where not exactly one sum is smooth: where there are
-        several, the sky has more than one colour; where there is none, objects are seen in all.
+        In as many channels as the sky has colours. None for an image of one channel; where no sum
+        is smooth, for objects are seen in all; and where all are: the sky has as many colours.
     """
     noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     values = mesh.values / noise
     if len(noise) == 1:
         return None
     stiff, smooth = (
-        (splines.matrix @ splines.solve(values, mesh.weight, stiffness))[mesh.usable]
+        combined(splines.matrix, splines.solve(values, mesh.weight, stiffness))[mesh.usable]
         for stiffness in (STIFF, FLEXIBLE)
     )
     white = _whitening(np.cov((values[mesh.usable] - stiff).T))
     smoothness, colours = np.linalg.eigh(white @ np.cov(smooth.T) @ white.T)
-    if np.count_nonzero(smoothness > SMOOTH) != 1:
+    count = np.count_nonzero(smoothness > SMOOTH_BESIDE) if smoothness[-1] > SMOOTH else 0
+    if not 0 < count < len(noise):
         return None
-    colour = white.T @ colours[:, -1:]
+    colour = white.T @ colours[:, ::-1][:, :count]
     return replace(mesh, values=values @ colour, noise=np.sqrt((colour**2).sum(axis=0)))
 
 
@@ -116,7 +118,7 @@ def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[floa
     values, coordinates = (mesh.values / noise) @ turn, (surface.coordinates / noise) @ turn
 
     def left(of_differences: np.ndarray) -> np.ndarray:
-        return weight @ (values[:, 1:] - splines.matrix @ of_differences) ** 2
+        return weight @ (values[:, 1:] - combined(splines.matrix, of_differences)) ** 2
 
     least = left(coordinates[:, 1:])
     for stiffness in stiffnesses:

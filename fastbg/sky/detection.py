@@ -148,24 +148,29 @@ def detect_sky(
 
 def pixel_weight(linear: np.ndarray, mesh: Mesh, sky: Surface) -> np.ndarray:
     """(h, w), float32: the weight of the cells, and less for smaller objects, like stars."""
-    weight = _near(linear, mesh, sky.values, np.zeros(mesh.values.shape))
+    weight = _near(linear, mesh, sky.values)
     weight *= np.clip(_enlarged(sky.weight, mesh, weight.shape), 0, 1)
     return weight
 
 
-def _near(linear: np.ndarray, mesh: Mesh, values: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+def _near(
+    linear: np.ndarray, mesh: Mesh, values: np.ndarray, scatter: np.ndarray | None = None
+) -> np.ndarray:
     """(h, w), float32: how near pixels are to values of cells, which have a scatter, (P, K) each.
 
     Stars are far.
     """
     height, width, channels = linear.shape
-    scales = np.hypot(mesh.noise * mesh.side, scatter)
+    scales = channels * mesh.noise * mesh.side
     off = np.zeros((height, width), np.float32)
     for channel in range(channels):  # one at a time: these may be large
         plane = linear[..., channel] - _enlarged(values[:, channel], mesh, off.shape)
+        scale = np.array(scales[channel], np.float32)
+        if scatter is not None:
+            own = np.hypot(scales[channel], channels * scatter[:, channel])
+            scale = _enlarged(own, mesh, off.shape)
         # Between cells rather than at them: beside a large scale, a tiny one is lost in rounding.
-        scale = _enlarged(channels * scales[:, channel], mesh, off.shape)
-        plane /= np.maximum(scale, LEAST_SCALE, out=scale)
+        plane /= np.maximum(scale, np.float32(LEAST_SCALE))
         off += plane
     np.nan_to_num(off, copy=False, neginf=-2 * OBJECT_SIGMA)
     np.clip(2 * (np.abs(off, out=off) - OBJECT_SIGMA), -30, 30, out=off)

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ..image.robust import MAD_TO_SIGMA
 from .mesh import Mesh
 from .neighbourhood import regions
 
@@ -38,11 +37,18 @@ sky."""
 BRIGHT = 6.0
 """A pixel is of a star so many standard deviations above the median of its cell."""
 
-ROUGH = 0.65
+ROUGH = 0.7
 """The second differences between cells of a sky, at most, relative to the scatter of the pixels of
 a cell. They are 0.4 to 0.6 times that of noise and faint stars, and 0.8 times that of clouds."""
 
-STARRY, STARLESS = 5e-4, 0.1
+STEEP = 1.5
+"""A step between neighbouring cells that is no sky's, in scatters of the pixels of a cell."""
+
+ONE_SIGMA = 0.8413
+"""The share of a normal distribution below its first standard deviation: half of the noise may be
+cut off below."""
+
+STARRY, STARLESS = 5e-4, 0.3
 """The least share of pixels of stars in a sky; and the largest one in an area that hides stars,
 relative to that."""
 
@@ -84,13 +90,26 @@ class _Area:
         return bool(len(bends) and np.median(bends, axis=0).sum() < ROUGH * self.spread.sum())
 
     @cached_property
+    def _outline(self) -> np.ndarray:
+        """(P,) bool: the cells beside a step that is no sky's, and those beyond the area."""
+        values = np.where(self.cells[:, np.newaxis], self.mesh.values, np.nan)
+        outline = ~self.cells.reshape(self.mesh.shape)
+        for axis in (0, 1):
+            step = np.diff(values.reshape(*self.mesh.shape, -1), axis=axis)
+            steep = np.abs(step).sum(axis=2) > STEEP * self.spread.sum()
+            rows, steep = (np.moveaxis(each, axis, 0) for each in (outline, steep))
+            rows[1:] |= steep
+            rows[:-1] |= steep
+        return outline.ravel()
+
+    @cached_property
     def stars(self) -> np.ndarray:
         """(K,): the share of its pixels that are far above the median of their cell.
 
-        Cells at its outline, which may hold pixels from beyond it, do not count.
+        Cells at an outline, which may hold pixels from beyond it, do not count.
         """
         mesh = self.mesh
-        cells = self.cells & ~_widened(~self.cells, mesh.shape)
+        cells = self.cells & ~_widened(self._outline, mesh.shape)
         rows, columns = (np.arange(size) // mesh.side for size in self.linear.shape[:2])
         place = rows[:, np.newaxis] * mesh.shape[1] + columns
         inside = cells[place]
@@ -98,7 +117,7 @@ class _Area:
         above = above[np.isfinite(above).all(axis=1)]
         if not len(above):
             return np.zeros(above.shape[1])
-        noise = MAD_TO_SIGMA * np.median(np.abs(above), axis=0)
+        noise = np.quantile(above, ONE_SIGMA, axis=0)
         share: np.ndarray = np.mean(above > BRIGHT * noise, axis=0)
         return share
 

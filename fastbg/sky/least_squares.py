@@ -14,9 +14,10 @@ import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from .blas import one_thread
+from .cost import POLYNOMIAL_CANDIDATES
 from .grid import checked, grid_side
 from .mesh import Mesh
-from .selection import CANDIDATES, POLYNOMIAL_CANDIDATES
+from .selection import CANDIDATES
 from .smoothing_spline import bases_of
 from .surface import PROTECTIONS, Choice, Surface, fit_surface
 

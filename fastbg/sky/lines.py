@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..image.robust import median
 from ..spline.panels import Seam
 
 BINS = 24
@@ -178,7 +179,7 @@ def _typical(heights: np.ndarray) -> np.ndarray:
 
 def _median(values: np.ndarray) -> float:
     known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else np.nan
+    return float(median(known)) if known.size else np.nan
 
 
 def _clearest_line(

@@ -127,9 +127,9 @@ def mesh_of(
         Which pixels are objects that are known from the start. Of a strip, that tells nothing.
     """
     strip = _is_strip(*data.shape[:2])
-    # As a weight of one more channel: NaN where nothing may be used, which counts in nothing.
-    known = np.zeros(data.shape[:2]) if known is None else known
-    known = np.where((weight > 0).any(axis=2), known, np.nan)
+    if known is not None:
+        # As a weight of one more channel: NaN where nothing may be used, which counts in nothing.
+        known = np.where((weight > 0).any(axis=2), known, np.nan)
     if strip:
         data, weight, y, x, known = _widened(data, weight, y, x, known)
     height, width = data.shape[:2]
@@ -170,11 +170,16 @@ def mesh_of(
         noise,
         None if strip else spread,
         # The median of a cell tells of what fills more than half of it.
-        np.clip(2 * np.nan_to_num(mean_of_blocks(blocks(known, side))).ravel() - 1, 0, 1),
-        None  # type: ignore[arg-type]
-        if objects is None or strip
-        else np.nan_to_num(mean_of_blocks(blocks(objects.astype(np.float32), side))).ravel(),
+        np.clip(2 * _share(known, side, full.size) - 1, 0, 1),
+        _share(None if objects is None or strip else objects.astype(np.float32), side, full.size),
     )
+
+
+def _share(marked: np.ndarray | None, side: int, cells: int) -> np.ndarray:
+    """(cells,): how much of each cell is marked in (h, w), where NaN counts in nothing."""
+    if marked is None:
+        return np.zeros(cells)
+    return np.nan_to_num(mean_of_blocks(blocks(marked, side))).ravel()
 
 
 def _noise(spread: np.ndarray, side: int) -> np.ndarray:
@@ -198,8 +203,8 @@ def _side_of_strip(height: int, width: int) -> int:
 
 
 def _widened(
-    data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray, known: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    data: np.ndarray, weight: np.ndarray, y: np.ndarray, x: np.ndarray, known: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """A strip with its medians across in `LEAST_ROWS` cells across: `mesh_of` takes the same."""
     height, width = data.shape[:2]
     axis = 0 if height <= width else 1
@@ -208,10 +213,10 @@ def _widened(
     ordered = np.sort(np.moveaxis(used, axis, -1), axis=2)
     middle = quantile(ordered, 0.5)
     share = np.where(np.isnan(middle), 0, weight.mean(axis=axis))
-    known = mean_of_blocks(np.moveaxis(known, axis, -1))
-    data, weight, known = (
-        np.repeat(np.expand_dims(each, axis), across, axis) for each in (middle, share, known)
-    )
+    if known is not None:
+        known = mean_of_blocks(np.moveaxis(known, axis, -1))
+        known = np.repeat(np.expand_dims(known, axis), across, axis)
+    data, weight = (np.repeat(np.expand_dims(each, axis), across, axis) for each in (middle, share))
     centres = (np.arange(across) + 0.5) / across
     y, x = (centres, x) if axis == 0 else (y, centres)
     return data, weight, y, x, known

@@ -41,12 +41,21 @@ class Protection:
         weight.
     reach : float
         The standard deviation, in cells, of the Gaussian that smooths the neighbourhood.
+    first : int
+        The number of the first of the `TOLERANCE_FACTORS`, from 0 on: a fit that begins with a
+        narrow tolerance stays near its start.
     """
 
     above: float
     below: float
     around: float
     reach: float
+    first: int = 0
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The tolerance of each iteration, as a multiple of the last one."""
+        return TOLERANCE_FACTORS[self.first :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +91,7 @@ def _fit_in_numpy(
 ) -> RobustFit:
     usable = mesh.usable.reshape(mesh.shape).astype(float)
     around = np.maximum(gaussian_mean(usable, protection.reach), 1e-3)
-    for factor in TOLERANCE_FACTORS:
+    for factor in protection.factors:
         surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
         tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
         off = ((mesh.values - surface) / tolerance).mean(axis=1)
@@ -115,11 +124,11 @@ def _fit_in_c(
         mesh.known.astype(np.float32),
         mesh.noise / unit,
         mesh.shape[1],
-        splines.rows[:used],
+        splines.padded,
         used,
         splines.free,
         stiffness,
-        np.array(TOLERANCE_FACTORS, np.float64),
+        np.array(protection.factors, np.float64),
         taps[len(taps) // 2 :],
         (
             *(protection.above, protection.below, protection.around),
@@ -129,7 +138,7 @@ def _fit_in_c(
         coordinates,
         surface,
     )
-    raised = np.zeros((len(splines.rows), channels))
+    raised = np.zeros((splines.matrix.shape[1], channels))
     raised[:used] = coordinates.T * unit
     raised[splines.free - 1] += level
     return RobustFit(raised, level + unit * surface.T, sky.astype(np.float64))

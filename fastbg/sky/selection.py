@@ -24,16 +24,30 @@ import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
 from .blas import limit_this_thread, one_thread
-from .colour import joint_channel, stiffer_differences
+from .clouds import DOUBT, STIFFNESS, are_clouds
+from .colour import joint_channels, stiffer_differences
+from .cost import (
+    CLEAR,
+    POLYNOMIAL_CANDIDATES,
+    Chain,
+    best_chain,
+    converged,
+    costs_of,
+    hopeless,
+    least_cost,
+    started,
+)
 from .curvature import concave_share
 from .glow import Glow, find_glow
 from .grid import checked, grid_side
 from .mesh import Mesh
+from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines, bases_of
 from .surface import (
     LOWEST,
     MISSED,
+    PROTECTIONS,
     Choice,
     Surface,
     beside_rivals,
@@ -44,35 +58,14 @@ from .surface import (
 from .under_objects import stiffened
 
 CANDIDATES = (
-    *((1, 1e-3), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
+    *((1, 1e-2), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
     *((3, 1e-3), (3, 1e-4), (3, 1e-5), (3, 1e-6), (3, 1e-7), (3, 1e-8)),
 )
 """The degree of the polynomials that cost nothing, and the stiffness of the rest; see `Basis`."""
 
-POLYNOMIAL_CANDIDATES = 4
-"""The number of candidates at the beginning that are little more than polynomials."""
-
-POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.29)
-"""The penalty of each candidate after the first, added to the logarithm of what is unexplained.
-
-A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
-little, for no nebula looks like one. Surfaces that bend may follow a nebula: the penalty of all of
-them rises from the first number to the second with the concave share of their curvature."""
-
-CONCAVE = (0.285, 0.54)
-"""The concave shares of the curvature from which and up to which the penalty rises; see
-`fastbg.sky.curvature`."""
-
-HOPELESS = 0.44
-"""A chain of a frame that is not `CLEAR` ends once a surface that bends costs so much more than the
-least: those that follow, which pay further penalties, have not been seen to make up for it."""
-
-CLEAR, CLEAR_PENALTY = 0.8, 0.1
-"""The explained share of a frame that holds little but sky, and the penalty there instead of those
-of surfaces that bend."""
-
-COLD_START_PENALTY = 0.03
-"""The penalty of a chain of cold starts against the chain of warm starts."""
+NEAR = 3
+"""The first of the tolerances for a chain that starts from quiet cells: wider ones would let in
+smooth dark dust again."""
 
 MULTIPLES_PENALTY, SHAPE_PENALTY = -0.5, 0.05
 """The penalty of multiples of one shape, which is a reward: in a frame full of objects, their
@@ -84,9 +77,6 @@ GLOW_PENALTY = 0.02
 
 MOST_FITS = 2 * (4 * len(CANDIDATES) + 2)
 """The largest number of fits that `select_surfaces` makes."""
-
-Chain = list[Surface]
-"""The fits of the first candidates, from stiff to flexible."""
 
 Watch = Callable[[int], None]
 """Is told how many fits are done; what it raises ends the search."""
@@ -129,35 +119,42 @@ def select_surfaces(
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
-    starts = [search.warm_chain(mesh), search.cold_chain(mesh, largest_smooth_region(mesh))]
-    chains = search.follow(starts)
-    if _selected(chains)[-1].missed > MISSED:
+    below = lower_envelope(search.stiffest, mesh)
+    cold = search.chain(mesh, largest_smooth_region(mesh))
+    chains = search.follow([search.chain(mesh, below, warm=True), cold])
+    best = best_chain(chains)[-1]
+    if best.missed > MISSED:
         known = mesh.weight * np.maximum(mesh.known, LEAST_WEIGHT)
-        chains += search.follow([search.cold_chain(mesh, known)])
-    for chain, penalty in _started(chains):
-        search.tried += zip(_costs(chain, penalty), chain, strict=True)
+        chains += search.follow([search.chain(mesh, known)])
+    elif best.explained < CLEAR and (quiet := quiet_cells(mesh)) is not None:
+        chains += search.follow([search.chain(mesh, quiet, first=NEAR)])
+    for chain, penalty in started(chains):
+        search.tried += zip(costs_of(chain, penalty), chain, strict=True)
     wanted = search.wanted
-    selected = _selected(chains, wanted)
-    selected[-1] = _chosen(selected[-1], len(selected), len(_selected(chains)), chains)
-    joint_mesh = joint_channel(mesh, search.most_flexible)
+    selected = best_chain(chains, wanted)
+    selected[-1] = _chosen(selected[-1], len(selected), len(best_chain(chains)), chains)
+    if search.how[0] == PROTECTIONS["auto"] and not wanted and are_clouds(mesh, selected[-1]):
+        return search.clouds(mesh, selected[-1])
+    joint_mesh = joint_channels(mesh, search.most_flexible)
     if joint_mesh is None:
         return selected
     fits = search.cold_fits(joint_mesh)
     # In this channel, polynomials find nothing to follow.
-    automatic = min(max(len(_selected([fits])), POLYNOMIAL_CANDIDATES), len(fits))
+    automatic = min(max(len(best_chain([fits])), POLYNOMIAL_CANDIDATES), len(fits))
     joint_chain = fits[: wanted or automatic]
     joint = joint_chain[-1].solved(joint_mesh)
     # Surfaces that bend no more than the joint one have not followed objects.
-    stiffer = _selected([chain[: len(joint_chain)] for chain in chains], wanted)
+    stiffer = best_chain([chain[: len(joint_chain)] for chain in chains], wanted)
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
         return selected
     multiples = joint.splines.multiples(joint.coordinates)
     (both,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
     # Objects only add light: what lies below counts against a surface.
     best = max(both, key=lambda surface: surface.explained - surface.below)
-    penalty = MULTIPLES_PENALTY + SHAPE_PENALTY * max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
+    penalty = SHAPE_PENALTY * max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
+    penalty += MULTIPLES_PENALTY if len(joint_mesh.noise) == 1 else 0
     search.tried += ((each.unexplained + penalty, each) for each in both)
-    if best.unexplained + penalty >= _least_cost(chains, wanted):
+    if best.unexplained + penalty >= least_cost(chains, wanted):
         return selected
     best = _chosen(best, len(joint_chain), automatic, [fits])
     return [replace(best, joint=(joint_mesh, joint))]
@@ -177,7 +174,7 @@ def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
         return search, chain
     lit = search.beside(glow)
     with_glow = _select(lit, mesh)
-    costs = [_least_cost([each], search.wanted) for each in (chain, with_glow)]
+    costs = [least_cost([each], search.wanted) for each in (chain, with_glow)]
     if costs[1] + GLOW_PENALTY > costs[0]:
         return search, chain
     return lit, [replace(each, glow=glow.names) for each in with_glow]
@@ -202,6 +199,11 @@ class _Search:
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))
         self._bases = bases_of(mesh.points, side, softest, self._threads)
+
+    @property
+    def stiffest(self) -> Splines:
+        """The basis of the first candidate."""
+        return self._bases[1]
 
     @property
     def most_flexible(self) -> Splines:
@@ -230,23 +232,15 @@ class _Search:
                         running[pool.submit(next, chains[number], None)] = number
         return found
 
-    def warm_chain(self, mesh: Mesh) -> Iterator[Surface]:
-        """Each candidate starts from the weights of the one before it, the first from below."""
-        weight = lower_envelope(self._bases[1], mesh)
+    def chain(
+        self, mesh: Mesh, weight: np.ndarray, warm: bool = False, first: int = 0
+    ) -> Iterator[Surface]:
+        """Each candidate starts from the same weights, or a warm one from where the last ended."""
         chain: Chain = []
         for candidate in self._candidates:
-            chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
+            chain.append(self._bent(self._fit(candidate, mesh, weight, first), chain, mesh))
             yield chain[-1]
-            weight = chain[-1].weight
-            if self._ends(chain):
-                return
-
-    def cold_chain(self, mesh: Mesh, weight: np.ndarray) -> Iterator[Surface]:
-        """Each candidate starts from the same weights: of what is known to be sky, or looks so."""
-        chain: Chain = []
-        for candidate in self._candidates:
-            chain.append(self._bent(self._fit(candidate, mesh, weight), chain, mesh))
-            yield chain[-1]
+            weight = chain[-1].weight if warm else weight
             if self._ends(chain):
                 return
 
@@ -271,17 +265,29 @@ class _Search:
         for weight in lower_envelope(splines, mesh, *LOWEST), largest_smooth_region(mesh):
             yield fit_surface(splines, mesh, weight, stiffness, *self.how)
 
+    def clouds(self, mesh: Mesh, instead: Surface) -> Chain:
+        """A surface that passes nothing by, instead of one that passed clouds by."""
+        bend = max(self._bases)
+        how = PROTECTIONS["off"], self.how[1]
+        found = fit_surface(self._bases[bend], mesh, mesh.weight, STIFFNESS, *how)
+        own = next(cost for cost, each in self.tried if each.weight is instead.weight)
+        self.tried.append((own, found))
+        return [replace(found, doubts=(DOUBT,), choice=instead.choice)]
+
     def _ends(self, chain: Chain) -> bool:
         """Whether the candidates that would follow are not wanted, nor likely to be selected."""
-        return len(chain) >= self.wanted and (_converged(chain) or _hopeless(chain))
+        return len(chain) >= self.wanted and (converged(chain) or hopeless(chain))
 
     def _tell(self) -> None:
         self._done += 1
         self._watch(self._done)
 
-    def _fit(self, candidate: tuple[int, float], mesh: Mesh, weight: np.ndarray) -> Surface:
+    def _fit(
+        self, candidate: tuple[int, float], mesh: Mesh, weight: np.ndarray, first: int = 0
+    ) -> Surface:
         degree, stiffness = candidate
-        return fit_surface(self._bases[degree], mesh, weight, stiffness, *self.how)
+        how = replace(self.how[0], first=first), self.how[1]
+        return fit_surface(self._bases[degree], mesh, weight, stiffness, *how)
 
     def _bent(self, surface: Surface, chain: Chain, mesh: Mesh) -> Surface:
         """The surface with what is concave of its curvature beyond the last polynomial's."""
@@ -289,62 +295,3 @@ class _Search:
             return surface
         plain = chain[POLYNOMIAL_CANDIDATES - 1].values
         return replace(surface, concave=concave_share(surface.values, plain, mesh.shape))
-
-
-def _converged(chain: Chain) -> bool:
-    """Whether the frame is clear and its last two candidates have not explained more."""
-    if len(chain) < POLYNOMIAL_CANDIDATES + 2 or chain[-3].explained < CLEAR:
-        return False
-    return chain[-3].unexplained <= min(each.unexplained for each in chain[-2:]) + CLEAR_PENALTY
-
-
-def _hopeless(chain: Chain) -> bool:
-    """Whether the last candidate costs too much more than the least that is not clear.
-
-    None is, as long as the least misses what is known to be sky.
-    """
-    costs = _costs(chain, 0)
-    least = chain[int(np.argmin(costs))]
-    if len(chain) <= POLYNOMIAL_CANDIDATES or least.explained >= CLEAR or least.missed > MISSED:
-        return False
-    return bool(costs[-1] > costs.min() + HOPELESS)
-
-
-def _selected(chains: list[Chain], wanted: int = 0) -> Chain:
-    """The chain, warm or cold, with the least cost, up to its selected or wanted surface.
-
-    In a frame that is clear, the `CLEAR_PENALTY` then decides how much further the chain is
-    followed.
-    """
-    costs = [_costs(chain, penalty)[: wanted or None] for chain, penalty in _started(chains)]
-    cheapest = np.argmin([cost.min() for cost in costs])
-    chain, best = chains[cheapest], int(np.argmin(costs[cheapest]))
-    if wanted:
-        return chain[:wanted]
-    for following in chain[best + 1 :]:
-        now = chain[best]
-        if now.explained < CLEAR or following.unexplained + CLEAR_PENALTY >= now.unexplained:
-            break
-        best += 1
-    return chain[: best + 1]
-
-
-def _least_cost(chains: list[Chain], wanted: int = 0) -> float:
-    """The least cost of all surfaces, or of those that are wanted."""
-    costs = [_costs(chain, penalty) for chain, penalty in _started(chains)]
-    return min(float(cost[:wanted][-1] if wanted else cost.min()) for cost in costs)
-
-
-def _started(chains: list[Chain]) -> Iterator[tuple[Chain, float]]:
-    """The warm chain, and the cold ones if there are any, with the penalties of their starts."""
-    return zip(chains, (0, COLD_START_PENALTY, COLD_START_PENALTY), strict=False)
-
-
-def _costs(chain: Chain, start_penalty: float) -> np.ndarray:
-    """The cost of each surface: the logarithm of its unexplained share, plus its penalty."""
-    rising = np.interp([each.concave for each in chain], CONCAVE, BENDING_PENALTY)
-    number = np.arange(len(chain))
-    plain = np.minimum(number, POLYNOMIAL_CANDIDATES - 1)
-    penalties = start_penalty + POLYNOMIAL_PENALTY * plain + rising * (number - plain)
-    costs: np.ndarray = [each.unexplained for each in chain] + penalties
-    return costs

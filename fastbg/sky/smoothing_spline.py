@@ -34,6 +34,9 @@ APART = 1e-3
 ROWS = 256
 """The points whose distances to all control points are in memory at a time, and in a cache."""
 
+VECTOR = 16
+"""The numbers that a processor multiplies at a time, at most."""
+
 _ALL = slice(None)
 
 
@@ -175,6 +178,22 @@ class Splines:
             if rest[used, 0] > 1e-9 * whole[used, 0]:
                 yield self._solution(rest, stiffness)
 
+    def solver(
+        self, data: np.ndarray, weight: np.ndarray, stiffness: float
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        """A function of ``part`` and ``more``, (P,): `solve` for the weights part * weight + more.
+
+        The fewer points have more, the faster it is.
+        """
+        used = self.used(stiffness)
+        whole = self._sums(data, weight, used)
+
+        def solve(part: float, more: np.ndarray) -> np.ndarray:
+            own = self._sums(data, more, used, np.flatnonzero(more))
+            return self._solution(part * whole + own, stiffness)
+
+        return solve
+
     def _sums(
         self, data: np.ndarray, weight: np.ndarray, used: int, points: np.ndarray | slice = _ALL
     ) -> np.ndarray:
@@ -202,9 +221,12 @@ class Splines:
         return solution
 
     @cached_property
-    def rows(self) -> np.ndarray:
-        """(M, P), float32: the matrix, one coordinate after the other."""
-        return np.ascontiguousarray(self.matrix.T, np.float32)
+    def padded(self) -> np.ndarray:
+        """(P, M and up to `VECTOR` - 1 zeros), float32: the matrix in whole vectors."""
+        rows, columns = self.matrix.shape
+        padded = np.zeros((rows, -(-columns // VECTOR) * VECTOR), np.float32)
+        padded[:, :columns] = self.matrix
+        return padded
 
     def first(self, count: int) -> Splines:
         """The basis of the first coordinates alone."""
@@ -227,14 +249,17 @@ class Splines:
         return Splines(matrix, self._coefficients, self.seen, self.centres, self.local)
 
     def multiples(self, coordinates: np.ndarray) -> Splines:
-        """The basis of one spline, with coordinates (M, 1), and a constant; nothing in it bends.
+        """The basis of a few splines, with coordinates (M, Q), and a constant; nothing in it bends.
 
         The `local` functions stay what they are, for they may have other colours.
         """
         own = np.eye(len(coordinates))
-        shape = coordinates * (np.arange(len(own)) >= self.local)[:, np.newaxis]
-        shape /= (self.matrix @ shape).std()
-        columns = np.hstack([own[:, : self.local], shape, own[:, self.free - 1 : self.free]])
+        shapes = coordinates * (np.arange(len(own)) >= self.local)[:, np.newaxis]
+        # Orthogonal over the points, and with the deviation 1.
+        values = self.matrix @ shapes
+        _, deviations, turn = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
+        shapes = shapes @ (turn.T / deviations) * len(values) ** 0.5
+        columns = np.hstack([own[:, : self.local], shapes, own[:, self.free - 1 : self.free]])
         return Splines(
             *(self.matrix @ columns, self._coefficients @ columns, np.zeros(0), self.centres),
             self.local,
@@ -299,6 +324,11 @@ def bases_of(points: np.ndarray, side: int, softest: dict[int, float], threads: 
     return bases
 
 
+def forget_bases() -> None:
+    """Keep no bases for the next search."""
+    _kept.clear()
+
+
 def interpolating(
     functions: Callable[[np.ndarray], np.ndarray],
     centres: np.ndarray,
@@ -329,6 +359,16 @@ def interpolating(
     coefficients = np.linalg.solve(system, right)
     matrix = _bent(points, centres, coefficients[:-3]) + _affine(points) @ coefficients[-3:]
     return matrix, coefficients, centres[number:]
+
+
+def combined(matrix: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+    """(P, K): functions, (P, M), times their coordinates, (M, K), of which the last ones may be 0.
+
+    Of a stiff surface, most are.
+    """
+    used = int(np.flatnonzero(coordinates.any(axis=1)).max(initial=-1)) + 1
+    values: np.ndarray = matrix[:, :used] @ coordinates[:used]
+    return values
 
 
 def _grid(side: int) -> np.ndarray:

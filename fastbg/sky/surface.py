@@ -17,7 +17,7 @@ from ..image.kernels import FASTEST, Kernels
 from .mesh import Mesh
 from .neighbourhood import largest_region
 from .robust_fit import LEAST_WEIGHT, Protection, robust_fitter, weighted_deviation
-from .smoothing_spline import Splines
+from .smoothing_spline import Splines, combined
 
 EXPLAINED = 0.05
 """A cell is explained within ``hypot(3 noise, EXPLAINED * deviation of the surface)``."""
@@ -130,7 +130,7 @@ class Surface:
     @property
     def values(self) -> np.ndarray:
         """(P, K), linear, at the cells."""
-        return self.splines.matrix @ self.coordinates
+        return combined(self.splines.matrix, self.coordinates)
 
     @property
     def unexplained(self) -> float:
@@ -224,13 +224,16 @@ def lower_envelope(
         the lower the surface, and the more iterations it needs.
     iterations : int, optional
     """
-    weight = mesh.weight
+    solve = splines.solver(mesh.values, mesh.weight, ENVELOPE_STIFFNESS)
+    unit = weighted_deviation(mesh.values, mesh.weight)
+    part, more = 1.0, np.zeros(len(mesh.weight))
     for _ in range(iterations):
-        surface = splines.matrix @ splines.solve(mesh.values, weight, ENVELOPE_STIFFNESS)
-        above = (mesh.values - surface) / weighted_deviation(mesh.values, mesh.weight)
+        above = (mesh.values - combined(splines.matrix, solve(part, more))) / unit
         below = np.where(above.mean(axis=1) > 0, above_counts, 1 - above_counts)
-        weight = mesh.weight * np.maximum(below, mesh.known)
-    return weight
+        # Most cells lie above, and have this part of their weight.
+        part = above_counts
+        more = mesh.weight * (np.maximum(below, mesh.known) - part)
+    return part * mesh.weight + more
 
 
 def largest_smooth_region(mesh: Mesh) -> np.ndarray:

@@ -3,7 +3,7 @@
 
 static PyObject *fit_surface(PyObject *self, PyObject *args)
 {
-    enum { VALUES, USABLE, KNOWN, NOISE, ROWS, FACTORS, TAPS, WEIGHT, COORDINATES, SURFACE, ARRAYS };
+    enum { VALUES, USABLE, KNOWN, NOISE, MODES, FACTORS, TAPS, WEIGHT, COORDINATES, SURFACE, ARRAYS };
     fbg_py_array_argument a[ARRAYS] = {
         FBG_FLOAT32("values"),          FBG_FLOAT32("usable"),
         FBG_FLOAT32("known"),           FBG_FLOAT64("noise"),
@@ -18,26 +18,28 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O&O&O&O&nO&nndO&O&(dddddd)O&O&O&", fbg_py_array, &a[VALUES],
                           fbg_py_array, &a[USABLE], fbg_py_array, &a[KNOWN],
                           fbg_py_array, &a[NOISE], &columns,
-                          fbg_py_array, &a[ROWS], &used, &free, &modes.stiffness, fbg_py_array,
+                          fbg_py_array, &a[MODES], &used, &free, &modes.stiffness, fbg_py_array,
                           &a[FACTORS], fbg_py_array, &a[TAPS], &p.above, &p.below, &p.around,
                           &p.tolerance, &p.softness, &p.least, fbg_py_array, &a[WEIGHT],
                           fbg_py_array, &a[COORDINATES], fbg_py_array, &a[SURFACE]))
         return NULL;
     const size_t n = fbg_py_count(&a[USABLE]), channels = fbg_py_count(&a[NOISE]);
     const size_t taps = fbg_py_count(&a[TAPS]), rounds = fbg_py_count(&a[FACTORS]);
-    if (columns < 1 || !n || n % columns || !channels || free < 0 || used < free || used < 1)
-        PyErr_SetString(PyExc_ValueError, "columns, used or free is impossible");
+    const size_t stride = n ? fbg_py_count(&a[MODES]) / n : 0;
+    if (columns < 1 || !n || n % columns || !channels || free < 0 || used < free || used < 1 ||
+        (size_t)used > stride || stride % 16)
+        PyErr_SetString(PyExc_ValueError, "columns, modes, used or free is impossible");
     else if (!taps || !rounds)
         PyErr_SetString(PyExc_ValueError, "there must be a factor and a tap");
     else if (fbg_py_holds(&a[VALUES], channels * n) && fbg_py_holds(&a[KNOWN], n) &&
-             fbg_py_holds(&a[ROWS], used * n) &&
-             fbg_py_holds(&a[WEIGHT], n) && fbg_py_holds(&a[COORDINATES], channels * used) &&
+             fbg_py_holds(&a[MODES], stride * n) && fbg_py_holds(&a[WEIGHT], n) && fbg_py_holds(&a[COORDINATES], channels * used) &&
              fbg_py_holds(&a[SURFACE], channels * n)) {
         const fbg_mesh mesh = {n / columns, columns, (int)channels, a[VALUES].view.buf,
                                a[USABLE].view.buf, a[KNOWN].view.buf, a[NOISE].view.buf};
         modes.used = used;
         modes.free = free;
-        modes.rows = a[ROWS].view.buf;
+        modes.matrix = a[MODES].view.buf;
+        modes.stride = stride;
         p.factors = a[FACTORS].view.buf;
         p.rounds = rounds;
         p.taps = a[TAPS].view.buf;

@@ -7,6 +7,7 @@ let them wait for ever.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -45,7 +46,10 @@ def run(work: Sequence[Task], address: str) -> Generator[Event]:
             f"no Dask scheduler answers at {address}: check the address, like tcp://host:8786"
         ) from error
     with client:
-        futures = client.map(run_here, [_for_cluster(task) for task in work], pure=False)
+        with warnings.catch_warnings():
+            # The models of a mosaic may be large: each goes to one worker, once.
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            futures = client.map(run_here, [_for_cluster(task) for task in work], pure=False)
         task_of = dict(zip(futures, work, strict=True))
         ended: SimpleQueue[Any] = SimpleQueue()
         for future in futures:

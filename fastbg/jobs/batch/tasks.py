@@ -172,6 +172,11 @@ def failed(path: Path, error: str) -> Outcome:
     return Outcome(path, "failed", error=" ".join(error.split()))
 
 
+def doubtful(path: Path, error: str) -> Outcome:
+    """The outcome of a file whose model may be wrong, if the settings are strict."""
+    return replace(failed(path, error), status="doubtful")
+
+
 def _finished(task: Task, state: State | None, content: str | None = None) -> dict[str, Any] | None:
     """The report of a file that need not be processed; one with doubts must be if strict."""
     report = Journal(task.folder).finished(task.path, task.key, state, content)

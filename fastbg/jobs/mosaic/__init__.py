@@ -1,75 +1,55 @@
 """The job on the panels of a mosaic: they are solved together, and each is corrected where it is.
 
-`panels` are opened and placed by their coordinate systems; `labels` name those of a merged mosaic.
-The backgrounds come from `fastbg.mosaic`, and everything after that is as of a single image.
+Workers make the small copies of images (`small`). `placing` lays them on one plane by their
+coordinate systems, or `labels` name the panels of a merged mosaic. `solving` turns that into what
+is taken out of each image, which `correcting` does, again in workers; `told` and `pages` say what
+was found. `runs` are the batches in which that is done: workers, journals and clusters are those of
+any batch.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
+from ...backends.registry import choose
 from ...errors import InputError, SettingsError
-from ...io.atomic import check_targets
-from ...io.names import clashes, default_name, same_name
-from ...mosaic.borders import Borders
-from ...mosaic.cells import Panel
-from ...mosaic.labels import Labelled
-from ...mosaic.scales import Scales
-from ...mosaic.sky import Patchwork
-from ...mosaic.solve import Group, Solution, connected, solve
-from ...mosaic.surfaces import ROUNDS
 from ...pipeline import Job
-from ...progress import ProgressCallback
-from ...report.history import history
-from ...report.html.mosaic_page import Pictures
-from ...report.report import Report, describe
-from ...result import Fitted, Plan, Prepared
-from ...search_input import centres, objects_of
+from ...report.report import Report
 from ...settings.options import Options
 from ...settings.settings import Settings
-from ..arguments import Masks, Paths, merged, public
+from .. import set_pages
+from ..arguments import Count, Masks, Paths, merged, public
+from ..batch import BatchCallback, Summary, hash_of
+from ..batch.tasks import doubtful, failed, key_of
+from ..drawn import paths_of
 from ..inputs import Inputs
-from ..memory import MaxMemory
-from ..outputs import Outputs
-from ..strictness import refuse_doubts
-from ..write import write
-from .judged import Judged
-from .labels import LabelImage
-from .pages import in_place, pages
-from .pages import write as write_pages
-from .panels import Copy, placed
-from .told import apart, describe_mosaic, noise_of, scales_in_words
+from ..memory import MaxMemory, in_bytes
+from . import pages, placing
+from .runs import Run
+from .small import FOLDER
+from .solving import CLOUDED, HIDDEN, Solver
+from .told import describe_mosaic
 
 
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """A mosaic whose backgrounds are known.
+@dataclass(frozen=True)
+class Mosaic(Summary):
+    """The outcomes of the images of a mosaic.
 
     Attributes
     ----------
-    names : list of str
-        Those of the panels.
-    solution : Solution
-    scales : Scales
-        The flux scales of the panels.
-    pictures : Pictures
-        The panels where they lie in the sky.
-    images : list of (Patchwork, Judged)
-        The background of each image, and what the picture of all tells of it.
+    outcomes, seconds
+        As in `Summary`. A panel that shows nothing of the field has failed.
+    report : dict
+        What was found: see `fastbg.jobs.mosaic.told.describe_mosaic`.
     """
 
-    names: list[str]
-    solution: Solution
-    scales: Scales
-    pictures: Pictures
-    images: list[tuple[Patchwork, Judged]]
+    report: Report
+
+    __repr__ = Summary.__repr__
 
 
 @public
@@ -78,6 +58,7 @@ def process_mosaic(
     *,
     panels: str | Path | None = None,
     output_dir: str | Path = ".",
+    preview: str | Path | None = None,
     match_scale: bool = False,
     again: bool = False,
     write_model: bool = True,
@@ -86,15 +67,19 @@ def process_mosaic(
     compress: bool = False,
     overwrite: bool = False,
     max_memory: MaxMemory = None,
+    workers: Count = 0,
+    dask: str | None = None,
     settings: Settings | None = None,
-    progress: ProgressCallback | None = None,
+    progress: BatchCallback | None = None,
     **options: Unpack[Options],
-) -> Report:
+) -> Mosaic:
     """Take the backgrounds out of the panels of a mosaic, so that no seams are left.
 
     Where panels overlap, they differ by their backgrounds alone: no object is left in the
     differences. The backgrounds of all panels are solved from these together, with the sky that
-    they show. Panels are neither moved nor merged: any program does that afterwards.
+    they show. Panels are neither moved nor merged: any program does that afterwards. See
+    docs/mosaic.md. Finished panels are skipped, as by `process_files`, as long as the mosaic is the
+    same; the folder ``.fastbg-mosaic`` in the output folder keeps the small copies of panels.
 
     Parameters
     ----------
@@ -108,166 +93,86 @@ def process_mosaic(
     output_dir : path
         The folder of the outputs, ``<stem>_bgSubtracted`` and ``<stem>_bgModel``, and of
         ``mosaic_report.html`` and ``mosaic_report.json``.
+    preview : path, optional
+        Also write a PNG of the whole mosaic, before and after.
     match_scale : bool
         Also bring all panels to one flux scale, as far as overlaps tell it.
     mask, sky
         As for `process_file`; the same for all panels.
-    again, write_model, compress, overwrite, max_memory, settings, progress, **options
-        As for `process_files` and `process_file`; ``max_memory`` is that of one panel.
-
-    Returns
-    -------
-    dict
-        The report of the mosaic: see `fastbg.jobs.mosaic.told.describe_mosaic`.
+    again, write_model, compress, overwrite, max_memory, workers, dask
+        As for `process_files`.
+    settings, **options
+        As for `remove_background`.
+    progress : callable, optional
+        Called with a `BatchProgress`; it cancels the work by returning False.
 
     Raises
     ------
-    InputError, SettingsError, OutputError, BackendError, DoubtError, Cancelled
-        One line with cause and cure; nothing was written.
+    InputError
+        If the panels are no mosaic: they have nothing in common, nothing tells how they lie, or the
+        label image does not fit. Nothing was corrected.
+    SettingsError, OutputError, BackendError
+        If no panel at all can be processed.
+    Cancelled
+        If ``progress`` returned False. Finished panels remain finished.
     """
+    begun = time.monotonic()
     settings = merged(settings, options)
     _check(settings, match_scale=match_scale, merged_before=panels is not None)
+    if dask and workers:
+        raise SettingsError("a cluster has its own workers: leave their number out")
+    if not dask:
+        choose(settings.backend)
+    folder, labels = Path(output_dir), Path(panels) if panels else None
+    files = set_pages.pages(folder, "mosaic", FOLDER, overwrite=overwrite)
     given = [paths] if isinstance(paths, str | Path) else [*paths]
-    images, left_out = Inputs([str(each) for each in given], again=again).find()
-    warnings = [f"{path} is left out, since fastbg wrote it" for path in left_out]
-    _check_count(images, panels)
-    unit = settings.sample_format == "unit"
-    outputs = [
-        Outputs(
-            _targets(path, output_dir, write_model),
-            overwrite=overwrite,
-            compress=compress,
-            unit=unit,
-        )
-        for path in images
-    ]
-    for pair in clashes(images, {}, lambda path: default_name(path, output_dir, "bgSubtracted")):
-        raise InputError(same_name(*pair))
-    own_pages = pages(Path(output_dir))
-    check_targets(own_pages, overwrite=overwrite, inputs=images)
-    for each in outputs:
-        each.check(images)
-
-    with ExitStack() as files:
-        copies = []
-        for path, own in zip(images, outputs, strict=True):
-            job = files.enter_context(Job(settings, progress))
-            copies.append(Copy.of(path, job, own, files, (mask, sky), max_memory=max_memory))
-        _check_channels(copies)
-        solved = _labelled(copies[0], Path(panels), files) if panels else _overlapping(copies)
-        warnings += apart(solved.names, solved.solution.groups)
-        warnings += scales_in_words(solved.names, solved.scales, matched=match_scale)
-        noise = float(np.median([noise_of(copy.linear) for copy in copies]))
-        begun = [_fitted(copy, *told) for copy, told in zip(copies, solved.images, strict=True)]
-        level = solved.solution.level
-        divisors = solved.scales.values if match_scale else np.ones_like(solved.scales.values)
-        reports = [
-            _written(copy, *fit, level, divisor, files)
-            for copy, fit, divisor in zip(copies, begun, divisors, strict=False)
-        ]
+    found = Inputs([str(each) for each in given], again=again).find()
+    _check_count(found.images, labels)
+    least = 1 if labels else 2
+    if preview:
+        own = [*found.images, *([labels] if labels else [])]
+        pages.check_preview(Path(preview), files, own, overwrite=overwrite)
+    drawn = {name: hash_of(each, name) for name, each in (("mask", mask), ("sky", sky))}
+    key = key_of(settings, **drawn, compress=compress, write_model=write_model)
+    how: dict[str, Any] = {
+        "settings": settings,
+        "masks": tuple(paths_of(mask)),
+        "sky": tuple(paths_of(sky)),
+        "compress": compress,
+        "max_memory": in_bytes(max_memory),
+        "overwrite": overwrite,
+        "write_model": write_model,
+    }
+    with Run(int(workers), dask, progress, len(found.images)) as run, Job(settings) as job:
+        run.check_names(found.images, folder, settings)
+        frames = run.looked(found.images, settings, least)
+        solver = Solver(job, mask is not None, run.watch)
+        if labels:
+            key["panels"] = hash_of(labels, "label image")
+            solver.check_labels(frames[0], labels)
+        else:
+            placing.check(frames)
+        frames, copies = run.reduced(frames, folder, drawn, how, least)
+        if labels:
+            solved = solver.labelled(frames[0], copies[0], labels)
+        else:
+            solved = solver.overlapping(frames, copies)
+        models = solved.matched() if match_scale else solved.models
+        left_out = [failed(path, HIDDEN.format(path)) for path in solved.hidden]
+        if settings.strict:
+            left_out += [doubtful(path, CLOUDED.format(path)) for path in solved.clouded]
+        outcomes = run.corrected(models, left_out, folder, labels, key, how)
+        seconds = time.monotonic() - begun
         report = describe_mosaic(
-            *(solved.names, solved.solution, solved.scales, noise, reports, warnings),
+            *(solved, outcomes, settings),
+            [f"{path} is left out, since fastbg wrote it" for path in found.left_out],
             match_scale=match_scale,
+            preview=str(preview) if preview else None,
+            seconds=seconds,
         )
-        write_pages(own_pages, report, solved.pictures, files)
-    return report
-
-
-def _overlapping(copies: Sequence[Copy]) -> Solved:
-    """The backgrounds of panels that overlap."""
-    panels = [copy.panel(at) for copy, at in zip(copies, placed(copies), strict=True)]
-    scales = Scales.of(panels, connected(panels))
-    alike = scales.taken_out(panels)
-    solution = scales.back(_solve(copies[0], alike, connected(alike)))
-    images = []
-    for number, copy in enumerate(copies):
-        judged = Judged.of(copy.shape, panels, [number], solution)
-        own = Patchwork([solution.backgrounds[number]], (panels[number].box,))
-        images.append((own, judged))
-    pictures = in_place(panels, solution.backgrounds)
-    return Solved([str(copy.path) for copy in copies], solution, scales, pictures, images)
-
-
-def _labelled(copy: Copy, path: Path, files: ExitStack) -> Solved:
-    """The backgrounds of the panels of a merged mosaic."""
-    image, pixel = copy.reduced.frame.image, 2 if copy.source.frame.pattern else 1
-    block = pixel * copy.reduced.factor
-    labels = LabelImage.open(path, copy.source.file, copy.shape, block, files)
-    told = copy.known, objects_of(copy.reduced, copy.known)
-    small = Labelled(copy.linear, copy.weight, labels.small, *centres(copy.reduced), *told)
-    try:
-        panels = small.panels(labels.boxes)
-        borders = Borders(image.shape, image.rows, partial(labels.rows, pixel=pixel))
-        whole = Group.meeting(panels, borders.differences(labels.boxes))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    solution = _solve(copy, panels, whole.connected())
-    judged = Judged.of(copy.shape, panels, range(len(panels)), solution)
-    patchwork = Patchwork(solution.backgrounds, labels.boxes, labels)
-    names = [f"{number:g}" for number in labels.numbers]
-    unknown = Scales.unknown(len(panels), len(solution.level))
-    pictures = in_place(panels, solution.backgrounds)
-    return Solved(names, solution, unknown, pictures, [(patchwork, judged)])
-
-
-def _solve(first: Copy, panels: Sequence[Panel], groups: Sequence[Group]) -> Solution:
-    """Solve, and tell the progress as that of the first panel's search."""
-    job = first.job
-    protection = job.settings.protection(masked=first.masked)
-    with job.stages.stage("protect", ROUNDS * len(groups)) as advance:
-        return solve(panels, groups, protection, advance, job.threads, job.backend.kernels)
-
-
-def _fitted(copy: Copy, patchwork: Patchwork, judged: Judged) -> tuple[Prepared, Fitted]:
-    """The problem of one image and its model."""
-    reduced, job = copy.reduced, copy.job
-    y, x = centres(reduced)
-    sky = patchwork.sky(reduced.small, copy.used.copy(), y, x, reduced.own, judged.share)
-    prepared = copy.prepared(sky)
-    fitted = judged.applied(job.fit(prepared), sky.mesh)
-    refuse_doubts(job, str(copy.path), prepared.preparation(), fitted)
-    return prepared, fitted
-
-
-def _written(
-    copy: Copy,
-    prepared: Prepared,
-    fitted: Fitted,
-    level: np.ndarray,
-    divisor: np.ndarray,
-    files: ExitStack,
-) -> Report:
-    """Write the corrected image, which gets its name when `files` is closed, and its report."""
-    job, source = copy.job, copy.source
-    preparation = prepared.preparation()
-    plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
-    plan = _levelled(plan, job.settings, level, divisor)
-    copy.outputs.stage(files)
-    with ExitStack() as written:
-        lines = history(job.settings, fitted.fit, source.file.white)
-        corrected = write(job, source, plan, copy.outputs, lines, written)
-        with job.stages.stage("write"):
-            written.close()
-    about = source.about(copy.outputs.targets)
-    return describe(job, source.frame, preparation, fitted, corrected, about)
-
-
-def _levelled(plan: Plan, settings: Settings, level: np.ndarray, divisor: np.ndarray) -> Plan:
-    """The plan with the level and the flux scale that all panels get."""
-    if settings.pedestal == "neutral":
-        level = np.full_like(level, level.mean())
-    elif settings.pedestal != "model-median":
-        level = plan.correction.levels  # the same for all
-    told: Any = {"levels": level * divisor, "divisor": divisor}
-    own, stored = (replace(each, **told) for each in (plan.correction, plan.stored))
-    return replace(plan, correction=own, stored=stored)
-
-
-def _targets(path: Path, folder: str | Path, write_model: bool) -> dict[str, Path]:
-    targets = {"corrected": default_name(path, folder, "bgSubtracted")}
-    if write_model:
-        targets["background"] = default_name(path, folder, "bgModel")
-    return targets
+        factors = {frame.path: copy.factor for frame, copy in zip(frames, copies, strict=True)}
+        pages.write(files, report, solved, factors)
+    return Mosaic(outcomes, seconds, report)
 
 
 def _check(settings: Settings, *, match_scale: bool, merged_before: bool) -> None:
@@ -288,7 +193,7 @@ def _check(settings: Settings, *, match_scale: bool, merged_before: bool) -> Non
         )
 
 
-def _check_count(images: Sequence[Path], panels: str | Path | None) -> None:
+def _check_count(images: Sequence[Path], panels: Path | None) -> None:
     if panels and len(images) > 1:
         raise InputError(
             f"a label image names the panels of one merged mosaic, and there are {len(images)} "
@@ -299,14 +204,3 @@ def _check_count(images: Sequence[Path], panels: str | Path | None) -> None:
             f"{images[0]} alone is no mosaic: give all panels, or name those of a merged one with "
             "--panels (panels= in Python)"
         )
-
-
-def _check_channels(copies: Sequence[Copy]) -> None:
-    first = copies[0]
-    for copy in copies[1:]:
-        mine, its = first.used.shape[2], copy.used.shape[2]
-        if mine != its:
-            raise InputError(
-                f"{copy.path} has {its} channel{'s'[: its > 1]} and {first.path} {mine}: give "
-                "panels of one kind"
-            )

@@ -43,7 +43,7 @@ class Judged:
     ) -> Judged:
         """That of a small copy, (h, w), which has the panels of some numbers."""
         channels = len(solution.level)
-        planes = np.zeros((*shape, 1 + 3 * channels))
+        planes = np.zeros((*shape, 1 + 3 * channels), np.float32)
         for group, found in zip(solution.groups, solution.found, strict=True):
             cells = np.column_stack([found.weight, *map(found.enlarged, _deviations(found))])
             for number in {*group} & {*numbers}:

@@ -14,6 +14,7 @@ from ...io import formats, png
 from ...io.image_file import ImageFile
 from ...io.orientation import Turn
 from ...spline.panels import MOST_PANELS, Box
+from ..source import Source
 
 CURE = "give an image of whole numbers, one for each panel, 0 where there is none"
 
@@ -46,25 +47,23 @@ class LabelImage:
     reach: tuple[Box, ...]
 
     @classmethod
-    def open(
-        cls, path: Path, stored: ImageFile, shape: tuple[int, int], block: int, files: ExitStack
-    ) -> LabelImage:
-        """Open a label image, which stays open as long as `files`.
+    def of(cls, path: Path, source: Source, factor: int, files: ExitStack) -> LabelImage:
+        """The label image of a mosaic that is open; it stays open as long as `files`.
 
         Parameters
         ----------
-        stored : ImageFile
-            The mosaic, upright.
-        shape : (h, w)
-            Of its small copy.
-        block : int
-            The pixels of the mosaic along the side of one of that.
+        factor : int
+            The downscaling factor of the mosaic.
 
         Raises
         ------
         InputError
             If it cannot be read, has another size, or names no panels.
         """
+        frame, stored = source.frame, source.file
+        block = factor * (2 if frame.pattern else 1)
+        height, width = (-(-size // factor) for size in frame.image.shape)
+        shape = height, width
         opener = png.open_image(path) if png.is_png(path) else formats.open_image(path, mask=True)
         file = files.enter_context(opener)
         told = None not in (file.orientation, stored.orientation)

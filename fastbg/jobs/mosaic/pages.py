@@ -1,19 +1,26 @@
-"""The page and the report of a mosaic, beside its corrected panels."""
+"""The page, the report and the picture of a mosaic, beside its corrected panels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ...errors import OutputError
+from ...image.outlines import Outline
 from ...io import atomic
 from ...mosaic.cells import Grid, Panel
 from ...mosaic.surfaces import Background
 from ...report.html import mosaic_page
-from ...report.report import Report, to_json
+from ...report.mosaic import Named, Pictures, edges_of
+from ...report.report import Report
+from .. import set_pages
+from .solving import Solved
+from .told import step_in_words
 
 LONGEST = 720
 """The most pixels along the longer side of the picture."""
@@ -25,28 +32,53 @@ NODES = 33
 """A background is computed at so many places along each side, and interpolated between them."""
 
 
-def pages(folder: Path) -> list[Path]:
-    """The names of the page and of the report."""
-    return [folder / "mosaic_report.html", folder / "mosaic_report.json"]
+def check_preview(
+    preview: Path, pages: tuple[Path, Path], inputs: Sequence[Path], *, overwrite: bool
+) -> None:
+    """Raise OutputError if the picture cannot be written, or is one that no mosaic drew there."""
+    if preview.suffix.lower() != ".png":
+        raise OutputError(f"{preview} does not tell that it holds PNG: end it in .png")
+    with suppress(OSError, ValueError):
+        earlier = json.loads(pages[1].read_text("utf-8"))
+        overwrite |= isinstance(earlier, dict) and earlier.get("preview") == str(preview)
+    atomic.check_targets([preview], overwrite=overwrite, inputs=[*inputs, *pages])
 
 
 def write(
-    targets: Sequence[Path], report: Report, shown: mosaic_page.Pictures, files: ExitStack
+    pages: tuple[Path, Path], report: Report, solved: Solved, factors: Mapping[Path, int]
 ) -> None:
-    """Write both; they get their names when `files` is closed."""
-    page, data = files.enter_context(atomic.staged(targets, overwrite=True))
-    text = mosaic_page.render(report, shown)
-    page.write_text(text, encoding="utf-8", errors="backslashreplace")
-    data.write_text(to_json(report) + "\n", encoding="utf-8")
+    """Write the page, the report and the picture: all or none.
+
+    Parameters
+    ----------
+    factors : mapping of Path to int
+        The downscaling factor of each image.
+    """
+    protected = {
+        each["input"]: [Outline(**own) for own in each.get("protected", ())]
+        for each in report["images"]
+    }
+    shown = in_place(solved, protected, factors)
+    with ExitStack() as files:
+        if report["preview"]:
+            (part,) = files.enter_context(atomic.staged([report["preview"]], overwrite=True))
+            _draw(report, shown, part)
+        set_pages.write(pages, mosaic_page.render(report, shown), report, files)
 
 
-def in_place(panels: Sequence[Panel], backgrounds: Sequence[Background]) -> mosaic_page.Pictures:
+def in_place(
+    solved: Solved, protected: Mapping[str, Sequence[Outline]], factors: Mapping[Path, int]
+) -> Pictures:
     """The panels where they lie in the sky, as the first one shows it, and their backgrounds."""
-    panels = _turned(panels)
+    panels = _turned(solved.panels)
     grid = _grid(panels)
     channels = panels[0].values.shape[2]
     seen, taken = (np.full((grid.shape[0] * grid.shape[1], channels), np.nan) for _ in range(2))
-    for panel, own in zip(panels, backgrounds, strict=True):
+    borders: list[Named] = []
+    outlines: dict[tuple[str, int, int], Named] = {}
+    for name, path, panel, own in zip(
+        *(solved.names, solved.paths, panels, solved.solution.backgrounds), strict=True
+    ):
         place = grid.places(panel.v, panel.u)
         valid = np.isfinite(panel.values).all(axis=2) & (place >= 0)
         cells, where = np.unique(place[valid], return_inverse=True)
@@ -55,7 +87,41 @@ def in_place(panels: Sequence[Panel], backgrounds: Sequence[Background]) -> mosa
             for channel in range(channels):
                 sums = np.bincount(where, values[..., channel][valid], minlength=len(cells))
                 planes[cells, channel] = sums / np.maximum(count, 1)
-    return mosaic_page.Pictures(*(_planes(each, grid.shape) for each in (seen, taken)))
+        covered = np.zeros(grid.shape, bool)
+        covered.flat[cells] = True
+        borders.append((Path(name).name, edges_of(covered)))
+        for each in protected.get(str(path), ()):
+            points = _on(grid, panel, (each.points() + 0.5) / factors[path])
+            # Panels show the same object at the same place, about.
+            y, x = (points.mean(axis=0) / max(grid.shape) * 50).round().astype(int).tolist()
+            outlines.setdefault((each.name, y, x), (each.name, points))
+    shown, removed = (_planes(each, grid.shape) for each in (seen, taken))
+    return Pictures(shown, removed, borders, [*outlines.values()])
+
+
+def _draw(report: Report, shown: Pictures, path: Path) -> None:
+    from ...report.preview import mosaic
+
+    steps = step_in_words(report["seams"], report["noise"]) if report["seams"] else ""
+    names = [Path(image["input"]).name for image in report["images"]]
+    title = f"{names[0]} and {len(names) - 1} other panels" if len(names) > 1 else "".join(names)
+    lines = [f"Steps at seams: {steps}"] if steps else []
+    level = np.array(report["level"])
+    picture = mosaic.draw(shown, level, title=title, captions=lines)
+    picture.save(path, format="png")
+
+
+def _on(grid: Grid, panel: Panel, points: np.ndarray) -> np.ndarray:
+    """(n, 2): where places in pixels of the small copy, from its outer corner, are on a grid."""
+    (top, left), (height, width) = panel.corner, panel.v.shape
+    y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    known = np.isfinite(panel.v)
+    terms = np.column_stack([y[known], x[known], np.ones(known.sum())])
+    # What reaches beyond the panel is on its tangent.
+    plane = np.linalg.lstsq(terms, np.column_stack([panel.v[known], panel.u[known]]), rcond=None)[0]
+    inside = np.column_stack([points - 0.5 - (top, left), np.ones(len(points))])
+    found: np.ndarray = (inside @ plane - (grid.top, grid.left)) / grid.side
+    return found
 
 
 def _planes(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

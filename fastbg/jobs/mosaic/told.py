@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...image.robust import MAD_TO_SIGMA
 from ...mosaic.scales import Scales
-from ...mosaic.solve import Solution
-from ...report.process import peak_memory_bytes
+from ...report.alike import alike
 from ...report.report import Report
+from ...settings.settings import Settings
 from ...version import version
+from ..batch.tasks import Outcome
+from .solving import CLOUDED, Solved
 
 DIFFERENT = 1.03
 """Flux scales of panels that differ by more than this factor are told."""
 
 
 def describe_mosaic(
-    names: Sequence[str],
-    solution: Solution,
-    scales: Scales,
-    noise: float,
-    reports: Sequence[Report],
+    solved: Solved,
+    outcomes: Sequence[Outcome],
+    settings: Settings,
     warnings: Sequence[str],
     *,
     match_scale: bool,
+    preview: str | None,
+    seconds: float,
 ) -> Report:
     """The report of a mosaic.
 
@@ -35,11 +37,13 @@ def describe_mosaic(
     ``settings``
         As in `fastbg.Settings`.
     ``panels``
-        Their names: paths, or the numbers of a label image.
-    ``scales``
-        For each panel, its flux ``scale`` for each channel, relative to the geometric mean over the
-        panels that overlaps connect, and the relative ``scale_error``: null where overlaps do not
-        tell it, and the scale is 1 then, as it is where it hardly differs.
+        For each panel, what it is called (``panel``): a path, or its number in a label image. Its
+        ``status``: used, or clouds (it has hardly any stars), or nothing (it shows nothing of what
+        its neighbours show, and is not used), or failed. The
+        ``outcome`` of its image, and an ``error`` or null: see `fastbg.jobs.batch.Outcome`. For
+        panels that are used, the flux ``scale`` of each channel, relative to the geometric mean
+        over the panels that overlaps connect, and the relative ``scale_error``: null where overlaps
+        do not tell it, and the scale is 1 then, as it is where it hardly differs.
     ``match_scale``
         Whether corrected panels were brought to one flux scale.
     ``groups``
@@ -54,29 +58,28 @@ def describe_mosaic(
         That of the sky in all panels before the correction: the median of their backgrounds, per
         channel, linear.
     ``images``
-        The reports of the corrected images: see `fastbg.report.report`.
+        The reports of the images that are corrected: see `fastbg.report.report`.
+    ``doubts``
+        Lines about the images whose models may be wrong, one for all that are alike.
     ``warnings``
-        Lines for the user, about the mosaic as a whole.
+        Lines for the user: about the mosaic as a whole, and these.
+    ``preview``
+        The picture that was drawn, or null.
     ``seconds``
-        By stage, and ``total``.
-    ``peak_memory_bytes``
-        The largest resident size of the process so far.
+        From the beginning to the end.
     """
-    seconds: dict[str, float] = {}
-    for each in reports:
-        for stage, spent in each["seconds"].items():
-            seconds[stage] = seconds.get(stage, 0) + spent
+    names, solution, scales = solved.names, solved.solution, solved.scales
+    ended = {each.path: each.report for each in outcomes}
+    images = [found for path in dict.fromkeys(solved.paths) if (found := ended[path])]
+    clouds = [CLOUDED.format(path) for path in solved.clouded]
+    doubts, others = (
+        [*alike([(Path(each["input"]).name, of(each)) for each in images], "panels")]
+        for of in (_doubts, _others)
+    )
     return Report(
         fastbg=version(),
-        settings=reports[0]["settings"],
-        panels=[*names],
-        scales=[
-            {
-                "scale": scale.tolist(),
-                "scale_error": [each if np.isfinite(each) else None for each in error.tolist()],
-            }
-            for scale, error in zip(scales.values, scales.errors, strict=True)
-        ],
+        settings=settings.to_dict(),
+        panels=_panels(solved, outcomes),
         match_scale=match_scale,
         groups=[[names[number] for number in group] for group in solution.groups],
         seams=[
@@ -88,20 +91,51 @@ def describe_mosaic(
             }
             for seam in solution.seams
         ],
-        noise=noise,
+        noise=solved.noise,
         level=solution.level.tolist(),
-        images=[*reports],
-        warnings=[*warnings],
+        images=images,
+        doubts=[*clouds, *doubts],
+        warnings=[
+            *warnings,
+            *apart(names, solution.groups),
+            *scales_in_words(names, scales, matched=match_scale),
+            *clouds,
+            *doubts,
+            *others,
+        ],
+        preview=preview,
         seconds=seconds,
-        peak_memory_bytes=peak_memory_bytes(),
     )
 
 
-def noise_of(small: np.ndarray) -> float:
-    """The noise of a pixel of a small copy, (h, w, K), linear: by differences of neighbours."""
-    steps = np.diff(small, n=2, axis=1)
-    spread = MAD_TO_SIGMA * np.nanmedian(np.abs(steps - np.nanmedian(steps, axis=(0, 1))))
-    return float(spread / np.sqrt(6))
+def _panels(solved: Solved, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """``panels`` of a report: those that are used, and then images that are not."""
+    ended = {each.path: each for each in outcomes}
+    told = {path: {"outcome": each.status, "error": each.error} for path, each in ended.items()}
+    rows = [
+        {
+            "panel": name,
+            "status": "clouds" if path in solved.clouded else "used",
+            **told[path],
+            "scale": scale.tolist(),
+            "scale_error": [each if np.isfinite(each) else None for each in error.tolist()],
+        }
+        for name, path, scale, error in zip(
+            *(solved.names, solved.paths, solved.scales.values, solved.scales.errors), strict=True
+        )
+    ]
+    for path in sorted(ended.keys() - {*solved.paths}):
+        status = "nothing" if path in solved.hidden else "failed"
+        rows.append({"panel": str(path), "status": status, **told[path]})
+    return rows
+
+
+def _doubts(image: Mapping[str, Any]) -> list[str]:
+    return [*image["doubts"]]
+
+
+def _others(image: Mapping[str, Any]) -> list[str]:
+    return [line for line in image["warnings"] if line not in image["doubts"]]
 
 
 def apart(names: Sequence[str], groups: Sequence[Sequence[int]]) -> list[str]:

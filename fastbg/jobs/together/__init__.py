@@ -21,8 +21,10 @@ from ...joint.solve import Watch
 from ...joint.surfaces import Surfaces
 from ...pipeline import Job
 from ...report import together as reporting
+from ...report.html import set_page
 from ...settings.options import Options
 from ...settings.settings import Settings
+from .. import set_pages
 from ..arguments import Count, Masks, Paths, merged, public
 from ..batch import BatchCallback, Summary, hash_of
 from ..batch.tasks import key_of
@@ -31,7 +33,7 @@ from ..memory import MaxMemory, in_bytes
 from . import described
 from .placing import Canvas, Placed
 from .runs import Run
-from .small import Copies
+from .small import FOLDER, Copies
 from .solving import common_of, fit_mean, mean_of, models_of, reduced_of, with_objects
 
 SMOOTHED = 3.5
@@ -128,7 +130,7 @@ def together(
     begun = time.monotonic()
     settings = _checked(merged(settings, options), dask, workers)
     folder = Path(output_dir)
-    pages = described.pages(folder, overwrite=overwrite)
+    pages = set_pages.pages(folder, "together", FOLDER, overwrite=overwrite)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found = Inputs([str(each) for each in given], again=again).find()
     wanted = Path(reference_frame) if reference_frame else None
@@ -146,12 +148,11 @@ def together(
     }
     with Run(int(workers), dask, progress, len(found.images)) as run:
         run.check_names(found.images, folder, settings)
-        frames, canvas, target = run.placed(found.images, wanted, settings)
-        if (mask or sky) and not canvas.alike:
+        group = run.placed(found.images, wanted, settings)
+        if (mask or sky) and not group.canvas.alike:
             raise SettingsError("a mask needs frames on one grid: register the frames, or omit it")
-        frames, canvas, copies = run.reduced(
-            frames, canvas, folder, how, needs_target=wanted is not None
-        )
+        target = group.target
+        frames, canvas, copies = run.reduced(group, folder, how, needs_target=wanted is not None)
         comparison = _compared(frames, canvas, copies, target, wanted, run.watch)
         with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)
@@ -170,7 +171,7 @@ def together(
         report = reporting.describe(
             settings=settings,
             grid=described.grid(canvas, frames),
-            frames=described.frames(frames, comparison, common, models, outcomes),
+            frames=described.frames(frames, comparison, common, models, outcomes, group.left_out),
             common=described.common(common, reference, reduced.frame.outlines),
             choices={
                 "reference_frame": str(wanted) if wanted else None,
@@ -182,7 +183,8 @@ def together(
             warnings=warnings,
             seconds=seconds,
         )
-        described.write(pages, report, described.pictures(comparison, common, reduced, canvas))
+        shown = described.pictures(comparison, common, reduced, canvas)
+        set_pages.write(pages, set_page.render(report, shown), report)
     return Together(outcomes, seconds, report)
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import OutputError
+from ...errors import InputError
 from ...image.outlines import Outline
-from ...io import atomic
 from ...io.stream import without_folder
 from ...joint.compare import Comparison, Verdict
 from ...report.html import set_page
-from ...report.report import to_json
 from ...result import Reduced
 from ..batch.tasks import Outcome
 from .correcting import FrameModel
-from .placing import Canvas, Placed
-from .small import FOLDER
+from .placing import Canvas, OtherFieldError, Placed
 from .solving import Common
 
 UNUSABLE = ("another field", "nothing")
@@ -34,21 +30,6 @@ WORDS: dict[Verdict, str] = {
 
 MAP = 120
 """The largest width of a map, in pixels."""
-
-
-def pages(folder: Path, *, overwrite: bool) -> tuple[Path, Path]:
-    """The page and the report of a set.
-
-    Raises
-    ------
-    OutputError
-        If there are files of that name which no set wrote.
-    """
-    found = folder / "together_report.html", folder / "together_report.json"
-    theirs = [path for path in found if path.exists()]
-    if theirs and not overwrite and not (folder / FOLDER).is_dir():
-        raise OutputError(f"{theirs[0]} exists: choose another folder, or allow to overwrite it")
-    return found
 
 
 def grid(canvas: Canvas, frames: Sequence[Placed]) -> dict[str, Any]:
@@ -69,6 +50,7 @@ def frames(
     common: Common,
     models: Sequence[FrameModel | None],
     outcomes: Sequence[Outcome],
+    left_out: Mapping[Path, InputError],
 ) -> list[dict[str, Any]]:
     """``frames`` of `fastbg.report.together`."""
     rows = []
@@ -102,7 +84,9 @@ def frames(
         {
             "input": str(e.path),
             "date": "",
-            "status": "failed",
+            "status": "another field"
+            if isinstance(left_out.get(e.path), OtherFieldError)
+            else "failed",
             "outcome": e.status,
             "error": e.error,
             "outputs": {},
@@ -151,15 +135,6 @@ def pictures(
     points = np.stack(np.meshgrid(y / shape[0], x / shape[1], indexing="ij"), axis=-1)
     shared = common.spline.values(points.reshape(-1, 2)).T.reshape(mean.shape)
     return set_page.Pictures(maps, mean, shared)
-
-
-def write(pages: tuple[Path, Path], report: dict[str, Any], shown: set_page.Pictures) -> None:
-    """Write the page and the report: both or none."""
-    with ExitStack() as files:
-        page, data = files.enter_context(atomic.staged(pages, overwrite=True))
-        text = set_page.render(report, shown)
-        page.write_text(text, encoding="utf-8", errors="backslashreplace")
-        data.write_text(to_json(report) + "\n", encoding="utf-8")
 
 
 def _of(comparison: Comparison, name: str, number: int) -> list[float]:

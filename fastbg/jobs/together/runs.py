@@ -2,77 +2,40 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...compiled import trim
 from ...errors import InputError
-from ...io.names import same_name
 from ...joint.compare import Comparison
 from ...report.idle import APPLIED
-from ...settings.settings import WITHOUT_EFFECT, Settings
+from ...settings.settings import Settings
 from ...version import version
-from ..batch import Batch, BatchCallback, BatchProgress
-from ..batch.tasks import Outcome, Task, failed
+from ..batch.series import Series, only
+from ..batch.tasks import Outcome, doubtful, failed
 from . import described, small
 from .correcting import Correcting, FrameModel
-from .placing import Canvas, Placed, canvas_of, look
+from .placing import Canvas, Group, Placed, grouped, look
 from .small import Copies, Reducing
 
 OF_SMALL_COPIES = ("white", "cfa", "downscaling_func", "backend")
 """The settings on which small copies depend."""
 
 
-class Run:
+class Run(Series):
     """The batches of a set, one after the other, and the progress that they tell together."""
 
-    def __init__(
-        self, workers: int, dask: str | None, callback: BatchCallback | None, files: int
-    ) -> None:
-        self._workers, self._dask, self._callback = workers, dask, callback
-        self._files = files
-        self._stack = ExitStack()
-        self._failed: list[Outcome] = []
-        self._idle = self._batch(_no_task)
+    def placed(self, paths: list[Path], wanted: Path | None, settings: Settings) -> Group:
+        """The frames that can be laid on one grid; those that cannot have failed.
 
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _batch(self, task_of: Callable[[Path], Task], quiet: bool = False) -> Batch:
-        callback = self._callback
-
-        def tell(progress: BatchProgress) -> object:
-            outcome = progress.outcome
-            if callback is None:
-                return None
-            if quiet and outcome and outcome.status != "failed":
-                progress = replace(progress, outcome=None)
-            return callback(replace(progress, files=self._files))
-
-        return Batch(task_of, self._workers, self._dask, tell)
-
-    def watch(self) -> None:
-        """Tell that the work goes on; raises Cancelled if it is not to."""
-        self._idle.tell(None)
-
-    def check_names(self, paths: list[Path], folder: Path, settings: Settings) -> None:
-        """Raise InputError if two frames would have the same outputs."""
-        batch = self._batch(lambda path: Task(path, folder, settings))
-        for first, second in batch.clashes(paths):
-            raise InputError(same_name(first, second))
-
-    def placed(
-        self, paths: list[Path], wanted: Path | None, settings: Settings
-    ) -> tuple[list[Placed], Canvas, Placed]:
-        """The frames, their grid, and the frame in whose pixels it is."""
+        Raises
+        ------
+        InputError
+            If there are fewer than two, or the frame that is wanted as target is none of them.
+        """
         if len(paths) < 2:
             raise InputError(
                 f"{paths[0]} is the only frame: a set needs at least two; fastbg run corrects one"
@@ -83,32 +46,33 @@ class Run:
             try:
                 frames.append(look(path, settings))
             except InputError as error:
-                self._failed.append(failed(path, str(error)))
-                self._idle.tell((path, self._failed[-1]))
-        if len(frames) < 2:
-            raise InputError(str(self._failed[0].error))
-        target = frames[0]
-        if wanted is not None:
-            own = [frame for frame in frames if frame.path.absolute() == wanted.absolute()]
-            for each in self._failed:
-                if each.path.absolute() == wanted.absolute():
-                    raise InputError(str(each.error))
-            if not own:
-                raise InputError(f"the reference frame {wanted} is none of the frames: name one")
-            target = own[0]
+                self.fail(failed(path, str(error)))
+        target = None if wanted is None else self._wanted(wanted, frames)
+        if not frames:
+            raise InputError(str(self.failed[0].error))
+        group = grouped(frames, target, settings)
+        if len(group.frames) < 2:
+            reasons = [*group.left_out.values(), *(each.error for each in self.failed)]
+            raise InputError(str(reasons[0]))
+        for path, reason in group.left_out.items():
+            self.fail(failed(path, str(reason)))
         # In the order of time, where that is known.
-        if all(frame.date for frame in frames):
-            frames.sort(key=lambda frame: frame.date)
-        return frames, canvas_of(frames, target, settings), target
+        if all(frame.date for frame in group.frames):
+            group.frames.sort(key=lambda frame: frame.date)
+        return group
+
+    def _wanted(self, path: Path, frames: list[Placed]) -> Placed:
+        """One of the frames, by its path."""
+        for frame in frames:
+            if frame.path.absolute() == path.absolute():
+                return frame
+        for each in self.failed:
+            if each.path.absolute() == path.absolute():
+                raise InputError(str(each.error))
+        raise InputError(f"the reference frame {path} is none of the frames: name one")
 
     def reduced(
-        self,
-        frames: list[Placed],
-        canvas: Canvas,
-        folder: Path,
-        how: dict[str, Any],
-        *,
-        needs_target: bool,
+        self, group: Group, folder: Path, how: dict[str, Any], *, needs_target: bool
     ) -> tuple[list[Placed], Canvas, Copies]:
         """The small copies, the frames that have one, and the grid with one of these as target.
 
@@ -117,23 +81,22 @@ class Run:
         InputError
             If fewer than two frames have one, or the target has none and is needed.
         """
-        home = folder / small.FOLDER
+        frames, canvas, home = group.frames, group.canvas, folder / small.FOLDER
         settings: Settings = how["settings"]
         decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
         grid = [*canvas.shape, *canvas.origin, canvas.factor, str(canvas.target.absolute())]
         key = {"fastbg": version(), "settings": decisive, "grid": grid, "alike": canvas.alike}
         # What else is set concerns the mean: objects to protect are looked for there alone.
-        plain = _only(settings, OF_SMALL_COPIES)
+        plain = only(settings, OF_SMALL_COPIES)
         own = {**how, "settings": plain, "overwrite": False}
         own |= {"key": json.loads(json.dumps(key)), "canvas": canvas}
-        batch = self._batch(lambda path: Reducing(path, home, **own), quiet=True)
-        self._stack.enter_context(batch.journals)
+        batch = self.batch(lambda path: Reducing(path, home, **own), quiet=True)
         batch.work_on([frame.path for frame in frames])
         outcomes = batch.outcomes
-        self._failed += [each for each in outcomes.values() if each.status == "failed"]
+        self.failed += [each for each in outcomes.values() if each.status == "failed"]
         left = [frame for frame in frames if outcomes[frame.path].status != "failed"]
         if len(left) < 2:
-            raise InputError(str(self._failed[0].error))
+            raise InputError(str(self.failed[0].error))
         if canvas.target not in [frame.path for frame in left]:
             if needs_target:
                 raise InputError(str(outcomes[canvas.target].error))
@@ -153,7 +116,7 @@ class Run:
         """The outcomes of all frames."""
         # A frame is corrected by what was found; what that depends on is told of the set.
         settings: Settings = how["settings"]
-        plain = {**how, "settings": _only(settings, APPLIED)}
+        plain = {**how, "settings": only(settings, APPLIED)}
         tasks = {}
         for frame, found, verdict in zip(frames, models, comparison.verdicts, strict=True):
             if found and not (settings.strict and verdict == "clouds"):
@@ -161,30 +124,12 @@ class Run:
                 own = {**key, "together": hashlib.blake2b(text, digest_size=16).hexdigest()}
                 whole = {**plain, "key": own, "found": found, "copies": folder / small.FOLDER}
                 tasks[frame.path] = Correcting(frame.path, folder, **whole)
-        _give_back()
-        batch = self._batch(tasks.__getitem__)
-        self._stack.enter_context(batch.journals)
+        trim()  # workers need the memory now
+        batch = self.batch(tasks.__getitem__)
         for frame, verdict in zip(frames, comparison.verdicts, strict=True):
             if frame.path not in tasks:
                 error = f"{frame.path} {described.WORDS[verdict]}: leave it out"
-                outcome = failed(frame.path, error)
-                if verdict == "clouds":
-                    outcome = replace(outcome, status="doubtful")
-                batch.tell((frame.path, outcome))
+                ended = doubtful if verdict == "clouds" else failed
+                batch.tell((frame.path, ended(frame.path, error)))
         batch.work_on([*tasks])
-        return [*self._failed, *batch.outcomes.values()]
-
-
-def _only(settings: Settings, names: Iterable[str]) -> Settings:
-    """Some of the settings, and those that change no result; the others are the defaults."""
-    return Settings(**{name: getattr(settings, name) for name in (*names, *WITHOUT_EFFECT)})
-
-
-def _give_back() -> None:
-    """Give freed memory, which glibc keeps, back to the system: workers need it now."""
-    with suppress(AttributeError, OSError, TypeError):  # other systems have no such function
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _no_task(path: Path) -> Task:
-    raise AssertionError("this batch only tells that the work goes on")
+        return [*self.failed, *batch.outcomes.values()]

@@ -168,7 +168,7 @@ class Copies:
 
     def measured(self, number: int) -> tuple[Measured, float]:
         """Statistics of a frame at full resolution, and what was guessed for its white."""
-        with _opened(self.files[number]) as file:
+        with opened(self.files[number]) as file:
             own = {name: file[name] for name in ("minimum", "median", "maximum")}
             return Measured(**own, missing=int(file["missing"])), float(file["white"])
 
@@ -177,13 +177,14 @@ class Copies:
         for number, path in enumerate(self.files):
             if used is not None and not used[number]:
                 continue
-            with _opened(path) as file:
+            with opened(path) as file:
                 planes.append(np.moveaxis(file[name], 2, 0)[channel].ravel())
         return np.array(planes, np.float32)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
+    """The arrays of a small copy, by their names; raises InputError if the file is damaged."""
     try:
         with np.load(path) as file:
             yield file

@@ -129,11 +129,13 @@ def views_of(
     name: str,
     factor: int = 1,
     protected: Sequence[Mapping[str, Any]] = (),
+    shapes: Sequence[views.Shape] = (),
 ) -> Markup:
     """An image and its background, (K, H, W) linear, as they are and without it, with a name.
 
     The image is NaN where it is missing, and its sky gets a level, (K,). The outlines of what is
-    protected are in pixels of which it has one in so many along each side.
+    protected are in pixels of which it has one in so many along each side, and so are the shapes
+    that are drawn as well.
     """
     times = -(-WIDTH // planes.shape[2])
     image, taken = (
@@ -146,7 +148,7 @@ def views_of(
     sky = SkyLevels.of(correction, level)
     seen = views.look(views.together(correction), sky, threads=1)
     height, width = (factor * size for size in planes.shape[1:])
-    return views.figure(seen, name, {"height": height, "width": width}, protected)
+    return views.figure(seen, name, {"height": height, "width": width}, protected, shapes)
 
 
 def _chart(

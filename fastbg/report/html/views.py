@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ STRIP = 64
 
 BUTTON = 240
 """Width of the small pictures on the buttons, in pixels."""
+
+Shape = tuple[str, str, str]
+"""What is drawn on a picture: its kind, its name and its path, as SVG has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +79,13 @@ def _on_screen(planes: np.ndarray, stretch: Stretch) -> np.ndarray:
     return np.concatenate([to_rgb(stretch.apply(planes[:, top : top + STRIP])) for top in tops])
 
 
-def figure(views: Views, name: str, image: Mapping[str, Any], protected: Any = ()) -> Markup:
+def figure(
+    views: Views,
+    name: str,
+    image: Mapping[str, Any],
+    protected: Any = (),
+    shapes: Sequence[Shape] = (),
+) -> Markup:
     """The pictures on top of each other, and the buttons that switch them.
 
     Parameters
@@ -86,6 +95,8 @@ def figure(views: Views, name: str, image: Mapping[str, Any], protected: Any = (
         That of the image.
     image, protected
         Those of the report: its size, and the outlines that are drawn on the pictures.
+    shapes : sequence of Shape
+        What else is drawn on them, in the same pixels.
     """
     pictures = {
         "before": (views.before, f"{name} before the correction"),
@@ -98,4 +109,5 @@ def figure(views: Views, name: str, image: Mapping[str, Any], protected: Any = (
         stretch=STRETCHED,
         size=image,
         protected=protected,
+        shapes=shapes,
     )

@@ -1,0 +1,51 @@
+"""Clouds in the sky: structure everywhere, in the one colour that the sky's own light has.
+
+High clouds are lit by the town or the Moon that lights the sky. Objects have colours of their own,
+and where they do not, they leave some of the sky bare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .mesh import Mesh
+from .surface import Surface
+
+COVERED = 0.2
+"""Clouds leave less than this share of the usable cells on a surface that passes objects by."""
+
+ONE_COLOUR = 0.9
+"""Of the cells, at least this share has the one colour."""
+
+WITHIN = 3.5
+"""They have it within so many standard deviations of the noise in each other colour."""
+
+INDEPENDENT = 0.1
+"""The least variance in any sum of the channels, in units of that of the noise. Channels that are
+copies of each other tell nothing of colours."""
+
+STIFFNESS = 1e-4
+"""Of the surface through clouds: finer structure of theirs is no background."""
+
+DOUBT = (
+    "all light in this image has one colour, and hardly anything in it is smooth: it was taken for "
+    "clouds in the sky, of which all that is large is taken out; if it is objects, compare with "
+    "--protect strong, or mask them"
+)
+
+
+def are_clouds(mesh: Mesh, surface: Surface) -> bool:
+    """Whether clouds cover the sky that a surface, which passes objects by, should be.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    surface : Surface
+    """
+    if len(mesh.noise) == 1 or surface.explained >= COVERED or mesh.known.any():
+        return False
+    values = (mesh.values / np.maximum(mesh.noise, np.finfo(np.float32).tiny))[mesh.usable]
+    variances, colours = np.linalg.eigh(np.cov(values.T))
+    others = values @ colours[:, :-1]
+    off = np.abs(others - np.median(others, axis=0)).max(axis=1)
+    return bool(variances[0] > INDEPENDENT and np.mean(off < WITHIN) > ONE_COLOUR)
