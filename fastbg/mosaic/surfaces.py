@@ -27,8 +27,8 @@ ROUNDS, SETTLED = 3, 0.01
 """The most searches, and by how much the weights of cells change on the average in the last one."""
 
 MUCH_MORE = 3.0
-"""Of a merged mosaic, a search that finds so many times as much sky as the one before took an object
-for it. Of panels that overlap, it may well find more where their steps have become smaller."""
+"""Of a merged mosaic, a search that finds so many times as much sky as the one before took an
+object for it. Of panels that overlap, it may well find more where steps have become smaller."""
 
 DEGREE, STIFFNESS, STIFFNESS_OF_STEPS = 2, 1e-3, 1e-2
 """The degree of the polynomials of a correction that cost nothing, and the stiffness of what else
