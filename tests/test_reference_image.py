@@ -198,6 +198,19 @@ def test_a_gradient_of_the_references_own_is_taken_out_where_sky_is_seen():
     assert told[1]["left"] == 0
 
 
+@pytest.mark.parametrize(
+    ("stretched", "named"), [((False, True), "the reference is"), ((True, False), "the image is")]
+)
+def test_an_image_that_was_stretched_is_a_doubt(field, stretched, named):
+    pair = field.target(), field.reference()
+    image, reference = (
+        np.arcsinh(100 * each) / np.arcsinh(100) if bent else each
+        for each, bent in zip(pair, stretched, strict=True)
+    )
+    doubts = fastbg.remove_background(image, reference=reference).report["doubts"]
+    assert any(f"{named} probably stretched" in line for line in doubts)
+
+
 def test_where_no_sky_is_seen_the_reference_is_believed_and_that_is_told(field):
     result = fastbg.remove_background(
         field.target(), reference=field.reference(), reference_degree=1

@@ -9,7 +9,8 @@ from fastbg.image.downscale import block_centres
 from fastbg.reference.band import COARSE, FINE, Band, _covariance
 from fastbg.reference.combination import combine
 from fastbg.reference.flexibility import by_residuals
-from fastbg.reference.own_gradient import own_gradient
+from fastbg.reference.linearity import trend
+from fastbg.reference.own_gradient import ENOUGH, LITTLE, own_gradient
 from fastbg.simulate import fractal_noise
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
@@ -138,6 +139,24 @@ def test_nothing_tells_nothing():
     assert nowhere.error == np.inf
 
 
+@pytest.mark.parametrize(
+    ("stretch", "rises"), [(lambda light: light, 0), (np.sqrt, 1), (np.square, -1)]
+)
+def test_a_stretch_of_the_reference_makes_the_scale_change_with_brightness(stretch, rises):
+    light = structure() - structure().min() + 1
+    reference = stretch(light) + 0.05 * noise(9)
+    ours, theirs = (
+        Band.of(each[..., np.newaxis], EVERYWHERE) for each in (light + 0.05 * noise(8), reference)
+    )
+    at = ours.inside
+    found, error = trend(
+        *(ours.values[at, 0], theirs.values[at, 0], PART[at], stretch(light)[at]),
+        float(theirs.noise[0, 0, 0]),
+    )
+    assert found * rises > 6 * error if rises else abs(found) < 4 * error
+    assert (abs(found) > 0.1) == bool(rises)
+
+
 def mesh(data):
     small = data.astype(np.float32)
     places = [block_centres(size, 1) for size in SHAPE]
@@ -163,6 +182,20 @@ def test_the_own_gradient_is_the_polynomial_between_objects(degree):
     else:
         assert np.ptp(values) == 0
         np.testing.assert_allclose(found.left, np.std(sky), rtol=0.1)
+
+
+@pytest.mark.parametrize(("steep", "taken"), [(0.3, 1), (0.0, 0)])
+def test_with_little_sky_a_plane_counts_if_it_is_certain(steep, taken):
+    y, x = plane()
+    objects = (1 + structure() / 4) / (1 + np.exp(50 * (np.hypot(y, x) - 0.42)))
+    sky = 1 + steep * (x - y)
+    data = (
+        sky[..., np.newaxis] + objects[..., np.newaxis] * [3, 1, 2] + 0.02 * noise(6, (*SHAPE, 3))
+    )
+    found = own_gradient(mesh(data), 1, 1)
+    assert LITTLE["colour"] < found.sky < min(ENOUGH.values())
+    assert found.degree == taken
+    assert bool(own_gradient(mesh(data), 0, 1).left.all()) == bool(taken)
 
 
 def test_without_sky_there_is_a_level_alone():

@@ -20,12 +20,12 @@ import fastbg
 from fastbg.cli.app import app
 from fastbg.coordinates.aligned import aligned
 from fastbg.coordinates.mapping import IDENTITY
-from fastbg.errors import FastbgError
+from fastbg.errors import FastbgError, InputError
 from fastbg.image.image import Image
 from fastbg.jobs import strictness
 from fastbg.jobs.batch import pool, tasks
 from fastbg.jobs.together import small, solving
-from fastbg.jobs.together.placing import Canvas
+from fastbg.jobs.together.placing import Canvas, grouped, look
 from fastbg.jobs.together.small import FOLDER
 from fastbg.pipeline import Job
 from fastbg.settings.settings import Settings
@@ -361,6 +361,47 @@ def test_an_empty_first_frame_is_left_out_of_the_set(tmp_path: Path) -> None:
     assert not any(each.report["warnings"] for each in found.outcomes if each.report)
     assert [each.status for each in found.outcomes] == ["failed", "done", "done"]
     assert found.report["grid"]["target"] == str(paths[1])
+
+
+def test_frames_that_cannot_be_laid_on_the_grid_of_most_are_left_out(tmp_path: Path) -> None:
+    shape = 60, 80
+    images = frames(8, shape=shape).images
+    places: list[Any] = [(0.0, 400.0), None, *[(0.0, float(x)) for x in range(4)], (0.0, 0.0)]
+    paths = [
+        write_one(tmp_path / f"{n}.fits", image, at and header(0.0, 1.0, at))
+        for n, (at, image) in enumerate(zip(places, images, strict=False))
+    ]
+    paths[-1] = write_one(paths[-1], np.repeat(images[6:7], 3, axis=0), header(0.0, 1.0, (0, 0)))
+    broken = header(0.0, 1.0, (0.0, 0.0))
+    broken.keywords = tuple(
+        each._replace(value="0") if each.name.startswith("CD") else each for each in broken.keywords
+    )
+    paths.append(write_one(tmp_path / "broken.fits", images[7], broken))
+    looked = [look(path, Settings()) for path in paths[:-1]]
+    group = grouped(looked, None, Settings())
+    assert [int(frame.path.stem) for frame in group.frames] == [2, 3, 4, 5]
+    assert group.target.path == paths[2]
+    words = "shows another field than", "has no coordinates, and others", "has 3 channels and"
+    for word, why in zip(words, sorted(map(str, group.left_out.values())), strict=True):
+        assert word in why
+    with pytest.raises(InputError, match="broken coordinate system"):
+        look(paths[-1], Settings())
+    assert grouped(looked, looked[0], Settings()).frames == looked[:2]
+
+
+def test_a_frame_whose_coordinates_lie_elsewhere_is_named_and_the_others_go_on(
+    tmp_path: Path, known: Frames, open_page: Callable[..., Any]
+) -> None:
+    for name, image, x in zip("zab", known.images, (400.0, 0.0, 0.0), strict=False):
+        write_one(tmp_path / f"{name}.fits", image, header(0.0, 1.0, (0.0, x)))
+    given = [tmp_path / f"{name}.fits" for name in "zab"]
+    result = fastbg.together(given, output_dir=tmp_path / "out", relative=True, write_model=False)
+    assert [each.status for each in result.outcomes] == ["failed", "done", "done"]
+    (row,) = [row for row in result.report["frames"] if row["status"] == "another field"]
+    assert row["input"] == str(given[0])
+    assert any("shows another field" in line for line in result.report["warnings"])
+    page = open_page((tmp_path / "out" / "together_report.html").as_uri())
+    assert page.locator(".scroll").evaluate("table => table.scrollWidth <= table.clientWidth")
 
 
 def test_known_objects_are_protected_in_the_mean(tmp_path: Path, known: Frames) -> None:

@@ -42,6 +42,7 @@ TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "2 pixels off": ("shifted", {}),
     "another night": ("night", {}),
     "scale 10 % off": ("clean", {"reference_scale": TOO_LARGE}),
+    "stretched": ("stretched", {}),
     "wide field": ("wide", {}),
 }
 """The way and the settings of each trial; a scale is relative to the true one."""

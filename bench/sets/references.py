@@ -33,11 +33,16 @@ SCALES = (0.4, 2.0)
 VARIABLE = 0.02
 """The part of the stars that are brighter or fainter in another night."""
 
+BLACK, STRETCHED = 5e-4, 100.0
+"""A stretch makes what is below this part of all samples black, and the factor of the inverse
+hyperbolic sine."""
+
 WAYS = {
     "clean": "the same grid, and no gradient in the reference",
     "left": "the same grid, and 15 % of the target's gradient in the reference",
     "shifted": "no gradient, and two pixels off",
     "night": "no gradient, but another night: a satellite, variable stars",
+    "stretched": "the same grid, no gradient, and stretched by an inverse hyperbolic sine",
     "wide": "no gradient, a wide field: turned, larger pixels, coordinates in both",
 }
 
@@ -83,7 +88,16 @@ def pair(name: str, shape: Shape, seed: int, way: str = "clean") -> Pair:
         fwhm=fwhm,
         added=added,
     )
+    if way == "stretched":
+        reference = replace(reference, image=stretched(reference.image))
     return Pair(target, reference)
+
+
+def stretched(image: np.ndarray) -> np.ndarray:
+    """A linear image, of any shape, as people stretch it for the eye: float32, in [0, 1]."""
+    black = np.quantile(image, BLACK)
+    shown = np.clip((image - black) / (image.max() - black), 0, 1)
+    return (np.arcsinh(STRETCHED * shown) / np.arcsinh(STRETCHED)).astype(np.float32)
 
 
 def _another_night(field: Field, rng: np.random.Generator) -> Field:

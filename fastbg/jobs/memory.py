@@ -65,7 +65,7 @@ MOSAIC_PAGE = 24_000_000
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
-REFERENCE, COORDINATES, COMPARED = 50_000_000, 35_000_000, 80
+REFERENCE, COORDINATES, COMPARED = 68_000_000, 35_000_000, 80
 """Bytes of the libraries that compare a reference, of those that read its coordinates, and for each
 sample of the small copy of the image that is compared with it; measured."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from ..sky.blas import one_thread
 from .detail import Likeness, members, noise_of, smooth_parts
-from .solve import Solution, Watch, solve
+from .shared import shared
+from .solution import Solution, Start
+from .solve import Watch, solve
 from .surfaces import Surfaces
 
 PATCHY = (0.03, 2.5)
@@ -28,6 +30,9 @@ FEW = 20
 
 ANOTHER = 0.2
 """A frame of another field has at least this part of the bright pixels of the others."""
+
+AGAIN = 2
+"""So many times, frames are solved anew from what their surfaces share."""
 
 Verdict = Literal["", "clouds", "another field", "nothing"]
 """What is wrong with a frame: it is kept out of the composite. The last two cannot be corrected."""
@@ -127,25 +132,31 @@ def compare(
         "" if own else _other(likeness.bright, used, number) for number, own in enumerate(used)
     ]
     width = deviation if scaled else 0.0
-    solutions: list[Solution] = []
-    for _ in range(2):
-        solutions = [
-            _solved(
-                planes_of(number),
-                surfaces,
-                start,
-                solutions[number : number + 1],
-                used,
-                width,
-                watch,
-            )
-            for number, start in enumerate(begun)
+
+    def solved(starts: Sequence[Start]) -> list[Solution]:
+        return [
+            solve(planes_of(number), surfaces, noise[number], start, used, width, watch)
+            for number, start in enumerate(starts)
         ]
-        clouded = _clouded(solutions, used) if scaled else ~used
-        if not (clouded & used).any():
-            break
+
+    starts = [
+        each.start(planes_of(number), surfaces, used if width else None)
+        for number, each in enumerate(begun)
+    ]
+    solutions = solved(starts)
+    clouded = _clouded(solutions, used) if scaled else ~used
+    if (clouded & used).any():
         verdicts = ["clouds" if new else old for new, old in zip(clouded, verdicts, strict=True)]
         used = used & ~clouded
+        solutions = solved([each.start() for each in solutions])
+    errors = [each.scale_error for each in solutions]
+    for _ in range(AGAIN):
+        solutions = solved(shared(solutions, surfaces, used))
+    # What is wrong with a scale hides in shapes that were found with it.
+    solutions = [
+        replace(each, scale_error=np.maximum(each.scale_error, error))
+        for each, error in zip(solutions, errors, strict=True)
+    ]
     solutions = [each.without_common(surfaces, used) for each in solutions]
     return Comparison(surfaces, verdicts, solutions, noise, scaled)
 
@@ -158,35 +169,16 @@ class _Begun:
     noise: np.ndarray
     likeness: Likeness
 
-    def scales(self, planes: np.ndarray, surfaces: Surfaces, used: np.ndarray) -> np.ndarray:
-        """(n,): about how bright the detail of each frame is, compared with the mean detail."""
+    def start(self, planes: np.ndarray, surfaces: Surfaces, used: np.ndarray | None) -> Start:
+        """With about how bright the detail of frames is, compared with the mean of those used."""
+        if used is None:
+            return Start(np.ones(len(planes)), self.coordinates)
         valid = np.isfinite(planes)
         detail = np.where(valid, planes - surfaces.values(self.coordinates), np.float32(0))
         mean = detail[used].sum(axis=0) / np.maximum(valid[used].sum(axis=0), 1)
         found = detail @ mean / np.maximum(valid @ mean**2, np.finfo(np.float32).tiny)
         found = np.clip(found, 0.02, 50)
-        scale: np.ndarray = found / np.exp(np.log(found[used]).mean())
-        return scale
-
-
-def _solved(
-    planes: np.ndarray,
-    surfaces: Surfaces,
-    begun: _Begun,
-    before: list[Solution],
-    used: np.ndarray,
-    width: float,
-    watch: Watch,
-) -> Solution:
-    """One channel, from what is known at the beginning or from a solution with other frames."""
-    start: tuple[np.ndarray, np.ndarray, np.ndarray | None]
-    if before:
-        start = before[0].scale, before[0].coordinates, before[0].stiffness
-    elif width:
-        start = begun.scales(planes, surfaces, used), begun.coordinates, None
-    else:
-        start = np.ones(len(used)), begun.coordinates, None
-    return solve(planes, surfaces, begun.noise, start, used, width, watch)
+        return Start(found / np.exp(np.log(found[used]).mean()), self.coordinates)
 
 
 def _begin(planes: np.ndarray, surfaces: Surfaces, watch: Watch) -> _Begun:

@@ -174,8 +174,10 @@ def _tolerance(
     bright = seen & (scale * np.abs(detail.values) > BRIGHT * noise)
     if np.count_nonzero(bright) <= MANY:
         return TOLERANCES[1]
-    found = robust_sigma(off[bright] / (scale * detail.values[bright]))
-    return float(np.clip(found, TOLERANCES[0], TOLERANCES[2]))
+    # The noise scatters it as well.
+    part = 1 / (scale * detail.values[bright])
+    found = robust_sigma(off[bright] * part) ** 2 - float(np.median((noise * part) ** 2))
+    return float(np.clip(max(found, 0.0) ** 0.5, TOLERANCES[0], TOLERANCES[2]))
 
 
 def _expected(noise: float, scale: float, detail: Detail, part: float) -> np.ndarray:

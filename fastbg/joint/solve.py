@@ -9,7 +9,6 @@ sides count. What all R share is not determined; `Solution.without_common` choos
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,12 +16,13 @@ from ..image.robust import robust_sigma
 from . import scales
 from .halos import trusted
 from .median import median_of, parts_of
+from .solution import Solution, Start, common_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
-SWEEPS = 14
+SWEEPS = 9
 """Rounds of the alternating least squares, at most."""
 
-DECIDING = (3, 5, 7)
+DECIDING = (3, 5)
 """The rounds in which the noise decides how far surfaces may bend."""
 
 STIFF = 1e-3
@@ -54,69 +54,11 @@ Watch = Callable[[], object]
 """Is called now and then; what it raises ends the work."""
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """The solution of one channel.
-
-    Attributes
-    ----------
-    scale, scale_error : ndarray, (n,)
-        The flux of each frame relative to the composite, and its standard error.
-    patchy : ndarray, (n,)
-        How much the scale scatters over the frame, beyond its errors.
-    coordinates : ndarray, (n, M)
-        Of the smooth surfaces R.
-    error : ndarray, (n,), linear
-        The standard errors of these by the noise, root mean squares over the frame.
-    excess : ndarray, (n,)
-        The scatter of what is left in cells, in units of what noise leaves there.
-    composite : ndarray, (h w,), float32, linear
-        NaN where no frame has a sample.
-    stiffness : ndarray, (n,)
-        How stiff each surface is.
-    """
-
-    scale: np.ndarray
-    scale_error: np.ndarray
-    patchy: np.ndarray
-    coordinates: np.ndarray
-    error: np.ndarray
-    excess: np.ndarray
-    composite: np.ndarray
-    stiffness: np.ndarray
-
-    def without_common(self, surfaces: Surfaces, used: np.ndarray) -> Solution:
-        """The solution with the least sum of ``|R_i|^2`` over the frames that are used.
-
-        ``R_i - a_i M`` and ``C + M`` fit the frames as well for every surface M.
-        """
-        return self.shifted(surfaces, _common(self.coordinates, self.scale, used))
-
-    def shifted(self, surfaces: Surfaces, common: np.ndarray) -> Solution:
-        """The solution in which surfaces have as many `common` coordinates less as their scales."""
-        return replace(
-            self,
-            coordinates=self.coordinates - np.outer(self.scale, common),
-            composite=self.composite + surfaces.values(common),
-        )
-
-
-def _common(coordinates: np.ndarray, scale: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """(M,): the surface that frames share, of which each has its scale times as much.
-
-    Surfaces count where they are known and beyond: the edges of frames that end within the field
-    would show in it otherwise.
-    """
-    own = np.where(used, scale, 0)
-    common: np.ndarray = own @ coordinates / (own @ scale)
-    return common
-
-
 def solve(
     planes: np.ndarray,
     surfaces: Surfaces,
     noise: np.ndarray,
-    start: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    start: Start,
     used: np.ndarray,
     deviation: float,
     watch: Watch = lambda: None,
@@ -129,9 +71,7 @@ def solve(
     surfaces : Surfaces
     noise : ndarray, (n,), linear
         The noise of a pixel of each frame.
-    start : (ndarray, (n,); ndarray, (n, M); ndarray, (n,), or None)
-        Scales and surfaces to begin with, and how stiff these are; if that is known, fewer rounds
-        are needed.
+    start : Start
     used : ndarray, (n,), bool
         The frames that make up the composite; the others are compared with it.
     deviation : float
@@ -139,8 +79,8 @@ def solve(
         keep the scales.
     watch : callable, optional
     """
-    rounds = _Rounds(planes, surfaces, noise, *start, used, deviation)
-    for number in range(0 if start[2] is None else DECIDING[1], SWEEPS):
+    rounds = _Rounds(planes, surfaces, noise, start, used, deviation)
+    for number in range(0 if start.stiffness is None else DECIDING[1], SWEEPS):
         watch()
         if rounds.turn(number) < SETTLED and number > DECIDING[-1]:
             break
@@ -155,9 +95,7 @@ class _Rounds:
         planes: np.ndarray,
         surfaces: Surfaces,
         noise: np.ndarray,
-        scale: np.ndarray,
-        coordinates: np.ndarray,
-        stiffness: np.ndarray | None,
+        start: Start,
         used: np.ndarray,
         deviation: float,
     ) -> None:
@@ -167,15 +105,22 @@ class _Rounds:
         self.shared = self.valid & np.where(used[:, np.newaxis], seen > 1, seen > 0)
         self.planes = np.nan_to_num(planes, copy=False)
         self.surfaces, self.used, self.deviation = surfaces, used, deviation
-        self.scale, self.coordinates = scale.astype(float), coordinates.astype(float)
+        self.scale = start.scale.astype(float)
+        self.coordinates = start.coordinates.astype(float)
         self.precision = 1 / np.maximum(noise, TINY).astype(np.float32) ** 2
         self.weight = self.valid.astype(np.float32)
         self.variance = np.ones(len(planes))
-        self.stiffness = np.full(len(planes), STIFF) if stiffness is None else stiffness.copy()
+        known = start.stiffness
+        self.stiffness = np.full(len(planes), STIFF) if known is None else known.copy()
+        self.centre = np.zeros_like(self.coordinates)
+        if start.centre is not None:
+            shared = common_of(start.centre, self.scale, used)
+            self.centre = start.centre - np.outer(self.scale, shared)
+        self.least_freedom = start.freedom
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
-        fine = self._median(self.planes - surfaces.values(coordinates)).reshape(surfaces.shape)
+        fine = self._median(self._flat()).reshape(surfaces.shape)
         self.trusted = trusted(fine, float(np.median(noise[used]))).ravel()
         self._level()
 
@@ -275,18 +220,17 @@ class _Rounds:
         slopes = self.surfaces.along(self.weight * left)
         largest, changes = 0.0, np.zeros_like(self.coordinates)
         for each, slope in enumerate(slopes):
-            equations, before = self.equations[each], self.coordinates[each]
+            equations, bent = self.equations[each], self.coordinates[each] - self.centre[each]
             products, total = equations.products, equations.total
             if not total:
                 continue
             if decides:
-                found = stiffness_by_noise(equations, slope, before, self.variance[each])
-                after, self.stiffness[each], self.freedom[each] = found
+                found = stiffness_by_noise(equations, slope, bent, self.variance[each])
+                change, self.stiffness[each], self.freedom[each] = found
             else:
-                system = equations.of(slope, before, self.stiffness[each])
-                after = before + np.linalg.solve(*system)
-            change, self.coordinates[each] = after - before, after
+                change = np.linalg.solve(*equations.of(slope, bent, self.stiffness[each]))
             changes[each] = change
+            self.coordinates[each] += change
             allowed = self.variance[each] * self.freedom[each] / total
             size = change @ products @ change / total
             largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
@@ -297,18 +241,21 @@ class _Rounds:
 
     def _level(self) -> None:
         """Take from the surfaces what they share, so that none of them bends for nothing."""
-        self.coordinates -= np.outer(self.scale, _common(self.coordinates, self.scale, self.used))
+        self.coordinates -= np.outer(self.scale, common_of(self.coordinates, self.scale, self.used))
 
     def finished(self) -> Solution:
         """The solution, with surfaces that bend as far as noise allows."""
         surfaces = self.surfaces
         total = np.maximum(self.weight.sum(axis=1), 1)
-        error = np.sqrt(self.variance * self.freedom / total)
+        freedom = np.minimum(self.freedom + self.least_freedom, len(surfaces.energy))
+        error = np.sqrt(self.variance * freedom / total)
         left = self._flat()
         composite = self._composite(left)
         self._without(left, np.nan_to_num(composite))
         return Solution(
             *(self.scale, self.scale_error, self.patchy, self.coordinates, error),
             *(surfaces.excess(left, self.weight), composite),
-            self.stiffness,
+            *(self.stiffness, surfaces.along(self.weight * left)),
+            self.weight.sum(axis=1) / np.maximum(np.count_nonzero(self.valid, axis=1), 1),
+            self.variance,
         )

@@ -159,24 +159,25 @@ class Equations:
     total: float
 
     def of(
-        self, slope: np.ndarray, coordinates: np.ndarray, stiffness: float
+        self, slope: np.ndarray, bent: np.ndarray, stiffness: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """The matrix, (M, M), and the right side, (M,), for a change of coordinates, (M,).
 
-        ``slope``, (M,), has the weighted products of the functions with what a surface leaves.
+        ``slope``, (M,), has the weighted products of the functions with what a surface leaves,
+        ``bent``, (M,), its coordinates beyond those that cost nothing.
         """
         bends = stiffness * self.energy
         firm = np.maximum(bends, self.continued)
-        matrix, right = self._penalised(slope, coordinates, bends)
+        matrix, right = self._penalised(slope, bent, bends)
         if not self.held.any():
             return matrix, right
-        continuation = np.linalg.solve(*self._penalised(slope, coordinates, firm))
+        continuation = np.linalg.solve(*self._penalised(slope, bent, firm))
         return matrix + self.held, right + self.held @ continuation
 
     def _penalised(
-        self, slope: np.ndarray, coordinates: np.ndarray, stiffness: np.ndarray
+        self, slope: np.ndarray, bent: np.ndarray, stiffness: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        right = slope - self.total * stiffness * coordinates
+        right = slope - self.total * stiffness * bent
         return penalised(self.products, stiffness, 1.0, self.total), right
 
 
@@ -192,7 +193,7 @@ def penalised(
 
 
 def stiffness_by_noise(
-    equations: Equations, slope: np.ndarray, coordinates: np.ndarray, variance: float
+    equations: Equations, slope: np.ndarray, bent: np.ndarray, variance: float
 ) -> tuple[np.ndarray, float, float]:
     """The surface that noise allows, by Mallows's criterion: what it leaves, and twice its freedom.
 
@@ -203,27 +204,27 @@ def stiffness_by_noise(
     equations : Equations
     slope : ndarray, (M,)
         The weighted products of the functions with what a flexible surface leaves.
-    coordinates : ndarray, (M,)
-        Those of the flexible surface.
+    bent : ndarray, (M,)
+        Its coordinates, see `Equations.of`.
     variance : float
         Of a pixel of weight 1.
 
     Returns
     -------
-    coordinates : ndarray, (M,)
+    change : ndarray, (M,)
     stiffness : float
     freedom : float
         Its effective number of degrees of freedom.
     """
     found, products = [], equations.products
     for stiffness in STIFFNESSES:
-        matrix, right = equations.of(slope, coordinates, stiffness)
+        matrix, right = equations.of(slope, bent, stiffness)
         solved = np.linalg.solve(matrix, np.column_stack([right, products]))
         change, freedom = solved[:, 0], float(np.trace(solved[:, 1:]))
         left = change @ products @ change - 2 * change @ slope
-        found.append((left + 2 * variance * freedom, stiffness, coordinates + change, freedom))
-    _, stiffness, coordinates, freedom = min(found, key=lambda each: each[0])
-    return coordinates, stiffness, freedom
+        found.append((left + 2 * variance * freedom, stiffness, change, freedom))
+    _, stiffness, change, freedom = min(found, key=lambda each: each[0])
+    return change, stiffness, freedom
 
 
 def _means(axis: np.ndarray, step: int) -> np.ndarray:

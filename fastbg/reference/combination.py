@@ -64,6 +64,11 @@ class Combination:
         total: np.ndarray = (reference + own) @ self.factors
         return total
 
+    def variance(self, noise: np.ndarray) -> float:
+        """That of the noise of the sum, for that of the channels and derivatives, (R, 4, 4)."""
+        change = np.append(1, self.moved)
+        return float(self.factors**2 @ (change @ noise @ change))
+
 
 def combine(
     target: np.ndarray,
@@ -107,7 +112,7 @@ def combine(
         extra = KEPT * _noise(noise, factors)
         solution = _solve(*_sums(target, columns, extra, weight), count)
         factors = solution[:count]
-        weight = _biweight(target - columns @ solution, tolerance)
+        weight = biweight(target - columns @ solution, tolerance)
     if not factors.any():
         return unknown
     squares, products = _sums(target, columns, extra, weight)
@@ -137,12 +142,13 @@ def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
     bright = (both > 0) & (both >= np.quantile(both, BRIGHTEST))
     if not bright.any():
         return np.ones(len(target))
-    return _biweight(
+    return biweight(
         target - np.median(target[bright] / reference[bright]) * reference, TOLERANCES[0]
     )
 
 
-def _biweight(off: np.ndarray, tolerance: float) -> np.ndarray:
+def biweight(off: np.ndarray, tolerance: float) -> np.ndarray:
+    """(n,): less weight the more places are off, and none for what is far off."""
     far = off / (tolerance * FAR * MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(float).tiny)
     weight: np.ndarray = np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0)
     return weight

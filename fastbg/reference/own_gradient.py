@@ -20,6 +20,10 @@ ENOUGH = {1: 0.5, 2: 0.55}
 """The least share of the usable cells that must lie on a polynomial of degree 2, for one of each
 degree."""
 
+LITTLE = {"mono": 0.35, "colour": 0.25}
+"""With this share, a plane counts all the same if it is certain: what is taken for sky in a mono
+image is a smooth object more often, which no colour tells from it."""
+
 DARKEST = 0.05
 """Without sky, the level of the reference is that which this part of its cells lies below."""
 
@@ -75,25 +79,29 @@ def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTE
     """
     how = PROTECTIONS["auto"], lambda done: None, threads, kernels
     sky = select_surfaces(mesh, *how)[-1]
-    most = _polynomial(mesh, sky, max(ENOUGH))
-    possible = max((each for each, enough in ENOUGH.items() if most.sky >= enough), default=0)
+    fits = {each: _polynomial(mesh, sky, each) for each in ENOUGH}
+    share = fits[max(ENOUGH)].sky
     lowest = np.quantile(mesh.values[mesh.usable], DARKEST, axis=0)[np.newaxis]
     nothing = np.zeros_like(mesh.values)
-    taken = min(degree, possible)
-    found = OwnGradient(lowest, 0, most.sky, nothing, nothing[0])
-    if taken:
-        found = replace(_polynomial(mesh, sky, taken), sky=most.sky)
-    if taken == possible:
-        return found
-    most = _polynomial(mesh, sky, possible)
-    y, x = mesh.points.T
+    fits[0] = OwnGradient(lowest, 0, share, nothing, nothing[0])
+    possible = max((each for each, enough in ENOUGH.items() if share >= enough), default=0)
+    little = LITTLE["colour" if len(mesh.noise) > 1 else "mono"]
+    if not possible and share >= little and _beyond(mesh, fits[1], fits[0]).all():
+        possible = 1
+    found = replace(fits[min(degree, possible)], sky=share)
+    return replace(found, left=_beyond(mesh, fits[possible], found))
+
+
+def _beyond(mesh: Mesh, most: OwnGradient, found: OwnGradient) -> np.ndarray:
+    """(K,): the standard deviation of what one has more than the other; 0 if it may be chance."""
+    if most.degree == found.degree:
+        return np.zeros(len(mesh.noise))
+    y, x = mesh.points[mesh.usable].T
     more, less = (_columns(y, x, each.degree) @ each.coefficients for each in (most, found))
-    beyond = more - less
-    left, uncertain = (
-        np.sqrt((each[mesh.usable] ** 2).mean(axis=0))
-        for each in (beyond - beyond[mesh.usable].mean(axis=0), most.uncertainty)
-    )
-    return replace(found, left=np.where(left > CERTAIN * uncertain, left, 0))
+    left = (more - less).std(axis=0)
+    uncertain = np.sqrt((most.uncertainty[mesh.usable] ** 2).mean(axis=0))
+    beyond: np.ndarray = np.where(left > CERTAIN * uncertain, left, 0)
+    return beyond
 
 
 def _polynomial(mesh: Mesh, sky: Surface, degree: int) -> OwnGradient:

@@ -120,9 +120,9 @@ def doubts_of(
     if isinstance(begun, Applied):
         lines += _other_proportions(begun, image)
     elif begun.sky:
-        lines += _of_search(begun.sky, cures)
         if begun.sky.compared:
             lines += _of_reference(begun.sky.compared, begun.sky.explained, fitted)
+        lines += _of_search(begun.sky, cures)
     return lines
 
 

@@ -29,7 +29,7 @@ def search_bytes(cells: int) -> int:
     numbers of matrices were measured, by the peak of the process, for 600 to 7800 cells.
     """
     coordinates = grid_side(cells) ** 2 + 3
-    return 8 * coordinates * (5 * cells + 11 * coordinates)
+    return 8 * coordinates * (4 * cells + 11 * coordinates)
 
 
 def checked(mesh: Mesh) -> int:

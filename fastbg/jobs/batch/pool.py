@@ -7,6 +7,7 @@ closed, cancels its job, which cleans up, and ends.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -143,6 +144,7 @@ def serve(connection: Connection) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True).start()
     limit_this_process()
+    gc.freeze()  # so that collections of garbage do not go over all modules with every frame
     teller = _Teller(connection, stop)
     with suppress(OSError, Cancelled):
         connection.send(None)

@@ -148,12 +148,11 @@ def together(
     }
     with Run(int(workers), dask, progress, len(found.images)) as run:
         run.check_names(found.images, folder, settings)
-        frames, canvas, target = run.placed(found.images, wanted, settings)
-        if (mask or sky) and not canvas.alike:
+        group = run.placed(found.images, wanted, settings)
+        if (mask or sky) and not group.canvas.alike:
             raise SettingsError("a mask needs frames on one grid: register the frames, or omit it")
-        frames, canvas, copies = run.reduced(
-            frames, canvas, folder, how, needs_target=wanted is not None
-        )
+        target = group.target
+        frames, canvas, copies = run.reduced(group, folder, how, needs_target=wanted is not None)
         comparison = _compared(frames, canvas, copies, target, wanted, run.watch)
         with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)
@@ -172,7 +171,7 @@ def together(
         report = reporting.describe(
             settings=settings,
             grid=described.grid(canvas, frames),
-            frames=described.frames(frames, comparison, common, models, outcomes),
+            frames=described.frames(frames, comparison, common, models, outcomes, group.left_out),
             common=described.common(common, reference, reduced.frame.outlines),
             choices={
                 "reference_frame": str(wanted) if wanted else None,

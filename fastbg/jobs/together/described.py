@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...errors import InputError
 from ...image.outlines import Outline
 from ...io.stream import without_folder
 from ...joint.compare import Comparison, Verdict
@@ -15,7 +16,7 @@ from ...report.html import set_page
 from ...result import Reduced
 from ..batch.tasks import Outcome
 from .correcting import FrameModel
-from .placing import Canvas, Placed
+from .placing import Canvas, OtherFieldError, Placed
 from .solving import Common
 
 UNUSABLE = ("another field", "nothing")
@@ -49,6 +50,7 @@ def frames(
     common: Common,
     models: Sequence[FrameModel | None],
     outcomes: Sequence[Outcome],
+    left_out: Mapping[Path, InputError],
 ) -> list[dict[str, Any]]:
     """``frames`` of `fastbg.report.together`."""
     rows = []
@@ -82,7 +84,9 @@ def frames(
         {
             "input": str(e.path),
             "date": "",
-            "status": "failed",
+            "status": "another field"
+            if isinstance(left_out.get(e.path), OtherFieldError)
+            else "failed",
             "outcome": e.status,
             "error": e.error,
             "outputs": {},

@@ -29,9 +29,6 @@ LARGEST = 4.0
 """The grid has at most so many times the pixels of its frame: others hardly overlap with it."""
 
 
-_NO_OVERLAP = "{} and {} do not overlap, as their coordinates tell: leave one of them out"
-
-
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A frame of a set, by its header.
@@ -95,59 +92,116 @@ def look(path: Path, settings: Settings) -> Placed:
         return Placed(path, field, image.channels, next(filter(None, dates), ""))
 
 
-def canvas_of(frames: Sequence[Placed], target: Placed, settings: Settings) -> Canvas:
-    """The grid for frames, in the pixels of one of them.
+class OtherFieldError(InputError):
+    """A frame lies elsewhere in the sky than the target of its set."""
 
-    Raises
-    ------
-    InputError
-        If nothing tells how a frame lies, if it lies elsewhere, or has other channels.
+    def __init__(self, frame: Placed, target: Placed) -> None:
+        super().__init__(
+            f"{frame.path} shows another field than {target.path}, for they do not overlap, as "
+            "their coordinates tell: leave it out"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The frames of a set that can be laid on one grid.
+
+    Attributes
+    ----------
+    target : Placed
+    canvas : Canvas
+    frames : list of Placed
+    left_out : dict
+        The others: why each cannot, by its path.
     """
+
+    target: Placed
+    canvas: Canvas
+    frames: list[Placed]
+    left_out: dict[Path, InputError]
+
+
+def grouped(frames: Sequence[Placed], wanted: Placed | None, settings: Settings) -> Group:
+    """The group of a frame that is wanted as target, or that of the first with most of them."""
+    best: Group | None = None
+    with_coordinates_first = sorted(frames, key=lambda frame: frame.field.coordinates is None)
+    for target in [wanted] if wanted else with_coordinates_first:
+        found = _group(frames, target, settings)
+        if best is None or len(found.frames) > len(best.frames):
+            best = found
+        if 2 * len(best.frames) > len(frames):
+            break
+    assert best
+    return best
+
+
+def _group(frames: Sequence[Placed], target: Placed, settings: Settings) -> Group:
     first, last = np.zeros(2), np.array(target.field.shape) - 1.0
+    members: list[Placed] = []
+    left_out: dict[Path, InputError] = {}
     alike = True
     for frame in frames:
-        if frame.channels != target.channels:
-            raise InputError(
-                f"{frame.path} has {_channels(frame)} and {target.path} {_channels(target)}: give "
-                "frames of one kind, or run again for each kind"
-            )
-        where = _placed(frame, target)
-        if where.how == "same grid":
-            continue
-        alike = False
-        height, width = frame.field.shape
-        edge = np.array(where(*_edge(height, width)))
-        if not np.isfinite(edge).all() or _apart(edge, target.field.shape):
-            raise InputError(_NO_OVERLAP.format(frame.path, target.path))
-        first = np.minimum(first, edge.min(axis=1))
-        last = np.maximum(last, edge.max(axis=1))
+        try:
+            where = _placed(frame, target)
+            if where.how != "same grid":
+                first, last = _with(first, last, frame, target, where)
+                alike = False
+            members.append(frame)
+        except InputError as error:
+            left_out[frame.path] = error
+    if not alike:
+        for frame in members:
+            if not frame.field.coordinates:
+                left_out[frame.path] = InputError(
+                    f"{frame.path} has no coordinates, and others that have are not on one grid: "
+                    "solve it for coordinates, or register all frames"
+                )
+        members = [frame for frame in members if frame.path not in left_out]
     origin = np.floor(first).astype(int)
     height, width = np.ceil(last).astype(int) - origin + 1
     shape = int(height), int(width)
-    if math.prod(shape) > LARGEST * math.prod(target.field.shape):
-        raise InputError(
-            f"the frames cover {width} x {height} pixels of {target.path}, and hardly overlap: "
-            "give frames of one field"
-        )
-    most = PIXELS[not alike and len(frames) * PIXELS[1] <= SAMPLES]
+    most = PIXELS[not alike and len(members) * PIXELS[1] <= SAMPLES]
     factor = settings.factor(target.field.shape)
     while settings.downscaling_factor == "auto" and _pixels(shape, factor) > most:
         factor += 1
-    return Canvas(target.path, shape, (int(origin[0]), int(origin[1])), factor, alike)
+    canvas = Canvas(target.path, shape, (int(origin[0]), int(origin[1])), factor, alike)
+    return Group(target, canvas, members, left_out)
 
 
 def _placed(frame: Placed, target: Placed) -> Mapping:
-    """Where pixels of a frame lie in the target."""
+    """Where pixels of a frame lie in the target; raises InputError if nothing tells it."""
+    if frame.channels != target.channels:
+        raise InputError(
+            f"{frame.path} has {_channels(frame)} and {target.path} {_channels(target)}: give "
+            "frames of one kind, or run again for each kind"
+        )
     try:
         return mapping(frame.field, target.field)
     except InputError as error:
         if frame.field.coordinates and target.field.coordinates:
-            raise InputError(_NO_OVERLAP.format(frame.path, target.path)) from error
+            raise OtherFieldError(frame, target) from error
         (h, w), (height, width) = frame.field.shape, target.field.shape
         raise InputError(
             f"{frame.path} has {w} x {h} pixels and {target.path} {width} x {height}, and nothing "
             "tells how they lie: register them, or solve all of them for coordinates"
         ) from error
+
+
+def _with(
+    first: np.ndarray, last: np.ndarray, frame: Placed, target: Placed, where: Mapping
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of a grid for one more frame, too; raises InputError if that lies elsewhere."""
+    edge = np.array(where(*_edge(*frame.field.shape)))
+    if not np.isfinite(edge).all() or _apart(edge, target.field.shape):
+        raise OtherFieldError(frame, target)
+    first, last = np.minimum(first, edge.min(axis=1)), np.maximum(last, edge.max(axis=1))
+    height, width = last - first
+    if height * width > LARGEST * math.prod(target.field.shape):
+        raise InputError(
+            f"{frame.path} hardly overlaps with {target.path}: with it, the frames would cover "
+            f"{width:.0f} x {height:.0f} pixels of that: give frames of one field"
+        )
+    return first, last
 
 
 def moved(where: Mapping, origin: tuple[int, int], *, before: bool) -> Mapping:

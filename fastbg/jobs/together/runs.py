@@ -18,7 +18,7 @@ from ..batch.series import Series, only
 from ..batch.tasks import Outcome, doubtful, failed
 from . import described, small
 from .correcting import Correcting, FrameModel
-from .placing import Canvas, Placed, canvas_of, look
+from .placing import Canvas, Group, Placed, grouped, look
 from .small import Copies, Reducing
 
 OF_SMALL_COPIES = ("white", "cfa", "downscaling_func", "backend")
@@ -28,10 +28,14 @@ OF_SMALL_COPIES = ("white", "cfa", "downscaling_func", "backend")
 class Run(Series):
     """The batches of a set, one after the other, and the progress that they tell together."""
 
-    def placed(
-        self, paths: list[Path], wanted: Path | None, settings: Settings
-    ) -> tuple[list[Placed], Canvas, Placed]:
-        """The frames, their grid, and the frame in whose pixels it is."""
+    def placed(self, paths: list[Path], wanted: Path | None, settings: Settings) -> Group:
+        """The frames that can be laid on one grid; those that cannot have failed.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two, or the frame that is wanted as target is none of them.
+        """
         if len(paths) < 2:
             raise InputError(
                 f"{paths[0]} is the only frame: a set needs at least two; fastbg run corrects one"
@@ -43,30 +47,32 @@ class Run(Series):
                 frames.append(look(path, settings))
             except InputError as error:
                 self.fail(failed(path, str(error)))
-        if len(frames) < 2:
+        target = None if wanted is None else self._wanted(wanted, frames)
+        if not frames:
             raise InputError(str(self.failed[0].error))
-        target = frames[0]
-        if wanted is not None:
-            own = [frame for frame in frames if frame.path.absolute() == wanted.absolute()]
-            for each in self.failed:
-                if each.path.absolute() == wanted.absolute():
-                    raise InputError(str(each.error))
-            if not own:
-                raise InputError(f"the reference frame {wanted} is none of the frames: name one")
-            target = own[0]
+        group = grouped(frames, target, settings)
+        if len(group.frames) < 2:
+            reasons = [*group.left_out.values(), *(each.error for each in self.failed)]
+            raise InputError(str(reasons[0]))
+        for path, reason in group.left_out.items():
+            self.fail(failed(path, str(reason)))
         # In the order of time, where that is known.
-        if all(frame.date for frame in frames):
-            frames.sort(key=lambda frame: frame.date)
-        return frames, canvas_of(frames, target, settings), target
+        if all(frame.date for frame in group.frames):
+            group.frames.sort(key=lambda frame: frame.date)
+        return group
+
+    def _wanted(self, path: Path, frames: list[Placed]) -> Placed:
+        """One of the frames, by its path."""
+        for frame in frames:
+            if frame.path.absolute() == path.absolute():
+                return frame
+        for each in self.failed:
+            if each.path.absolute() == path.absolute():
+                raise InputError(str(each.error))
+        raise InputError(f"the reference frame {path} is none of the frames: name one")
 
     def reduced(
-        self,
-        frames: list[Placed],
-        canvas: Canvas,
-        folder: Path,
-        how: dict[str, Any],
-        *,
-        needs_target: bool,
+        self, group: Group, folder: Path, how: dict[str, Any], *, needs_target: bool
     ) -> tuple[list[Placed], Canvas, Copies]:
         """The small copies, the frames that have one, and the grid with one of these as target.
 
@@ -75,7 +81,7 @@ class Run(Series):
         InputError
             If fewer than two frames have one, or the target has none and is needed.
         """
-        home = folder / small.FOLDER
+        frames, canvas, home = group.frames, group.canvas, folder / small.FOLDER
         settings: Settings = how["settings"]
         decisive = {name: getattr(settings, name) for name in OF_SMALL_COPIES}
         grid = [*canvas.shape, *canvas.origin, canvas.factor, str(canvas.target.absolute())]

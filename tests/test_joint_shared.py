@@ -1,0 +1,111 @@
+"""What the surfaces of frames and channels share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from together_frames import NOISE, SHAPE
+
+from fastbg.image.downscale import block_centres
+from fastbg.joint.shared import shared
+from fastbg.joint.solution import Solution, Start
+from fastbg.joint.surfaces import STIFFNESSES, Surfaces, stiffness_by_noise
+
+FLEXIBLE = STIFFNESSES[-1]
+
+
+@pytest.fixture(scope="module")
+def surfaces() -> Surfaces:
+    return Surfaces(*(block_centres(size, 1) for size in SHAPE))
+
+
+def domes(surfaces: Surfaces, *places: tuple[float, float]) -> NDArray[np.float64]:
+    """(P, h w): light that falls off from places, in units of the noise of a pixel."""
+    y, x = (np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]] + 0.5) / np.reshape(SHAPE, (2, 1, 1))
+    found = [np.exp(-12 * ((y - down) ** 2 + (x - right) ** 2)).ravel() for down, right in places]
+    return np.array(found)
+
+
+def solution(planes: NDArray[np.float64], surfaces: Surfaces) -> Solution:
+    """Flexible surfaces of planes, (n, h w), that show nothing but these and noise."""
+    count, flat = len(planes), planes.astype(np.float32)
+    equations = surfaces.equations(np.ones(flat.shape[1], np.float32))
+    system = [equations.of(each, 0 * each, FLEXIBLE) for each in surfaces.along(flat)]
+    coordinates = np.array([np.linalg.solve(*each) for each in system])
+    one, none = np.ones(count), np.zeros(count)
+    return Solution(
+        *(one, none, none, coordinates, none, one, flat[0], np.full(count, 1e-4)),
+        *(surfaces.along(flat - surfaces.values(coordinates)), one, np.full(count, NOISE**2)),
+    )
+
+
+def errors(
+    start: Start, planes: NDArray[np.float64], truth: NDArray[np.float64], surfaces: Surfaces
+) -> NDArray[np.float64]:
+    """(n,): those of surfaces that noise allows, around the centres of a start."""
+    equations, found = surfaces.equations(np.ones(planes.shape[1], np.float32)), []
+    centre = np.zeros_like(start.coordinates) if start.centre is None else start.centre
+    for each, plane, true in zip(centre, planes, truth, strict=True):
+        slope = surfaces.along((plane - surfaces.values(each)).astype(np.float32))
+        change = stiffness_by_noise(equations, slope, 0 * each, NOISE**2)[0]
+        found.append(np.std(surfaces.values(each + change) - true))
+    return np.array(found)
+
+
+def noisy(truth: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    return truth + NOISE * np.random.default_rng(seed).standard_normal(truth.shape)
+
+
+def test_shapes_that_frames_share_are_told_by_all(surfaces: Surfaces) -> None:
+    rng = np.random.default_rng(1)
+    shapes = domes(surfaces, (0, 0.2), (0.8, 1))
+    truth = 2 * NOISE * rng.uniform(-1, 1, (2, 8, 2)) @ shapes
+    planes = [noisy(each, seed) for seed, each in enumerate(truth)]
+    solved = [solution(each, surfaces) for each in planes]
+    starts = shared(solved, surfaces, np.ones(8, bool))
+    told = [errors(*each, surfaces) for each in zip(starts, planes, truth, strict=True)]
+    own = [
+        errors(Start(each.scale, each.coordinates), *others, surfaces)
+        for each, *others in zip(solved, planes, truth, strict=True)
+    ]
+    assert np.mean(told) < 0.8 * np.mean(own)
+    # What is told of them counts as freedom.
+    assert (np.array([each.freedom for each in starts]) > 0).all()
+
+
+def test_a_gradient_of_one_frame_stays_its_own(surfaces: Surfaces) -> None:
+    rng = np.random.default_rng(2)
+    common, moon = domes(surfaces, (0, 0.2), (0.5, 0.6))
+    truth = 2 * NOISE * np.outer(rng.uniform(-1, 1, 12), common)
+    truth[5] += 2 * NOISE * moon
+    planes = noisy(truth, 3)
+    solved = solution(planes, surfaces)
+    (start,) = shared([solved], surfaces, np.ones(12, bool))
+    told = errors(start, planes, truth, surfaces)
+    alone = errors(Start(solved.scale, solved.coordinates), planes, truth, surfaces)
+    assert told[5] < 1.2 * alone[5]
+    others = np.arange(12) != 5
+    assert told[others].mean() < alone[others].mean()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_frames_are_as_good_as_alone(count: int, surfaces: Surfaces) -> None:
+    truth = 2 * NOISE * domes(surfaces, (0, 0.2), (0.5, 0.6))[:count]
+    planes = noisy(truth, 4)
+    solved = solution(planes, surfaces)
+    (start,) = shared([solved], surfaces, np.ones(count, bool))
+    alone = errors(Start(solved.scale, solved.coordinates), planes, truth, surfaces)
+    assert errors(start, planes, truth, surfaces).mean() < 1.15 * alone.mean()
+
+
+def test_frames_with_clouds_teach_nothing(surfaces: Surfaces) -> None:
+    truth = 2 * NOISE * np.outer(np.linspace(-1, 1, 6), domes(surfaces, (0, 0.2))[0])
+    planes, used = noisy(truth, 5), np.arange(6) != 2
+    cloudy = planes.copy()
+    cloudy[2] += 50 * NOISE * domes(surfaces, (0.7, 0.3))[0]
+    (plain,), (other,) = (shared([solution(p, surfaces)], surfaces, used) for p in (planes, cloudy))
+    assert plain.centre is not None
+    assert other.centre is not None
+    assert not other.centre[2].any()
+    assert np.allclose(plain.centre, other.centre)
