@@ -26,6 +26,10 @@ from .picture import Found, Picture
 ROUNDS, SETTLED = 3, 0.01
 """The most searches, and by how much the weights of cells change on the average in the last one."""
 
+MUCH_MORE = 3.0
+"""Of a merged mosaic, a search that finds so many times as much sky as the one before took an
+object for it. Of panels that overlap, it may well find more where steps have become smaller."""
+
 DEGREE, STIFFNESS, STIFFNESS_OF_STEPS = 2, 1e-3, 1e-2
 """The degree of the polynomials of a correction that cost nothing, and the stiffness of what else
 it is: of panels that overlap, and of those of a merged mosaic, whose steps are known less well."""
@@ -122,15 +126,18 @@ def backgrounds(
     before = np.full(grid.shape[0] * grid.shape[1], np.inf)
     for done in range(1, ROUNDS + 1):
         picture = Picture.of(every, taken, grid)
-        sky = picture.searched(protection, threads, kernels)
+        found = picture.searched(protection, threads, kernels)
+        if stiffness > STIFFNESS and found.weight.sum() > MUCH_MORE * before.sum():
+            break
+        sky = found
         prior = [own + sky.values[each.place] for each, own in zip(every, taken, strict=True)]
         taken = _corrected(every, differences, prior, sky.weight, bases, stiff, stiffness)
         watch(done)
         if np.mean(np.abs(sky.weight - before)) < SETTLED:
             break
         before = sky.weight
-    found = [Background.through(each, basis) for each, basis in zip(taken, bases, strict=True)]
-    return found, sky
+    own = [Background.through(each, basis) for each, basis in zip(taken, bases, strict=True)]
+    return own, sky
 
 
 def _stiff(basis: Basis, stiffness: float) -> Splines:
