@@ -58,7 +58,7 @@ def compared_with(reference: Mapping[str, Any]) -> str:
     scales = [" + ".join(f"{each:.3g}" for each in own if each) for own in reference["scale"]]
     scale = ", ".join(scales) if len(set(scales)) > 1 else scales[0]
     by, error = " and ".join(sorted(set(reference["told_by"]))), max(reference["error"])
-    about = f"told by {by}, within {100 * error:.2g} %" if error else "as given"
+    about = f"told by {by}, within {100 * error:.2g} %" if by != "given" else "as given"
     whence = ""
     if reference["degree"]:
         taken = ("nothing", "a plane", "a polynomial of degree 2")[reference["taken"]]

@@ -226,6 +226,16 @@ def test_one_frame_twice_differs_nowhere(surfaces: Surfaces, known: Frames) -> N
     assert np.abs(judged.channels[0].coordinates).max() < 1e-6
 
 
+def test_rounding_that_hides_the_noise_is_the_noise(surfaces: Surfaces, known: Frames) -> None:
+    step = 8 * NOISE
+    coarse = step * np.round((known.images[:2] - known.images[:2].mean(axis=0)) / step + 9)
+    constant = np.ones_like(coarse) * np.reshape([1, 2], (2, 1, 1))
+    for images in (coarse, constant):
+        judged = compared(images.astype(np.float32), surfaces)
+        assert (judged.noise > 0).all()
+        assert np.isfinite(judged.channels[0].composite).all()
+
+
 def test_the_composite_leaves_out_what_differs() -> None:
     rng = np.random.default_rng(2)
     scale, truth = np.array([1.0, 2.0, 0.5, 1.0, 1.0]), rng.uniform(1, 2, 300)

@@ -132,6 +132,19 @@ def test_a_sum_of_channels_is_not_negative():
     assert combined(-red, red).error == np.inf
 
 
+def test_channels_that_are_alike_and_noisy_leave_an_error():
+    light = structure()
+    found = combined(light + 0.05 * noise(9), *(light + noise(seed) for seed in (142, 143, 144)))
+    assert abs(found.factors.sum() - 1) < 3 * found.error
+    assert found.error > 0.05
+
+
+def test_a_single_row_or_column_has_no_slope_across():
+    for shape in ((1, 30), (30, 1), (1, 1)):
+        band = Band.of(noise(1, (*shape, 1)), np.ones(shape, bool))
+        assert np.isfinite(band.derivatives).all()
+
+
 def test_nothing_tells_nothing():
     found = combined(noise(1), noise(2))
     assert not found.factors.any() or found.error > 0.1

@@ -69,18 +69,7 @@ class Stretch:
         """
         for k, (low, middle, high, highest) in enumerate(statistics):
             name = f"channel {k + 1} of {len(statistics)}"
-            if np.isnan(low):
-                raise InputError(
-                    f"{name} is empty: every sample is missing (zero, or not a finite "
-                    "number); give an image with data"
-                )
-            if max(-low, highest) > LARGEST_SAMPLE:
-                raise InputError(
-                    f"{name} has samples from {low:g} to {highest:g}: set what is missing to zero, "
-                    "or rescale it to 0 .. 1"
-                )
-            if low == highest:
-                raise InputError(f"{name} is constant ({low:g}): there is no background to model")
+            check_range(low, highest, name)
             if middle == CLIPPED:
                 raise InputError(
                     f"{name} has half of its samples or more at exactly 0: the sky is clipped, and "
@@ -175,3 +164,31 @@ class Stretch:
         """Pedestal, scale and midtones, shaped to broadcast over planes."""
         shape = (-1,) + (1,) * (ndim - 1)
         return self.pedestal.reshape(shape), self.scale.reshape(shape), self.midtones.reshape(shape)
+
+
+def check_range(low: float, highest: float, name: str) -> None:
+    """Refuse a channel that has no samples, too large ones, or one value alone.
+
+    Parameters
+    ----------
+    low, highest : float, linear
+        Its smallest and largest valid sample; NaN if it has none.
+    name : str
+        Names the channel in messages.
+
+    Raises
+    ------
+    InputError
+    """
+    if np.isnan(low):
+        raise InputError(
+            f"{name} is empty: every sample is missing (zero, or not a finite "
+            "number); give an image with data"
+        )
+    if max(-low, highest) > LARGEST_SAMPLE:
+        raise InputError(
+            f"{name} has samples from {low:g} to {highest:g}: set what is missing to zero, "
+            "or rescale it to 0 .. 1"
+        )
+    if low == highest:
+        raise InputError(f"{name} is constant ({low:g}): there is no background to model")

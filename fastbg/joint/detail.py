@@ -133,10 +133,20 @@ def smooth_parts(
 
 
 def noise_of(planes: np.ndarray, valid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(n,), linear: the noise of a pixel of each frame, by its difference from its neighbours."""
+    """(n,), linear: the noise of a pixel of each frame, by its difference from its neighbours.
+
+    Where most of these are alike, so that rounding hides the noise, it is that of rounding.
+    """
     found = []
     for plane, own in zip(planes, valid, strict=True):
         grid = np.where(own, plane, np.nan).reshape(shape)
         off = grid[:, 1:-1] - (grid[:, :-2] + grid[:, 2:]) / 2
-        found.append(robust_sigma(off) / 1.5**0.5)
+        found.append(robust_sigma(off) / 1.5**0.5 or _rounding(plane[own]))
     return np.array(found)
+
+
+def _rounding(values: np.ndarray) -> float:
+    """The standard deviation of what was rounded away, for the smallest step between values."""
+    steps = np.diff(np.unique(values))
+    least = float(np.abs(values).max()) * float(np.finfo(np.float32).eps)
+    return max(float(steps.min()) if steps.size else 0.0, least) / 12**0.5

@@ -103,9 +103,14 @@ def _between(
 
 def _derivatives(band: np.ndarray, unit: float) -> np.ndarray:
     """(h, w, 3)"""
-    down, right = np.gradient(band)
-    bends = np.gradient(down, axis=0) + np.gradient(right, axis=1)
+    down, right = (_slope(band, axis) for axis in (0, 1))
+    bends = _slope(down, 0) + _slope(right, 1)
     return np.stack([unit * down, unit * right, unit**2 * bends], axis=2)
+
+
+def _slope(plane: np.ndarray, axis: int) -> np.ndarray:
+    """That of a plane along an axis; 0 across a single row or column."""
+    return np.gradient(plane, axis=axis) if plane.shape[axis] > 1 else np.zeros_like(plane)
 
 
 def _correlation(pixel: float) -> np.ndarray:

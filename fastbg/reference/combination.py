@@ -125,7 +125,9 @@ def combine(
     covariance = scattered.T @ scattered * (len(parts) - 1) / len(parts)
     more = _solve(squares - NOISE_ERROR * weight.sum() * extra, products, count)[:count] - factors
     covariance += np.outer(more, more)
-    own = squares[:count, :count]
+    # Where there is more noise than light, squares without the noise are no squares any more.
+    values, axes = np.linalg.eigh(squares[:count, :count])
+    own = axes * np.maximum(values, 0) @ axes.T
     light = factors @ own @ factors
     error = math.sqrt(max(np.sum(covariance * own), 0) / light) if light > 0 else math.inf
     # The derivatives are those of the sum.

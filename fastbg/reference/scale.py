@@ -126,7 +126,7 @@ def _check(taken: Combination, name: str) -> None:
         more = "more than " if taken.error > 1 else ""
         raise InputError(
             f"the scale between the reference and {name} is not determined "
-            f"({taken.factors.sum():.2g}, give or take {more}{100 * min(taken.error, 1):.3g} %): "
+            f"({taken.factors.sum():.3g}, give or take {more}{100 * min(taken.error, 1):.3g} %): "
             "too few stars and too little structure; give reference_scale, or another reference"
         )
 

@@ -57,7 +57,7 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
     if hidden and (share := above(INSEPARABLE * (1 - hidden), gradient.uncertainty)):
         colour = "cannot differ" if len(diagnostics.noise) == 1 else "do not differ enough"
         yield (
-            f"nothing in this image tells the gradient from objects, which fill {100 * hidden:.2g} "
+            f"nothing in this image tells the gradient from objects, which fill {100 * hidden:.3g} "
             f"% of the frame and {colour} from it in colour: the model is uncertain by {share} the "
             "gradient; give fastbg run an image of this sky without a gradient with --reference, "
             "mask the objects, or tell where they are with --protect-at"

@@ -75,7 +75,7 @@ def _clipped(frame: Frame, settings: Settings) -> Iterator[str]:
 def _border(frame: Frame) -> Iterator[str]:
     border = frame.border
     if border:
-        what = f"{100 * border.share(frame.samples.shape):.2g} % of the image"
+        what = f"{100 * border.share(frame.samples.shape):.3g} % of the image"
         left = "not fitted, and left as it is"
         if border.told:
             yield f"{what} is no sky, as {' and '.join(border.told)} tell: {left}"

@@ -19,6 +19,7 @@ from ...image.bands import row_bands
 from ...image.blocks import over_blocks
 from ...image.image import Image
 from ...image.order_statistics import Quantiles, count_pass, guess_quantiles, search
+from ...image.stretch import check_range
 from ...io import atomic
 from ...io.names import default_name
 from ...levels import LEVELS, measured_of
@@ -79,7 +80,13 @@ class Reducing(Task):
 
 
 def reduced(job: Job, image: Image, canvas: Canvas, where: Mapping) -> dict[str, Any]:
-    """Statistics, medians and means of an image, by the names that they have in a small copy."""
+    """Statistics, medians and means of an image, by the names that they have in a small copy.
+
+    Raises
+    ------
+    InputError
+        If a channel shows nothing at all: it has no samples, or one value alone.
+    """
     if where.how == "same grid":
         measured, medians, means = _in_one_pass(job, image, canvas.factor)
     else:
@@ -88,6 +95,8 @@ def reduced(job: Job, image: Image, canvas: Canvas, where: Mapping) -> dict[str,
         measured = job.measure(image)
         medians = aligned(image, *grid, function=job.settings.block_function, **over)
         means = aligned(marked(image, bright(measured)), *grid, function="mean", **over)
+    for number, (low, high) in enumerate(zip(measured.minimum, measured.maximum, strict=True), 1):
+        check_range(low, high, f"channel {number} of {image.channels}")
     return {"medians": medians, "means": means, **vars(measured)}
 
 
