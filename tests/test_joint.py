@@ -13,6 +13,7 @@ from together_frames import NOISE, SHAPE, Frames, field, frames
 from fastbg.image.downscale import block_centres
 from fastbg.joint.compare import Comparison, compare
 from fastbg.joint.composite import composite
+from fastbg.joint.detail import noise_of
 from fastbg.joint.halos import trusted
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, penalised
 from fastbg.joint.transfer import added, carried
@@ -234,6 +235,15 @@ def test_rounding_that_hides_the_noise_is_the_noise(surfaces: Surfaces, known: F
         judged = compared(images.astype(np.float32), surfaces)
         assert (judged.noise > 0).all()
         assert np.isfinite(judged.channels[0].composite).all()
+
+
+@pytest.mark.parametrize("shape", [(60, 1), (1, 60), (30, 2)])
+def test_noise_is_found_however_narrow_frames_are(shape: tuple[int, int]) -> None:
+    planes = NOISE * np.random.default_rng(1).standard_normal((2, 60)) + 1
+    alone = np.arange(60) % 3 == 0
+    for valid in (np.ones_like(planes, bool), np.stack([alone, alone])):
+        found = noise_of(planes * valid, valid, shape)
+        assert np.abs(found / NOISE - 1).max() < 0.6
 
 
 def test_the_composite_leaves_out_what_differs() -> None:

@@ -325,6 +325,11 @@ def _no_measure(folder: Path) -> dict[str, Any]:
     return {"reference_frame": folder / "a.fits"}
 
 
+def _tiny(folder: Path) -> dict[str, Any]:
+    write(folder, frames(3, shape=SHAPE).images[:, :1, :2])
+    return {}
+
+
 def _constant(folder: Path) -> dict[str, Any]:
     write(folder, np.full((3, *SHAPE), 0.5, np.float32))
     return {}
@@ -350,6 +355,7 @@ ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
         lambda folder: _two(folder, reference_frame=folder / "z.fits"),
         "is none of the frames",
     ),
+    "tiny frames": (_tiny, "leaves 2 x 1 pixels of the image, too few for a fit"),
     "constant frames": (_constant, "channel 1 of 1 is constant (0.5)"),
     "empty reference frame": (_no_measure, "a.fits: is empty: every sample is missing"),
     "dask and workers": (

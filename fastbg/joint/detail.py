@@ -135,13 +135,16 @@ def smooth_parts(
 def noise_of(planes: np.ndarray, valid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(n,), linear: the noise of a pixel of each frame, by its difference from its neighbours.
 
-    Where most of these are alike, so that rounding hides the noise, it is that of rounding.
+    Where most of these are alike, so that rounding hides the noise, it is that of rounding. A pixel
+    without neighbours on both sides differs from the others by its noise, and may by more.
     """
     found = []
     for plane, own in zip(planes, valid, strict=True):
         grid = np.where(own, plane, np.nan).reshape(shape)
-        off = grid[:, 1:-1] - (grid[:, :-2] + grid[:, 2:]) / 2
-        found.append(robust_sigma(off) / 1.5**0.5 or _rounding(plane[own]))
+        along = grid if shape[1] > 2 else grid.T
+        off = (along[:, 1:-1] - (along[:, :-2] + along[:, 2:]) / 2) / 1.5**0.5
+        known = off if np.isfinite(off).any() else plane[own]
+        found.append(robust_sigma(known) or _rounding(plane[own]))
     return np.array(found)
 
 

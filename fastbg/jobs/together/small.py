@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ...checks import check_size
 from ...coordinates.aligned import aligned
 from ...coordinates.mapping import Mapping
 from ...coordinates.window import values_of_blocks
@@ -67,6 +68,7 @@ class Reducing(Task):
             outputs = Outputs({}, overwrite=overwrite)
             source = read(job, self.path, None, None, outputs, files, corrects=False)
             with job.stages.stage("prepare"), errors_of(source):
+                check_size(source.frame.image.shape, settings)
                 fields = look(canvas.target, settings).field, look(self.path, settings).field
                 found = reduced(job, source.frame.image, canvas, canvas.mapping(*fields))
             source.check_unchanged()

@@ -177,7 +177,7 @@ def _chart(
         title=f"{title} ({unit})" if unit else title,
         plot=plot,
         height=HEIGHT,
-        rules=[(value, words.number(value, 4)) for value in ticks(*plot.y)],
+        rules=[(value, words.number(value, 6)) for value in ticks(*plot.y)],
         curves=[
             (name.lower(), plot.points(at, each), list(zip(at, each, strict=True)))
             for name, each in zip(names, numbers.T, strict=True)
