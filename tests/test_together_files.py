@@ -325,6 +325,11 @@ def _no_measure(folder: Path) -> dict[str, Any]:
     return {"reference_frame": folder / "a.fits"}
 
 
+def _constant_reference(folder: Path) -> dict[str, Any]:
+    reference = write_one(folder.parent / "r.fits", np.full((1, *SHAPE), 0.5, np.float32))
+    return _two(folder, reference=reference)
+
+
 def _tiny(folder: Path) -> dict[str, Any]:
     write(folder, frames(3, shape=SHAPE).images[:, :1, :2])
     return {}
@@ -354,6 +359,10 @@ ERRORS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "no such reference": (
         lambda folder: _two(folder, reference_frame=folder / "z.fits"),
         "is none of the frames",
+    ),
+    "constant reference": (
+        _constant_reference,
+        "the mean of the frames: the reference has nothing of the image",
     ),
     "tiny frames": (_tiny, "leaves 2 x 1 pixels of the image, too few for a fit"),
     "constant frames": (_constant, "channel 1 of 1 is constant (0.5)"),

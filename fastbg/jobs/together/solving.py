@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from ..strictness import refuse_doubts
 from .correcting import FrameModel
 from .placing import Canvas, Placed, moved
 from .small import Copies
+
+MEAN = "the mean of the frames"
 
 ROOM = 0.5
 """The stretch of a model reaches so many times its range beyond it, for nothing clamps it there."""
@@ -84,7 +86,8 @@ def reduced_of(job: Job, mean: np.ndarray, canvas: Canvas) -> Reduced:
     values = [plane[np.isfinite(plane)] for plane in np.moveaxis(mean, 2, 0)]
     wanted = [0, 0.5, job.settings.quantile, 1]
     statistics = np.array([np.quantile(each, wanted) for each in values], np.float64)
-    own, stretch = Stretch.linear(statistics), Stretch.of(statistics, job.settings.quantile)
+    with _errors_of_mean():
+        own, stretch = Stretch.linear(statistics), Stretch.of(statistics, job.settings.quantile)
     small = np.moveaxis(own.apply(np.moveaxis(mean, 2, 0)).astype(np.float32), 0, 2)
     image = Image(mean.shape[2], canvas.shape, _no_pixels)
     measured = Measured(*statistics[:, [0, 1, 3]].T)
@@ -113,6 +116,15 @@ def _no_pixels(rows: slice, out: np.ndarray) -> np.ndarray:
     raise AssertionError("the mean of a set has no pixels but those of its small copy")
 
 
+@contextmanager
+def _errors_of_mean() -> Iterator[None]:
+    """Say in errors what they are about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{MEAN}: {error}") from error
+
+
 def fit_mean(
     job: Job,
     reduced: Reduced,
@@ -139,16 +151,16 @@ def fit_mean(
         known = job.known(reduced, known_sky)
         used = job.weigh(reduced, weight, known)
         own: dict[str, Any] = {"masked": weight is not None, "known": known}
+        shown = None
         if reference is not None:
             file = ReferenceFile.open(Path(reference), files).loaded()
             shown = file.of(source.frame, source.file, job.backend.kernels, job.threads)
-            with file.errors():
+        with _errors_of_mean():
+            if shown is not None:
                 own["reference"] = _beside(job, reduced, comparison, canvas, shown)
-                prepared = job.search(reduced, used, **own)
-        else:
             prepared = job.search(reduced, used, **own)
         fitted, begun = job.fit(prepared, corrects=False), prepared.preparation()
-        refuse_doubts(job, "the mean of the frames", begun, fitted)
+        refuse_doubts(job, MEAN, begun, fitted)
         return fitted, doubts_of(job.settings, begun, fitted)
 
 
