@@ -170,6 +170,19 @@ def test_a_stretch_of_the_reference_makes_the_scale_change_with_brightness(stret
     assert (abs(found) > 0.1) == bool(rises)
 
 
+def test_noise_and_one_brightness_tell_of_no_stretch():
+    light, part = noise(1).ravel(), PART.ravel()
+    alone = light * (part == 0)
+    for target, own, brightness, variance in (
+        (light, light, np.ones_like(light), 0.0),
+        (light, light, np.abs(light), 1.5),
+        (alone, alone, np.abs(alone), 0.0),
+        (0 * light, light, np.abs(light), 0.0),
+    ):
+        found, error = trend(target, own, part, brightness, variance)
+        assert not abs(found) > 6 * error
+
+
 def mesh(data):
     small = data.astype(np.float32)
     places = [block_centres(size, 1) for size in SHAPE]

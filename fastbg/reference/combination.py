@@ -151,8 +151,9 @@ def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def biweight(off: np.ndarray, tolerance: float) -> np.ndarray:
     """(n,): less weight the more places are off, and none for what is far off."""
-    far = off / (tolerance * FAR * MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(float).tiny)
-    weight: np.ndarray = np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0)
+    most = tolerance * FAR * MAD_TO_SIGMA * np.median(np.abs(off)) + np.finfo(float).tiny
+    # Where half of the places fit to the last bit, all others are far off.
+    weight: np.ndarray = (1 - (np.clip(off, -most, most) / most) ** 2) ** 2
     return weight
 
 

@@ -15,6 +15,9 @@ from .combination import KEPT, LEAST_PARTS, NOISE_ERROR, TOLERANCES, biweight
 RARE = 0.02
 """Brightness beyond this part of all places, at each end, counts as what is there."""
 
+TOLD = 1e-9
+"""Squares tell something if their smaller eigenvalue is at least this part of the larger one."""
+
 
 def trend(
     target: np.ndarray, light: np.ndarray, part: np.ndarray, brightness: np.ndarray, noise: float
@@ -52,10 +55,16 @@ def trend(
         weight = biweight(target - columns @ _solved(squares, products), tolerance)
     of_parts = sums(KEPT)
     squares, products = (each.sum(axis=0) for each in of_parts)
-    found = _rise(squares, products)
-    without = _rise(squares - of_parts[0], products - of_parts[1])
-    other = _rise(*(each.sum(axis=0) for each in sums((1 + NOISE_ERROR) * KEPT)))
-    error = np.sqrt((len(parts) - 1) * without.var() + (other - found) ** 2)
+    # More noise than light, or one brightness everywhere, tells nothing.
+    least, most = np.linalg.eigvalsh(squares)
+    if least <= TOLD * most:
+        return 0.0, math.inf
+    # What is left without a part may be nothing: then the error is no number.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        found = _rise(squares, products)
+        without = _rise(squares - of_parts[0], products - of_parts[1])
+        other = _rise(*(each.sum(axis=0) for each in sums((1 + NOISE_ERROR) * KEPT)))
+        error = np.sqrt((len(parts) - 1) * without.var() + (other - found) ** 2)
     return float(found), float(error)
 
 
@@ -76,6 +85,5 @@ def _solved(squares: np.ndarray, products: np.ndarray) -> np.ndarray:
 def _rise(squares: np.ndarray, products: np.ndarray) -> np.ndarray:
     """(...): the second coordinate in units of the first one."""
     solved = _solved(squares, products)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: np.ndarray = solved[..., 1] / solved[..., 0]
+    found: np.ndarray = solved[..., 1] / solved[..., 0]
     return found
