@@ -15,7 +15,7 @@ from .surface import MISSED, Surface
 POLYNOMIAL_CANDIDATES = 4
 """The number of candidates at the beginning that are little more than polynomials."""
 
-POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.32)
+POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.305)
 """The penalty of each candidate after the first, added to the logarithm of what is unexplained.
 
 A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
