@@ -145,6 +145,13 @@ def test_a_single_row_or_column_has_no_slope_across():
         assert np.isfinite(band.derivatives).all()
 
 
+def test_light_in_few_places_leaves_numbers():
+    light, part = np.where(np.arange(900) % 10, 0, noise(1, 900)), np.arange(900) % 9
+    theirs = (light[:, None], np.zeros((900, 1, 3)), np.zeros((1, 4, 4)), part)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        assert np.isfinite(combine(2 * light, *theirs).factors).all()
+
+
 def test_nothing_tells_nothing():
     found = combined(noise(1), noise(2))
     assert not found.factors.any() or found.error > 0.1

@@ -136,10 +136,9 @@ def combine(
 
 def _first_weight(target: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """(n,): what is bright in one image alone, like a satellite, has little weight at first."""
-    own, other = (
-        np.abs(each) / max(np.median(np.abs(each)), np.finfo(float).tiny)
-        for each in (target, reference)
-    )
+    sizes = np.abs(target), np.abs(reference)
+    # Without noise, most may be nothing.
+    own, other = (each / (np.median(each) or each.max() or 1.0) for each in sizes)
     both = np.minimum(own, other) * (target * reference > 0)
     bright = (both > 0) & (both >= np.quantile(both, BRIGHTEST))
     if not bright.any():
