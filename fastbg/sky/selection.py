@@ -58,7 +58,7 @@ from .surface import (
 from .under_objects import stiffened
 
 CANDIDATES = (
-    *((1, 1e-2), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
+    *((1, 2e-3), (2, 1e-2), (2, 1e-3), (3, 1e-2)),
     *((3, 1e-3), (3, 1e-4), (3, 1e-5), (3, 1e-6), (3, 1e-7), (3, 1e-8)),
 )
 """The degree of the polynomials that cost nothing, and the stiffness of the rest; see `Basis`."""
