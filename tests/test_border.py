@@ -156,7 +156,7 @@ def test_what_a_header_tells_is_left_bit_for_bit(tmp_path, dtype, sample_format)
     assert (after[:, :300] != before[:, :300]).mean() > 0.2
     assert result.report["image"]["border"]["told_by"] == ["DATASEC"]
     (line,) = (line for line in result.report["warnings"] if "DATASEC" in line)
-    assert "6.2 % of the image is no sky" in line
+    assert "6.25 % of the image is no sky" in line
 
 
 def test_a_mosaic_has_its_border_by_its_own_pixels(tmp_path) -> None:

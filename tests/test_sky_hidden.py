@@ -48,7 +48,7 @@ def found_in(data, how=AUTO):
 def test_smooth_dark_dust_over_two_fifths_of_a_frame_is_not_followed(seed):
     dust = 0.15 * np.maximum(waves(seed) - np.quantile(waves(seed), 0.6), 0)
     data = (SKY - dust)[..., np.newaxis] + noise(np.random.default_rng(seed), 1)
-    assert error(found_in(data), SKY) < 0.02
+    assert error(found_in(data), SKY) < 0.05  # .18 if it were
 
 
 def test_quiet_cells_are_those_between_objects_unless_sky_is_known(rng):
