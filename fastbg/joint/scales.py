@@ -110,14 +110,14 @@ def compared(
     ----------
     left : ndarray, (n, h w), float32, linear
         Frames without their smooth surfaces and without the composite times `scale`; 0 where they
-        are not `valid`.
+        are not `valid`; overwritten.
     detail : Detail
     scale : ndarray, (n,)
     surfaces : Surfaces
         What frames may differ by otherwise: detail that is alike tells nothing.
     """
     shape = len(left), *surfaces.shape
-    smooth, seen = np.empty(shape, np.float32), np.empty(shape, bool)
+    smooth, seen = left.reshape(shape), np.empty(shape, bool)
     for number, each in enumerate(zip(left, valid, strict=True)):
         smooth[number], seen[number] = _smoothed(*each, detail.deviation, surfaces.shape)
     noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
