@@ -133,7 +133,7 @@ def compare(
     ]
     width = deviation if scaled else 0.0
 
-    def solved(starts: Sequence[Start], width: float = width) -> list[Solution]:
+    def solved(starts: Sequence[Start]) -> list[Solution]:
         return [
             solve(planes_of(number), surfaces, noise[number], start, used, width, watch)
             for number, start in enumerate(starts)
@@ -149,13 +149,13 @@ def compare(
         verdicts = ["clouds" if new else old for new, old in zip(clouded, verdicts, strict=True)]
         used = used & ~clouded
         solutions = solved([each.start() for each in solutions])
-    told = solutions
+    errors = [each.scale_error for each in solutions]
     for _ in range(AGAIN):
-        # Detail has told the scales: from here on, what is smooth tells them, too.
-        solutions = solved(shared(solutions, told, surfaces, used), 0.0)
+        solutions = solved(shared(solutions, surfaces, used))
+    # What is wrong with a scale hides in shapes that were found with it.
     solutions = [
-        replace(each, scale_error=own.scale_error)
-        for each, own in zip(solutions, told, strict=True)
+        replace(each, scale_error=np.maximum(each.scale_error, error))
+        for each, error in zip(solutions, errors, strict=True)
     ]
     solutions = [each.without_common(surfaces, used) for each in solutions]
     return Comparison(surfaces, verdicts, solutions, noise, scaled)

@@ -7,10 +7,6 @@ rows to their principal axes leaves the noise as it is, and brings what they sha
 them. There, each axis is a smoothing spline as stiff as its noise demands: that of a shape may
 bend, for all frames tell it, and those of noise may not. Then everything is turned back.
 
-A scale that is a little off leaves that part of the field's own smooth light in a surface, in
-shapes that gradients do not have. So scales move from what detail told, as far as its standard
-errors allow, to where less is left of surfaces that are smoothed in this way.
-
 Nothing is left out, so that a frame with a gradient of its own keeps it: that is an axis, too. One
 surface alone is its own axis, and its smoothing spline stays.
 """
@@ -27,25 +23,18 @@ from .surfaces import STIFFNESSES, Surfaces
 
 TINY = float(np.finfo(np.float32).tiny)
 
-LEAST_ERROR = 1e-9
-"""No scale is known better."""
-
 COST = 3.0
 """What a degree of freedom costs, in units of the variance of noise. Mallows's criterion has 2; but
 the same noise has chosen the axes, and is more than its share in the first of them."""
 
 
-def shared(
-    solutions: list[Solution], told: list[Solution], surfaces: Surfaces, used: np.ndarray
-) -> list[Start]:
+def shared(solutions: list[Solution], surfaces: Surfaces, used: np.ndarray) -> list[Start]:
     """How to solve all channels again: each surface is centred on what is probable by all.
 
     Parameters
     ----------
     solutions : list of Solution
         One for each channel.
-    told : list of Solution
-        Those with the scales that detail told, and their standard errors.
     surfaces : Surfaces
     used : ndarray, (n,), bool
         The frames from which is learned; the others keep smoothing splines of their own.
@@ -63,52 +52,17 @@ def shared(
     axes = np.linalg.svd(rows * modes.kept(usual), full_matrices=False)[0]
     turned = axes.T @ rows
     kept = np.array([modes.kept_by_noise(each) for each in turned])
-    pairs = list(zip(solutions, told, strict=True))
-    moved = np.concatenate([(each.scale / old.scale - 1)[used] for each, old in pairs])
-    error = np.concatenate([(old.scale_error / old.scale)[used] for _, old in pairs])
-    light = np.concatenate(
-        [
-            np.outer(each.scale[used], modes.of_light(each)) / own
-            for each, own in zip(solutions, noise, strict=True)
-        ]
-    )
-    wrong = _wrong(axes, kept, turned, light, moved, error)
-    turned += axes.T @ (wrong[:, np.newaxis] * light)
     found = np.split(axes @ (kept * turned), len(solutions))
     # The polynomials are free in the next solution, and counted there.
     freedom = np.split(axes**2 @ (kept * (modes.energy > 0)).sum(axis=1), len(solutions))
-    parts, starts = np.split(wrong, len(solutions)), []
-    for each, own, row, free, part in zip(solutions, noise, found, freedom, parts, strict=True):
-        start = each.rescaled(used, part)
+    starts = []
+    for each, own, row, free in zip(solutions, noise, found, freedom, strict=True):
+        start = each.start()
         centre, freedoms = np.zeros_like(start.coordinates), np.zeros(len(used))
         centre[used] = (own * row) @ modes.functions.T * surfaces.energy
         freedoms[used] = free
         starts.append(replace(start, centre=centre, freedom=freedoms))
     return starts
-
-
-def _wrong(
-    axes: np.ndarray,
-    kept: np.ndarray,
-    turned: np.ndarray,
-    light: np.ndarray,
-    moved: np.ndarray,
-    error: np.ndarray,
-) -> np.ndarray:
-    """(m,): by which parts scales are too large, as far as that makes surfaces bend for nothing.
-
-    A scale that is too large by a part of it takes that part of the light, (m, M), out of a
-    surface. The sum of squares of what smoothing leaves of the surfaces, and of how far scales are
-    from what detail told, in units of their standard errors, (m,), is the least. They were
-    `moved` from there by parts, (m,), before.
-    """
-    precision = 1 / np.maximum(error, LEAST_ERROR) ** 2
-    matrix, right = np.diag(precision), precision * moved
-    for part, row, own in zip((1 - kept).T, turned.T, light.T, strict=True):
-        matrix += (axes * part) @ axes.T * np.outer(own, own)
-        right -= axes @ (part * row) * own
-    found: np.ndarray = np.linalg.solve(matrix, right)
-    return found
 
 
 def _noise(solution: Solution, used: np.ndarray, pixels: int) -> np.ndarray:
@@ -147,12 +101,6 @@ class _Modes:
         found: np.ndarray = rough @ self.functions
         level = self._level
         return found - np.outer(found @ level, level) / (level @ level)
-
-    def of_light(self, solution: Solution) -> np.ndarray:
-        """(M,): what is smooth in the composite, without its level."""
-        found: np.ndarray = solution.smooth @ self._products @ self.functions
-        level = self._level
-        return found - (found @ level) / (level @ level) * level
 
     def kept(self, stiffness: float) -> np.ndarray:
         """(M,): the part of each mode that smoothing leaves."""

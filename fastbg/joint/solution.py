@@ -59,8 +59,6 @@ class Solution:
         The mean one of the pixels of each frame.
     variance : ndarray, (n,)
         Of a pixel of weight 1.
-    smooth : ndarray, (M,)
-        The coordinates of what is smooth in the composite, however it bends.
     """
 
     scale: np.ndarray
@@ -74,19 +72,10 @@ class Solution:
     slope: np.ndarray
     weight: np.ndarray
     variance: np.ndarray
-    smooth: np.ndarray
 
     def start(self) -> Start:
         """To solve the channel again, with other frames."""
         return Start(self.scale, self.coordinates, self.stiffness)
-
-    def rescaled(self, used: np.ndarray, parts: np.ndarray) -> Start:
-        """The same where scales of the frames that are used are smaller by these parts of them."""
-        scale = self.scale.copy()
-        scale[used] *= 1 - parts
-        scale /= np.exp(np.log(scale[used]).mean())
-        coordinates = self.coordinates + np.outer(self.scale - scale, self.smooth)
-        return Start(scale, coordinates, self.stiffness)
 
     def without_common(self, surfaces: Surfaces, used: np.ndarray) -> Solution:
         """The solution with the least sum of ``|R_i|^2`` over the frames that are used.

@@ -17,7 +17,7 @@ from . import scales
 from .halos import trusted
 from .median import median_of, parts_of
 from .solution import Solution, Start, common_of
-from .surfaces import STIFFNESSES, Equations, Surfaces, stiffness_by_noise
+from .surfaces import Equations, Surfaces, stiffness_by_noise
 
 SWEEPS = 9
 """Rounds of the alternating least squares, at most."""
@@ -258,13 +258,4 @@ class _Rounds:
             *(self.stiffness, surfaces.along(self.weight * left)),
             self.weight.sum(axis=1) / np.maximum(np.count_nonzero(self.valid, axis=1), 1),
             self.variance,
-            self._smooth(composite),
         )
-
-    def _smooth(self, composite: np.ndarray) -> np.ndarray:
-        """The coordinates of what is smooth in the composite, however it bends."""
-        known = np.isfinite(composite)
-        mean = self.used.astype(np.float32) @ self.weight / np.count_nonzero(self.used)
-        own = np.nan_to_num(composite)[np.newaxis], mean * known, self.surfaces, STIFFNESSES[-1]
-        found: np.ndarray = scales.smoothed(*own)[0][0]
-        return found
