@@ -14,13 +14,12 @@ from ..image.robust import robust_sigma
 from ..sky.neighbourhood import gaussian_mean
 from .surfaces import Surfaces, penalised
 
-TOLERANCES = (0.003, 0.02, 0.5)
+TOLERANCES = (0.003, 0.02, 0.05)
 """Detail agrees within a part of it: no bright star may outweigh all others, nor a saturated one
 decide. The least part, the one to begin with, and the largest one."""
 
-BRIGHT = 15.0
-"""Detail of so many standard deviations of the noise tells that part, for all frames at once: stars
-within a block differ alike in all of them."""
+BRIGHT = 30.0
+"""Detail of so many standard deviations of the noise tells that part."""
 
 REJECTED = 4.0
 """A pixel counts nothing if it is so many standard deviations off (Tukey's biweight)."""
@@ -29,7 +28,7 @@ ZONES = 6
 """The zones along each side, whose scatter tells the standard error of a scale."""
 
 MANY = 20
-"""The least number of pixels of all frames that do."""
+"""The least number of pixels that do."""
 
 ROUNDS = 2
 """Weights and scales are found by turns."""
@@ -124,16 +123,17 @@ def compared(
     noise = np.nan_to_num(noise, nan=1.0).astype(np.float32)
     scale = scale.astype(np.float32)
     pair = np.stack([detail.values, detail.laplacian])
-    tolerance = TOLERANCES[1]
+    tolerance = np.full(len(left), TOLERANCES[1], np.float32)
     change: np.ndarray = np.zeros((len(left), 2))
     weight, matrix, right = np.empty_like(smooth), np.empty((len(left), 2, 2)), change.copy()
     # Frame by frame: a hundred of them would take much memory.
     for turn in range(ROUNDS):
-        if turn:
-            tolerance = _tolerance(smooth, seen, change, pair, noise, scale)
         for number, plane in enumerate(smooth):
             off = _off(plane, change[number], pair)
-            expected = _expected(noise[number], scale[number], detail, tolerance)
+            told = noise[number], scale[number], detail
+            if turn:
+                tolerance[number] = _tolerance(off, *told, seen[number])
+            expected = _expected(*told, tolerance[number])
             own = np.clip(1 - (off / (REJECTED * expected)) ** 2, 0, 1) ** 2 / expected**2
             weight[number] = own * seen[number]
         mean = weight.mean(axis=0).ravel()
@@ -148,7 +148,7 @@ def compared(
     for number, part in enumerate(share):
         # The part of the detail that its Laplacian does not explain carries the scale.
         carries, off = flat[0] - part * flat[1], _off(smooth[number], change[number], pair)
-        expected = _expected(noise[number], scale[number], detail, tolerance)
+        expected = _expected(noise[number], scale[number], detail, tolerance[number])
         used, every = carries * weight[number], carries * seen[number] / expected**2
         error = _error(used * off, used * detail.values)
         rows.append((error, _patchy(every * off, every * detail.values)))
@@ -171,25 +171,15 @@ def _smoothed(
 
 
 def _tolerance(
-    smooth: np.ndarray,
-    seen: np.ndarray,
-    change: np.ndarray,
-    pair: np.ndarray,
-    noise: np.ndarray,
-    scale: np.ndarray,
+    off: np.ndarray, noise: float, scale: float, detail: Detail, seen: np.ndarray
 ) -> float:
-    """The part within which bright detail agrees, for all frames: few of them tell it alone."""
-    parts, noises = [], []
-    for number, plane in enumerate(smooth):
-        light = scale[number] * pair[0]
-        bright = seen[number] & (np.abs(light) > BRIGHT * noise[number])
-        parts.append(_off(plane, change[number], pair)[bright] / light[bright])
-        noises.append(noise[number] / light[bright])
-    off = np.concatenate(parts)
-    if off.size <= MANY:
+    """The part within which bright detail of a frame agrees."""
+    bright = seen & (scale * np.abs(detail.values) > BRIGHT * noise)
+    if np.count_nonzero(bright) <= MANY:
         return TOLERANCES[1]
     # The noise scatters it as well.
-    found = robust_sigma(off) ** 2 - float(np.median(np.concatenate(noises) ** 2))
+    part = 1 / (scale * detail.values[bright])
+    found = robust_sigma(off[bright] * part) ** 2 - float(np.median((noise * part) ** 2))
     return float(np.clip(max(found, 0.0) ** 0.5, TOLERANCES[0], TOLERANCES[2]))
 
 
