@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from ..sky.basis import Basis
 from ..sky.blas import one_thread
 from ..sky.grid import grid_side
-from ..sky.smoothing_spline import Basis, Splines
+from ..sky.smoothing_spline import Splines
 from .cells import Cells, Grid
 from .differences import Difference
 from .joint import Equations, levelling, polynomials
