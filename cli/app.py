@@ -95,6 +95,8 @@ def _fastbg(
 ) -> None:
     """Remove the gradient of the sky background from linear astrophotos."""
     gc.freeze()  # what is loaded stays, and need not be looked at again
+    # Every 700 new objects, as Python does it, would take 10 ms while the modules of a job load.
+    gc.set_threshold(10_000)
     gc.enable()
     if context.invoked_subcommand is None:
         # Typer prints the help itself if rich is installed, and returns it otherwise.

@@ -51,12 +51,12 @@ def medians(values: np.ndarray, axis: int = 0) -> Any:
     return np.where(np.isnan(last), last, found)[()]
 
 
-def upper_quartiles(values: np.ndarray) -> np.ndarray:
+def upper_quartiles(values: np.ndarray) -> Any:
     """(K,): those of numbers without NaN, (n, K), n > 0, as `numpy.percentile` has them."""
     low, rest = divmod(3 * (len(values) - 1), 4)
     places = [low, min(low + 1, len(values) - 1)]
     below, above = np.partition(values, places, axis=0)[places]
-    step: np.ndarray = above - below
+    step = above - below
     return above - step * (1 - rest / 4) if rest >= 2 else below + step * (rest / 4)
 
 
