@@ -7,7 +7,7 @@ import sys
 
 
 def ended(code: str) -> subprocess.CompletedProcess[str]:
-    start = "import atexit, sys, threading, time\nfrom fastbg.cli import program\n"
+    start = "import atexit, sys, threading\nfrom fastbg.cli import program\n"
     command = [sys.executable, "-P", "-c", start + code]
     return subprocess.run(command, capture_output=True, text=True)
 
@@ -38,7 +38,7 @@ def test_the_code_of_the_command_is_that_of_the_process():
 def test_a_thread_that_still_runs_is_waited_for():
     done = ended("""
 def work():
-    time.sleep(0.3)
+    threading.main_thread().join()
     print("worked")
 
 sys.argv = ["fastbg", "--version"]
