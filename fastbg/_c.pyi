@@ -2,6 +2,8 @@ from typing import Any
 
 import numpy as np
 
+VERSION: str
+
 def open_problem(
     data: np.ndarray,
     weight: np.ndarray,

@@ -11,6 +11,7 @@ import numpy as np
 from .backends.protocol import Backend
 from .errors import InputError
 from .image.bands import thinning_step
+from .image.robust import medians
 from .model.panels import planned
 from .settings.settings import Settings
 from .sky.blas import one_thread
@@ -217,5 +218,5 @@ def _levels(problem: Problem, spline: Spline | Panels, backend: Backend) -> np.n
     levels = []
     for plane, missing in zip(values, np.isnan(data), strict=True):
         seen = plane if missing.all() else plane[~missing]
-        levels.append([seen.min(), np.median(seen), seen.max()])
+        levels.append([seen.min(), medians(seen), seen.max()])
     return np.array(levels)

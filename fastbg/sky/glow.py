@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.kernels import Kernels
+from ..image.robust import medians
 from .glow_shape import STEPS, WIDTHS, Place
 from .mesh import Mesh
 from .robust_fit import Protection
@@ -274,5 +275,5 @@ def _rises_to_edge(light: np.ndarray) -> bool:
         return False
     steep = strip[:-1] - strip[-1]
     across, seen, _ = np.linalg.svd(steep, full_matrices=False)
-    falls = (np.diff(np.abs(across[:, 0])) < 0).all() and np.median(steep[0]) > RISE
+    falls = (np.diff(np.abs(across[:, 0])) < 0).all() and medians(steep[0]) > RISE
     return bool(falls and seen[0] ** 2 > PURE_EDGE * (seen**2).sum())

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import compiled
 from ..image.kernels import NUMPY, Kernels
+from ..image.robust import medians
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean, gaussian_weights
 from .smoothing_spline import Splines
@@ -110,7 +111,7 @@ def _fit_in_c(
     splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float, protection: Protection
 ) -> RobustFit:
     # From a level and in a unit in which float32 loses nothing.
-    level = np.median(mesh.values[mesh.usable], axis=0)
+    level = medians(mesh.values[mesh.usable], axis=0)
     values = np.where(mesh.usable[:, np.newaxis], mesh.values - level, 0)
     unit = np.abs(values).max(axis=0) + np.finfo(np.float64).tiny
     used, channels = splines.used(stiffness), len(unit)

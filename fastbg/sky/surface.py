@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from ..image.robust import medians
 from .mesh import Mesh
 from .neighbourhood import largest_region
 from .robust_fit import LEAST_WEIGHT, Protection, robust_fitter, weighted_deviation
@@ -251,7 +252,7 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
         for side in (slice(1, None), slice(None, -1)):
             part = steepest[side] if axis == 0 else steepest[:, side]
             np.maximum(part, step, out=part)
-    smooth = usable & (steepest < 3 * np.median(steepest[usable]))
+    smooth = usable & (steepest < 3 * medians(steepest[usable]))
     if not smooth.any():
         return mesh.weight
     region = largest_region(smooth).ravel()
