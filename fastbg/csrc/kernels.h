@@ -13,6 +13,7 @@ enum {
     FBG_NODES = 8,  /* Chebyshev nodes along an axis of a box */
     FBG_GRID = FBG_NODES * FBG_NODES,
     FBG_LANES = 16, /* blocks sorted at the same time */
+    FBG_PANELS = 96, /* columns of a robust fit that are whole panels, whatever the instruction set */
     FBG_CELLS = 256 /* of a robust fit, summed in float32; their sums are added in float64 */
 };
 
