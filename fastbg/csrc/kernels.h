@@ -67,9 +67,9 @@ typedef struct {
     void (*superpixels)(const float *mosaic, size_t rows, size_t columns, const int *colours,
                         int one_green, float *out, size_t stride);
     void (*scale)(const void *values, fbg_type type, size_t n, double low, double span, float *out);
-    void (*unscale)(const float *values, size_t n, double low, double span, float *out);
+    void (*unscale)(const float *values, size_t n, double low, double span, int swapped, float *out);
     void (*restore)(const void *stored, fbg_type type, const float *samples, const float *corrected,
-                    size_t n, double span, void *out, fbg_type out_type);
+                    size_t n, double span, int swapped, void *out, fbg_type out_type);
 } fbg_sample_passes;
 
 /* Values and slopes of K channels are K planes, `stride` numbers apart. `slow` keeps, for each
