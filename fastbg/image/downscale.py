@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .bands import FEW_PIXELS, for_each_band, row_bands
+from .bands import ENOUGH_PIXELS, FEW_PIXELS, SAMPLED_ROWS, for_each_band, row_bands
 from .blocks import blocks, mean_of_blocks
 from .image import CLIPPED, MISSING_LEVEL, Image
 from .kernels import FASTEST, Kernels
@@ -88,9 +88,11 @@ def measured_and_reduced(
         low[:, place], high[:, place] = own
         return band, band
 
-    guess = guess_quantiles(image, probabilities, threads, kernels=kernels)
+    few = SAMPLED_ROWS, ENOUGH_PIXELS // 2
+    guess = guess_quantiles(image, probabilities, threads, None, kernels, *few)
     found = Quantiles(image.channels, probabilities, guess, kernels)
-    count_pass(found, image, row_bands(image.shape, factor), threads, read, 1)
+    bands = row_bands(image.shape, factor, channels=image.channels)
+    count_pass(found, image, bands, threads, read, 1)
     search(found, image, row_bands(image.shape), threads)
     _to_medians(low, high, stretch_of(found.values()))
     return found, np.moveaxis(low, 0, 2)
