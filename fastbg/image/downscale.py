@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .bands import ENOUGH_PIXELS, FEW_PIXELS, SAMPLED_ROWS, for_each_band, row_bands
+from .bands import FEW_PIXELS, for_each_band, row_bands
 from .blocks import blocks, mean_of_blocks
 from .image import CLIPPED, MISSING_LEVEL, Image
 from .kernels import FASTEST, Kernels
@@ -88,8 +88,8 @@ def measured_and_reduced(
         low[:, place], high[:, place] = own
         return band, band
 
-    few = SAMPLED_ROWS, ENOUGH_PIXELS // 2
-    guess = guess_quantiles(image, probabilities, threads, None, kernels, *few)
+    # Of rows that are cheap to read: at fewer places, a frame that is half land takes a third pass.
+    guess = guess_quantiles(image, probabilities, threads, kernels=kernels, rows=2)
     found = Quantiles(image.channels, probabilities, guess, kernels)
     bands = row_bands(image.shape, factor, channels=image.channels)
     count_pass(found, image, bands, threads, read, 1)
