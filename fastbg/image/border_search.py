@@ -273,7 +273,9 @@ def _strip(image: Image, box: Box, tall: bool) -> np.ndarray:
 
 def _pairs_of_rows(image: Image, rows: slice) -> np.ndarray:
     """(K, n, W): some pairs of neighbouring rows."""
-    return np.concatenate([image.rows(slice(at, at + 1)) for at in _pairs(rows)], axis=1)
+    count = min(2, rows.stop - rows.start)
+    pairs = [image.rows(slice(at, at + count)) for at in _pairs(rows)[::2]]
+    return np.concatenate([np.repeat(each, 2 // count, axis=1) for each in pairs], axis=1)
 
 
 def _pairs(part: slice) -> np.ndarray:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-POLL_SECONDS = 0.05
+POLL_SECONDS, FIRST_SECONDS = 0.05, 0.001
+"""The time between two looks whether a lock is free, at most, and before the first one: workers of
+a batch hold the lock of their folder for about a millisecond."""
 
 FOLDER = ".fastbg.lock"
 """The file in a folder by which the folder is locked."""
@@ -139,12 +141,13 @@ def _open(path: Path) -> int:
 
 def _lock(descriptor: int, patience: float) -> bool:
     """Whether the lock was free, or became free within `patience` seconds."""
-    deadline = time.monotonic() + patience
+    deadline, pause = time.monotonic() + patience, FIRST_SECONDS
     try:
         while not take(descriptor):
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL_SECONDS)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise

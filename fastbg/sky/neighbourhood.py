@@ -32,7 +32,7 @@ def gaussian_weights(deviation: float) -> np.ndarray:
     return normalised
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _means(size: int, deviation: float) -> np.ndarray:
     """(size, size): the matrix of means along an axis, which is not to be changed.
 
@@ -44,6 +44,7 @@ def _means(size: int, deviation: float) -> np.ndarray:
     for offset, weight in zip(range(-radius, radius + 1), weights, strict=True):
         place = (np.arange(size) + offset) % (2 * size)
         means[np.arange(size), np.minimum(place, 2 * size - 1 - place)] += weight
+    means.flags.writeable = False
     return means
 
 

@@ -222,6 +222,12 @@ class _Search:
         """All fits of the chains, which go side by side."""
         found: list[Chain] = [[] for _ in chains]
         workers = min(self._threads, len(chains))
+        if workers == 1:  # a pool would take two changes of threads for each fit
+            for chain, own in zip(chains, found, strict=True):
+                for each in chain:
+                    own.append(each)
+                    self._tell()
+            return found
         with ThreadPoolExecutor(workers, initializer=limit_this_thread) as pool:
             running = {pool.submit(next, chain, None): n for n, chain in enumerate(chains)}
             while running:

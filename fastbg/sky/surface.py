@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -128,10 +129,12 @@ class Surface:
     objects: float = 0.0
     choice: Choice | None = None
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """(P, K), linear, at the cells."""
-        return combined(self.splines.matrix, self.coordinates)
+        values = combined(self.splines.matrix, self.coordinates)
+        values.flags.writeable = False
+        return values
 
     @property
     def unexplained(self) -> float:
