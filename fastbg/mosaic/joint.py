@@ -68,7 +68,7 @@ class Equations:
             scale = MAD_TO_SIGMA * np.median(np.abs(np.concatenate(off)), axis=0)
             scale = np.maximum(scale, least) + np.finfo(np.float32).tiny
             weights = [
-                weight * _weights(part, scale, each.errors)
+                weight * (_of_step if each.light is None else _weights)(part, scale, each.errors)
                 for part, each in zip(off, self._differences, strict=True)
             ]
         return [solution[own] for own in self._slices]
@@ -117,6 +117,14 @@ def _weights(off: np.ndarray, scale: np.ndarray, errors: np.ndarray) -> np.ndarr
     doubt = 1 + np.mean((errors[:, np.newaxis] / scale) ** 2, axis=1)
     far = np.mean((off / (TOLERANCE * scale)) ** 2, axis=1)
     weights: np.ndarray = 1 / (doubt + far)
+    return weights
+
+
+def _of_step(off: np.ndarray, scale: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """(n,): the same of steps, whose errors are all that is uncertain in them."""
+    own = (errors[:, np.newaxis] / scale) ** 2
+    far = np.mean((off / (TOLERANCE * scale)) ** 2 / own, axis=1)
+    weights: np.ndarray = 1 / (np.mean(own, axis=1) * (1 + far))
     return weights
 
 

@@ -38,8 +38,9 @@ it is: of panels that overlap, and of those of a merged mosaic, whose steps are 
 NO_SKY = 0.02
 """How much a cell that is no sky holds a correction down, where one of the sky counts 1."""
 
-DIFFERENCE = 20.0
-"""How much a difference counts: unlike a cell of the sky, it holds no object."""
+DIFFERENCE, STEP = 20.0, 2000.0
+"""How much a difference counts: unlike a cell of the sky, it holds no object. Of a merged mosaic,
+a few steps tell what many cells tell of panels that overlap."""
 
 SOFTEST = 1e-7
 """The stiffness of the spline through all that is known of a panel's background."""
@@ -165,7 +166,7 @@ def _corrected(
         right.append(matrix.T @ (sky[:, np.newaxis] * (cells.values - own)))
     smooth = [Background.through(own, basis) for own, basis in zip(prior, bases, strict=True)]
     equations = Equations([splines.at for splines in stiff], without(smooth, differences))
-    found = equations.solve(normal, right, DIFFERENCE)
+    found = equations.solve(normal, right, STEP if stiffness > STIFFNESS else DIFFERENCE)
     return [
         own + splines.matrix @ coordinates
         for own, splines, coordinates in zip(prior, stiff, found, strict=True)
