@@ -150,9 +150,7 @@ def _start(points: np.ndarray, problem: Problem) -> Spline:
     return interpolate(points, values, problem.order)
 
 
-def _of_departure(
-    problem: Problem, found: Problem, origin: Origin, settings: Settings
-) -> Penalty:
+def _of_departure(problem: Problem, found: Problem, origin: Origin, settings: Settings) -> Penalty:
     """What a departure from the found sky costs, unless the settings have a stiffness.
 
     By the loss of the sky itself: that of the start is larger where a spline with few control

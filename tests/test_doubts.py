@@ -334,7 +334,7 @@ BEGINNINGS = {
 
 
 def figures(joint: bool = False, noise: float = 0.001, land: float = 0.0, **values: float) -> Any:
-    """Diagnostics with a gradient of 1 and these figures, the others as usual; what was prepared."""
+    """Diagnostics with a gradient of 1 and these figures, others as usual; what was prepared."""
     told = USUAL | values
     corners = np.full((2, 2, 3), -0.1)
     corners[1, 1] = told["corner"]

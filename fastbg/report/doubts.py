@@ -180,13 +180,12 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"
         )
-    if fitted:
-        if compared.uncertain > INEXACT * least(1, fitted.diagnostics):
-            yield (
-                "the reference leaves the model uncertain by "
-                f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
-                "gradient, is not known better: give one with less noise, or reference_scale"
-            )
+    if fitted and compared.uncertain > INEXACT * least(1, fitted.diagnostics):
+        yield (
+            "the reference leaves the model uncertain by "
+            f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
+            "gradient, is not known better: give one with less noise, or reference_scale"
+        )
     if compared.covers < COVERED:
         yield (
             f"the reference covers {100 * compared.covers:.3g} % of the image: beyond it the model "

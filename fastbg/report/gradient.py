@@ -73,3 +73,8 @@ class Gradient:
 def least(part: float, diagnostics: Diagnostics) -> float:
     """A part of the gradient, which counts as `NOISY` times the noise of a cell at least."""
     return part * max(diagnostics.gradient()[0], NOISY * float(diagnostics.noise.mean()))
+
+
+def is_flat(diagnostics: Diagnostics) -> bool:
+    """Whether there is hardly a gradient."""
+    return diagnostics.gradient()[0] < least(1, diagnostics)

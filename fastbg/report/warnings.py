@@ -16,7 +16,7 @@ from ..reference.sky import Compared
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from .files import Files
-from .gradient import least
+from .gradient import is_flat
 from .idle import idle
 
 DISPLACED = 1.0
@@ -132,12 +132,12 @@ def _of_reference(compared: Compared) -> Iterator[str]:
 
 
 def _hardly(diagnostics: Diagnostics) -> Iterator[str]:
-    before, _, uncertain = diagnostics.gradient()
-    if before < least(1, diagnostics):
+    if is_flat(diagnostics):
+        before, _, uncertain = diagnostics.gradient()
         times = before / float(diagnostics.noise.mean())
         yield (
             f"there is hardly a gradient: its standard deviation is {times:.2g} times the noise of "
-            f"one of the cells in which the sky is measured, and the model is uncertain by "
+            "one of the cells in which the sky is measured, and the model is uncertain by "
             f"{relative(uncertain, before)} it; what is left cannot be seen"
         )
 
