@@ -14,6 +14,7 @@ from ..model.model import BackgroundModel
 from ..model.render import pixel_centres
 from ..reference.sky import ReferencedSky
 from ..samples.sky import SampledSky
+from ..sky.basis import Basis
 from ..sky.blas import one_thread
 from ..sky.colour import contrast
 from ..sky.detection import Sky
@@ -21,7 +22,6 @@ from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
 from ..sky.neighbourhood import gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
-from ..sky.smoothing_spline import Basis
 from ..sky.surface import explained_within
 from ..spline.loss import Problem
 from ..words import brief

@@ -25,8 +25,9 @@ from ..image.kernels import Kernels
 from .glow_shape import STEPS, WIDTHS, Place
 from .mesh import Mesh
 from .robust_fit import Protection
-from .smoothing_spline import Splines, interpolating
+from .smoothing_spline import Splines
 from .surface import PROTECTIONS, Surface, explained_within, fit_surface
+from .thin_plate import interpolating
 
 STIFFNESS = 1e-4
 """The stiffness of the smooth part of the sky when a glow is looked for."""

@@ -23,6 +23,7 @@ from itertools import zip_longest
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from .basis import bases_of
 from .blas import limit_this_thread, one_thread
 from .clouds import DOUBT, STIFFNESS, are_clouds
 from .colour import joint_channels, stiffer_differences
@@ -43,7 +44,7 @@ from .grid import checked, grid_side
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
-from .smoothing_spline import Splines, bases_of
+from .smoothing_spline import Splines
 from .surface import (
     LOWEST,
     MISSED,
