@@ -180,7 +180,7 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"
         )
-    if fitted and compared.uncertain > INEXACT * least(1, fitted.diagnostics):
+    if fitted and compared.uncertain > INEXACT * before:
         yield (
             "the reference leaves the model uncertain by "
             f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
