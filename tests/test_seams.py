@@ -127,16 +127,6 @@ def test_a_descent_has_one_surface_and_says_so(skies):
     assert not any("seams had no effect" in line for line in kept.report["warnings"])
 
 
-def test_a_protected_descent_on_a_mosaic_is_nearer_to_the_sky(skies):
-    truth, image = put_together(skies, 320)
-    how = {"control_points": 16, "initializer": "grid", "quantile": 1.0}
-    kept, plain = (
-        (remove_background(image, protect=protect, **how).background - truth).std()
-        for protect in ("always", "auto")
-    )
-    assert kept < plain
-
-
 def test_a_seam_of_one_channel_is_a_seam(skies):
     first, second, noise = skies
     truth = first.copy()
