@@ -205,7 +205,14 @@ def _labels(labels: np.ndarray, count: int = 1) -> Any:
 
 HALVES = np.repeat(np.repeat([[1, 2]], SHAPE[0], axis=0), SHAPE[1] // 2, axis=1)
 
+SCATTERED = np.random.default_rng(1).integers(1, 5, SHAPE)
+
 REFUSED = {
+    "no such panel": (lambda folder: {"paths": folder / "p0.fits"}, "p0.fits does not exist"),
+    "labels of noise": (
+        lambda folder: {**_labels(SCATTERED)(folder), "downscaling_factor": 2},
+        r"borders of panels in 9\d[.\d]* % of the blocks of 2 x 2 pixels",
+    ),
     "one panel": (_one, "alone is no mosaic"),
     "no overlap": (_apart, "no two panels have sky in common"),
     "no coordinates": (_no_coordinates, "plain.fits has no coordinate system"),

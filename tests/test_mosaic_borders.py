@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastbg.mosaic.borders import Borders
+from fastbg.mosaic.borders import Borders, _borders
 from fastbg.mosaic.colours import Colours
 from fastbg.mosaic.steps import HALF, WAYS, Calibration, Way
 from fastbg.mosaic.strips import Strip
@@ -55,6 +55,23 @@ def test_steps_are_known_as_well_as_is_told(rng: np.random.Generator, labels: np
     at = (found.points[0] * SHAPE).astype(int).T
     assert np.ptp(labels[at[0], at[1]]) <= 2
     assert np.median(found.errors) < NOISE
+
+
+@pytest.mark.parametrize("across", [0, 1])
+def test_each_border_is_told_line_by_line(across: int) -> None:
+    islands = (np.hypot(Y % 24 - 12, X % 32 - 16) < 9).astype(int)  # 4 x 4 of them
+    lines = islands if across else islands.T
+    told: set[tuple[int, int]] = set()
+    runs = 0
+    for (before, beyond), rows, places in _borders(islands, across):
+        assert (np.diff(rows) == 1).all()
+        assert (lines[rows, places - 1] == before).all()
+        assert (lines[rows, places] == beyond).all()
+        told |= {*zip(rows.tolist(), places.tolist(), strict=True)}
+        runs += 1
+    assert runs == 2 * 16
+    row, place = np.nonzero(np.diff(lines, axis=1))
+    assert told == {*zip(row.tolist(), (place + 1).tolist(), strict=True)}
 
 
 SIDES = np.repeat([[1] * HALF + [-1] * HALF], 120, axis=0)

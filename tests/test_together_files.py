@@ -449,6 +449,11 @@ def test_bad_input_is_one_line(name: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("together_report*"))
 
 
+def test_the_name_of_a_frame_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FastbgError, match=r"no\.fits does not exist: check the name"):
+        fastbg.together(tmp_path / "no.fits", output_dir=tmp_path / "out")
+
+
 def test_pages_of_others_are_not_replaced(tmp_path: Path, known: Frames) -> None:
     write(tmp_path / "in", known.images)
     (tmp_path / "out").mkdir()

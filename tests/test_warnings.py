@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 
 import fastbg
 from fastbg import Settings, process_file, remove_background
+from fastbg.diagnostics.whole_frame import WholeFrame
 from fastbg.errors import InputError
 from fastbg.io import xisf
+from fastbg.report.doubts import _wider
 from fastbg.report.history import history
 from fastbg.simulate import simulate_sky
 
@@ -212,7 +215,16 @@ def test_a_share_above_the_whole_is_not_told_as_100_percent() -> None:
     assert relative(0.3, 1.0) == "30 % of"
     assert relative(4.06, 1.0) == "4.1 times"
     assert relative(338.2, 1.0) == "338 times"
-    assert relative(1.0, 0.0) == "by far more than"
+    # "by" stands before it in some sentences.
+    assert relative(1.0, 0.0) == "far more than"
+    assert relative(1.0, 1e-4) == "far more than"
+
+
+def test_a_sky_that_had_no_width_gets_no_number() -> None:
+    frame = WholeFrame.unknown((4, 5), 1)
+    wide = replace(frame, width_before=np.zeros(1), width_after=np.full(1, 0.01))
+    (line,) = _wider(wide, "mask it")
+    assert line == "the frame got worse: its sky is far wider than before; mask it"
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,12 @@ def open_file(path: PathLike) -> RandomAccessFile:
     return RandomAccessFile(path, "rb")
 
 
+def check_readable(path: PathLike) -> None:
+    """Raise InputError, with the name, unless the file can be opened."""
+    with reading(path), open_file(path):
+        pass
+
+
 @contextmanager
 def reading(path: PathLike) -> Iterator[None]:
     """Name the file in errors."""

@@ -193,11 +193,16 @@ def _borders(
         own = (pairs == pair).all(axis=1)
         crossed = np.zeros(lines.shape, bool)
         crossed[line[own], middle[own]] = True
-        runs, count = label(crossed, np.ones((3, 3)))
-        run = runs[line[own], middle[own]]
-        for number in range(1, count + 1):
-            row, first = np.unique(line[own][run == number], return_index=True)
-            yield (int(pair[0]), int(pair[1])), row, middle[own][run == number][first]
+        runs, _ = label(crossed, np.ones((3, 3)))
+        rows, places = line[own], middle[own]
+        run = runs[rows, places]
+        # Sorted once: labels that are noise have as many runs as pixels.
+        order = np.lexsort((rows, run))
+        run, rows, places = run[order], rows[order], places[order]
+        first = np.concatenate([[True], (np.diff(run) != 0) | (np.diff(rows) != 0)])
+        run, rows, places = run[first], rows[first], places[first]
+        for part in np.split(np.arange(len(run)), np.flatnonzero(np.diff(run)) + 1):
+            yield (int(pair[0]), int(pair[1])), rows[part], places[part]
 
 
 def _pieces(lines: np.ndarray) -> list[np.ndarray]:

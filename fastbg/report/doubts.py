@@ -21,7 +21,7 @@ from . import corners
 from .cures import Cures, other_than
 from .gradient import Gradient, least
 from .uncertain import uncertain
-from .warnings import relative
+from .warnings import MOST_TIMES, relative
 
 WIDER = 1.1
 """A sky that is this many times as wide as before has become worse."""
@@ -110,10 +110,9 @@ def worsening(
 
 def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
     if frame.widening > WIDER:
-        yield (
-            f"the frame got worse: its sky is {frame.widening:.2g} times as wide as before; "
-            f"{advice}"
-        )
+        known = frame.widening < MOST_TIMES
+        wider = f"{frame.widening:.2g} times as wide as" if known else "far wider than"
+        yield f"the frame got worse: its sky is {wider} before; {advice}"
 
 
 def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:

@@ -25,6 +25,9 @@ DISPLACED = 1.0
 DIFFERENT = 0.005
 """The share of the usable frame that differs from a reference, above which that is told."""
 
+MOST_TIMES = 1e3
+"""Larger ratios tell that what is divided by is nearly zero, and are no numbers to print."""
+
 
 def warnings_of(
     job: Job,
@@ -168,5 +171,7 @@ def relative(part: float, whole: float) -> str:
     """How large a part is, to be followed by the name of the whole."""
     if part > whole:
         times = part / whole if whole else math.inf
-        return f"{times:.{1 if times < 10 else 0}f} times" if times < 1e3 else "by far more than"
+        if times >= MOST_TIMES:
+            return "far more than"
+        return f"{times:.{1 if times < 10 else 0}f} times"
     return f"{100 * part / whole:.3g} % of"

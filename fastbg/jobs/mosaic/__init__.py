@@ -17,6 +17,7 @@ from typing import Any, Unpack
 
 from ...backends.registry import choose
 from ...errors import InputError, SettingsError
+from ...io.image_file import check_readable
 from ...pipeline import Job
 from ...report.report import Report
 from ...settings.options import Options
@@ -200,6 +201,7 @@ def _check_count(images: Sequence[Path], panels: Path | None) -> None:
             "images: give one, or leave the label image out"
         )
     if not panels and len(images) < 2:
+        check_readable(images[0])
         raise InputError(
             f"{images[0]} alone is no mosaic: give all panels, or name those of a merged one with "
             "--panels (panels= in Python)"

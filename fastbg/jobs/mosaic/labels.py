@@ -18,6 +18,9 @@ from ..source import Source
 
 CURE = "give an image of whole numbers, one for each panel, 0 where there is none"
 
+MOST_BORDERS = 0.5
+"""No panels are areas if borders go through more than this share of the blocks."""
+
 
 @dataclass(frozen=True, eq=False)
 class LabelImage:
@@ -82,6 +85,12 @@ class LabelImage:
                 raise InputError(
                     f"names {len(numbers) or 'no'} panel{'s'[: len(numbers) != 1]}, and a mosaic "
                     f"has two or more: {CURE}"
+                )
+            borders = (low != high).sum() / (high > 0).sum()
+            if borders > MOST_BORDERS:
+                raise InputError(
+                    f"has borders of panels in {100 * borders:.3g} % of the blocks of {block} x "
+                    f"{block} pixels, so that its panels are no areas: {CURE}"
                 )
         except InputError as error:
             raise InputError(

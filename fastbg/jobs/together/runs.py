@@ -10,6 +10,7 @@ from typing import Any
 
 from ...compiled import trim
 from ...errors import InputError
+from ...io.image_file import check_readable
 from ...joint.compare import Comparison
 from ...report.idle import APPLIED
 from ...settings.settings import Settings
@@ -37,6 +38,7 @@ class Run(Series):
             If there are fewer than two, or the frame that is wanted as target is none of them.
         """
         if len(paths) < 2:
+            check_readable(paths[0])
             raise InputError(
                 f"{paths[0]} is the only frame: a set needs at least two; fastbg run corrects one"
             )
