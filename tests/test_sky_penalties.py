@@ -75,7 +75,7 @@ def test_a_polynomial_is_selected_if_it_lowers_the_logarithm_by_what_it_pays_mor
 
 @pytest.mark.parametrize("below", [False, True])
 def test_a_surface_that_bends_has_a_larger_penalty(below):
-    assert BENDING > 5 * max(POLYNOMIAL_PENALTIES)
+    assert 5 * max(POLYNOMIAL_PENALTIES) < BENDING
     just = np.exp(-BENDING * (1 + (EPS if below else -EPS)))
     polynomials = [1.0] * (POLYNOMIAL_CANDIDATES - 2)
     chain = after(0.2, *polynomials, np.exp(-0.1), just)
