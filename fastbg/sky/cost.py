@@ -15,7 +15,7 @@ from .surface import MISSED, Surface
 POLYNOMIAL_CANDIDATES = 4
 """The number of candidates at the beginning that are little more than polynomials."""
 
-POLYNOMIAL_PENALTIES = (0.04, 0.0, 0.03, 0.05)
+POLYNOMIAL_PENALTIES = (0.05, 0.01, 0.04, 0.06)
 """The penalties of these, added to the logarithm of what is unexplained: a candidate is selected if
 it lowers that logarithm by more than what it pays in addition.
 
