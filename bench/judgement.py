@@ -6,12 +6,14 @@ uncertainty is in its unit. A sky is off if it errs by more than 0.1, and good i
 held
     The skies whose error lies below the told uncertainty.
 missed
-    The skies that are off, and of which no doubt is told.
+    The skies that are off, and of which no doubt is told, nor that there is hardly a gradient.
 false
     The good skies of which a doubt is told.
 
 ``--sweep`` then replaces each constant of `fastbg.report.doubts` and `fastbg.report.uncertain` in
-turn, and prints what is missed and false with it; in bold: in use.
+turn, and prints what is missed and false with it; in bold: in use. ``--weights`` prints the weights
+of the doubts' figures that a logistic regression to these skies gives: those that are off against
+the good ones, without those of which it is told that there is hardly a gradient.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ from fastbg.jobs.array import opened
 from fastbg.jobs.given import Given
 from fastbg.pipeline import Job
 from fastbg.report.doubts import doubts_of
+from fastbg.report.gradient import is_flat
+from fastbg.report.uncertain import evidence_of
 from fastbg.result import Fitted, Preparation
+from odds import tell_weights
 from scenes import KINDS, Shape, error, simulate, uncertainty
 from sweep import Constant, Swept
 
@@ -38,17 +43,19 @@ OFF, GOOD = 0.1, 0.05
 SWEPT = (
     Swept("report.doubts", "WIDER", (1.0, 1.05, 1.2, 1.5)),
     Swept("report.doubts", "DARKER", (0.1, 0.2, 0.5, 1.0)),
-    Swept("report.doubts", "BRIGHTER", (0.3, 0.45, 0.8, 1.2)),
     Swept("report.doubts", "LEFT", (0.05, 0.1, 0.3, 0.5)),
-    Swept("report.uncertain", "UNCERTAIN", (0.3, 0.4, 0.65, 0.8)),
-    Swept("report.uncertain", "RIVALLED", (0.06, 0.08, 0.15, 0.25)),
-    Swept("report.uncertain", "DEPENDENT", (0.03, 0.05, 0.065, 0.12)),
-    Swept("report.uncertain", "COLOURED", (0.001, 0.002, 0.01, 0.02)),
-    Swept("report.uncertain", "PLAIN", (50.0, 75.0, 150.0, 200.0)),
+    Swept("report.uncertain", "DOUBTED", (4.25, 4.75, 5.75, 6.25)),
+    Swept("report.uncertain", "OUTLINE", (0.0, 0.05, 0.1, 1.0)),
+    Swept("report.uncertain", "FIGURES.uncertain.weight", (0.0, 0.7, 1.4)),
+    Swept("report.uncertain", "FIGURES.undecided.weight", (0.0, 1.0, 2.0)),
+    Swept("report.uncertain", "FIGURES.dependent.weight", (0.0, 0.6, 1.3)),
+    Swept("report.uncertain", "FIGURES.corner.weight", (0.0, 0.5, 1.0)),
+    Swept("report.uncertain", "FIGURES.below.weight", (0.0, 0.9, 1.8)),
+    Swept("report.uncertain", "FIGURES.contrast.weight", (-0.4, -0.15, 0.0)),
+    Swept("report.gradient", "NOISY", (0.5, 1.0, 4.0, 8.0)),
     Swept("report.uncertain", "HIDDEN", (0.0, 0.3, 0.4, 0.6)),
     Swept("report.uncertain", "INSEPARABLE", (0.3, 0.5, 1.0, 1.5)),
     Swept("report.doubts", "LITTLE_SKY", (0.0, 0.03, 0.1, 0.15)),
-    Swept("report.doubts", "BELOW", (0.05, 0.1, 0.3, 0.5)),
     Swept("report.doubts", "FOLLOWS", (0.25, 0.3, 0.5, 1.0)),
 )
 """The constants of the doubts."""
@@ -76,6 +83,11 @@ class Judged:
     def doubts(self) -> list[str]:
         return doubts_of(Settings(), self.preparation, self.fitted)
 
+    @property
+    def flat(self) -> bool:
+        """Whether a warning says that there is hardly a gradient."""
+        return is_flat(self.fitted.diagnostics)
+
 
 def judged(task: tuple[str, int], shape: Shape) -> Judged:
     """Simulate a kind of sky with a seed, and fit it."""
@@ -93,8 +105,8 @@ def judged(task: tuple[str, int], shape: Shape) -> Judged:
 
 
 def missed(skies: Sequence[Judged]) -> list[Judged]:
-    """Those that are off without a doubt."""
-    return [sky for sky in skies if sky.error > OFF and not sky.doubts]
+    """Those that are off without a doubt, and with a gradient."""
+    return [sky for sky in skies if sky.error > OFF and not sky.doubts and not sky.flat]
 
 
 def false(skies: Sequence[Judged]) -> list[Judged]:
@@ -153,6 +165,17 @@ def _beginning(doubt: str) -> str:
     return " ".join(doubt.split()[:4])
 
 
+def weights(skies: Sequence[Judged]) -> None:
+    """Print the weights of the doubts' figures that these skies give."""
+    known = [sky for sky in skies if (sky.error > OFF or sky.error < GOOD) and not sky.flat]
+    joint = (bool(sky.preparation.sky and sky.preparation.sky.joint) for sky in known)
+    evidence = [
+        evidence_of(sky.fitted.diagnostics, by_colour=by_colour)
+        for sky, by_colour in zip(known, joint, strict=True)
+    ]
+    tell_weights(evidence, [sky.error > OFF for sky in known])
+
+
 def sweep(skies: Sequence[Judged]) -> None:
     """Print what is missed and false with other constants."""
     off = sum(sky.error > OFF for sky in skies)
@@ -180,6 +203,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kinds", nargs="+", default=[*KINDS], metavar="KIND")
     parser.add_argument("--processes", type=int, default=2, metavar="COUNT")
     parser.add_argument("--sweep", action="store_true", help="the constants of the doubts, too")
+    parser.add_argument("--weights", action="store_true", help="the weights that these skies give")
     parser.add_argument("--names", action="store_true", help="name what is missed and false")
     parser.add_argument("--smoke", action="store_true", help="two tiny skies")
     options = parser.parse_args(arguments)
@@ -196,6 +220,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.names:
         for title, those in (("missed", missed(skies)), ("false", false(skies))):
             print(f"\n{title}: " + ", ".join(f"{sky.name} ({sky.error:.2f})" for sky in those))
+    if options.weights:
+        weights(skies)
     if options.sweep:
         sweep(skies)
     return 0

@@ -71,8 +71,8 @@ ORDER = (
     ("settings",),
     ("io",),
     ("image", "coordinates"),
-    ("progress", "compiled"),
-    ("spline", "errors", "words", "version", "_c"),
+    ("progress", "compiled", "version"),
+    ("spline", "errors", "words", "_c"),
 )
 """The rooms from the top to the ground. Imports lead to the same storey or to a lower one."""
 

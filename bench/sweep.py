@@ -213,7 +213,7 @@ SWEPT = {
         Swept("sky.even_areas", "STARLESS", (0.01, 0.1, 0.6, 1.0)),
     ),
     "descent": (
-        Swept("fit", "DEPARTURE", (1e-3, 0.01, 0.1, 0.3), settings=DESCENT),
+        Swept("fit", "DEPARTURE", (0.01, 0.03, 0.3, 1.0), settings=DESCENT),
         Swept("fit", "COMPARED_CELLS", (100, 300, 3000), settings=DESCENT),
     ),
     "mask": (

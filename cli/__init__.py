@@ -9,7 +9,7 @@ if __name__ != "fastbg.cli":
 
 
 def main() -> None:
-    """Run the command line of this process and exit."""
+    """Run the command line of this process and raise SystemExit."""
 
     def load() -> Callable[[], None]:
         from .app import main
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def main_graxpert() -> None:
-    """Run the command line of this process as GraXpert would, and exit."""
+    """Run the command line of this process as GraXpert would, and raise SystemExit."""
 
     def load() -> Callable[[], None]:
         from .graxpert import main
@@ -28,6 +28,20 @@ def main_graxpert() -> None:
         return main
 
     _run(load)
+
+
+def program() -> None:
+    """The program ``fastbg``: a process of its own, which ends with its command line."""
+    from .process import run_and_end
+
+    run_and_end(main)
+
+
+def program_graxpert() -> None:
+    """The program ``fastbg-graxpert``, likewise."""
+    from .process import run_and_end
+
+    run_and_end(main_graxpert)
 
 
 def _run(load: Callable[[], Callable[[], None]]) -> None:

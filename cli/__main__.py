@@ -1,5 +1,5 @@
 """``python -m fastbg.cli``."""
 
-from . import main
+from . import program
 
-main()
+program()

@@ -12,15 +12,13 @@ from .summary import print_json, print_rows
 if TYPE_CHECKING:
     from ..jobs.mosaic import Mosaic
     from ..jobs.together import Together
+    from ..report.report import Report
 
 
 def tell_set(found: Together, folder: Path, *, quiet: bool, as_json: bool) -> None:
     """Print the report of a set: as JSON, or in a few lines."""
     report = found.report
-    if as_json:
-        print_json(report)
-        return
-    if quiet:
+    if not _in_words(report, quiet=quiet, as_json=as_json):
         return
     warnings = [*warnings_of(found.outcomes), *report["warnings"]]
     print_rows(("warning", line) for line in warnings)
@@ -38,10 +36,7 @@ def tell_mosaic(found: Mosaic, folder: Path, *, quiet: bool, as_json: bool) -> N
     from ..jobs.mosaic.told import step_in_words
 
     report = found.report
-    if as_json:
-        print_json(report)
-        return
-    if quiet:
+    if not _in_words(report, quiet=quiet, as_json=as_json):
         return
     print_rows(("warning", line) for line in report["warnings"])
     seams, groups = report["seams"], len(report["groups"])
@@ -51,6 +46,13 @@ def tell_mosaic(found: Mosaic, folder: Path, *, quiet: bool, as_json: bool) -> N
     named = f"{len(seams)} seam{'s'[: len(seams) != 1]}"
     named += f" in {groups} groups" if groups > 1 else ""
     print(f"{counts}; {named}, in {report['seconds']:.1f} s: see {folder / 'mosaic_report.html'}")
+
+
+def _in_words(report: Report, *, quiet: bool, as_json: bool) -> bool:
+    """Whether a report is told in words; as JSON, it is printed here."""
+    if as_json:
+        print_json(report)
+    return not (as_json or quiet)
 
 
 def _counts(outcomes: Counter[str]) -> str:

@@ -2,4 +2,4 @@
 
 from importlib import import_module
 
-import_module("fastbg.cli").main()
+import_module("fastbg.cli").program()

@@ -2,6 +2,8 @@ from typing import Any
 
 import numpy as np
 
+VERSION: str
+
 def open_problem(
     data: np.ndarray,
     weight: np.ndarray,
@@ -61,9 +63,16 @@ def superpixels(
     out: np.ndarray,
 ) -> None: ...
 def scale(values: np.ndarray, low: float, span: float, out: np.ndarray) -> None: ...
-def unscale(values: np.ndarray, low: float, span: float, out: np.ndarray) -> None: ...
+def unscale(
+    values: np.ndarray, low: float, span: float, swapped: bool, out: np.ndarray
+) -> None: ...
 def restore(
-    stored: np.ndarray, samples: np.ndarray, corrected: np.ndarray, span: float, out: np.ndarray
+    stored: np.ndarray,
+    samples: np.ndarray,
+    corrected: np.ndarray,
+    span: float,
+    swapped: bool,
+    out: np.ndarray,
 ) -> None: ...
 def fit_surface(
     values: np.ndarray,

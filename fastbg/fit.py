@@ -11,6 +11,7 @@ import numpy as np
 from .backends.protocol import Backend
 from .errors import InputError
 from .image.bands import thinning_step
+from .image.robust import medians
 from .model.panels import planned
 from .settings.settings import Settings
 from .sky.blas import one_thread
@@ -19,14 +20,14 @@ from .spline.bending import Origin, Penalty, nearest
 from .spline.control_points import grid_points, initial_values, jittered, random_points
 from .spline.descent import Descent
 from .spline.lbfgs import coarse_to_fine, descend
-from .spline.loss import Problem
+from .spline.loss import Problem, loss_and_slope
 from .spline.objective import Objective, Watch, after
 from .spline.panels import Panels
 from .spline.penalised import penalised
 from .spline.spline import Spline, interpolate
 from .words import brief
 
-DEPARTURE = 0.03
+DEPARTURE = 0.1
 """Of a descent that starts from a sky that was found, a departure from it costs this part of what
 it costs to depart as far from all pixels that are sky."""
 
@@ -137,7 +138,7 @@ def fit_spline(
         values = some[0].reshape(len(at), -1)
         starts = [nearest(each, at, values, problem.order) for each in points]
         origin = Origin(starts[0], at, values)
-        penalty = knows = _of_departure(problem, origin, settings, backend)
+        penalty = knows = _of_departure(problem, found, origin, settings)
     descents = _descents(problem, starts, settings, backend, watch, penalty, knows)
     start, best = min(zip(starts, descents, strict=True), key=lambda fit: fit[1].loss)
     spline = Spline.unflatten(best.parameters, problem.channels, problem.order)
@@ -150,12 +151,21 @@ def _start(points: np.ndarray, problem: Problem) -> Spline:
     return interpolate(points, values, problem.order)
 
 
-def _of_departure(
-    problem: Problem, origin: Origin, settings: Settings, backend: Backend
-) -> Penalty:
-    """What a departure from the found sky costs, unless the settings have a stiffness."""
-    with closing(backend.open_problem(problem, settings.worker_threads)) as objective:
-        loss, _ = objective.loss_and_gradient(origin.spline.flatten())
+def _of_departure(problem: Problem, found: Problem, origin: Origin, settings: Settings) -> Penalty:
+    """What a departure from the found sky costs, unless the settings have a stiffness.
+
+    By the loss of the sky itself: that of the start is larger where a spline with few control
+    points cannot describe the sky, as one of a mosaic, and would make departures cheap there.
+    """
+    kept = np.nonzero(problem.kept)
+    rows, columns = (each[:: 1 + len(each) // LEVELS_PIXELS] for each in kept)
+    near = (
+        np.abs(own[where, np.newaxis] - cells).argmin(axis=1)
+        for own, cells, where in ((problem.y, found.y, rows), (problem.x, found.x, columns))
+    )
+    weight, sky = problem.weight[rows, columns].astype(float), found.data[*near].astype(float)
+    data = np.where(weight > 0, problem.data[rows, columns], sky)
+    loss, _ = loss_and_slope(data, weight, sky, problem.alpha)
     # The loss is a mean of logarithms of distances, which are about exp(loss).
     curvature = math.exp(-2 * loss)
     if settings.stiffness:
@@ -217,5 +227,5 @@ def _levels(problem: Problem, spline: Spline | Panels, backend: Backend) -> np.n
     levels = []
     for plane, missing in zip(values, np.isnan(data), strict=True):
         seen = plane if missing.all() else plane[~missing]
-        levels.append([seen.min(), np.median(seen), seen.max()])
+        levels.append([seen.min(), medians(seen), seen.max()])
     return np.array(levels)

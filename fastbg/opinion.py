@@ -13,6 +13,7 @@ import numpy as np
 from .backends.protocol import Backend
 from .diagnostics import Diagnostics
 from .fit import fit_spline
+from .image.robust import medians
 from .result import Opinion, Prepared
 from .settings.settings import Settings
 from .spline.objective import Watch, after
@@ -64,7 +65,7 @@ def second_opinion(
         fit = fit_spline(prepared.problem, own, backend, after(done, watch), found)
         begin, end = (each.values(mesh.points) for each in (fit.start, fit.spline))
         known, begin, end = (prepared.stretch.invert(each.T)[0].T for each in (here, begin, end))
-        one, other = (each - np.median(each, axis=0) for each in (end - known, end - begin))
+        one, other = (each - medians(each, axis=0) for each in (end - known, end - begin))
         least = np.minimum(np.abs(one), np.abs(other))
         return np.where(one * other > 0, np.sign(one) * least, 0)
 

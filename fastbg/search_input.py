@@ -129,9 +129,9 @@ def inside(used: np.ndarray, reduced: Reduced, settings: Settings) -> np.ndarray
 
 
 def seams_of(reduced: Reduced, used: np.ndarray, settings: Settings) -> list[Seam]:
-    """The seams of the image, if it is to be fitted panel by panel."""
+    """The seams of the image, if its sky is to be searched for panel by panel."""
     wanted, frame = settings.seams, reduced.frame
-    if settings.control_points or wanted == "off":
+    if wanted == "off":
         return []
     if wanted != "auto":
         return seams_at(wanted, frame.samples.shape)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .compiled import trim
-from .image.bands import BLOCK_ROWS, row_bands
+from .image.bands import BLOCK_ROWS, ENOUGH_PIXELS, SAMPLED_ROWS, row_bands
 from .image.kernels import ABOVE_1, NEGATIVE, Kernels
 from .image.order_statistics import Counts, Quantiles, count_pass, guess_quantiles, search
 from .image.thumbnail import Thumbnail
@@ -61,11 +61,14 @@ def take_out(
         return after, before
 
     # For a guess, the few that are 0 by subtraction need not be told from missing ones.
-    guess = guess_quantiles(values, LEVELS, threads, kernels=kernels, rows=BLOCK_ROWS)
+    guess = guess_quantiles(
+        values, LEVELS, threads, kernels=kernels, rows=SAMPLED_ROWS, pixels=ENOUGH_PIXELS // 4
+    )
     trim(image.channels * math.prod(image.shape))
     found = Quantiles(values.channels, LEVELS, guess, kernels)
     # One row of superpixels has two of the mosaic.
-    bands = row_bands(image.shape, 2 * BLOCK_ROWS if frame.pattern else 1)
+    unit = 2 * BLOCK_ROWS if frame.pattern else 1
+    bands = row_bands(image.shape, unit, channels=values.channels)
     count_pass(found, image, bands, threads, read_and_store, 3, advance)
     search(found, values, row_bands(values.shape), threads, samples)
     own = found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from functools import cache
 
+from . import compiled
+
 ONE_FILE: bool = getattr(sys, "frozen", False)
 """Whether this is the program that needs no Python, into which nothing can be installed."""
 
@@ -12,6 +14,9 @@ ONE_FILE: bool = getattr(sys, "frozen", False)
 @cache
 def version() -> str:
     """The version that is installed, or "(not installed)"."""
+    if not compiled.unavailable():
+        return compiled.c.VERSION
+    # To import this, and to look for the package, takes as long as 2 Mpx do.
     from importlib import metadata
 
     try:

@@ -15,7 +15,7 @@ for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
 sys.argv[0] = os.environ.pop("FASTBG_CALLED", sys.argv[0])
 freeze_support()  # ends here in the workers of a batch
 
-from fastbg.cli import main, main_graxpert  # noqa: E402
+from fastbg.cli import program, program_graxpert  # noqa: E402
 
 # GraXpert-linux, GraXpert.exe and others are names of its own releases.
-(main_graxpert if "graxpert" in PureWindowsPath(sys.argv[0]).name.lower() else main)()
+(program_graxpert if "graxpert" in PureWindowsPath(sys.argv[0]).name.lower() else program)()

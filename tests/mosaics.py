@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,10 @@ class Grid:
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         return PIXEL * self.scale * np.array([[-1, 0], [0, 1]]) @ rotation
 
-    def keywords(self, shape: tuple[int, int] = SHAPE) -> dict[str, str | float]:
-        """A TAN system."""
+    def keywords(
+        self, shape: tuple[int, int] = SHAPE, centre: tuple[float, float] = CENTRE
+    ) -> dict[str, str | float]:
+        """A TAN system around a centre, in degrees."""
         height, width = shape
         (a, b), (c, d) = self.matrix
         # The middle of the mosaic, in pixels of this panel.
@@ -39,8 +42,8 @@ class Grid:
         return {
             "CTYPE1": "RA---TAN",
             "CTYPE2": "DEC--TAN",
-            "CRVAL1": CENTRE[0],
-            "CRVAL2": CENTRE[1],
+            "CRVAL1": centre[0],
+            "CRVAL2": centre[1],
             "CRPIX1": (width + 1) / 2 + float(shift[0]),
             "CRPIX2": (height + 1) / 2 + float(shift[1]),
             "CD1_1": a,
@@ -106,12 +109,17 @@ def write(path: Path, image: np.ndarray, keywords: dict[str, str | float] | None
 
 
 def panels(
-    folder: Path, places: list[Grid], nebula: float = 0.0, seed: int = 1
+    folder: Path,
+    places: list[Grid],
+    nebula: float = 0.0,
+    seed: int = 1,
+    centres: Sequence[tuple[float, float]] = (),
 ) -> tuple[list[Path], list[np.ndarray]]:
-    """The files of panels, and their true backgrounds."""
+    """The files of panels, and their true backgrounds; each may have a centre of its own."""
     rng, paths, truth = np.random.default_rng(seed), [], []
     for number, grid in enumerate(places, start=1):
         truth.append(background(SHAPE, rng))
         image = sky(*grid.plane(), nebula) + truth[-1] + NOISE * rng.standard_normal(SHAPE)
-        paths.append(write(folder / f"p{number}.fits", image, grid.keywords()))
+        keywords = grid.keywords(SHAPE, centres[number - 1] if centres else CENTRE)
+        paths.append(write(folder / f"p{number}.fits", image, keywords))
     return paths, truth

@@ -62,6 +62,12 @@ def test_very_wide_images_are_cut_into_single_units(width):
     assert row_bands((10, width), 8) == [slice(0, 8), slice(8, 10)]
 
 
+def test_bands_have_as_many_samples_whatever_the_channels():
+    (mono, *_), (colour, *_) = (row_bands((4096, 4096), channels=count) for count in (1, 3))
+    assert mono.stop == 3 * colour.stop
+    assert colour.stop * 4096 == BAND_PIXELS
+
+
 def test_no_rows_no_bands():
     assert row_bands((0, 5)) == []
 
@@ -89,6 +95,11 @@ def test_samples_are_bands_of_rows_evenly_spread(rows, height, width):
     distances = {b.start - a.start for a, b in pairwise(bands)}
     assert not distances or max(distances) - min(distances) <= 1
     assert abs(sampled.mean() - (height - 1) / 2) <= 1
+
+
+def test_a_sample_has_as_many_pixels_as_are_wanted():
+    few, many = (sampled_bands((4000, 6000), 4, wanted) for wanted in (1 << 17, 1 << 19))
+    assert (len(few), len(many)) == (6, 22)
 
 
 @pytest.mark.parametrize("threads", [0, *THREADS])

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from fastbg.jobs.batch.cgroups import left_by_groups
 from fastbg.jobs.batch.journal import FOLDER, Journal, content_hash
 from fastbg.jobs.batch.tasks import Outcome, Task, key_of
 from fastbg.jobs.inputs import Inputs
+from fastbg.progress import Progress
 
 SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9}
@@ -355,6 +357,16 @@ def test_a_batch_can_be_cancelled(lights, out):
     assert any(each.stage and each.workers == 1 for each in seen)
     assert not leftovers(out)
     assert len(process_files(lights, output_dir=out, **QUICK).with_status("skipped")) >= 2
+
+
+def test_workers_tell_of_stages_that_last(monkeypatch):
+    now, told = 0.0, []
+    monkeypatch.setattr(pool.time, "monotonic", lambda: now)
+    tell = pool._Teller(SimpleNamespace(send=told.append), threading.Event())
+    stages = {0.0: "read", 0.01: "prepare", 0.02: "fit", 0.05: "fit", 0.1: "fit", 0.16: "fit"}
+    for now, stage in stages.items():
+        assert tell(Progress(stage, round(100 * now), 20))
+    assert [(each.stage, each.done) for each in told] == [("read", 0), ("fit", 5), ("fit", 16)]
 
 
 def test_leftovers_are_recognised(tmp_path):

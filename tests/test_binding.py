@@ -65,8 +65,8 @@ def arguments_of_all():
         "unstretch": [six.copy(), 0.0, 1.0, 0.5, 0.25],
         "subtract": [six, six, 0.0, six.copy()],
         "scale": [six, 0.0, 1.0, six.copy()],
-        "unscale": [six, 0.0, 1.0, six.copy()],
-        "restore": [six, six, six, 1.0, six.copy()],
+        "unscale": [six, 0.0, 1.0, True, six.copy()],
+        "restore": [six, six, six, 1.0, True, six.copy()],
         "lz4_decode": [
             *(np.zeros(7, np.uint64), np.frombuffer(b"\x10a", np.uint8)),
             *(np.zeros(9, np.uint8), 2),
@@ -96,8 +96,8 @@ WRITTEN = [
     ("subtract", 3),
     ("superpixels", 4),
     ("scale", 3),
-    ("unscale", 3),
-    ("restore", 4),
+    ("unscale", 4),
+    ("restore", 5),
     *(("lz4_decode", position) for position in (0, 2)),
     *(("fit_surface", position) for position in (12, 13, 14)),
 ]
@@ -105,7 +105,7 @@ WRITTEN = [
 SEVERAL_TYPES = {
     ("scale", 0): ("f4", "f8", "i4", "u4", "u1"),
     ("restore", 0): ("f4", "f8", "i4", "u4", "u1"),
-    ("restore", 4): ("f4", "f8"),
+    ("restore", 5): ("f4", "f8"),
 }
 """Arrays that may be of several types."""
 
@@ -314,8 +314,8 @@ def test_bands_of_any_numbers(values, one, other):
     called(_c.unstretch, values.copy(), one, other, one, other)
     called(_c.subtract, values, values, one, np.empty_like(values))
     called(_c.scale, values, one, other, np.empty_like(values))
-    called(_c.unscale, values, one, other, np.empty_like(values))
-    called(_c.restore, values, values, values, one, np.empty_like(values))
+    called(_c.unscale, values, one, other, one > 0, np.empty_like(values))
+    called(_c.restore, values, values, values, one, one > 0, np.empty_like(values))
 
 
 @settings(max_examples=150)

@@ -8,7 +8,7 @@ from astropy.io import fits as astropy_fits
 
 from fastbg import apply_model, process_file, remove_background
 from fastbg.image.border import Box
-from fastbg.image.border_search import border_of
+from fastbg.image.border_search import PAIRS, _pairs_of_rows, border_of
 from fastbg.image.image import Image
 
 SHAPE = (240, 320)
@@ -210,3 +210,14 @@ def test_a_model_that_is_applied_leaves_the_border(tmp_path) -> None:
     after = astropy_fits.getdata(tmp_path / "b.fits")
     assert (after[:, 300:] == image[:, 300:]).all()
     assert report["image"]["border"]["boxes"] == [RIGHT._asdict()]
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 500])
+def test_pairs_of_rows_are_neighbours_where_there_are_two(height):
+    image = Image.from_samples(np.arange(1000 * 2, dtype=np.float32).reshape(1000, 2))
+    first, second = (
+        _pairs_of_rows(image, slice(100, 100 + height)).reshape(PAIRS, 2, 2).swapaxes(0, 1)
+    )
+    np.testing.assert_array_equal(second - first, 2 * (height > 1))
+    assert first[0, 0] == 200
+    assert second[-1, 0] == 2 * (99 + height)

@@ -19,8 +19,9 @@ from fastbg.diagnostics import Diagnostics, diagnose, uncertainty
 from fastbg.image.stretch import Stretch
 from fastbg.io import xisf
 from fastbg.model.model import BackgroundModel
+from fastbg.report.cures import Cures
 from fastbg.report.report import to_json
-from fastbg.report.uncertain import uncertain
+from fastbg.report.uncertain import FIGURES, uncertain
 from fastbg.sky import detection
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
@@ -322,21 +323,83 @@ def test_a_mask_that_tells_what_is_sky_is_a_cure() -> None:
     assert doubts_of_veiled(WARM, weight=np.ones((160, 240), np.float32)) == []
 
 
-@pytest.mark.parametrize(
-    ("contrast", "below", "beginning"),
-    [(20, 0.01, "the model is uncertain"), (120, 0.01, "the light of the sky may"), (120, 0, None)],
-)
-def test_colour_that_is_plain_makes_up_for_hidden_sky(contrast, below, beginning) -> None:
-    diagnostics: Any = SimpleNamespace(
-        **{"contrast": contrast, "below": below, "dependent": 0.3, "undecided": 0.3},
-        gradient=lambda: (1.0, 0.0, 0.9),
-        noise=np.full(3, 0.001),
-        whole_frame=SimpleNamespace(land=0.0),
+USUAL = {name: figure.usual for name, figure in FIGURES.items()}
+BEGINNINGS = {
+    "uncertain": "the model is uncertain by",
+    "undecided": "other surfaces are hardly less likely",
+    "dependent": "the model depends on single parts",
+    "corner": "the lower right corner is left brighter",
+    "below": "1 % of the usable frame lies below the model",
+}
+
+
+def figures(joint: bool = False, noise: float = 0.001, land: float = 0.0, **values: float) -> Any:
+    """Diagnostics with a gradient of 1 and these figures, others as usual; what was prepared."""
+    told = USUAL | values
+    corners = np.full((2, 2, 3), -0.1)
+    corners[1, 1] = told["corner"]
+    diagnostics = SimpleNamespace(
+        **{name: told[name] for name in ("undecided", "dependent", "below", "contrast")},
+        gradient=lambda: (1.0, 0.0, told["uncertain"]),
+        noise=np.full(3, noise),
+        whole_frame=SimpleNamespace(land=land, corners_after=corners),
     )
-    sky = SimpleNamespace(joint=True, samples=None, compared=None, explained=0.1)
-    prepared: Any = SimpleNamespace(sky=sky, masked=False)
-    told = [*uncertain(diagnostics, prepared, "another")]
-    assert [line.startswith(beginning) for line in told] == [True] * (beginning is not None)
+    sky = SimpleNamespace(joint=joint, samples=None, compared=None, explained=0.9)
+    return diagnostics, SimpleNamespace(sky=sky, masked=False)
+
+
+def told_of(**values: Any) -> list[str]:
+    return [*uncertain(*figures(**values), Cures("another"))]
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_the_figure_that_tells_most_is_named(name: str) -> None:
+    raised = {each: FIGURES[each].usual * 5 for each in BEGINNINGS if each != "below"}
+    (line,) = told_of(**raised | {"below": 0.001} | {name: FIGURES[name].high})
+    assert line.startswith(BEGINNINGS[name])
+
+
+@pytest.mark.parametrize("name", ["uncertain", "dependent", "corner", "below"])
+def test_figures_that_are_high_together_are_a_doubt_and_alone_none(name: str) -> None:
+    high = {each: FIGURES[each].usual * 6 for each in ("uncertain", "dependent", "corner", "below")}
+    assert told_of() == []
+    assert told_of(**{name: FIGURES[name].high}) == []
+    assert told_of(**high)
+
+
+def test_what_is_unknown_is_no_evidence() -> None:
+    for figure in FIGURES.values():
+        assert figure.evidence(np.nan) == figure.evidence(figure.usual) == 0
+        assert figure.evidence(0) == figure.evidence(figure.low)
+        assert figure.evidence(np.inf) == figure.evidence(figure.high)
+    high = {each: FIGURES[each].high for each in ("undecided", "uncertain")}
+    assert told_of(**high)
+    assert told_of(**high, joint=True) == []  # rivals know nothing of colours
+
+
+def test_light_below_multiples_of_a_shape_is_of_another_colour() -> None:
+    (line,) = told_of(below=0.02, uncertain=1.0, dependent=0.1, joint=True)
+    assert line.startswith("the light of the sky may have more colours than the model: 2 %")
+
+
+def test_the_outline_of_land_is_no_sky_below() -> None:
+    high = {"uncertain": 1.0, "dependent": 0.1}
+    assert told_of(**high, below=0.04)
+    assert told_of(**high, below=0.06, land=0.02) == []
+    assert told_of(**high, below=0.4, land=0.02)
+
+
+def test_less_than_twice_the_noise_of_a_cell_is_hardly_a_gradient() -> None:
+    high = {"uncertain": 1.0, "dependent": 0.1, "corner": 0.3, "below": 0.001}
+    assert told_of(**high)
+    assert told_of(**high, noise=10.0) == []
+    rng = np.random.default_rng(2)
+    flat = (0.2 + 1e-4 * X + rng.normal(0, 0.01, SHAPE)).astype(np.float32)
+    report = remove_background(flat, downscaling_factor=2).report
+    assert any(line.startswith("there is hardly a gradient") for line in report["warnings"])
+    assert report["doubts"] == []
+    plain = remove_background(tilted(), downscaling_factor=2).report
+    assert not any("hardly a gradient" in line for line in plain["warnings"])
 
 
 # Strict jobs

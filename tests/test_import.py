@@ -79,6 +79,28 @@ fastbg.process_file({source!r}, output_dir={str(tmp_path)!r}, preview={preview!r
     assert not loaded & {f"fastbg.{room}" for room in rooms}
 
 
+def test_the_default_job_loads_nothing_that_it_does_not_use(tmp_path):
+    source = str(tmp_path / "a.xisf")
+    samples = "np.random.default_rng(1).normal(0.1, 0.001, (120, 180, 3)).astype(np.float32)"
+    loaded = modules_after(f"""
+import contextlib, sys
+import numpy as np
+from fastbg.cli import main
+from fastbg.io import xisf
+xisf.write({source!r}, {samples})
+# What numpy makes random numbers with is no part of a job.
+random = {{name: sys.modules.pop(name) for name in ("secrets", "hmac") if name in sys.modules}}
+sys.argv[1:] = ["run", "-q", {source!r}, {str(tmp_path)!r}]
+with contextlib.suppress(SystemExit):
+    main()
+""")
+    assert (tmp_path / "a_bgSubtracted.xisf").exists()
+    unused = {"numpy.ma", "importlib.metadata", "email", "secrets", "hmac", "fastbg.cli.batch"}
+    if sys.platform != "win32":
+        unused.add("filelock")
+    assert not loaded & (unused - modules_after("import numpy"))
+
+
 def test_a_command_loads_no_library_that_checks_types():
     code = """
 import contextlib, sys

@@ -134,10 +134,10 @@ def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, m
 def test_where_locks_are_not_supported_every_lock_is_granted_and_nothing_removed(
     tmp_path, monkeypatch
 ):
-    def refuse(descriptor, *, blocking):
+    def refuse(descriptor):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock, "lock_descriptor", refuse)
+    monkeypatch.setattr(lock, "take", refuse)
     with lock.alone(tmp_path / "lock") as first, lock.alone(tmp_path / "lock") as second:
         assert first
         assert second
@@ -148,10 +148,10 @@ def test_where_locks_are_not_supported_every_lock_is_granted_and_nothing_removed
 
 
 def test_an_error_of_the_disk_is_no_lock(tmp_path, monkeypatch):
-    def fail(descriptor, *, blocking):
+    def fail(descriptor):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(lock, "lock_descriptor", fail)
+    monkeypatch.setattr(lock, "take", fail)
     before = len(os.listdir("/dev/fd")) if os.path.isdir("/dev/fd") else 0
     with pytest.raises(OSError, match="Input/output"), lock.alone(tmp_path / "lock"):
         pass

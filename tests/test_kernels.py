@@ -50,18 +50,19 @@ def test_scale(code, low, high):
 
 
 @pytest.mark.parametrize(("low", "high"), BOUNDS)
-def test_unscale(low, high):
-    values = numbers("f4")
-    ours, reference = both(lambda k, out: k.unscale(values, low, high, out), values.shape, "f4")
+@pytest.mark.parametrize("out_type", ["<f4", ">f4"])
+def test_unscale(low, high, out_type):
+    values = numbers("f4", 9999)
+    ours, reference = both(lambda k, out: k.unscale(values, low, high, out), values.shape, out_type)
     assert ours.tobytes() == reference.tobytes()
 
 
 @pytest.mark.parametrize("code", TYPES)
-@pytest.mark.parametrize("out_type", ["f4", "f8"])
+@pytest.mark.parametrize("out_type", ["<f4", ">f4", "<f8", ">f8"])
 @pytest.mark.parametrize("span", [1, 65535.0])
 def test_restore(code, out_type, span):
-    stored = numbers(code)
-    samples = numbers("f4")
+    stored = numbers(code, 9999)
+    samples = numbers("f4", 9999)
     corrected = (samples - np.float32(0.1)) * np.float32(1.1)
     corrected[len(ODD) : 200] = samples[len(ODD) : 200]
     ours, reference = both(

@@ -20,10 +20,10 @@ from fastbg.image.image import Image
 from fastbg.image.kernels import FASTEST, NUMPY
 from fastbg.io import xisf
 from fastbg.pipeline import Job
+from fastbg.sky.basis import Basis
 from fastbg.sky.even_areas import even_areas
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
-from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import PROTECTIONS, fit_surface
 
 SHAPE = (480, 720)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from mosaics import NOISE, SHAPE, Grid, background, grids, panels, sky, write
+from mosaics import CENTRE, NOISE, SHAPE, Grid, background, grids, panels, sky, write
 from scipy.interpolate import RegularGridInterpolator
 from tolerances import RELATIVE_ERROR_OF_MOSAIC, STEP_AT_SEAMS
 from typer.testing import CliRunner
@@ -103,6 +104,28 @@ def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path)
     assert np.ptp(levels) < NOISE
 
 
+def test_groups_at_both_ends_of_the_sky_lie_side_by_side(tmp_path: Path) -> None:
+    pair = grids(2)[:2]
+    ra, dec = CENTRE
+    centres = [CENTRE] * 2 + [(ra + 180, -dec)] * 2
+    paths, truth = panels(tmp_path, [*pair, *pair], nebula=0.02, centres=centres)
+    picture, out = tmp_path / "mosaic.png", tmp_path / "out"
+    report = fastbg.process_mosaic(paths, output_dir=out, preview=picture).report
+    names = [*map(str, paths)]
+    assert report["groups"] == [names[:2], names[2:]]
+    errors = _errors(out, truth)
+    for own in (errors[:2], errors[2:]):
+        assert _steps(own, pair) < STEP_AT_SEAMS * NOISE
+    # As those of one group, panels are drawn in about their own pixels.
+    page = (out / "mosaic_report.html").read_text("utf-8")
+    sizes = [
+        np.ptp(np.array(re.findall(r"M([\d.]+) ", path), float))
+        for path in re.findall(r'class="border"[^>]* d="([^"]+)"', page)
+    ]
+    assert len(sizes) >= 4
+    assert min(sizes) > SHAPE[1] / 4
+
+
 def test_panels_on_one_canvas_need_no_coordinates(tmp_path: Path) -> None:
     rng, canvas = np.random.default_rng(2), (120, 285)
     v, u = np.mgrid[:120, :285] - np.array([60, 140])[:, np.newaxis, np.newaxis]
@@ -163,9 +186,7 @@ def _apart(folder: Path) -> dict[str, Any]:
 
 def _no_coordinates(folder: Path) -> dict[str, Any]:
     paths, _ = panels(folder, [Grid(0, 0), Grid(0, 135)])
-    rng = np.random.default_rng(1)
-    image = background(SHAPE, rng) + NOISE * rng.standard_normal(SHAPE)
-    return {"paths": [paths[0], write(folder / "plain.fits", image)]}
+    return {"paths": [paths[0], write(folder / "plain.fits", _read(paths[1]))]}
 
 
 def _other_channels(folder: Path) -> dict[str, Any]:
@@ -277,6 +298,23 @@ def test_a_mosaic_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     first, second = sorted(small)
     assert first.stat().st_mtime_ns == small[first]
     assert second.stat().st_mtime_ns != small[second]
+
+
+@pytest.mark.parametrize("given", [_no_coordinates, _other_channels])
+def test_a_panel_that_has_no_place_fails_alone(
+    tmp_path: Path, given: Callable[[Path], dict[str, Any]]
+) -> None:
+    _, other = given(tmp_path)["paths"]
+    paths, _ = panels(tmp_path, grids(2)[:2])
+    message = REFUSED["no coordinates" if given is _no_coordinates else "other channels"][1]
+    done = CliRunner().invoke(app, ["mosaic", *map(str, [other, *paths]), "-o", str(tmp_path)])
+    assert done.exit_code == 2, done.output
+    assert done.stderr.count("\n") == 1
+    assert re.search(message, done.stderr)
+    assert "2 corrected, 1 failed; 1 seam" in done.stdout
+    report = json.loads((tmp_path / "mosaic_report.json").read_text("utf-8"))
+    assert [each["status"] for each in report["panels"]] == ["used", "used", "failed"]
+    assert re.search(message, report["panels"][2]["error"])
 
 
 def test_a_panel_that_is_all_cloud_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fastbg.mosaic.borders import Borders
-from fastbg.mosaic.steps import HALF, STIFFNESSES, Calibration, Strip
+from fastbg.mosaic.colours import Colours
+from fastbg.mosaic.steps import HALF, WAYS, Calibration, Way
+from fastbg.mosaic.strips import Strip
 from fastbg.spline.panels import FRAME
 
 SHAPE, NOISE, STEP = (96, 128), 1e-3, 8e-3
@@ -55,40 +57,85 @@ def test_steps_are_known_as_well_as_is_told(rng: np.random.Generator, labels: np
     assert np.median(found.errors) < NOISE
 
 
+SIDES = np.repeat([[1] * HALF + [-1] * HALF], 120, axis=0)
+
+
+def _strip(values: np.ndarray, sides: np.ndarray = SIDES) -> Strip:
+    """A strip of values, (n, m, K), along a line of the length 1."""
+    points = np.stack([np.linspace(0, 1, len(values)), np.zeros(len(values))], axis=1)
+    return Strip.of((0, 0), values, sides, points)
+
+
+def _rough(rng: np.random.Generator, amplitude: float) -> np.ndarray:
+    """(n, m): waves of 15 to 40 pixels in all directions, of a height in the noise."""
+    y, x = np.indices(SIDES.shape)
+    light = np.zeros(SIDES.shape)
+    for _ in range(12):
+        turn, wave = rng.uniform(0, 2 * np.pi, 2)
+        way = (np.cos(turn) * x + np.sin(turn) * y) / rng.uniform(15, 40)
+        light += amplitude * NOISE * np.sin(2 * np.pi * way + wave)
+    return light
+
+
+def _noise(rng: np.random.Generator, channels: int = 1) -> np.ndarray:
+    return NOISE * rng.standard_normal((*SIDES.shape, channels))
+
+
 def test_steps_that_are_none_tell_how_rough_the_light_is(rng: np.random.Generator) -> None:
-    y, x = np.mgrid[:32, : 2 * HALF]
-    sides = np.repeat([[1] * HALF + [-1] * HALF], 32, axis=0)
-
     def strips(amplitude: float) -> list[Strip]:
-        found = []
-        for _ in range(10):
-            light = NOISE * rng.standard_normal((*sides.shape, 1))
-            for _ in range(6):
-                turn, wave = rng.uniform(0, 2 * np.pi, 2)
-                way = (np.cos(turn) * x + np.sin(turn) * y) / rng.uniform(7, 14)
-                light[..., 0] += amplitude * NOISE * np.sin(2 * np.pi * way + wave)
-            found.append(Strip((0, 0), light, sides, np.zeros((32, 2))))
-        return found
+        lights = (_rough(rng, amplitude)[..., np.newaxis] for _ in range(5))
+        return [_strip(light + _noise(rng)) for light in lights]
 
-    smooth, rough = (Calibration.of(strips(amplitude)) for amplitude in (0.0, 3.0))
-    assert smooth.stiffness > rough.stiffness
-    assert smooth.excess < 1.2
+    smooth, rough = (Calibration.of(strips(amplitude), WAYS[3:6]) for amplitude in (0.0, 3.0))
+    assert smooth.ways[0].stiffness > rough.ways[0].stiffness
+    assert smooth.excess < 1.3
     # What the calibration tells is true of other strips.
-    told = [strip.step(rough.stiffness) for strip in strips(3.0)]
-    off = np.concatenate([step / (rough.excess * error) for step, error in told])
+    told = [rough.step(strip) for strip in strips(3.0)]
+    off = np.concatenate([step / error for _, step, error in told])
     assert 0.5 < np.sqrt(np.mean(off**2)) < 1.5
 
 
+def test_what_channels_have_in_common_hides_no_step_in_their_differences(
+    rng: np.random.Generator,
+) -> None:
+    colour = np.array([1.0, 0.8, 0.6])
+    rough = [_rough(rng, 10.0)[..., np.newaxis] * colour for _ in range(4)]
+    strips = [_strip(light + _noise(rng, 3)) for light in rough]
+    colours = Colours.of(strips)
+    np.testing.assert_allclose(colours.matrix @ colours.back, np.eye(3), atol=1e-9)
+    # The last sum has all of the light, and the others have none.
+    lit = np.abs(colour @ colours.matrix)
+    assert lit[:2].max() < 0.02 * lit[2]
+    how = Calibration.of([*map(colours.sums, strips)], WAYS[-2:])
+    _, step, error = how.step(colours.sums(_strip(rough[0] + _noise(rng, 3))))
+    assert (error[:, :2] < error[:, 2:] / 3).all()
+    assert np.abs(step[:, :2]).max() < 5 * error[:, :2].max()
+
+
+def test_stars_at_the_border_are_left_out(rng: np.random.Generator) -> None:
+    y, x = np.indices(SIDES.shape)
+    values = _noise(rng)[..., 0]
+    for _ in range(60):
+        v, u = rng.uniform(0, 120), rng.uniform(HALF - 12, HALF + 1)
+        values += 50 * NOISE * np.exp(-((y - v) ** 2 + (x - u) ** 2) / 2.5)
+    strip = _strip(values[..., np.newaxis]).without_stars()
+    assert 0.3 < (strip.sides[:, HALF - 10 : HALF] == 0).mean() < 0.95
+    _, step, _ = WAYS[-1].step(strip)
+    assert np.abs(step.mean()) < NOISE / 2
+
+
 def test_a_strip_of_which_one_side_is_hardly_known_tells_nothing() -> None:
-    sides = np.repeat([[1] * HALF + [-1] * HALF], 30, axis=0)
+    sides = SIDES.copy()
     sides[5:, HALF:] = 0
-    strip = Strip((0, 1), np.ones((*sides.shape, 1)), sides, np.zeros((30, 2)))
-    assert not strip.tells
+    assert not _strip(np.ones((*SIDES.shape, 1)), sides).tells
 
 
-def test_an_image_without_noise_has_its_step() -> None:
-    sides = np.repeat([[1] * HALF + [-1] * HALF], 30, axis=0)
-    values = np.where(sides > 0, 0.25, 0.125)[..., np.newaxis]
-    told = Strip((0, 1), values, sides, np.zeros((30, 2))).step(STIFFNESSES[-1])
-    np.testing.assert_allclose(told[0], 0.125, rtol=1e-6)
-    assert (told[1] < 1e-3).all()
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_an_image_without_noise_has_its_step(way: Way) -> None:
+    along = np.linspace(-1, 1, len(SIDES))
+    true = 0.125 + 0.01 * along
+    values = np.where(SIDES > 0, 0.25 + 0.01 * along[:, np.newaxis], 0.125)[..., np.newaxis]
+    points, step, error = way.step(_strip(values))
+    at = 2 * points[:, 0] - 1
+    np.testing.assert_allclose(step[:, 0], np.interp(at, along, true), atol=1e-3)
+    assert (error < 1e-3).all()

@@ -121,6 +121,10 @@ def test_a_descent_has_one_surface_and_says_so(skies):
     _, image = put_together(skies, 320)
     result = remove_background(image, seams="x=320", control_points=9, epochs=5)
     assert any("seams had no effect" in line for line in result.report["warnings"])
+    kept = remove_background(image, seams="x=320", control_points=9, epochs=5, protect="always")
+    told = "a descent fits one surface to all 2 panels of the mosaic"
+    assert [line.startswith(told) for line in kept.report["doubts"]].count(True) == 1
+    assert not any("seams had no effect" in line for line in kept.report["warnings"])
 
 
 def test_a_seam_of_one_channel_is_a_seam(skies):

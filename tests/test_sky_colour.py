@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastbg.sky.basis import Basis
 from fastbg.sky.colour import joint_channels, stiffer_differences
 from fastbg.sky.mesh import Mesh
-from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import LOWEST, PROTECTIONS, fit_surface, lower_envelope
 
 ROWS, COLUMNS, NOISE = 30, 45, np.array([1e-3, 2e-3, 1.5e-3])

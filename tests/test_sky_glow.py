@@ -9,11 +9,12 @@ from cases import diagonal, slow, some
 import scenes
 from fastbg import BackgroundModel, remove_background
 from fastbg.sky import grid, selection
+from fastbg.sky.basis import Basis
 from fastbg.sky.glow_shape import Place
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
-from fastbg.sky.smoothing_spline import Basis, interpolating
 from fastbg.sky.surface import PROTECTIONS
+from fastbg.sky.thin_plate import interpolating
 from fastbg.spline.spline import spline_values
 
 SHAPE = 125, 188

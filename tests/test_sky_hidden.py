@@ -9,12 +9,12 @@ import pytest
 from test_sky_selection import cells_from, lit_nebula
 
 from fastbg import remove_background
+from fastbg.sky.basis import Basis
 from fastbg.sky.clouds import DOUBT, are_clouds
 from fastbg.sky.colour import joint_channels
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.quiet import quiet_cells
 from fastbg.sky.selection import select_surfaces
-from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import PROTECTIONS
 
 AUTO = PROTECTIONS["auto"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastbg.sky.basis import Basis
 from fastbg.sky.cost import (
     BENDING_PENALTY,
     CLEAR,
@@ -29,7 +30,6 @@ from fastbg.sky.cost import (
 from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.selection import CANDIDATES
-from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import BELOW_COUNTS, LEAST_UNEXPLAINED, Surface
 
 SPLINES = Basis(np.random.default_rng(1).random((20, 2)), 3).of_degree(1)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 import scenes
 from fastbg import Settings, remove_background
 from fastbg.errors import InputError
+from fastbg.sky.basis import Basis
 from fastbg.sky.colour import joint_channels
 from fastbg.sky.mesh import cell_count, mesh_of
 from fastbg.sky.selection import MOST_FITS, select_surfaces
-from fastbg.sky.smoothing_spline import ORDER, Basis
 from fastbg.sky.surface import BELOW_COUNTS, PROTECTIONS, fit_surface
+from fastbg.sky.thin_plate import ORDER
 from fastbg.spline.spline import phi, spline_values
 
 AUTO = PROTECTIONS["auto"]

@@ -13,10 +13,11 @@ import scenes
 from fastbg import compiled
 from fastbg.image.downscale import block_centres
 from fastbg.image.kernels import FASTEST, NUMPY
+from fastbg.sky.basis import Basis
 from fastbg.sky.mesh import Mesh, mesh_of
 from fastbg.sky.robust_fit import weighted_deviation
 from fastbg.sky.selection import CANDIDATES, select_surfaces
-from fastbg.sky.smoothing_spline import Basis, combined
+from fastbg.sky.smoothing_spline import combined
 from fastbg.sky.surface import (
     PROTECTIONS,
     fit_surface,

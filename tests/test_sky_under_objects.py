@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fastbg.sky.basis import Basis
 from fastbg.sky.grid import grid_side
 from fastbg.sky.mesh import Mesh
-from fastbg.sky.smoothing_spline import Basis
 from fastbg.sky.surface import PROTECTIONS, fit_surface
 from fastbg.sky.under_objects import stiffened
 

@@ -10,11 +10,13 @@ with the variance
 
     1 / mean over all k of |h(k)|^2 / S(k),    |h(k)|^2 = 1 / (4 sin(k / 2)^2)
 
-(the difference of neighbours in a step is a pulse, whose spectrum is 1, and differences have
-4 sin(k / 2)^2 times the spectrum of what they are made of). No linear estimate is better that knows
-no more of the light than its spectrum. Over the lines, the mean square of the error is (D + 1) / L
-times that, and the mean square of what of the true step is no such polynomial. The bound is the
-least root of the sum of both over the degrees up to `HIGHEST`; who chooses it knows the truth.
+(the difference of neighbours in a step is a pulse, whose spectrum is 1, and differences have 4
+sin(k / 2)^2 times the spectrum of what they are made of). No linear estimate from one channel is
+better that knows no more of the light than its spectrum. One from all channels may be: where their
+light has one colour, it is the same light in all of them. Over the lines, the mean square of the
+error is (D + 1) / L times that, and the mean square of what of the true step is no such polynomial.
+The bound is the least root of the sum of both over the degrees up to `HIGHEST`; who chooses it
+knows the truth.
 
 The light is that without stars, as if each were known, and its spectrum the mean of the
 periodograms of some pieces across the seam, weighted by the terms up to `SLOW`. What panels tell

@@ -166,13 +166,14 @@ typedef enum {
 /* out = (values - low) / span, in float64. */
 void fbg_scale(const void *values, fbg_type type, size_t n, double low, double span, float *out);
 
-/* out = low + values * span, in float64. */
-void fbg_unscale(const float *values, size_t n, double low, double span, float *out);
+/* out = low + values * span, in float64; `swapped`: in the other byte order. */
+void fbg_unscale(const float *values, size_t n, double low, double span, int swapped, float *out);
 
 /* out = stored + (corrected - samples) * span, in float64: `stored` where the samples are missing, or differ
- * by no more than the zeros of a sky do from 0. out_type: FBG_FLOAT32 or FBG_FLOAT64. */
+ * by no more than the zeros of a sky do from 0. out_type: FBG_FLOAT64 or FBG_FLOAT32, which may be `swapped`:
+ * in the other byte order. */
 void fbg_restore(const void *stored, fbg_type type, const float *samples, const float *corrected,
-                 size_t n, double span, void *out, fbg_type out_type);
+                 size_t n, double span, int swapped, void *out, fbg_type out_type);
 
 /* Counts of float32 values by their keys: unsigned integers that compare as the values do. Window w
  * has `bins` bins, 1 to FBG_BINS, of 2^shift keys each (shift < 32), the first from key `first` on. */

@@ -13,6 +13,7 @@ enum {
     FBG_NODES = 8,  /* Chebyshev nodes along an axis of a box */
     FBG_GRID = FBG_NODES * FBG_NODES,
     FBG_LANES = 16, /* blocks sorted at the same time */
+    FBG_PANELS = 96, /* columns of a robust fit that are whole panels, whatever the instruction set */
     FBG_CELLS = 256 /* of a robust fit, summed in float32; their sums are added in float64 */
 };
 
@@ -66,9 +67,9 @@ typedef struct {
     void (*superpixels)(const float *mosaic, size_t rows, size_t columns, const int *colours,
                         int one_green, float *out, size_t stride);
     void (*scale)(const void *values, fbg_type type, size_t n, double low, double span, float *out);
-    void (*unscale)(const float *values, size_t n, double low, double span, float *out);
+    void (*unscale)(const float *values, size_t n, double low, double span, int swapped, float *out);
     void (*restore)(const void *stored, fbg_type type, const float *samples, const float *corrected,
-                    size_t n, double span, void *out, fbg_type out_type);
+                    size_t n, double span, int swapped, void *out, fbg_type out_type);
 } fbg_sample_passes;
 
 /* Values and slopes of K channels are K planes, `stride` numbers apart. `slow` keeps, for each

@@ -25,13 +25,13 @@ void fbg_scale(const void *values, fbg_type type, size_t n, double low, double s
     active()->scale(values, type, n, low, span, out);
 }
 
-void fbg_unscale(const float *values, size_t n, double low, double span, float *out)
+void fbg_unscale(const float *values, size_t n, double low, double span, int swapped, float *out)
 {
-    active()->unscale(values, n, low, span, out);
+    active()->unscale(values, n, low, span, swapped, out);
 }
 
 void fbg_restore(const void *stored, fbg_type type, const float *samples, const float *corrected,
-                 size_t n, double span, void *out, fbg_type out_type)
+                 size_t n, double span, int swapped, void *out, fbg_type out_type)
 {
-    active()->restore(stored, type, samples, corrected, n, span, out, out_type);
+    active()->restore(stored, type, samples, corrected, n, span, swapped, out, out_type);
 }

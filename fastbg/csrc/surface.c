@@ -8,8 +8,8 @@ fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
                            const fbg_protection *protection, fbg_surface *surface)
 {
     const size_t n = mesh->rows * mesh->columns, used = modes->used, channels = mesh->channels;
-    /* Whole vectors of modes, and whole tiles, whatever the instruction set. */
-    const size_t width = (used + channels + 2 * FBG_SIDE - 1) / (2 * FBG_SIDE) * (2 * FBG_SIDE);
+    /* Whole panels, whatever the instruction set. */
+    const size_t width = (used + channels + FBG_PANELS - 1) / FBG_PANELS * FBG_PANELS;
     double *doubles = calloc((used + channels + FBG_SIDE) * width + used, sizeof *doubles);
     float *floats = calloc(5 * n + mesh->columns + 2 * protection->radius + used * used +
                                channels * (used + 2 * width) + FBG_CELLS * width + FBG_SIDE,

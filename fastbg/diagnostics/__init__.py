@@ -8,12 +8,13 @@ import numpy as np
 
 from ..image.bands import thinning_step
 from ..image.image import CLIPPED, Image, is_valid
-from ..image.robust import MAD_TO_SIGMA
+from ..image.robust import MAD_TO_SIGMA, medians
 from ..image.stretch import Stretch
 from ..model.model import BackgroundModel
 from ..model.render import pixel_centres
 from ..reference.sky import ReferencedSky
 from ..samples.sky import SampledSky
+from ..sky.basis import Basis
 from ..sky.blas import one_thread
 from ..sky.colour import contrast
 from ..sky.detection import Sky
@@ -21,7 +22,6 @@ from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
 from ..sky.neighbourhood import gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
-from ..sky.smoothing_spline import Basis
 from ..sky.surface import explained_within
 from ..spline.loss import Problem
 from ..words import brief
@@ -113,7 +113,7 @@ class Diagnostics:
     def dependent(self) -> float:
         """The median of the jackknife, a mean over the channels, where the frame is no land."""
         seen = self.jackknife[self.whole_frame.seen]
-        return float(np.median(seen, axis=0).mean()) if len(seen) else np.nan
+        return float(medians(seen, axis=0).mean()) if len(seen) else np.nan
 
     @property
     def undecided(self) -> float:
@@ -234,7 +234,7 @@ def judge(model: BackgroundModel, image: Image, strength: float = 1.0) -> WholeF
 def _of_sky(background: np.ndarray, weight: np.ndarray, mesh: Mesh) -> np.ndarray:
     """(P,): the weight of the cells near the model, where no sky was searched for."""
     off = np.abs(Residual.of(background, weight, mesh).values)
-    spread = MAD_TO_SIGMA * np.median(off[mesh.usable], axis=0)
+    spread = MAD_TO_SIGMA * medians(off[mesh.usable], axis=0)
     near: np.ndarray = weight * (off <= OUTLYING * spread).all(axis=1)
     return near
 
@@ -248,7 +248,7 @@ def _mesh_of(problem: Problem) -> Mesh:
 
 def _in_linear_units(mesh: Mesh, stretch: Stretch) -> Mesh:
     """The same mesh in linear units: the stretch is monotone, so medians may pass it."""
-    middle = np.median(mesh.values[mesh.usable], axis=0)
+    middle = medians(mesh.values[mesh.usable], axis=0)
     ends = np.concatenate([[middle, middle + mesh.noise], mesh.values])
     inverted = stretch.invert(ends.T)[0].T
     low, high = inverted[:2]

@@ -80,7 +80,8 @@ def _blocks(points: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
     """The numbers of the points, (P, 2), in each block of the frame in which some are seen."""
     row, column = np.clip((points * BLOCKS).astype(int), 0, BLOCKS - 1).T
     block = row * BLOCKS + column
-    return [np.flatnonzero(block == number) for number in np.unique(block[seen])]
+    numbers = np.flatnonzero(np.bincount(block[seen]))
+    return [np.flatnonzero(block == number) for number in numbers]
 
 
 def _jackknife(

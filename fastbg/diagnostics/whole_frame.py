@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..image.robust import medians
 from ..sky.mesh import Mesh
 from ..sky.neighbourhood import gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT
@@ -148,7 +149,7 @@ class Residual:
         """Of a model, (P, K) linear, and of how much each cell was taken for sky, (P,)."""
         sky = weight > SKY * weight.max()
         values = mesh.values - background
-        values = values - np.median(values[sky], axis=0)
+        values = values - medians(values[sky], axis=0)
         darkest = background.min(axis=0) - DARK * explained_within(background, mesh, weight)
         land = mesh.usable & (mesh.values < darkest).all(axis=1)
         excluded = ~land & (weight < EXCLUDED * weight.max())
@@ -159,7 +160,7 @@ class Residual:
         if strength == 1:
             return self
         values = self.values + (1 - strength) * background
-        return replace(self, values=values - np.median(values[self.sky], axis=0))
+        return replace(self, values=values - medians(values[self.sky], axis=0))
 
     def smoothed(self, values: np.ndarray) -> np.ndarray:
         """(P, K): the mean of (P, K) over the cells that are looked at around each cell."""
@@ -212,13 +213,13 @@ def _width(values: np.ndarray, mesh: Mesh) -> np.ndarray:
 
 def _corners(values: np.ndarray, residual: Residual) -> np.ndarray:
     """(2, 2, K): the medians of (P, K) in the corners above that of the sky."""
-    level = np.median(values[residual.sky], axis=0)
+    level = medians(values[residual.sky], axis=0)
     levels = np.full((2, 2, len(level)), np.nan)
     for row, column in np.ndindex(2, 2):
         y, x = np.abs(residual.mesh.points - (row, column)).T
         cells = residual.seen & (y < 1 / CORNER) & (x < 1 / CORNER)
         if np.count_nonzero(cells) >= LEAST_CELLS:
-            levels[row, column] = np.median(values[cells], axis=0) - level
+            levels[row, column] = medians(values[cells], axis=0) - level
     return levels
 
 
@@ -227,7 +228,7 @@ def _beside_objects(residual: Residual) -> np.ndarray:
     near, far = residual.sky & (around > NEAR), residual.sky & (around < FAR)
     if min(np.count_nonzero(near), np.count_nonzero(far)) < LEAST_CELLS:
         return np.full(values.shape[1], np.nan)
-    level: np.ndarray = np.median(values[near], axis=0) - np.median(values[far], axis=0)
+    level: np.ndarray = medians(values[near], axis=0) - medians(values[far], axis=0)
     return level
 
 

@@ -20,31 +20,38 @@ BLOCK_ROWS = 16
 SAMPLED_PIXELS, ENOUGH_PIXELS = 1 << 21, 1 << 19
 """No sample is taken of images of fewer pixels than the first number; the second makes a sample."""
 
+SAMPLED_ROWS = 4
+"""Rows that are read together for a guess at quantiles: a call takes longer than a row."""
+
 State = TypeVar("State")
 
 
-def row_bands(shape: tuple[int, int], unit: int = 1, pixels: int = 0) -> list[slice]:
+def row_bands(
+    shape: tuple[int, int], unit: int = 1, pixels: int = 0, channels: int = 3
+) -> list[slice]:
     """Cut an image (H, W) into bands of whole rows.
 
-    A band has about `pixels` pixels, or `BAND_PIXELS` if that is 0. All but the last have a
-    multiple of `unit` rows, or of `BLOCK_ROWS` where neither is given and width allows it.
+    A band has about `pixels` pixels or, if that is 0, `BAND_PIXELS` of three channels, and as many
+    samples of another number. All but the last have a multiple of `unit` rows, or of `BLOCK_ROWS`
+    where neither is given and width allows it.
     """
     if not pixels and unit == 1 and BLOCK_ROWS * shape[1] <= 4 * BAND_PIXELS:
         unit = BLOCK_ROWS
-    rows = max(unit, (pixels or BAND_PIXELS) // shape[1] // unit * unit)
+    rows = max(unit, (pixels or 3 * BAND_PIXELS // channels) // shape[1] // unit * unit)
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
 
 
-def sampled_bands(shape: tuple[int, int], height: int) -> list[slice]:
+def sampled_bands(shape: tuple[int, int], height: int, wanted: int = ENOUGH_PIXELS) -> list[slice]:
     """Some rows of an image (H, W), an eighth at most, evenly spread; none of a small one.
 
-    They are in bands of `height` rows, in the middle of the rows that they stand for: a gradient
-    along the image hardly shifts what is found in them.
+    They have about as many pixels as are `wanted`. They are in bands of `height` rows, in the
+    middle of the rows that they stand for: a gradient along the image hardly shifts what is found
+    in them.
     """
     pixels = shape[0] * shape[1]
     if pixels < SAMPLED_PIXELS:
         return []
-    enough = -(-ENOUGH_PIXELS // (height * shape[1]))
+    enough = -(-wanted // (height * shape[1]))
     count = max(1, min(enough, shape[0] // (8 * height)))
     middles = (int((i + 0.5) * shape[0] / count) for i in range(count))
     tops = (max(0, middle - height // 2) for middle in middles)

@@ -16,6 +16,7 @@ import numpy as np
 from .border import Border, Box
 from .filled_border import PAIR_TO_SIGMA, fill_of, mean_plane
 from .image import Image
+from .robust import medians
 
 PAIRS = 32
 """Pairs of neighbouring lines across an edge that are read: 64 values for each median."""
@@ -224,9 +225,9 @@ def _depth(lines: Lines, size: int) -> int:
 def _may_be_border(strip: _Strip) -> bool:
     """Whether the outermost lines are quieter than the innermost ones, and of another level."""
     outer, inner = slice(THINNEST), slice(-THINNEST, None)
-    noise = np.median(strip.noise[inner])
-    off = np.abs(strip.level[outer] - np.median(strip.level[inner])).max()
-    return bool(np.median(strip.noise[outer]) < QUIETER * noise and off > STEP * noise)
+    noise = medians(strip.noise[inner])
+    off = np.abs(strip.level[outer] - medians(strip.level[inner])).max()
+    return bool(medians(strip.noise[outer]) < QUIETER * noise and off > STEP * noise)
 
 
 def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
@@ -234,10 +235,10 @@ def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
     if not THINNEST <= edge < len(strip.level) - 2 * SOFT:
         return False
     outer, beside = slice(0, max(edge - 1, 1)), slice(edge + 1, edge + 1 + BESIDE)
-    own = np.median(strip.noise[outer])
-    if not own < QUIETER * np.median(strip.noise[beside]):
+    own = medians(strip.noise[outer])
+    if not own < QUIETER * medians(strip.noise[beside]):
         return False
-    off = strip.level[outer] - np.median(strip.level[edge + 1 : edge + 5])
+    off = strip.level[outer] - medians(strip.level[edge + 1 : edge + 5])
     if np.mean(np.abs(off) > STEP * noise) < 0.9:
         return False
     last = slice(max(edge - 4, 0), max(edge - 1, 1))
@@ -246,12 +247,12 @@ def _is_edge(strip: _Strip, edge: int, noise: float) -> bool:
         for values in (strip.values[edge + 1 : edge + 4], strip.values[last])
     )
     steps = inside - outside
-    middle = np.median(steps)
+    middle = medians(steps)
     low, high = np.percentile(outside, [10, 90])
     # What a bright column trails into the overscan lies across all lines, as stars do not.
     above = strip.values[outer] - strip.level[outer, np.newaxis]
     above -= _medians(above.T)
-    stars = np.median(np.mean(above > 6 * max(own, noise / 10), axis=1))
+    stars = medians(np.mean(above > 6 * max(own, noise / 10), axis=1))
     return bool(
         (steps * np.sign(middle) > STRAIGHT * abs(middle)).all()
         and high - low < EVEN * abs(middle)
@@ -272,7 +273,9 @@ def _strip(image: Image, box: Box, tall: bool) -> np.ndarray:
 
 def _pairs_of_rows(image: Image, rows: slice) -> np.ndarray:
     """(K, n, W): some pairs of neighbouring rows."""
-    return np.concatenate([image.rows(slice(at, at + 1)) for at in _pairs(rows)], axis=1)
+    count = min(2, rows.stop - rows.start)
+    pairs = [image.rows(slice(at, at + count)) for at in _pairs(rows)[::2]]
+    return np.concatenate([np.repeat(each, 2 // count, axis=1) for each in pairs], axis=1)
 
 
 def _pairs(part: slice) -> np.ndarray:
@@ -290,7 +293,7 @@ def _medians(values: np.ndarray) -> np.ndarray:
     """The medians of rows without NaN; NaN for rows of which more than half are missing."""
     missing = np.isnan(values)
     if not missing.any():
-        return np.median(values, axis=1)
+        return medians(values, axis=1)
     enough = 2 * np.count_nonzero(missing, axis=1) <= values.shape[1]
     found = np.full(len(values), np.nan)
     if enough.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .image import Image, is_valid
+from .robust import medians
 
 CORNER, RUN = 8, 16
 """The side of a square in a corner of one value, and the pixels of that value in a row, that
@@ -50,7 +51,7 @@ def _is_filled(sample: np.ndarray, same: np.ndarray, value: tuple[float, ...]) -
     steps = steps[np.isfinite(steps)]
     if not steps.size or level >= np.nanmax(others):
         return False
-    noise = PAIR_TO_SIGMA * float(np.median(steps))
+    noise = PAIR_TO_SIGMA * float(medians(steps))
     ends, long = [], 0
     for row, marks in zip(others, same, strict=True):
         edges = np.flatnonzero(np.diff(np.r_[False, marks, False]))

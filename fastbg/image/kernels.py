@@ -195,7 +195,7 @@ class Kernels:
             out[:] = (values.astype(np.float64) - low) / (high - low)
 
     def unscale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
-        """Fill ``out``, float32, with the inverse of `scale` for float32 values."""
+        """Fill ``out``, float32 in any byte order, with the inverse of `scale` for float32."""
         with np.errstate(over="ignore", invalid="ignore"):
             out[:] = low + values.astype(np.float64) * (high - low)
 
@@ -216,7 +216,7 @@ class Kernels:
             Where a sample is missing, nothing changes.
         span : float
             From black to white.
-        out : ndarray, float32 or float64
+        out : ndarray, float32 in any byte order, or float64
         """
         change = np.subtract(
             corrected,
@@ -297,8 +297,9 @@ class _Compiled(Kernels):
             super().scale(values, low, high, out)
 
     def unscale(self, values: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
-        if _in_one_piece(values, out):
-            compiled.c.unscale(values, low, high - low, out)
+        native, swapped = _native(out)
+        if _in_one_piece(values, native):
+            compiled.c.unscale(values, low, high - low, swapped, native)
         else:
             super().unscale(values, low, high, out)
 
@@ -310,8 +311,9 @@ class _Compiled(Kernels):
         span: float,
         out: np.ndarray,
     ) -> None:
-        if _in_one_piece(stored, samples, corrected, out):
-            compiled.c.restore(stored, samples, corrected, span, out)
+        native, swapped = _native(out)
+        if _in_one_piece(stored, samples, corrected, native):
+            compiled.c.restore(stored, samples, corrected, span, swapped, native)
         else:
             super().restore(stored, samples, corrected, span, out)
 
@@ -319,6 +321,13 @@ class _Compiled(Kernels):
 _NUMBERS = {np.dtype(code) for code in ("u1", "i2", "u2", "i4", "u4", "f4", "f8")}
 """The types of numbers in files that the C kernels take, in native byte order: fbg_type of
 fastbg.h."""
+
+
+def _native(out: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The memory as of float32 in native byte order, and whether the other one is wanted."""
+    if out.dtype.isnative or out.dtype.itemsize != 4:
+        return out, False
+    return out.view(np.float32), True
 
 
 def _in_one_piece(*arrays: np.ndarray) -> bool:

@@ -35,6 +35,31 @@ def median(values: np.ndarray) -> Any:
     return (ordered[:middle].max() + ordered[middle]) / 2
 
 
+def medians(values: np.ndarray, axis: int = 0) -> Any:
+    """The medians along an axis of at least one number; NaN where there is one.
+
+    They are those of `numpy.median`, which loads numpy.ma with its first call, as `percentile` and
+    `unique` do: that takes 5 ms, and no other part of a job needs it.
+    """
+    rows = np.ascontiguousarray(np.moveaxis(values, axis, -1))
+    middle = rows.shape[-1] // 2
+    ordered = np.partition(rows, middle)
+    found = ordered[..., middle]
+    if not rows.shape[-1] % 2:
+        found = (ordered[..., :middle].max(axis=-1) + found) / 2
+    last = ordered[..., middle:].max(axis=-1)  # where NaN are
+    return np.where(np.isnan(last), last, found)[()]
+
+
+def upper_quartiles(values: np.ndarray) -> Any:
+    """(K,): those of numbers without NaN, (n, K), n > 0, as `numpy.percentile` has them."""
+    low, rest = divmod(3 * (len(values) - 1), 4)
+    places = [low, min(low + 1, len(values) - 1)]
+    below, above = np.partition(values, places, axis=0)[places]
+    step = above - below
+    return above - step * (1 - rest / 4) if rest >= 2 else below + step * (rest / 4)
+
+
 def quantile(ordered: np.ndarray, part: float, grouped: bool = True) -> np.ndarray:
     """A quantile of the numbers along the last axis, which are in order, with NaN behind them.
 

@@ -45,7 +45,8 @@ def looks_undebayered(image: Image) -> bool:
     if min(height, width) < _STRIP:
         return False
     number = min(_MOST_STRIPS, max(_LEAST_STRIPS, _PIXELS // (_STRIP * width)))
-    tops = np.unique(np.linspace(0, height - _STRIP, number).astype(int) // 2 * 2)
+    tops = np.linspace(0, height - _STRIP, number).astype(int) // 2 * 2
+    tops = tops[np.diff(tops, prepend=-1) > 0]
     strips = np.stack([image.rows(slice(top, top + _STRIP))[0, :, :width] for top in tops])
     strips = np.where(is_valid(strips), strips, np.float32(np.nan))
     along, across = _alternation(strips), _alternation(strips.swapaxes(1, 2))

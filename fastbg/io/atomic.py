@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -218,7 +217,7 @@ def _kept(target: Path) -> str:
 
 
 def _hidden(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{_kept(target)}.{secrets.token_hex(4)}.{suffix}")
+    return target.with_name(f".{_kept(target)}.{os.urandom(4).hex()}.{suffix}")
 
 
 def _make_folder(folder: Path, made: ExitStack) -> set[Path]:

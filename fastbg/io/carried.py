@@ -8,21 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from ..image.patterns import BAYER_PATTERNS
-from .fits.header import FitsHeader
 from .image_file import ImageFile
-from .keywords import OF_THE_ARRAY, Header, Keyword, cfa_pattern, is_bottom_up, is_structural
+from .keywords import OF_THE_ARRAY, Keyword, cfa_pattern, is_bottom_up, is_structural
 from .names import Format
 from .sections import SECTION, reversed_section
-from .tiff.header import TiffHeader
-from .xisf.header import XisfHeader
-
-_ICC_PROFILE = 34675
-"""The tag of TIFF files."""
-
-_OF_THE_IMAGE = {"FITSKeyword", "ColorFilterArray", "Data", "Resolution"}
-"""Elements of an XISF image that other formats have a place for, or that tell how it is stored."""
-
-_SPELLED = {"Property": "properties", "ICCProfile": "ICC profile", "Thumbnail": "thumbnail"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +19,14 @@ class CarriedHeader:
     """Keywords on their way from one format to another."""
 
     keywords: tuple[Keyword, ...]
+
+    @property
+    def format(self) -> None:
+        return None
+
+    @property
+    def left_out(self) -> list[str]:
+        return []
 
 
 def carried(source: ImageFile, before: Format, after: Format) -> CarriedHeader:
@@ -59,20 +56,6 @@ def carried(source: ImageFile, before: Format, after: Format) -> CarriedHeader:
         pattern = Keyword("BAYERPAT", f"'{source.cfa}'", "first 2 x 2 pixels, row by row")
         keywords = _with(keywords, OF_THE_ARRAY, pattern)
     return CarriedHeader(tuple(keywords))
-
-
-def left_out(header: Header) -> list[str]:
-    """What an output in another format has no place for, in words."""
-    if isinstance(header, FitsHeader):
-        return ["further HDUs"] if header.after else []
-    if isinstance(header, TiffHeader):
-        found = ["ICC profile"] if any(tag.code == _ICC_PROFILE for tag in header.tags) else []
-        return [*found, "alpha and other extra samples"] if header.extra_kinds else found
-    assert isinstance(header, XisfHeader)
-    image, *others = header.root.findall("Image")
-    names = {item.tag for item in image if isinstance(item.tag, str)}
-    names |= {"further images"} if others else set()
-    return sorted(_SPELLED.get(name, name) for name in names - _OF_THE_IMAGE)
 
 
 def _with(keywords: list[Keyword], names: set[str] | frozenset[str], new: Keyword) -> list[Keyword]:

@@ -7,36 +7,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, OutputError
-from . import fits, tiff, xisf
-from .carried import carried, left_out
-from .fits import GZIP
-from .fits.header import FitsHeader
 from .image_file import ImageFile, PathLike, open_file, reading
 from .keywords import Header, Keyword
 from .names import Format, Packing, told_format
 from .orientation import AS_STORED, ON_ITS_SIDE, Turn
 from .sample_format import FLOAT32, SampleFormat
 from .target import ImageTarget
-from .tiff.header import TiffHeader
-from .xisf.header import XisfHeader
-from .xisf.samples import SAMPLE_FORMATS
-from .xisf.write import SIGNATURE
 
-_OPEN = {
-    SIGNATURE: xisf.open_image,
-    b"SIMPLE  =": fits.open_image,
-    GZIP: fits.open_image,
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), tiff.open_image),
+_GZIP = b"\x1f\x8b"
+
+_BEGINNINGS: dict[Format, tuple[bytes, ...]] = {
+    "XISF": (b"XISF0100",),
+    "FITS": (b"SIMPLE  =", _GZIP),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
-
-_FORMATS: dict[type, Format] = {FitsHeader: "FITS", TiffHeader: "TIFF", XisfHeader: "XISF"}
-"""The formats of files by their headers."""
+"""What the files of each format begin with."""
 
 _OTHERS = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"\0\0\0\x0cjP": "a JPEG 2000"}
 """Files that people have, and that cannot be worked on."""
@@ -69,8 +61,8 @@ def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
     """
     with reading(path):
         first = _first_bytes(path)
-        open_it = next((how for magic, how in _OPEN.items() if first.startswith(magic)), None)
-        if open_it is None:
+        kind = next((kind for kind, own in _BEGINNINGS.items() if first.startswith(own)), None)
+        if kind is None:
             other = next((name for magic, name in _OTHERS.items() if first.startswith(magic)), None)
             kinds = "XISF, FITS, TIFF or PNG" if mask else "XISF, FITS or TIFF"
             wanted = "save the mask as" if mask else "give the linear image, as"
@@ -80,7 +72,8 @@ def open_image(path: PathLike, *, mask: bool = False) -> ImageFile:
                 if other
                 else f"is not an {kinds} file, or damaged at its start: save it as one{regions}"
             )
-    return open_it(path)
+    opened: ImageFile = _package(kind).open_image(path)
+    return opened
 
 
 def read_keywords(path: PathLike) -> tuple[Keyword, ...]:
@@ -92,11 +85,18 @@ def read_keywords(path: PathLike) -> tuple[Keyword, ...]:
         As from `open_image`; damage behind the header is not noticed.
     """
     with reading(path):
-        is_gzip = _first_bytes(path).startswith(GZIP)
+        is_gzip = _first_bytes(path).startswith(_GZIP)
     if is_gzip:  # it would be decompressed as a whole
+        from . import fits
+
         return fits.read_keywords(path)
     with open_image(path) as image:
         return image.header.keywords
+
+
+def _package(kind: Format) -> Any:
+    """The package of a format, which is loaded with the first file of its kind."""
+    return import_module(f".{kind.lower()}", __package__)
 
 
 def _first_bytes(path: PathLike) -> bytes:
@@ -154,7 +154,7 @@ class Output:
             turned = {"rows": turn.rows, "columns": turn.columns}
             what = " and ".join(name for name, is_turned in turned.items() if is_turned)
             lines.append(f"{what} are in reverse order in {kind}, which begins at the top left")
-        if missing := left_out(self.source.header):
+        if missing := self.source.header.left_out:
             lines.append(f"left out, since {kind} has no place for them: {', '.join(missing)}")
         return lines
 
@@ -170,7 +170,9 @@ class Output:
 
     @property
     def _source_format(self) -> Format:
-        return _FORMATS[type(self.source.header)]
+        told = self.source.header.format
+        assert told, "a mask is no source"
+        return told
 
     @property
     def _changes_format(self) -> bool:
@@ -197,7 +199,7 @@ class Output:
         """
         kind, source = self._told[0], self.source
         if self.same:
-            if kind == "XISF" and source.dtype not in SAMPLE_FORMATS:
+            if kind == "XISF" and source.dtype not in _package(kind).SAMPLE_FORMATS:
                 raise OutputError(
                     f"{self.target}: XISF has no samples of type {source.dtype}: leave the sample "
                     "format out"
@@ -238,20 +240,20 @@ class Output:
         samples, shape = self.samples, self.source.shape
         header: Header = self.source.header
         if self._changes_format:
+            from .carried import carried
+
             header = carried(self.source.turned(self._turn), self._source_format, kind)
         about: dict[str, Any] = {"header": header, "history": [*history, *self.changes]}
-        writer: AbstractContextManager[ImageTarget]
+        about["dtype"] = samples.dtype
         if kind == "XISF":
-            bounds = samples.bounds if samples.dtype.kind == "f" else None
-            writer = xisf.create(
-                path, shape, dtype=samples.dtype, bounds=bounds, compress=self.compress, **about
-            )
-        elif kind == "FITS":
-            as_it_was = self.same and not self._changes_format
-            dtype = None if as_it_was else samples.dtype
-            writer = fits.create(path, shape, dtype=dtype, packing=packing, **about)
+            about["bounds"] = samples.bounds if samples.dtype.kind == "f" else None
+        if kind == "FITS":
+            about["packing"] = packing
+            if self.same and not self._changes_format:
+                about["dtype"] = None
         else:
-            writer = tiff.create(path, shape, dtype=samples.dtype, compress=self.compress, **about)
+            about["compress"] = self.compress
+        writer: AbstractContextManager[ImageTarget] = _package(kind).create(path, shape, **about)
         with writer as image:
             image.turn = self._turn
             yield image

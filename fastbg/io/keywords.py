@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..image.patterns import X_TRANS, shifted
+from .names import Format
 
 
 class Keyword(NamedTuple):
@@ -22,6 +23,14 @@ class Header(Protocol):
     @property
     def keywords(self) -> tuple[Keyword, ...]:
         """The FITS keywords of the image, in the order of the file."""
+
+    @property
+    def format(self) -> Format | None:
+        """The format of the file; None where it is of no file, or of a mask."""
+
+    @property
+    def left_out(self) -> list[str]:
+        """What an output in another format has no place for, in words."""
 
 
 STRUCTURAL = frozenset(

@@ -32,6 +32,14 @@ class NoHeader:
     def keywords(self) -> tuple[Keyword, ...]:
         return ()
 
+    @property
+    def format(self) -> None:
+        return None
+
+    @property
+    def left_out(self) -> list[str]:
+        return []
+
 
 def is_png(path: PathLike) -> bool:
     """Whether a file begins like a PNG file; false where it cannot be read."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ..image.border import Box, remaining
 from .image_file import ImageFile
 from .keywords import Keyword, text_of
-from .tiff.header import TiffHeader
 
 SECTION = re.compile(r"(DATASEC|TRIMSEC|BIASSEC)[0-9A-Z]?")
 """The names of the keywords."""
@@ -82,7 +81,7 @@ def sections_of(file: ImageFile) -> Sections:
             "image seems to have been cut since"
         )
         return Sections(warnings=tuple(lines))
-    from_below = isinstance(file.header, TiffHeader) ^ file.turn.rows
+    from_below = (file.header.format == "TIFF") ^ file.turn.rows
     boxes = [_reversed(box, shape, from_below, file.turn.columns) for box in boxes]
     return Sections(tuple(boxes), tuple(names), tuple(lines))
 

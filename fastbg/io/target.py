@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import OutputError
 from .orientation import AS_STORED
+from .sample_format import Order
 
 PathLike = str | os.PathLike[str]
 
@@ -44,6 +45,8 @@ class ImageTarget:
     ----------
     turn : Turn
         From the order in which rows come to that in which they are stored.
+    order : {"=", ">"}
+        The byte order in which samples are stored.
     """
 
     turn = AS_STORED
@@ -60,6 +63,7 @@ class ImageTarget:
         self.shape = shape
         self._path, self._sink, self._stored = path, sink, stored
         self._encode, self._interleaved = encode, interleaved
+        self.order: Order = "=" if stored.isnative else ">"
         self._missing = np.ones(shape[1], bool)
 
     def write_rows(self, rows: slice, planes: np.ndarray) -> None:
@@ -69,7 +73,7 @@ class ImageTarget:
         ----------
         rows : slice
             n rows without a step; over all calls, each row of the image exactly once.
-        planes : ndarray, (K, n, W)
+        planes : ndarray, (K, n, W), in any byte order
             They are not mutated, and are rounded if the stored type is a float of another size.
 
         Raises

@@ -130,12 +130,12 @@ class MemoryNeeds:
         channels, height, width = self.shape
         settings = self.settings
         shape = height, width
-        bands = row_bands(shape, 2 * BLOCK_ROWS if self.mosaic else 1)
+        bands = row_bands(shape, 2 * BLOCK_ROWS if self.mosaic else 1, channels=channels)
         band = 4 * channels * width * bands[0].stop
         stored = band // 3 if self.mosaic else band
         fitted_height, fitted_width = self._fitted_shape
         factor = settings.factor(self._fitted_shape)
-        tall_band = 4 * channels * width * row_bands(shape, factor)[0].stop
+        tall_band = 4 * channels * width * row_bands(shape, factor, channels=channels)[0].stop
         threads = min(settings.worker_threads, len(bands))
         # Samples as they are stored take 8 bytes at most.
         conversion = 0 if self.float32 else 2 * band

@@ -162,11 +162,12 @@ class Outputs:
 
         def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
             if restores:
-                after = kind.restore(samples.read_rows(rows), before, after, kernels)
+                stored = samples.read_rows(rows)
+                after = kind.restore(stored, before, after, kernels, corrected.order)
             corrected.write_rows(rows, after)
             if "background" in images:
-                physical = kinds["background"].physical(model, kernels)
-                images["background"].write_rows(rows, physical)
+                image = images["background"]
+                image.write_rows(rows, kinds["background"].physical(model, kernels, image.order))
 
         return store, kind
 

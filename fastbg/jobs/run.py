@@ -16,7 +16,7 @@ from ..report.history import history
 from ..report.report import describe
 from ..settings.options import Options
 from ..settings.settings import Settings
-from ..sky.smoothing_spline import forget_bases
+from ..sky.basis import forget_bases
 from .arguments import GivenReference, GivenSamples, Masks, Source, as_path, merged, public
 from .memory import MaxMemory
 from .outputs import Outputs

@@ -15,7 +15,6 @@ from ..image.frame import Frame
 from ..image.image import Image
 from ..image.kernels import FASTEST, Kernels
 from ..io import formats
-from ..io.fits.header import FitsHeader
 from ..io.image_file import ImageFile, LastRead
 from ..io.made import Made, made
 from ..io.names import told_format
@@ -259,7 +258,7 @@ def open_source(
     file = stored.turned(turn)
     own, known = (Drawn.open(each, stored, turn, files) for each in (masks, sky))
     shape = stored.shape[1:]
-    points = points_of(samples, shape, bottom_up=isinstance(stored.header, FitsHeader))
+    points = points_of(samples, shape, bottom_up=stored.header.format == "FITS")
     if points:
         points = points.mirrored(shape, rows=turn.rows, columns=turn.columns)
     return _source(path, file, settings.pattern(file.cfa), own, known, kernels, points)

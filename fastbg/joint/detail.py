@@ -46,12 +46,17 @@ class Likeness:
 
     @classmethod
     def of(cls, detail: np.ndarray, noise: np.ndarray, valid: np.ndarray) -> Likeness:
-        """From the detail of one channel, (n, h w), 0 where missing, and its noise, (n,)."""
-        scaled = detail / np.maximum(noise, np.finfo(np.float32).tiny)[:, np.newaxis]
+        """From the detail of one channel, (n, h w), 0 where missing, and its noise, (n,).
+
+        The detail is overwritten.
+        """
+        detail /= np.maximum(noise, np.finfo(np.float32).tiny)[:, np.newaxis]
+        scaled = detail
         bright = np.count_nonzero(scaled > BRIGHT, axis=1)
         np.clip(scaled, -LIMIT, LIMIT, out=scaled)
-        known = valid.astype(np.float32)
-        return cls(scaled @ scaled.T, scaled**2 @ known.T, known @ known.T, bright)
+        products, known = scaled @ scaled.T, valid.astype(np.float32)
+        np.square(scaled, out=scaled)
+        return cls(products, scaled @ known.T, known @ known.T, bright)
 
     def __add__(self, other: Likeness) -> Likeness:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)

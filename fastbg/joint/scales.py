@@ -33,6 +33,9 @@ MANY = 20
 ROUNDS = 2
 """Weights and scales are found by turns."""
 
+LEAST_OTHERS = 0.05
+"""All other zones count as at least this part of the detail in the error that one of them tells."""
+
 TELLING = 0.2
 """A zone tells of the transparency there if it has this part of the detail of the average zone."""
 
@@ -106,14 +109,14 @@ def compared(
     ----------
     left : ndarray, (n, h w), float32, linear
         Frames without their smooth surfaces and without the composite times `scale`; 0 where they
-        are not `valid`.
+        are not `valid`; overwritten.
     detail : Detail
     scale : ndarray, (n,)
     surfaces : Surfaces
         What frames may differ by otherwise: detail that is alike tells nothing.
     """
     shape = len(left), *surfaces.shape
-    smooth, seen = np.empty(shape, np.float32), np.empty(shape, bool)
+    smooth, seen = left.reshape(shape), np.empty(shape, bool)
     for number, each in enumerate(zip(left, valid, strict=True)):
         smooth[number], seen[number] = _smoothed(*each, detail.deviation, surfaces.shape)
     noise = np.array([robust_sigma(plane[own]) for plane, own in zip(smooth, seen, strict=True)])
@@ -203,9 +206,16 @@ def smoothed(
 
 
 def _error(slope: np.ndarray, curvature: np.ndarray) -> float:
-    """The standard error of a scale, by what the zones of the frame contribute."""
-    total = curvature.sum()
-    return float(np.sqrt((_of_zones(slope) ** 2).sum()) / total) if total > 0 else np.inf
+    """The standard error of a scale, by how far it moves without each zone of the frame.
+
+    The scale follows a zone with most of the detail, which then leaves little there: what is left
+    of a zone is compared with the scale that the others tell.
+    """
+    total = float(curvature.sum())
+    if total <= 0:
+        return np.inf
+    others = np.maximum(total - _of_zones(curvature), LEAST_OTHERS * total)
+    return float(np.sqrt(((_of_zones(slope) / others) ** 2).sum()))
 
 
 def _patchy(slope: np.ndarray, curvature: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..image.blocks import blocks
 from ..image.robust import robust_sigma
-from ..sky.smoothing_spline import Basis
+from ..sky.basis import Basis
 from ..spline.spline import Spline
 
 SIDE = 12

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import FastbgError
+from ..io import lock
 from ..settings.settings import Settings
 from .document import Document, History, changed_settings
 from .layers import Grid, Packed
@@ -158,12 +159,10 @@ class SessionFile:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _opened(self) -> IO[bytes]:
-        from filelock import lock_descriptor
-
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - as long as the session lasts
         try:
-            if not lock_descriptor(file.fileno(), blocking=False):
+            if not lock.take(file.fileno()):
                 raise BlockingIOError("it is open in another fastbg live")
         except BaseException:
             file.close()
@@ -172,14 +171,12 @@ class SessionFile:
 
     def _left_behind(self) -> Recovered | None:
         """The last session in the file with an edit, of this image as it is."""
-        from filelock import lock_descriptor
-
         try:
             status = self._path.stat()
             if status.st_size > LARGEST:
                 return None
             with open(self._path, "r+b") as file:
-                if not lock_descriptor(file.fileno(), blocking=False):
+                if not lock.take(file.fileno()):
                     self._failed = True
                     return None
                 lines = file.read().splitlines()

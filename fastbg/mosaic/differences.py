@@ -13,9 +13,6 @@ from .cells import Cells
 LEAST_CELLS = 4
 """Two panels overlap if they have at least so many whole cells in common."""
 
-POINTS = 8
-"""The most places at which a strip along a border tells the step there: see `borders`."""
-
 MISPLACED = 0.1
 """Cells of two panels are off by so much of their side: where the light is steep, differences
 count less."""

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..image.kernels import FASTEST, Kernels
 from ..image.robust import MAD_TO_SIGMA
 from .cells import Cells, Grid, Panel, cells_of
-from .differences import POINTS, Difference, groups_of, in_overlaps
+from .differences import Difference, groups_of, in_overlaps
 from .picture import Found
 from .surfaces import ROUNDS, STIFFNESS, STIFFNESS_OF_STEPS, Background, backgrounds, without
 
@@ -231,6 +231,9 @@ def _seams(group: Group, solved: Sequence[Background]) -> list[Seam]:
 
 def _step(difference: Difference) -> float:
     """The root mean square of the medians at places along a seam, of what is told best."""
+    if difference.light is None:
+        mean = np.average(difference.values**2, axis=0, weights=difference.errors**-2.0)
+        return float(np.sqrt(mean.mean()))
     flat = difference.errors <= np.median(difference.errors)
     points, values = difference.points[0][flat], difference.values[flat]
     along = points[:, int(np.argmax(np.ptp(points, axis=0)))]
@@ -244,9 +247,6 @@ def _error(left: Difference) -> float:
     """The root mean square of the error of a step with `FREEDOMS`, told by many values."""
     if left.light is not None:
         scatter = MAD_TO_SIGMA * float(np.median(np.abs(left.values)))
-        independent = float(len(left.values))
     else:
-        # A strip tells its step at `POINTS` places, but only a level and a slope of it.
         scatter = float(np.mean(left.errors**-2.0) ** -0.5)
-        independent = 2 * len(left.values) / POINTS
-    return scatter * min(1.0, (FREEDOMS / max(independent, 1)) ** 0.5)
+    return scatter * min(1.0, (FREEDOMS / max(len(left.values), 1)) ** 0.5)

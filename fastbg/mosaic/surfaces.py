@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from ..sky.basis import Basis
 from ..sky.blas import one_thread
 from ..sky.grid import grid_side
-from ..sky.smoothing_spline import Basis, Splines
+from ..sky.smoothing_spline import Splines
 from .cells import Cells, Grid
 from .differences import Difference
 from .joint import Equations, levelling, polynomials
@@ -37,8 +38,9 @@ it is: of panels that overlap, and of those of a merged mosaic, whose steps are 
 NO_SKY = 0.02
 """How much a cell that is no sky holds a correction down, where one of the sky counts 1."""
 
-DIFFERENCE = 20.0
-"""How much a difference counts: unlike a cell of the sky, it holds no object."""
+DIFFERENCE, STEP = 20.0, 2000.0
+"""How much a difference counts: unlike a cell of the sky, it holds no object. Of a merged mosaic,
+a few steps tell what many cells tell of panels that overlap."""
 
 SOFTEST = 1e-7
 """The stiffness of the spline through all that is known of a panel's background."""
@@ -155,20 +157,16 @@ def _corrected(
     stiffness: float,
 ) -> list[np.ndarray]:
     """The values at the cells of each panel, (n, K), with its stiff correction."""
-    sizes = [splines.matrix.shape[1] for splines in stiff]
-    normal = np.zeros((sum(sizes), sum(sizes)))
-    right = np.zeros((sum(sizes), prior[0].shape[1]))
-    last = np.cumsum(sizes)
-    for cells, own, splines, stop in zip(every, prior, stiff, last, strict=True):
-        part, sky = slice(stop - splines.matrix.shape[1], stop), weight[cells.place]
-        matrix = splines.matrix
+    normal, right = [], []
+    for cells, own, splines in zip(every, prior, stiff, strict=True):
+        matrix, sky = splines.matrix, weight[cells.place]
         energy = np.r_[np.zeros(splines.free), np.ones(len(splines.seen))]
-        normal[part, part] = matrix.T @ (matrix * (sky + NO_SKY)[:, np.newaxis])
-        normal[part, part] += stiffness * len(sky) * np.diag(energy)
-        right[part] = matrix.T @ (sky[:, np.newaxis] * (cells.values - own))
+        data = matrix.T @ (matrix * (sky + NO_SKY)[:, np.newaxis])
+        normal.append(data + stiffness * len(sky) * np.diag(energy))
+        right.append(matrix.T @ (sky[:, np.newaxis] * (cells.values - own)))
     smooth = [Background.through(own, basis) for own, basis in zip(prior, bases, strict=True)]
     equations = Equations([splines.at for splines in stiff], without(smooth, differences))
-    found = equations.solve(normal, right, DIFFERENCE)
+    found = equations.solve(normal, right, STEP if stiffness > STIFFNESS else DIFFERENCE)
     return [
         own + splines.matrix @ coordinates
         for own, splines, coordinates in zip(prior, stiff, found, strict=True)

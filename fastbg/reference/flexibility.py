@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..sky.basis import bases_of
 from ..sky.grid import grid_side
 from ..sky.mesh import Mesh
 from ..sky.selection import CANDIDATES
-from ..sky.smoothing_spline import Splines, bases_of
+from ..sky.smoothing_spline import Splines
 from ..sky.surface import Choice, Surface
 
 CAUTION = 1.4

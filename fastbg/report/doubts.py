@@ -7,7 +7,6 @@ bench judgement`` how often they are right.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,9 +16,11 @@ from ..image.image import Image
 from ..reference.sky import Compared
 from ..result import Applied, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
-from ..words import explained_by_sky, place
-from .gradient import Gradient
-from .uncertain import least, uncertain
+from ..words import explained_by_sky
+from . import corners
+from .cures import Cures, other_than
+from .gradient import Gradient, least
+from .uncertain import uncertain
 from .warnings import relative
 
 WIDER = 1.1
@@ -28,18 +29,11 @@ WIDER = 1.1
 DARKER = 0.3
 """So has a corner, or the surround of objects, that is darker by this part of the gradient."""
 
-BRIGHTER = 0.6
-"""The light that is left in a corner is told above this part of the gradient, unless its colour
-tells that it is an object."""
-
 LEFT = 0.2
 """The gradient that is left is told above this part of the gradient."""
 
 LITTLE_SKY = 0.05
 """The share of the usable frame on the sky that was found, below which that is told."""
-
-BELOW = 0.2
-"""The share of the usable frame below the model, without landscapes, that is told."""
 
 FOLLOWS = 0.37
 """The correlation of the model with objects that is told."""
@@ -59,33 +53,6 @@ told: nothing but a gradient should be left."""
 
 SAME_ASPECT = 0.01
 """By how much the proportions of an image and of a model may differ without a doubt."""
-
-
-class Cures(NamedTuple):
-    """What to do about a doubtful model, as parts of sentences.
-
-    Attributes
-    ----------
-    other : str
-        What to compare it with.
-    hide, hide_more : str
-        How what is no sky, or the surround of objects, is kept out of the fit.
-    add : str
-        How sky is brought into the fit, if that can be told.
-    """
-
-    other: str
-    hide: str = "mask"
-    hide_more: str = "draw a larger mask over"
-    add: str = ""
-
-    @classmethod
-    def of(cls, settings: Settings, begun: Preparation | Applied) -> Cures:
-        """Those of a search, a descent or a surface through samples."""
-        if isinstance(begun, Preparation) and begun.sky and begun.sky.samples:
-            other = "the sky that a search finds, without samples"
-            return cls(other, "remove samples on", "remove samples beside", "add samples, or ")
-        return cls(other_than(settings))
 
 
 def doubts_of(
@@ -109,12 +76,11 @@ def doubts_of(
     lines = [*worsening(settings, begun, fitted)]
     if fitted:
         prepared = begun if isinstance(begun, Preparation) else None
-        by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
         # What is left on purpose is no doubt.
         full = fitted.diagnostics.full or fitted.diagnostics
-        lines += _corners(full, cures, by_colour=by_colour)
+        lines += _dark_corners(full, cures)
         lines += _of_model(full, cures)
-        lines += uncertain(full, prepared, cures.other)
+        lines += uncertain(full, prepared, cures)
         if fitted.fit.descent.reason == "diverged":
             lines.append(_diverged(settings))
     if isinstance(begun, Applied):
@@ -123,6 +89,8 @@ def doubts_of(
         if begun.sky.compared:
             lines += _of_reference(begun.sky.compared, begun.sky.explained, fitted)
         lines += _of_search(begun.sky, cures)
+        if settings.control_points and begun.sky.seams:
+            lines.append(_one_surface(len(begun.sky.seams) + 1))
     return lines
 
 
@@ -150,12 +118,12 @@ def _wider(frame: WholeFrame, advice: str) -> Iterator[str]:
 
 def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
-    limit = least(DARKER, gradient, diagnostics)
+    limit = least(DARKER, diagnostics)
     before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
     dark = (after < -limit) & (after < before)
     if dark.any():
         yield (
-            f"the frame got worse: {_named(dark)} now darker than the sky by "
+            f"the frame got worse: {corners.named(dark)} now darker than the sky by "
             f"{relative(-after[dark].min(), gradient.before)} the gradient; {cures.hide} what is "
             f"no sky there, or compare with {cures.other}"
         )
@@ -170,34 +138,22 @@ def _darker(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
         )
 
 
-def _corners(diagnostics: Diagnostics, cures: Cures, *, by_colour: bool) -> Iterator[str]:
+def _dark_corners(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
     frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
-    was, corners = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
-    bright = (corners > least(BRIGHTER, gradient, diagnostics)) & (not by_colour)
-    dark = (corners < -least(DARKER, gradient, diagnostics)) & (corners >= was)
-    for off, how in ((bright, "brighter"), (dark, "darker")):
-        if off.any():
-            share = relative(np.abs(corners[off]).max(), gradient.before)
-            yield (
-                f"{_named(off)} left {how} than the sky by {share} the gradient: {cures.hide} what "
-                f"is no sky there; if it is sky, {cures.add}compare with {cures.other}"
-            )
+    before, after = frame.corners_before.mean(axis=2), frame.corners_after.mean(axis=2)
+    dark = (after < -least(DARKER, diagnostics)) & (after >= before)
+    if dark.any():
+        by = -float(after[dark].min())
+        yield corners.left(dark, "darker", by, gradient.before, cures)
 
 
 def _of_model(diagnostics: Diagnostics, cures: Cures) -> Iterator[str]:
-    frame, gradient = diagnostics.whole_frame, Gradient(*diagnostics.gradient())
+    gradient = Gradient(*diagnostics.gradient())
     before = gradient.before
-    if gradient.after > least(LEFT, gradient, diagnostics):
+    if gradient.after > least(LEFT, diagnostics):
         yield (
             f"a gradient seems to be left, {relative(gradient.after, before)} what was there: "
             f"compare with {cures.other}"
-        )
-    below = diagnostics.below - frame.land
-    if below > BELOW:
-        yield (
-            f"{100 * below:.3g} % of the usable frame lies below the model: {cures.hide} "
-            "landscapes and dark dust; if it is sky, the model took too much, so compare with "
-            f"{cures.other}"
         )
     if diagnostics.follows > FOLLOWS:
         yield (
@@ -224,14 +180,12 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"
         )
-    if fitted:
-        gradient = Gradient(*fitted.diagnostics.gradient())
-        if compared.uncertain > INEXACT * least(1, gradient, fitted.diagnostics):
-            yield (
-                "the reference leaves the model uncertain by "
-                f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
-                "gradient, is not known better: give one with less noise, or reference_scale"
-            )
+    if fitted and compared.uncertain > INEXACT * before:
+        yield (
+            "the reference leaves the model uncertain by "
+            f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
+            "gradient, is not known better: give one with less noise, or reference_scale"
+        )
     if compared.covers < COVERED:
         yield (
             f"the reference covers {100 * compared.covers:.3g} % of the image: beyond it the model "
@@ -260,15 +214,8 @@ def _diverged(settings: Settings) -> str:
     return f"the descent diverged and its best step was kept: {cure}"
 
 
-def other_than(settings: Settings) -> str:
-    """What to compare a doubtful model with."""
-    if settings.control_points:
-        return "another number of control points, or with auto"
-    return f"the protection {'strong' if settings.protect in ('auto', 'always') else 'auto'}"
-
-
-def _named(corners: np.ndarray) -> str:
-    """The subject of a sentence, of (2, 2) bool: "the upper left corner is"."""
-    names = [f"the {place(*corner)}" for corner in np.argwhere(corners)]
-    *others, last = names
-    return f"{', '.join(others)} and {last} are" if others else f"{last} is"
+def _one_surface(panels: int) -> str:
+    return (
+        f"a descent fits one surface to all {panels} panels of the mosaic: leave the number of "
+        "control points out, and each gets its own"
+    )

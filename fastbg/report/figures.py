@@ -9,6 +9,7 @@ import numpy as np
 
 from ..diagnostics import Diagnostics
 from ..diagnostics.whole_frame import Extreme, WholeFrame
+from ..image.robust import medians
 from ..words import place
 
 
@@ -33,9 +34,9 @@ def described_diagnostics(diagnostics: Diagnostics, shape: tuple[int, int]) -> d
         "follows": diagnostics.follows,
         "uncertainty": {
             "rms": diagnostics.uncertain.tolist(),
-            "median": np.median(uncertainty, axis=0).tolist(),
+            "median": medians(uncertainty, axis=0).tolist(),
             "max": uncertainty.max(axis=0).tolist(),
-            "jackknife": np.median(jackknife, axis=0).tolist(),
+            "jackknife": medians(jackknife, axis=0).tolist(),
             "choice": _known(diagnostics.undecided),
         },
         "contrast": _known(diagnostics.contrast),

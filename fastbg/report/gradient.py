@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
+from ..diagnostics import Diagnostics
+
+NOISY = 2.0
+"""A gradient of less than so many times the noise of a cell is hardly one."""
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -63,3 +68,13 @@ class Gradient:
             f"{self.share} was taken out; its standard deviation {change} {after} (linear). The "
             f"model is uncertain by {self.uncertainty:.2g}"
         )
+
+
+def least(part: float, diagnostics: Diagnostics) -> float:
+    """A part of the gradient, which counts as `NOISY` times the noise of a cell at least."""
+    return part * max(diagnostics.gradient()[0], NOISY * float(diagnostics.noise.mean()))
+
+
+def is_flat(diagnostics: Diagnostics) -> bool:
+    """Whether there is hardly a gradient."""
+    return diagnostics.gradient()[0] < least(1, diagnostics)

@@ -1,39 +1,77 @@
-"""The doubts of what an image does not tell: its model may be right, but nothing makes sure."""
+"""The doubts of what an image does not tell: its model may be right, but nothing makes sure.
+
+Six figures of the diagnostics tell together whether a model is off by more than a tenth of the
+gradient, by a logistic regression: the logarithm of each counts with a weight. So a figure
+that is a little high on its own is no doubt, and several are one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan, log, nan
 
 from ..diagnostics import Diagnostics
+from ..diagnostics.whole_frame import WholeFrame
 from ..result import Preparation
 from ..sky.colour import SMOOTH
-from .gradient import Gradient
+from . import corners
+from .cures import Cures
+from .gradient import Gradient, least
 from .warnings import relative
 
-UNCERTAIN = 0.5
-"""The uncertainty is told above this part of the gradient."""
 
-RIVALLED = 0.1
-"""So is its part that other choices tell, but not where all channels are multiples of one shape:
-its rivals know nothing of colours, and are further off."""
+@dataclass(frozen=True)
+class Figure:
+    """What a figure tells of a model.
 
-DEPENDENT = 0.08
-"""So is its part that the jackknife tells."""
+    Attributes
+    ----------
+    weight : float
+        Of its logarithm in the log odds that the model is off.
+    low, high : float
+        Between them it tells something; all that is lower, or higher, is the same.
+    usual : float
+        The geometric mean over good models.
+    """
 
-COLOURED = 0.005
-"""Above this share of the usable frame below multiples of a shape, the sky may have more colours:
-objects lie above the sky."""
+    weight: float
+    low: float
+    usual: float
+    high: float
 
-PLAIN = 110.0
-"""With more contrast than this, colour tells multiples of a shape from objects so plainly that how
-much of the sky these hide is no doubt: what the jackknife tells is not told then."""
+    def evidence(self, value: float) -> float:
+        """What a value adds to the log odds; none if it is unknown."""
+        known = self.usual if isnan(value) else min(max(value, self.low), self.high)
+        return self.weight * log(known / self.usual)
+
+
+FIGURES = {
+    "uncertain": Figure(1.0, 0.01, 0.07, 3.0),
+    "undecided": Figure(1.4, 0.02, 0.025, 1.0),
+    "dependent": Figure(0.9, 0.001, 0.014, 1.0),
+    "corner": Figure(0.7, 0.01, 0.03, 3.0),
+    "below": Figure(1.3, 1e-4, 4e-4, 0.01),
+    "contrast": Figure(-0.25, 0.3, 60.0, 300.0),
+}
+"""The uncertainty of the model, its parts that other choices and the jackknife tell, and the light
+that is left in the brightest corner, in units of the gradient; the share of the frame below the
+model; and the contrast of the gradient to objects."""
+
+DOUBTED = 5.25
+"""The sum of the evidence that is told. At 5.7, a model is as likely off as not."""
+
+OUTLINE = 0.25
+"""Less than this share of the frame below the model, and land, may be the outline of that."""
 
 HIDDEN, INSEPARABLE = 0.5, 0.7
 """That no colour tells objects from the gradient is told where less than the first share of the
 usable frame lies on the sky, and the uncertainty is more than the second times that share."""
 
 
-def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str) -> Iterator[str]:
+def uncertain(
+    diagnostics: Diagnostics, prepared: Preparation | None, cures: Cures
+) -> Iterator[str]:
     """At most one doubt, the one that says most.
 
     Parameters
@@ -41,48 +79,93 @@ def uncertain(diagnostics: Diagnostics, prepared: Preparation | None, other: str
     diagnostics : Diagnostics
     prepared : Preparation, optional
         The problem that was prepared, unless a model was only applied.
-    other : str
-        What to compare the model with.
+    cures : Cures
     """
-    by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
-    plain = by_colour and diagnostics.contrast > PLAIN
     gradient = Gradient(*diagnostics.gradient())
-
-    def above(part: float, deviation: float) -> str:
-        """A deviation in words if it is more than a part of the gradient."""
-        seen = deviation > least(part, gradient, diagnostics)
-        return relative(deviation, gradient.before) if seen else ""
-
     hidden = _hidden(diagnostics, prepared)
-    if hidden and (share := above(INSEPARABLE * (1 - hidden), gradient.uncertainty)):
+    if hidden and gradient.uncertainty > least(INSEPARABLE * (1 - hidden), diagnostics):
         colour = "cannot differ" if len(diagnostics.noise) == 1 else "do not differ enough"
+        share = relative(gradient.uncertainty, gradient.before)
         yield (
             f"nothing in this image tells the gradient from objects, which fill {100 * hidden:.3g} "
             f"% of the frame and {colour} from it in colour: the model is uncertain by {share} the "
             "gradient; give fastbg run an image of this sky without a gradient with --reference, "
             "mask the objects, or tell where they are with --protect-at"
         )
-    elif not plain and (share := above(UNCERTAIN, gradient.uncertainty)):
-        yield (
-            f"the model is uncertain by {share} the gradient, for want of sky to fit or of a "
-            f"gradient: compare with {other}"
+        return
+    by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
+    evidence = evidence_of(diagnostics, by_colour=by_colour)
+    if sum(evidence.values()) > DOUBTED:
+        most = max(evidence.keys() - {"contrast"}, key=lambda name: evidence[name])
+        yield _in_words(most, diagnostics, cures, by_colour=by_colour)
+
+
+def evidence_of(diagnostics: Diagnostics, *, by_colour: bool) -> dict[str, float]:
+    """What each of `FIGURES` tells of a model.
+
+    Where there is land, the cells on its outline lie below the model as well.
+
+    Parameters
+    ----------
+    diagnostics : Diagnostics
+    by_colour : bool
+        Whether all channels are multiples of one shape: its rivals know nothing of colours, and
+        tell nothing.
+    """
+    _, _, uncertainty = diagnostics.gradient()
+    unit, frame = least(1, diagnostics), diagnostics.whole_frame
+    below = diagnostics.below - frame.land
+    values = {
+        "uncertain": uncertainty / unit,
+        "undecided": nan if by_colour else diagnostics.undecided / unit,
+        "dependent": diagnostics.dependent / unit,
+        "corner": _brightest(frame) / unit,
+        "below": nan if frame.land and below < OUTLINE else below,
+        "contrast": diagnostics.contrast,
+    }
+    return {name: figure.evidence(values[name]) for name, figure in FIGURES.items()}
+
+
+def _in_words(figure: str, diagnostics: Diagnostics, cures: Cures, *, by_colour: bool) -> str:
+    """The doubt whose main evidence is a figure."""
+    before, _, uncertainty = diagnostics.gradient()
+    frame, other = diagnostics.whole_frame, cures.other
+    if figure == "uncertain":
+        return (
+            f"the model is uncertain by {relative(uncertainty, before)} the gradient, for want of "
+            f"sky to fit or of a gradient: compare with {other}"
         )
-    elif not by_colour and (share := above(RIVALLED, diagnostics.undecided)):
-        yield (
+    if figure == "undecided":
+        return (
             "other surfaces are hardly less likely than the model, and differ from it by "
-            f"{share} the gradient: compare with {other}"
+            f"{relative(diagnostics.undecided, before)} the gradient: compare with {other}"
         )
-    elif not plain and (share := above(DEPENDENT, diagnostics.dependent)):
-        yield (
+    if figure == "dependent":
+        return (
             "the model depends on single parts of the frame: without one of them it changes by "
-            f"{share} the gradient; compare with {other}"
+            f"{relative(diagnostics.dependent, before)} the gradient; compare with {other}"
         )
-    elif by_colour and (below := diagnostics.below - diagnostics.whole_frame.land) > COLOURED:
-        yield (
-            "the light of the sky may have more colours than the model: "
-            f"{100 * below:.2g} % of the usable frame lies below it, where no objects are; compare "
-            f"with {other}"
+    if figure == "corner":
+        brightest = _brightest(frame)
+        these = frame.corners_after.mean(axis=2) == brightest
+        return corners.left(these, "brighter", brightest, before, cures)
+    below = diagnostics.below - frame.land
+    lies = f"{100 * below:.2g} % of the usable frame lies below"
+    if by_colour:
+        return (
+            f"the light of the sky may have more colours than the model: {lies} it, where no "
+            f"objects are; compare with {other}"
         )
+    return (
+        f"{lies} the model: {cures.hide} landscapes and dark dust; if it is sky, the model took "
+        f"too much, so compare with {other}"
+    )
+
+
+def _brightest(frame: WholeFrame) -> float:
+    """The level of the brightest corner after, a mean over the channels; NaN if none is seen."""
+    levels = frame.corners_after.mean(axis=2).ravel().tolist()
+    return max((level for level in levels if not isnan(level)), default=nan)
 
 
 def _hidden(diagnostics: Diagnostics, prepared: Preparation | None) -> float:
@@ -95,8 +178,3 @@ def _hidden(diagnostics: Diagnostics, prepared: Preparation | None) -> float:
         return 0.0
     alike = diagnostics.contrast < SMOOTH and sky.explained < HIDDEN
     return 1 - sky.explained if alike else 0.0
-
-
-def least(part: float, gradient: Gradient, diagnostics: Diagnostics) -> float:
-    """A part of the gradient; at least half of the noise of a cell, which hides what is less."""
-    return max(part * gradient.before, float(diagnostics.noise.mean()) / 2)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..diagnostics import Diagnostics
 from ..image.frame import Frame
 from ..image.image import Image
 from ..io.image_file import White
@@ -15,6 +16,7 @@ from ..reference.sky import Compared
 from ..result import Applied, Corrected, Fitted, Preparation, SkySummary
 from ..settings.settings import Settings
 from .files import Files
+from .gradient import is_flat
 from .idle import idle
 
 DISPLACED = 1.0
@@ -44,6 +46,8 @@ def warnings_of(
         lines += _unused_samples(begun.sky)
         if begun.sky.compared:
             lines += _of_reference(begun.sky.compared)
+    if fitted:
+        lines += _hardly(fitted.diagnostics)
     if corrected:
         descends = isinstance(begun, Preparation) and job.settings.control_points > 0
         lines += _outside(corrected, descends=descends)
@@ -124,6 +128,17 @@ def _of_reference(compared: Compared) -> Iterator[str]:
         yield (
             f"the image shows too little sky of its own ({100 * compared.sky:.2g} % of the usable "
             f"frame): apart from {taken}, a gradient of the reference stays in the result"
+        )
+
+
+def _hardly(diagnostics: Diagnostics) -> Iterator[str]:
+    if is_flat(diagnostics):
+        before, _, uncertain = diagnostics.gradient()
+        times = before / float(diagnostics.noise.mean())
+        yield (
+            f"there is hardly a gradient: its standard deviation is {times:.2g} times the noise of "
+            "one of the cells in which the sky is measured, and the model is uncertain by "
+            f"{relative(uncertain, before)} it; what is left cannot be seen"
         )
 
 

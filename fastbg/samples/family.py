@@ -6,8 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from ..sky.basis import Basis
 from ..sky.grid import SIDE
-from ..sky.smoothing_spline import Basis, Splines
+from ..sky.smoothing_spline import Splines
 
 COST = 1.4
 """What a degree of freedom counts in the cross-validation."""

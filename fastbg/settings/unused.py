@@ -36,9 +36,8 @@ def _beside_a_descent(settings: Settings) -> dict[str, str]:
     if not settings.finds_sky:
         why = "no sky is searched for; leave the number of control points out"
         reasons["flexibility"] = why
-    if settings.seams not in ("auto", "off"):
-        why = "a descent has one surface; leave the number of control points out"
-        reasons["seams"] = why
+        if settings.seams not in ("auto", "off"):
+            reasons["seams"] = why
     return reasons
 
 

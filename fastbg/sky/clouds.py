@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..image.robust import medians
 from .mesh import Mesh
 from .surface import Surface
 
@@ -48,5 +49,5 @@ def are_clouds(mesh: Mesh, surface: Surface) -> bool:
     values = (mesh.values / np.maximum(mesh.noise, np.finfo(np.float32).tiny))[mesh.usable]
     variances, colours = np.linalg.eigh(np.cov(values.T))
     others = values @ colours[:, :-1]
-    off = np.abs(others - np.median(others, axis=0)).max(axis=1)
+    off = np.abs(others - medians(others, axis=0)).max(axis=1)
     return bool(variances[0] > INDEPENDENT and np.mean(off < WITHIN) > ONE_COLOUR)

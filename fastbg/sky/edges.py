@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..image.image import Image, is_valid
+from ..image.robust import medians
 from ..spline.panels import Box, Seam, boxes
 
 PIECES, THICK = 32, 16
@@ -175,7 +176,7 @@ def _profiles(
 def _medians(samples: np.ndarray) -> np.ndarray:
     """(K, n): the medians of (K, m, n); NaN where one of the m is missing."""
     known = is_valid(samples).all(axis=1)
-    middles: np.ndarray = np.where(known, np.median(samples, axis=1), np.nan)
+    middles: np.ndarray = np.where(known, medians(samples, axis=1), np.nan)
     return middles
 
 
@@ -188,7 +189,7 @@ def _errors(profiles: np.ndarray, near: int) -> np.ndarray:
     steps = steps[:, np.asarray(np.isfinite(steps).all(axis=(0, 2)))].reshape(len(steps), -1)
     noise = np.ones(len(profiles))
     if steps.size:
-        noise = 1.4826 / 2**0.5 * np.median(np.abs(steps), axis=1) + np.finfo(np.float32).tiny
+        noise = 1.4826 / 2**0.5 * medians(np.abs(steps), axis=1) + np.finfo(np.float32).tiny
     errors = []
     for own in (at < -near, at > near):
         design = np.stack([np.ones(np.count_nonzero(own)), at[own]], axis=1)

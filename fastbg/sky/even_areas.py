@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..image.robust import medians, upper_quartiles
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean, regions
 
@@ -75,14 +76,14 @@ class _Area:
     @cached_property
     def level(self) -> np.ndarray:
         """(K,): the median of its cells."""
-        level: np.ndarray = np.median(self.mesh.values[self.cells], axis=0)
+        level: np.ndarray = medians(self.mesh.values[self.cells], axis=0)
         return level
 
     @cached_property
     def spread(self) -> np.ndarray:
         """(K,): the scatter of the pixels of a cell."""
         assert self.mesh.spread is not None
-        spread: np.ndarray = np.median(self.mesh.spread[self.cells], axis=0)
+        spread: np.ndarray = medians(self.mesh.spread[self.cells], axis=0)
         return spread
 
     @cached_property
@@ -91,7 +92,7 @@ class _Area:
         values = np.where(self.cells[:, np.newaxis], self.mesh.values, np.nan)
         bends = np.abs(np.diff(values.reshape(*self.mesh.shape, -1), n=2, axis=0))
         bends = bends[~np.isnan(bends).any(axis=2)]
-        return bool(len(bends) and np.median(bends, axis=0).sum() < ROUGH * self.spread.sum())
+        return bool(len(bends) and medians(bends, axis=0).sum() < ROUGH * self.spread.sum())
 
     @cached_property
     def _holes(self) -> np.ndarray:
@@ -195,7 +196,7 @@ def _regions(mesh: Mesh) -> np.ndarray:
     known = known[~np.isnan(known).any(axis=1)]
     if not len(known):
         return np.arange(len(mesh.weight))
-    sharp = SHARP * np.percentile(known, 75, axis=0)
+    sharp = SHARP * upper_quartiles(known)
     # A cell that cannot be used is not connected: its steps are NaN.
     return regions(*((each <= sharp).all(axis=2) for each in steps)).ravel()
 

@@ -22,12 +22,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.kernels import Kernels
+from ..image.robust import medians
 from .glow_shape import STEPS, WIDTHS, Place
 from .mesh import Mesh
 from .neighbourhood import regions
 from .robust_fit import Protection
-from .smoothing_spline import Splines, interpolating
+from .smoothing_spline import Splines
 from .surface import PROTECTIONS, Surface, explained_within, fit_surface
+from .thin_plate import interpolating
 
 STIFFNESS = 1e-4
 """The stiffness of the smooth part of the sky when a glow is looked for."""
@@ -290,5 +292,5 @@ def _rises_to_edge(light: np.ndarray) -> bool:
         return False
     steep = strip[:-1] - strip[-1]
     across, seen, _ = np.linalg.svd(steep, full_matrices=False)
-    falls = (np.diff(np.abs(across[:, 0])) < 0).all() and np.median(steep[0]) > RISE
+    falls = (np.diff(np.abs(across[:, 0])) < 0).all() and medians(steep[0]) > RISE
     return bool(falls and seen[0] ** 2 > PURE_EDGE * (seen**2).sum())

@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from .basis import bases_of
 from .blas import one_thread
 from .cost import POLYNOMIAL_CANDIDATES
 from .grid import checked, grid_side
 from .mesh import Mesh
 from .selection import CANDIDATES
-from .smoothing_spline import bases_of
 from .surface import PROTECTIONS, Choice, Surface, fit_surface
 
 POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, 0.22

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..image.robust import median
+from ..image.robust import median, medians
 from ..spline.panels import Seam
 
 BINS = 24
@@ -208,7 +208,7 @@ def _clearest_line(
         count = moved.max()
         if count > best:
             # The middle of those that are as good.
-            place = int(np.median(np.flatnonzero(moved == count)))
+            place = int(medians(np.flatnonzero(moved == count)))
             best, found = count, (place, tilt * stride)
     return found
 
@@ -233,9 +233,9 @@ def _straight(
         slope, level = np.polyfit(pieces, place, 1, w=np.sqrt(weight))
         off = np.abs(place - level - slope * pieces)
         weight = seen / (1 + (off / CROOKED) ** 2)
-    if np.median(off[seen]) > CROOKED / 2 or np.mean(off[seen] < CROOKED) < MOST_PIECES:
+    if medians(off[seen]) > CROOKED / 2 or np.mean(off[seen] < CROOKED) < MOST_PIECES:
         return None
-    return float(level), float(slope), float(np.median(peak))
+    return float(level), float(slope), float(medians(peak))
 
 
 def _is_seam(
@@ -256,10 +256,10 @@ def _is_seam(
     known = np.isfinite(own)
     if np.count_nonzero(known) < MOST_PIECES * len(pieces):
         return False
-    height = np.median(np.abs(own[known]))
+    height = medians(np.abs(own[known]))
     if np.mean(heights[pieces, places][known] > high) < MOST_PIECES:
         return False
-    if np.median(np.abs(np.diff(own[known]))) > ROUGH * height:
+    if medians(np.abs(np.diff(own[known]))) > ROUGH * height:
         return False
     reach, gap = window
     gap = 2 * gap + 2
@@ -267,7 +267,7 @@ def _is_seam(
     lasting = [_steps_at(row, place, reach, gap) for row, place in zip(values, places, strict=True)]
     ratio = np.array(lasting)[known] / own[known]
     ratio = ratio[np.isfinite(ratio) & (np.abs(own[known]) > 0.5 * height)]
-    return bool(len(ratio) and LASTING < np.median(ratio) < 1 / LASTING)
+    return bool(len(ratio) and LASTING < medians(ratio) < 1 / LASTING)
 
 
 def _steps_at(row: np.ndarray, place: int, reach: int, gap: int) -> float:

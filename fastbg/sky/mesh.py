@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..image.blocks import blocks, mean_of_blocks
 from ..image.downscale import BELOW
-from ..image.robust import quantile
+from ..image.robust import medians, quantile
 
 ALONG = 40
 """The number of cells along the shorter side of the image, about."""
@@ -83,6 +84,19 @@ class Mesh:
     def usable(self) -> np.ndarray:
         """(P,) bool: whether a cell may be used at all."""
         return self.weight > 0
+
+    @cached_property
+    def in_float32(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What fits in float32 take of the cells: they begin dozens of times with the same.
+
+        From a level and in a unit in which float32 loses nothing: these two, (K,) float64, then
+        float32: the values, (K, P), the weight and what is known, (P,).
+        """
+        level = medians(self.values[self.usable], axis=0)
+        values = np.where(self.usable[:, np.newaxis], self.values - level, 0)
+        unit = np.abs(values).max(axis=0) + np.finfo(np.float64).tiny
+        values = np.ascontiguousarray((values / unit).T, np.float32)
+        return level, unit, values, self.weight.astype(np.float32), self.known.astype(np.float32)
 
     def without(self, cells: np.ndarray) -> Mesh:
         """The mesh without some cells, (P,) bool, and with the noise of the others."""

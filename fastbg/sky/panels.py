@@ -16,6 +16,7 @@ import numpy as np
 from ..image.kernels import FASTEST, NUMPY, Kernels
 from ..image.stretch import Stretch
 from ..spline.panels import Panels, Seam, boxes, shares, within
+from .basis import Basis
 from .blas import one_thread
 from .cost import CLEAR, CLEAR_PENALTY
 from .detection import Sky, detect_sky
@@ -23,7 +24,7 @@ from .grid import grid_side
 from .mesh import Mesh, mesh_of
 from .robust_fit import LEAST_WEIGHT
 from .selection import MOST_FITS
-from .smoothing_spline import Basis, Splines
+from .smoothing_spline import Splines
 from .steps import Step, levelled, steps_at_seams
 from .surface import PROTECTIONS, Choice, Surface, fit_surface
 

@@ -109,19 +109,16 @@ def _fit_in_numpy(
 def _fit_in_c(
     splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float, protection: Protection
 ) -> RobustFit:
-    # From a level and in a unit in which float32 loses nothing.
-    level = np.median(mesh.values[mesh.usable], axis=0)
-    values = np.where(mesh.usable[:, np.newaxis], mesh.values - level, 0)
-    unit = np.abs(values).max(axis=0) + np.finfo(np.float64).tiny
+    level, unit, values, usable, known = mesh.in_float32
     used, channels = splines.used(stiffness), len(unit)
     taps = gaussian_weights(protection.reach).astype(np.float32)
     sky = weight.astype(np.float32)
     coordinates = np.empty((channels, used))
     surface = np.empty((channels, len(weight)), np.float32)
     compiled.c.fit_surface(
-        np.ascontiguousarray((values / unit).T, np.float32),
-        mesh.weight.astype(np.float32),
-        mesh.known.astype(np.float32),
+        values,
+        usable,
+        known,
         mesh.noise / unit,
         mesh.shape[1],
         splines.padded,

@@ -23,6 +23,7 @@ from itertools import zip_longest
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from .basis import bases_of
 from .blas import limit_this_thread, one_thread
 from .clouds import DOUBT, STIFFNESS, are_clouds
 from .colour import joint_channels, stiffer_differences
@@ -43,7 +44,7 @@ from .grid import checked, grid_side
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
-from .smoothing_spline import Splines, bases_of
+from .smoothing_spline import Splines
 from .surface import (
     LOWEST,
     MISSED,
@@ -223,6 +224,12 @@ class _Search:
         """All fits of the chains, which go side by side."""
         found: list[Chain] = [[] for _ in chains]
         workers = min(self._threads, len(chains))
+        if workers == 1:  # a pool would take two changes of threads for each fit
+            for chain, own in zip(chains, found, strict=True):
+                for each in chain:
+                    own.append(each)
+                    self._tell()
+            return found
         with ThreadPoolExecutor(workers, initializer=limit_this_thread) as pool:
             running = {pool.submit(next, chain, None): n for n, chain in enumerate(chains)}
             while running:

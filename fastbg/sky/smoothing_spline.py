@@ -6,87 +6,20 @@ The splines are expressed in modes that bend more and more (the Demmler-Reinsch 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
 
-from ..spline.spline import Spline, phi
-from .blas import limit_this_thread
-
-ORDER = 2
-"""The polyharmonic order, whose bending energy a stiffness multiplies: 2 is the thin plate."""
-
-_FREE = {
-    1: [],
-    2: [(2, 0), (1, 1), (0, 2)],
-    3: [(2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3)],
-}
-"""The powers of y and x beside the affine ones that cost no energy, for each degree."""
+from ..spline.spline import Spline
+from .thin_plate import ORDER, affine, kernel
 
 UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
-
-
-APART = 1e-3
-"""Control points are at least this far from each other."""
-
-ROWS = 256
-"""The points whose distances to all control points are in memory at a time, and in a cache."""
 
 VECTOR = 16
 """The numbers that a processor multiplies at a time, at most."""
 
 _ALL = slice(None)
-
-
-class Basis:
-    """Splines on a grid of control points, evaluated at the points where they are fitted.
-
-    Parameters
-    ----------
-    points : ndarray, (P, 2), normalised (y, x)
-    side : int
-        The number of control points along each side of the grid.
-    """
-
-    def __init__(self, points: np.ndarray, side: int) -> None:
-        self.side, self._centres = side, _grid(side)
-        kernel = phi(_squares(self._centres, self._centres), ORDER)
-        affine = _affine(self._centres)
-        bending = np.linalg.qr(affine, mode="complete")[0][:, 3:]
-        energies, modes = np.linalg.eigh(bending.T @ kernel @ bending)
-        weights = bending @ modes / np.sqrt(energies)
-        self._coefficients = block_diagonal(weights, np.eye(3))
-        self._at_centres = np.hstack([kernel @ weights, affine])
-        self._matrix = np.hstack([_bent(points, self._centres, weights), _affine(points)])
-        self._products = self._matrix.T @ self._matrix / len(points)
-
-    def of_degree(self, degree: int, softest: float = 0) -> Splines:
-        """The basis in which polynomials up to a degree, 1 to 3, cost no energy.
-
-        Without the modes that no fit sees whose stiffness is at least `softest`.
-        """
-        y, x = (self._centres - 0.5).T
-        # A polynomial is represented by the spline through its values at the centres.
-        columns = np.stack([y**i * x**j for i, j in [*_FREE[degree], (0, 0)]], axis=1)
-        polynomials = np.linalg.solve(self._at_centres, columns)[:-3, :-1]
-        count = polynomials.shape[1]
-        rotation = block_diagonal(np.linalg.qr(polynomials, mode="complete")[0], np.eye(3))
-        free, bends = np.hstack([rotation[:, :count], rotation[:, -3:]]), rotation[:, count:-3]
-        # The bending modes beside the free ones, from those that matter most at the points on.
-        crossed = free.T @ self._products
-        bends = bends - free @ np.linalg.lstsq(crossed @ free, crossed @ bends, rcond=None)[0]
-        seen, directions = np.linalg.eigh(bends.T @ self._products @ bends)
-        kept = np.count_nonzero(seen > UNSEEN * softest)
-        modes = bends @ directions[:, ::-1][:, :kept]
-        change = np.hstack([free, modes])
-        return Splines(
-            self._matrix @ change,
-            self._coefficients @ change,
-            seen[::-1][:kept],
-            self._centres,
-        )
 
 
 class Splines:
@@ -128,7 +61,7 @@ class Splines:
 
     def used(self, stiffness: float) -> int:
         """The number of coordinates, from the first on, that a fit of a stiffness uses."""
-        return self.free + int(np.count_nonzero(self.seen > UNSEEN * stiffness))
+        return self.free + seen_by(stiffness, self.seen)
 
     def solve(
         self,
@@ -240,8 +173,8 @@ class Splines:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """(Q, M): the matrix at other points, (Q, 2)."""
-        kernel = phi(_squares(points, self.centres), ORDER)
-        matrix: np.ndarray = np.hstack([kernel, _affine(points)]) @ self._coefficients
+        kernels = kernel(points, self.centres)
+        matrix: np.ndarray = np.hstack([kernels, affine(points)]) @ self._coefficients
         return matrix
 
     def on(self, matrix: np.ndarray) -> Splines:
@@ -303,62 +236,9 @@ class Splines:
         return Spline(self.centres, coefficients[:-3], polynomial, ORDER)
 
 
-Bases = dict[int, Splines]
-"""The basis for each degree of the polynomials that cost nothing."""
-
-_kept: dict[tuple[bytes, int], Bases] = {}
-"""The bases of the last search, by its points and side: those of the next frame of a night."""
-
-
-def bases_of(points: np.ndarray, side: int, softest: dict[int, float], threads: int) -> Bases:
-    """The bases of degrees, `Basis.of_degree`, with the least stiffness of each."""
-    key = points.tobytes(), side
-    bases = _kept.get(key)
-    if bases is None:
-        _kept.clear()  # first, for both would need more memory than is told
-        basis = Basis(points, side)
-        with ThreadPoolExecutor(threads, initializer=limit_this_thread) as pool:
-            made = pool.map(basis.of_degree, softest.keys(), softest.values())
-            bases = dict(zip(softest, made, strict=True))
-        _kept[key] = bases
-    return bases
-
-
-def forget_bases() -> None:
-    """Keep no bases for the next search."""
-    _kept.clear()
-
-
-def interpolating(
-    functions: Callable[[np.ndarray], np.ndarray],
-    centres: np.ndarray,
-    more: np.ndarray,
-    points: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The splines through functions at all control points: what `Splines.beside` takes.
-
-    Parameters
-    ----------
-    functions : callable
-        Takes points, (P, 2), normalised, and returns (P, Q).
-    centres, more : ndarray, (N, 2)
-        The control points of a basis, and further ones, of which those are left out that lie next
-        to another control point.
-    points : ndarray, (P, 2)
-        Those at which the basis is evaluated.
-    """
-    number = len(centres)
-    for centre in more:
-        if _squares(centre[np.newaxis], centres).min() > APART**2:
-            centres = np.concatenate([centres, centre[np.newaxis]])
-    along = _affine(centres)
-    kernel = phi(_squares(centres, centres), ORDER)
-    system = np.block([[kernel, along], [along.T, np.zeros((3, 3))]])
-    values = functions(centres)
-    right = np.concatenate([values, np.zeros((3, values.shape[1]))])
-    coefficients = np.linalg.solve(system, right)
-    matrix = _bent(points, centres, coefficients[:-3]) + _affine(points) @ coefficients[-3:]
-    return matrix, coefficients, centres[number:]
+def seen_by(stiffness: float, seen: np.ndarray) -> int:
+    """The number of modes that a fit of a stiffness uses, with the mean squares `Splines.seen`."""
+    return int(np.count_nonzero(seen > UNSEEN * stiffness))
 
 
 def combined(matrix: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
@@ -369,40 +249,3 @@ def combined(matrix: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
     used = int(np.flatnonzero(coordinates.any(axis=1)).max(initial=-1)) + 1
     values: np.ndarray = matrix[:, :used] @ coordinates[:used]
     return values
-
-
-def _grid(side: int) -> np.ndarray:
-    """(side^2, 2): Chebyshev extrema, denser towards the edges, where gradients are steepest."""
-    axis = (1 - np.cos(np.pi * np.arange(side) / (side - 1))) / 2
-    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
-def _bent(points: np.ndarray, centres: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(P, M): the parts of splines that bend, with weights (N, M)."""
-    values = np.empty((len(points), weights.shape[1]))
-    for top in range(0, len(points), ROWS):
-        part = slice(top, top + ROWS)
-        values[part] = phi(_squares(points[part], centres), ORDER) @ weights
-    return values
-
-
-def _squares(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(P, N): squared distances."""
-    dy, dx = (np.subtract.outer(points[:, axis], centres[:, axis]) for axis in (0, 1))
-    square: np.ndarray = dy * dy + dx * dx
-    return square
-
-
-def block_diagonal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two matrices as the blocks of one."""
-    return np.block(
-        [
-            [first, np.zeros((len(first), second.shape[1]))],
-            [np.zeros((len(second), first.shape[1])), second],
-        ]
-    )
-
-
-def _affine(points: np.ndarray) -> np.ndarray:
-    """(P, 3): y and x from the middle, and 1."""
-    return np.column_stack([points - 0.5, np.ones(len(points))])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..image.robust import medians
 from ..spline.panels import Box, Seam, boxes, within
 
 PLACES = 256
@@ -82,7 +83,7 @@ def steps_at_seams(
             own = own[np.isfinite(level[own]).all(axis=1)]
             for group in np.array_split(own, max(1, len(own) // GROUP)):
                 if len(group) >= GROUP // 2:
-                    middle = (np.median(each[group], axis=0) for each in (points, level, slope))
+                    middle = (medians(each[group], axis=0) for each in (points, level, slope))
                     point, *steps = middle
                     found.append(Step(pair, point, seam.axis, *steps))
     return found
@@ -137,7 +138,7 @@ def _robust(matrix: np.ndarray, data: np.ndarray, ridge: np.ndarray) -> np.ndarr
         solution = np.linalg.solve(normal, right)
         off = np.abs(matrix @ solution - data)
         spread = [
-            1.4826 * np.median(each[own]) if own.any() else 1
+            1.4826 * medians(each[own]) if own.any() else 1
             for each, own in zip(off, known, strict=True)
         ]
         tolerance = TOLERANCE * np.array(spread)[:, np.newaxis] + np.finfo(np.float32).tiny

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from ..image.robust import medians
 from .mesh import Mesh
 from .neighbourhood import largest_region
 from .robust_fit import LEAST_WEIGHT, Protection, robust_fitter, weighted_deviation
@@ -134,10 +136,12 @@ class Surface:
     objects: float = 0.0
     choice: Choice | None = None
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """(P, K), linear, at the cells."""
-        return combined(self.splines.matrix, self.coordinates)
+        values = combined(self.splines.matrix, self.coordinates)
+        values.flags.writeable = False
+        return values
 
     @property
     def unexplained(self) -> float:
@@ -260,7 +264,7 @@ def largest_smooth_region(mesh: Mesh) -> np.ndarray:
         for side in (slice(1, None), slice(None, -1)):
             part = steepest[side] if axis == 0 else steepest[:, side]
             np.maximum(part, step, out=part)
-    smooth = usable & (steepest < 3 * np.median(steepest[usable]))
+    smooth = usable & (steepest < 3 * medians(steepest[usable]))
     if not smooth.any():
         return mesh.weight
     region = largest_region(smooth).ravel()

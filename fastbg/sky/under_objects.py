@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..image.robust import medians
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean
 from .smoothing_spline import Splines
@@ -70,7 +71,7 @@ def _takes_away_a_bump(before: Surface, after: Surface, mesh: Mesh) -> bool:
     noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     taken = ((before.values - after.values) / noise).mean(axis=1)
     # From the level at which nothing is taken: that of the sky.
-    taken -= np.median(taken[before.weight >= 0.3 * before.weight.max()])
+    taken -= medians(taken[before.weight >= 0.3 * before.weight.max()])
     inside = np.zeros(mesh.shape, bool)
     inside[2:-2, 2:-2] = True
     within = taken[inside.ravel() & mesh.usable]

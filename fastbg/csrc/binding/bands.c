@@ -166,14 +166,16 @@ static PyObject *unscale(PyObject *self, PyObject *args)
 {
     fbg_py_array_argument a[] = {FBG_FLOAT32("values"), FBG_OUT_FLOAT32("out")};
     double low, span;
+    int swapped;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O&ddO&", fbg_py_array, &a[0], &low, &span, fbg_py_array, &a[1]))
+    if (!PyArg_ParseTuple(args, "O&ddpO&", fbg_py_array, &a[0], &low, &span, &swapped, fbg_py_array,
+                          &a[1]))
         return NULL;
     const size_t n = fbg_py_count(&a[0]);
     if (fbg_py_holds(&a[1], n)) {
         Py_BEGIN_ALLOW_THREADS
-        fbg_unscale(a[0].view.buf, n, low, span, a[1].view.buf);
+        fbg_unscale(a[0].view.buf, n, low, span, swapped, a[1].view.buf);
         Py_END_ALLOW_THREADS
         result = Py_NewRef(Py_None);
     }
@@ -195,17 +197,18 @@ static PyObject *restore(PyObject *self, PyObject *args)
     fbg_py_array_argument a[] = {FBG_NUMBERS("stored"), FBG_FLOAT32("samples"),
                                  FBG_FLOAT32("corrected"), FBG_OUT_NUMBERS("out")};
     double span;
+    int swapped;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O&O&O&dO&", fbg_py_array, &a[0], fbg_py_array, &a[1],
-                          fbg_py_array, &a[2], &span, fbg_py_array, &a[3]))
+    if (!PyArg_ParseTuple(args, "O&O&O&dpO&", fbg_py_array, &a[0], fbg_py_array, &a[1],
+                          fbg_py_array, &a[2], &span, &swapped, fbg_py_array, &a[3]))
         return NULL;
     const size_t n = fbg_py_count(&a[0]);
     if (holds_floats(&a[3]) && fbg_py_holds(&a[1], n) && fbg_py_holds(&a[2], n) &&
         fbg_py_holds(&a[3], n)) {
         Py_BEGIN_ALLOW_THREADS
         fbg_restore(a[0].view.buf, a[0].type, a[1].view.buf, a[2].view.buf, n, span,
-                    a[3].view.buf, a[3].type);
+                    swapped, a[3].view.buf, a[3].type);
         Py_END_ALLOW_THREADS
         result = Py_NewRef(Py_None);
     }
@@ -255,8 +258,9 @@ static PyMethodDef methods[] = {
     {"superpixels", superpixels, METH_VARARGS,
      "superpixels(mosaic, columns, colours, one_green, out); fills out"},
     {"scale", scale, METH_VARARGS, "scale(values, low, span, out); fills out"},
-    {"unscale", unscale, METH_VARARGS, "unscale(values, low, span, out); fills out"},
-    {"restore", restore, METH_VARARGS, "restore(stored, samples, corrected, span, out); fills out"},
+    {"unscale", unscale, METH_VARARGS, "unscale(values, low, span, swapped, out); fills out"},
+    {"restore", restore, METH_VARARGS,
+     "restore(stored, samples, corrected, span, swapped, out); fills out"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -41,11 +41,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int add_functions(PyObject *module)
+static int fill(PyObject *module)
 {
     return fbg_py_add_problems(module) < 0 || fbg_py_add_plans(module) < 0 ||
                    fbg_py_add_bands(module) < 0 || fbg_py_add_surfaces(module) < 0 ||
-                   fbg_py_add_packed(module) < 0
+                   fbg_py_add_packed(module) < 0 ||
+                   PyModule_AddStringConstant(module, "VERSION", FASTBG_VERSION) < 0
                ? -1
                : 0;
 }
@@ -53,7 +54,7 @@ static int add_functions(PyObject *module)
 /* There is no state but the table of dispatch.c, which is filled before any call, and the functions
  * work without the interpreter lock wherever there is one. */
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, add_functions},
+    {Py_mod_exec, fill},
 #ifdef Py_mod_gil
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif

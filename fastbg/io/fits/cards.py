@@ -131,6 +131,8 @@ def header_text(records: Sequence[str]) -> bytes:
 
 def printable(text: str) -> str:
     """The text in the characters that a card may have."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..blocks import Block
 from ..keywords import Header, Keyword, is_structural
+from ..names import Format
 from .cards import CARD, commentary, keywords_of, printable, record_of, records_of
 from .scaling import Scaling
 
@@ -29,6 +31,8 @@ class FitsHeader:
         card SIMPLE, there is one only if it is compressed in tiles.
     """
 
+    format: ClassVar[Format] = "FITS"
+
     records: tuple[str, ...]
     scaling: Scaling
     axes: tuple[int, ...]
@@ -38,6 +42,10 @@ class FitsHeader:
     @property
     def keywords(self) -> tuple[Keyword, ...]:
         return tuple(keywords_of(self.records))
+
+    @property
+    def left_out(self) -> list[str]:
+        return ["further HDUs"] if self.after else []
 
 
 def new_records(header: Header | None, scaling: Scaling, axes: Sequence[int]) -> list[str]:

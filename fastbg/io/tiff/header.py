@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ..fits.cards import CARD, keywords_of
 from ..keywords import Keyword
+from ..names import Format
 from ..samples import Samples
 
 DESCRIPTION = 270
@@ -20,6 +21,9 @@ from SIMPLE to END.
 
 HISTORY = 37395
 """ImageHistory of TIFF/EP (ISO 12234-2): what has been done to the image."""
+
+
+_ICC_PROFILE = 34675
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class TiffHeader:
         All samples, the extra ones last, where there are extra ones.
     """
 
+    format: ClassVar[Format] = "TIFF"
+
     tags: tuple[Tag, ...]
     byteorder: Literal["<", ">"]
     big: bool
@@ -70,6 +76,11 @@ class TiffHeader:
         counts = range(len(lines) + 1)
         both = max(count for count in counts if said[len(said) - count :] == lines[:count])
         return (*told, *(Keyword("HISTORY", "", line) for line in lines[both:]))
+
+    @property
+    def left_out(self) -> list[str]:
+        found = ["ICC profile"] if any(tag.code == _ICC_PROFILE for tag in self.tags) else []
+        return [*found, "alpha and other extra samples"] if self.extra_kinds else found
 
     @property
     def history(self) -> list[str]:

@@ -24,6 +24,7 @@ from ..random_access import RandomAccessFile
 from . import blocks
 from .header import XisfHeader as XisfHeader
 from .header import open_header, parse
+from .samples import SAMPLE_FORMATS as SAMPLE_FORMATS
 from .samples import open_samples
 from .write import PREAMBLE, SIGNATURE
 from .write import create as create

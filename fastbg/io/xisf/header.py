@@ -11,16 +11,23 @@ import xml.etree.ElementTree as ET
 from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ...errors import InputError
 from ..blocks import Block, BytesInMemory, FileBytes, whole
 from ..keywords import Header, Keyword, is_structural
+from ..names import Format
 from ..random_access import RandomAccessFile
 from . import blocks
 
 NAMESPACE = "http://www.pixinsight.com/xisf"
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+
+_OF_THE_IMAGE = {"FITSKeyword", "ColorFilterArray", "Data", "Resolution"}
+"""Elements of an image that other formats have a place for, or that tell how it is stored."""
+
+_SPELLED = {"Property": "properties", "ICCProfile": "ICC profile", "Thumbnail": "thumbnail"}
 
 _DEEPEST = 100
 """Levels of elements; the format itself has six. Copying and writing a tree recurses."""
@@ -47,6 +54,8 @@ class XisfHeader:
         The stored bytes of every attached block but that of the first image.
     """
 
+    format: ClassVar[Format] = "XISF"
+
     root: ET.Element = field(default_factory=_new_root)
     attached: Mapping[ET.Element, Block] = field(default_factory=dict)
 
@@ -57,6 +66,13 @@ class XisfHeader:
             Keyword(item.get("name", ""), item.get("value", ""), item.get("comment", ""))
             for item in self.root.findall("Image[1]/FITSKeyword")
         )
+
+    @property
+    def left_out(self) -> list[str]:
+        image, *others = self.root.findall("Image")
+        names = {item.tag for item in image if isinstance(item.tag, str)}
+        names |= {"further images"} if others else set()
+        return sorted(_SPELLED.get(name, name) for name in names - _OF_THE_IMAGE)
 
     @classmethod
     def of(cls, header: Header) -> XisfHeader:

@@ -319,14 +319,15 @@ class Batch:
             return cluster.run(todo, self.dask)
         workers = min(self.workers or workers_for(todo), len(todo))
         self.running = workers
-        return pool.run([_share_of(task, workers) for task in todo], workers)
+        return pool.run(_shares_of(todo, workers), workers)
 
 
-def _share_of(task: Task, workers: int) -> Task:
-    """The task with its share of the threads and of the memory of all workers."""
-    threads = max(1, task.settings.worker_threads // workers)
-    limit = task.max_memory and task.max_memory // workers
-    return replace(task.with_threads(threads), max_memory=limit)
+def _shares_of(tasks: list[Task], workers: int) -> list[Task]:
+    """The tasks of one batch with their shares of the threads and of the memory of all workers."""
+    first = tasks[0]
+    share = first.with_threads(max(1, first.settings.worker_threads // workers)).settings
+    limit = first.max_memory and first.max_memory // workers
+    return [replace(task, settings=share, max_memory=limit) for task in tasks]
 
 
 def hash_of(drawn: Masks, name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from ...errors import FastbgError
 from ...io.names import default_name, told_format
@@ -31,7 +32,9 @@ def workers_for(tasks: Sequence[Task]) -> int:
     budget = limit or available_bytes()
     if budget is None or workers < 2:
         return max(1, workers)
-    sizes = [bytes_needed(task.with_threads(1)) for task in tasks]
+    # All have the same settings, and making others takes a third of the time that a file takes.
+    alone = tasks[0].with_threads(1).settings
+    sizes = [bytes_needed(replace(task, settings=alone)) for task in tasks]
     counting = [number for number, size in enumerate(sizes) if not (limit and size > limit)]
     if not counting:
         return 1

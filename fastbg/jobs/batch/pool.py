@@ -8,6 +8,7 @@ closed, cancels its job, which cleans up, and ends.
 from __future__ import annotations
 
 import gc
+import math
 import multiprocessing
 import os
 import signal
@@ -33,8 +34,13 @@ Event = tuple[Path, Progress | Outcome] | None
 
 POLL_SECONDS = 0.5
 
-TELL_SECONDS = 0.1
-"""The shortest time between two messages of a worker about the same stage."""
+TELL_SECONDS, STAGE_SECONDS = 0.1, 0.03
+"""The shortest time between two messages of a worker about the same stage, and about two stages:
+those of a small frame take some milliseconds, and the parent shares its cores with the workers."""
+
+YOUNG_OBJECTS = 20_000
+"""New objects after which a worker looks for garbage: after 700, Python's default, that takes 1 %
+of the time of a frame."""
 
 PATIENCE = 20.0
 """The time for workers to clean up, in seconds; a large file takes some to be flushed."""
@@ -145,6 +151,7 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=listen, daemon=True).start()
     limit_this_process()
     gc.freeze()  # so that collections of garbage do not go over all modules with every frame
+    gc.set_threshold(YOUNG_OBJECTS)
     teller = _Teller(connection, stop)
     with suppress(OSError, Cancelled):
         connection.send(None)
@@ -157,12 +164,13 @@ class _Teller:
 
     def __init__(self, connection: Connection, stop: threading.Event) -> None:
         self._connection, self._stop = connection, stop
-        self._stage, self._next = "", 0.0
+        self._stage, self._told = "", -math.inf
 
     def __call__(self, progress: Progress) -> bool:
         now = time.monotonic()
-        if progress.stage != self._stage or now >= self._next:
-            self._stage, self._next = progress.stage, now + TELL_SECONDS
+        least = STAGE_SECONDS if progress.stage != self._stage else TELL_SECONDS
+        if now >= self._told + least:
+            self._stage, self._told = progress.stage, now
             try:
                 self._connection.send(progress)
             except OSError:  # the parent is gone

@@ -28,7 +28,7 @@ from ..batch.tasks import doubtful, failed, key_of
 from ..drawn import paths_of
 from ..inputs import Inputs
 from ..memory import MaxMemory, in_bytes
-from . import pages, placing
+from . import pages
 from .runs import Run
 from .small import FOLDER
 from .solving import CLOUDED, HIDDEN, Solver
@@ -151,7 +151,7 @@ def process_mosaic(
             key["panels"] = hash_of(labels, "label image")
             solver.check_labels(frames[0], labels)
         else:
-            placing.check(frames)
+            frames = run.usable(frames)
         frames, copies = run.reduced(frames, folder, drawn, how, least)
         if labels:
             solved = solver.labelled(frames[0], copies[0], labels)

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from ...io.names import default_name
 from ...mosaic.sky import Patchwork
 from ...pipeline import Job
 from ...progress import ProgressCallback
@@ -19,9 +17,8 @@ from ...report.history import history
 from ...report.report import describe
 from ...result import Fitted, Plan, Prepared
 from ...settings.settings import Settings
-from ..batch.journal import Journal, State
+from ..batch.solved import OfSet
 from ..batch.tasks import Task
-from ..outputs import Outputs
 from ..source import Source, errors_of, read
 from ..strictness import refuse_doubts
 from ..together.small import small_file
@@ -71,38 +68,25 @@ class ImageModel:
 
 
 @dataclass(frozen=True)
-class Correcting(Task):
+class Correcting(OfSet):
     """The task of a worker.
 
     Attributes
     ----------
     found : ImageModel
-    copies : Path
-        The folder of the small copies, whose journal knows the content of the image.
     labels : Path or None
         The label image.
     """
 
     found: ImageModel = None  # type: ignore[assignment]
-    copies: Path = None  # type: ignore[assignment]
     labels: Path | None = None
 
     def absolute(self) -> Task:
-        copies, labels = self.copies.absolute(), self.labels and self.labels.absolute()
-        return replace(super().absolute(), copies=copies, labels=labels)  # type: ignore[call-arg]
-
-    def content(self, state: State) -> str | None:
-        found = Journal(self.copies).content(self.path, state)
-        if found is None:
-            raise InputError(f"{self.path} has changed since its small copy was made: run again")
-        return found
+        labels = self.labels and self.labels.absolute()
+        return replace(super().absolute(), labels=labels)  # type: ignore[call-arg]
 
     def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
-        targets = {"corrected": default_name(self.path, self.folder, "bgSubtracted")}
-        if self.write_model:
-            targets["background"] = default_name(self.path, self.folder, "bgModel")
-        unit = self.settings.sample_format == "unit"
-        outputs = Outputs(targets, overwrite=overwrite, compress=self.compress, unit=unit)
+        outputs = self.outputs(overwrite=overwrite)
         copy = SmallCopy.read(small_file(self.path, self.copies))
         with Job(self.settings, progress) as job, ExitStack() as files:
             own: Any = {"max_memory": self.max_memory, "guessed": copy.white}

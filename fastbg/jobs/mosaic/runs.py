@@ -14,6 +14,7 @@ from ..batch.tasks import Outcome, failed, key_of
 from ..together.placing import Placed, look
 from ..together.small import small_file
 from .correcting import Correcting, ImageModel
+from .placing import usable
 from .small import FOLDER, SETTINGS, Reducing, SmallCopy
 
 
@@ -32,6 +33,13 @@ class Run(Series):
         if len(frames) < least:
             raise InputError(str(self.failed[0].error))
         return frames
+
+    def usable(self, frames: list[Placed]) -> list[Placed]:
+        """The panels that make a mosaic; the others have failed. Raises InputError as `usable`."""
+        kept, left_out = usable(frames)
+        for path, reason in left_out.items():
+            self.fail(failed(path, str(reason)))
+        return kept
 
     def reduced(
         self,

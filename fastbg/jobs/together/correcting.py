@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...diagnostics import judge
-from ...errors import InputError
-from ...io.names import default_name
 from ...model.model import BackgroundModel
 from ...pipeline import Job
 from ...progress import ProgressCallback
 from ...report.history import history
 from ...report.report import describe
 from ...result import Applied, Measured, Plan
-from ..batch.journal import Journal, State
-from ..batch.tasks import Task
-from ..outputs import Outputs
+from ..batch.solved import OfSet
 from ..source import read
 from ..write import write
 
@@ -65,35 +60,19 @@ class FrameModel:
 
 
 @dataclass(frozen=True)
-class Correcting(Task):
+class Correcting(OfSet):
     """The task of a worker.
 
     Attributes
     ----------
     found : FrameModel
-    copies : Path
-        The folder of the small copies, whose journal knows the content of the frame.
     """
 
     found: FrameModel = None  # type: ignore[assignment]
-    copies: Path = None  # type: ignore[assignment]
-
-    def absolute(self) -> Task:
-        return replace(super().absolute(), copies=self.copies.absolute())  # type: ignore[call-arg]
-
-    def content(self, state: State) -> str | None:
-        found = Journal(self.copies).content(self.path, state)
-        if found is None:
-            raise InputError(f"{self.path} has changed since its small copy was made: run again")
-        return found
 
     def process(self, progress: ProgressCallback, *, overwrite: bool) -> dict[str, Any]:
         found = self.found
-        targets = {"corrected": default_name(self.path, self.folder, "bgSubtracted")}
-        if self.write_model:
-            targets["background"] = default_name(self.path, self.folder, "bgModel")
-        unit = self.settings.sample_format == "unit"
-        outputs = Outputs(targets, overwrite=overwrite, compress=self.compress, unit=unit)
+        outputs = self.outputs(overwrite=overwrite)
         with Job(self.settings, progress) as job, ExitStack() as files:
             own: Any = {"max_memory": self.max_memory, "guessed": found.white, "fits": False}
             source = read(job, self.path, None, None, outputs, files, **own)
