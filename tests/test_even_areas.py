@@ -85,20 +85,10 @@ def test_the_dark_outside_of_the_circle_of_a_fisheye_is_no_sky() -> None:
     assert scenes.error(remove_background(scene.image).background, scene) < 0.4
 
 
-def test_holes_where_noise_is_cut_off_below_leave_an_area_even() -> None:
-    # Half of the noise outside of a fisheye's circle may be cut off: so are cells here and there.
-    image, rng = sky(), np.random.default_rng(1)
-    image[LAND] = (0.003 + 0.3 * NOISE * rng.standard_normal((*SHAPE, 3)))[LAND]
-    small = image.reshape(120, 4, 180, 4, 3).mean(axis=(1, 3))
-    y, x = (block_centres(size, 4) for size in SHAPE)
-    side = mesh_of(small, np.ones_like(small), y, x).side
-    land = LAND[4 * side // 2 :: 4 * side, 4 * side // 2 :: 4 * side]
-    holes = land & (rng.random(land.shape) < 0.45)
-    weight = np.kron(~holes, np.ones((side, side)))[:120, :180, np.newaxis] * np.ones(3)
-    mesh = mesh_of(small, weight, y, x)
-    even = even_areas(mesh, small)
-    assert even[land.ravel() & mesh.usable].all()
-    assert even.mean() < 1.2 * land.mean()
+def test_cells_that_are_cut_off_below_do_not_split_the_outside_of_a_circle() -> None:
+    # Half of it was taken for sky, and the model erred by 0.87.
+    scene = scenes.simulate("fisheye", (600, 900), 122)
+    assert scenes.error(remove_background(scene.image).background, scene) < 0.5
 
 
 def dark_sky_over_lit_land(rng):
