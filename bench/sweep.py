@@ -118,7 +118,6 @@ SWEPT = {
                 *((0.07, 0.01, 0.05, 0.08), (0.13, 0.01, 0.1, 0.16)),
             ),
         ),
-        Swept("sky.surface", "BELOW_COUNTS", (0.0, 0.15, 0.6, 1.2)),
         Swept(
             "sky.cost",
             "BENDING_PENALTY",

@@ -30,7 +30,7 @@ from fastbg.sky.cost import (
 from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
 from fastbg.sky.mesh import Mesh
 from fastbg.sky.selection import CANDIDATES
-from fastbg.sky.surface import BELOW_COUNTS, LEAST_UNEXPLAINED, Surface
+from fastbg.sky.surface import LEAST_UNEXPLAINED, Surface
 
 SPLINES = Basis(np.random.default_rng(1).random((20, 2)), 3).of_degree(1)
 FLAT = np.zeros((SPLINES.matrix.shape[1], 1))
@@ -110,15 +110,6 @@ def test_of_equal_candidates_the_stiffest_is_selected():
     assert all(softer)
     assert len(best_chain([chain_of(*[0.5] * 10)])) == 1 + STIFFEST
     assert len(best_chain([chain_of(0.9)])) == 1
-
-
-@pytest.mark.parametrize("enough", [False, True])
-def test_what_lies_below_a_surface_counts_against_it(enough):
-    darker = 0.3 * BELOW_COUNTS
-    just = np.exp(-(darker + COLD_START_PENALTY) * (1 + (EPS if enough else -EPS)))
-    warm, cold = after(0.3), after(1 - 0.7 * just)
-    cold[0] = replace(cold[0], darker=darker)
-    assert best_chain([warm, cold]) == (cold if enough else warm)
 
 
 @pytest.mark.parametrize("cheaper", [False, True])

@@ -15,7 +15,7 @@ from fastbg.sky.basis import Basis
 from fastbg.sky.colour import joint_channels
 from fastbg.sky.mesh import cell_count, mesh_of
 from fastbg.sky.selection import MOST_FITS, select_surfaces
-from fastbg.sky.surface import BELOW_COUNTS, PROTECTIONS, fit_surface
+from fastbg.sky.surface import PROTECTIONS
 from fastbg.sky.thin_plate import ORDER
 from fastbg.spline.spline import phi, spline_values
 
@@ -258,22 +258,6 @@ def test_a_landscape_is_no_sky(rng):
     assert (surface - expected)[above].std() < 0.02 * expected.std()
     assert found.weight.reshape(mesh.shape)[-5:].max() < 0.01
     assert found.below == pytest.approx(land.mean(), abs=0.05)
-
-
-@pytest.mark.parametrize(
-    ("how", "counts"), [("auto", True), ("strong", True), ("difference", False)]
-)
-def test_what_lies_below_counts_where_objects_only_add_light(rng, how, counts):
-    data = 1 + rng.normal(0, 0.01, (120, 180))
-    data[80:] -= 0.5
-    mesh = cells_from(data)
-    splines = Basis(mesh.points, 4).of_degree(1, 1e-3)
-    found = fit_surface(
-        splines, mesh, mesh.weight * (mesh.values[:, 0] > 0.8), 1e-3, PROTECTIONS[how]
-    )
-    assert found.below == pytest.approx(1 / 3, abs=0.03)
-    assert found.darker == pytest.approx(BELOW_COUNTS * found.below if counts else 0)
-    assert found.unexplained == pytest.approx(np.log(1 - found.explained) + found.darker)
 
 
 LARGEST_ERRORS = {

@@ -261,9 +261,7 @@ class _Search:
             fits = [pool.submit(self._fit, each, mesh, weight) for each in self._candidates]
             try:
                 for fit in fits:
-                    # In a sum of the channels, objects may as well be dark.
-                    surface = replace(fit.result(), darker=0.0)
-                    chain.append(self._bent(surface, chain, mesh))
+                    chain.append(self._bent(fit.result(), chain, mesh))
                     self._tell()
                     if self._ends(chain):
                         break

@@ -47,10 +47,6 @@ KNOWN_OBJECTS = 0.5
 """Objects that are known from the start count as so much of what is not explained. Without them, a
 surface would bend under them for little; with all of them, it would not bend where it must."""
 
-BELOW_COUNTS = 0.3
-"""The share of the frame that lies below a surface counts so much against it, beside all that is
-not explained: objects only add light. But landscapes and dark dust lie below the true sky."""
-
 PROTECTIONS = {
     "off": Protection(np.inf, np.inf, np.inf, 1.5),
     "auto": Protection(2.5, 4.0, 1.5, 1.5),
@@ -111,8 +107,6 @@ class Surface:
         surface; see `fastbg.sky.glow`.
     choice : Choice or None
         Which candidate it is.
-    darker : float
-        What counts against it for lying above a part of the frame.
     missed : float
         The logarithm of how much of what is known to be sky it misses, relative to what is missed
         anyway; 0 where nothing is.
@@ -131,7 +125,6 @@ class Surface:
     rivals: tuple[tuple[float, Surface], ...] = ()
     doubts: tuple[str, ...] = ()
     glow: tuple[str, ...] = ()
-    darker: float = 0.0
     missed: float = 0.0
     objects: float = 0.0
     choice: Choice | None = None
@@ -147,12 +140,11 @@ class Surface:
     def unexplained(self) -> float:
         """The logarithm of the share of cells that is not explained.
 
-        What lies below counts once more, for it is no object, and so does what is known to be sky:
-        a surface may not pass it by. An
+        What is known to be sky counts once more: it is no object that a surface may pass by. An
         object that is known is explained by no surface, like one that a search finds.
         """
         left = 1 - self.explained * (1 - KNOWN_OBJECTS * self.objects)
-        return float(np.log(max(left, LEAST_UNEXPLAINED))) + self.darker + self.missed
+        return float(np.log(max(left, LEAST_UNEXPLAINED))) + self.missed
 
     @property
     def odds(self) -> float:
@@ -202,7 +194,6 @@ def fit_surface(
     below = mesh.weight @ (off < -1).mean(axis=1) / total
     return Surface(
         *(splines, found.coordinates, found.weight, stiffness, float(explained), float(below)),
-        darker=BELOW_COUNTS * float(below) if protection.above < protection.below else 0.0,
         missed=_missed(near, mesh),
         objects=float(mesh.objects.sum() / (total + mesh.objects.sum())),
     )
