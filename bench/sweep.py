@@ -110,7 +110,14 @@ SWEPT = {
     ),
     "choice": (
         Swept("sky.selection", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
-        Swept("sky.cost", "POLYNOMIAL_PENALTY", (0.0, 0.003, 0.03, 0.1)),
+        Swept(
+            "sky.cost",
+            "POLYNOMIAL_PENALTIES",
+            (
+                *((0.0, 0.01, 0.02, 0.03), (0.05, 0.01, 0.04, 0.04)),
+                *((0.07, 0.01, 0.05, 0.08), (0.13, 0.01, 0.1, 0.16)),
+            ),
+        ),
         Swept(
             "sky.cost",
             "BENDING_PENALTY",
@@ -172,6 +179,8 @@ SWEPT = {
         Swept("sky.glow", "LIT", (3.0, 10.0, 20.0)),
         Swept("sky.glow", "LIT_EXPLAINED", (0.5, 0.6, 0.8, 0.9)),
         Swept("sky.glow", "RELATIVE", (0.7, 0.8, 0.95, 1.0)),
+        Swept("sky.glow", "BRIGHTER", (0.5, 1.0, 4.0, INFINITE)),
+        Swept("sky.glow", "COVERED", (0.0, 0.15, 0.5, 1.0)),
         Swept("sky.glow", "CLOSE", (0.0, 0.005, 0.02, 0.05)),
         Swept("sky.glow", "COLOURS", (1e-3, 3e-3, 0.03, 0.1)),
         Swept("sky.glow_shape", "ALONG", (4, 5, 8)),
@@ -197,6 +206,7 @@ SWEPT = {
         Swept("sky.even_areas", "SATURATED", (0.05, 0.1, 0.5, 0.8)),
         Swept("sky.even_areas", "DARK", (0.3, 0.5, 0.85, 1.0)),
         Swept("sky.even_areas", "ROUGH", (0.3, 0.5, 0.8, 1.2)),
+        Swept("sky.even_areas", "AMID", (0.2, 0.3, 0.6, INFINITE)),
         Swept("sky.even_areas", "BRIGHT", (4.0, 5.0, 8.0, 12.0)),
         Swept("sky.even_areas", "STARRY", (5e-5, 1.5e-4, 1.5e-3, 5e-3)),
         Swept("sky.even_areas", "STARLESS", (0.01, 0.1, 0.6, 1.0)),

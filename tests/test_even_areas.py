@@ -85,6 +85,12 @@ def test_the_dark_outside_of_the_circle_of_a_fisheye_is_no_sky() -> None:
     assert scenes.error(remove_background(scene.image).background, scene) < 0.4
 
 
+def test_cells_that_are_cut_off_below_do_not_split_the_outside_of_a_circle() -> None:
+    # Half of it was taken for sky, and the model erred by 0.87.
+    scene = scenes.simulate("fisheye", (600, 900), 122)
+    assert scenes.error(remove_background(scene.image).background, scene) < 0.5
+
+
 def dark_sky_over_lit_land(rng):
     image = sky()
     structure = np.repeat(np.repeat(rng.random((120, 180)), 4, 0), 4, 1)

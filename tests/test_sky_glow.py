@@ -129,6 +129,16 @@ def test_several_are_found(rng, shares):
     assert error(found, truth) < 0.06
 
 
+@pytest.mark.parametrize(("away", "core"), [((0.1, 0.12), 0.012), ((0.09, 0.13), 0.012)])
+def test_a_bright_star_in_front_of_it_hides_no_glow(rng, away, core):
+    y, x, (height, width) = axes()
+    star = 0.5 / (1 + (np.hypot(y * height - away[0], x * width - away[1]) / core) ** 2) ** 2
+    truth = sky(3) + light((0, 0), 0.045)[..., np.newaxis] * COLOURS[3]
+    found = sky_of(noisy(rng, truth + star[..., np.newaxis]))
+    assert found.glow == ("at the upper left corner",)
+    assert error(found, truth) < 0.06
+
+
 @pytest.mark.parametrize("place", ["at the lower left corner", "along the right edge"])
 def test_nothing_is_a_glow_without_protection(rng, place):
     truth = sky(3) + light((CORNERS | EDGES)[place])[..., np.newaxis] * COLOURS[3]

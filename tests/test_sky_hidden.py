@@ -12,7 +12,6 @@ from fastbg import remove_background
 from fastbg.sky.basis import Basis
 from fastbg.sky.clouds import DOUBT, are_clouds
 from fastbg.sky.colour import joint_channels
-from fastbg.sky.mesh import Mesh
 from fastbg.sky.quiet import quiet_cells
 from fastbg.sky.selection import select_surfaces
 from fastbg.sky.surface import PROTECTIONS
@@ -58,7 +57,7 @@ def test_quiet_cells_are_those_between_objects_unless_sky_is_known(rng):
     quiet = quiet_cells(mesh)
     assert (quiet[lit] < 0.1).all()
     assert np.mean(quiet[~lit]) > 0.1
-    known = Mesh(**vars(mesh) | {"known": lit.astype(float)})
+    known = replace(mesh, known=lit.astype(float))
     assert quiet_cells(known) is None
 
 
@@ -102,7 +101,7 @@ def test_what_may_be_objects_is_no_cloud(change, rng):
     mesh = cells_from(data)
     selected = select_surfaces(mesh, AUTO)[-1]
     if change == "known":
-        mesh = Mesh(**vars(mesh) | {"known": np.ones(len(mesh.weight))})
+        mesh = replace(mesh, known=np.ones(len(mesh.weight)))
     assert change == "known" or not selected.doubts
     assert not are_clouds(
         mesh, selected if change == "bare sky" else replace(selected, explained=0.1)

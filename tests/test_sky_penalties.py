@@ -22,13 +22,14 @@ from fastbg.sky.cost import (
     CONCAVE,
     HOPELESS,
     POLYNOMIAL_CANDIDATES,
-    POLYNOMIAL_PENALTY,
+    POLYNOMIAL_PENALTIES,
     best_chain,
     converged,
     hopeless,
 )
 from fastbg.sky.detection import EXCLUDED_BELOW, OBJECT_SIGMA, pixel_weight
 from fastbg.sky.mesh import Mesh
+from fastbg.sky.selection import CANDIDATES
 from fastbg.sky.surface import LEAST_UNEXPLAINED, Surface
 
 SPLINES = Basis(np.random.default_rng(1).random((20, 2)), 3).of_degree(1)
@@ -36,6 +37,9 @@ FLAT = np.zeros((SPLINES.matrix.shape[1], 1))
 
 # Of surfaces that are concave everywhere, as these are.
 BENDING = BENDING_PENALTY[1]
+
+STIFFEST = POLYNOMIAL_PENALTIES.index(min(POLYNOMIAL_PENALTIES))
+"""The place of the candidate that pays least."""
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=10)
 
@@ -61,20 +65,20 @@ EPS = 1e-6
 
 
 @pytest.mark.parametrize("below", [False, True])
-@pytest.mark.parametrize("polynomials", [1, 2, 3])
-def test_a_polynomial_is_selected_if_it_lowers_the_logarithm_by_its_penalty(polynomials, below):
-    just = np.exp(-POLYNOMIAL_PENALTY * (1 + (EPS if below else -EPS)))
-    chain = after(0.2, *[just] * polynomials)
-    assert len(best_chain([chain])) == (1 + polynomials if below else 1)
+@pytest.mark.parametrize("place", [0, 2, 3])
+def test_a_polynomial_is_selected_if_it_lowers_the_logarithm_by_what_it_pays_more(place, below):
+    more = POLYNOMIAL_PENALTIES[place] - POLYNOMIAL_PENALTIES[STIFFEST]
+    left = np.full(POLYNOMIAL_CANDIDATES, 0.8)
+    left[place] *= np.exp(-more * (1 + (EPS if below else -EPS)))
+    assert len(best_chain([chain_of(*(1 - left))])) == 1 + (place if below else STIFFEST)
 
 
 @pytest.mark.parametrize("below", [False, True])
 def test_a_surface_that_bends_has_a_larger_penalty(below):
-    assert BENDING > 10 * POLYNOMIAL_PENALTY
+    assert 5 * max(POLYNOMIAL_PENALTIES) < BENDING
     just = np.exp(-BENDING * (1 + (EPS if below else -EPS)))
-    enough = np.exp(-2 * POLYNOMIAL_PENALTY)
-    polynomials = [enough] * (POLYNOMIAL_CANDIDATES - 1)
-    chain = after(0.2, *polynomials, just)
+    polynomials = [1.0] * (POLYNOMIAL_CANDIDATES - 2)
+    chain = after(0.2, *polynomials, np.exp(-0.1), just)
     assert len(best_chain([chain])) == POLYNOMIAL_CANDIDATES + below
 
 
@@ -82,9 +86,9 @@ def test_penalties_add_up_over_the_candidates_between():
     # Two candidates that bend, of which only both together would pay.
     much = np.exp(-2 * BENDING * 1.01)
     polynomials = [1.0] * (POLYNOMIAL_CANDIDATES - 1)
-    skipped = 3 * POLYNOMIAL_PENALTY
+    skipped = POLYNOMIAL_PENALTIES[-1] - POLYNOMIAL_PENALTIES[STIFFEST]
     assert len(best_chain([after(0.1, *polynomials, 1.0, much * np.exp(-skipped))])) == 6
-    assert len(best_chain([after(0.1, *polynomials, 1.0, much)])) == 1
+    assert len(best_chain([after(0.1, *polynomials, 1.0, much)])) == 1 + STIFFEST
 
 
 @pytest.mark.parametrize("share", [0, 0.2, 0.3, 0.4, 0.5, 0.6, 1])
@@ -94,14 +98,17 @@ def test_what_bends_towards_outside_costs_less_than_what_bends_over_objects(shar
     for enough in (False, True):
         # The second candidate that bends pays for both.
         just = np.exp(-2 * (low + rise * (high - low)) * (1 + (EPS if enough else -EPS)))
-        skipped = np.exp(-(POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY)
+        skipped = np.exp(POLYNOMIAL_PENALTIES[STIFFEST] - POLYNOMIAL_PENALTIES[-1])
         chain = after(0.1, *[1.0] * POLYNOMIAL_CANDIDATES, just * skipped)
         chain[-1] = replace(chain[-1], concave=share)
-        assert len(best_chain([chain])) == (len(chain) if enough else 1)
+        assert len(best_chain([chain])) == (len(chain) if enough else 1 + STIFFEST)
 
 
-def test_of_equal_candidates_the_stiffest_isbest_chain():
-    assert len(best_chain([chain_of(*[0.5] * 10)])) == 1
+def test_of_equal_candidates_the_stiffest_is_selected():
+    assert len(POLYNOMIAL_PENALTIES) == POLYNOMIAL_CANDIDATES
+    softer = [stiffness <= CANDIDATES[STIFFEST][1] for _, stiffness in CANDIDATES]
+    assert all(softer)
+    assert len(best_chain([chain_of(*[0.5] * 10)])) == 1 + STIFFEST
     assert len(best_chain([chain_of(0.9)])) == 1
 
 
@@ -122,7 +129,7 @@ def test_a_selected_chain_is_the_path_that_led_to_its_surface():
 
 
 def test_in_a_clear_frame_the_chain_is_followed_by_a_smaller_penalty():
-    assert POLYNOMIAL_PENALTY < CLEAR_PENALTY < BENDING / 2
+    assert max(POLYNOMIAL_PENALTIES) < CLEAR_PENALTY < BENDING / 2
     # Each candidate explains more, by more than the smaller penalty and less than that of bending.
     step = np.exp(-1.5 * CLEAR_PENALTY)
     unclear, clear = after(0.1, *[step] * 9), after(CLEAR, *[step] * 9)
@@ -140,15 +147,16 @@ def test_what_noise_alone_may_leave_is_not_told_apart():
     assert surface(1.0).odds == pytest.approx(1 / LEAST_UNEXPLAINED)
     assert surface(0.25).odds == pytest.approx(1 / 3)
     # So that no candidate is selected for what lies below it.
-    assert len(best_chain([chain_of(1 - LEAST_UNEXPLAINED, 1 - LEAST_UNEXPLAINED / 2, 1.0)])) == 1
+    enough = chain_of(0.0, 1 - LEAST_UNEXPLAINED, 1 - LEAST_UNEXPLAINED / 2, 1.0)
+    assert len(best_chain([enough])) == 2
 
 
 def cost_of(chain, number, start):
     """By the definition, candidate after candidate."""
     cost = np.log(max(1 - chain[number].explained, LEAST_UNEXPLAINED)) + start
-    for candidate in range(1, number + 1):
-        bends = candidate >= POLYNOMIAL_CANDIDATES
-        cost += BENDING if bends else POLYNOMIAL_PENALTY
+    cost += POLYNOMIAL_PENALTIES[min(number, POLYNOMIAL_CANDIDATES - 1)]
+    for _ in range(POLYNOMIAL_CANDIDATES, number + 1):
+        cost += BENDING
     return cost
 
 
@@ -207,7 +215,7 @@ def test_a_chain_that_has_ended_would_not_be_followed_further(explained):
 
 @pytest.mark.parametrize("more", [False, True])
 def test_a_chain_is_hopeless_once_bending_costs_too_much_more_than_the_least(more):
-    paid = (POLYNOMIAL_CANDIDATES - 1) * POLYNOMIAL_PENALTY + BENDING
+    paid = POLYNOMIAL_PENALTIES[-1] - POLYNOMIAL_PENALTIES[STIFFEST] + BENDING
     worse = np.exp(HOPELESS - paid) * (1 + (EPS if more else -EPS))
     chain = after(0.5, *[1.0] * (POLYNOMIAL_CANDIDATES - 1), worse)
     assert hopeless(chain) is more

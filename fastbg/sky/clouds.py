@@ -42,6 +42,7 @@ def are_clouds(mesh: Mesh, surface: Surface) -> bool:
     ----------
     mesh : Mesh
     surface : Surface
+        Of the one that was selected and of plain ones, the one that explains most.
     """
     if len(mesh.noise) == 1 or surface.explained >= COVERED or mesh.known.any():
         return False

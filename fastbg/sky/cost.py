@@ -15,12 +15,16 @@ from .surface import MISSED, Surface
 POLYNOMIAL_CANDIDATES = 4
 """The number of candidates at the beginning that are little more than polynomials."""
 
-POLYNOMIAL_PENALTY, BENDING_PENALTY = 0.01, (0.09, 0.305)
-"""The penalty of each candidate after the first, added to the logarithm of what is unexplained.
+POLYNOMIAL_PENALTIES = (0.05, 0.01, 0.04, 0.06)
+"""The penalties of these, added to the logarithm of what is unexplained: a candidate is selected if
+it lowers that logarithm by more than what it pays in addition.
 
-A candidate is selected if it lowers that logarithm by more than its penalty. Polynomials cost
-little, for no nebula looks like one. Surfaces that bend may follow a nebula: the penalty of all of
-them rises from the first number to the second with the concave share of their curvature."""
+Polynomials cost little, for no nebula looks like one. The second candidate is the stiffest: the
+first is nearly a plane, but softer, and bends wherever objects pull, as no sky does."""
+
+BENDING_PENALTY = (0.09, 0.305)
+"""The penalty of each candidate after those. Surfaces that bend may follow a nebula: the penalty of
+all of them rises from the first number to the second with the concave share of their curvature."""
 
 CONCAVE = (0.285, 0.54)
 """The concave shares of the curvature from which and up to which the penalty rises; see
@@ -95,7 +99,8 @@ def costs_of(chain: Chain, start_penalty: float) -> np.ndarray:
     """The cost of each surface: the logarithm of its unexplained share, plus its penalty."""
     rising = np.interp([each.concave for each in chain], CONCAVE, BENDING_PENALTY)
     number = np.arange(len(chain))
-    plain = np.minimum(number, POLYNOMIAL_CANDIDATES - 1)
-    penalties = start_penalty + POLYNOMIAL_PENALTY * plain + rising * (number - plain)
+    bending = np.maximum(number - (POLYNOMIAL_CANDIDATES - 1), 0)
+    plain = np.take(POLYNOMIAL_PENALTIES, number, mode="clip")
+    penalties = start_penalty + plain + rising * bending
     costs: np.ndarray = [each.unexplained for each in chain] + penalties
     return costs

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..image.robust import medians, upper_quartiles
 from .mesh import Mesh
-from .neighbourhood import regions
+from .neighbourhood import gaussian_mean, regions
 
 SHARP = 6.0
 """The least step between two cells of an outline, relative to the upper quartile of all steps."""
@@ -48,6 +48,10 @@ STEEP = 1.5
 ONE_SIGMA = 0.8413
 """The share of a normal distribution below its first standard deviation: half of the noise may be
 cut off below."""
+
+AMID = 0.4
+"""The share of an area around a cell, from which on a cell that cannot be used is a hole in it and
+no part of its outline."""
 
 STARRY, STARLESS = 5e-4, 0.3
 """The least share of pixels of stars in a sky; and the largest one in an area that hides stars,
@@ -91,10 +95,17 @@ class _Area:
         return bool(len(bends) and medians(bends, axis=0).sum() < ROUGH * self.spread.sum())
 
     @cached_property
+    def _holes(self) -> np.ndarray:
+        """(P,) bool: cells amid the area that cannot be used, as where noise is cut off below."""
+        inside = self.cells.reshape(self.mesh.shape).astype(float)
+        holes: np.ndarray = ~self.mesh.usable & (gaussian_mean(inside, 1.0).ravel() > AMID)
+        return holes
+
+    @cached_property
     def _outline(self) -> np.ndarray:
         """(P,) bool: the cells beside a step that is no sky's, and those beyond the area."""
         values = np.where(self.cells[:, np.newaxis], self.mesh.values, np.nan)
-        outline = ~self.cells.reshape(self.mesh.shape)
+        outline = (~self.cells & ~self._holes).reshape(self.mesh.shape)
         for axis in (0, 1):
             step = np.diff(values.reshape(*self.mesh.shape, -1), axis=axis)
             steep = np.abs(step).sum(axis=2) > STEEP * self.spread.sum()

@@ -25,6 +25,7 @@ from ..image.kernels import Kernels
 from ..image.robust import medians
 from .glow_shape import STEPS, WIDTHS, Place
 from .mesh import Mesh
+from .neighbourhood import regions
 from .robust_fit import Protection
 from .smoothing_spline import Splines
 from .surface import PROTECTIONS, Surface, explained_within, fit_surface
@@ -56,6 +57,11 @@ LIT = 5.0
 LIT_EXPLAINED, RELATIVE = 0.7, 0.9
 """The least share of the lit cells that the sky and the glow explain, and the least ratio of that
 to the share of the frame that they explain."""
+
+BRIGHTER, COVERED = 2.0, 0.3
+"""A star in front of a glow is so many times as bright as the glow there. It and all around it that
+is not explained tell nothing of the glow, but are at most this share of the lit cells. What a
+galaxy is off such a light is hardly ever a half of it."""
 
 CLOSE = 0.01
 """They do so within this part of its peak, or as other skies do: see `explained_within`."""
@@ -191,9 +197,20 @@ def _is_glow(place: Place, shares: np.ndarray, fit: Surface, mesh: Mesh) -> bool
     light = place.columns(mesh.points) @ shares
     lit = mesh.usable & (light > LIT * mesh.noise).any(axis=1)
     within = np.hypot(explained_within(fit.values, mesh, fit.weight), CLOSE * peak)
-    explained = (np.abs(mesh.values - fit.values) < within).all(axis=1)
+    off = mesh.values - fit.values
+    explained = (np.abs(off) < within).all(axis=1)
+    stars = _regions_around(lit & (off > BRIGHTER * light).all(axis=1), ~explained, mesh)
+    if np.count_nonzero(lit & stars) <= COVERED * np.count_nonzero(lit):
+        lit &= ~stars
     least = max(LIT_EXPLAINED, RELATIVE * fit.explained)
     return bool(np.count_nonzero(explained & lit) > least * np.count_nonzero(lit))
+
+
+def _regions_around(seeds: np.ndarray, cells: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(P,) bool: the connected regions of cells in which there is a seed."""
+    plane = (cells & mesh.usable).reshape(mesh.shape)
+    numbers = regions(plane[1:] & plane[:-1], plane[:, 1:] & plane[:, :-1]).ravel()
+    return plane.ravel() & np.isin(numbers, numbers[seeds])
 
 
 def _reach(profiles: np.ndarray) -> float:

@@ -134,7 +134,9 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     wanted = search.wanted
     selected = best_chain(chains, wanted)
     selected[-1] = _chosen(selected[-1], len(selected), len(best_chain(chains)), chains)
-    if search.how[0] == PROTECTIONS["auto"] and not wanted and are_clouds(mesh, selected[-1]):
+    plain = [each for chain in chains for each in chain[:POLYNOMIAL_CANDIDATES]]
+    most = max([selected[-1], *plain], key=lambda surface: surface.explained)
+    if search.how[0] == PROTECTIONS["auto"] and not wanted and are_clouds(mesh, most):
         return search.clouds(mesh, selected[-1])
     joint_mesh = joint_channels(mesh, search.most_flexible)
     if joint_mesh is None:
