@@ -168,8 +168,8 @@ def test_a_quantile_is_not_advised_where_it_does_nothing() -> None:
 def ripples() -> np.ndarray:
     y, x = np.mgrid[0:400, 0:600] / np.array([400, 600])[:, None, None]
     noise = np.random.default_rng(0).normal(0, 1e-3, x.shape)
-    waves = np.sin(12 * np.pi * x) * np.sin(10 * np.pi * y)
-    return (0.1 + 0.002 * waves + noise).astype(np.float32)
+    waves = np.sin(6 * np.pi * x) * np.sin(5 * np.pi * y)
+    return (0.1 + 0.01 * x + 0.004 * waves + noise).astype(np.float32)
 
 
 @pytest.mark.parametrize("options", [{}, {"protect": "off"}, {"protect": "strong"}, DESCENT])
