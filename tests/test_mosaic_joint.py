@@ -17,7 +17,7 @@ def test_a_long_row_of_panels_gets_one_level() -> None:
     right = left + np.array([0.0, 0.8])
     steps = np.full((len(left), 3), [1.0, -2.0, 0.5])
     differences = [
-        Difference((i, i + 1), np.stack([right, left]), -steps, np.zeros(len(left)), None)
+        Difference((i, i + 1), np.stack([right, left]), -steps, np.zeros(len(left)), 0 * steps)
         for i in range(COUNT - 1)
     ]
     found = levelling(COUNT, 3, differences)

@@ -75,9 +75,9 @@ static void samples_of_a_band(size_t rows, size_t columns, uint64_t *state)
                         (rows / 2) * (columns / 2));
     free(planes);
     fbg_scale(samples, FBG_FLOAT32, n, 0.1, 3, out);
-    fbg_unscale(samples, n, 0.1, 3, out);
-    fbg_restore(samples, FBG_UINT8, samples, values, n, 255, out, FBG_FLOAT32);
-    fbg_restore(samples, FBG_UINT16, samples, values, n / 2, 65535, means, FBG_FLOAT64);
+    fbg_unscale(samples, n, 0.1, 3, 1, out);
+    fbg_restore(samples, FBG_UINT8, samples, values, n, 255, 1, out, FBG_FLOAT32);
+    fbg_restore(samples, FBG_UINT16, samples, values, n / 2, 65535, 0, means, FBG_FLOAT64);
     fbg_unstretch(values, n, 0, 1, 1e-30, 0.25);
     free(counts), free(means), free(high), free(out), free(values), free(samples);
 }
