@@ -96,6 +96,16 @@ def test_what_lies_below_the_model_is_counted(rng: np.random.Generator) -> None:
     assert judged(data, plane(0.3)).below == pytest.approx(0.25, abs=0.03)
 
 
+def test_single_cells_below_the_model_are_noise(rng: np.random.Generator) -> None:
+    """As in real frames, whose noise is not normal, or has been smeared over several pixels."""
+    data = tilted(rng)
+    for corner in ((12, 12), (12, 200), (140, 12), (72, 132), (0, 100), (100, 236)):
+        data[tuple(slice(first, first + 4) for first in corner)] -= 0.1
+    assert judged(data, plane(0.3)).below == 0
+    data[100:112, 60:72] -= 0.1
+    assert judged(data, plane(0.3)).below == pytest.approx(12 * 12 / (160 * 240))
+
+
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_model_with_the_excluded_object_in_it_follows_it(
     rng: np.random.Generator, sign: int

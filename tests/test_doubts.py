@@ -329,7 +329,7 @@ BEGINNINGS = {
     "undecided": "other surfaces are hardly less likely",
     "dependent": "the model depends on single parts",
     "corner": "the lower right corner is left brighter",
-    "below": "1 % of the usable frame lies below the model",
+    "below": "5 % of the usable frame lies below the model",
 }
 
 
@@ -339,9 +339,10 @@ def figures(joint: bool = False, noise: float = 0.001, land: float = 0.0, **valu
     corners = np.full((2, 2, 3), -0.1)
     corners[1, 1] = told["corner"]
     diagnostics = SimpleNamespace(
-        **{name: told[name] for name in ("undecided", "dependent", "below", "contrast")},
+        **{name: told[name] for name in ("undecided", "dependent", "below")},
         gradient=lambda: (1.0, 0.0, told["uncertain"]),
         noise=np.full(3, noise),
+        contrast=60.0,
         whole_frame=SimpleNamespace(land=land, corners_after=corners),
     )
     sky = SimpleNamespace(joint=joint, samples=None, compared=None, explained=0.9)
@@ -354,16 +355,25 @@ def told_of(**values: Any) -> list[str]:
 
 @pytest.mark.parametrize("name", BEGINNINGS)
 def test_the_figure_that_tells_most_is_named(name: str) -> None:
-    raised = {each: FIGURES[each].usual * 5 for each in BEGINNINGS if each != "below"}
-    (line,) = told_of(**raised | {"below": 0.001} | {name: FIGURES[name].high})
+    raised = {each: FIGURES[each].usual * 3 for each in BEGINNINGS}
+    most = 0.05 if name == "below" else FIGURES[name].high
+    (line,) = told_of(**raised | {name: most})
     assert line.startswith(BEGINNINGS[name])
+
+
+def test_a_small_share_below_is_evidence_and_nothing_to_look_for() -> None:
+    raised = {each: FIGURES[each].usual * 3 for each in BEGINNINGS if each != "below"}
+    assert told_of(**raised) == []
+    for below, words in ((0.02, "the model depends on"), (0.04, "4 % of the usable frame lies")):
+        (line,) = told_of(**raised | {"below": below, "dependent": 0.1})
+        assert line.startswith(words)
 
 
 @pytest.mark.parametrize("name", ["uncertain", "dependent", "corner", "below"])
 def test_figures_that_are_high_together_are_a_doubt_and_alone_none(name: str) -> None:
     high = {each: FIGURES[each].usual * 6 for each in ("uncertain", "dependent", "corner", "below")}
     assert told_of() == []
-    assert told_of(**{name: FIGURES[name].high}) == []
+    assert told_of(**{name: high[name]}) == []
     assert told_of(**high)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import convolve, gaussian_filter, label
 
-from fastbg.sky.neighbourhood import gaussian_mean, largest_region
+from fastbg.sky.neighbourhood import accompanied, gaussian_mean, largest_region
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 seeds = st.integers(0, 999)
@@ -19,6 +19,13 @@ def test_gaussian_means_are_those_of_scipy(shape, deviation, seed):
     plane = np.random.default_rng(seed).normal(size=shape)
     expected = gaussian_filter(plane, deviation)
     np.testing.assert_allclose(gaussian_mean(plane, deviation), expected, atol=1e-12)
+
+
+@given(shapes, st.floats(0.05, 1), seeds)
+def test_what_is_accompanied_has_another_around_it(shape, share, seed):
+    inside = np.random.default_rng(seed).random((*shape, 2)) < share
+    around = convolve(inside.astype(int), np.ones((3, 3, 1)), mode="constant")
+    np.testing.assert_array_equal(accompanied(inside), inside & (around > 1))
 
 
 @given(shapes, st.floats(0.05, 1), seeds)

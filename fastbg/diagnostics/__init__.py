@@ -20,7 +20,7 @@ from ..sky.colour import contrast
 from ..sky.detection import Sky
 from ..sky.grid import SIDE
 from ..sky.mesh import ALONG, Mesh, mesh_of
-from ..sky.neighbourhood import gaussian_mean
+from ..sky.neighbourhood import accompanied, gaussian_mean
 from ..sky.robust_fit import LEAST_WEIGHT, weighted_deviation
 from ..sky.surface import explained_within
 from ..spline.loss import Problem
@@ -58,7 +58,8 @@ class Diagnostics:
         The standard deviation of a cell that holds nothing but sky.
     below : float
         The share of the usable frame that lies below the model by more than its noise: sky from
-        which too much is taken, or something darker than the sky.
+        which too much is taken, or something darker than the sky. A cell whose neighbours do not
+        is not counted: noise has more of those than a normal distribution, up to 1 % of real frames.
     follows : float, in [-1, 1]
         The correlation of the finer structure of the model, where it exceeds the noise, with the
         excluded share of each cell. A model that rises wherever objects are follows them.
@@ -185,7 +186,8 @@ def diagnose(
     if isinstance(sky, ReferencedSky):
         deviation = np.hypot(deviation, sky.uncertainty)
     tolerance = explained_within(background, mesh, weight)
-    lower = (residual.values < -tolerance).mean(axis=1)
+    lower = (residual.values < -tolerance).reshape(*mesh.shape, -1)
+    lower = accompanied(lower).mean(axis=2).ravel()
     found = Diagnostics(
         _gradient(mesh.values, weight, mesh),
         _gradient(residual.values, weight, mesh),

@@ -1,6 +1,6 @@
 """The doubts of what an image does not tell: its model may be right, but nothing makes sure.
 
-Six figures of the diagnostics tell together whether a model is off by more than a tenth of the
+Five figures of the diagnostics tell together whether a model is off by more than a tenth of the
 gradient, by a logistic regression: the logarithm of each counts with a weight. So a figure
 that is a little high on its own is no doubt, and several are one.
 """
@@ -47,19 +47,22 @@ class Figure:
 
 
 FIGURES = {
-    "uncertain": Figure(1.0, 0.01, 0.07, 3.0),
-    "undecided": Figure(1.4, 0.02, 0.025, 1.0),
-    "dependent": Figure(0.9, 0.001, 0.014, 1.0),
+    "uncertain": Figure(0.7, 0.01, 0.07, 3.0),
+    "undecided": Figure(1.7, 0.02, 0.025, 1.0),
+    "dependent": Figure(1.2, 0.001, 0.014, 1.0),
     "corner": Figure(0.7, 0.01, 0.03, 3.0),
-    "below": Figure(1.3, 1e-4, 4e-4, 0.01),
-    "contrast": Figure(-0.25, 0.3, 60.0, 300.0),
+    "below": Figure(1.0, 1e-4, 2e-4, 0.02),
 }
 """The uncertainty of the model, its parts that other choices and the jackknife tell, and the light
 that is left in the brightest corner, in units of the gradient; the share of the frame below the
-model; and the contrast of the gradient to objects."""
+model."""
 
-DOUBTED = 5.25
-"""The sum of the evidence that is told. At 5.7, a model is as likely off as not."""
+DOUBTED = 5.0
+"""The sum of the evidence that is told. At 5.6, a model is as likely off as not."""
+
+SHARE = 0.03
+"""The share of the frame below the model that is named: less is evidence, but little to look for.
+Where all channels are multiples of one shape, any share tells that the sky may have more colours."""
 
 OUTLINE = 0.25
 """Less than this share of the frame below the model, and land, may be the outline of that."""
@@ -96,7 +99,9 @@ def uncertain(
     by_colour = bool(prepared and prepared.sky and prepared.sky.joint)
     evidence = evidence_of(diagnostics, by_colour=by_colour)
     if sum(evidence.values()) > DOUBTED:
-        most = max(evidence.keys() - {"contrast"}, key=lambda name: evidence[name])
+        if not by_colour and diagnostics.below - diagnostics.whole_frame.land < SHARE:
+            del evidence["below"]
+        most = max(evidence, key=lambda name: evidence[name])
         yield _in_words(most, diagnostics, cures, by_colour=by_colour)
 
 
@@ -121,7 +126,6 @@ def evidence_of(diagnostics: Diagnostics, *, by_colour: bool) -> dict[str, float
         "dependent": diagnostics.dependent / unit,
         "corner": _brightest(frame) / unit,
         "below": nan if frame.land and below < OUTLINE else below,
-        "contrast": diagnostics.contrast,
     }
     return {name: figure.evidence(values[name]) for name, figure in FIGURES.items()}
 

@@ -1,4 +1,4 @@
-"""Cells and their neighbours: Gaussian means, and connected regions.
+"""Cells and their neighbours: Gaussian means, those with company, and connected regions.
 
 They are what `scipy.ndimage` has, whose import takes longer than a search in a small image.
 """
@@ -46,6 +46,25 @@ def _means(size: int, deviation: float) -> np.ndarray:
         means[np.arange(size), np.minimum(place, 2 * size - 1 - place)] += weight
     means.flags.writeable = False
     return means
+
+
+def accompanied(inside: np.ndarray) -> np.ndarray:
+    """(rows, columns, ...) bool: those of a set of cells with one more of it around them.
+
+    Parameters
+    ----------
+    inside : ndarray, (rows, columns, ...), bool
+        A set, or one for each channel. The cells around one are the eight that touch it.
+    """
+    rows, columns = inside.shape[:2]
+    framed = np.zeros((rows + 2, columns + 2, *inside.shape[2:]), bool)
+    framed[1:-1, 1:-1] = inside
+    beside = np.zeros_like(inside)
+    for down, right in np.ndindex(3, 3):
+        if (down, right) != (1, 1):
+            beside |= framed[down : down + rows, right : right + columns]
+    accompanied: np.ndarray = inside & beside
+    return accompanied
 
 
 def largest_region(inside: np.ndarray) -> np.ndarray:
