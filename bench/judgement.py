@@ -44,7 +44,7 @@ SWEPT = (
     Swept("report.doubts", "WIDER", (1.0, 1.05, 1.2, 1.5)),
     Swept("report.doubts", "DARKER", (0.1, 0.2, 0.5, 1.0)),
     Swept("report.doubts", "LEFT", (0.05, 0.1, 0.3, 0.5)),
-    Swept("report.uncertain", "DOUBTED", (4.0, 4.5, 5.5, 6.0)),
+    Swept("report.uncertain", "DOUBTED", (4.0, 4.5, 5.0, 5.5, 6.0)),
     Swept("report.uncertain", "OUTLINE", (0.0, 0.05, 0.1, 1.0)),
     Swept("report.uncertain", "FIGURES.uncertain.weight", (0.0, 0.4, 1.0)),
     Swept("report.uncertain", "FIGURES.undecided.weight", (0.0, 1.2, 2.2)),

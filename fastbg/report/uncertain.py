@@ -57,7 +57,7 @@ FIGURES = {
 that is left in the brightest corner, in units of the gradient; the share of the frame below the
 model."""
 
-DOUBTED = 5.0
+DOUBTED = 4.75
 """The sum of the evidence that is told. At 5.6, a model is as likely off as not."""
 
 SHARE = 0.03
