@@ -58,8 +58,8 @@ class Diagnostics:
         The standard deviation of a cell that holds nothing but sky.
     below : float
         The share of the usable frame that lies below the model by more than its noise: sky from
-        which too much is taken, or something darker than the sky. A cell whose neighbours do not
-        is not counted: noise has more of those than a normal distribution, up to 1 % of real frames.
+        which too much is taken, or something darker than the sky. A cell of which no neighbour
+        lies there is not counted: it is noise, as up to 0.8 % of the cells of real frames are.
     follows : float, in [-1, 1]
         The correlation of the finer structure of the model, where it exceeds the noise, with the
         excluded share of each cell. A model that rises wherever objects are follows them.

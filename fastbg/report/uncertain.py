@@ -62,7 +62,7 @@ DOUBTED = 4.75
 
 SHARE = 0.03
 """The share of the frame below the model that is named: less is evidence, but little to look for.
-Where all channels are multiples of one shape, any share tells that the sky may have more colours."""
+Below multiples of one shape any share is named, for the sky may have more colours."""
 
 OUTLINE = 0.25
 """Less than this share of the frame below the model, and land, may be the outline of that."""
