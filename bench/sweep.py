@@ -100,6 +100,7 @@ SWEPT = {
             ((1,), (1, 1, 1), (3, 2, 1.4, 1, 1, 1), (8, 4, 2, 1)),
         ),
         Swept("sky.robust_fit", "TOLERANCE", (0.005, 0.01, 0.04, 0.08)),
+        Swept("sky.robust_fit", "ALONE", (0.5, 1.0, 2.5, INFINITE)),
         Swept("sky.robust_fit", "SOFTNESS", (0.1, 0.25, 1.0, 2.0)),
         Swept("sky.robust_fit", "LEAST_WEIGHT", (1e-6, 1e-5, 1e-3, 1e-2)),
         Swept("sky.surface", "ENVELOPE_STIFFNESS", (1e-5, 1e-4, 1e-2, 1e-1)),

@@ -74,7 +74,7 @@ def arguments_of_all():
         "fit_surface": [
             *(six, six, six, np.ones(1), 3),
             *(np.ones((6, 16), np.float32), 2, 1, 1e-3),
-            *(np.ones(2), np.ones(2, np.float32), (2.5, 4.0, 1.5, 0.02, 0.5, 1e-4)),
+            *(np.ones(2), np.ones(2, np.float32), (2.5, 4.0, 1.5, 1.5, 0.02, 0.5, 1e-4)),
             *(six.copy(), np.ones((1, 2)), six.copy()),
         ],
     }

@@ -104,6 +104,26 @@ def test_any_shape_number_of_channels_and_protection(rng, shape, channels, prote
         )
 
 
+@pytest.mark.parametrize("kernels", [NUMPY, FASTEST])
+@pytest.mark.parametrize("shining", [(1,), (0, 1, 2)])
+def test_an_object_in_one_channel_alone_is_an_object(rng, kernels, shining):
+    """As hydrogen is in narrow filters, however little the mean of the channels sees of it."""
+    x = np.mgrid[:160, :240][1] / 160
+    image = np.repeat((0.2 + 0.1 * x)[..., np.newaxis], 3, axis=2)
+    mesh = mesh_from((image + rng.normal(0, 0.01, image.shape)).astype(np.float32))
+    middle = np.ravel_multi_index([size // 2 for size in mesh.shape], mesh.shape)
+    spots = [middle, middle + 1]
+    values = mesh.values.copy()
+    values[np.ix_(spots, shining)] = (
+        0.2 + 0.1 * mesh.points[spots, 1:] * 1.5 + 6 * mesh.noise[[*shining]]
+    )
+    mesh = replace(mesh, values=values)
+    splines = Basis(mesh.points, 8).of_degree(1)
+    found = fit_surface(splines, mesh, mesh.weight, 1e-3, AUTO, kernels)
+    assert (found.weight[spots] < 0.1).all()
+    assert found.weight.mean() > 0.8
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_the_unit_of_the_image_does_not_matter(mesh, bases, scale):
     weight = largest_smooth_region(mesh)

@@ -232,6 +232,7 @@ typedef struct {
 /* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */
 typedef struct {
     double above, below, around; /* distances at which it is halved, in tolerances */
+    double alone;                /* by which the highest channel exceeds the mean without counting */
     double tolerance;            /* the part of the surface's deviation that is tolerated */
     double softness, least;      /* the width of the logistic function; the least weight */
     const double *factors;       /* (rounds,): multiples of the tolerance */

@@ -22,6 +22,10 @@ TOLERANCE = 0.02
 SOFTNESS = 0.5
 """The width of the logistic function by which weights fall, in tolerances."""
 
+ALONE = 1.5
+"""By so many tolerances more must a cell lie above the surface in one channel to count as if it did
+in the mean of all: lines of emission shine in one channel of narrow filters alone."""
+
 LEAST_WEIGHT = 1e-4
 """The relative weight of a cell that is far off the surface; it keeps every fit determined."""
 
@@ -94,7 +98,8 @@ def _fit_in_numpy(
     for factor in protection.factors:
         surface = splines.matrix @ splines.solve(mesh.values, weight, stiffness)
         tolerance = factor * np.hypot(mesh.noise, TOLERANCE * weighted_deviation(surface, weight))
-        off = ((mesh.values - surface) / tolerance).mean(axis=1)
+        each = (mesh.values - surface) / tolerance
+        off = np.maximum(each.mean(axis=1), each.max(axis=1) - ALONE)
         # What is known to be sky throws no doubt on its neighbours.
         plane = (np.clip(off, -6, 6) * (1 - mesh.known)).reshape(mesh.shape) * usable
         nearby = (gaussian_mean(plane, protection.reach) / around).ravel()
@@ -129,7 +134,7 @@ def _fit_in_c(
         taps[len(taps) // 2 :],
         (
             *(protection.above, protection.below, protection.around),
-            *(TOLERANCE, SOFTNESS, LEAST_WEIGHT),
+            *(ALONE, TOLERANCE, SOFTNESS, LEAST_WEIGHT),
         ),
         sky,
         coordinates,

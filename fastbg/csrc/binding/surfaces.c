@@ -15,12 +15,12 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
     fbg_protection p;
     PyObject *result = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O&O&O&O&nO&nndO&O&(dddddd)O&O&O&", fbg_py_array, &a[VALUES],
+    if (!PyArg_ParseTuple(args, "O&O&O&O&nO&nndO&O&(ddddddd)O&O&O&", fbg_py_array, &a[VALUES],
                           fbg_py_array, &a[USABLE], fbg_py_array, &a[KNOWN],
                           fbg_py_array, &a[NOISE], &columns,
                           fbg_py_array, &a[MODES], &used, &free, &modes.stiffness, fbg_py_array,
                           &a[FACTORS], fbg_py_array, &a[TAPS], &p.above, &p.below, &p.around,
-                          &p.tolerance, &p.softness, &p.least, fbg_py_array, &a[WEIGHT],
+                          &p.alone, &p.tolerance, &p.softness, &p.least, fbg_py_array, &a[WEIGHT],
                           fbg_py_array, &a[COORDINATES], fbg_py_array, &a[SURFACE]))
         return NULL;
     const size_t n = fbg_py_count(&a[USABLE]), channels = fbg_py_count(&a[NOISE]);
@@ -58,8 +58,8 @@ static PyObject *fit_surface(PyObject *self, PyObject *args)
 static PyMethodDef methods[] = {
     {"fit_surface", fit_surface, METH_VARARGS,
      "fit_surface(values, usable, known, noise, columns, modes, used, free, stiffness, factors, taps, "
-     "(above, below, around, tolerance, softness, least), weight, coordinates, surface); fills the "
-     "last two and overwrites weight"},
+     "(above, below, around, alone, tolerance, softness, least), weight, coordinates, surface); fills "
+     "the last two and overwrites weight"},
     {NULL, NULL, 0, NULL},
 };
 
