@@ -86,7 +86,7 @@ def fit_surface(
     stiffness: float,
     factors: np.ndarray,
     taps: np.ndarray,
-    protection: tuple[float, float, float, float, float, float],
+    protection: tuple[float, float, float, float, float, float, float],
     weight: np.ndarray,
     coordinates: np.ndarray,
     surface: np.ndarray,
