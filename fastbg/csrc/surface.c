@@ -1,4 +1,4 @@
-/* The memory of a robust fit; kernels.inc and surface.inc have the fit itself. */
+/* The memory of a robust fit; surface.inc has the fit itself. */
 #include "kernels.h"
 
 #include <stdlib.h>
@@ -9,24 +9,31 @@ fbg_status fbg_fit_surface(const fbg_mesh *mesh, const fbg_modes *modes,
 {
     const size_t n = mesh->rows * mesh->columns, used = modes->used, channels = mesh->channels;
     /* Whole panels, whatever the instruction set. */
-    const size_t width = (used + channels + FBG_PANELS - 1) / FBG_PANELS * FBG_PANELS;
-    double *doubles = calloc((used + channels + FBG_SIDE) * width + used, sizeof *doubles);
-    float *floats = calloc(5 * n + mesh->columns + 2 * protection->radius + used * used +
-                               channels * (used + 2 * width) + FBG_CELLS * width + FBG_SIDE,
+    const size_t width = (used + FBG_PANELS - 1) / FBG_PANELS * FBG_PANELS;
+    double *doubles = calloc((used + FBG_SIDE + channels) * width + (1 + channels) * used + 2 * channels,
+                             sizeof *doubles);
+    float *floats = calloc((5 + channels) * n + mesh->columns + 2 * protection->radius + used * used +
+                               2 * channels * (used + width) + FBG_CELLS * width + FBG_SIDE,
                            sizeof *floats);
     const fbg_status status = doubles && floats ? FBG_OK : FBG_NO_MEMORY;
     if (status == FBG_OK) {
         fbg_surface_scratch s = {.width = width, .normal = doubles};
-        s.unit = s.normal + (used + channels + FBG_SIDE) * width;
+        s.slopes = s.normal + (used + FBG_SIDE) * width;
+        s.unit = s.slopes + channels * width;
+        s.rest = s.unit + used;
+        s.down = s.rest + channels * used;
+        s.before = s.down + channels;
         s.share = floats;
         s.left = s.share + n;
         s.off = s.left + n;
         s.nearby = s.off + n;
         s.around = s.nearby + n;
-        s.line = s.around + n;
+        s.change = s.around + n;
+        s.line = s.change + channels * n;
         s.factor = s.line + mesh->columns + 2 * protection->radius;
         s.step = s.factor + used * used;
-        s.single = s.step + channels * used;
+        s.way = s.step + channels * used;
+        s.single = s.way + channels * used;
         s.part = s.single + channels * width;
         s.block = s.part + channels * width;
         memset(surface->values, 0, channels * n * sizeof *surface->values);
