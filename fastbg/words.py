@@ -138,6 +138,10 @@ def bends(stiffness: float) -> str:
 
 def names_of(protected: Sequence[Mapping[str, Any]]) -> str:
     """The names of protected objects, of many the first ones."""
-    names = [each["name"] for each in protected]
+    return listed([each["name"] for each in protected])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names, of many the first ones."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import fastbg
 from fastbg.cli.app import app
-from fastbg.errors import Cancelled, FastbgError
+from fastbg.errors import Cancelled, FastbgError, InputError
 from fastbg.io import formats
 from fastbg.io.made import made
 from fastbg.jobs.batch import BatchProgress
@@ -232,6 +232,33 @@ def test_what_is_no_mosaic_is_refused_in_one_line(tmp_path: Path, given: Any, me
         fastbg.process_mosaic(**arguments, output_dir=tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_mosaic_leaves_nothing_and_names_all_that_have_no_place(tmp_path: Path) -> None:
+    rng, out = np.random.default_rng(1), tmp_path / "new" / "out"
+    light = [background(SHAPE, rng) + NOISE * rng.standard_normal(SHAPE) for _ in range(11)]
+    # Of one size, they may be on one canvas, so that their small copies are made to know it.
+    paths = [write(tmp_path / f"p{number}.fits", each) for number, each in enumerate(light)]
+    named = r"p0.fits has no coordinate system.*; (.*p\d.fits, ){7}.*p8.fits and 2 more cannot"
+    with pytest.raises(InputError, match=named):
+        fastbg.process_mosaic(paths, output_dir=out)
+    assert not (tmp_path / "new").exists()
+    for number, (path, each) in enumerate(zip(paths, light, strict=True)):
+        write(path, each[number:])
+    with pytest.raises(InputError, match=named):
+        fastbg.process_mosaic(paths, output_dir=out)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_refused_mosaic_keeps_small_copies_of_an_earlier_one(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, NOISE, (2, *SHAPE))
+    paths = [write(tmp_path / f"q{n}.fits", 0.1 + each) for n, each in enumerate(noise)]
+    (tmp_path / FOLDER).mkdir()
+    earlier = tmp_path / FOLDER / "p1_small.npz"
+    earlier.write_bytes(b"1")
+    with pytest.raises(InputError, match=r"q0.fits has no .*q1.fits cannot"):
+        fastbg.process_mosaic(paths, output_dir=tmp_path)
+    assert earlier.read_bytes() == b"1"
 
 
 @pytest.mark.parametrize(
