@@ -111,7 +111,8 @@ def own_gradient(
 
 def _of_plane(mesh: Mesh, plane: Plane) -> OwnGradient:
     """The plane that colours tell."""
-    columns = _columns(*mesh.points.T, 1)[:, 1:]
+    y, x = mesh.points.T
+    columns = _columns(y, x, 1)[:, 1:]
     lowest = np.quantile((mesh.values - columns @ plane.slopes)[mesh.usable], DARKEST, axis=0)
     uncertainty = np.sqrt(columns**2 @ plane.errors**2)
     coefficients = np.vstack([lowest, plane.slopes])
