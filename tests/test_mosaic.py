@@ -91,6 +91,25 @@ def test_all_panels_get_one_level(tmp_path: Path) -> None:
     assert not [*tmp_path.glob("*bgModel*")]
 
 
+def test_a_gradient_that_all_panels_share_under_objects_is_told(tmp_path: Path) -> None:
+    rng, waves = np.random.default_rng(1), np.geomspace(12, 90, 12)
+    turns = np.random.default_rng(5).uniform(0, 3, 12)
+    phases = np.random.default_rng(6).uniform(0, 6, 12)
+    paths = []
+    for number, grid in enumerate(grids(2)[:2], start=1):
+        v, u = grid.plane()
+        along = (np.multiply.outer(of(turns), each) for of, each in ((np.cos, v), (np.sin, u)))
+        light = np.cos(sum(along) / waves[:, None, None] + phases[:, None, None]).sum(axis=0)
+        image = 0.03 * np.exp(light / 3) + background(SHAPE, rng) + sky(v, u)
+        image += NOISE * rng.standard_normal(SHAPE)
+        paths.append(write(tmp_path / f"p{number}.fits", image, grid.keywords()))
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out").report
+    (known,) = report["shared"]
+    assert known["uncertain"] > 0.7 * known["gradient"] > 0
+    assert "objects hide the gradient that all panels share" in report["doubts"][0]
+    assert report["doubts"][0] in report["warnings"]
+
+
 def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path) -> None:
     far = [Grid(0, 0), Grid(0, 135), Grid(900, 0)]
     paths, _ = panels(tmp_path, far)

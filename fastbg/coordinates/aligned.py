@@ -22,8 +22,12 @@ it has fewer pixels along a side than the second number, that many places betwee
 ENOUGH = 0.5
 """The least share of these places that the other image must have samples for."""
 
-TILE = 256
-"""Places along the side of what is sampled at a time."""
+TILE, LEAST_TILE = 256, 32
+"""Places along the side of what is sampled at a time; fewer where `HELD` asks for it."""
+
+HELD = 50_000_000
+"""The bytes of the other image that are in memory at a time, at most: it may be many times as large
+as the target."""
 
 SLACK = 1.25
 """So many times the rows of the tile that needs most are held in memory: so several are sampled in
@@ -92,9 +96,15 @@ def _sampled(
     count = FEW if few else SAMPLES
     h, w = (-(-size // places.factor) for size in places.shape)
     out = np.full((other.channels, h, w), np.nan, np.float32)
-    tiles = [*_tiles(places, (h, w), max(1, TILE // count), step, other.shape)]
-    groups, rows = _groups(tiles)
-    columns = slice(min(t.columns.start for t in tiles), max(t.columns.stop for t in tiles))
+    side = TILE
+    while True:
+        tiles = [*_tiles(places, (h, w), max(1, side // count), step, other.shape)]
+        groups, rows = _groups(tiles)
+        columns = slice(min(t.columns.start for t in tiles), max(t.columns.stop for t in tiles))
+        held = 4 * other.channels * rows * (columns.stop - columns.start)
+        if held <= HELD or side <= LEAST_TILE:
+            break
+        side //= 2
     window = Window(other, step, rows, columns, function, threads, kernels)
 
     for group in groups:
