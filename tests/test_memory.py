@@ -9,7 +9,9 @@ import pytest
 from cases import slow
 
 from fastbg import Settings, SettingsError, process_file
+from fastbg.coordinates import aligned, stars
 from fastbg.io import xisf
+from fastbg.jobs import memory
 from fastbg.jobs.memory import MemoryNeeds
 from fastbg.words import format_bytes
 from packed import save
@@ -187,6 +189,8 @@ def test_the_estimate_knows_the_size_of_a_reference():
     assert small.bytes_needed() < needed[0]
     assert needed == sorted({*needed})
     assert needed[-1] - needed[0] < 150e6
+    assert memory.STAR_PIXELS == stars.LARGEST
+    assert memory.HELD == aligned.HELD
 
 
 def test_limits_that_are_kept_are_no_obstacle():

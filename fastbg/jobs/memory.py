@@ -72,6 +72,10 @@ sample of the small copies that are compared; measured."""
 HELD = 50_000_000
 """Bytes of a reference that are in memory at a time, at most: `coordinates.aligned`."""
 
+STAR_PIXELS, STAR_COPY, STAR_ROWS = 1600, 32, 160
+"""The longer side of the copy in which stars are looked for, bytes for each of its pixels, and rows
+around stars that each thread reads at a time, twice over: `coordinates.stars`; measured."""
+
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
 
@@ -168,6 +172,7 @@ class MemoryNeeds:
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 5 * small + 8 * pixels if search else 0,
+            "stars": self._finding_stars(threads),
             "compare": fitted + 4 * small + self._comparing(pixels),
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
@@ -204,6 +209,15 @@ class MemoryNeeds:
         # A channel more tells what may be saturated.
         held = min(HELD, 4 * (channels + 1) * height * width)
         return held + COMPARED * max(channels, self.shape[0]) * pixels
+
+    def _finding_stars(self, threads: int) -> int:
+        """Bytes for the stars that tell where a reference lies."""
+        if self.reference is None:
+            return 0
+        both = self.shape, self.reference
+        copies = [h * w // math.ceil(max(h, w) / STAR_PIXELS) ** 2 for _, h, w in both]
+        around = 2 * threads * STAR_ROWS * 4 * max(channels * w for channels, _, w in both)
+        return max(STAR_COPY * max(copies), 4 * max(copies) + around)
 
     @property
     def _page(self) -> int:
