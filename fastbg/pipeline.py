@@ -10,6 +10,7 @@ image in memory: all but the fit go over it in bands of rows (`fastbg.image.band
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,7 @@ class Job:
         sky: Image | None = None,
         samples: SamplePoints | None = None,
         reference: Reference | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Prepared:
         """Stretch, downscale and weigh an image, and search for its sky if the settings ask so.
 
@@ -102,6 +104,8 @@ class Job:
             The sky goes through these and is not searched for; in pixels of ``frame.samples``.
         reference : Reference, optional
             An image of the same sky, whose light is that of objects.
+        meanwhile : callable, optional
+            Called before the search, which leaves processors idle: it may begin something else.
 
         Raises
         ------
@@ -120,6 +124,8 @@ class Job:
             used = self.weigh(reduced, weight, known)
             measured = None if samples is None else self.measure_samples(frame, samples, weight)
             copies = None if reference is None else self.align(reduced, reference)
+        if meanwhile:
+            meanwhile()
         own: Any = {"known": known, "samples": measured, "reference": copies}
         return self.search(reduced, used, masked=weight is not None, **own)
 

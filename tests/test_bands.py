@@ -42,7 +42,7 @@ def test_bands_cover_every_row_once(height, width, unit):
 def test_bands_hold_few_pixels_but_a_unit_at_least(height, width, unit):
     rows = row_bands((height, width), unit)[0].stop
     assert rows * width <= max(BAND_PIXELS, unit * width) or (
-        (unit, rows) == (1, min(height, BLOCK_ROWS)) and rows * width <= 4 * BAND_PIXELS
+        (unit, rows) == (1, min(height, BLOCK_ROWS)) and rows * width <= 3 * BAND_PIXELS
     )
     # Not fewer than they could hold, but for the blocks of the evaluator.
     assert rows == height or (rows + max(unit, BLOCK_ROWS)) * width > BAND_PIXELS
@@ -50,7 +50,7 @@ def test_bands_hold_few_pixels_but_a_unit_at_least(height, width, unit):
 
 @pytest.mark.parametrize(
     ("width", "rows"),
-    [(1, BAND_PIXELS), (4000, 32), (6000, 16), (10_000, 16), (BAND_PIXELS // 4, 16)],
+    [(1, BAND_PIXELS), (4000, 48), (6000, 32), (10_000, 16), (3 * BAND_PIXELS // 16, 16)],
 )
 def test_bands_are_whole_blocks_of_the_evaluator_where_they_have_room(width, rows):
     assert row_bands((1 << 20, width))[0] == slice(0, rows)

@@ -166,3 +166,26 @@ print(json.dumps(sha256(done.background.tobytes()).hexdigest()))
 @needs_two_cores
 def test_a_descent_does_not_depend_on_the_threads_of_blas() -> None:
     assert told_by(DESCENT, 1) == told_by(DESCENT, 2)
+
+
+LIMITED_PROCESS = """
+from fastbg.sky.blas import limit_this_process
+
+limit_this_process()
+import scipy.linalg
+
+seen = []
+
+def progress(told):
+    seen.append(threads_of_blas())
+
+fastbg.remove_background(image, downscaling_factor=4, threads=1, progress=progress)
+print(json.dumps([seen, threads_of_blas()]))
+"""
+
+
+@needs_two_cores
+def test_a_process_that_is_limited_stays_so() -> None:
+    seen, after = told_by(LIMITED_PROCESS)
+    assert len(seen) > 6
+    assert all({*now.values()} == {1} for now in [*seen, after])

@@ -168,6 +168,53 @@ def test_the_first_image_is_found_and_the_rest_kept(tmp_path, rng):
     assert output.read_bytes().endswith(b"\0" * 100)
 
 
+@pytest.mark.parametrize("packing", ["none", "gzip", "tiles"])
+@pytest.mark.parametrize("name", ["uint16", "float32", "scaled"])
+def test_a_range_that_the_header_tells_is_that_of_the_new_samples(tmp_path, name, packing):
+    path, output = tmp_path / "a.fits", tmp_path / "b.fits"
+    save(path, name, header={"DATAMAX": (65535.0, "brightest / ADU"), "DATAMIN": -1e9})
+    dtype = None if name == "scaled" else np.dtype(name)
+    with fits.open_image(path) as image:
+        rows = image.read_rows(slice(None)) // 2 + 3
+        rows[0, 0, 0] = np.nan if name == "float32" else rows[0, 0, 0]
+        with fits.create(
+            output, image.shape, dtype=dtype, header=image.header, packing=packing
+        ) as target:
+            target.write_rows(slice(None), rows)
+    with astropy_fits.open(output) as found:
+        unit = next(unit for unit in found if unit.data is not None)
+        told = [unit.header[keyword] for keyword in ("DATAMIN", "DATAMAX")]
+        np.testing.assert_allclose(told, [np.nanmin(unit.data), np.nanmax(unit.data)], rtol=1e-7)
+        assert [type(each) for each in told] == [float, float]
+        assert unit.header.comments["DATAMAX"] == "brightest / ADU"
+        assert list(unit.header).count("DATAMAX") == 1
+
+
+@pytest.mark.parametrize("name", ["DATAMAX", "DATASUM"])
+def test_a_card_without_a_value_stays_as_it_is(tmp_path, name):
+    path, output = tmp_path / "a.fits", tmp_path / "b.fits"
+    save(path, "float32", header={"HISTORY": "of a night"})
+    stored = path.read_bytes().replace(b"HISTORY of", f"{name} of".encode())
+    path.write_bytes(stored)
+    same_again(path, output)
+    assert output.read_bytes() == stored
+
+
+@pytest.mark.parametrize("card", ["DATAMIN", "DATAMAX", None])
+def test_a_range_is_told_only_where_it_was_and_of_valid_samples(tmp_path, card):
+    path, output = tmp_path / "a.fits", tmp_path / "b.fits"
+    save(path, "float32", header={card: 7.0} if card else {})
+    with (
+        fits.open_image(path) as image,
+        fits.create(output, image.shape, header=image.header) as target,
+    ):
+        target.write_rows(slice(None), np.full(image.shape, np.nan, np.float32))
+    header = astropy_fits.getheader(output)
+    assert {name: header.get(name) for name in ("DATAMIN", "DATAMAX") if name in header} == (
+        {card: 7.0} if card else {}
+    )
+
+
 @given(st.binary(max_size=4000))
 def test_checksums_are_those_of_astropy(data):
     data = data + bytes(-len(data) % 2880)

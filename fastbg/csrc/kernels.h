@@ -46,14 +46,16 @@ typedef struct {
     double *own, *coupled;
 } fbg_sums;
 
-/* Memory of a robust fit to n cells with m modes, which together with the channels, and what fills up
- * vectors, are `width`. */
+/* Memory of a robust fit to n cells with m modes, which with what fills up panels are `width`. */
 typedef struct {
     size_t width;
-    double *normal, *unit; /* (m + channels, width) and room for a tile more, (m,) */
-    float *factor, *step;  /* (m, m), (channels, m) */
-    float *single, *part;  /* (channels, width): coordinates, and slopes from a part of the cells */
-    float *block;          /* (FBG_CELLS, width) and room for a tile more */
+    double *normal, *unit;      /* (m, width) and room for a tile more, (m,) */
+    double *slopes, *rest;      /* (channels, width), (channels, m) */
+    double *down, *before;      /* (channels,): how far down a step leads, and the one before it */
+    float *factor, *step, *way; /* (m, m), (channels, m), (channels, m) */
+    float *single, *part;       /* (channels, width): coordinates, and slopes from a part of the cells */
+    float *block;               /* (FBG_CELLS, width) and room for a tile more */
+    float *change;              /* (channels, n): of the surface by a step */
     float *share, *left, *off, *nearby, *around; /* (n,) */
     float *line; /* a row of cells, with room for the reach of the Gaussian on both sides */
 } fbg_surface_scratch;

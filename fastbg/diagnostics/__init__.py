@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -104,18 +105,18 @@ class Diagnostics:
         before, after, uncertain = map(float, means)
         return before, after, uncertain
 
-    @property
+    @cached_property
     def uncertain(self) -> np.ndarray:
         """(K,): the root mean square of the uncertainty where the frame is no land."""
         return self._mean_of(self.uncertainty)
 
-    @property
+    @cached_property
     def dependent(self) -> float:
         """The median of the jackknife, a mean over the channels, where the frame is no land."""
         seen = self.jackknife[self.whole_frame.seen]
         return float(medians(seen, axis=0).mean()) if len(seen) else np.nan
 
-    @property
+    @cached_property
     def undecided(self) -> float:
         """The root mean square of `choice` there, a mean over the channels."""
         return float(self._mean_of(self.choice).mean())

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-BAND_PIXELS = 1 << 17
+BAND_PIXELS = 3 << 16
 """The pixels of a band: enough to make calls cheap, few enough for a processor's cache."""
 
 FEW_PIXELS = 1 << 14
@@ -35,7 +35,7 @@ def row_bands(
     samples of another number. All but the last have a multiple of `unit` rows, or of `BLOCK_ROWS`
     where neither is given and width allows it.
     """
-    if not pixels and unit == 1 and BLOCK_ROWS * shape[1] <= 4 * BAND_PIXELS:
+    if not pixels and unit == 1 and BLOCK_ROWS * shape[1] <= 3 * BAND_PIXELS:
         unit = BLOCK_ROWS
     rows = max(unit, (pixels or 3 * BAND_PIXELS // channels) // shape[1] // unit * unit)
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]

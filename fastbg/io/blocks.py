@@ -16,6 +16,9 @@ from .random_access import RandomAccessFile
 MOST_EXPANSION = 1 << 16
 """No codec makes more bytes of one: deflate up to 1032, LZ4 255, LZW 4096, zstd 32768."""
 
+STORED_TOGETHER = 1 << 22
+"""Bytes that the system is asked to bring to the disk at once, when the last of them is written."""
+
 
 class Block(Protocol):
     """The decompressed bytes of a data block.
@@ -52,7 +55,10 @@ class FileBytes:
 
     def write(self, start: int, data: np.ndarray) -> None:
         self._file.write(self.start + start, data.data)
-        self._file.start_storing(self.start + start, data.size)
+        first, last = start // STORED_TOGETHER, (start + data.size) // STORED_TOGETHER
+        if first < last:
+            size = (last - first) * STORED_TOGETHER
+            self._file.start_storing(self.start + first * STORED_TOGETHER, size)
 
 
 class BytesInMemory:

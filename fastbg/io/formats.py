@@ -18,6 +18,7 @@ from .image_file import ImageFile, PathLike, open_file, reading
 from .keywords import Header, Keyword
 from .names import Format, Packing, told_format
 from .orientation import AS_STORED, ON_ITS_SIDE, Turn
+from .random_access import reserve
 from .sample_format import FLOAT32, SampleFormat
 from .target import ImageTarget
 
@@ -219,6 +220,15 @@ class Output:
         """
         size = math.prod(self.source.shape) * self.samples.dtype.itemsize
         return 2 * size if self._told[1] == "gzip" else size
+
+    def reserve(self, path: PathLike) -> None:
+        """Take room for the samples, where they will be written into this empty file as they are.
+
+        `create` then need not wait for the system to find it.
+        """
+        kind, packing = self._told
+        if packing == "none" and kind != "TIFF" and not self.compress:
+            reserve(path, self.room)
 
     @contextmanager
     def create(self, path: PathLike, history: Sequence[str]) -> Iterator[ImageTarget]:

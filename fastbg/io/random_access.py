@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
+
+BLOCK = 512
+"""Bytes in which POSIX counts the room that a file takes."""
+
+_KEEP_SIZE = 1
+"""Room beyond the end of a file: FALLOC_FL_KEEP_SIZE of Linux."""
+
+
+def reserve(path: str | os.PathLike[str], size: int) -> None:
+    """Take room on the disk for an empty file, which stays empty, where the system can.
+
+    It stays taken when the file is opened anew to be written.
+    """
+    if sys.platform != "linux":
+        return
+    fallocate = ctypes.CDLL(None).fallocate
+    fallocate.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long
+    with suppress(OSError), open(path, "rb+") as file:
+        # What goes wrong here is told when the file is written.
+        fallocate(file.fileno(), _KEEP_SIZE, 0, size)
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file; a new one is emptied only where there is something in it."""
+    descriptor = os.open(path, flags & ~os.O_TRUNC, 0o666)
+    if flags & os.O_TRUNC and os.fstat(descriptor).st_size:
+        os.truncate(descriptor, 0)
+    return descriptor
 
 
 class RandomAccessFile:
@@ -19,13 +49,14 @@ class RandomAccessFile:
     ----------
     path : path
     mode : str
-        ``"rb"``, ``"rb+"`` to change a file, or ``"wb"`` or ``"wb+"`` for a new one.
+        ``"rb"``, ``"rb+"`` to change a file, or ``"wb"`` or ``"wb+"`` for a new one, which keeps
+        the room that was reserved for it: see `reserve`.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], mode: Literal["rb", "rb+", "wb", "wb+"]
     ) -> None:
-        self._file: Any = open(path, mode, buffering=0)  # noqa: SIM115
+        self._file: Any = open(path, mode, buffering=0, opener=_open)  # noqa: SIM115
         self._position = Lock()
         self._opened: tuple[int, int] | None = self._state()
 
@@ -93,14 +124,15 @@ class RandomAccessFile:
         OSError
             If there is not enough room.
         """
-        if hasattr(os, "posix_fallocate"):
+        found = os.fstat(self._file.fileno())
+        reserved = 0 if found.st_size else BLOCK * getattr(found, "st_blocks", 0)
+        self._file.truncate(size)
+        if reserved < size and hasattr(os, "posix_fallocate"):
             try:
-                return os.posix_fallocate(self._file.fileno(), 0, size)
+                os.posix_fallocate(self._file.fileno(), reserved, size - reserved)
             except OSError as error:  # some file systems cannot
                 if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                     raise
-        self._file.truncate(size)
-        return None
 
     def _state(self) -> tuple[int, int]:
         found = os.fstat(self._file.fileno())

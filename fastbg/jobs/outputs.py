@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class Outputs:
         self.targets = {name: Path(path) for name, path in targets.items()}
         self.parts: dict[str, Path] = {}
         self._overwrite, self._compress, self._unit = overwrite, compress, unit
+        self._reserving: list[Future[None]] = []
 
     @property
     def compresses(self) -> bool:
@@ -115,6 +116,17 @@ class Outputs:
         parts = files.enter_context(atomic.staged(paths, overwrite=self._overwrite))
         self.parts = dict(zip(self.targets, parts, strict=True))
 
+    def reserve(self, source: ImageFile, files: ExitStack, *, same: bool) -> None:
+        """Begin to take room on the disk for the images, on another thread, after `stage`.
+
+        Some file systems fill it. `create` waits for that, and so does the end of `files`.
+        """
+        pool = files.enter_context(ThreadPoolExecutor(1))
+        self._reserving = [
+            pool.submit(self._output(name, source, same).reserve, self.parts[name])
+            for name in self._images
+        ]
+
     def create(
         self,
         source: ImageFile,
@@ -150,6 +162,7 @@ class Outputs:
             The format of the corrected image.
         """
 
+        wait(self._reserving)
         outputs = {name: self._output(name, source, same) for name in self._images}
         images = _entered(
             {name: each.create(self.parts[name], history[name]) for name, each in outputs.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -139,7 +140,12 @@ def process_file(
             max_memory=max_memory,
             draws=draws,
         )
-        prepared = prepare(job, source)
+        outputs.stage(files)
+        written = files.enter_context(ExitStack())
+        same = settings.sample_format == "same"
+        reserve = partial(outputs.reserve, source.file, written, same=same)
+        # With one thread, no processor is idle.
+        prepared = prepare(job, source, reserve if job.threads > 1 else None)
         preparation = prepared.preparation()
         fitted = job.fit(prepared)
         refuse_doubts(job, str(path), preparation, fitted)
@@ -152,8 +158,6 @@ def process_file(
         trim(size)
         plan = job.plan(source.frame, fitted.model, preparation.measured, fitted.fit.levels)
         trim(size)
-        outputs.stage(files)
-        written = files.enter_context(ExitStack())
         name = source.reference.path.name if source.reference else ""
         lines = history(job.settings, fitted.fit, source.file.white, name)
         corrected = write(job, source, plan, outputs, lines, written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -216,14 +216,14 @@ def read(
         return source
 
 
-def prepare(job: Job, source: Source) -> Prepared:
+def prepare(job: Job, source: Source, meanwhile: Callable[[], None] | None = None) -> Prepared:
     """`Job.prepare`, with the name of the file in its errors."""
     reference = None
     if source.reference:
         own = source.frame, source.file, job.backend.kernels, job.threads
         reference = source.reference.of(*own)
     with errors_of(source):
-        return job.prepare(source.frame, *source.drawn, source.points, reference)
+        return job.prepare(source.frame, *source.drawn, source.points, reference, meanwhile)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ mode and with every pedestal s of the gradient is taken out and 1 - s of it is l
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import local
 
 import numpy as np
@@ -59,6 +60,10 @@ class Correction:
     divisor: float | np.ndarray = 1.0
     kernels: Kernels = FASTEST
     strength: float = 1.0
+
+    @cached_property
+    def _divides(self) -> bool:
+        return bool(np.any(np.asarray(self.divisor) != 1))
 
     def read(self, rows: slice, buffers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some rows of the image, of the background and of the corrected image.
@@ -99,7 +104,7 @@ class Correction:
             self.kernels.subtract(samples, out, 0, out)
         else:
             self.kernels.subtract(samples, background, level, out)
-        if np.any(divisor != 1):
+        if self._divides:
             np.divide(out, np.float32(divisor), out=out, where=is_valid(samples))
         if self.strength != 1:
             self._weaken(samples, out)

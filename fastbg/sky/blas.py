@@ -28,14 +28,24 @@ class _Limit:
     changed it may change it back (threadpoolctl 3.8), so a thread of its own keeps the limit from
     the first user to the last, whichever thread that is. Other builds have a number for each
     thread, which every user limits for itself.
+
+    Attributes
+    ----------
+    lasts : bool
+        Whether the process has the limit to its end, so that nobody need keep it.
     """
 
     def __init__(self) -> None:
         self._lock, self._users = Lock(), 0
+        self.lasts = False
         self._keeper, self._last_has_left = Thread(), Event()
 
     @contextmanager
     def limited(self) -> Iterator[None]:
+        if self.lasts:
+            _limited()
+            yield
+            return
         with self._lock:
             if not self._users:
                 self._keep()
@@ -99,3 +109,4 @@ def limit_this_process() -> None:
     for name in ("OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "OMP_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{name}_THREADS"] = "1"
     limit_this_thread()
+    _limit.lasts = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -83,12 +83,21 @@ def add_history(records: list[str], lines: Sequence[str]) -> None:
     ]
 
 
-def set_text(records: list[str], name: str, text: str) -> None:
-    """Give a keyword that is there another string of at most 16 characters."""
-    at = next(at for at, record in enumerate(records) if record[:8].rstrip() == name)
+def with_value(records: Sequence[str], *names: str) -> list[str]:
+    """Those of the keywords that have a card with a value; COMMENT-like cards have none."""
+    return [name for name in names if any(map(_value_of(name), records))]
+
+
+def set_value(records: list[str], name: str, value: str) -> None:
+    """Give a keyword that is there another value, spelled as a card has it: texts in quotes."""
+    at = next(at for at, record in enumerate(records) if _value_of(name)(record))
     comment = records[at][10:].partition("/")[2]
-    told = f"{name:<8}= '{text}'".ljust(30)
+    told = record_of(name, value).rstrip().ljust(30)
     records[at] = (f"{told} /{comment}" if comment else told)[:CARD].ljust(CARD)
+
+
+def _value_of(name: str) -> Callable[[str], bool]:
+    return lambda record: record.startswith(f"{name:<8}= ")
 
 
 def _scaling_records(scaling: Scaling) -> list[str]:

@@ -17,9 +17,9 @@ from ..keywords import Header
 from ..names import Packing
 from ..random_access import RandomAccessFile
 from ..target import ImageTarget, PathLike, writing
-from . import checksum
+from . import checksum, extremes
 from .cards import BLOCK, header_text
-from .header import FitsHeader, add_history, new_records, restored_records, set_text
+from .header import FitsHeader, add_history, new_records, restored_records, set_value, with_value
 from .pack import pack
 from .scaling import Scaling
 from .tiles import EMPTY_PRIMARY
@@ -55,9 +55,9 @@ def create(
         The type of the samples: an unsigned or signed integer, float32 or float64. None keeps that
         of `header`, which must then be of a FITS file.
     header : Header, optional
-        All but the pixels is carried over from it; from other formats, the keywords. Checksums are
-        brought up to date. It is not mutated, and the file that it was read from must still be
-        open.
+        All but the pixels is carried over from it; from other formats, the keywords. Checksums,
+        DATAMIN and DATAMAX are brought up to date. It is not mutated, and the file that it was read
+        from must still be open.
     history : sequence of str
         Each becomes a HISTORY card, after the others.
     packing : {"none", "gzip", "tiles"}
@@ -99,6 +99,7 @@ def create(
         yield target
         target.check_complete()
         with writing(path):
+            extremes.tell(records, unit.data, scaling)
             unit.finish()
             if packing == "gzip":
                 _compress(file, path)
@@ -174,7 +175,7 @@ def _put(file: RandomAccessFile, place: int, what: bytes | Block | None) -> int:
 
 def _bring_up_to_date(records: list[str], data: Block) -> None:
     """Give the checksums, if there are any, their values of now."""
-    told = {record[:8].rstrip() for record in records} & {"DATASUM", "CHECKSUM"}
+    told = with_value(records, "DATASUM", "CHECKSUM")
     if not told:
         return
     total = 0
@@ -183,11 +184,11 @@ def _bring_up_to_date(records: list[str], data: Block) -> None:
         data.read_into(at, piece)
         total = checksum.add(total, np.pad(piece, (0, -piece.size % 4)))
     if "DATASUM" in told:
-        set_text(records, "DATASUM", str(total))
+        set_value(records, "DATASUM", f"'{total}'")
     if "CHECKSUM" in told:
-        set_text(records, "CHECKSUM", checksum.EMPTY)
+        set_value(records, "CHECKSUM", f"'{checksum.EMPTY}'")
         whole = checksum.add(total, np.frombuffer(header_text(records), np.uint8))
-        set_text(records, "CHECKSUM", checksum.spelled(whole))
+        set_value(records, "CHECKSUM", f"'{checksum.spelled(whole)}'")
 
 
 def _compress(file: RandomAccessFile, path: PathLike) -> None:
