@@ -62,7 +62,14 @@ def compared_with(reference: Mapping[str, Any]) -> str:
     whence = ""
     if reference["degree"]:
         taken = ("nothing", "a plane", "a polynomial of degree 2")[reference["taken"]]
-        whence = f"; of the gradient, {taken} comes from the sky of the image itself"
+        source = (
+            "colours of the objects"
+            if reference["seen"] == "colours"
+            else "sky of the image itself"
+        )
+        whence = f"; of the gradient, {taken} comes from the {source}"
+    if reference["seen"] == "nothing":
+        whence += "; nothing tells whether it has a gradient of its own"
     return (
         f"{place.get(reference['how'], 'placed by coordinates')}, its light times {scale} "
         f"({about}){whence}"
@@ -138,6 +145,10 @@ def bends(stiffness: float) -> str:
 
 def names_of(protected: Sequence[Mapping[str, Any]]) -> str:
     """The names of protected objects, of many the first ones."""
-    names = [each["name"] for each in protected]
+    return listed([each["name"] for each in protected])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names, of many the first ones."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more

@@ -11,8 +11,10 @@ from coordinates import coordinates, header
 from images import filling, image_of, recorded
 from tolerances import CHOSEN_CELLS, CHOSEN_PIXELS
 
+from fastbg.coordinates import aligned as module
 from fastbg.coordinates.aligned import aligned
 from fastbg.coordinates.mapping import IDENTITY, Field, Mapping, mapping
+from fastbg.coordinates.window import Window
 from fastbg.errors import InputError
 from fastbg.image.downscale import block_centres, downscale
 from fastbg.image.image import Image
@@ -68,6 +70,28 @@ def test_a_ramp_is_reproduced(kind, function, factor):
     # A cell at the edge of the other image has samples for a part of its area only.
     assert np.nanmax(error) < allowed + 0.25 * factor * 2 / OTHERS[kind][1]
     assert np.isfinite(found).mean() > (0.2 if kind == "a part" else 0.75)
+
+
+@pytest.mark.parametrize("kind", ["turned", "finer"])
+def test_no_more_of_the_other_image_is_held_than_is_shown(monkeypatch, rng, kind):
+    """Of an image that reaches far beyond the target, some rows and columns suffice."""
+    shape, *how, _ = OTHERS[kind]
+    wide = tuple(4 * size for size in shape)
+    target, other = Field(SHAPE, coordinates(SHAPE, 2.0)), Field(wide, coordinates(wide, *how))
+    planes = rng.normal(1000, 10, (3, *wide)).astype(np.float32)
+    held = []
+
+    class Recorded(Window):
+        def __init__(self, *given):
+            super().__init__(*given)
+            held.append(self._planes.nbytes)
+
+    monkeypatch.setattr(module, "Window", Recorded)
+    where = image_of(planes), mapping(target, other), SHAPE, 8
+    whole = aligned(*where)
+    monkeypatch.setattr(module, "HELD", 0)
+    np.testing.assert_array_equal(aligned(*where), whole)
+    assert held[1] < held[0] < planes.nbytes / 8
 
 
 def _at_the_edge(missing):

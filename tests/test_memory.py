@@ -9,7 +9,9 @@ import pytest
 from cases import slow
 
 from fastbg import Settings, SettingsError, process_file
+from fastbg.coordinates import aligned, stars
 from fastbg.io import xisf
+from fastbg.jobs import memory
 from fastbg.jobs.memory import MemoryNeeds
 from fastbg.words import format_bytes
 from packed import save
@@ -177,6 +179,18 @@ def test_a_refusal_says_what_would_do(needs, limit, cure):
     with pytest.raises(SettingsError, match=cure) as e:
         needs.check(int(limit))
     assert "\n" not in str(e.value)
+
+
+def test_the_estimate_knows_the_size_of_a_reference():
+    """It may have more channels, and many times the pixels, of which a part is held."""
+    small = replace(NEEDS, shape=(1, 2000, 3000), coordinates=True)
+    shapes = (1, 400, 500), (1, 2000, 3000), (3, 1000, 1500), (3, 8160, 12240)
+    needed = [replace(small, reference=shape).bytes_needed() for shape in shapes]
+    assert small.bytes_needed() < needed[0]
+    assert needed == sorted({*needed})
+    assert needed[-1] - needed[0] < 150e6
+    assert memory.STAR_PIXELS == stars.LARGEST
+    assert memory.HELD == aligned.HELD
 
 
 def test_limits_that_are_kept_are_no_obstacle():

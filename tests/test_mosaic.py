@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import fastbg
 from fastbg.cli.app import app
-from fastbg.errors import Cancelled, FastbgError
+from fastbg.errors import Cancelled, FastbgError, InputError
 from fastbg.io import formats
 from fastbg.io.made import made
 from fastbg.jobs.batch import BatchProgress
@@ -89,6 +89,25 @@ def test_all_panels_get_one_level(tmp_path: Path) -> None:
     assert abs(np.mean(levels) - report["level"][0]) < NOISE
     assert np.ptp([true.mean() for true in truth]) > NOISE
     assert not [*tmp_path.glob("*bgModel*")]
+
+
+def test_a_gradient_that_all_panels_share_under_objects_is_told(tmp_path: Path) -> None:
+    rng, waves = np.random.default_rng(1), np.geomspace(12, 90, 12)
+    turns = np.random.default_rng(5).uniform(0, 3, 12)
+    phases = np.random.default_rng(6).uniform(0, 6, 12)
+    paths = []
+    for number, grid in enumerate(grids(2)[:2], start=1):
+        v, u = grid.plane()
+        along = (np.multiply.outer(of(turns), each) for of, each in ((np.cos, v), (np.sin, u)))
+        light = np.cos(sum(along) / waves[:, None, None] + phases[:, None, None]).sum(axis=0)
+        image = 0.03 * np.exp(light / 3) + background(SHAPE, rng) + sky(v, u)
+        image += NOISE * rng.standard_normal(SHAPE)
+        paths.append(write(tmp_path / f"p{number}.fits", image, grid.keywords()))
+    report = fastbg.process_mosaic(paths, output_dir=tmp_path / "out").report
+    (known,) = report["shared"]
+    assert known["uncertain"] > 0.7 * known["gradient"] > 0
+    assert "objects hide the gradient that all panels share" in report["doubts"][0]
+    assert report["doubts"][0] in report["warnings"]
 
 
 def test_groups_without_sky_in_common_are_told_and_get_one_level(tmp_path: Path) -> None:
@@ -232,6 +251,33 @@ def test_what_is_no_mosaic_is_refused_in_one_line(tmp_path: Path, given: Any, me
         fastbg.process_mosaic(**arguments, output_dir=tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_mosaic_leaves_nothing_and_names_all_that_have_no_place(tmp_path: Path) -> None:
+    rng, out = np.random.default_rng(1), tmp_path / "new" / "out"
+    light = [background(SHAPE, rng) + NOISE * rng.standard_normal(SHAPE) for _ in range(11)]
+    # Of one size, they may be on one canvas, so that their small copies are made to know it.
+    paths = [write(tmp_path / f"p{number}.fits", each) for number, each in enumerate(light)]
+    named = r"p0.fits has no coordinate system.*; (.*p\d.fits, ){7}.*p8.fits and 2 more cannot"
+    with pytest.raises(InputError, match=named):
+        fastbg.process_mosaic(paths, output_dir=out)
+    assert not (tmp_path / "new").exists()
+    for number, (path, each) in enumerate(zip(paths, light, strict=True)):
+        write(path, each[number:])
+    with pytest.raises(InputError, match=named):
+        fastbg.process_mosaic(paths, output_dir=out)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_refused_mosaic_keeps_small_copies_of_an_earlier_one(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, NOISE, (2, *SHAPE))
+    paths = [write(tmp_path / f"q{n}.fits", 0.1 + each) for n, each in enumerate(noise)]
+    (tmp_path / FOLDER).mkdir()
+    earlier = tmp_path / FOLDER / "p1_small.npz"
+    earlier.write_bytes(b"1")
+    with pytest.raises(InputError, match=r"q0.fits has no .*q1.fits cannot"):
+        fastbg.process_mosaic(paths, output_dir=tmp_path)
+    assert earlier.read_bytes() == b"1"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from fastbg.errors import InputError, SettingsError
 from fastbg.io import xisf
 from fastbg.jobs.batch.tasks import run as done
 from fastbg.simulate import add_stars, fractal_noise
+from fastbg.words import compared_with
 
 SHAPE = (120, 180)
 LEVEL, RISE = 0.05, 0.02
@@ -211,13 +212,34 @@ def test_an_image_that_was_stretched_is_a_doubt(field, stretched, named):
     assert any(f"{named} probably stretched" in line for line in doubts)
 
 
-def test_where_no_sky_is_seen_the_reference_is_believed_and_that_is_told(field):
+@pytest.mark.parametrize(("channels", "seen"), [(1, "nothing"), (3, "colours")])
+def test_where_nothing_is_seen_the_reference_is_believed_and_that_is_told(field, channels, seen):
+    mono = Field(field.light[..., :channels], field.background[..., :channels])
     result = fastbg.remove_background(
-        field.target(), reference=field.reference(), reference_degree=1
+        mono.target(), reference=mono.reference(SCALE[:channels]), reference_degree=1
     )
-    assert result.report["reference"]["taken"] == 0
-    assert any("too little sky of its own" in line for line in result.report["warnings"])
-    assert field.error(result) < 0.03
+    told = result.report["reference"]
+    assert (told["taken"], told["seen"]) == (0, seen)
+    # Of a nebula of one colour, colours tell that there is no plane.
+    warned = any("too little sky of its own" in line for line in result.report["warnings"])
+    assert warned == (seen == "nothing")
+    assert ("nothing tells whether" in compared_with(told)) == warned
+    assert mono.error(result) < 0.03
+
+
+def test_a_gradient_that_the_reference_has_under_a_nebula_is_told_by_its_colour(field):
+    over = 0.15 * (field.background - field.background.mean(axis=(0, 1)))
+    pair = field.target(), field.reference(over=over)
+    left, taken = (
+        fastbg.remove_background(pair[0], reference=pair[1], reference_degree=degree)
+        for degree in (0, 1)
+    )
+    assert field.error(left) > 0.14
+    (doubt,) = [line for line in left.report["doubts"] if "gradient of its own" in line]
+    assert "reference_degree=1 takes a plane out of it" in doubt
+    assert taken.report["reference"]["taken"] == 1
+    assert not [line for line in taken.report["doubts"] if "gradient of its own" in line]
+    assert field.error(taken) < 0.1
 
 
 def refusal(*args, **options):

@@ -445,8 +445,7 @@ def test_bad_input_is_one_line(name: str, tmp_path: Path) -> None:
         fastbg.together(tmp_path / "in", output_dir=tmp_path / "out", **how)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not list((tmp_path / "out").glob("*_bg*"))
-    assert not list((tmp_path / "out").glob("together_report*"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_name_of_a_frame_that_is_not_there_is_told(tmp_path: Path) -> None:

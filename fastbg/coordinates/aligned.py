@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,12 @@ it has fewer pixels along a side than the second number, that many places betwee
 ENOUGH = 0.5
 """The least share of these places that the other image must have samples for."""
 
-TILE = 256
-"""Places along the side of what is sampled at a time."""
+TILE, LEAST_TILE = 256, 32
+"""Places along the side of what is sampled at a time; fewer where `HELD` asks for it."""
+
+HELD = 50_000_000
+"""The bytes of the other image that are in memory at a time, at most: it may be many times as large
+as the target."""
 
 SLACK = 1.25
 """So many times the rows of the tile that needs most are held in memory: so several are sampled in
@@ -44,8 +48,9 @@ def aligned(
 
     Each cell has the median of the pixels that lie in it, as those of the target have: what is left
     of stars is the same in both. The other image is read once, from top to bottom, and some
-    hundred rows of it are in memory at a time. Where its pixels are much smaller than those of the
-    target, it is reduced in blocks before; where they are larger, it is interpolated.
+    hundred rows of it are in memory at a time, as far as the target lies in them. Where its pixels
+    are much smaller than those of the target, it is reduced in blocks before; where they are
+    larger, it is interpolated.
 
     Parameters
     ----------
@@ -91,8 +96,16 @@ def _sampled(
     count = FEW if few else SAMPLES
     h, w = (-(-size // places.factor) for size in places.shape)
     out = np.full((other.channels, h, w), np.nan, np.float32)
-    groups, rows = _groups(_tiles(places, (h, w), max(1, TILE // count), step, other.shape))
-    window = Window(other, step, rows, function, threads, kernels)
+    side = TILE
+    while True:
+        tiles = [*_tiles(places, (h, w), max(1, side // count), step, other.shape)]
+        groups, rows = _groups(tiles)
+        columns = slice(min(t.columns.start for t in tiles), max(t.columns.stop for t in tiles))
+        held = 4 * other.channels * rows * (columns.stop - columns.start)
+        if held <= HELD or side <= LEAST_TILE:
+            break
+        side //= 2
+    window = Window(other, step, rows, columns, function, threads, kernels)
 
     for group in groups:
         window.move(slice(group[0].rows.start, max(tile.rows.stop for tile in group)))
@@ -110,10 +123,11 @@ def _sampled(
 
 @dataclass(frozen=True)
 class _Tile:
-    """Some cells, and the rows of blocks of the other image on which they lie."""
+    """Some cells, and the rows and columns of blocks of the other image on which they lie."""
 
     cells: tuple[slice, slice]
     rows: slice
+    columns: slice
 
 
 def _tiles(
@@ -122,15 +136,19 @@ def _tiles(
     for top in range(0, grid[0], side):
         for left in range(0, grid[1], side):
             cells = slice(top, min(top + side, grid[0])), slice(left, min(left + side, grid[1]))
-            rows = places.rows(cells)
-            if rows is None or rows[1] < -0.5 or rows[0] > other[0] - 0.5:
-                continue
-            # A place is between two blocks, and a curved edge may lie beyond what was looked at.
-            first, last = int(rows[0] // step) - 3, int(rows[1] // step) + 4
-            yield _Tile(cells, slice(max(first, 0), min(last, -(-other[0] // step))))
+            ends = [*zip(places.extent(cells), other, strict=False)]
+            if ends and all(last >= -0.5 and first <= size - 0.5 for (first, last), size in ends):
+                yield _Tile(cells, *(_blocks(each, size, step) for each, size in ends))
 
 
-def _groups(tiles: Iterator[_Tile]) -> tuple[list[list[_Tile]], int]:
+def _blocks(ends: tuple[float, float], size: int, step: int) -> slice:
+    """The blocks along an axis of that size between two places on it."""
+    # A place is between two blocks, and a curved edge may lie beyond what was looked at.
+    first, last = int(ends[0] // step) - 3, int(ends[1] // step) + 4
+    return slice(max(first, 0), min(last, -(-size // step)))
+
+
+def _groups(tiles: Iterable[_Tile]) -> tuple[list[list[_Tile]], int]:
     """Tiles that are sampled together, from top to bottom, and the most rows that a group needs."""
     ordered = sorted(tiles, key=lambda tile: tile.rows.start)
     if not ordered:

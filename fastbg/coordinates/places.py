@@ -96,16 +96,19 @@ class Places:
         )
         return self.factor * abs(down[0] * right[1] - down[1] * right[0]) ** 0.5
 
-    def rows(self, cells: tuple[slice, slice]) -> tuple[float, float] | None:
-        """The first and the last row of the other image on which some cells lie, about."""
+    def extent(self, cells: tuple[slice, slice]) -> list[tuple[float, float]]:
+        """The first and last row, and column, of the other image on which some cells lie, about.
+
+        Nothing where that is not known.
+        """
         edges = []
         for each, (first, last) in zip(cells, self.ends, strict=True):
             start, stop = self.factor * each.start - 0.5, self.factor * each.stop - 0.5
             edges.append(np.linspace(max(start, first), min(stop, last), 5))
             if edges[-1][0] > edges[-1][-1]:
-                return None
-        y = self.y(*edges)
-        return float(y.min()), float(y.max())
+                return []
+        found = (spline(*edges) for spline in (self.y, self.x))
+        return [(float(each.min()), float(each.max())) for each in found]
 
     def within(self, cells: tuple[slice, slice], count: int) -> Pair:
         """The places, (n * count, m * count), at which some cells are sampled; NaN if unknown."""

@@ -92,21 +92,28 @@ def _peaks(small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cells(values: np.ndarray) -> np.ndarray:
-    """The medians of the cells, interpolated."""
+    """The medians of the cells, interpolated linearly; float32."""
     from scipy import ndimage
 
     h, w = (size // CELL for size in values.shape)
     cells = values[: h * CELL, : w * CELL].reshape(h, CELL, w, CELL)
     medians = np.median(cells.swapaxes(1, 2).reshape(h, w, -1), axis=2)
-    y, x = ((np.arange(size) + 0.5) / CELL - 0.5 for size in values.shape)
-    rows = ndimage.map_coordinates(
-        ndimage.median_filter(medians, 3),
-        np.meshgrid(y, x, indexing="ij"),
-        order=1,
-        mode="nearest",
-        output=np.float32,
-    )
-    return np.asarray(rows)
+    smooth = ndimage.median_filter(medians, 3).astype(np.float32)
+    # One axis after the other: ndimage.map_coordinates took 80 MB for the places of all pixels.
+    rows = _stretched(smooth.T, values.shape[0]).T
+    return _stretched(np.ascontiguousarray(rows), values.shape[1])
+
+
+def _stretched(cells: np.ndarray, size: int) -> np.ndarray:
+    """(n, m) to (n, size): between the middles of the cells, and constant beyond them."""
+    at = np.clip((np.arange(size) + 0.5) / CELL - 0.5, 0, cells.shape[1] - 1)
+    first = np.minimum(at.astype(int), max(cells.shape[1] - 2, 0))
+    second = np.minimum(first + 1, cells.shape[1] - 1)
+    found = cells[:, second]
+    found -= cells[:, first]
+    found *= (at - first).astype(np.float32)
+    found += cells[:, first]
+    return found
 
 
 def _centred(image: Image, stars: np.ndarray, step: int, threads: int) -> np.ndarray:

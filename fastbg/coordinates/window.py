@@ -1,4 +1,4 @@
-"""Some rows of an image at a time, reduced in blocks, of which any place can be sampled."""
+"""Some rows of an image at a time, reduced in blocks, of which places can be sampled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THRESHOLDS = (np.array([0, 4, 2, 6, 1, 5, 3, 7], np.float32) + 0.5) / 8
 
 
 class Window:
-    """The rows of an image that are held, and move down.
+    """A part of the rows of an image, which are held and move down.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ class Window:
         Pixels along the side of a block. What is sampled are blocks.
     rows : int
         How many rows of blocks are held.
+    columns : slice
+        The columns of blocks that are held.
     function : {"median", "grouped median", "mean"}
         The value of a block.
     threads : int
@@ -30,17 +32,25 @@ class Window:
     """
 
     def __init__(
-        self, image: Image, step: int, rows: int, function: str, threads: int, kernels: Kernels
+        self,
+        image: Image,
+        step: int,
+        rows: int,
+        columns: slice,
+        function: str,
+        threads: int,
+        kernels: Kernels,
     ) -> None:
         self.image, self.step = image, step
-        self.shape = tuple(-(-size // step) for size in image.shape)
-        self._how, self._threads = (function, kernels), threads
-        self._held = slice(0, 0)
-        self._planes = np.empty((image.channels, min(rows, self.shape[0]), self.shape[1]), "f4")
+        self._height = -(-image.shape[0] // step)
+        self._how = function, kernels, threads, columns
+        self._held, self._first = slice(0, 0), columns.start
+        width = columns.stop - columns.start
+        self._planes = np.empty((image.channels, min(rows, self._height), width), np.float32)
 
     def move(self, rows: slice) -> None:
         """Hold these rows of blocks, which do not begin before those that were held."""
-        held, start, stop = self._held, rows.start, min(rows.stop, self.shape[0])
+        held, start, stop = self._held, rows.start, min(rows.stop, self._height)
         kept = max(held.stop - start, 0)
         if kept and start > held.start:
             at = start - held.start
@@ -53,7 +63,7 @@ class Window:
 
     def _reduced(self, rows: slice) -> np.ndarray:
         top, bottom = self.step * rows.start, min(self.step * rows.stop, self.image.shape[0])
-        return reduced(self.image, self.step, slice(top, bottom), *self._how, self._threads)
+        return reduced(self.image, self.step, slice(top, bottom), *self._how)
 
     def chosen(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """The values at places, (K, *y.shape), each of one of the four blocks around it.
@@ -64,10 +74,10 @@ class Window:
         known = self._known(y, x)
         if known is not None:
             y, x = np.where(known, y, 0), np.where(known, x, 0)
-        held = self._held.stop - self._held.start
+        held, width = self._held.stop - self._held.start, self._planes.shape[2]
         row = self._below(y, np.resize(THRESHOLDS, y.shape[1]), self._held.start, held)
-        column = self._below(x, np.resize(THRESHOLDS, len(x))[:, np.newaxis], 0, self.shape[1])
-        row *= self.shape[1]
+        column = self._below(x, np.resize(THRESHOLDS, len(x))[:, np.newaxis], self._first, width)
+        row *= width
         row += column
         out = self._planes.reshape(len(self._planes), -1).take(row, axis=1)
         if known is not None:
@@ -91,8 +101,9 @@ class Window:
         known = self._known(y, x)
         row, down = self._index(y, self.image.shape[0], known)
         column, right = self._index(x, self.image.shape[1], known)
-        row = np.clip(row - self._held.start, 0, self._planes.shape[1] - 1)
         n, m = self._planes.shape[1:]
+        row = np.clip(row - self._held.start, 0, n - 1)
+        column = np.clip(column - self._first, 0, m - 1)
         first = row * m + column
         below, beside = m * (n > 1), int(m > 1)
         out = np.empty((len(self._planes), *y.shape), np.float32)
@@ -134,17 +145,26 @@ class Window:
 
 
 def reduced(
-    image: Image, factor: int, rows: slice, function: str, kernels: Kernels, threads: int
+    image: Image,
+    factor: int,
+    rows: slice,
+    function: str,
+    kernels: Kernels,
+    threads: int,
+    columns: slice = slice(None),
 ) -> np.ndarray:
-    """Some rows of an image in blocks: (K, h, w), float32, linear; NaN where all is missing."""
-    count = rows.stop - rows.start
-    out = np.empty((image.channels, -(-count // factor), -(-image.shape[1] // factor)), np.float32)
+    """Some rows of an image in blocks: (K, h, w), float32, linear; NaN where all is missing.
+
+    Only these columns of blocks are returned, and all of them by default.
+    """
+    count, width = rows.stop - rows.start, len(range(-(-image.shape[1] // factor))[columns])
+    out = np.empty((image.channels, -(-count // factor), width), np.float32)
 
     def work(band: slice, buffer: np.ndarray) -> None:
         place = slice(band.start + rows.start, band.stop + rows.start)
         own = values_of_blocks(image.read(place, buffer), factor, function, kernels)
         top = band.start // factor
-        out[:, top : top + own.shape[1]] = own
+        out[:, top : top + own.shape[1]] = own[:, :, columns]
 
     bands = row_bands((count, image.shape[1]), factor)
     room = (image.channels, bands[0].stop, image.shape[1])

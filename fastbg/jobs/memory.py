@@ -65,12 +65,16 @@ MOSAIC_PAGE = 24_000_000
 REGIONS = 50_000_000
 """Bytes of the libraries that read DS9 regions, which are those of astropy; measured."""
 
-REFERENCE, COORDINATES, COMPARED = 68_000_000, 35_000_000, 80
+REFERENCE, COORDINATES, COMPARED = 45_000_000, 35_000_000, 140
 """Bytes of the libraries that compare a reference, of those that read its coordinates, and for each
-sample of the small copy of the image that is compared with it; measured."""
+sample of the small copies that are compared; measured."""
 
-HELD = 900
-"""Rows of a reference that are in memory at a time, where it is turned: `coordinates.aligned`."""
+HELD = 50_000_000
+"""Bytes of a reference that are in memory at a time, at most: `coordinates.aligned`."""
+
+STAR_PIXELS, STAR_COPY, STAR_ROWS = 1600, 32, 160
+"""The longer side of the copy in which stars are looked for, bytes for each of its pixels, and rows
+around stars that each thread reads at a time, twice over: `coordinates.stars`; measured."""
 
 FEATHERING = 20_000_000
 """Bytes of the libraries that find distances from the edge of a mask; measured."""
@@ -103,10 +107,12 @@ class MemoryNeeds:
     draws, compress, in_tiles : bool
         Whether a preview or a report is drawn; whether outputs are compressed; whether that is in
         tiles, as in FITS.
-    mosaic, fits, corrects, shows_result, regions, reference, coordinates : bool
+    mosaic, fits, corrects, shows_result, regions, coordinates : bool
         Whether the image is a Bayer mosaic, of which K is 3; whether a background is fitted, and
         whether one is taken out; whether what is drawn shows a result; whether a mask is a file of
-        regions; whether there is a reference, and whether it has coordinates.
+        regions; whether a reference has coordinates.
+    reference : (R, H, W) or None
+        The shape of the reference, if there is one, as it is fitted.
     """
 
     shape: tuple[int, int, int]
@@ -122,8 +128,8 @@ class MemoryNeeds:
     corrects: bool = True
     shows_result: bool = True
     regions: bool = False
-    reference: bool = False
     coordinates: bool = False
+    reference: tuple[int, int, int] | None = None
 
     def bytes_needed(self) -> int:
         """An upper estimate of the largest resident size of a process that does this job."""
@@ -166,7 +172,8 @@ class MemoryNeeds:
             "zeros": zeros - missing + threads * (stored + converted),
             "measure": threads * (2 * tall_band + 2 * window + conversion + pairs) + fitted + small,
             "protect": search + fitted + 5 * small + 8 * pixels if search else 0,
-            "compare": fitted + 4 * small + self._comparing(pixels) if self.reference else 0,
+            "stars": self._finding_stars(threads),
+            "compare": fitted + 4 * small + self._comparing(pixels),
             "fit": search + fitted + fit if self.fits else 0,
             "correct": kept + threads * correcting if self.corrects else 0,
             "write": kept + (COMPRESSING if self.compress else 0),
@@ -195,11 +202,22 @@ class MemoryNeeds:
         return self.shape[1] // side, self.shape[2] // side
 
     def _comparing(self, pixels: int) -> int:
-        """Bytes for a reference, of which the image is thought to have the size."""
-        channels, height, width = self.shape
+        """Bytes for a reference on a grid of some pixels."""
+        if self.reference is None:
+            return 0
+        channels, height, width = self.reference
         # A channel more tells what may be saturated.
-        held = 4 * (channels + 1) * min(HELD, height) * width
-        return held + COMPARED * channels * pixels
+        held = min(HELD, 4 * (channels + 1) * height * width)
+        return held + COMPARED * max(channels, self.shape[0]) * pixels
+
+    def _finding_stars(self, threads: int) -> int:
+        """Bytes for the stars that tell where a reference lies."""
+        if self.reference is None:
+            return 0
+        both = self.shape, self.reference
+        copies = [h * w // math.ceil(max(h, w) / STAR_PIXELS) ** 2 for _, h, w in both]
+        around = 2 * threads * STAR_ROWS * 4 * max(channels * w for channels, _, w in both)
+        return max(STAR_COPY * max(copies), 4 * max(copies) + around)
 
     @property
     def _page(self) -> int:

@@ -64,6 +64,12 @@ class ReferenceFile:
         return cls(path, stored.turned(Turn.of(stored.orientation)))
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, H, W), of a mosaic those of its superpixels."""
+        channels, height, width = self.file.shape
+        return (3, height // 2, width // 2) if self.file.cfa else (channels, height, width)
+
+    @property
     def has_coordinates(self) -> bool:
         """Whether it has a coordinate system, which may be broken."""
         try:

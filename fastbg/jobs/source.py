@@ -140,7 +140,7 @@ class Source:
             settings=settings,
             mosaic=self.frame.pattern is not None,
             regions=bool(self.masks.areas or self.sky.areas),
-            reference=self.reference is not None,
+            reference=self.reference.shape if self.reference else None,
             coordinates=self.reference is not None and self.reference.has_coordinates,
             **work,
         )

@@ -93,12 +93,14 @@ class Difference:
         weight = np.where(hidden, np.float32(0), used)
         without_stars = copies.without_stars @ scale.factors.T
         cells = mesh_of(without_stars.astype(np.float32), weight, *places)
-        own = own_gradient(cells, degree, **work)
         # Stars vanish, too, however sharp they are, but in what is clipped, where means are wrong.
         both = copies.image, copies.reference @ scale.factors.T
         if (small == BELOW).any():
             both = copies.fitted, without_stars
-        linear = both[0] - (both[1] - own.at(*places))
+        linear = both[0] - both[1]
+        left = mesh_of(linear.astype(np.float32), weight, *places)
+        own = own_gradient(cells, degree, difference=left, **work)
+        linear += own.at(*places)
         linear[np.broadcast_to(hidden, linear.shape)] = np.nan
         wider = _widened(stretch, linear)
         values = ((linear - wider.pedestal) / wider.scale).astype(np.float32)
@@ -137,6 +139,7 @@ class Difference:
             degree=self.degree,
             taken=own.degree,
             sky=own.sky,
+            seen=own.seen,
             left=float(own.left.mean()),
             uncertain=float(np.sqrt((uncertainty[usable] ** 2).mean(axis=0)).mean()),
             doubts=scale.doubts,

@@ -1,12 +1,13 @@
 """What a reference has of a gradient of its own: a polynomial, by the sky between its objects.
 
 Its light is in the image as well, so that the sky which is seen there is that of the image. Where
-objects leave too little of it, the reference is believed.
+objects leave too little of it, their colours may tell a plane; or else the reference is believed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..sky.blas import one_thread
 from ..sky.mesh import Mesh
 from ..sky.selection import select_surfaces
 from ..sky.surface import PROTECTIONS, Surface, explained_within
+from .colours import Plane, plane_by_colours
 
 ENOUGH = {1: 0.5, 2: 0.55}
 """The least share of the usable cells that must lie on a polynomial of degree 2, for one of each
@@ -54,6 +56,8 @@ class OwnGradient:
     left : ndarray, (K,)
         The standard deviation of what a polynomial of a higher degree would have more, if that was
         not allowed and is no chance.
+    seen : {"sky", "colours", "nothing"}
+        What would tell a gradient.
     """
 
     coefficients: np.ndarray
@@ -61,6 +65,7 @@ class OwnGradient:
     sky: float
     uncertainty: np.ndarray
     left: np.ndarray
+    seen: Literal["sky", "colours", "nothing"] = "nothing"
 
     def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(h, w, K), on a grid of normalised places, (h,) and (w,)."""
@@ -69,8 +74,16 @@ class OwnGradient:
 
 
 @one_thread
-def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTEST) -> OwnGradient:
+def own_gradient(
+    mesh: Mesh,
+    degree: int,
+    threads: int,
+    kernels: Kernels = FASTEST,
+    difference: Mesh | None = None,
+) -> OwnGradient:
     """Find the polynomial up to a degree, 0 to 2, in the mesh of a reference.
+
+    ``difference`` is the mesh of the image without its light: colours tell nothing without it.
 
     Raises
     ------
@@ -88,8 +101,22 @@ def own_gradient(mesh: Mesh, degree: int, threads: int, kernels: Kernels = FASTE
     little = LITTLE["colour" if len(mesh.noise) > 1 else "mono"]
     if not possible and share >= little and _beyond(mesh, fits[1], fits[0]).all():
         possible = 1
-    found = replace(fits[min(degree, possible)], sky=share)
+    seen: Literal["sky", "colours", "nothing"] = "sky" if possible else "nothing"
+    if not possible and difference and (plane := plane_by_colours(mesh, difference)):
+        seen, fits[1] = "colours", _of_plane(mesh, plane)
+        possible = int(_beyond(mesh, fits[1], fits[0]).any())
+    found = replace(fits[min(degree, possible)], sky=share, seen=seen)
     return replace(found, left=_beyond(mesh, fits[possible], found))
+
+
+def _of_plane(mesh: Mesh, plane: Plane) -> OwnGradient:
+    """The plane that colours tell."""
+    y, x = mesh.points.T
+    columns = _columns(y, x, 1)[:, 1:]
+    lowest = np.quantile((mesh.values - columns @ plane.slopes)[mesh.usable], DARKEST, axis=0)
+    uncertainty = np.sqrt(columns**2 @ plane.errors**2)
+    coefficients = np.vstack([lowest, plane.slopes])
+    return OwnGradient(coefficients, 1, 0.0, uncertainty, np.zeros_like(lowest))
 
 
 def _beyond(mesh: Mesh, most: OwnGradient, found: OwnGradient) -> np.ndarray:

@@ -36,9 +36,11 @@ class Compared:
     degree : int
         The degree of the polynomial that may be a gradient of the reference's own.
     taken : int
-        That of the polynomial that the sky of the image itself has told.
+        That of the polynomial that the image itself has told.
     sky : float
-        The share of the usable cells that is this sky.
+        The share of the usable cells that is sky.
+    seen : str
+        What tells a gradient of the reference's own: "sky", "colours" or "nothing".
     left : float, linear
         The standard deviation of a gradient that the reference seems to have, and was not allowed
         to: the mean over the channels.
@@ -61,6 +63,7 @@ class Compared:
     degree: int
     taken: int
     sky: float
+    seen: str
     left: float
     uncertain: float
     doubts: tuple[str, ...] = ()

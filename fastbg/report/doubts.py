@@ -174,7 +174,8 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
     yield from compared.doubts
     before = fitted.diagnostics.gradient()[0] if fitted else np.inf
     if compared.left > OWN * before:
-        cure = f"raise reference_degree above {compared.degree}, or take it out first"
+        more = "a plane" if not compared.degree else "a polynomial of degree 2"
+        cure = f"reference_degree={compared.degree + 1} takes {more} out of it, or do that before"
         yield (
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"

@@ -57,7 +57,8 @@ It is described once, when the job is done; nothing is computed from it.
     standard ``error`` of that and what it is ``told_by``, "stars", "structure" or "given"; the
     share of the usable frame that ``differs`` and was left out. What may be a gradient of its own
     is a polynomial of a ``degree``; that of the degree ``taken`` comes from the ``sky`` of the
-    image itself, which is this share of the usable frame, and all else from the difference.
+    image itself, which is this share of the usable frame, or from the colours of the objects, and
+    all else from the difference. What would tell it is ``seen``: "sky", "colours" or "nothing".
     ``left`` is the standard deviation, linear, of a gradient that the reference seems to have
     beyond that degree.
 ``second_opinion``

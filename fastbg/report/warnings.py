@@ -126,8 +126,9 @@ def _of_reference(compared: Compared) -> Iterator[str]:
             "otherwise than by a gradient, as satellites, saturated stars and what moves do, and "
             "was left out"
         )
-    if compared.taken < compared.degree:
-        taken = "its level" if not compared.taken else "a plane"
+    by_colours = compared.seen == "colours"
+    if max(compared.taken, by_colours) < compared.degree:
+        taken = "a plane" if compared.taken or by_colours else "its level"
         yield (
             f"the image shows too little sky of its own ({100 * compared.sky:.2g} % of the usable "
             f"frame): apart from {taken}, a gradient of the reference stays in the result"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -11,6 +12,7 @@ from typing import Self
 from ...errors import InputError
 from ...io.names import same_name
 from ...settings.settings import WITHOUT_EFFECT, Settings
+from ...words import listed
 from . import Batch, BatchCallback, BatchProgress
 from .tasks import Outcome, Task
 
@@ -18,12 +20,17 @@ from .tasks import Outcome, Task
 class Series:
     """The batches of a set of files; their journals stay open until it is closed.
 
+    If an `InputError` does that, so that the set is refused, the small copies of its files and the
+    folders that were made for them are removed.
+
     Parameters
     ----------
     workers, dask, callback
         As for `fastbg.process_files`.
     files : int
         The number of files of the set.
+    home : Path
+        The folder of the small copies, in that of the outputs.
 
     Attributes
     ----------
@@ -32,10 +39,16 @@ class Series:
     """
 
     def __init__(
-        self, workers: int, dask: str | None, callback: BatchCallback | None, files: int
+        self,
+        workers: int,
+        dask: str | None,
+        callback: BatchCallback | None,
+        files: int,
+        home: Path,
     ) -> None:
         self._workers, self._dask, self._callback = workers, dask, callback
         self._files = files
+        self._new = [each for each in (home, *home.parents) if not each.exists()]
         self._stack = ExitStack()
         self.failed: list[Outcome] = []
         self._idle = self.batch(_no_task)
@@ -43,8 +56,13 @@ class Series:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._stack.close()
+        if error and issubclass(error, InputError) and self._new:
+            shutil.rmtree(self._new[0], ignore_errors=True)
+            with suppress(OSError):
+                for folder in self._new[1:]:
+                    folder.rmdir()
 
     def batch(self, task_of: Callable[[Path], Task], quiet: bool = False) -> Batch:
         """A batch of some of the files; a quiet one tells of no outcome but failures."""
@@ -76,6 +94,15 @@ class Series:
         batch = self.batch(lambda path: Task(path, folder, settings))
         for first, second in batch.clashes(paths):
             raise InputError(same_name(first, second))
+
+
+def refusal(left_out: Mapping[Path, InputError]) -> InputError:
+    """Why a set is refused of which these files cannot be used: one line that names all of them."""
+    (_, first), *others = left_out.items()
+    if not others:
+        return first
+    names = listed([str(path) for path, _ in others])
+    return InputError(f"{first}; {names} cannot be used, either")
 
 
 def only(settings: Settings, names: Iterable[str]) -> Settings:

@@ -144,7 +144,8 @@ def process_mosaic(
         "overwrite": overwrite,
         "write_model": write_model,
     }
-    with Run(int(workers), dask, progress, len(found.images)) as run, Job(settings) as job:
+    batches = Run(int(workers), dask, progress, len(found.images), folder / FOLDER)
+    with batches as run, Job(settings) as job:
         run.check_names(found.images, folder, settings)
         frames = run.looked(found.images, settings, least)
         solver = Solver(job, mask is not None, run.watch)

@@ -77,6 +77,21 @@ class Judged:
         return replace(fitted, diagnostics=replace(own, full=full, **known))
 
 
+def shared(solution: Solution) -> list[tuple[float, float]]:
+    """How uncertain that is which the panels of each group share, and their gradients.
+
+    Root mean squares over the picture, and over the panels, linear: the means over the channels.
+    """
+    told = []
+    for numbers, found in zip(solution.groups, solution.found, strict=True):
+        deviation = _deviations(found)[0][found.sky.mesh.usable]
+        variances = [solution.backgrounds[number].values.var(axis=0) for number in numbers]
+        squares = (deviation**2).mean(axis=0), np.mean(variances, axis=0)
+        uncertain, gradient = (float(np.sqrt(each).mean()) for each in squares)
+        told.append((uncertain, gradient))
+    return told
+
+
 def _deviations(found: Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(P, K) each, linear: the uncertainty of the sky of a picture, and its two parts."""
     surface, unit = found.sky.surface, found.sky.stretch.scale

@@ -11,6 +11,7 @@ import numpy as np
 from ...coordinates.system import Coordinates, unit_vectors
 from ...errors import InputError
 from ...mosaic.solve import APART, near
+from ..batch.series import refusal
 from ..together.placing import Placed
 from .small import SmallCopy
 
@@ -57,7 +58,7 @@ def usable(frames: Sequence[Placed]) -> tuple[list[Placed], dict[Path, InputErro
     left_out = {path: InputError(reason) for path, reason in reasons.items() if reason}
     kept = [frame for frame in frames if frame.path not in left_out]
     if len(kept) < 2:
-        raise next(iter(left_out.values()))
+        raise refusal(left_out)
     ends = np.linspace(0, 1, NODES)
     if not canvas and len(near(_on_plane(kept, [(ends, ends)] * len(kept)))) == len(kept):
         raise InputError(APART)
@@ -104,12 +105,15 @@ def placed(frames: Sequence[Placed], copies: Sequence[SmallCopy]) -> list[Places
 
 def _on_plane(frames: Sequence[Placed], every: Sequence[Places]) -> list[Places]:
     """Rows and columns, (y, x) normalised, of images with coordinates on one plane."""
-    systems = []
+    systems, nowhere = [], {}
     for frame, axes in zip(frames, every, strict=True):
         coordinates = frame.field.coordinates
         if coordinates is None:
-            raise InputError(NOWHERE.format(frame.path))
-        systems.append((coordinates, axes))
+            nowhere[frame.path] = InputError(NOWHERE.format(frame.path))
+        else:
+            systems.append((coordinates, axes))
+    if nowhere:
+        raise refusal(nowhere)
     return on_plane(systems)
 
 

@@ -19,6 +19,7 @@ from ...mosaic.scales import Scales
 from ...mosaic.sky import Patchwork
 from ...mosaic.solve import Group, Solution, connected, solve
 from ...pipeline import Job
+from ...words import listed
 from ..source import Source, open_source
 from ..together.placing import Placed
 from .correcting import ImageModel
@@ -117,7 +118,7 @@ class Solver:
             try:
                 solved = self.overlapping([frames[n] for n in kept], [copies[n] for n in kept])
             except InputError as error:
-                names = ", ".join(map(str, unused))
+                names = listed([*map(str, unused)])
                 raise InputError(f"{HIDDEN.format(names)}; then, {error}") from error
             return replace(solved, hidden=[*unused, *solved.hidden])
         scales = Scales.of(panels, groups)

@@ -13,8 +13,13 @@ from ...report.alike import alike
 from ...report.report import Report
 from ...settings.settings import Settings
 from ...version import version
+from ...words import listed
 from ..batch.tasks import Outcome
+from .judged import shared
 from .solving import CLOUDED, Solved
+
+HIDDEN_ALIKE = 0.7
+"""What panels share is doubtful if it is uncertain by more than this part of their gradients."""
 
 DIFFERENT = 1.03
 """Flux scales of panels that differ by more than this factor are told."""
@@ -52,6 +57,9 @@ def describe_mosaic(
         For each pair of panels that overlap or meet, their ``panels`` and the step from one to the
         other, ``before`` and ``after``, linear: the root mean square over some places along the
         seam and over the channels; and the ``error`` of the step after.
+    ``shared``
+        For each group, how ``uncertain`` the gradient is which all of its panels share, and the
+        ``gradient`` of a panel: root mean squares, linear.
     ``noise``
         The standard deviation of a pixel of the small copies, linear.
     ``level``
@@ -60,7 +68,8 @@ def describe_mosaic(
     ``images``
         The reports of the images that are corrected: see `fastbg.report.report`.
     ``doubts``
-        Lines about the images whose models may be wrong, one for all that are alike.
+        Lines about what panels share and about the images whose models may be wrong, one for all
+        that are alike.
     ``warnings``
         Lines for the user: about the mosaic as a whole, and these.
     ``preview``
@@ -71,6 +80,8 @@ def describe_mosaic(
     names, solution, scales = solved.names, solved.solution, solved.scales
     ended = {each.path: each.report for each in outcomes}
     images = [found for path in dict.fromkeys(solved.paths) if (found := ended[path])]
+    known = shared(solution)
+    hidden = hidden_alike([[names[n] for n in group] for group in solution.groups], known)
     clouds = [CLOUDED.format(path) for path in solved.clouded]
     doubts, others = (
         [*alike([(Path(each["input"]).name, of(each)) for each in images], "panels")]
@@ -91,14 +102,16 @@ def describe_mosaic(
             }
             for seam in solution.seams
         ],
+        shared=[{"uncertain": u, "gradient": gradient} for u, gradient in known],
         noise=solved.noise,
         level=solution.level.tolist(),
         images=images,
-        doubts=[*clouds, *doubts],
+        doubts=[*hidden, *clouds, *doubts],
         warnings=[
             *warnings,
             *apart(names, solution.groups),
             *scales_in_words(names, scales, matched=match_scale),
+            *hidden,
             *clouds,
             *doubts,
             *others,
@@ -136,6 +149,20 @@ def _doubts(image: Mapping[str, Any]) -> list[str]:
 
 def _others(image: Mapping[str, Any]) -> list[str]:
     return [line for line in image["warnings"] if line not in image["doubts"]]
+
+
+def hidden_alike(
+    groups: Sequence[Sequence[str]], known: Sequence[tuple[float, float]]
+) -> list[str]:
+    """A doubt for each group whose panels share what objects hide."""
+    return [
+        f"objects hide the gradient that {'all panels' if len(groups) == 1 else listed(names)} "
+        f"share: it is uncertain by {uncertain / gradient if gradient else np.inf:.2g} times the "
+        "gradient of a panel, and only the steps between panels are known: mask the objects, tell "
+        "where they are with --protect-at, or add panels with sky"
+        for names, (uncertain, gradient) in zip(groups, known, strict=True)
+        if uncertain > HIDDEN_ALIKE * gradient
+    ]
 
 
 def apart(names: Sequence[str], groups: Sequence[Sequence[int]]) -> list[str]:

@@ -24,6 +24,7 @@ from ...report import together as reporting
 from ...report.html import set_page
 from ...settings.options import Options
 from ...settings.settings import Settings
+from ...words import listed
 from .. import set_pages
 from ..arguments import Count, Masks, Paths, merged, public
 from ..batch import BatchCallback, Summary, hash_of
@@ -146,7 +147,7 @@ def together(
         "overwrite": overwrite,
         "write_model": write_model,
     }
-    with Run(int(workers), dask, progress, len(found.images)) as run:
+    with Run(int(workers), dask, progress, len(found.images), folder / FOLDER) as run:
         run.check_names(found.images, folder, settings)
         group = run.placed(found.images, wanted, settings)
         if (mask or sky) and not group.canvas.alike:
@@ -232,7 +233,7 @@ def _compared(
     if comparison.used.sum() < 2:
         bad = [str(frame.path) for frame, v in zip(frames, comparison.verdicts, strict=True) if v]
         raise InputError(
-            f"fewer than two frames show the same field without clouds (see {', '.join(bad[:3])}): "
+            f"fewer than two frames show the same field without clouds (see {listed(bad)}): "
             "give registered frames of one field"
         )
     if wanted is not None:

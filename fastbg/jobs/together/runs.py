@@ -15,7 +15,7 @@ from ...joint.compare import Comparison
 from ...report.idle import APPLIED
 from ...settings.settings import Settings
 from ...version import version
-from ..batch.series import Series, only
+from ..batch.series import Series, only, refusal
 from ..batch.tasks import Outcome, doubtful, failed
 from . import described, small
 from .correcting import Correcting, FrameModel
@@ -54,8 +54,9 @@ class Run(Series):
             raise InputError(str(self.failed[0].error))
         group = grouped(frames, target, settings)
         if len(group.frames) < 2:
-            reasons = [*group.left_out.values(), *(each.error for each in self.failed)]
-            raise InputError(str(reasons[0]))
+            raise (
+                refusal(group.left_out) if group.left_out else InputError(str(self.failed[0].error))
+            )
         for path, reason in group.left_out.items():
             self.fail(failed(path, str(reason)))
         # In the order of time, where that is known.
