@@ -31,12 +31,8 @@ def test_values_are_read_under_the_pointer(view: Callable[..., Viewer]) -> None:
     stage = viewer.page.locator("#stage").bounding_box()
     x, y = viewer.run("m.app.viewport.toScreen(41.5, 12.5)")
     viewer.page.mouse.move(stage["x"] + x, stage["y"] + y)
-    text = viewer.page.evaluate(
-        """import('./app.js').then(async m => {
-            await new Promise(requestAnimationFrame);
-            return [...document.querySelectorAll('#readout .group')].map(e => e.innerText);
-        })"""
-    )
+    viewer.wait_for("/\\d/.test(document.querySelector('#readout .group')?.innerText)")
+    text = viewer.run("[...document.querySelectorAll('#readout .group')].map(e => e.innerText)")
     values = [float(each) for each in text[0].split()[1::2]]
     np.testing.assert_allclose(values, linear[:, 12, 41], rtol=1e-4)
     adu = [float(each) for each in text[0].split()[2::2]]

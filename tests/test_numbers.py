@@ -229,6 +229,14 @@ def test_points_that_are_none_are_refused():
     assert model.evaluate(np.empty((0, 2))).shape == (0, 3)
 
 
+def test_a_frame_that_is_all_darker_than_its_model_has_no_extremes():
+    samples = np.random.default_rng(34).random((2, 8, 2)).astype(np.float32)
+    options = {"downscaling_factor": 1, "control_points": 1, "epochs": 1, "threshold_max": 0.5}
+    found = fastbg.remove_background(samples[::-2, ::-2, ::-2], threads=1, **options)
+    assert not found.diagnostics.whole_frame.seen.any()
+    assert found.report["diagnostics"]["whole_frame"]["brightest"] is None
+
+
 @settings(max_examples=100)
 @given(st.data())
 def test_any_array_is_worked_on_or_refused(data):

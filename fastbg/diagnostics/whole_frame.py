@@ -42,7 +42,8 @@ class Extreme:
     Attributes
     ----------
     sigma : float
-        The residual, a mean over the channels, in standard deviations of its noise.
+        The residual, a mean over the channels, in standard deviations of its noise; NaN where
+        there is nothing but land.
     y, x : float, in [0, 1]
         Where it is, from the top left of the frame.
     """
@@ -245,6 +246,9 @@ def _beyond(background: np.ndarray, residual: Residual) -> np.ndarray:
 def _extremes(residual: Residual) -> Iterator[Extreme]:
     sigma = (residual.smoothed(residual.values) / np.maximum(residual.noise, TINY)).mean(axis=1)
     cells = np.flatnonzero(residual.seen)
+    if not cells.size:
+        yield from 2 * [Extreme(np.nan, np.nan, np.nan)]
+        return
     for cell in cells[sigma[cells].argmin()], cells[sigma[cells].argmax()]:
         y, x = residual.mesh.points[cell]
         yield Extreme(float(sigma[cell]), float(y), float(x))

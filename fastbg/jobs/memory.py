@@ -163,7 +163,9 @@ class MemoryNeeds:
         # The allocator keeps what the search, or the look for zeros before it, has freed.
         kept = search + (fitted if self.draws else 0)
         kept_to_draw = max(search, zeros - missing) + fitted
-        correcting = 3 * stored + window + converted + restoring + colours
+        # This pedestal comes from a pass of its own, with bands for what it compares as well.
+        planes = 5 if settings.pedestal == "bgoptimizer" else 3
+        correcting = planes * stored + window + converted + restoring + colours
         fit = 8 * pixels + 16 * CHUNKS * parameters + 32 * (points + 3) ** 2
         if settings.control_points and (settings.finds_sky or settings.stiffness):
             fit += BENDING * points**2 + 32 * COMPARED_CELLS * points
