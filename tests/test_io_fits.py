@@ -190,6 +190,32 @@ def test_a_range_that_the_header_tells_is_that_of_the_new_samples(tmp_path, name
         assert list(unit.header).count("DATAMAX") == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "stays"),
+    [
+        ("1.75000000000000E+00", True),
+        ("1.75D0", True),
+        ("2", False),
+        ("1.0E+300", False),
+        ("'bright'", False),
+        ("NaN", False),
+        ("T", False),
+    ],
+)
+def test_a_true_range_keeps_its_digits_and_any_other_is_replaced(tmp_path, value, stays):
+    path, output = tmp_path / "a.fits", tmp_path / "b.fits"
+    unit = astropy_fits.PrimaryHDU(np.linspace(-1, 1.75, 12, dtype=np.float32).reshape(3, 4))
+    unit.header["DATAMAX"] = (0.0, "brightest")
+    unit.writeto(path)
+    card, told = (f"DATAMAX = {each:>20} / brightest".encode() for each in ("0.0", value))
+    stored = path.read_bytes().replace(card, told)
+    assert told in stored
+    path.write_bytes(stored)
+    same_again(path, output)
+    assert (output.read_bytes() == stored) == stays
+    assert astropy_fits.getheader(output)["DATAMAX"] == 1.75
+
+
 @pytest.mark.parametrize("name", ["DATAMAX", "DATASUM"])
 def test_a_card_without_a_value_stays_as_it_is(tmp_path, name):
     path, output = tmp_path / "a.fits", tmp_path / "b.fits"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..blocks import Block
+from .cards import first_values, meaning
 from .header import set_value, with_value
 from .scaling import Scaling
 
@@ -14,7 +15,7 @@ _PIECE = 1 << 20
 
 
 def tell(records: list[str], data: Block, scaling: Scaling) -> None:
-    """Give those of the two cards that are there their values of now.
+    """Give those of the two cards that are there their values of now; a true one stays as it is.
 
     Programs scale by them: Siril 1.0.6 divides an image by 65535 where DATAMAX is above 2.
 
@@ -30,8 +31,21 @@ def tell(records: list[str], data: Block, scaling: Scaling) -> None:
     found = _extremes(data, scaling) if told else None
     if found is None:
         return
+    before = first_values(records)
     for name in told:
-        set_value(records, name, str(found[_NAMES.index(name)]).upper())
+        value = found[_NAMES.index(name)]
+        if not _spells(before[name], value):
+            set_value(records, name, str(value).upper())
+
+
+def _spells(told: str, value: np.floating) -> bool:
+    """Whether a card tells this number, with whatever digits."""
+    try:
+        number = meaning(told)
+    except ValueError:
+        return False
+    with np.errstate(over="ignore"):
+        return isinstance(number, int | float) and value.dtype.type(number) == value
 
 
 def _extremes(data: Block, scaling: Scaling) -> tuple[np.floating, np.floating] | None:
