@@ -220,14 +220,28 @@ typedef struct {
     const double *noise; /* (channels,), in the same unit */
 } fbg_mesh;
 
-/* The functions of which a surface is a sum, at the cells. The squares of the coordinates from `free` on
- * cost `stiffness` each. */
+enum {
+    FBG_GROUP = 16,   /* cells that are evaluated together */
+    FBG_PARITIES = 4, /* of functions: bit 0 is set where they are odd in x, bit 1 where they are odd in y */
+    FBG_IMAGES = 4    /* of a cell, which are numbered alike: itself, that in x, in y, in both */
+};
+
+/* The functions of which a surface is a sum, at the cells, folded: see fastbg/sky/folded.py. The squares of
+ * the coordinates from `free` on cost `stiffness` each. */
 typedef struct {
-    size_t used, free;
+    size_t number, used, free; /* the first ones are used */
     double stiffness;
-    const float *matrix; /* (n, stride), of which those used come first; 16 divides the stride */
-    size_t stride;
+    const uint8_t *parity; /* (number,) */
+    const float *matrix;   /* the functions of each parity, (groups, functions, FBG_GROUP) */
+    size_t groups, quarters; /* each of the first `quarters` groups of cells has FBG_IMAGES */
+    const float *means;    /* (number, blocks), by parities: at blocks of cells; FBG_GROUP divides `blocks` */
+    size_t blocks;
+    const uint32_t *place, *block; /* (places,): the cell and the block at a place of a group or an image */
+    const float *part;            /* (places,): how much a place counts */
 } fbg_modes;
+
+/* The places of all groups and of their images. */
+size_t fbg_places(const fbg_modes *modes);
 
 /* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */
 typedef struct {
