@@ -81,7 +81,7 @@ class Splines:
         data : ndarray, (P, K)
         weight : ndarray, (P,)
         stiffness : float
-        rough : ndarray, (n, M), optional
+        rough : ndarray, (n, `used`), optional
             Further numbers that shall be small, as sums of the coordinates a.
 
         Returns
@@ -91,7 +91,7 @@ class Splines:
         used = self.used(stiffness)
         sums = self._sums(data, weight, used)
         if rough is not None:
-            sums[:used, :used] += rough[:, :used].T @ rough[:, :used]
+            sums[:used, :used] += rough.T @ rough
         return self._solution(sums, stiffness)
 
     def solve_without(
