@@ -12,7 +12,7 @@ from ..sky.blas import one_thread
 from .detail import Likeness, members, noise_of, smooth_parts
 from .shared import shared
 from .solution import Solution, Start
-from .solve import Watch, solve
+from .solve import LEAST_SCALE, Watch, solve
 from .surfaces import Surfaces
 
 PATCHY = (0.03, 2.5)
@@ -31,8 +31,12 @@ FEW = 20
 ANOTHER = 0.2
 """A frame of another field has at least this part of the bright pixels of the others."""
 
-AGAIN = 2
+AGAIN = 6
 """So many times, frames are solved anew from what their surfaces share."""
+
+AHEAD = 0.5
+"""Each time but the first, they start so many times the last step beyond where it led (Nesterov's
+momentum): a surface holds what a wrong scale leaves of smooth light, and gives it back slowly."""
 
 Verdict = Literal["", "clouds", "another field", "nothing"]
 """What is wrong with a frame: it is kept out of the composite. The last two cannot be corrected."""
@@ -150,8 +154,11 @@ def compare(
         used = used & ~clouded
         solutions = solved([each.start() for each in solutions])
     errors = [each.scale_error for each in solutions]
+    before: list[Start] = []
     for _ in range(AGAIN):
-        solutions = solved(shared(solutions, surfaces, used))
+        starts = shared(solutions, surfaces, used)
+        ahead = map(_ahead, starts, before) if before else starts
+        solutions, before = solved([*ahead]), starts
     # What is wrong with a scale hides in shapes that were found with it.
     solutions = [
         replace(each, scale_error=np.maximum(each.scale_error, error))
@@ -179,6 +186,17 @@ class _Begun:
         found = detail @ mean / np.maximum(valid @ mean**2, np.finfo(np.float32).tiny)
         found = np.clip(found, 0.02, 50)
         return Start(found / np.exp(np.log(found[used]).mean()), self.coordinates)
+
+
+def _ahead(start: Start, before: Start) -> Start:
+    """The start beyond one, as seen from the one before it."""
+    assert start.centre is not None and before.centre is not None
+    return replace(
+        start,
+        scale=np.maximum(start.scale + AHEAD * (start.scale - before.scale), LEAST_SCALE),
+        coordinates=start.coordinates + AHEAD * (start.coordinates - before.coordinates),
+        centre=start.centre + AHEAD * (start.centre - before.centre),
+    )
 
 
 def _begin(planes: np.ndarray, surfaces: Surfaces, watch: Watch) -> _Begun:
