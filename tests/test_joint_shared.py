@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from together_frames import NOISE, SHAPE
 
 from fastbg.image.downscale import block_centres
+from fastbg.joint.compare import AGAIN, LEAST_SCALE, ahead
 from fastbg.joint.shared import shared
 from fastbg.joint.solution import Solution, Start
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, stiffness_by_noise
@@ -109,3 +110,26 @@ def test_frames_with_clouds_teach_nothing(surfaces: Surfaces) -> None:
     assert other.centre is not None
     assert not other.centre[2].any()
     assert np.allclose(plain.centre, other.centre)
+
+
+def start_of(distance: float) -> Start:
+    """A start whose scales and surfaces are so far from where all ends: 1 and 0."""
+    off = np.array([distance, -distance])
+    return Start(1 + off, off[:, np.newaxis], centre=off[:, np.newaxis])
+
+
+@pytest.mark.parametrize(("kept", "left"), [(0.3, 0.01), (0.8, 0.2)])
+def test_starts_ahead_end_nearer(kept: float, left: float) -> None:
+    # What a solution keeps of the distance of its start, as a surface does of wrong smooth light.
+    before, start = start_of(0.1), start_of(kept * 0.1)
+    for _ in range(AGAIN - 1):
+        begun = ahead(start, before)
+        assert begun.centre is not None
+        assert np.allclose(begun.centre, begun.coordinates)
+        assert np.allclose(begun.scale - 1, begun.coordinates[:, 0])
+        before, start = start, start_of(kept * float(begun.scale[0] - 1))
+    assert abs(start.scale[0] - 1) < left * 0.1
+
+
+def test_starts_ahead_have_positive_scales() -> None:
+    assert ahead(start_of(-0.99), start_of(0)).scale.min() == LEAST_SCALE

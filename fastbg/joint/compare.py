@@ -157,8 +157,8 @@ def compare(
     before: list[Start] = []
     for _ in range(AGAIN):
         starts = shared(solutions, surfaces, used)
-        ahead = map(_ahead, starts, before) if before else starts
-        solutions, before = solved([*ahead]), starts
+        further = [*map(ahead, starts, before)] if before else starts
+        solutions, before = solved(further), starts
     # What is wrong with a scale hides in shapes that were found with it.
     solutions = [
         replace(each, scale_error=np.maximum(each.scale_error, error))
@@ -188,7 +188,7 @@ class _Begun:
         return Start(found / np.exp(np.log(found[used]).mean()), self.coordinates)
 
 
-def _ahead(start: Start, before: Start) -> Start:
+def ahead(start: Start, before: Start) -> Start:
     """The start beyond one, as seen from the one before it."""
     assert start.centre is not None and before.centre is not None
     return replace(
