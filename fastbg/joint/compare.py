@@ -190,7 +190,8 @@ class _Begun:
 
 def ahead(start: Start, before: Start) -> Start:
     """The start beyond one, as seen from the one before it."""
-    assert start.centre is not None and before.centre is not None
+    assert start.centre is not None
+    assert before.centre is not None
     return replace(
         start,
         scale=np.maximum(start.scale + AHEAD * (start.scale - before.scale), LEAST_SCALE),
