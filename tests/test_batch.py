@@ -565,7 +565,7 @@ def cluster():
 @needs_linux
 def test_a_cluster_whose_workers_are_killed(cluster, lights, out, tmp_path):
     for number in range(12):
-        make(lights / f"dusk_{number}.xisf", number, shape=(300, 400))
+        make(lights / f"dusk_{number}.xisf", number, shape=(150, 200))
     options = {**QUICK, "downscaling_factor": 1, "epochs": 200}
     victims = [worker.pid for worker in cluster.workers.values()]
 
