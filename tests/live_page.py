@@ -27,6 +27,7 @@ TO_SCREEN = """([x, y]) => import('./app.js').then(({ app }) => {
 })"""
 
 
+@cache
 def sky_with_galaxy(shape: tuple[int, int] = SHAPE) -> np.ndarray:
     """A gradient, noise, stars, and one object in the middle that is found as such."""
     height, width = shape
