@@ -94,7 +94,7 @@ def assert_same_loss(problem, spline, method):
     loss, gradient = c.open_problem(problem, 2, method).loss_and_gradient(at)
     expected_loss, expected = known(
         lambda: golden.backend().open_problem(problem, 1).loss_and_gradient(at),
-        *(at, problem.order, problem.data, problem.weight, problem.y, problem.x),
+        *(at, problem.order, problem.alpha, problem.data, problem.weight, problem.y, problem.x),
     )
     assert loss == pytest.approx(expected_loss, abs=5e-6)
     assert np.linalg.norm(gradient - expected) <= 1e-5 * np.linalg.norm(expected)
