@@ -237,7 +237,7 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "uncertainty": (
-        Swept("diagnostics.uncertainty", "BLOCKS", (2, 3, 6, 8)),
+        Swept("sky.jackknife", "BLOCKS", (2, 3, 6, 8)),
         Swept("diagnostics.uncertainty", "RIVALRY", (0.04, 0.08, 0.2, 0.3)),
         Swept("diagnostics.uncertainty", "BORDER", (0.06, 0.09, 0.2, 0.3)),
         Swept("diagnostics.uncertainty", "CERTAIN", (1.0, 2.0, 5.0, 10.0)),

@@ -112,6 +112,9 @@ class Surface:
         anyway; 0 where nothing is.
     objects : float
         The share of the frame that is objects which are known from the start.
+    halo : ndarray, (P, Q), optional
+        Functions whose sum in each channel is light that was fitted beside the surface, but is no
+        part of it; see `fastbg.sky.halo`.
     """
 
     splines: Splines
@@ -128,6 +131,7 @@ class Surface:
     missed: float = 0.0
     objects: float = 0.0
     choice: Choice | None = None
+    halo: np.ndarray | None = None
 
     @cached_property
     def values(self) -> np.ndarray:
