@@ -16,7 +16,7 @@ import numpy as np
 from .even_areas import FLAT, LEAST_AREA
 from .mesh import Mesh
 from .smoothing_spline import Splines
-from .surface import Surface, explained_within
+from .surface import Surface
 
 POWERS = (2, 3, 4, 5, 6, 7)
 """The powers of the distance that are tried."""
@@ -36,13 +36,21 @@ ITERATIONS = 15
 ACCOUNTED = 0.8
 """Sky and halo account for at least this share of the cells, within three standard deviations."""
 
+LIKELIER = 1.0
+"""By how much the logarithm of the likelihood must exceed that of the surface that was selected,
+with a halo beside it, per cell: where the sky has one colour, multiples of one shape know more."""
+
 STIFF = 1e3
 """A stiffness with which hardly anything bends but the polynomials."""
 
 
+Shapes = Callable[[float], np.ndarray]
+"""The functions of a halo, (P, Q), that falls as a power."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """One channel's sky and halo, in units of its noise.
+    """Sky and halo in one channel, in units of its noise, at the usable cells.
 
     Attributes
     ----------
@@ -61,6 +69,18 @@ class _Fit:
     unlikely: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Halo:
+    """The fits of all channels with one power."""
+
+    power: float
+    channels: list[_Fit]
+
+    @property
+    def unlikely(self) -> float:
+        return sum(channel.unlikely for channel in self.channels)
+
+
 def behind_halo(instead: Surface, mesh: Mesh, splines: Splines) -> Surface | None:
     """The quadratic sky behind the halo of a saturated area, instead of a surface.
 
@@ -76,54 +96,43 @@ def behind_halo(instead: Surface, mesh: Mesh, splines: Splines) -> Surface | Non
     Returns
     -------
     Surface or None
-        None where there is no such area, or a halo does not account for the frame.
+        None where there is no such area, where a halo does not account for the frame, or where the
+        surface does as well with a halo beside it.
     """
-    around = _around(mesh)
-    if around is None:
+    shapes = _shapes(mesh)
+    if shapes is None:
         return None
-    usable = mesh.usable
-    noise = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
-    data = (mesh.values / noise)[usable]
-    plain = splines.matrix[:, : splines.free]
-
-    def fits(power: float) -> list[_Fit]:
-        functions = np.hstack([plain, around(power)])[usable]
-        return [_fit(functions, splines.free, channel) for channel in data.T]
-
-    found = min(((fits(power), power) for power in POWERS), key=_unlikely)
-    channels, power = found
-    within = np.abs([channel.off for channel in channels]).max(axis=0) < 3
+    free, usable, channels = splines.free, mesh.usable, len(mesh.noise)
+    halo = _likeliest(mesh, shapes, [splines.matrix[:, :free]] * channels)
+    within = np.abs([channel.off for channel in halo.channels]).max(axis=0) < 3
     if np.average(within, weights=mesh.weight[usable]) < ACCOUNTED:
         return None
-    coordinates = np.zeros_like(instead.coordinates, shape=(splines.matrix.shape[1], len(noise)))
-    shares = np.stack([channel.shares for channel in channels], axis=1) * noise
-    coordinates[: splines.free] = shares[: splines.free]
+    own = [np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / _unit(mesh)).T]
+    gained = _likeliest(mesh, shapes, own).unlikely - halo.unlikely
+    if gained < LIKELIER * np.count_nonzero(usable):
+        return None
+    coordinates = np.zeros((splines.matrix.shape[1], channels))
+    for number, channel in enumerate(halo.channels):
+        coordinates[:free, number] = channel.shares[:free] * _unit(mesh)[number]
     weight = np.zeros(len(usable))
-    weight[usable] = np.mean([channel.weight for channel in channels], axis=0)
-    sky = replace(
+    weight[usable] = np.mean([channel.weight for channel in halo.channels], axis=0)
+    return replace(
         instead,
         splines=splines,
         coordinates=coordinates,
         weight=weight * mesh.weight,
         stiffness=STIFF,
         joint=None,
-        halo=around(power),
-    )
-    off = (mesh.values - sky.values) / explained_within(sky.values, mesh, sky.weight)
-    total = mesh.weight.sum()
-    return replace(
-        sky,
-        explained=float(mesh.weight @ (np.abs(off) < 1).all(axis=1) / total),
-        below=float(mesh.weight @ (off < -1).mean(axis=1) / total),
-    )
+        halo=shapes(halo.power),
+    ).judged(mesh)
 
 
-def _unlikely(found: tuple[list[_Fit], float]) -> float:
-    return sum(channel.unlikely for channel in found[0])
+def _unit(mesh: Mesh) -> np.ndarray:
+    return np.maximum(mesh.noise, np.finfo(np.float32).tiny)
 
 
-def _around(mesh: Mesh) -> Callable[[float], np.ndarray] | None:
-    """The functions, (P, Q), whose sums are haloes of the saturated area that fall as a power."""
+def _shapes(mesh: Mesh) -> Shapes | None:
+    """Those of the saturated area; None where there is none."""
     highest = mesh.values.max(axis=0)
     saturated = ~mesh.usable & (mesh.values > (1 - FLAT) * highest).any(axis=1)
     if np.count_nonzero(saturated) < LEAST_AREA:
@@ -135,6 +144,18 @@ def _around(mesh: Mesh) -> Callable[[float], np.ndarray] | None:
     waves = np.multiply.outer(np.arctan2(y, x), np.arange(HARMONICS + 1))
     turning = np.hstack([np.cos(waves), np.sin(waves[:, 1:])])
     return lambda power: away[:, np.newaxis] ** -power * turning
+
+
+def _likeliest(mesh: Mesh, shapes: Shapes, skies: list[np.ndarray]) -> _Halo:
+    """The halo of the likeliest power beside sums of functions, (P, Q) for each channel."""
+    data = (mesh.values / _unit(mesh))[mesh.usable].T
+    haloes = []
+    for power in POWERS:
+        halo = shapes(power)
+        sides = [np.hstack([sky, halo])[mesh.usable] for sky in skies]
+        fits = [_fit(side, sky.shape[1], own) for side, sky, own in zip(sides, skies, data, strict=True)]
+        haloes.append(_Halo(power, fits))
+    return min(haloes, key=lambda halo: halo.unlikely)
 
 
 def _fit(functions: np.ndarray, plain: int, data: np.ndarray) -> _Fit:
