@@ -1,9 +1,9 @@
 """What a surface bends where hardly any sky is seen: shrunk toward a plane.
 
 Where less than half of the frame is sky, a surface is held in places and guessed between them. The
-jackknife tells how uncertain that is, and the light of a sky how much it may be: hardly any sky
-bends by more than it rises. What is more uncertain than that is mostly error, and part of it is
-left out (shrinkage: W. James and C. Stein, Estimation with quadratic loss, 1961).
+jackknife tells how uncertain that is, and the light of a sky how much it may be: few skies bend by
+more than they rise. What is more uncertain than that, and not plain to see, is mostly error: part
+of it is left out (shrinkage: W. James and C. Stein, Estimation with quadratic loss, 1961).
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from .surface import Surface
 from .thin_plate import affine
 
 HALF = 0.5
-"""Surfaces that explain at least this share of the frame are left as they are."""
+"""Where at least this share of the frame is sky, a surface is left as it is."""
 
 RISE = 0.57
-"""What a sky bends beyond a plane, relative to the plane: deviations over the frame."""
+"""The most that a sky is taken to bend beyond a plane, relative to the plane: deviations over the frame."""
+
+CERTAIN = 3.0
+"""What bends by so many of its standard deviations stays, whatever the plane is."""
 
 
 def shrunk(surface: Surface, mesh: Mesh) -> Surface:
@@ -38,7 +41,8 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     mesh : Mesh
     """
     splines = surface.splines
-    if surface.explained >= HALF or surface.joint is not None or splines.local:
+    seen = surface.weight.sum() >= HALF * mesh.weight.sum()
+    if seen or surface.joint is not None or splines.local:
         return surface
     flat = np.vstack([np.zeros((len(splines.centres), 3)), np.eye(3)])
     planes = Splines(affine(mesh.points), flat, np.zeros(0), splines.centres)
@@ -54,7 +58,8 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
         return surface
     uncertain = (len(bends) - 1) * _variance(bends - bends.mean(axis=0), mesh).sum(axis=0)
     uncertain /= len(bends)
-    allowed = RISE**2 * _variance(plane, mesh)
+    known = _variance(surface.values - plane, mesh) / CERTAIN**2
+    allowed = np.maximum(RISE**2 * _variance(plane, mesh), known)
     part = np.minimum(1, allowed / np.maximum(uncertain, np.finfo(np.float64).tiny))
     if (part == 1).all():
         return surface
