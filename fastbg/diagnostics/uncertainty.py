@@ -79,9 +79,12 @@ def of_spline(
     Beside it, further functions are fitted, (P, Q), if there are any.
     """
     groups = blocks(mesh.points, weight > LEAST_WEIGHT)
-    beside = splines if halo is None else splines.beside(halo)
-    fits = beside.solve_without(mesh.values, weight, stiffness, groups)
-    left_out = (fit[beside.local - splines.local :] for fit in fits)
+    how = mesh.values, weight, stiffness, groups
+    if halo is None:
+        left_out = splines.solve_without(*how)
+    else:
+        fits = splines.beside(halo).solve_without(*how)
+        left_out = (fit[halo.shape[1] :] for fit in fits)
     return _jackknife(left_out, splines.matrix, weight, mesh.values.shape[1])
 
 

@@ -26,7 +26,7 @@ HALF = 0.5
 RISE = 0.57
 """The most that a sky is taken to bend beyond a plane, relative to the plane: deviations over the frame."""
 
-CERTAIN = 3.0
+CERTAIN = 2.0
 """What bends by so many of its standard deviations stays, whatever the plane is."""
 
 
