@@ -15,11 +15,11 @@ from fastbg.sky.surface import PROTECTIONS, fit_surface
 ROWS, COLUMNS, NOISE, CORE = 30, 45, 1e-3, 5
 Y, X = (each.ravel() for each in np.mgrid[:ROWS, :COLUMNS] + 0.5)
 POINTS = np.stack([Y / ROWS, X / COLUMNS], axis=1)
-SKY = np.multiply.outer(0.03 * POINTS[:, 1] + 0.02 * POINTS[:, 0] ** 2, [1.0, 0.7])
+SKY = np.stack(
+    [0.09 * POINTS[:, 1] + 0.06 * POINTS[:, 0] ** 2, 0.06 * (POINTS[:, 0] - POINTS[:, 1])], axis=1
+)
 AWAY = np.hypot(Y - 17, X - 20) / CORE
-SPLINES = {
-    degree: Basis(POINTS, grid_side(len(POINTS))).of_degree(degree) for degree in (2, 3)
-}
+SPLINES = {degree: Basis(POINTS, grid_side(len(POINTS))).of_degree(degree) for degree in (2, 3)}
 
 
 def overexposed(rng, power, weight=None):
@@ -40,13 +40,13 @@ def error(surface):
     return ((surface.values - SKY).std(axis=0) / SKY.std(axis=0)).mean()
 
 
-@pytest.mark.parametrize("power", [2.5, 4, 6])
+@pytest.mark.parametrize("power", [2, 2.5])
 def test_the_sky_behind_a_halo_is_found(rng, power):
     mesh = overexposed(rng, power)
     instead = fitted(mesh)
     behind = behind_halo(instead, mesh, SPLINES[2])
     assert behind is not None
-    assert error(behind) < 0.2 < error(instead) / 1.5
+    assert error(behind) < error(instead) / 2
     assert (behind.explained, behind.below) != (instead.explained, instead.below)
     # The halo is none of the spline that is rendered, and the jackknife knows of it.
     np.testing.assert_allclose(SPLINES[2].at(POINTS) @ behind.coordinates, behind.values, atol=1e-9)

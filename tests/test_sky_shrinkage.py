@@ -32,7 +32,7 @@ def seen_in(cells, sky, rng):
     values = np.stack([sky, 2 * sky], axis=1) + NOISE * rng.standard_normal((len(sky), 2))
     mesh = Mesh(4, (ROWS, COLUMNS), POINTS, values, np.ones(len(sky)), np.full(2, NOISE))
     splines = Basis(POINTS, grid_side(len(POINTS))).of_degree(2)
-    weight = np.where(cells, 1.0, 1e-4)
+    weight = np.where(cells, 1.0, 0.0)
     coordinates = splines.solve(values, weight, 1e-2)
     return mesh, Surface(splines, coordinates, weight, 1e-2, 0.1, 0.0)
 
@@ -42,22 +42,23 @@ def errors(surface, sky):
     return off.std(axis=0)
 
 
-CORNERS = (np.abs(POINTS - [0.1, 0.1]) < 0.12).all(1) | (np.abs(POINTS - [0.8, 0.3]) < 0.1).all(1)
+PATCHES = np.zeros(len(POINTS), bool)
+for middle in ((0.1, 0.1), (0.1, 0.85), (0.85, 0.1)):
+    PATCHES |= (np.abs(POINTS - middle) < 0.08).all(axis=1)
 
 
 def test_a_guess_between_patches_of_sky_bends_less(rng):
-    mesh, surface = seen_in(CORNERS, TILT, rng)
-    # Nebulosity in one of the patches, which a quadratic takes for a bend of the sky.
-    mesh.values[:, 1] += 0.03 * np.where(CORNERS, np.exp(-200 * (POINTS[:, 0] - 0.1) ** 2), 0)
-    surface = surface.solved(mesh)
-    after = shrunk(surface, mesh)
-    before, now = errors(surface, TILT), errors(after, TILT)
-    assert before[1] > 0.01
-    assert now[1] < before[1] / 2
-    assert (now < 1.05 * before).all()
+    off = []
+    for _ in range(5):
+        mesh, surface = seen_in(PATCHES, TILT, rng)
+        after = shrunk(surface, mesh)
+        off.append([errors(each, TILT).mean() for each in (surface, after)])
+    # Noise in three patches makes a quadratic bend elsewhere.
+    before, now = np.mean(off, axis=0)
+    assert now < before / 2
     # The spline that is rendered is the same surface.
-    centres = after.splines.at(POINTS) @ after.coordinates
-    np.testing.assert_allclose(centres, after.values, atol=1e-9)
+    rendered = after.splines.at(POINTS) @ after.coordinates
+    np.testing.assert_allclose(rendered, after.values, atol=1e-9)
 
 
 def test_a_bend_that_is_plain_to_see_stays_also_without_a_slope(rng):
@@ -66,14 +67,14 @@ def test_a_bend_that_is_plain_to_see_stays_also_without_a_slope(rng):
 
 
 def test_where_most_of_the_frame_is_sky_nothing_is_shrunk(rng):
-    mesh, surface = seen_in(CORNERS, TILT, rng)
-    whole = replace(surface, weight=np.where(POINTS[:, 0] < 0.55, 1.0, 1e-4))
+    mesh, surface = seen_in(PATCHES, TILT, rng)
+    whole = replace(surface, weight=np.where(POINTS[:, 0] < 0.55, 1.0, 0.0))
     assert shrunk(whole, mesh) is whole
 
 
 @pytest.mark.parametrize("kind", ["multiples", "one block"])
 def test_what_cannot_be_judged_is_left_alone(rng, kind):
-    mesh, surface = seen_in(CORNERS, TILT, rng)
+    mesh, surface = seen_in(PATCHES, TILT, rng)
     if kind == "multiples":
         surface = replace(surface, joint=(mesh, surface))
     else:

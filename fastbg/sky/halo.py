@@ -107,7 +107,9 @@ def behind_halo(instead: Surface, mesh: Mesh, splines: Splines) -> Surface | Non
     within = np.abs([channel.off for channel in halo.channels]).max(axis=0) < 3
     if np.average(within, weights=mesh.weight[usable]) < ACCOUNTED:
         return None
-    own = [np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / _unit(mesh)).T]
+    own = [
+        np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / _unit(mesh)).T
+    ]
     gained = _likeliest(mesh, shapes, own).unlikely - halo.unlikely
     if gained < LIKELIER * np.count_nonzero(usable):
         return None
@@ -153,7 +155,9 @@ def _likeliest(mesh: Mesh, shapes: Shapes, skies: list[np.ndarray]) -> _Halo:
     for power in POWERS:
         halo = shapes(power)
         sides = [np.hstack([sky, halo])[mesh.usable] for sky in skies]
-        fits = [_fit(side, sky.shape[1], own) for side, sky, own in zip(sides, skies, data, strict=True)]
+        fits = [
+            _fit(side, sky.shape[1], own) for side, sky, own in zip(sides, skies, data, strict=True)
+        ]
         haloes.append(_Halo(power, fits))
     return min(haloes, key=lambda halo: halo.unlikely)
 

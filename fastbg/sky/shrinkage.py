@@ -8,7 +8,6 @@ of it is left out (shrinkage: W. James and C. Stein, Estimation with quadratic l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +23,8 @@ HALF = 0.5
 """Where at least this share of the frame is sky, a surface is left as it is."""
 
 RISE = 0.57
-"""The most that a sky is taken to bend beyond a plane, relative to the plane: deviations over the frame."""
+"""The most that a sky is taken to bend beyond a plane, relative to the plane: both as deviations
+over the frame."""
 
 CERTAIN = 2.0
 """What bends by so many of its standard deviations stays, whatever the plane is."""
