@@ -49,11 +49,11 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     groups = blocks(mesh.points, surface.weight > LEAST_WEIGHT)
     how = mesh.values, surface.weight
     plane = planes.matrix @ planes.solve(*how, 0)
-    without = (
+    surfaces, flats = (
         [combined(each.matrix, fit) for fit in each.solve_without(*how, stiffness, groups)]
         for each, stiffness in ((splines, surface.stiffness), (planes, 0.0))
     )
-    bends = np.subtract(*without)
+    bends = np.subtract(surfaces, flats)
     if len(bends) < 2:
         return surface
     uncertain = (len(bends) - 1) * _variance(bends - bends.mean(axis=0), mesh).sum(axis=0)
