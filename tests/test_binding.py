@@ -73,7 +73,9 @@ def arguments_of_all():
         ],
         "fit_surface": [
             *(six, six, six, np.ones(1), 3),
-            *(np.ones((6, 16), np.float32), 2, 1, 1e-3),
+            *(np.zeros(2, np.uint8), *np.ones((2, 2, 16), np.float32), 0),
+            *(np.arange(16, dtype=np.uint32) % 6, np.zeros(16, np.uint32)),
+            *((np.arange(16) < 6).astype(np.float32), (2, 1, 1e-3)),
             *(np.ones(2), np.ones(2, np.float32), (2.5, 4.0, 1.5, 1.5, 0.02, 0.5, 1e-4)),
             *(six.copy(), np.ones((1, 2)), six.copy()),
         ],
@@ -99,7 +101,7 @@ WRITTEN = [
     ("unscale", 4),
     ("restore", 5),
     *(("lz4_decode", position) for position in (0, 2)),
-    *(("fit_surface", position) for position in (12, 13, 14)),
+    *(("fit_surface", position) for position in (16, 17, 18)),
 ]
 
 SEVERAL_TYPES = {
@@ -145,7 +147,7 @@ def test_an_array_must_have_the_type_of_its_numbers(function, position):
 def test_an_array_must_fit(function, position):
     bounds = [("open_problem", 2), ("open_problem", 3), ("make_plan", 3), ("make_plan", 4)]
     # A plan takes any size of image; of the values of a band, any number; a fit any factors, taps.
-    any_number = [("unstretch", 0), ("fit_surface", 9), ("fit_surface", 10)]
+    any_number = [("unstretch", 0), ("fit_surface", 13), ("fit_surface", 14)]
     any_number += [("lz4_decode", 1), ("lz4_decode", 2)]
     if (function, position) not in [*bounds[2:], *any_number]:
         refuses(function, position, lambda a: np.zeros(a.size + 1, a.dtype))
@@ -261,6 +263,26 @@ def test_windows_must_be_narrower_than_keys_and_than_counts(shift, bins):
     wide = np.array([[0, 16, 9], [0, shift, bins]], np.uint32)
     rule = "a window must have a shift of 0 to 31 and 1 to 65536 bins"
     refuses("count", 2, wide, ValueError, f"{rule}, not {shift} and {bins}")
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "told"),
+    [
+        (4, 4, "columns"),
+        (5, np.array([0, 4], np.uint8), "no such parity"),
+        (8, 1, "quarters"),
+        (8, -1, "quarters"),
+        (8, 2**62, "quarters"),
+        (9, np.full(16, 6, np.uint32), "no such cell"),
+        (10, np.full(16, 16, np.uint32), "no such cell or block"),
+        (12, (3, 1, 1e-3), "coordinates"),
+        (12, (2, 3, 1e-3), "used or free"),
+        (12, (0, 0, 1e-3), "coordinates"),
+        (12, (2, -1, 1e-3), "free"),
+    ],
+)
+def test_a_fit_is_told_of_cells_and_functions_that_there_are(position, value, told):
+    refuses("fit_surface", position, value, ValueError, match=told)
 
 
 def test_no_window_no_counts():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from fastbg.sky.surface import (
     largest_smooth_region,
     lower_envelope,
 )
+from fastbg.sky.symmetry import symmetry_of
 
 pytestmark = pytest.mark.skipif(
     compiled.unavailable() is not None, reason="there is no compiled module to compare with"
@@ -53,7 +55,7 @@ def mesh(request) -> Mesh:
 
 @pytest.fixture(scope="module")
 def bases(mesh):
-    basis = Basis(mesh.points, 14)
+    basis = Basis(mesh.points, 14, symmetry_of(mesh.points, mesh.shape))
     return {degree: basis.of_degree(degree) for degree in (1, 2, 3)}
 
 
@@ -93,8 +95,8 @@ def test_any_shape_number_of_channels_and_protection(rng, shape, channels, prote
     image[rng.random(shape) < 0.1] += 3
     image[rng.random(shape) < 0.1] = np.nan
     mesh = mesh_from(image.astype(np.float32))
-    splines = Basis(mesh.points, 4).of_degree(2)
-    for stiffness in (1e-1, 1e-4):
+    for stiffness, symmetry in product((1e-1, 1e-4), (None, symmetry_of(mesh.points, mesh.shape))):
+        splines = Basis(mesh.points, 4, symmetry).of_degree(2)
         expected, found = (
             fit_surface(splines, mesh, mesh.weight, stiffness, PROTECTIONS[protection], kernels)
             for kernels in (NUMPY, FASTEST)

@@ -121,21 +121,21 @@ static void fill_pixels(fbg_axis *axis, int level, const lagrange_basis *basis)
     }
 }
 
-fbg_status fbg_axis_init(fbg_axis *axis, fbg_direction direction, const double *coordinates,
+fbg_status fbg_axis_init(fbg_axis *axis, int top, fbg_direction direction, const double *coordinates,
                          size_t size)
 {
     const size_t blocks = boxes_of(size, FBG_LEAF), pixels = blocks * FBG_SIDE;
     const size_t per_pixel = (direction == FBG_COLUMNS ? 2 : 1) * FBG_NODES;
     size_t doubles = pixels * (1 + FBG_NODES), boxes = 0;
-    for (int level = 0; level < FBG_LEVELS; level++)
+    for (int level = top; level < FBG_LEVELS; level++)
         boxes += boxes_of(size, level);
     doubles += boxes * (2 + FBG_NODES + 2 * FBG_GRID);
     doubles = (doubles + 7) / 8 * 8; /* then floats are aligned, too */
-    const size_t floats = FBG_LEVELS * pixels * per_pixel;
+    const size_t floats = (FBG_LEVELS - top) * pixels * per_pixel;
     void *memory = malloc(doubles * sizeof(double) + floats * sizeof(float) + boxes + 63);
     const lagrange_basis basis = basis_of_nodes();
     double *next = (double *)(((uintptr_t)memory + 63) / 64 * 64); /* see FBG_ALIGNED */
-    *axis = (fbg_axis){.size = size, .blocks = blocks, .memory = memory, .coordinates = next};
+    *axis = (fbg_axis){.size = size, .blocks = blocks, .memory = memory, .coordinates = next, .top = top};
     if (!memory)
         return FBG_NO_MEMORY;
     float *next_float = (float *)(next + doubles);
@@ -148,7 +148,7 @@ fbg_status fbg_axis_init(fbg_axis *axis, fbg_direction direction, const double *
         *next++ = coordinates[i < size ? i : size - 1];
 
     axis->leaf_basis = (double(*)[FBG_NODES][FBG_SIDE])next, next += pixels * FBG_NODES;
-    for (int level = 0; level < FBG_LEVELS; level++) {
+    for (int level = top; level < FBG_LEVELS; level++) {
         fbg_axis_level *l = &axis->levels[level];
         l->boxes = boxes_of(size, level);
         l->centre = next, next += l->boxes;

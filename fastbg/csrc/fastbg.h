@@ -76,9 +76,9 @@ typedef struct fbg_plan fbg_plan;
 
 /* Prepares a spline for the pixels at (y[row], x[column]), the normalised coordinates of a whole image.
  *
- * parameters, y, x: copied. A plan takes some 200 bytes for each row and 330 for each column. The tiled method
- * keeps the expansion of the far centres of each box of 128 x 128 pixels once it was needed: 512 K
- * bytes a box, less than 1 % of a float32 image.
+ * parameters, y, x: copied. A plan takes some 270 bytes for each row and 460 for each column. The tiled method
+ * keeps the expansion of the far centres of each box of 512 x 512 pixels once it was needed: 512 K
+ * bytes a box, less than 0.1 % of a float32 image.
  */
 fbg_status fbg_plan_make(fbg_plan **plan, const double *parameters, size_t n, int channels,
                          int order, const double *y, size_t rows, const double *x, size_t columns,
@@ -220,14 +220,28 @@ typedef struct {
     const double *noise; /* (channels,), in the same unit */
 } fbg_mesh;
 
-/* The functions of which a surface is a sum, at the cells. The squares of the coordinates from `free` on
- * cost `stiffness` each. */
+enum {
+    FBG_GROUP = 16,   /* cells that are evaluated together */
+    FBG_PARITIES = 4, /* of functions: bit 0 is set where they are odd in x, bit 1 where they are odd in y */
+    FBG_IMAGES = 4    /* of a cell, which are numbered alike: itself, that in x, in y, in both */
+};
+
+/* The functions of which a surface is a sum, at the cells, folded: see fastbg/sky/folded.py. The squares of
+ * the coordinates from `free` on cost `stiffness` each. */
 typedef struct {
-    size_t used, free;
+    size_t number, used, free; /* the first ones are used */
     double stiffness;
-    const float *matrix; /* (n, stride), of which those used come first; 16 divides the stride */
-    size_t stride;
+    const uint8_t *parity; /* (number,) */
+    const float *matrix;   /* the functions of each parity, (groups, functions, FBG_GROUP) */
+    size_t groups, quarters; /* each of the first `quarters` groups of cells has FBG_IMAGES */
+    const float *means;    /* (number, blocks), by parities: at blocks of cells; FBG_GROUP divides `blocks` */
+    size_t blocks;
+    const uint32_t *place, *block; /* (places,): the cell and the block at a place of a group or an image */
+    const float *part;            /* (places,): how much a place counts */
 } fbg_modes;
+
+/* The places of all groups and of their images. */
+size_t fbg_places(const fbg_modes *modes);
 
 /* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */
 typedef struct {

@@ -12,9 +12,8 @@ enum {
     FBG_SIDE = 16,  /* pixels along a side of a square block; FBG_SIDE^2 = FBG_BLOCK */
     FBG_NODES = 8,  /* Chebyshev nodes along an axis of a box */
     FBG_GRID = FBG_NODES * FBG_NODES,
-    FBG_LANES = 16, /* blocks sorted at the same time */
-    FBG_PANELS = 96, /* columns of a robust fit that are whole panels, whatever the instruction set */
-    FBG_CELLS = 256 /* of a robust fit, summed in float32; their sums are added in float64 */
+    FBG_TILE = 4,   /* rows of a matrix that are multiplied with so many others at the same time, at most */
+    FBG_LANES = 16 /* blocks sorted at the same time */
 };
 
 /* Arrays of vectors start where a cache line does, so that no vector lies across two: an iteration takes
@@ -46,16 +45,29 @@ typedef struct {
     double *own, *coupled;
 } fbg_sums;
 
-/* Memory of a robust fit to n cells with m modes, which with what fills up panels are `width`. */
+/* The used functions of one parity: so many of those in `modes`, from a coordinate on. */
 typedef struct {
-    size_t width;
-    double *normal, *unit;      /* (m, width) and room for a tile more, (m,) */
-    double *slopes, *rest;      /* (channels, width), (channels, m) */
-    double *down, *before;      /* (channels,): how far down a step leads, and the one before it */
-    float *factor, *step, *way; /* (m, m), (channels, m), (channels, m) */
-    float *single, *part;       /* (channels, width): coordinates, and slopes from a part of the cells */
-    float *block;               /* (FBG_CELLS, width) and room for a tile more */
-    float *change;              /* (channels, n): of the surface by a step */
+    size_t first, used, number;
+    const float *matrix, *means;
+} fbg_parity;
+
+/* Memory of a robust fit to n cells at so many places, with m used functions, in the order of their parities. */
+typedef struct {
+    fbg_parity parities[FBG_PARITIES];
+    size_t *order;      /* (m,): which coordinate of the fit each of the modes has here */
+    double *price;      /* (m,): what the square of a coordinate costs */
+    double *coordinates, *slopes, *rest; /* (channels, m) */
+    double *unit;       /* (m,) */
+    double *down, *before; /* (channels,): how far down a step leads, and the one before it */
+    float *factor;      /* (m, m) */
+    float *step, *way, *single; /* (channels, m) */
+    float *part;        /* (channels, m, FBG_LANES): slopes from every so many cells */
+    float *values, *found, *change; /* (channels, places): of the mesh, of the surface, and of it by a step */
+    float *counted;     /* (places,): the share of each place */
+    float *factored;    /* (places,): those for which the factor was made */
+    float *weights;     /* (FBG_PARITIES, places): of blocks, for products of such parities */
+    float *weighted;    /* (FBG_TILE, places) */
+    float *apart;       /* (m, places): the functions at each cell, as if it were a block */
     float *share, *left, *off, *nearby, *around; /* (n,) */
     float *line; /* a row of cells, with room for the reach of the Gaussian on both sides */
 } fbg_surface_scratch;

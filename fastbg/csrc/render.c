@@ -44,7 +44,7 @@ static fbg_status prepare_boxes(fbg_plan *plan)
     const fbg_spline *spline = &plan->spline;
     float *slow = malloc(spline->n * FBG_GRID * sizeof *slow);
     const fbg_status status =
-        slow ? fbg_node_cache_init(&plan->expanded, plan->y.levels[0].boxes * plan->x.levels[0].boxes,
+        slow ? fbg_node_cache_init(&plan->expanded, plan->y.levels[FBG_TOP_OF_IMAGE].boxes * plan->x.levels[FBG_TOP_OF_IMAGE].boxes,
                                    (size_t)spline->channels * FBG_GRID)
              : FBG_NO_MEMORY;
     if (status == FBG_OK)
@@ -68,9 +68,9 @@ fbg_status fbg_plan_make(fbg_plan **plan, const double *parameters, size_t n, in
     new->tiled = chosen == &fbg_tiled;
     fbg_status status = copy_spline(new, parameters, n, channels, order);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->y, FBG_ROWS, y, rows);
+        status = fbg_axis_init(&new->y, FBG_TOP_OF_IMAGE, FBG_ROWS, y, rows);
     if (status == FBG_OK)
-        status = fbg_axis_init(&new->x, FBG_COLUMNS, x, columns);
+        status = fbg_axis_init(&new->x, FBG_TOP_OF_IMAGE, FBG_COLUMNS, x, columns);
     if (status == FBG_OK && new->tiled)
         status = prepare_boxes(new);
     if (status == FBG_OK)
@@ -173,7 +173,7 @@ static int store_block(void *context, size_t block_y, size_t block_x, const floa
 static void expand_box(void *context, size_t index, int worker)
 {
     const tiled_job *j = context;
-    const size_t box = j->first_box + index, across = j->wanted.plan->x.levels[0].boxes;
+    const size_t box = j->first_box + index, across = j->wanted.plan->x.levels[FBG_TOP_OF_IMAGE].boxes;
     fbg_node_cache *cache = &j->wanted.plan->expanded;
     double *values;
     if (!fbg_node_cache_claim(cache, box, &values))
@@ -185,7 +185,7 @@ static void expand_box(void *context, size_t index, int worker)
 static void render_box(void *context, size_t index, int worker)
 {
     const tiled_job *j = context;
-    const size_t box = j->first_box + index, across = j->wanted.plan->x.levels[0].boxes;
+    const size_t box = j->first_box + index, across = j->wanted.plan->x.levels[FBG_TOP_OF_IMAGE].boxes;
     fbg_walk *walk = &j->walks[worker];
     walk->known = fbg_node_cache_get(&j->wanted.plan->expanded, box);
     fbg_walk_box(walk, box / across, box % across);
@@ -197,7 +197,7 @@ static void render_boxes(tiled_job *j, int threads)
 {
     fbg_plan *plan = j->wanted.plan;
     const size_t first = j->wanted.first, last = first + j->wanted.count - 1;
-    const size_t side = FBG_BLOCKS_PER_BOX(0) * FBG_SIDE, across = plan->x.levels[0].boxes;
+    const size_t side = FBG_BLOCKS_PER_BOX(FBG_TOP_OF_IMAGE) * FBG_SIDE, across = plan->x.levels[FBG_TOP_OF_IMAGE].boxes;
     const size_t boxes = (last / side - first / side + 1) * across;
     for (int t = 0; t < threads; t++) {
         j->walks[t] = (fbg_walk){

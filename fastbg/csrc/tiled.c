@@ -36,7 +36,7 @@ static void close(fbg_pixel_store *store)
 
 static size_t boxes(const fbg_pixel_store *store)
 {
-    return store->y.levels[0].boxes * store->x.levels[0].boxes;
+    return store->y.levels[FBG_TOP_OF_FIT].boxes * store->x.levels[FBG_TOP_OF_FIT].boxes;
 }
 
 static unsigned char kept_of_block(const fbg_image *image, size_t block_y, size_t block_x)
@@ -94,8 +94,8 @@ static fbg_status open(fbg_pixel_store **store, const fbg_image *image)
     if (!new)
         return FBG_NO_MEMORY;
     new->image = *image;
-    if (fbg_axis_init(&new->y, FBG_ROWS, image->y, image->rows) == FBG_OK &&
-        fbg_axis_init(&new->x, FBG_COLUMNS, image->x, image->columns) == FBG_OK) {
+    if (fbg_axis_init(&new->y, FBG_TOP_OF_FIT, FBG_ROWS, image->y, image->rows) == FBG_OK &&
+        fbg_axis_init(&new->x, FBG_TOP_OF_FIT, FBG_COLUMNS, image->x, image->columns) == FBG_OK) {
         new->boxes_per_chunk = (boxes(new) + FBG_MAX_CHUNKS - 1) / FBG_MAX_CHUNKS;
         new->kept = calloc(new->y.blocks * new->x.blocks, sizeof *new->kept);
         if (new->kept && make_padded(new)) {
@@ -188,7 +188,7 @@ static int survey_of_block(void *context, size_t block_y, size_t block_x, const 
 static void walk_chunk(fbg_walk walk, const job *j, size_t chunk, float *scratch)
 {
     const fbg_pixel_store *store = j->store;
-    const size_t across = store->x.levels[0].boxes, end = (chunk + 1) * store->boxes_per_chunk;
+    const size_t across = store->x.levels[FBG_TOP_OF_FIT].boxes, end = (chunk + 1) * store->boxes_per_chunk;
     walk.kernels = j->evaluation->kernels;
     walk.spline = j->evaluation->spline;
     walk.y = &store->y, walk.x = &store->x;

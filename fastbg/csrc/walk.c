@@ -17,10 +17,10 @@ size_t fbg_walk_floats(size_t n) { return n * FBG_BLOCK + FBG_DEPTHS * 2 * n; }
 void fbg_walk_init(fbg_walk *walk, float *scratch)
 {
     const fbg_spline *all = walk->spline;
-    int level_y = 0, level_x = 0;
+    int level_y = walk->y->top, level_x = walk->x->top;
     walk->weights = fbg_far_weights(all);
     walk->frames[0].slow = scratch, scratch += all->n * FBG_BLOCK;
-    for (fbg_frame *frame = walk->frames; frame < walk->frames + FBG_DEPTHS; frame++) {
+    for (fbg_frame *frame = walk->frames; level_y <= FBG_LEAF; frame++) {
         const fbg_axis_level *y = &walk->y->levels[level_y], *x = &walk->x->levels[level_x];
         frame->level_y = level_y, frame->level_x = level_x;
         frame->rho_y = fbg_far_level(y, all->order, walk->error);
@@ -313,7 +313,7 @@ static int visit(fbg_walk *walk, fbg_frame *frame, size_t box_y, size_t box_x)
     memset(frame->adjoint, 0, sizeof frame->adjoint);
     if (frame->near_count == 0) {
         fields = visit_far_blocks(walk, frame, &box);
-    } else if (frame == walk->frames + FBG_DEPTHS - 1) {
+    } else if (frame->level_y == FBG_LEAF && frame->level_x == FBG_LEAF) {
         fields = visit_near_block(walk, frame, &box);
     } else if (frame[1].level_y > frame->level_y) {
         for (size_t half = 2 * box_y; half < 2 * box_y + 2 && half < y[1].boxes; half++)

@@ -1,7 +1,7 @@
 /* The tree method: a spline on the pixels of an image, and its adjoint, at a cost per pixel that
  * hardly depends on the number of centres.
  *
- * The image is cut into boxes of 128 x 128 pixels. In a box, a centre is either far, and then its
+ * The image is cut into boxes of 512 x 512 pixels, or of less in a fit. In a box, a centre is either far, and then its
  * part of S is a smooth function, evaluated at 8 x 8 Chebyshev nodes and interpolated; or it is
  * near, and left to the halves of the box, down to blocks of 16 x 16 pixels, where it is
  * evaluated at every pixel. Node values are passed down from a box to its halves, so pixels are
@@ -41,7 +41,7 @@ typedef struct {
 
 enum { FBG_DEPTHS = 2 * FBG_LEAF + 1 };
 
-/* One thread's walk through boxes of the first level. */
+/* One thread's walk through the largest boxes. */
 typedef struct {
     const fbg_kernels *kernels;
     const fbg_spline *spline; /* all centres */
@@ -69,10 +69,10 @@ size_t fbg_walk_floats(size_t n);
 /* Gives a walk, its first members up to `context` filled in, the scratch it needs. */
 void fbg_walk_init(fbg_walk *walk, float *scratch);
 
-/* Visits the blocks of one box of the first level, and adds to the gradients. */
+/* Visits the blocks of one of the largest boxes, and adds to the gradients. */
 void fbg_walk_box(fbg_walk *walk, size_t box_y, size_t box_x);
 
-/* S at the nodes of a box of the first level, but for the centres near it, (K, FBG_GRID): the larger
+/* S at the nodes of one of the largest boxes, but for the centres near it, (K, FBG_GRID): the larger
  * part of the work of a visit if there are many centres, and the same for all rows of the box. */
 void fbg_walk_expand(fbg_walk *walk, size_t box_y, size_t box_x, double *values);
 

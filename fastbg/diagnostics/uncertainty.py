@@ -95,13 +95,13 @@ def _jackknife(
 
     NaN for fewer than two fits.
     """
-    fits = []
-    for coordinates in left_out:
-        fit = combined(matrix, coordinates)
-        fits.append(fit - (weight @ fit) / weight.sum())
-    if len(fits) < 2:
+    coordinates = [*left_out]
+    if len(coordinates) < 2:
         return np.full((len(matrix), channels), np.nan)
-    deviation: np.ndarray = np.std(fits, axis=0) * (len(fits) - 1) ** 0.5
+    # All fits at once: a product with each would read the matrix as often.
+    fits = combined(matrix, np.hstack(coordinates))
+    fits = (fits - weight @ fits / weight.sum()).reshape(len(matrix), -1, channels)
+    deviation: np.ndarray = np.std(fits, axis=1) * (len(coordinates) - 1) ** 0.5
     return deviation
 
 

@@ -35,7 +35,7 @@ def by_residuals(found: Surface, mesh: Mesh) -> Surface:
         return found
     side = grid_side(int(np.count_nonzero(mesh.usable)))
     candidates = [each for each in CANDIDATES if each[0] < side]
-    bases = bases_of(mesh.points, side, dict(sorted(candidates, reverse=True)), threads=1)
+    bases = bases_of(mesh, side, dict(sorted(candidates, reverse=True)), threads=1)
     fits = [(bases[degree], stiffness) for degree, stiffness in candidates]
     costs = [_validation(*each, mesh, found.weight) for each in fits]
     best = int(np.argmin(costs))

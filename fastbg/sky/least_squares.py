@@ -52,7 +52,7 @@ def select_by_residuals(
     """
     side = grid_side(checked(mesh))
     candidates = [each for each in CANDIDATES if each[0] < side]
-    bases = bases_of(mesh.points, side, dict(sorted(candidates, reverse=True)), threads=1)
+    bases = bases_of(mesh, side, dict(sorted(candidates, reverse=True)), threads=1)
     fits = []
     for done, (degree, stiffness) in enumerate(candidates, start=1):
         parts = bases[degree], mesh, mesh.weight, stiffness, PROTECTIONS["off"], kernels

@@ -116,6 +116,7 @@ def _fit_in_c(
 ) -> RobustFit:
     level, unit, values, usable, known = mesh.in_float32
     used, channels = splines.used(stiffness), len(unit)
+    modes = splines.folded(mesh.shape)
     taps = gaussian_weights(protection.reach).astype(np.float32)
     sky = weight.astype(np.float32)
     coordinates = np.empty((channels, used))
@@ -126,10 +127,9 @@ def _fit_in_c(
         known,
         mesh.noise / unit,
         mesh.shape[1],
-        splines.padded,
-        used,
-        splines.free,
-        stiffness,
+        *(modes.parities, modes.matrix, modes.means, modes.quarters),
+        *(modes.place, modes.block, modes.part),
+        (used, splines.free, stiffness),
         np.array(protection.factors, np.float64),
         taps[len(taps) // 2 :],
         (

@@ -205,7 +205,7 @@ class _Search:
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))
-        self._bases = bases_of(mesh.points, side, softest, self._threads)
+        self._bases = bases_of(mesh, side, softest, self._threads)
 
     @property
     def stiffest(self) -> Splines:

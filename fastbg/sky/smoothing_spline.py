@@ -6,18 +6,16 @@ The splines are expressed in modes that bend more and more (the Demmler-Reinsch 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 
 import numpy as np
 
 from ..spline.spline import Spline
+from .folded import Folded, folded
+from .symmetry import Mirrored, without_symmetry
 from .thin_plate import ORDER, affine, kernel
 
 UNSEEN = 0.03
 """A fit leaves out the modes whose coordinates it would shrink to less than this part."""
-
-VECTOR = 16
-"""The numbers that a processor multiplies at a time, at most."""
 
 _ALL = slice(None)
 
@@ -43,6 +41,9 @@ class Splines:
         The mean square over the points of each mode that bends.
     """
 
+    mirrored: Mirrored | None = None
+    _folded: Folded | None = None
+
     def __init__(
         self,
         matrix: np.ndarray,
@@ -50,8 +51,9 @@ class Splines:
         seen: np.ndarray,
         centres: np.ndarray,
         local: int = 0,
+        mirrored: Mirrored | None = None,
     ) -> None:
-        self.matrix, self.local = matrix, local
+        self.matrix, self.local, self.mirrored = matrix, local, mirrored
         self._coefficients, self.seen, self.centres = coefficients, seen, centres
 
     @property
@@ -79,7 +81,7 @@ class Splines:
         data : ndarray, (P, K)
         weight : ndarray, (P,)
         stiffness : float
-        rough : ndarray, (n, M), optional
+        rough : ndarray, (n, `used`), optional
             Further numbers that shall be small, as sums of the coordinates a.
 
         Returns
@@ -89,7 +91,7 @@ class Splines:
         used = self.used(stiffness)
         sums = self._sums(data, weight, used)
         if rough is not None:
-            sums[:used, :used] += rough[:, :used].T @ rough[:, :used]
+            sums[:used, :used] += rough.T @ rough
         return self._solution(sums, stiffness)
 
     def solve_without(
@@ -153,13 +155,12 @@ class Splines:
         solution[:used] = np.linalg.solve(normal, right)
         return solution
 
-    @cached_property
-    def padded(self) -> np.ndarray:
-        """(P, M and up to `VECTOR` - 1 zeros), float32: the matrix in whole vectors."""
-        rows, columns = self.matrix.shape
-        padded = np.zeros((rows, -(-columns // VECTOR) * VECTOR), np.float32)
-        padded[:, :columns] = self.matrix
-        return padded
+    def folded(self, shape: tuple[int, int]) -> Folded:
+        """The matrix as a fit in C takes it, where the points are the cells of a mesh."""
+        if self._folded is None:
+            nothing = Mirrored(without_symmetry(shape), np.full(self.matrix.shape[1], -1))
+            self._folded = folded(self.matrix, self.mirrored or nothing)
+        return self._folded
 
     def first(self, count: int) -> Splines:
         """The basis of the first coordinates alone."""

@@ -18,10 +18,14 @@ ROWS = 256
 """The points whose distances to all control points are in memory at a time, and in a cache."""
 
 
-def grid(side: int) -> np.ndarray:
-    """(side^2, 2): Chebyshev extrema, denser towards the edges, where gradients are steepest."""
-    axis = (1 - np.cos(np.pi * np.arange(side) / (side - 1))) / 2
-    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+def grid(side: int, middle: tuple[float, float] = (0.5, 0.5)) -> np.ndarray:
+    """(side^2, 2): Chebyshev extrema, denser towards the edges, where gradients are steepest.
+
+    Around their middle, they cover the frame.
+    """
+    axis = -np.cos(np.pi * np.arange(side) / (side - 1))
+    axes = (each + max(each, 1 - each) * axis for each in middle)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def affine(points: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ import numpy as np
 from ..image.robust import medians
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean
-from .smoothing_spline import Splines
 from .surface import Surface
 
 STIFFNESS = 100.0
@@ -36,9 +35,8 @@ def stiffened(surface: Surface, mesh: Mesh) -> Surface:
     splines, weight = surface.splines, surface.weight
     if not cells.size or splines.matrix.shape[1] == splines.free:
         return surface
-    rows = _laplacian(splines, cells, mesh.shape[1]) * np.sqrt(
-        STIFFNESS * hidden[cells, np.newaxis]
-    )
+    seen = splines.matrix[:, : splines.used(surface.stiffness)]
+    rows = _laplacian(seen, cells, mesh.shape[1]) * np.sqrt(STIFFNESS * hidden[cells, np.newaxis])
     coordinates = splines.solve(mesh.values, weight, surface.stiffness, rows)
     changed = replace(surface, coordinates=coordinates)
     return changed if _takes_away_a_bump(surface, changed, mesh) else surface
@@ -59,9 +57,8 @@ def _hidden(surface: Surface, mesh: Mesh) -> np.ndarray:
     return hidden
 
 
-def _laplacian(splines: Splines, cells: np.ndarray, columns: int) -> np.ndarray:
-    """(n, M): the second derivatives of each column at cells that lie inside."""
-    matrix = splines.matrix
+def _laplacian(matrix: np.ndarray, cells: np.ndarray, columns: int) -> np.ndarray:
+    """(n, M): the second derivatives of each function, (P, M), at cells that lie inside."""
     around = sum(matrix[cells + step] for step in (-columns, -1, 1, columns))
     laplacian: np.ndarray = around - 4 * matrix[cells]
     return laplacian
