@@ -247,7 +247,7 @@ SWEPT = {
         Swept("sky.halo", "BELOW", (2.0, 8.0)),
         Swept("sky.halo", "ITERATIONS", (5, 30)),
         Swept("sky.halo", "ACCOUNTED", (0.5, 0.9, 0.98)),
-        Swept("sky.halo", "LIKELIER", (0.0, 0.5, 2.0, INFINITE)),
+        Swept("sky.halo", "LIKELIER", (-INFINITE, 0.5, 1.0, INFINITE)),
     ),
     "uncertainty": (
         Swept("sky.jackknife", "BLOCKS", (2, 3, 6, 8)),

@@ -36,9 +36,9 @@ ITERATIONS = 15
 ACCOUNTED = 0.8
 """Sky and halo account for at least this share of the cells, within three standard deviations."""
 
-LIKELIER = 1.0
+LIKELIER = 0.1
 """By how much the logarithm of the likelihood must exceed that of the surface that was selected,
-with a halo beside it, per cell: where the sky has one colour, multiples of one shape know more."""
+with a halo beside it, per cell: four numbers more in each channel do, whatever they describe."""
 
 STIFF = 1e3
 """A stiffness with which hardly anything bends but the polynomials."""
@@ -81,8 +81,13 @@ class _Halo:
         return sum(channel.unlikely for channel in self.channels)
 
 
-def behind_halo(instead: Surface, mesh: Mesh, splines: Splines) -> Surface | None:
-    """The quadratic sky behind the halo of a saturated area, instead of a surface.
+def behind_halo(
+    instead: Surface, mesh: Mesh, quadratic: Splines, flexible: Splines
+) -> Surface | None:
+    """The mean of a surface and of the quadratic sky behind the halo of a saturated area.
+
+    Both are guesses, from what the channels share and from the shape of the halo. They err in ways
+    of their own.
 
     Parameters
     ----------
@@ -90,38 +95,35 @@ def behind_halo(instead: Surface, mesh: Mesh, splines: Splines) -> Surface | Non
         What was selected.
     mesh : Mesh
         In which saturated areas have no weight; see `fastbg.sky.even_areas`.
-    splines : Splines
-        The basis in which quadratic polynomials cost nothing.
+    quadratic, flexible : Splines
+        The basis in which quadratic polynomials cost nothing, and one that has all surfaces.
 
     Returns
     -------
     Surface or None
         None where there is no such area, where a halo does not account for the frame, or where the
-        surface does as well with a halo beside it.
+        surface with a halo beside it is as likely.
     """
     shapes = _shapes(mesh)
     if shapes is None:
         return None
-    free, usable, channels = splines.free, mesh.usable, len(mesh.noise)
-    halo = _likeliest(mesh, shapes, [splines.matrix[:, :free]] * channels)
+    plain, usable, unit = quadratic.matrix[:, : quadratic.free], mesh.usable, _unit(mesh)
+    halo = _likeliest(mesh, shapes, [plain] * len(unit))
     within = np.abs([channel.off for channel in halo.channels]).max(axis=0) < 3
     if np.average(within, weights=mesh.weight[usable]) < ACCOUNTED:
         return None
-    own = [
-        np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / _unit(mesh)).T
-    ]
+    own = [np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / unit).T]
     gained = _likeliest(mesh, shapes, own).unlikely - halo.unlikely
     if gained < LIKELIER * np.count_nonzero(usable):
         return None
-    coordinates = np.zeros((splines.matrix.shape[1], channels))
-    for number, channel in enumerate(halo.channels):
-        coordinates[:free, number] = channel.shares[:free] * _unit(mesh)[number]
+    shares = np.stack([channel.shares[: quadratic.free] for channel in halo.channels], axis=1)
+    mean = (instead.values + plain @ shares * unit) / 2
     weight = np.zeros(len(usable))
     weight[usable] = np.mean([channel.weight for channel in halo.channels], axis=0)
     return replace(
         instead,
-        splines=splines,
-        coordinates=coordinates,
+        splines=flexible,
+        coordinates=np.linalg.lstsq(flexible.matrix, mean, rcond=None)[0],
         weight=weight * mesh.weight,
         stiffness=STIFF,
         joint=None,

@@ -116,11 +116,11 @@ def select_surfaces(
     """
     search = _Search(mesh, protection, watch, threads, kernels, flexibility)
     search, (*stiffer, selected) = _with_glow(search, mesh)
-    if (sky := search.behind_halo(mesh, selected)) is not None:
-        return [*stiffer, beside_rivals(sky, search.tried)]
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
-    return [*stiffer, shrunk(stiffer_differences(sky, mesh, stiffnesses), mesh)]
+    sky = shrunk(stiffer_differences(sky, mesh, stiffnesses), mesh)
+    behind = search.behind_halo(mesh, sky)
+    return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
@@ -290,7 +290,7 @@ class _Search:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
         if instead.explained >= HALF or instead.glow or mesh.known.any() or 2 not in self._bases:
             return None
-        sky = behind_halo(instead, mesh, self._bases[2])
+        sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
         if sky is not None:
             self._tried_instead(instead, sky)
         return sky
