@@ -66,7 +66,7 @@ def test_a_frame_that_no_halo_accounts_for_keeps_its_surface(rng):
 
 
 def test_a_surface_that_does_as_well_with_a_halo_beside_it_is_kept(rng):
-    mesh = overexposed(rng, 4, rough=0)
+    mesh = overexposed(rng, 6, rough=0)
     splines, weight = SPLINES[3], np.ones(len(SKY))
     instead = fit_surface(splines, mesh, weight, 1e-2, PROTECTIONS["auto"])
     truth = splines.solve(SKY, weight, 1e-6)
