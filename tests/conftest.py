@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import os
 import pickle
 import sys
@@ -70,10 +71,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unasked = {mark for mark in ("slow", "peers") if mark not in asked}
     if config.getoption("--trials") > 1:
         unasked.discard("slow")
-    left = [item for item in items if unasked & {mark.name for mark in item.iter_markers()}]
+    asked_for: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        marked = any(mark.name in unasked for mark in item.iter_markers())
+        (left if marked else asked_for).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+        items[:] = asked_for
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep thousands of tests and modules out of each collection of garbage from here on."""
+    gc.collect()
+    gc.freeze()
 
 
 pytest_plugins = ["browser", "live_page", "live_views"]

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ TYPES = {"half": "<f2", "byte": "u1", "label": "<u2"}
 
 def write_sky(path: Path, shape: tuple[int, int] = (240, 320), channels: int = 3) -> Path:
     """Write a simulated image as FITS."""
-    scene = simulate_sky(shape, np.random.default_rng(1), channels)
-    fits.writeto(path, np.moveaxis(scene.image, 2, 0).astype(np.float32))
+    fits.writeto(path, _planes(shape, channels))
     return path
+
+
+@cache
+def _planes(shape: tuple[int, int], channels: int) -> np.ndarray:
+    scene = simulate_sky(shape, np.random.default_rng(1), channels)
+    return np.moveaxis(scene.image, 2, 0).astype(np.float32)
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ TO_SCREEN = """([x, y]) => import('./app.js').then(({ app }) => {
 })"""
 
 
+@cache
 def sky_with_galaxy(shape: tuple[int, int] = SHAPE) -> np.ndarray:
     """A gradient, noise, stars, and one object in the middle that is found as such."""
     height, width = shape
@@ -111,8 +114,46 @@ class Live(Looked):
         return {"not_sky": painted.not_sky, "sky": painted.sky}
 
 
+@cache
+def _port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        return own.getsockname()[1]
+
+
 @pytest.fixture
-def live(open_page: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Live]]:
+def one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has the address of the one before, and the browser keeps the files of the page.
+
+    To load and compile them is two fifths of what it takes to open a page.
+    """
+    from starlette.responses import Response
+
+    from fastbg.live_page import server, web
+
+    def response(content: bytes, *, media_type: str, **_: Any) -> Response:
+        kept = "no-store" if media_type == "application/octet-stream" else "max-age=86400"
+        return Response(content, media_type=media_type, headers={"cache-control": kept})
+
+    def bound(port: int) -> socket.socket:
+        own = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            own.bind(("127.0.0.1", port or _port()))
+            own.listen()
+        except OSError:  # there is another server now
+            own.close()
+            return web.bound(port)
+        return own
+
+    monkeypatch.setattr(server, "Response", response)
+    monkeypatch.setattr(server, "bound", bound)
+    monkeypatch.setattr(server, "new_token", lambda: "t" * 22)
+
+
+@pytest.fixture
+def live(
+    open_page: Callable[..., Any], one_address: None, tmp_path: Path
+) -> Iterator[Callable[..., Live]]:
     """A function that serves an image, or the usual one, and opens its page."""
     from astropy.io import fits
     from live import served

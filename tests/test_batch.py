@@ -19,9 +19,11 @@ import numpy as np
 import psutil
 import pytest
 from cases import some
+from typer.testing import CliRunner, Result
 
 from fastbg import InputError, OutputError, Settings, process_file, process_files
 from fastbg.cli import batch_display
+from fastbg.cli.app import app
 from fastbg.errors import BackendError, Cancelled, SettingsError
 from fastbg.io import atomic, xisf
 from fastbg.jobs.batch import BatchProgress, Summary, capacity, pool, tasks
@@ -35,6 +37,8 @@ SHAPE = (64, 96)
 QUICK = {"epochs": 5, "control_points": 9}
 CLI = [sys.executable, "-P", "-m", "fastbg.cli", "batch"]
 QUICK_OPTIONS = ["-e", "5", "-N", "9", "--workers", "1"]
+
+in_this_process = pytest.mark.usefixtures("in_this_process")
 
 needs_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="finds processes in /proc"
@@ -113,6 +117,7 @@ def test_outputs_are_those_of_single_files(lights, out, tmp_path):
     assert not leftovers(out)
 
 
+@in_this_process
 def test_finished_files_are_known_by_content_and_settings(lights, out):
     def again(source=lights, **more):
         return statuses(process_files(source, output_dir=out, workers=1, **QUICK, **more))
@@ -173,6 +178,7 @@ def test_skipped_files_have_their_report(lights, out):
     assert all(Path(o.report["outputs"]["corrected"]).is_file() for o in skipped)
 
 
+@in_this_process
 def test_what_others_wrote_is_not_replaced(lights, out, tmp_path):
     process_files(lights / "light_0.xisf", output_dir=out, **QUICK)
     (out / "light_1_bgSubtracted.xisf").write_bytes(b"precious")
@@ -232,6 +238,7 @@ def test_the_common_folder_does_not_depend_on_what_a_pattern_matches(
     assert Inputs(given).output_folders(Path("out"), keep_tree=False)(image) == Path("out")
 
 
+@in_this_process
 @pytest.mark.parametrize(
     "suffix",
     some([".fits.fz", ".tif"], [".xisf", ".fits", ".fits.gz", ".fits.fz", ".tif"]),
@@ -256,12 +263,14 @@ def test_images_that_fastbg_wrote_are_left_out(lights, out, tmp_path, suffix):
     assert "HISTORY" not in warnings[image.name]
 
 
+@in_this_process
 def test_a_batch_into_the_folder_of_its_inputs_takes_no_output_for_an_input(lights):
     process_files(lights, output_dir=lights, **QUICK)
     summary = process_files(lights, output_dir=lights, **QUICK)
     assert [len(summary.with_status(each)) for each in ("skipped", "left_out", "done")] == [3, 6, 0]
 
 
+@in_this_process
 def test_a_damaged_file_is_no_output_of_fastbg_but_fails(lights, out):
     bad = lights / "bad.fits"
     bad.write_bytes(b"SIMPLE  =" + bytes(100))
@@ -269,6 +278,7 @@ def test_a_damaged_file_is_no_output_of_fastbg_but_fails(lights, out):
     assert [outcome.path for outcome in summary.with_status("failed")] == [bad]
 
 
+@in_this_process
 def test_nights_with_the_same_names_keep_their_folders(tmp_path, out):
     nights = [make(tmp_path / "lights" / night / "a.xisf", n) for n, night in enumerate("xyz")]
     with pytest.raises(InputError, match="keep their folders"):
@@ -291,6 +301,7 @@ def test_nights_with_the_same_names_keep_their_folders(tmp_path, out):
         process_files(pattern, output_dir=out, keep_tree=True, **QUICK)
 
 
+@in_this_process
 def test_files_that_differ_in_their_suffix_have_outputs_of_their_own(tmp_path, out):
     first = make(tmp_path / "a" / "m94.xisf")
     with xisf.open_image(first) as image:
@@ -315,6 +326,7 @@ def test_two_inputs_of_one_name_are_refused(tmp_path, out, second):
     assert not out.exists()
 
 
+@in_this_process
 def test_the_background_may_be_left_out_and_asked_for_later(lights, out):
     image = lights / "light_0.xisf"
     process_files(image, output_dir=out, write_model=False, **QUICK)
@@ -540,8 +552,9 @@ def test_watching_takes_new_and_changed_files_when_they_are_complete(lights, out
     assert ended[4:] == [("new.xisf", "done"), ("bad.xisf", "done")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster():
+    """Its processes take a second each to start."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
@@ -552,7 +565,7 @@ def cluster():
 @needs_linux
 def test_a_cluster_whose_workers_are_killed(cluster, lights, out, tmp_path):
     for number in range(12):
-        make(lights / f"dusk_{number}.xisf", number, shape=(300, 400))
+        make(lights / f"dusk_{number}.xisf", number, shape=(150, 200))
     options = {**QUICK, "downscaling_factor": 1, "epochs": 200}
     victims = [worker.pid for worker in cluster.workers.values()]
 
@@ -639,6 +652,12 @@ def batch(*arguments: object, **more) -> subprocess.Popen:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
+
+
+def printed(*arguments: object) -> Result:
+    """The command in this process."""
+    given = ["batch", *QUICK_OPTIONS, *map(str, arguments)]
+    return CliRunner().invoke(app, given, prog_name="fastbg")
 
 
 def wait_for(condition, seconds: float = 60) -> None:
@@ -739,33 +758,33 @@ def test_a_stopped_batch_leaves_what_is_finished(lights, out, number):
     assert not leftovers(out)
 
 
+@in_this_process
 def test_the_command_tells_what_it_leaves_out(lights, out):
     process_files(lights / "light_0.xisf", output_dir=lights, **QUICK)
-    lines, errors = batch(lights, "-o", out, "--keep-tree", "--no-model").communicate()
-    assert all("the frame got worse" in line for line in errors.splitlines())
-    assert re.search(r"left out +\S*light_0_bgModel\.xisf", lines)
-    assert "3 done, 2 left out (written by fastbg; see --again)" in lines
+    told = printed(lights, "-o", out, "--keep-tree", "--no-model")
+    assert all("the frame got worse" in line for line in told.stderr.splitlines())
+    assert re.search(r"left out +\S*light_0_bgModel\.xisf", told.stdout)
+    assert "3 done, 2 left out (written by fastbg; see --again)" in told.stdout
     assert {*visible(out)} == {f"light_{n}_bgSubtracted.xisf" for n in range(3)}
-    lines, _ = batch(lights, "-o", out, "--no-model", "--json").communicate()
-    found = json.loads(lines)
+    found = json.loads(printed(lights, "-o", out, "--no-model", "--json").stdout)
     assert [len(found[each]) for each in ("done", "skipped", "left_out", "failed")] == [0, 3, 2, 0]
-    lines, _ = batch(lights, "-o", out, "--no-model", "--again").communicate()
-    assert "2 done, 3 finished before" in lines
-    _, errors = batch(lights / "light_0_bgModel.xisf", "-o", out).communicate()
-    assert "give the original images, or add --again" in errors
+    told = printed(lights, "-o", out, "--no-model", "--again")
+    assert "2 done, 3 finished before" in told.stdout
+    told = printed(lights / "light_0_bgModel.xisf", "-o", out)
+    assert "give the original images, or add --again" in told.stderr
 
 
+@in_this_process
 def test_a_json_report_of_all(lights, out):
     process_files(lights / "light_0.xisf", output_dir=out, **QUICK)
-    job = batch(lights, lights / "no.xisf", "-o", out, "--json")
-    lines, errors = job.communicate()
-    found = json.loads(lines)
-    assert job.returncode == 2
+    job = printed(lights, lights / "no.xisf", "-o", out, "--json")
+    found = json.loads(job.stdout)
+    assert job.exit_code == 2
     assert [Path(each["input"]).name for each in found["skipped"]] == ["light_0.xisf"]
     assert len(found["done"]) == 2
     (failure,) = found["failed"]
     assert failure["input"] == str(lights / "no.xisf")
-    assert errors == f"fastbg: {failure['error']}\n"
+    assert job.stderr == f"fastbg: {failure['error']}\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
@@ -830,6 +849,7 @@ def test_warnings_tell_files_of_the_same_name_apart(tmp_path):
     ]
 
 
+@in_this_process
 def test_a_folder_with_images_only_below_it_is_told(lights, out):
     pattern = lights.parent / "**" / "*.xisf"
     with pytest.raises(InputError, match="only in folders below it") as caught:
@@ -838,24 +858,25 @@ def test_a_folder_with_images_only_below_it_is_told(lights, out):
     assert len(process_files(pattern, output_dir=out, **QUICK).outcomes) == 3
 
 
+@in_this_process
 def test_warnings_are_printed_without_a_terminal(lights, out):
-    printed, _ = batch(lights, "-o", out, "--cfa", "off").communicate()
-    (line,) = (line for line in printed.splitlines() if "had no effect" in line)
+    told = printed(lights, "-o", out, "--cfa", "off").stdout
+    (line,) = (line for line in told.splitlines() if "had no effect" in line)
     assert line.startswith("warning        all files: cfa had no effect")
 
 
+@in_this_process
 def test_quiet_prints_only_errors(lights, out):
-    job = batch(lights, "-o", out, "-q")
-    told, complaints = job.communicate()
+    job = printed(lights, "-o", out, "-q")
     # So few iterations make a frame worse, which is told in any case.
     assert (
-        told
+        job.stdout
         == "".join(
-            line for line in complaints.splitlines() if "warning: the frame got worse" not in line
+            line for line in job.stderr.splitlines() if "warning: the frame got worse" not in line
         )
         == ""
     )
-    assert job.returncode == 0
+    assert job.exit_code == 0
 
 
 def test_the_hash_of_a_file_tells_versions_apart(tmp_path):

@@ -50,6 +50,24 @@ SIDES = {
 }
 
 
+def test_of_a_large_image_few_rows_are_in_memory_at_a_time():
+    shape, border = (6000, 3000), Box(0, 40, 0, 3000)
+    rng, tallest = np.random.default_rng(1), []
+    noise = rng.standard_normal((600, shape[1]), np.float32)
+
+    def read(rows, out):
+        tallest.append(rows.stop - rows.start)
+        row = np.arange(rows.start, rows.stop)
+        light = 0.1 + 1e-5 * row[:, np.newaxis] + NOISE * noise[row % len(noise)]
+        quiet = 0.02 + READ_NOISE * noise[row % len(noise)]
+        out[:, : len(row)] = np.where(row[:, np.newaxis] < border.bottom, quiet, light)
+        return out[:, : len(row)]
+
+    image = Image(1, shape, read)
+    assert border_of(image, image, (), ()).boxes == (border,)
+    assert max(tallest) * shape[1] < 1 << 20
+
+
 @pytest.mark.parametrize("level", [0.02, 0.3])
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("channels", [1, 3])

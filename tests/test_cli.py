@@ -512,18 +512,23 @@ def test_the_command_that_the_demo_prints_runs_as_it_is_printed(
     assert np.array_equal(xisf.read(folder / "sky_bgModel.xisf").to_array(), before)
 
 
-@pytest.mark.usefixtures("small_demo")
 @pytest.mark.parametrize("name", sorted(DEMO))
-def test_the_demo_replaces_files_only_if_it_is_told_to(tmp_path: Path, name: str) -> None:
+def test_the_demo_replaces_no_file(tmp_path: Path, name: str) -> None:
     mine = tmp_path / name
     mine.write_bytes(b"my own")
     result = fastbg("demo", tmp_path)
     assert (result.exit_code, names(tmp_path), mine.read_bytes()) == (2, {name}, b"my own")
     assert name in result.stderr
     assert "--overwrite" in result.stderr
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_the_demo_replaces_files_if_it_is_told_to(tmp_path: Path) -> None:
+    for name in DEMO:
+        (tmp_path / name).write_bytes(b"my own")
     assert fastbg("demo", tmp_path, "--overwrite").exit_code == 0
     assert names(tmp_path) == DEMO
-    assert mine.read_bytes() != b"my own"
+    assert not [path for path in tmp_path.iterdir() if path.read_bytes() == b"my own"]
 
 
 @pytest.mark.usefixtures("small_demo")

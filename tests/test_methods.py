@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,25 @@ def smooth(centres, rng):
     return surface[:, np.newaxis] + rng.normal(0, 0.05, (len(centres), 3))
 
 
+_KNOWN = {}
+
+
+def known(compute, *arrays):
+    """What the golden reference computes of these arrays, once for the methods that follow."""
+    key = sha256(b"".join(map(np.ndarray.tobytes, map(np.asarray, arrays)))).digest()
+    if key not in _KNOWN:
+        if len(_KNOWN) == 8:
+            del _KNOWN[next(iter(_KNOWN))]
+        _KNOWN[key] = compute()
+    return _KNOWN[key]
+
+
 def values(spline, y, x):
     points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
-    return golden.spline_values(spline, points).reshape(y.size, x.size, -1)
+    found = known(
+        lambda: golden.spline_values(spline, points), spline.flatten(), spline.order, points
+    )
+    return found.reshape(y.size, x.size, -1).copy()
 
 
 def evaluated(spline, y, x, method, threads=2):
@@ -75,7 +92,10 @@ def problem_around(spline, y, x, rng, kept=0.7):
 def assert_same_loss(problem, spline, method):
     at = spline.flatten()
     loss, gradient = c.open_problem(problem, 2, method).loss_and_gradient(at)
-    expected_loss, expected = golden.backend().open_problem(problem, 1).loss_and_gradient(at)
+    expected_loss, expected = known(
+        lambda: golden.backend().open_problem(problem, 1).loss_and_gradient(at),
+        *(at, problem.order, problem.alpha, problem.data, problem.weight, problem.y, problem.x),
+    )
     assert loss == pytest.approx(expected_loss, abs=5e-6)
     assert np.linalg.norm(gradient - expected) <= 1e-5 * np.linalg.norm(expected)
 

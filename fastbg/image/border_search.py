@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bands import row_bands
 from .border import Border, Box
 from .filled_border import PAIR_TO_SIGMA, fill_of, mean_plane
 from .image import Image
@@ -268,7 +269,11 @@ def _strip(image: Image, box: Box, tall: bool) -> np.ndarray:
     """
     if tall:
         return mean_plane(_pairs_of_rows(image, box.rows)[:, :, box.columns]).T
-    return mean_plane(image.rows(box.rows)[:, :, _pairs(box.columns)])
+    columns = _pairs(box.columns)
+    # The strip of a large image may have a hundred million pixels, of which few are looked at.
+    bands = row_bands((box.bottom - box.top, image.shape[1]))
+    rows = (slice(box.top + band.start, box.top + band.stop) for band in bands)
+    return np.concatenate([mean_plane(image.rows(each)[:, :, columns]) for each in rows])
 
 
 def _pairs_of_rows(image: Image, rows: slice) -> np.ndarray:
