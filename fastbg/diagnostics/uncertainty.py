@@ -7,14 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..samples.sky import SampledSky
+from ..sky.jackknife import blocks
 from ..sky.mesh import Mesh
 from ..sky.robust_fit import LEAST_WEIGHT
 from ..sky.smoothing_spline import Splines, combined
 from ..sky.surface import Surface
 from .whole_frame import Residual
-
-BLOCKS = 4
-"""The frame has this number of blocks along each side, which are left out in turn."""
 
 RIVALRY = 0.12
 """A rival whose cost is larger by this has 1/e of the weight of the surface that was selected."""
@@ -44,7 +42,7 @@ def of_surface(surface: Surface, mesh: Mesh, background: np.ndarray) -> np.ndarr
     background : ndarray, (P, K), linear
         The values of the surface at the cells.
     """
-    own = of_spline(surface.splines, mesh, surface.weight, surface.stiffness)
+    own = of_spline(surface.splines, mesh, surface.weight, surface.stiffness, surface.halo)
     if surface.joint is None:
         return own
     joint_mesh, joint = surface.joint
@@ -60,7 +58,7 @@ def of_samples(sky: SampledSky) -> np.ndarray:
     fit, surface, stretch = sky.fit, sky.surface, sky.stretch
     levels = (sky.samples.levels.value - stretch.pedestal) / stretch.scale
     data = np.where(fit.used[:, np.newaxis], levels, 0)
-    groups = _blocks(sky.samples.places, fit.weight > 0)
+    groups = blocks(sky.samples.places, fit.weight > 0)
     return _jackknife(
         fit.splines.solve_without(data, fit.weight, fit.stiffness, groups),
         surface.splines.matrix,
@@ -69,19 +67,25 @@ def of_samples(sky: SampledSky) -> np.ndarray:
     )
 
 
-def of_spline(splines: Splines, mesh: Mesh, weight: np.ndarray, stiffness: float) -> np.ndarray:
-    """(P, K): of a spline, fitted without each block of the frame in turn: a jackknife."""
-    groups = _blocks(mesh.points, weight > LEAST_WEIGHT)
-    left_out = splines.solve_without(mesh.values, weight, stiffness, groups)
+def of_spline(
+    splines: Splines,
+    mesh: Mesh,
+    weight: np.ndarray,
+    stiffness: float,
+    halo: np.ndarray | None = None,
+) -> np.ndarray:
+    """(P, K): of a spline, fitted without each block of the frame in turn: a jackknife.
+
+    Beside it, further functions are fitted, (P, Q), if there are any.
+    """
+    groups = blocks(mesh.points, weight > LEAST_WEIGHT)
+    how = mesh.values, weight, stiffness, groups
+    if halo is None:
+        left_out = splines.solve_without(*how)
+    else:
+        fits = splines.beside(halo).solve_without(*how)
+        left_out = (fit[halo.shape[1] :] for fit in fits)
     return _jackknife(left_out, splines.matrix, weight, mesh.values.shape[1])
-
-
-def _blocks(points: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
-    """The numbers of the points, (P, 2), in each block of the frame in which some are seen."""
-    row, column = np.clip((points * BLOCKS).astype(int), 0, BLOCKS - 1).T
-    block = row * BLOCKS + column
-    numbers = np.flatnonzero(np.bincount(block[seen]))
-    return [np.flatnonzero(block == number) for number in numbers]
 
 
 def _jackknife(

@@ -41,9 +41,11 @@ from .cost import (
 from .curvature import concave_share
 from .glow import Glow, find_glow
 from .grid import checked, grid_side
+from .halo import behind_halo
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
+from .shrinkage import HALF, shrunk
 from .smoothing_spline import Splines
 from .surface import (
     LOWEST,
@@ -116,7 +118,9 @@ def select_surfaces(
     search, (*stiffer, selected) = _with_glow(search, mesh)
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
-    return [*stiffer, stiffer_differences(sky, mesh, stiffnesses)]
+    sky = shrunk(stiffer_differences(sky, mesh, stiffnesses), mesh)
+    behind = search.behind_halo(mesh, sky)
+    return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
 
 def _select(search: _Search, mesh: Mesh) -> Chain:
@@ -279,9 +283,22 @@ class _Search:
         bend = max(self._bases)
         how = PROTECTIONS["off"], self.how[1]
         found = fit_surface(self._bases[bend], mesh, mesh.weight, STIFFNESS, *how)
-        own = next(cost for cost, each in self.tried if each.weight is instead.weight)
-        self.tried.append((own, found))
+        self._tried_instead(instead, found)
         return [replace(found, doubts=(DOUBT,), choice=instead.choice)]
+
+    def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
+        """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
+        if instead.explained >= HALF or instead.glow or mesh.known.any() or 2 not in self._bases:
+            return None
+        sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
+        if sky is not None:
+            self._tried_instead(instead, sky)
+        return sky
+
+    def _tried_instead(self, instead: Surface, sky: Surface) -> None:
+        """Counts a sky as tried, at the cost of the surface in whose place it is taken."""
+        own = next(cost for cost, each in self.tried if each.weight is instead.weight)
+        self.tried.append((own, sky))
 
     def _ends(self, chain: Chain) -> bool:
         """Whether the candidates that would follow are not wanted, nor likely to be selected."""

@@ -112,6 +112,9 @@ class Surface:
         anyway; 0 where nothing is.
     objects : float
         The share of the frame that is objects which are known from the start.
+    halo : ndarray, (P, Q), optional
+        Functions whose sum in each channel is light that was fitted beside the surface, but is no
+        part of it; see `fastbg.sky.halo`.
     """
 
     splines: Splines
@@ -128,6 +131,7 @@ class Surface:
     missed: float = 0.0
     objects: float = 0.0
     choice: Choice | None = None
+    halo: np.ndarray | None = None
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -150,6 +154,11 @@ class Surface:
     def odds(self) -> float:
         """The odds explained : unexplained."""
         return self.explained / max(1 - self.explained, LEAST_UNEXPLAINED)
+
+    def judged(self, mesh: Mesh) -> Surface:
+        """The same surface with what it explains of a mesh."""
+        _, explained, below = _judged(self.values, mesh, self.weight)
+        return replace(self, explained=explained, below=below)
 
     def solved(self, mesh: Mesh) -> Surface:
         """The same surface in float64, for the weights with which the search ended."""
@@ -187,16 +196,22 @@ def fit_surface(
     kernels : Kernels, optional
     """
     found = robust_fitter(kernels)(splines, mesh, weight, stiffness, protection)
-    off = (mesh.values - found.values) / explained_within(found.values, mesh, found.weight)
+    near, explained, below = _judged(found.values, mesh, found.weight)
+    return Surface(
+        *(splines, found.coordinates, found.weight, stiffness, explained, below),
+        missed=_missed(near, mesh),
+        objects=float(mesh.objects.sum() / (mesh.weight.sum() + mesh.objects.sum())),
+    )
+
+
+def _judged(values: np.ndarray, mesh: Mesh, weight: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Which cells a surface, (P, K), explains, their share, and the share below it."""
+    off = (mesh.values - values) / explained_within(values, mesh, weight)
     near = (np.abs(off) < 1).all(axis=1)
     total = mesh.weight.sum()
     explained = mesh.weight @ near / total
     below = mesh.weight @ (off < -1).mean(axis=1) / total
-    return Surface(
-        *(splines, found.coordinates, found.weight, stiffness, float(explained), float(below)),
-        missed=_missed(near, mesh),
-        objects=float(mesh.objects.sum() / (total + mesh.objects.sum())),
-    )
+    return near, float(explained), float(below)
 
 
 def _missed(near: np.ndarray, mesh: Mesh) -> float:
