@@ -241,7 +241,10 @@ typedef struct {
 } fbg_modes;
 
 /* The places of all groups and of their images. */
-size_t fbg_places(const fbg_modes *modes);
+static inline size_t fbg_places(const fbg_modes *modes)
+{
+    return FBG_GROUP * (modes->groups + (FBG_IMAGES - 1) * modes->quarters);
+}
 
 /* How the weight of a cell falls with its distance from the surface: see fastbg/sky/surface.py. */
 typedef struct {

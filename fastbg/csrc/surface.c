@@ -6,11 +6,6 @@
 
 enum { LINE = 16 /* floats of a line of a processor's cache */ };
 
-size_t fbg_places(const fbg_modes *modes)
-{
-    return FBG_GROUP * (modes->groups + (FBG_IMAGES - 1) * modes->quarters);
-}
-
 /* Where the functions of each parity are, and the coordinates in the order of the parities. */
 static void sort(const fbg_modes *modes, fbg_surface_scratch *s)
 {
