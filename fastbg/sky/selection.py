@@ -288,7 +288,7 @@ class _Search:
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
-        if instead.explained >= HALF or instead.glow or mesh.known.any() or 2 not in self._bases:
+        if instead.explained >= HALF or instead.glow or 2 not in self._bases:
             return None
         sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
         if sky is not None:
