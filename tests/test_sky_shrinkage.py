@@ -59,6 +59,11 @@ def test_a_guess_between_patches_of_sky_bends_less(rng):
     # The spline that is rendered is the same surface.
     rendered = after.splines.at(POINTS) @ after.coordinates
     np.testing.assert_allclose(rendered, after.values, atol=1e-9)
+    # It tells how much less each channel bends.
+    planes = np.c_[POINTS, np.ones(len(POINTS))]
+    now, whole = (np.linalg.lstsq(planes, each.values)[1] for each in (after, surface))
+    assert surface.left_out == ()
+    np.testing.assert_allclose(after.left_out, 1 - np.sqrt(now / whole), atol=0.05)
 
 
 def test_a_bend_that_is_plain_to_see_stays_also_without_a_slope(rng):

@@ -19,8 +19,8 @@ from .smoothing_spline import Splines, combined
 from .surface import Surface
 from .thin_plate import affine
 
-HALF = 0.5
-"""Where at least this share of the frame is sky, a surface is left as it is."""
+SEEN = 0.5
+"""Where the weight of the cells is at least this share of all, a surface is left as it is."""
 
 RISE = 0.57
 """The most that a sky is taken to bend beyond a plane, relative to the plane: both as deviations
@@ -41,7 +41,7 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     mesh : Mesh
     """
     splines = surface.splines
-    seen = surface.weight.sum() >= HALF * mesh.weight.sum()
+    seen = surface.weight.sum() >= SEEN * mesh.weight.sum()
     if seen or surface.joint is not None or splines.local:
         return surface
     flat = np.vstack([np.zeros((len(splines.centres), 3)), np.eye(3)])
@@ -66,7 +66,11 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     free = splines.matrix[:, : splines.free]
     own = np.zeros_like(surface.coordinates)
     own[: splines.free] = np.linalg.lstsq(free, plane, rcond=None)[0]
-    return replace(surface, coordinates=own + part * (surface.coordinates - own))
+    return replace(
+        surface,
+        coordinates=own + part * (surface.coordinates - own),
+        left_out=tuple((1 - part).tolist()),
+    )
 
 
 def _variance(values: np.ndarray, mesh: Mesh) -> np.ndarray:
