@@ -69,7 +69,7 @@ def sky(**more: Any) -> SkySummary:
 
 def test_the_share_that_was_left_out_is_told_from_a_hundredth_on() -> None:
     (line,) = guesses(Settings(), sky(left_out=(0.0, 0.374, 0.1)))
-    assert "37 % of the bend was left out" in line
+    assert "up to 37 % of the bend was left out" in line
     assert not [*guesses(Settings(), sky(left_out=(0.004, 0.0)))]
 
 

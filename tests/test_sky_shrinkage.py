@@ -75,6 +75,9 @@ def test_where_most_of_the_frame_is_sky_nothing_is_shrunk(rng):
     mesh, surface = seen_in(PATCHES, TILT, rng)
     whole = replace(surface, weight=np.where(POINTS[:, 0] < 0.55, 1.0, 0.0))
     assert shrunk(whole, mesh) is whole
+    # Also where most lies on the surface, though noise has taken its weight.
+    explained = replace(surface, explained=0.6)
+    assert shrunk(explained, mesh) is explained
 
 
 @pytest.mark.parametrize("kind", ["multiples", "one block"])

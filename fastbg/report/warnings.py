@@ -79,7 +79,7 @@ def guesses(settings: Settings, sky: SkySummary | None) -> Iterator[str]:
     if left_out >= LEFT_OUT:
         yield (
             "less than half of the frame is sky, and how the background bends between what is seen "
-            f"of it is a guess: {100 * left_out:.2g} % of the bend was left out; {cure}"
+            f"of it is a guess: up to {100 * left_out:.2g} % of the bend was left out; {cure}"
         )
 
 

@@ -20,7 +20,8 @@ from .surface import Surface
 from .thin_plate import affine
 
 SEEN = 0.5
-"""Where the weight of the cells is at least this share of all, a surface is left as it is."""
+"""Where at least this share of the frame is sky, by the weight of the cells or because it lies on
+the surface, that is left as it is."""
 
 RISE = 0.57
 """The most that a sky is taken to bend beyond a plane, relative to the plane: both as deviations
@@ -41,8 +42,8 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     mesh : Mesh
     """
     splines = surface.splines
-    seen = surface.weight.sum() >= SEEN * mesh.weight.sum()
-    if seen or surface.joint is not None or splines.local:
+    seen = max(surface.explained, surface.weight.sum() / mesh.weight.sum())
+    if seen >= SEEN or surface.joint is not None or splines.local:
         return surface
     flat = np.vstack([np.zeros((len(splines.centres), 3)), np.eye(3)])
     planes = Splines(affine(mesh.points), flat, np.zeros(0), splines.centres)
