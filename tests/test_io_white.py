@@ -1,4 +1,4 @@
-"""The white of files that do not tell it: from all samples, and told."""
+"""The white of files that do not tell it: from their samples, and told."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fastbg import InputError, Settings, SettingsError, apply_model, fit_file, process_file
 from fastbg.cli.app import app
-from fastbg.io import fits, formats, tiff, xisf
+from fastbg.io import fits, formats, tiff, white, xisf
 from fastbg.io.image_file import White
 from fastbg.io.names import told_format
 from fastbg.io.white import with_white
@@ -183,3 +183,20 @@ def test_the_command_line_takes_a_white(tmp_path):
     report = json.loads(done.stdout)
     assert report["image"]["white"] == {"value": 100.0, "how": "given"}
     assert report["settings"]["white"] == 100
+
+
+@pytest.mark.parametrize("part", [0, 1e-4, 9e-4, 1.1e-3, 0.01, 1])
+def test_some_rows_of_a_large_image_tell_what_all_samples_do(tmp_path, rng, monkeypatch, part):
+    planes = np.where(rng.random((1, 600, 600)) < part, 3e4, 0.1).astype(np.float32)
+    path = write(tmp_path / "a.fits", planes)
+    expected = white_of(path)
+    monkeypatch.setattr(white, "LARGE", 1)
+    assert white_of(path) == expected
+
+
+def test_all_samples_are_asked_where_some_rows_are_not_clear(tmp_path, monkeypatch):
+    """A pixel in each of those rows, and in no other: .0001 of all samples, .0017 of those."""
+    planes = np.full((1, 600, 600), 0.1, np.float32)
+    planes[:, white.APART // 2 :: white.APART, 7] = 3e4
+    monkeypatch.setattr(white, "LARGE", 1)
+    assert white_of(write(tmp_path / "a.fits", planes)) == White(1.0, "guessed")
