@@ -30,7 +30,7 @@ LARGE, APART = 1 << 22, 17
 of all colours below a Bayer pattern are in them."""
 
 ROWS, POSITIVE = 32, 1 / 8
-"""The least number of those rows, and the least part of their samples above 0, that tell anything."""
+"""The least number of those rows, and the least part of their samples above 0, to tell anything."""
 
 FEW = OUTLIERS / 4
 """The part of the positive samples of those rows that certainly has no say among all samples."""
