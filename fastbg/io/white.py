@@ -29,8 +29,11 @@ LARGE, APART = 1 << 22, 17
 """An image of so many samples is asked in rows that are so far apart: an odd number, so that pixels
 of all colours below a Bayer pattern are in them."""
 
-CLEAR = 4
-"""A part of the samples in those rows is clear at so many times `OUTLIERS`, or one in so many."""
+ROWS, POSITIVE = 32, 1 / 8
+"""The least number of those rows, and the least part of their samples above 0, to tell anything."""
+
+FEW = OUTLIERS / 4
+"""The part of the positive samples of those rows that certainly has no say among all samples."""
 
 HEADROOM = 4
 """Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""
@@ -110,25 +113,28 @@ def _guessed(file: ImageFile) -> float:
         return 1.0
     if is_below == [False, False, True]:
         return 65535.0
-    counts = _sum_over_bands(file, _exponents)
-    brighter = positive - np.cumsum(counts)
-    exponent = int(np.argmax(brighter <= OUTLIERS * positive)) - _BIAS
+    darker = np.cumsum(_sum_over_bands(file, _exponents))
+    exponent = int(np.argmax(darker >= (1 - OUTLIERS) * darker[-1])) - _BIAS
     # A power of two, by which to divide changes no digit of the samples.
     return math.ldexp(1.0, min(exponent + HEADROOM, 1023))
 
 
 def _in_few_rows(file: ImageFile) -> list[int] | None:
-    """How many samples of some rows lie above 0 and above each of the edges; None if unclear."""
+    """How many samples of some rows lie above 0 and above each of the edges; None if unclear.
+
+    Few bright samples must be very few, for these rows may have fewer than others. Many are as many
+    as would be too many among all samples, if there were no others: a bad row cannot be as many.
+    """
     channels, height, width = file.shape
-    if channels * height * width < LARGE:
+    size, starts = channels * height * width, range(APART // 2, height, APART)
+    if size < LARGE or len(starts) < ROWS:
         return None
     row = np.empty((channels, 1, width), file.dtype)
-    starts = range(APART // 2, height, APART)
     counts = [_above_edges(file.read_rows(slice(start, start + 1), row)) for start in starts]
     positive, *above = np.sum(counts, axis=0).tolist()
-    few, many = OUTLIERS / CLEAR * positive, OUTLIERS * CLEAR * positive
-    is_clear = positive and all(count <= few or count >= many for count in above)
-    return [positive, *above] if is_clear else None
+    tells = positive >= POSITIVE * len(starts) * channels * width
+    is_clear = all(count <= FEW * positive or count > OUTLIERS * size for count in above)
+    return [positive, *above] if tells and is_clear else None
 
 
 def _sum_over_bands(file: ImageFile, count: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
