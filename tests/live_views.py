@@ -69,6 +69,21 @@ def stretched(
     return mtf(np.clip((raised - shadow) / (1 - shadow), 0, 1), midtones)
 
 
+READ = """{
+    const { renderer } = m.screen, { gl } = renderer;
+    renderer.draw();
+    const { drawingBufferWidth: w, drawingBufferHeight: h } = gl;
+    const bytes = new Uint8Array(4 * w * h);
+    gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    const wanted = WANTED;
+    let text = "";
+    for (let i = 0; i < wanted.length; i += 8192) {
+        text += String.fromCharCode(...wanted.subarray(i, i + 8192));
+    }
+    return [w, h, btoa(text)];
+}"""
+
+
 class Viewer:
     """A page, and how a test looks at it."""
 
@@ -129,23 +144,7 @@ class Viewer:
 
         Only what is looked at is taken out of the browser: that takes longer than to draw it.
         """
-        width, height, data = self.run(
-            """{
-                const { renderer } = m.screen, { gl } = renderer;
-                renderer.draw();
-                const { drawingBufferWidth: w, drawingBufferHeight: h } = gl;
-                const bytes = new Uint8Array(4 * w * h);
-                gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
-                const wanted = %s;
-                let text = "";
-                for (let i = 0; i < wanted.length; i += 8192) {
-                    text += String.fromCharCode(...wanted.subarray(i, i + 8192));
-                }
-                return [w, h, btoa(text)];
-            }"""
-            % wanted,
-            argument,
-        )
+        width, height, data = self.run(READ.replace("WANTED", wanted), argument)
         return width, height, np.frombuffer(base64.b64decode(data), np.uint8)
 
 
