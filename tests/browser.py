@@ -31,6 +31,9 @@ SWITCHES = [
 WINDOW = {"width": 1000, "height": 640}
 """Pixels of a page, unless another size is asked for. The processor draws them all."""
 
+PATIENCE = 120_000
+"""Milliseconds that pages and what is looked for in them may take on a busy machine."""
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
@@ -48,6 +51,7 @@ def browser() -> Iterator[Any]:
 def tab(browser: Any) -> Iterator[Any]:
     """The page at which tests look one after the other: a new one starts processes each time."""
     with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE)
         yield context.new_page()
 
 
@@ -89,6 +93,7 @@ def open_page(browser: Any, tab: Any) -> Iterator[Callable[..., Any]]:
             }
             if options or taken:
                 context = opened.enter_context(browser.new_context(viewport=viewport, **options))
+                context.set_default_timeout(PATIENCE)
                 page = context.new_page()
             else:
                 taken.append(page := tab)

@@ -82,9 +82,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep thousands of tests and modules out of each collection of garbage from here on."""
+    """Keep thousands of tests and modules out of each collection of garbage from here on.
+
+    Garbage is collected less often than usual, too: that takes 8 % of the tests of files and of the
+    command line.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 pytest_plugins = ["browser", "live_page", "live_views"]

@@ -57,6 +57,8 @@ def compiled() -> dict[str, dict[str, dict[str, object]]]:
 
 
 def main() -> None:
+    # A third of the time in which numba compiles would go into looking for garbage.
+    gc.disable()
     assert cuda.unavailable() is None
     assert cuda.CudaBackend().detail() == "Fake GPU, compute capability 8.6"
     from fastbg.cuda_kernels import account, descents, search, tile_work

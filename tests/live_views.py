@@ -69,6 +69,21 @@ def stretched(
     return mtf(np.clip((raised - shadow) / (1 - shadow), 0, 1), midtones)
 
 
+READ = """{
+    const { renderer } = m.screen, { gl } = renderer;
+    renderer.draw();
+    const { drawingBufferWidth: w, drawingBufferHeight: h } = gl;
+    const bytes = new Uint8Array(4 * w * h);
+    gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    const wanted = WANTED;
+    let text = "";
+    for (let i = 0; i < wanted.length; i += 8192) {
+        text += String.fromCharCode(...wanted.subarray(i, i + 8192));
+    }
+    return [w, h, btoa(text)];
+}"""
+
+
 class Viewer:
     """A page, and how a test looks at it."""
 
@@ -103,32 +118,34 @@ class Viewer:
 
     def canvas(self) -> np.ndarray:
         """(h, w, 3): the colours on the screen, in [0, 1]."""
-        width, height, data = self.run(
-            """{
-                const { renderer } = m.screen, { gl } = renderer;
-                renderer.draw();
-                const { drawingBufferWidth: w, drawingBufferHeight: h } = gl;
-                const bytes = new Uint8Array(4 * w * h);
-                gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
-                let text = "";
-                for (let i = 0; i < bytes.length; i += 8192) {
-                    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-                }
-                return [w, h, btoa(text)];
-            }"""
-        )
-        pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
-        return pixels[::-1, :, :3] / 255
+        width, height, pixels = self._read("bytes")
+        return pixels.reshape(height, width, 4)[::-1, :, :3] / 255
 
     def drawn(self, shape: tuple[int, int]) -> np.ndarray:
         """(K, h, w): the colours at the centres of the pixels of an image, in the first pane."""
-        x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
-        places = self.run(
-            "x.map(([u, v]) => m.app.viewport.toScreen(u, v))",
-            np.stack([x.ravel(), y.ravel()], axis=1).tolist(),
+        height, width = shape
+        _, _, pixels = self._read(
+            """((picked) => {
+                for (let row = 0; row < x[0]; row++) for (let column = 0; column < x[1]; column++) {
+                    const place = m.app.viewport.toScreen(column + 0.5, row + 0.5);
+                    const [left, top] = place.map(Math.floor);
+                    if (left < 0 || top < 0 || left >= w || top >= h) throw Error("out of sight");
+                    const from = 4 * (w * (h - 1 - top) + left);
+                    picked.set(bytes.subarray(from, from + 4), 4 * (x[1] * row + column));
+                }
+                return picked;
+            })(new Uint8Array(4 * x[0] * x[1]))""",
+            [height, width],
         )
-        column, row = np.floor(np.array(places)).astype(int).T
-        return np.moveaxis(self.canvas()[row, column].reshape(*shape, 3), 2, 0)
+        return np.moveaxis(pixels.reshape(height, width, 4)[..., :3] / 255, 2, 0)
+
+    def _read(self, wanted: str, argument: Any = None) -> tuple[int, int, np.ndarray]:
+        """The width and the height of the screen, and bytes made of its own, from the lower left.
+
+        Only what is looked at is taken out of the browser: that takes longer than to draw it.
+        """
+        width, height, data = self.run(READ.replace("WANTED", wanted), argument)
+        return width, height, np.frombuffer(base64.b64decode(data), np.uint8)
 
 
 @pytest.fixture
