@@ -40,7 +40,7 @@ LIKELIER = 0.1
 """By how much the logarithm of the likelihood must exceed that of multiples of one shape, with a
 halo beside them, per cell: four numbers more in each channel do, whatever they describe."""
 
-EXPLAINED = 0.5
+MOST_EXPLAINED = 0.5
 """A surface that explains at least this share of the frame is kept."""
 
 STIFF = 1e3
@@ -108,7 +108,7 @@ def behind_halo(
         not account for the frame, or where multiples of one shape with a halo beside them are as
         likely: unlike channels of their own, they can hardly follow a halo.
     """
-    shapes = None if instead.explained >= EXPLAINED else _shapes(mesh)
+    shapes = None if instead.explained >= MOST_EXPLAINED else _shapes(mesh)
     if shapes is None:
         return None
     plain, usable, unit = quadratic.matrix[:, : quadratic.free], mesh.usable, _unit(mesh)
