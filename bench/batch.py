@@ -4,7 +4,9 @@
 bits. This build, another one if its Python is named, and two programs of ``peers.py``, where they
 are installed, take turns with them, every time in new processes. The peers only make a model of an
 array: two processes of one thread each read the files with astropy, subtract the models, and write
-both as float32 FITS.
+both as float32 FITS. Outputs are removed a few seconds after they were written, whoever wrote them:
+200 frames make 10 GB of them, and finding so much new memory can take a system longer than the
+frames take.
 
 It prints medians: the frames a second by the clock, start and imports included; the processor time
 of a frame, which says more on a machine that others use; and the peak of the memory of all
@@ -20,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -38,8 +41,14 @@ PROCESSES = 2
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "RAYON", "NUMEXPR")}
 """The environment of a peer, which has a process for each core."""
 
-BYTES_PER_PIXEL = 10
-"""Of a frame of 16 bits and of two outputs in float32."""
+BYTES_PER_FRAME, BYTES_PER_OUTPUTS = 2, 8
+"""Of a pixel of a frame of 16 bits, and of its two outputs in float32."""
+
+AT_ONCE = 40
+"""Frames of which there are outputs at the same time, at most."""
+
+KEPT_SECONDS = 3.0
+"""For so long an output stays: longer than a program writes it."""
 
 LOOK_SECONDS = 0.02
 """The time between two looks at the memory of a program."""
@@ -119,6 +128,14 @@ def _proportional(pid: int) -> int:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
+def remove_old(out: Path, until: threading.Event) -> None:
+    """Remove the outputs that were not written lately, until an event."""
+    while not until.wait(KEPT_SECONDS / 10):
+        for file in out.glob("*.fits"):
+            if file.stat().st_mtime < time.time() - KEPT_SECONDS:
+                file.unlink()
+
+
 def peer(name: str, out: str, *files: str) -> None:
     """Work on files with a peer; runs in a process of its own."""
     work = [(name, file, out) for file in files]
@@ -171,13 +188,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each program (%(default)s)")
     parser.add_argument("--against", metavar="PYTHON", help="of another build of fastbg")
     parser.add_argument("--peers", metavar="PYTHON", default=sys.executable, help="of the peers")
-    parser.add_argument("--folder", help="of the frames and the outputs, 60 MB for each frame")
+    parser.add_argument("--folder", help="of the frames and some outputs, about 5 GB")
     parser.add_argument("--smoke", action="store_true", help="tiny, to see that it works")
     parser.add_argument("settings", nargs="*", metavar="-- OPTION", help="of fastbg batch")
     options = parser.parse_args(arguments)
     if options.smoke:
         options.size, options.frames, options.peer_frames, options.runs = (100, 150), 2, 1, 1
-    needed = options.frames * math.prod(options.size) * BYTES_PER_PIXEL
+    needed = options.frames * BYTES_PER_FRAME + min(options.frames, AT_ONCE) * BYTES_PER_OUTPUTS
+    needed *= math.prod(options.size)
     if shutil.disk_usage(options.folder or tempfile.gettempdir()).free < needed:
         parser.error(f"frames and outputs need {needed / 1e9:.1f} GB: name a --folder with room")
 
@@ -192,7 +210,14 @@ def main(arguments: list[str]) -> int:
                 out.mkdir()
                 own = files[: options.peer_frames] if name in PEERS else []
                 env = ONE_THREAD if own else {}
-                taken.setdefault(name, []).append(run(command + own, len(own or files), env))
+                done = threading.Event()
+                remover = threading.Thread(target=remove_old, args=(out, done))
+                remover.start()
+                try:
+                    taken.setdefault(name, []).append(run(command + own, len(own or files), env))
+                finally:
+                    done.set()
+                    remover.join()
                 shutil.rmtree(out)
     height, width = options.size
     print(

@@ -139,7 +139,7 @@ SWEPT = {
         Swept("sky.quiet", "REACH", (1.0, 1.5, 3.0, 4.0)),
         Swept("sky.quiet", "PLAIN", (10.0, 20.0, 100.0, INFINITE)),
         Swept("sky.quiet", "LEAST_QUIET", (0.0, 0.02, 0.1, 0.2)),
-        Swept("sky.clouds", "COVERED", (0.0, 0.1, 0.3, 0.5)),
+        Swept("sky.clouds", "COVERED", (0.0, 0.15, 0.2, 0.3, 0.5)),
         Swept("sky.clouds", "ONE_COLOUR", (0.5, 0.8, 0.95, 0.98)),
         Swept("sky.clouds", "WITHIN", (2.0, 2.5, 5.0, 7.0)),
         Swept("sky.clouds", "INDEPENDENT", (0.0, 0.03, 0.3, 0.6)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -349,6 +350,43 @@ def test_what_cannot_begin_is_refused_at_once(lights, out, tmp_path, monkeypatch
     out.write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         process_files(lights, output_dir=out)
+
+
+@in_this_process
+@pytest.mark.parametrize("folder", ["", FOLDER, f"{FOLDER}/begun", f"{FOLDER}/workers"])
+def test_a_folder_that_is_removed_meanwhile(lights, out, folder):
+    def follow(progress: BatchProgress) -> None:
+        if progress.outcome and progress.outcome.path.name == "light_0.xisf":
+            shutil.rmtree(out / folder)
+
+    summary = process_files(lights, output_dir=out, progress=follow, **QUICK)
+    first, *others = summary.outcomes
+    assert first.status == "done"
+    for outcome in others:
+        assert outcome.status == "failed"
+        assert "out cannot be written (No such file or directory)" in outcome.error
+    process_files(lights, output_dir=out, overwrite=True, **QUICK)
+    assert len(visible(out)) == len(finished(out)) == 6
+    assert not leftovers(out)
+
+
+@in_this_process
+def test_what_could_not_be_recorded_is_made_again(lights, out, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    image = lights / "light_0.xisf"
+    with monkeypatch.context() as patch:
+        patch.setattr("fastbg.jobs.batch.journal.os.path.getsize", full)
+        (outcome,) = process_files(image, output_dir=out, **QUICK).outcomes
+    assert outcome.status == "failed"
+    assert "out cannot be written (No space left on device): free some space" in outcome.error
+    before = visible(out)
+    assert len(before) == 2
+    assert statuses(process_files(image, output_dir=out, **QUICK)) == {image.name: "done"}
+    assert visible(out).keys() == before.keys()
+    assert len(finished(out)) == 2
+    assert not leftovers(out)
 
 
 def test_one_batch_at_a_time(lights, out):

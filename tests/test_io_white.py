@@ -1,4 +1,4 @@
-"""The white of files that do not tell it: from all samples, and told."""
+"""The white of files that do not tell it: from their samples, and told."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fastbg import InputError, Settings, SettingsError, apply_model, fit_file, process_file
 from fastbg.cli.app import app
-from fastbg.io import fits, formats, tiff, xisf
+from fastbg.io import fits, formats, tiff, white, xisf
 from fastbg.io.image_file import White
 from fastbg.io.names import told_format
 from fastbg.io.white import with_white
@@ -183,3 +183,56 @@ def test_the_command_line_takes_a_white(tmp_path):
     report = json.loads(done.stdout)
     assert report["image"]["white"] == {"value": 100.0, "how": "given"}
     assert report["settings"]["white"] == 100
+
+
+def _same_in_some_rows(path, monkeypatch):
+    """The white of a file, which some rows tell, or the same as all samples do."""
+    expected = white_of(path)
+    monkeypatch.setattr(white, "LARGE", 1)
+    assert white_of(path) == expected
+    return expected.value
+
+
+@pytest.mark.parametrize("part", [0, 1e-4, 9e-4, 1.1e-3, 0.01, 1])
+def test_some_rows_of_a_large_image_tell_what_all_samples_do(tmp_path, rng, monkeypatch, part):
+    planes = np.where(rng.random((1, 600, 600)) < part, 3e4, 0.1).astype(np.float32)
+    _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e7])
+def test_some_rows_tell_that_an_unknown_unit_needs_all_samples(tmp_path, rng, monkeypatch, unit):
+    """Samples from a hundredth to a hundred times the unit."""
+    planes = (unit * 10.0 ** rng.uniform(-2, 2, (1, 600, 600))).astype(np.float32)
+    high = _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch)
+    assert 800 * unit < high < 3200 * unit
+
+
+def test_all_samples_are_asked_where_some_rows_are_not_clear(tmp_path, monkeypatch):
+    """A pixel in each of those rows, and in no other: .0001 of all samples, .0017 of those."""
+    planes = np.full((1, 600, 600), 0.1, np.float32)
+    planes[:, white.APART // 2 :: white.APART, 7] = 3e4
+    assert _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch) == 1
+
+
+def test_a_bad_row_among_those_rows_does_not_tell_the_white(tmp_path, monkeypatch):
+    planes = np.full((1, 2000, 100), 0.1, np.float32)
+    planes[:, white.APART // 2] = 3e4
+    assert _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch) == 1
+
+
+def test_a_small_part_of_a_frame_that_is_mostly_empty_does_not_tell_the_white(
+    tmp_path, monkeypatch
+):
+    """Dark samples in one of those rows, and counts in rows between them."""
+    planes = np.zeros((1, 600, 600), np.float32)
+    planes[:, white.APART // 2] = 0.1
+    planes[:, white.APART // 2 + 1] = 3e4
+    assert _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch) == 65535
+
+
+@pytest.mark.parametrize("height", [1, 8, 9, 30])
+def test_the_white_of_a_large_image_of_few_rows(tmp_path, monkeypatch, height):
+    planes = np.full((1, height, 600), 3e4, np.float32)
+    planes[:, white.APART // 2 : white.APART // 2 + 1] = 0.1
+    high = _same_in_some_rows(write(tmp_path / "a.fits", planes), monkeypatch)
+    assert high == 65535

@@ -10,7 +10,7 @@ from together_frames import NOISE, SHAPE
 from fastbg.image.downscale import block_centres
 from fastbg.joint.compare import AGAIN, LEAST_SCALE, ahead
 from fastbg.joint.shared import shared
-from fastbg.joint.solution import Solution, Start
+from fastbg.joint.solution import SharedStart, Solution, Start
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, stiffness_by_noise
 
 FLEXIBLE = STIFFNESSES[-1]
@@ -46,7 +46,7 @@ def errors(
 ) -> NDArray[np.float64]:
     """(n,): those of surfaces that noise allows, around the centres of a start."""
     equations, found = surfaces.equations(np.ones(planes.shape[1], np.float32)), []
-    centre = np.zeros_like(start.coordinates) if start.centre is None else start.centre
+    centre = start.centre if isinstance(start, SharedStart) else np.zeros_like(start.coordinates)
     for each, plane, true in zip(centre, planes, truth, strict=True):
         slope = surfaces.along((plane - surfaces.values(each)).astype(np.float32))
         change = stiffness_by_noise(equations, slope, 0 * each, NOISE**2)[0]
@@ -106,16 +106,37 @@ def test_frames_with_clouds_teach_nothing(surfaces: Surfaces) -> None:
     cloudy = planes.copy()
     cloudy[2] += 50 * NOISE * domes(surfaces, (0.7, 0.3))[0]
     (plain,), (other,) = (shared([solution(p, surfaces)], surfaces, used) for p in (planes, cloudy))
-    assert plain.centre is not None
-    assert other.centre is not None
     assert not other.centre[2].any()
     assert np.allclose(plain.centre, other.centre)
 
 
-def start_of(distance: float) -> Start:
+@pytest.mark.parametrize("seen", [0.3, 1.0])
+def test_one_eigenproblem_solves_all_stiffnesses(seen: float, surfaces: Surfaces) -> None:
+    rng = np.random.default_rng(6)
+    known = np.broadcast_to(np.arange(SHAPE[1]) < seen * SHAPE[1], SHAPE).ravel()
+    weight = (known * rng.uniform(0.5, 1, known.size)).astype(np.float32)
+    plane = noisy(2 * NOISE * domes(surfaces, (0, 0.2)), 6)[0]
+    slope = surfaces.along((weight * plane).astype(np.float32))
+    equations, bent = surfaces.equations(weight), 1e-3 * rng.standard_normal(slope.shape)
+    change, stiffness, freedom = stiffness_by_noise(equations, slope, bent, NOISE**2)
+    matrix, right = equations.of(slope, bent, stiffness)
+    expected = np.linalg.solve(matrix, right)
+    assert np.abs(surfaces.values(change - expected)).max() < 1e-6 * np.abs(plane).max()
+    assert freedom == pytest.approx(np.trace(np.linalg.solve(matrix, equations.products)), 1e-6)
+    costs = []
+    for each in STIFFNESSES:
+        matrix, right = equations.of(slope, bent, each)
+        found = np.linalg.solve(matrix, right)
+        free = np.trace(np.linalg.solve(matrix, equations.products))
+        costs.append(found @ equations.products @ found - 2 * found @ slope + 2 * NOISE**2 * free)
+    assert stiffness == STIFFNESSES[int(np.argmin(costs))]
+
+
+def start_of(distance: float) -> SharedStart:
     """A start whose scales and surfaces are so far from where all ends: 1 and 0."""
     off = np.array([distance, -distance])
-    return Start(1 + off, off[:, np.newaxis], centre=off[:, np.newaxis])
+    column, own = off[:, np.newaxis], {"freedom": np.zeros(2), "composite": off}
+    return SharedStart(1 + off, column, np.ones(2), centre=column, **own)
 
 
 @pytest.mark.parametrize(("kept", "left"), [(0.3, 0.01), (0.8, 0.2)])
@@ -124,8 +145,8 @@ def test_starts_ahead_end_nearer(kept: float, left: float) -> None:
     before, start = start_of(0.1), start_of(kept * 0.1)
     for _ in range(AGAIN - 1):
         begun = ahead(start, before)
-        assert begun.centre is not None
         assert np.allclose(begun.centre, begun.coordinates)
+        assert np.allclose(begun.composite, begun.coordinates[:, 0])
         assert np.allclose(begun.scale - 1, begun.coordinates[:, 0])
         before, start = start, start_of(kept * float(begun.scale[0] - 1))
     assert abs(start.scale[0] - 1) < left * 0.1

@@ -1,8 +1,8 @@
 """The white of an image: the number that becomes 1, where others than FITS files hold [0, 1].
 
 XISF files declare it for floats, and unsigned integers have the largest number of their type. Other
-files do not tell. Then all samples are asked, and how bright nearly all of them are decides: a hot
-pixel, or the core of a star, has no say.
+files do not tell. Then their samples are asked, and how bright nearly all of them are decides: a
+hot pixel, or the core of a star, has no say. Some rows of a large image decide, if they are clear.
 """
 
 from __future__ import annotations
@@ -24,6 +24,16 @@ DARKEST, UNITY, COUNTS = 2.0**-16, 2.0, 2.0**17
 """Limits for nearly all samples. Below the first they are darker than one count of 16 bits, so that
 [0, 1] cannot be meant. Below the second [0, 1] is meant, and below the third counts of 16 bits.
 Twice the white leaves room for what calibration lifts above it."""
+
+LARGE, APART = 1 << 22, 17
+"""An image of so many samples is asked in rows that are so far apart: an odd number, so that pixels
+of all colours below a Bayer pattern are in them."""
+
+ROWS, POSITIVE = 32, 1 / 8
+"""The least number of those rows, and the least part of their samples above 0, to tell anything."""
+
+FEW = OUTLIERS / 4
+"""The part of the positive samples of those rows that certainly has no say among all samples."""
 
 HEADROOM = 4
 """Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""
@@ -96,18 +106,35 @@ def faint(largest: float) -> str:
 
 
 def _guessed(file: ImageFile) -> float:
-    """The white of a file that does not tell it, from all of its samples."""
-    positive, *above = _sum_over_bands(file, _above_edges)
+    """The white of a file that does not tell it, from its samples."""
+    positive, *above = _in_few_rows(file) or _sum_over_bands(file, _above_edges)
     is_below = [count <= OUTLIERS * positive for count in above]
     if not positive or is_below == [False, True, True]:
         return 1.0
     if is_below == [False, False, True]:
         return 65535.0
-    counts = _sum_over_bands(file, _exponents)
-    brighter = positive - np.cumsum(counts)
-    exponent = int(np.argmax(brighter <= OUTLIERS * positive)) - _BIAS
+    darker = np.cumsum(_sum_over_bands(file, _exponents))
+    exponent = int(np.argmax(darker >= (1 - OUTLIERS) * darker[-1])) - _BIAS
     # A power of two, by which to divide changes no digit of the samples.
     return math.ldexp(1.0, min(exponent + HEADROOM, 1023))
+
+
+def _in_few_rows(file: ImageFile) -> list[int] | None:
+    """How many samples of some rows lie above 0 and above each of the edges; None if unclear.
+
+    Few bright samples must be very few, for these rows may have fewer than others. Many are as many
+    as would be too many among all samples, if there were no others: a bad row cannot be as many.
+    """
+    channels, height, width = file.shape
+    size, starts = channels * height * width, range(APART // 2, height, APART)
+    if size < LARGE or len(starts) < ROWS:
+        return None
+    row = np.empty((channels, 1, width), file.dtype)
+    counts = [_above_edges(file.read_rows(slice(start, start + 1), row)) for start in starts]
+    positive, *above = np.sum(counts, axis=0).tolist()
+    tells = positive >= POSITIVE * len(starts) * channels * width
+    is_clear = all(count <= FEW * positive or count > OUTLIERS * size for count in above)
+    return [positive, *above] if tells and is_clear else None
 
 
 def _sum_over_bands(file: ImageFile, count: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 from ..sky.blas import one_thread
 from .detail import Likeness, members, noise_of, smooth_parts
 from .shared import shared
-from .solution import Solution, Start
-from .solve import LEAST_SCALE, Watch, solve
+from .solution import SharedStart, Solution, Start
+from .solve import LEAST_SCALE, TINY, Watch, solve
 from .surfaces import Surfaces
 
 PATCHY = (0.03, 2.5)
@@ -32,7 +32,11 @@ ANOTHER = 0.2
 """A frame of another field has at least this part of the bright pixels of the others."""
 
 AGAIN = 6
-"""So many times, frames are solved anew from what their surfaces share."""
+"""So many times at most, frames are solved anew from what their surfaces share."""
+
+SETTLED = 0.2
+"""They are not when surfaces and scales of every channel have changed by less than this part of
+their standard errors, root mean squares over the frames."""
 
 AHEAD = 0.5
 """Each time but the first, they start so many times the last step beyond where it led (Nesterov's
@@ -154,11 +158,13 @@ def compare(
         used = used & ~clouded
         solutions = solved([each.start() for each in solutions])
     errors = [each.scale_error for each in solutions]
-    before: list[Start] = []
+    again = further = shared(solutions, surfaces, used)
     for _ in range(AGAIN):
-        starts = shared(solutions, surfaces, used)
-        further = [*map(ahead, starts, before)] if before else starts
-        solutions, before = solved(further), starts
+        before, solutions = again, solved(further)
+        if all(_settled(*each, surfaces, used) for each in zip(solutions, before, strict=True)):
+            break
+        again = shared(solutions, surfaces, used)
+        further = [*map(ahead, again, before)]
     # What is wrong with a scale hides in shapes that were found with it.
     solutions = [
         replace(each, scale_error=np.maximum(each.scale_error, error))
@@ -188,16 +194,27 @@ class _Begun:
         return Start(found / np.exp(np.log(found[used]).mean()), self.coordinates)
 
 
-def ahead(start: Start, before: Start) -> Start:
+def ahead(start: SharedStart, before: SharedStart) -> SharedStart:
     """The start beyond one, as seen from the one before it."""
-    assert start.centre is not None
-    assert before.centre is not None
+
+    def beyond(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+        return new + AHEAD * (new - old)
+
     return replace(
         start,
-        scale=np.maximum(start.scale + AHEAD * (start.scale - before.scale), LEAST_SCALE),
-        coordinates=start.coordinates + AHEAD * (start.coordinates - before.coordinates),
-        centre=start.centre + AHEAD * (start.centre - before.centre),
+        scale=np.maximum(beyond(start.scale, before.scale), LEAST_SCALE),
+        coordinates=beyond(start.coordinates, before.coordinates),
+        centre=beyond(start.centre, before.centre),
+        composite=beyond(start.composite, before.composite),
     )
+
+
+def _settled(found: Solution, before: Start, surfaces: Surfaces, used: np.ndarray) -> bool:
+    """Whether noise hides how a solution differs from the one that it was begun with."""
+    bent = surfaces.rms(found.coordinates - before.coordinates) / np.maximum(found.error, TINY)
+    moved = (found.scale - before.scale) / np.maximum(found.scale_error, TINY)
+    changes = np.stack([bent, moved])[:, used]
+    return bool((np.mean(changes**2, axis=1) < SETTLED**2).all())
 
 
 def _begin(planes: np.ndarray, surfaces: Surfaces, watch: Watch) -> _Begun:

@@ -6,6 +6,9 @@ for it reaches far. So pixels count less there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from ..sky.neighbourhood import regions
@@ -27,32 +30,52 @@ TOLERATED = 10 / 3
 hundredths of halos, and over the hundreds of pixels of one the noise averages out."""
 
 
-def trusted(median: np.ndarray, noise: float) -> np.ndarray:
+def trusted(
+    empty: np.ndarray, medians_at: Callable[[np.ndarray], np.ndarray], noise: float
+) -> np.ndarray:
     """(h, w), float32: how much pixels count, by the halos of saturated stars.
 
     Parameters
     ----------
-    median : ndarray, (h, w), float32, linear
-        Of all frames, without what is smooth; NaN in saturated stars, and where no frame reaches.
+    empty : ndarray, (h, w), bool
+        The pixels of which no frame has a sample: saturated stars, and where no frame reaches.
+    medians_at : callable
+        Gives the medians of all frames, without what is smooth, at pixels of the flat image,
+        (n,) int.
     noise : float, linear
         Of a pixel.
     """
-    light = np.zeros(median.shape, np.float32)
-    empty = np.isnan(median)
-    if empty.any():
-        found = sorted(_stars(median, empty), reverse=True)[:STARS]
-        y, x = np.ogrid[: median.shape[0], : median.shape[1]]
-        for bright, row, column in found:
-            light += bright * (1 + (y - row) ** 2 + (x - column) ** 2) ** -FADING
+    light = np.zeros(empty.shape, np.float32)
+    found = _stars(empty)
+    if found:
+        pixels = np.unique(np.concatenate([star.ring for star in found]))
+        medians = medians_at(pixels)
+        around = [
+            max(float(np.median(medians[np.searchsorted(pixels, star.ring)])), 0.0)
+            for star in found
+        ]
+        brightest = sorted(zip(around, found, strict=True), key=lambda each: -each[0])[:STARS]
+        y, x = np.ogrid[: empty.shape[0], : empty.shape[1]]
+        for bright, star in brightest:
+            bright *= (1 + RING[1] ** 2) ** FADING
+            light += bright * (1 + (y - star.row) ** 2 + (x - star.column) ** 2) ** -FADING
     weight: np.ndarray = 1 / (1 + (light / max(TOLERATED * noise, 1e-30)) ** 2)
     return weight.astype(np.float32)
 
 
-def _stars(median: np.ndarray, empty: np.ndarray) -> list[tuple[float, float, float]]:
-    """The light in the middle of each halo, and the place, y and x, of its star; `empty` pixels."""
+class _Star(NamedTuple):
+    """The middle of a saturated star, and the pixels around it in the flat image."""
+
+    row: float
+    column: float
+    ring: np.ndarray
+
+
+def _stars(empty: np.ndarray) -> list[_Star]:
+    """The saturated stars among `empty` pixels."""
     numbers = regions(empty[1:] & empty[:-1], empty[:, 1:] & empty[:, :-1])
     number, size = np.unique(numbers[empty], return_counts=True)
-    far, reach = median.shape, int(LARGEST**0.5 + RING[1]) + 1
+    far, reach = empty.shape, int(LARGEST**0.5 + RING[1]) + 1
     found = []
     for own in number[size <= LARGEST]:
         rows, columns = np.nonzero(numbers == own)
@@ -65,6 +88,5 @@ def _stars(median: np.ndarray, empty: np.ndarray) -> list[tuple[float, float, fl
         distance = np.hypot(y - row, x - column) - (len(rows) / np.pi) ** 0.5
         ring = (distance > RING[0]) & (distance < RING[1]) & ~empty[window]
         if ring.any():
-            around = float(np.median(median[window][ring]))
-            found.append((max(around, 0.0) * (1 + RING[1] ** 2) ** FADING, row, column))
+            found.append(_Star(row, column, (y * far[1] + x)[ring]))
     return found

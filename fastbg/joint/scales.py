@@ -165,9 +165,10 @@ def _smoothed(
     plane: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """A plane, (h w,), smoothed where it is valid, (h, w), and where most of that is."""
-    known = gaussian_mean(valid.reshape(shape).astype(float), deviation)
-    smooth = gaussian_mean(plane.reshape(shape).astype(float), deviation)
-    return (smooth / np.maximum(known, LEAST)).astype(np.float32), known > MOST
+    known, smooth = (
+        gaussian_mean(each.reshape(shape), deviation, np.float32) for each in (valid, plane)
+    )
+    return smooth / np.maximum(known, np.float32(LEAST)), known > MOST
 
 
 def _tolerance(

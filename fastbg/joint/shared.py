@@ -13,12 +13,10 @@ surface alone is its own axis, and its smoothing spline stays.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.linalg import eigh
 
-from .solution import Solution, Start
+from .solution import SharedStart, Solution
 from .surfaces import STIFFNESSES, Surfaces
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -28,7 +26,7 @@ COST = 3.0
 the same noise has chosen the axes, and is more than its share in the first of them."""
 
 
-def shared(solutions: list[Solution], surfaces: Surfaces, used: np.ndarray) -> list[Start]:
+def shared(solutions: list[Solution], surfaces: Surfaces, used: np.ndarray) -> list[SharedStart]:
     """How to solve all channels again: each surface is centred on what is probable by all.
 
     Parameters
@@ -41,7 +39,7 @@ def shared(solutions: list[Solution], surfaces: Surfaces, used: np.ndarray) -> l
 
     Returns
     -------
-    list of Start
+    list of SharedStart
     """
     modes = _Modes(surfaces)
     noise = [_noise(each, used, modes.pixels) for each in solutions]
@@ -57,11 +55,13 @@ def shared(solutions: list[Solution], surfaces: Surfaces, used: np.ndarray) -> l
     freedom = np.split(axes**2 @ (kept * (modes.energy > 0)).sum(axis=1), len(solutions))
     starts = []
     for each, own, row, free in zip(solutions, noise, found, freedom, strict=True):
-        start = each.start()
-        centre, freedoms = np.zeros_like(start.coordinates), np.zeros(len(used))
+        centre, freedoms = np.zeros_like(each.coordinates), np.zeros(len(used))
         centre[used] = (own * row) @ modes.functions.T * surfaces.energy
         freedoms[used] = free
-        starts.append(replace(start, centre=centre, freedom=freedoms))
+        known = each.scale, each.coordinates, each.stiffness
+        starts.append(
+            SharedStart(*known, centre=centre, freedom=freedoms, composite=each.composite)
+        )
     return starts
 
 
@@ -84,7 +84,7 @@ class _Modes:
 
     def __init__(self, surfaces: Surfaces) -> None:
         self.pixels = len(surfaces.matrix)
-        self._products = surfaces.products(np.ones(self.pixels, np.float32)) / self.pixels
+        self._products = surfaces.means
         firm = np.mean(np.diag(self._products)) * 1e-10 * np.eye(len(surfaces.energy))
         energy, self.functions = eigh(np.diag(surfaces.energy), self._products + firm)
         # Rounding leaves a trace of it in polynomials.

@@ -20,17 +20,29 @@ class Start:
         Of the smooth surfaces.
     stiffness : ndarray, (n,), or None
         How stiff each surface is; if that is known, fewer rounds are needed.
-    centre : ndarray, (n, M), or None
-        The surface from which each may bend away at a cost; a polynomial without.
-    freedom : ndarray or float, (n,)
-        The effective number of degrees of freedom of these.
     """
 
     scale: np.ndarray
     coordinates: np.ndarray
     stiffness: np.ndarray | None = None
-    centre: np.ndarray | None = None
-    freedom: np.ndarray | float = 0.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SharedStart(Start):
+    """The same for a channel that was solved, with what its surfaces share with all others.
+
+    Attributes
+    ----------
+    centre : ndarray, (n, M)
+        The surface from which each may bend away at a cost.
+    freedom : ndarray, (n,)
+        The effective number of degrees of freedom of these.
+    composite : ndarray, (h w,), float32, linear
+    """
+
+    centre: np.ndarray
+    freedom: np.ndarray
+    composite: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from ..image.robust import robust_sigma
 from . import scales
 from .halos import trusted
 from .median import median_of, parts_of
-from .solution import Solution, Start, common_of
+from .solution import SharedStart, Solution, Start, common_of
 from .surfaces import Equations, Surfaces, stiffness_by_noise
 
 SWEEPS = 9
@@ -112,17 +112,22 @@ class _Rounds:
         self.variance = np.ones(len(planes))
         known = start.stiffness
         self.stiffness = np.full(len(planes), STIFF) if known is None else known.copy()
-        self.centre = np.zeros_like(self.coordinates)
-        if start.centre is not None:
-            shared = common_of(start.centre, self.scale, used)
-            self.centre = start.centre - np.outer(self.scale, shared)
-        self.least_freedom = start.freedom
         self.freedom = np.full(len(planes), float(len(surfaces.energy)))
         self.patchy = self.scale_error = np.zeros(len(planes))
         self.equations: list[Equations] = []
-        fine = self._median(self._flat()).reshape(surfaces.shape)
-        self.trusted = trusted(fine, float(np.median(noise[used]))).ravel()
-        self._level()
+        empty = ~self.valid[used].any(axis=0).reshape(surfaces.shape)
+        self.trusted = trusted(empty, self._medians_at, float(np.median(noise[used]))).ravel()
+        common = self._level()
+        self.centre, self.least_freedom = np.zeros_like(self.coordinates), np.zeros(len(planes))
+        # Without weights, the median is the composite.
+        self.composite: np.ndarray | None = None
+        if isinstance(start, SharedStart):
+            mean = common_of(start.centre, self.scale, used)
+            self.centre, self.least_freedom = (
+                start.centre - np.outer(self.scale, mean),
+                start.freedom,
+            )
+            self.composite = start.composite + surfaces.values(common)
 
     def _composite(self, flat: np.ndarray) -> np.ndarray:
         share = np.where(self.used, self.precision * self.scale, 0).astype(np.float32)
@@ -136,11 +141,17 @@ class _Rounds:
             summed[without] = share @ (flat[:, without] * valid)
         return np.divide(summed, total, out=np.full_like(total, np.nan), where=total > 0)
 
-    def _median(self, flat: np.ndarray) -> np.ndarray:
+    def _medians_at(self, pixels: np.ndarray) -> np.ndarray:
+        """The medians over frames, without their surfaces, at some pixels."""
+        coordinates = self.coordinates.astype(np.float32)
+        flat = self.planes[:, pixels] - coordinates @ self.surfaces.matrix[pixels].T
+        return self._median(flat, self.valid[:, pixels])
+
+    def _median(self, flat: np.ndarray, valid: np.ndarray) -> np.ndarray:
         scale = self.scale[self.used].astype(np.float32)[:, np.newaxis]
         found = np.empty(flat.shape[1], np.float32)
         for part in parts_of(flat.shape):
-            own = np.where(self.valid[self.used, part], flat[self.used, part], np.float32(np.nan))
+            own = np.where(valid[self.used, part], flat[self.used, part], np.float32(np.nan))
             found[part] = median_of(own / scale)
         return found
 
@@ -158,19 +169,25 @@ class _Rounds:
         """One round; the largest change of a surface, in units of its standard error."""
         surfaces = self.surfaces
         left = self._flat()
-        # No weights are known at first.
-        composite = self._composite(left) if self.equations else self._median(left)
+        if self.equations:
+            self.composite = self._composite(left)
+        elif self.composite is None:
+            self.composite = self._median(left, self.valid)
+        composite = self.composite
         known = np.nan_to_num(composite)
         common = self.shared & np.isfinite(composite)
         self._without(left, known)
         left[~common] = 0
         self._weigh(left, common)
         stiffness = float(np.median(self.stiffness[self.used]))
-        change = self._bend(left, common, number)
+        changes, change = self._bend(left, number)
         if self.deviation and (number <= DECIDING[0] or number % 2):
             mean = self.used.astype(np.float32) @ self.weight / np.count_nonzero(self.used)
-            own = known, mean, surfaces, stiffness, self.deviation
-            change = max(change, self._scale(left, common, scales.Detail.of(*own)))
+            detail = scales.Detail.of(known, mean, surfaces, stiffness, self.deviation)
+            for top in range(0, len(left), TOGETHER):
+                some = slice(top, top + TOGETHER)
+                left[some] -= surfaces.values(changes[some]) * common[some]
+            change = max(change, self._scale(left, common, detail))
         self._level()
         return change
 
@@ -209,8 +226,8 @@ class _Rounds:
         pairs = zip(self.weight, left, strict=True)
         self.variance = np.array([own @ plane**2 for own, plane in pairs], float) / total
 
-    def _bend(self, left: np.ndarray, common: np.ndarray, number: int) -> float:
-        """Newton's step of all surfaces, taken out of `left`, too.
+    def _bend(self, left: np.ndarray, number: int) -> tuple[np.ndarray, float]:
+        """Newton's step of all surfaces, (n, M), and the largest one, as for `turn`.
 
         In some rounds, noise tells how far each may bend.
         """
@@ -234,14 +251,13 @@ class _Rounds:
             allowed = self.variance[each] * self.freedom[each] / total
             size = change @ products @ change / total
             largest = max(largest, (size / max(allowed, TINY)) ** 0.5)
-        for top in range(0, len(left), TOGETHER):
-            some = slice(top, top + TOGETHER)
-            left[some] -= self.surfaces.values(changes[some]) * common[some]
-        return largest
+        return changes, largest
 
-    def _level(self) -> None:
-        """Take from the surfaces what they share, so that none of them bends for nothing."""
-        self.coordinates -= np.outer(self.scale, common_of(self.coordinates, self.scale, self.used))
+    def _level(self) -> np.ndarray:
+        """Take from the surfaces what they share, (M,), so that none of them bends for nothing."""
+        common = common_of(self.coordinates, self.scale, self.used)
+        self.coordinates -= np.outer(self.scale, common)
+        return common
 
     def finished(self) -> Solution:
         """The solution, with surfaces that bend as far as noise allows."""

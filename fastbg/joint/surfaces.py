@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
-from ..image.blocks import blocks
+from ..image.blocks import over_blocks
 from ..image.robust import robust_sigma
 from ..sky.basis import Basis
 from ..spline.spline import Spline
@@ -59,6 +60,8 @@ class Surfaces:
         How stiff each coordinate is where a surface continues beyond what is known of it.
     constant : ndarray, (M,)
         The surface that is 1 everywhere.
+    means : ndarray, (M, M)
+        Of the products of the functions over the pixels.
     """
 
     def __init__(self, y: np.ndarray, x: np.ndarray) -> None:
@@ -76,6 +79,9 @@ class Surfaces:
         self.constant = (np.arange(len(self.energy)) == splines.free - 1).astype(float)
         self.matrix = np.empty((len(y) * len(x), len(self.energy)), np.float32)
         pixels = _points(y, x)
+        everywhere = np.ones(len(pixels), np.float32)
+        self._pixels = self._cells(everywhere).ravel()
+        self.means = self.products(everywhere) / len(pixels)
         for top in range(0, len(pixels), ROWS):
             part = slice(top, top + ROWS)
             self.matrix[part] = splines.at(pixels[part])
@@ -89,41 +95,46 @@ class Surfaces:
         """A level at all pixels: (h w,), float32."""
         return np.full(self.matrix.shape[0], level, np.float32)
 
+    def rms(self, coordinates: np.ndarray) -> np.ndarray:
+        """(n,): the root mean squares over the pixels of surfaces with coordinates (n, M)."""
+        found: np.ndarray = np.sqrt(((coordinates @ self.means) * coordinates).sum(axis=1))
+        return found
+
     def along(self, planes: np.ndarray) -> np.ndarray:
         """The products of planes, (..., h w), with all functions: (..., M)."""
         return (planes @ self.matrix).astype(np.float64)
 
     def products(self, weight: np.ndarray) -> np.ndarray:
         """(M, M): the weighted products of the functions, for weights (h w,)."""
-        return self._products(np.nansum(self._cells(weight), axis=1))
+        return self._products(self._cells(weight).ravel())
 
     def equations(self, weight: np.ndarray) -> Equations:
         """The normal equations of a surface, for weights (h w,)."""
-        cells, total = self._cells(weight), float(weight.sum())
-        mean = np.nanmean(cells, axis=1)
+        cells, total = self._cells(weight).ravel(), float(weight.sum())
+        mean = cells / self._pixels
         held = HELD * total / len(mean) * (mean < EMPTY * mean.mean())
-        products = self.products(weight)
+        products = self._products(cells)
         continued = self._products(held) if held.any() else np.zeros_like(products)
         return Equations(products, continued, self.energy, self.continued, total)
 
-    def _cells(self, plane: np.ndarray) -> np.ndarray:
-        """The pixels of each cell; NaN = beyond the edge."""
-        found: np.ndarray = blocks(plane.reshape(self.shape), self._step)
-        return found.reshape(-1, found.shape[-1])
+    def _cells(self, *planes: np.ndarray) -> np.ndarray:
+        """(n, h, w): the sums of planes, (h w,), over the pixels of each cell."""
+        grids = np.stack(planes).reshape(-1, *self.shape)
+        return over_blocks(np.add, grids, self._step, dtype=np.float64)
 
     def _products(self, cells: np.ndarray) -> np.ndarray:
-        weighted = cells.astype(np.float32)[:, np.newaxis] * self._coarse
-        found: np.ndarray = (self._coarse.T @ weighted).astype(np.float64)
+        known = np.flatnonzero(cells)
+        # The product of a matrix with itself takes half the time of any other.
+        root = np.sqrt(cells[known]).astype(np.float32)[:, np.newaxis] * self._coarse[known]
+        found: np.ndarray = (root.T @ root).astype(np.float64)
         return found
 
     def excess(self, left: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """(n,): the scatter of what is left in cells, in units of what white noise leaves there."""
         found = []
         for plane, own in zip(left, weight, strict=True):
-            total, square, summed, squared = (
-                np.nansum(blocks(each.reshape(self.shape), self._step), axis=2)
-                for each in (own, own**2, own * plane, own * plane**2)
-            )
+            planes = own, own**2, own * plane, own * plane**2
+            total, square, summed, squared = self._cells(*planes)
             full = total > 0.5 * total.max()
             noise = squared.sum() / max(total.sum(), 1e-30)
             off = summed[full] / np.sqrt(np.maximum(noise * square[full], 1e-30))
@@ -161,24 +172,37 @@ class Equations:
     def of(
         self, slope: np.ndarray, bent: np.ndarray, stiffness: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The matrix, (M, M), and the right side, (M,), for a change of coordinates, (M,).
+        """The matrix, (M, M), and the right side, (M,), for a change of coordinates, (M,)."""
+        return self.matrix(stiffness), self.right(slope, bent, np.array([stiffness]))[:, 0]
+
+    def matrix(self, stiffness: float) -> np.ndarray:
+        """(M, M): affine in the stiffness."""
+        found: np.ndarray = self._penalised(stiffness * self.energy) + self.held
+        return found
+
+    def right(self, slope: np.ndarray, bent: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
+        """(M, S): the right sides for changes of coordinates, one for each stiffness, (S,).
 
         ``slope``, (M,), has the weighted products of the functions with what a surface leaves,
         ``bent``, (M,), its coordinates beyond those that cost nothing.
         """
-        bends = stiffness * self.energy
-        firm = np.maximum(bends, self.continued)
-        matrix, right = self._penalised(slope, bent, bends)
-        if not self.held.any():
-            return matrix, right
-        continuation = np.linalg.solve(*self._penalised(slope, bent, firm))
-        return matrix + self.held, right + self.held @ continuation
+        pull = self.total * self.energy * bent
+        found: np.ndarray = slope[:, np.newaxis] - np.outer(pull, stiffness)
+        if self.held.any():
+            # All soft surfaces have one continuation.
+            firm, own = np.unique(np.maximum(stiffness, CONTINUED[1]), return_inverse=True)
+            continued = [self._continuation(slope, bent, each) for each in firm]
+            found += self.held @ np.array(continued)[own].T
+        return found
 
-    def _penalised(
-        self, slope: np.ndarray, bent: np.ndarray, stiffness: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        right = slope - self.total * stiffness * bent
-        return penalised(self.products, stiffness, 1.0, self.total), right
+    def _continuation(self, slope: np.ndarray, bent: np.ndarray, stiffness: float) -> np.ndarray:
+        firm = np.maximum(stiffness * self.energy, self.continued)
+        right = slope - self.total * firm * bent
+        found: np.ndarray = np.linalg.solve(self._penalised(firm), right)
+        return found
+
+    def _penalised(self, stiffness: np.ndarray) -> np.ndarray:
+        return penalised(self.products, stiffness, 1.0, self.total)
 
 
 def penalised(
@@ -216,15 +240,16 @@ def stiffness_by_noise(
     freedom : float
         Its effective number of degrees of freedom.
     """
-    found, products = [], equations.products
-    for stiffness in STIFFNESSES:
-        matrix, right = equations.of(slope, bent, stiffness)
-        solved = np.linalg.solve(matrix, np.column_stack([right, products]))
-        change, freedom = solved[:, 0], float(np.trace(solved[:, 1:]))
-        left = change @ products @ change - 2 * change @ slope
-        found.append((left + 2 * variance * freedom, stiffness, change, freedom))
-    _, stiffness, change, freedom = min(found, key=lambda each: each[0])
-    return change, stiffness, freedom
+    stiffness = np.array(STIFFNESSES)
+    # The matrix of each stiffness is a mean of two, so that one eigenproblem solves all of them.
+    part, modes = eigh(equations.matrix(0), equations.matrix(1))
+    shrunk = 1 / (stiffness + np.outer(part, 1 - stiffness))
+    right = equations.right(slope, bent, stiffness)
+    changes, products = modes @ (shrunk * (modes.T @ right)), equations.products
+    freedom = (modes * (products @ modes)).sum(axis=0) @ shrunk
+    left = ((products @ changes - 2 * slope[:, np.newaxis]) * changes).sum(axis=0)
+    best = np.argmin(left + 2 * variance * freedom)
+    return changes[:, best], STIFFNESSES[best], float(freedom[best])
 
 
 def _means(axis: np.ndarray, step: int) -> np.ndarray:

@@ -6,11 +6,14 @@ They are what `scipy.ndimage` has, whose import takes longer than a search in a 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 
-def gaussian_mean(plane: np.ndarray, deviation: float) -> np.ndarray:
+def gaussian_mean(
+    plane: np.ndarray, deviation: float, precision: type[np.floating[Any]] = np.float64
+) -> np.ndarray:
     """(rows, columns): the mean of the neighbourhood of each cell, mirrored at the edges.
 
     Parameters
@@ -18,8 +21,11 @@ def gaussian_mean(plane: np.ndarray, deviation: float) -> np.ndarray:
     plane : ndarray, (rows, columns)
     deviation : float
         Of the Gaussian, in cells.
+    precision : type, optional
+        Of what is computed.
     """
-    down, across = (_means(size, deviation) for size in plane.shape)
+    plane = plane.astype(precision, copy=False)
+    down, across = (_means(size, deviation).astype(precision, copy=False) for size in plane.shape)
     mean: np.ndarray = down @ plane @ across.T
     return mean
 

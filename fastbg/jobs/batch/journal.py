@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -78,6 +77,10 @@ def content_hash(path: Path) -> str | None:
     return None
 
 
+class UnrecordedError(OutputError):
+    """The outputs of a file are complete, and the journal could not tell so."""
+
+
 class Journal:
     """The journal of an output folder."""
 
@@ -96,20 +99,19 @@ class Journal:
         OutputError
             If the folder cannot be written, or another batch works in it.
         """
-        try:
-            self._begun.mkdir(parents=True, exist_ok=True)
-            self._workers.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror}): choose another folder"
-            ) from error
-        with lock.alone(self._home / "lock") as held:
+        with ExitStack() as stack:
+            with self._reported():
+                self._begun.mkdir(parents=True, exist_ok=True)
+                self._workers.mkdir(exist_ok=True)
+                held = stack.enter_context(lock.alone(self._home / "lock"))
             if not held:
                 raise OutputError(
                     f"another batch writes into {self.folder}: wait for it, or choose another "
                     "folder"
                 )
-            if not self._clean(PATIENCE):
+            with self._reported():
+                clean = self._clean(PATIENCE)
+            if not clean:
                 raise OutputError(
                     f"workers of an earlier batch still write into {self.folder}: wait for them, "
                     "or choose another folder"
@@ -117,13 +119,21 @@ class Journal:
             try:
                 yield
             finally:
-                self._clean(0)
+                # Somebody may have removed the folder. The next batch cleans up as well.
+                with suppress(OSError):
+                    self._clean(0)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Tell, as long as the context lasts, that a process writes into the folder."""
+        """Tell, as long as the context lasts, that a process writes into the folder.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
+        """
         with ExitStack() as stack:
-            with self._nobody_begins(PATIENCE):
+            with self._reported(), self._nobody_begins(PATIENCE):
                 stack.enter_context(lock.alone(self._workers / secrets.token_hex(8)))
             yield
 
@@ -167,14 +177,30 @@ class Journal:
 
     @contextmanager
     def attempt(self, path: Path) -> Iterator[Callable[[], object]]:
-        """Attempt a file; the caller must call the value before it writes the outputs."""
+        """Attempt a file; the caller must call the value before it writes the outputs.
+
+        The mark remains after an `UnrecordedError`, as if the process had been killed.
+
+        Raises
+        ------
+        OutputError
+            By the value, if the folder cannot be written.
+        """
         mark = self._begun / f"{path.name}.{secrets.token_hex(4)}"
         before = content_hash(self._record_file(path))
-        begin = partial(mark.write_text, f"{before}\n{os.path.realpath(path)}", **_TEXT)
+
+        def begin() -> None:
+            with self._reported():
+                mark.write_text(f"{before}\n{os.path.realpath(path)}", **_TEXT)
+
         try:
             yield begin
-        finally:
+        except UnrecordedError:
+            raise
+        except BaseException:
             mark.unlink(missing_ok=True)
+            raise
+        mark.unlink(missing_ok=True)
 
     def write(
         self,
@@ -184,7 +210,27 @@ class Journal:
         content: str | None,
         report: Mapping[str, Any],
     ) -> None:
-        """Record a finished file, whose outputs the report names."""
+        """Record a finished file, whose outputs the report names.
+
+        Raises
+        ------
+        UnrecordedError
+            If the folder cannot be written, or an output was removed meanwhile.
+        """
+        try:
+            with self._reported():
+                self._write(path, key, state, content, report)
+        except OutputError as error:
+            raise UnrecordedError(str(error)) from error
+
+    def _write(
+        self,
+        path: Path,
+        key: Mapping[str, Any],
+        state: State,
+        content: str | None,
+        report: Mapping[str, Any],
+    ) -> None:
         outputs = {
             name: {"path": os.path.relpath(file, self.folder), "size": os.path.getsize(file)}
             for name, file in report["outputs"].items()
@@ -199,6 +245,17 @@ class Journal:
         }
         with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
             part.write_text(json.dumps(record), encoding="utf-8")
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Say which folder cannot be written, and why: it is full, or somebody removed it."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder} cannot be written ({error.strerror or error}): free some space or "
+                "choose another folder"
+            ) from error
 
     def _clean(self, patience: float) -> bool:
         """Remove the leftovers of killed attempts, as soon as no process works in the folder."""
@@ -247,7 +304,8 @@ class Journal:
         return self._home / f"{path.name}.json"
 
     def _marks(self, path: Path) -> list[Path]:
-        return [mark for mark in self._begun.iterdir() if mark.stem == path.name]
+        with self._reported():
+            return [mark for mark in self._begun.iterdir() if mark.stem == path.name]
 
 
 def _read_mark(mark: Path) -> tuple[str, str]:
