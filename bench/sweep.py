@@ -237,9 +237,10 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "guesses": (
-        Swept("sky.shrinkage", "HALF", (0.1, 0.25, 0.75, 1.0)),
+        Swept("sky.shrinkage", "SEEN", (0.1, 0.25, 0.75, 1.0)),
         Swept("sky.shrinkage", "RISE", (0.2, 0.4, 0.8)),
         Swept("sky.shrinkage", "CERTAIN", (1.0, 1.5, 3.0, INFINITE)),
+        Swept("sky.halo", "MOST_EXPLAINED", (0.1, 0.25, 0.75, 1.0)),
         Swept("sky.halo", "SCATTER", (0.1, 0.2, 0.5)),
         Swept("sky.halo", "HARMONICS", (0, 1, 3)),
         Swept("sky.halo", "POWERS", ((2, 3, 4), (2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7))),

@@ -130,6 +130,8 @@ class Prepared:
                 self.sky.rows if isinstance(self.sky, SampledSky) else (),
                 self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
                 self.sky.compared if isinstance(self.sky, ReferencedSky) else None,
+                surface.halo is not None,
+                surface.left_out,
             )
         return Preparation(
             self.measured,
@@ -176,7 +178,8 @@ class SkySummary:
 
     See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
     also these, and the effective number of degrees of freedom of the surface; with a reference, how
-    it compares.
+    it compares. Then whether it is the mean with a sky behind a halo, and what was left out of its
+    bend.
     """
 
     explained: float
@@ -190,6 +193,8 @@ class SkySummary:
     samples: tuple[SampleRow, ...] = ()
     freedom: float = math.nan
     compared: Compared | None = None
+    halo: bool = False
+    left_out: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

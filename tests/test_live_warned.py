@@ -35,6 +35,7 @@ DOUBTS = {
     "the model rises where objects were excluded, and may have taken their halos": "halo",
     "the model is uncertain by 60 % of the gradient, for want of sky": "uncertain",
     "the model depends on single parts of the frame: without one of them": "uncertain",
+    "the model is the mean of two guesses, the surface that was found and": "uncertain",
     "the descent diverged and its best step was kept: lower the learning rate": "other",
 }
 
@@ -63,11 +64,14 @@ def test_every_kind_of_doubt_has_its_place(text, kind, outcome, monkeypatch):
         assert np.hypot(mark["x"] - 200, mark["y"] - 60) < 60
 
 
+SOURCES = "doubts", "uncertain", "warnings"
+
+
 def test_the_words_are_those_of_the_doubts():
     from pathlib import Path
 
     report = Path(warned.doubts_of.__code__.co_filename).parent
-    source = "".join((report / f"{name}.py").read_text() for name in ("doubts", "uncertain"))
+    source = "".join((report / f"{name}.py").read_text() for name in SOURCES)
     joined = " ".join(source.split()).replace('" "', "").replace('" f"', "")
     for words in warned._PLACES:
         assert words in joined

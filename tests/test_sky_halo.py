@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,4 +73,29 @@ def test_a_surface_that_does_as_well_with_a_halo_beside_it_is_kept(rng):
     instead = fit_surface(splines, mesh, weight, 1e-2, PROTECTIONS["auto"])
     truth = splines.solve(SKY, weight, 1e-6)
     right = type(instead)(splines, truth, weight, 1e-6, 0.1, 0.0)
-    assert behind_halo(right, mesh, SPLINES[2], SPLINES[3]) is None
+    multiples = replace(right, joint=(mesh, right))
+    assert behind_halo(multiples, mesh, SPLINES[2], SPLINES[3]) is None
+    # Channels of their own may have followed the halo: how likely they are tells nothing.
+    assert behind_halo(right, mesh, SPLINES[2], SPLINES[3]) is not None
+
+
+def test_a_surface_that_explains_half_of_the_frame_is_kept(rng):
+    mesh = overexposed(rng, 2)
+    explains = replace(fitted(mesh), explained=0.5)
+    assert behind_halo(explains, mesh, SPLINES[2], SPLINES[3]) is None
+
+
+def test_what_is_known_to_be_sky_keeps_its_weight_and_has_no_halo(rng):
+    plain = overexposed(rng, 2, rough=0.3)
+    known = ((POINTS[:, 1] > 0.8) & (POINTS[:, 0] < 0.5)).astype(float)
+    # There is none where somebody says so: as dust in front of it would hide it.
+    plain.values[known > 0] = (SKY + NOISE * rng.standard_normal(SKY.shape))[known > 0]
+    painted = replace(plain, known=known)
+    instead = fitted(plain)
+    surfaces = [behind_halo(instead, mesh, SPLINES[2], SPLINES[3]) for mesh in (plain, painted)]
+    assert None not in surfaces
+    off = [(each.values - SKY)[known > 0].std(axis=0).mean() for each in surfaces]
+    assert off[1] < off[0]
+    assert error(surfaces[1]) < error(surfaces[0])
+    assert not surfaces[1].halo[known > 0].any()
+    assert (surfaces[1].weight[known > 0] == 1).all()

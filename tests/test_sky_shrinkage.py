@@ -59,6 +59,11 @@ def test_a_guess_between_patches_of_sky_bends_less(rng):
     # The spline that is rendered is the same surface.
     rendered = after.splines.at(POINTS) @ after.coordinates
     np.testing.assert_allclose(rendered, after.values, atol=1e-9)
+    # It tells how much less each channel bends.
+    planes = np.c_[POINTS, np.ones(len(POINTS))]
+    now, whole = (np.linalg.lstsq(planes, each.values)[1] for each in (after, surface))
+    assert surface.left_out == ()
+    np.testing.assert_allclose(after.left_out, 1 - np.sqrt(now / whole), atol=0.05)
 
 
 def test_a_bend_that_is_plain_to_see_stays_also_without_a_slope(rng):
@@ -70,6 +75,9 @@ def test_where_most_of_the_frame_is_sky_nothing_is_shrunk(rng):
     mesh, surface = seen_in(PATCHES, TILT, rng)
     whole = replace(surface, weight=np.where(POINTS[:, 0] < 0.55, 1.0, 0.0))
     assert shrunk(whole, mesh) is whole
+    # Also where most lies on the surface, though noise has taken its weight.
+    explained = replace(surface, explained=0.6)
+    assert shrunk(explained, mesh) is explained
 
 
 @pytest.mark.parametrize("kind", ["multiples", "one block"])

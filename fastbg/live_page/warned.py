@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..report.doubts import doubts_of
+from ..report.warnings import guesses
 from ..words import place
 from .engine import Outcome
 from .found import OBJECT
@@ -23,7 +24,7 @@ Place = tuple[float, float]
 
 
 def warnings(outcome: Outcome, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
-    """The doubts of a fit, each with its kind and, where it has one, its place.
+    """The doubts of a fit and what it guesses, each with its kind and its place, if it has one.
 
     Parameters
     ----------
@@ -37,8 +38,9 @@ def warnings(outcome: Outcome, size: tuple[int, int]) -> Iterator[dict[str, Any]
         ``text``; ``kind``, "halo", "dark", "uncertain" or "other"; ``x``, ``y`` and ``radius``.
     """
     height, width = size
-    image = outcome.reduced.frame.image
-    for text in doubts_of(outcome.settings, outcome.preparation, outcome.fitted, image):
+    image, settings, begun = outcome.reduced.frame.image, outcome.settings, outcome.preparation
+    lines = doubts_of(settings, begun, outcome.fitted, image)
+    for text in [*lines, *guesses(settings, begun.sky)]:
         kind, where = _kind_and_place(text, outcome)
         warning: dict[str, Any] = {"text": text, "kind": kind}
         if where is not None and np.isfinite(where).all():
@@ -104,5 +106,6 @@ _PLACES: dict[str, tuple[str, Callable[[Outcome], Place]]] = {
     "the model is uncertain": ("uncertain", _most_uncertain),
     "other surfaces": ("uncertain", _most_undecided),
     "depends on single parts": ("uncertain", _most_dependent),
+    "guess": ("uncertain", _most_uncertain),
 }
-"""The kinds of doubts by words in them, and where they belong."""
+"""The kinds of lines by words in them, and where they belong."""

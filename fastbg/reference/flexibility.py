@@ -27,11 +27,11 @@ def by_residuals(found: Surface, mesh: Mesh) -> Surface:
     Parameters
     ----------
     found : Surface
-        It stays as it is if it has a glow, or is of one shape in all channels.
+        It stays as it is if it has a glow or a halo, or is of one shape in all channels.
     mesh : Mesh
         The cells that it was found in.
     """
-    if found.glow or found.joint or not found.choice:
+    if found.glow or found.joint or found.halo is not None or not found.choice:
         return found
     side = grid_side(int(np.count_nonzero(mesh.usable)))
     candidates = [each for each in CANDIDATES if each[0] < side]
@@ -41,7 +41,9 @@ def by_residuals(found: Surface, mesh: Mesh) -> Surface:
     best = int(np.argmin(costs))
     splines, stiffness = fits[best]
     choice = Choice(best + 1, best + 1, found.choice.explained)
-    surface = replace(found, splines=splines, stiffness=stiffness, choice=choice, rivals=())
+    surface = replace(
+        found, splines=splines, stiffness=stiffness, choice=choice, rivals=(), left_out=()
+    )
     return surface.solved(mesh)
 
 

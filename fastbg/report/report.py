@@ -38,11 +38,12 @@ It is described once, when the job is done; nothing is computed from it.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
-    corner", "along the upper edge". ``candidates`` tell the ``flexibility`` of that surface, 1 to
-    10, the ``automatic`` one, and what each candidate that was tried has ``explained``. Of a
-    mosaic, also its number of ``panels`` and its ``seams``: the ``axis``, "x" or "y", on which each
-    lies, at its ``first`` and at its ``last`` end, and the ``width`` over which it is blended, in
-    pixels.
+    corner", "along the upper edge". Whether it is the mean with the sky behind the ``halo`` of a
+    saturated area, and the part ``left_out`` of the bend of each channel as a guess, if any.
+    ``candidates`` tell the ``flexibility`` of that surface, 1 to 10, the ``automatic`` one, and
+    what each candidate that was tried has ``explained``. Of a mosaic, also its number of ``panels``
+    and its ``seams``: the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its
+    ``last`` end, and the ``width`` over which it is blended, in pixels.
 ``samples``
     Instead of a search, the samples through which the background goes, in their order: ``x``, ``y``
     and ``radius`` in pixels, as given; the level of the sky, its ``value`` in each channel, with
@@ -246,6 +247,8 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             "below": sky.below,
             "stiffness": sky.stiffness,
             "glow": [*sky.glow],
+            "halo": sky.halo,
+            "left_out": [*sky.left_out],
         }
         if sky.choice:
             described["sky"]["candidates"] = asdict(sky.choice)

@@ -25,6 +25,9 @@ DISPLACED = 1.0
 DIFFERENT = 0.005
 """The share of the usable frame that differs from a reference, above which that is told."""
 
+LEFT_OUT = 0.01
+"""The part of a bend that was left out as a guess, from which on that is told."""
+
 MOST_TIMES = 1e3
 """Larger ratios tell that what is divided by is nearly zero, and are no numbers to print."""
 
@@ -49,6 +52,7 @@ def warnings_of(
         lines += _unused_samples(begun.sky)
         if begun.sky.compared:
             lines += _of_reference(begun.sky.compared)
+        lines += guesses(job.settings, begun.sky)
     if fitted:
         lines += _hardly(fitted.diagnostics)
     if corrected:
@@ -56,6 +60,27 @@ def warnings_of(
         lines += _outside(corrected, descends=descends)
     lines += idle(job, begun, files, fits=bool(fitted), corrects=bool(corrected))
     return lines
+
+
+def guesses(settings: Settings, sky: SkySummary | None) -> Iterator[str]:
+    """What of a model is a guess because little sky is seen; nothing of the end of a descent."""
+    if sky is None or settings.control_points:
+        return
+    cure = "paint what you know to be sky (--sky)"
+    if not sky.compared:
+        cure += ", or give an image of this sky without a gradient (--reference)"
+    if sky.halo:
+        yield (
+            "the light around a saturated area hides the sky: the model is the mean of two "
+            "guesses, the surface that was found and the sky behind a halo that fades with the "
+            f"distance; {cure}"
+        )
+    left_out = max(sky.left_out, default=0.0)
+    if left_out >= LEFT_OUT:
+        yield (
+            "less than half of the frame is sky, and how the background bends between what is seen "
+            f"of it is a guess: up to {100 * left_out:.2g} % of the bend was left out; {cure}"
+        )
 
 
 def _unknown_unit(white: White) -> Iterator[str]:

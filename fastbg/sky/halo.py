@@ -3,7 +3,7 @@
 Scattered light around what is overexposed fills a frame, smooth as a sky, and in far more than the
 sky's strength. But its shape is known: it falls off as a power of the distance, up to a factor that
 changes with the direction and scatters. So its error grows with its light: cells count the less,
-the more halo is in them.
+the more halo is in them. What somebody knows to be sky has no halo.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ ACCOUNTED = 0.8
 """Sky and halo account for at least this share of the cells, within three standard deviations."""
 
 LIKELIER = 0.1
-"""By how much the logarithm of the likelihood must exceed that of the surface that was selected,
-with a halo beside it, per cell: four numbers more in each channel do, whatever they describe."""
+"""By how much the logarithm of the likelihood must exceed that of multiples of one shape, with a
+halo beside them, per cell: four numbers more in each channel do, whatever they describe."""
+
+MOST_EXPLAINED = 0.5
+"""A surface that explains at least this share of the frame is kept."""
 
 STIFF = 1e3
 """A stiffness with which hardly anything bends but the polynomials."""
@@ -101,10 +104,11 @@ def behind_halo(
     Returns
     -------
     Surface or None
-        None where there is no such area, where a halo does not account for the frame, or where the
-        surface with a halo beside it is as likely.
+        None where the surface explains the frame, where there is no such area, where a halo does
+        not account for the frame, or where multiples of one shape with a halo beside them are as
+        likely: unlike channels of their own, they can hardly follow a halo.
     """
-    shapes = _shapes(mesh)
+    shapes = None if instead.explained >= MOST_EXPLAINED else _shapes(mesh)
     if shapes is None:
         return None
     plain, usable, unit = quadratic.matrix[:, : quadratic.free], mesh.usable, _unit(mesh)
@@ -112,10 +116,11 @@ def behind_halo(
     within = np.abs([channel.off for channel in halo.channels]).max(axis=0) < 3
     if np.average(within, weights=mesh.weight[usable]) < ACCOUNTED:
         return None
-    own = [np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / unit).T]
-    gained = _likeliest(mesh, shapes, own).unlikely - halo.unlikely
-    if gained < LIKELIER * np.count_nonzero(usable):
-        return None
+    if instead.joint is not None:
+        own = [np.column_stack([each, np.ones(len(usable))]) for each in (instead.values / unit).T]
+        gained = _likeliest(mesh, shapes, own).unlikely - halo.unlikely
+        if gained < LIKELIER * np.count_nonzero(usable):
+            return None
     shares = np.stack([channel.shares[: quadratic.free] for channel in halo.channels], axis=1)
     mean = (instead.values + plain @ shares * unit) / 2
     weight = np.zeros(len(usable))
@@ -147,25 +152,30 @@ def _shapes(mesh: Mesh) -> Shapes | None:
     away = np.maximum(np.hypot(y, x), 0.5) / radius
     waves = np.multiply.outer(np.arctan2(y, x), np.arange(HARMONICS + 1))
     turning = np.hstack([np.cos(waves), np.sin(waves[:, 1:])])
+    turning *= (1 - mesh.known)[:, np.newaxis]
     return lambda power: away[:, np.newaxis] ** -power * turning
 
 
 def _likeliest(mesh: Mesh, shapes: Shapes, skies: list[np.ndarray]) -> _Halo:
     """The halo of the likeliest power beside sums of functions, (P, Q) for each channel."""
-    data = (mesh.values / _unit(mesh))[mesh.usable].T
+    data, known = (mesh.values / _unit(mesh))[mesh.usable].T, mesh.known[mesh.usable]
     haloes = []
     for power in POWERS:
         halo = shapes(power)
         sides = [np.hstack([sky, halo])[mesh.usable] for sky in skies]
         fits = [
-            _fit(side, sky.shape[1], own) for side, sky, own in zip(sides, skies, data, strict=True)
+            _fit(side, sky.shape[1], own, known)
+            for side, sky, own in zip(sides, skies, data, strict=True)
         ]
         haloes.append(_Halo(power, fits))
     return min(haloes, key=lambda halo: halo.unlikely)
 
 
-def _fit(functions: np.ndarray, plain: int, data: np.ndarray) -> _Fit:
-    """Fit the functions, (n, Q), of a sky and, after the first few, of a halo to one channel."""
+def _fit(functions: np.ndarray, plain: int, data: np.ndarray, known: np.ndarray) -> _Fit:
+    """Fit the functions, (n, Q), of a sky and, after the first few, of a halo to one channel.
+
+    What is known to be sky, (n,), keeps its weight.
+    """
     likely, halo = np.ones(len(data)), functions[:, plain] * data.max()
     for _ in range(ITERATIONS):
         weight = likely / (1 + (SCATTER * halo) ** 2)
@@ -176,6 +186,6 @@ def _fit(functions: np.ndarray, plain: int, data: np.ndarray) -> _Fit:
         halo = np.maximum(functions[:, plain:] @ shares[plain:], 0)
         scatter = np.hypot(1, SCATTER * halo)
         off = (data - functions @ shares) / scatter
-        likely = 1 / (1 + (off / np.where(off > 0, ABOVE, BELOW)) ** 2)
+        likely = np.maximum(1 / (1 + (off / np.where(off > 0, ABOVE, BELOW)) ** 2), known)
     unlikely = np.log(scatter) + 2 * np.log1p((off / ABOVE) ** 2)
     return _Fit(shares, off, likely / scatter**2, float(unlikely.sum()))

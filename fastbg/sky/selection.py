@@ -45,7 +45,7 @@ from .halo import behind_halo
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
-from .shrinkage import HALF, shrunk
+from .shrinkage import shrunk
 from .smoothing_spline import Splines
 from .surface import (
     LOWEST,
@@ -288,7 +288,7 @@ class _Search:
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
-        if instead.explained >= HALF or instead.glow or 2 not in self._bases:
+        if instead.glow or 2 not in self._bases:
             return None
         sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
         if sky is not None:

@@ -19,8 +19,9 @@ from .smoothing_spline import Splines, combined
 from .surface import Surface
 from .thin_plate import affine
 
-HALF = 0.5
-"""Where at least this share of the frame is sky, a surface is left as it is."""
+SEEN = 0.5
+"""Where at least this share of the frame is sky, by the weight of the cells or because it lies on
+the surface, that is left as it is."""
 
 RISE = 0.57
 """The most that a sky is taken to bend beyond a plane, relative to the plane: both as deviations
@@ -41,8 +42,8 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     mesh : Mesh
     """
     splines = surface.splines
-    seen = surface.weight.sum() >= HALF * mesh.weight.sum()
-    if seen or surface.joint is not None or splines.local:
+    seen = max(surface.explained, surface.weight.sum() / mesh.weight.sum())
+    if seen >= SEEN or surface.joint is not None or splines.local:
         return surface
     flat = np.vstack([np.zeros((len(splines.centres), 3)), np.eye(3)])
     planes = Splines(affine(mesh.points), flat, np.zeros(0), splines.centres)
@@ -66,7 +67,11 @@ def shrunk(surface: Surface, mesh: Mesh) -> Surface:
     free = splines.matrix[:, : splines.free]
     own = np.zeros_like(surface.coordinates)
     own[: splines.free] = np.linalg.lstsq(free, plane, rcond=None)[0]
-    return replace(surface, coordinates=own + part * (surface.coordinates - own))
+    return replace(
+        surface,
+        coordinates=own + part * (surface.coordinates - own),
+        left_out=tuple((1 - part).tolist()),
+    )
 
 
 def _variance(values: np.ndarray, mesh: Mesh) -> np.ndarray:

@@ -40,6 +40,10 @@ MISSED_ANYWAY = 0.1
 """Of what is known to be sky, a surface misses this part and one cell for other causes than its
 shape, such as stars: few cells tell less than many."""
 
+NEARLY = 3.0
+"""Multiples of one shape miss what is known to be sky from so many times the distance on within
+which it is explained: a sky has one colour but nearly, and nobody sees where a halo ends."""
+
 MISSED = 0.7
 """A surface misses what is known to be sky if it has more than this: see `Surface.missed`."""
 
@@ -115,6 +119,9 @@ class Surface:
     halo : ndarray, (P, Q), optional
         Functions whose sum in each channel is light that was fitted beside the surface, but is no
         part of it; see `fastbg.sky.halo`.
+    left_out : tuple of float, in [0, 1]
+        The part of what each channel would bend that was left out, for it is a guess; empty for
+        nothing. See `fastbg.sky.shrinkage`.
     """
 
     splines: Splines
@@ -132,6 +139,7 @@ class Surface:
     objects: float = 0.0
     choice: Choice | None = None
     halo: np.ndarray | None = None
+    left_out: tuple[float, ...] = ()
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -196,28 +204,31 @@ def fit_surface(
     kernels : Kernels, optional
     """
     found = robust_fitter(kernels)(splines, mesh, weight, stiffness, protection)
-    near, explained, below = _judged(found.values, mesh, found.weight)
+    far, explained, below = _judged(found.values, mesh, found.weight)
     return Surface(
         *(splines, found.coordinates, found.weight, stiffness, explained, below),
-        missed=_missed(near, mesh),
+        missed=_missed(far >= (1 if len(splines.seen) else NEARLY), mesh),
         objects=float(mesh.objects.sum() / (mesh.weight.sum() + mesh.objects.sum())),
     )
 
 
 def _judged(values: np.ndarray, mesh: Mesh, weight: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Which cells a surface, (P, K), explains, their share, and the share below it."""
+    """How far cells are off a surface, (P, K), the share that it explains, and that below it.
+
+    From 1 on, a cell is not explained.
+    """
     off = (mesh.values - values) / explained_within(values, mesh, weight)
-    near = (np.abs(off) < 1).all(axis=1)
+    far = np.abs(off).max(axis=1)
     total = mesh.weight.sum()
-    explained = mesh.weight @ near / total
+    explained = mesh.weight @ (far < 1) / total
     below = mesh.weight @ (off < -1).mean(axis=1) / total
-    return near, float(explained), float(below)
+    return far, float(explained), float(below)
 
 
-def _missed(near: np.ndarray, mesh: Mesh) -> float:
+def _missed(off: np.ndarray, mesh: Mesh) -> float:
     known = mesh.weight * mesh.known
     anyway = 1 + MISSED_ANYWAY * known.sum()
-    return float(np.log((known @ ~near + anyway) / anyway))
+    return float(np.log((known @ off + anyway) / anyway))
 
 
 def explained_within(surface: np.ndarray, mesh: Mesh, weight: np.ndarray) -> np.ndarray:

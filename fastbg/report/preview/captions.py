@@ -14,13 +14,15 @@ from ...words import bends, compared_with, explained_by_sky, glows, mosaic_of, t
 from ..doubts import doubts_of
 from ..gradient import Gradient
 from ..report import seams_in_pixels
+from ..warnings import guesses
 
 
 def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> list[str]:
     """Sentences about the fit, if there is one, its doubts, and the image that it works on."""
+    begun = prepared.preparation()
     lines = _of_fit(fitted, settings) if fitted else []
     if fitted:
-        doubts = doubts_of(settings, prepared.preparation(), fitted)
+        doubts = doubts_of(settings, begun, fitted)
         lines += [f"Doubt: {line}." for line in doubts]
     if isinstance(prepared.sky, SampledSky):
         fit, surface = prepared.sky.fit, prepared.sky.surface
@@ -34,6 +36,7 @@ def captions(prepared: Prepared, settings: Settings, fitted: Fitted | None) -> l
         if seams := prepared.sky.seams:
             described = seams_in_pixels(seams, prepared.frame.samples.shape)
             lines.append(f"Mosaic: {mosaic_of(len(seams) + 1, described)}.")
+    lines += [f"Guess: {line}." for line in guesses(settings, begun.sky)]
     if isinstance(prepared.sky, ReferencedSky):
         lines.append(f"Reference: {compared_with(asdict(prepared.sky.compared))}.")
     height, width = prepared.frame.image.shape
