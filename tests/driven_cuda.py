@@ -47,6 +47,9 @@ def compiled() -> dict[str, dict[str, dict[str, object]]]:
 
     from fastbg.cuda_kernels import tiled
 
+    # A third of the time in which numba compiles would go into looking for garbage. What was done
+    # before needs that: numba leaves cycles behind, which keep what a descent has used.
+    gc.disable()
     one = (8, 6)
     found = [("pass 1 in tiles", ptx_of(tiled.passes(2, K)[0], TILES, True, [one])[one], True)]
     for kernel in gc.get_objects():
@@ -57,8 +60,6 @@ def compiled() -> dict[str, dict[str, dict[str, object]]]:
 
 
 def main() -> None:
-    # A third of the time in which numba compiles would go into looking for garbage.
-    gc.disable()
     assert cuda.unavailable() is None
     assert cuda.CudaBackend().detail() == "Fake GPU, compute capability 8.6"
     from fastbg.cuda_kernels import account, descents, search, tile_work

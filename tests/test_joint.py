@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from together_frames import NOISE, SHAPE, Frames, field, frames
 
 from fastbg.image.downscale import block_centres
-from fastbg.joint.compare import Comparison, compare
+from fastbg.joint.compare import AGAIN, Comparison, compare
 from fastbg.joint.composite import composite
 from fastbg.joint.detail import noise_of
 from fastbg.joint.halos import trusted
+from fastbg.joint.solution import Solution
+from fastbg.joint.solve import solve
 from fastbg.joint.surfaces import STIFFNESSES, Surfaces, penalised
 from fastbg.joint.transfer import added, carried
 from fastbg.spline.spline import Spline
@@ -63,6 +66,30 @@ def test_scales_are_within_half_a_percent(found: Comparison, known: Frames) -> N
     truth = known.scales / np.exp(np.log(known.scales).mean())
     assert found.scaled
     assert np.abs(found.scale[:, 0] / truth - 1).max() < 0.005
+
+
+def test_frames_are_solved_again_until_noise_hides_what_changes(
+    known: Frames, found: Comparison, surfaces: Surfaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[Solution] = []
+
+    def counted(*how: Any) -> Solution:
+        solved.append(solve(*how))
+        return solved[-1]
+
+    monkeypatch.setattr("fastbg.joint.compare.solve", counted)
+    compared(known.images, surfaces)
+    assert 2 <= len(solved) < 1 + AGAIN
+    last, before = solved[-1], solved[-2]
+    moved = (last.scale - before.scale) / last.scale_error
+    assert np.sqrt((moved**2).mean()) < 0.2
+    # No further time would have changed more than that.
+    monkeypatch.setattr("fastbg.joint.compare.SETTLED", 0)
+    far = compared(known.images, surfaces)
+    off = (found.scale - far.scale)[:, 0] / last.scale_error
+    assert np.sqrt((off**2).mean()) < 0.2
+    bent = surfaces.rms(found.channels[0].coordinates - far.channels[0].coordinates)
+    assert (bent < 0.3 * last.error).all()
 
 
 def test_errors_of_scales_are_told(found: Comparison, known: Frames) -> None:

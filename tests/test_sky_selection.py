@@ -89,18 +89,18 @@ def test_cells_are_medians_of_what_may_be_used(height, width, seed):
     mesh = mesh_of(data, weight, y, x)
     side = max(1, round(min(height, width) / 40))
     assert mesh.side == side
-    number = 0
+    enough, medians, points = [], [], []
     for top in range(0, height, side):
         for left in range(0, width, side):
             part = (slice(top, top + side), slice(left, left + side))
             used = (weight[part] > 0).all(axis=2)
-            assert (mesh.weight[number] > 0) == (used.sum() > side**2 / 2)
-            if mesh.weight[number]:
-                expected = np.median(data[part][used], axis=0)
-                np.testing.assert_allclose(mesh.values[number], expected)
-            np.testing.assert_allclose(mesh.points[number], [y[part[0]].mean(), x[part[1]].mean()])
-            number += 1
-    assert number == len(mesh.values) == np.prod(mesh.shape)
+            enough.append(used.sum() > side**2 / 2)
+            medians.append(np.median(data[part][used], axis=0) if enough[-1] else [0, 0])
+            points.append([y[part[0]].mean(), x[part[1]].mean()])
+    np.testing.assert_array_equal(mesh.weight > 0, enough)
+    np.testing.assert_allclose(mesh.values[enough], np.array(medians)[enough])
+    np.testing.assert_allclose(mesh.points, points)
+    assert len(enough) == len(mesh.values) == np.prod(mesh.shape)
 
 
 @settings(max_examples=25)
