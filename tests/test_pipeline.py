@@ -594,7 +594,7 @@ def test_an_image_is_read_and_its_model_rendered_hardly_more_than_it_must(large,
 def test_a_file_is_hardly_read_more_often(
     large, code, pattern, sample_format, tmp_path, monkeypatch
 ):
-    """What is written is what is stored, plus the change: it is not read again for that.
+    """What is written is what is stored, plus the change: integers are not read again for that.
 
     Some rows tell the white of what declares none."""
     bits = {"u1": 10, "u2": 16, "i2": 16, "u4": 32, "i4": 16, "f4": 0}[code]
@@ -612,7 +612,8 @@ def test_a_file_is_hardly_read_more_often(
 
     monkeypatch.setattr(RandomAccessFile, "read_into", count)
     process_file(path, output_dir=tmp_path / "out", cfa=pattern, sample_format=sample_format)
-    assert sum(read) <= 2.5 * samples.nbytes
+    again = code == "f4" and sample_format == "same"
+    assert sum(read) <= (2.5 + again) * samples.nbytes
 
 
 def test_levels_of_the_model_of_a_large_image_are_measured_in_some_rows(large, monkeypatch):

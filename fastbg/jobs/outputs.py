@@ -171,7 +171,7 @@ class Outputs:
         kinds = {name: each.samples for name, each in outputs.items()}
         corrected, kind = images["corrected"], kinds["corrected"]
         # Float32 in [0, 1] is what rows come as; anything else begins with what is stored.
-        restores = kind.dtype != np.float32 or kind.bounds not in (None, (0, 1))
+        restores = same or kind.bounds not in (None, (0, 1))
 
         def store(rows: slice, before: np.ndarray, model: np.ndarray, after: np.ndarray) -> None:
             if restores:

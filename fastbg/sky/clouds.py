@@ -12,7 +12,7 @@ from ..image.robust import medians
 from .mesh import Mesh
 from .surface import Surface
 
-COVERED = 0.22
+COVERED = 0.205
 """Clouds leave less than this share of the usable cells on a surface that passes objects by."""
 
 ONE_COLOUR = 0.9
