@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -132,8 +133,9 @@ def remove_old(out: Path, until: threading.Event) -> None:
     """Remove the outputs that were not written lately, until an event."""
     while not until.wait(KEPT_SECONDS / 10):
         for file in out.glob("*.fits"):
-            if file.stat().st_mtime < time.time() - KEPT_SECONDS:
-                file.unlink()
+            with suppress(FileNotFoundError):  # it was a temporary one
+                if file.stat().st_mtime < time.time() - KEPT_SECONDS:
+                    file.unlink()
 
 
 def peer(name: str, out: str, *files: str) -> None:
