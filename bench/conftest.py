@@ -52,7 +52,7 @@ def problem(fitted_shape: Shape) -> Problem:
     return Problem(data, np.ones_like(data), y, x, order=2, alpha=5.0)
 
 
-@pytest.fixture(params=[36, 64, 256], ids="N={}".format)
+@pytest.fixture(params=[36, 64, 196, 256], ids="N={}".format)
 def spline(request: pytest.FixtureRequest) -> Spline:
     """A spline through random values at random centres."""
     rng = np.random.default_rng(2)

@@ -33,7 +33,7 @@ ROWS, POSITIVE = 32, 1 / 8
 """The least number of those rows, and the least part of their samples above 0, to tell anything."""
 
 FEW = OUTLIERS / 4
-"""The part of the positive samples of those rows that certainly has no say among all samples."""
+"""Up to this part of the positive samples of those rows is taken to have no say among all."""
 
 HEADROOM = 4
 """Powers of two above nearly all samples, for the cores of stars, in units that nobody knows."""

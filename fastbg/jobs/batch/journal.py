@@ -219,32 +219,25 @@ class Journal:
         """
         try:
             with self._reported():
-                self._write(path, key, state, content, report)
+                outputs = {
+                    name: {
+                        "path": os.path.relpath(file, self.folder),
+                        "size": os.path.getsize(file),
+                    }
+                    for name, file in report["outputs"].items()
+                }
+                record = {
+                    "format": FORMAT,
+                    "key": key,
+                    "state": vars(state),
+                    "content": content,
+                    "outputs": outputs,
+                    "report": report,
+                }
+                with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
+                    part.write_text(json.dumps(record), encoding="utf-8")
         except OutputError as error:
             raise UnrecordedError(str(error)) from error
-
-    def _write(
-        self,
-        path: Path,
-        key: Mapping[str, Any],
-        state: State,
-        content: str | None,
-        report: Mapping[str, Any],
-    ) -> None:
-        outputs = {
-            name: {"path": os.path.relpath(file, self.folder), "size": os.path.getsize(file)}
-            for name, file in report["outputs"].items()
-        }
-        record = {
-            "format": FORMAT,
-            "key": key,
-            "state": vars(state),
-            "content": content,
-            "outputs": outputs,
-            "report": report,
-        }
-        with atomic.staged([self._record_file(path)], overwrite=True) as (part,):
-            part.write_text(json.dumps(record), encoding="utf-8")
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
