@@ -140,7 +140,9 @@ SWEPT = {
         Swept("sky.quiet", "PLAIN", (10.0, 20.0, 100.0, INFINITE)),
         Swept("sky.quiet", "LEAST_QUIET", (0.0, 0.02, 0.1, 0.2)),
         Swept("sky.clouds", "COVERED", (0.0, 0.15, 0.2, 0.3, 0.5)),
-        Swept("sky.clouds", "ONE_COLOUR", (0.5, 0.8, 0.95, 0.98)),
+        Swept("sky.clouds", "FOLLOWED", (0.0, 0.4, 0.8, 1.0)),
+        Swept("sky.clouds", "BOTH_WAYS", (0.0, 0.2, 0.45, 0.6)),
+        Swept("sky.clouds", "ONE_COLOUR", (0.5, 0.7, 0.9, 0.95, 0.98)),
         Swept("sky.clouds", "WITHIN", (2.0, 2.5, 5.0, 7.0)),
         Swept("sky.clouds", "INDEPENDENT", (0.0, 0.03, 0.3, 0.6)),
         Swept("sky.clouds", "STIFFNESS", (1e-6, 1e-5, 1e-3, 1e-2)),
@@ -237,9 +239,14 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "guesses": (
-        Swept("sky.shrinkage", "SEEN", (0.1, 0.25, 0.75, 1.0)),
-        Swept("sky.shrinkage", "RISE", (0.2, 0.4, 0.8)),
-        Swept("sky.shrinkage", "CERTAIN", (1.0, 1.5, 3.0, INFINITE)),
+        Swept("sky.outskirts", "SEEN", (0.1, 0.25, 0.4, 0.75, 1.0)),
+        Swept("sky.outskirts", "OUTLINE", (1.5, 2.0, 5.0, 10.0)),
+        Swept("sky.outskirts", "AROUND", (0.5, 0.7, 1.5, 2.0)),
+        Swept(
+            "sky.outskirts", "FADING", ((2.0,), (4.0,), (1.0, 3.0), (2.0, 6.0), (1.5, 4.0, 10.0))
+        ),
+        Swept("sky.outskirts", "RISE", (0.2, 0.4, 0.8)),
+        Swept("sky.outskirts", "ALIKE", (0.0, 20.0, 80.0, 320.0)),
         Swept("sky.halo", "MOST_EXPLAINED", (0.1, 0.25, 0.75, 1.0)),
         Swept("sky.halo", "SCATTER", (0.1, 0.2, 0.5)),
         Swept("sky.halo", "HARMONICS", (0, 1, 3)),

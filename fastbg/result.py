@@ -131,7 +131,7 @@ class Prepared:
                 self.sky.fit.freedom if isinstance(self.sky, SampledSky) else math.nan,
                 self.sky.compared if isinstance(self.sky, ReferencedSky) else None,
                 surface.halo is not None,
-                surface.left_out,
+                surface.guessed,
             )
         return Preparation(
             self.measured,
@@ -178,8 +178,8 @@ class SkySummary:
 
     See `fastbg.sky.surface.Surface` and `Choice`, and `fastbg.spline.panels.Seam`. Through samples,
     also these, and the effective number of degrees of freedom of the surface; with a reference, how
-    it compares. Then whether it is the mean with a sky behind a halo, and what was left out of its
-    bend.
+    it compares. Then whether it is the mean with a sky behind a halo, and whether it is a guess of
+    what objects hide.
     """
 
     explained: float
@@ -194,7 +194,7 @@ class SkySummary:
     freedom: float = math.nan
     compared: Compared | None = None
     halo: bool = False
-    left_out: tuple[float, ...] = ()
+    guessed: bool = False
 
 
 @dataclass(frozen=True)

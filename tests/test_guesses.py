@@ -31,7 +31,7 @@ SURER = (
     ("kind", "seed", "key", "words"),
     [
         ("saturated core", 1, "halo", "the model is the mean of two guesses"),
-        ("hubble palette", 4, "left_out", "less than half of the frame is sky"),
+        ("hubble palette", 4, "guessed", "less than half of the frame is sky"),
     ],
 )
 def test_a_guess_is_told_everywhere(
@@ -67,16 +67,10 @@ def sky(**more: Any) -> SkySummary:
     return SkySummary(0.3, 0.0, 1e-3, **more)
 
 
-def test_the_share_that_was_left_out_is_told_from_a_hundredth_on() -> None:
-    (line,) = guesses(Settings(), sky(left_out=(0.0, 0.374, 0.1)))
-    assert "up to 37 % of the bend was left out" in line
-    assert not [*guesses(Settings(), sky(left_out=(0.004, 0.0)))]
-
-
 def test_where_nothing_is_guessed_nothing_is_told() -> None:
     assert not [*guesses(Settings(), sky())]
     assert not [*guesses(Settings(), None)]
-    guessed = sky(halo=True, left_out=(0.5,))
+    guessed = sky(halo=True, guessed=True)
     assert len([*guesses(Settings(), guessed)]) == 2
     # The end of a descent is another model.
     assert not [*guesses(Settings(control_points=9, protect="always"), guessed)]

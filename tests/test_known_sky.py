@@ -93,8 +93,8 @@ def test_cells_keep_their_weight_in_numpy_and_in_c_alike(kind, protection):
 @pytest.mark.parametrize(
     ("kind", "seed", "least"),
     some(
-        [("saturated core", 278, 2.0), ("fisheye", 0, 2.0)],
-        [("saturated core", 278, 2.0), ("fisheye", 0, 2.0), ("mono cirrus", 0, 2.0)],
+        [("saturated core", 285, 2.0), ("fisheye", 0, 2.0)],
+        [("saturated core", 285, 2.0), ("fisheye", 0, 2.0), ("mono cirrus", 0, 2.0)],
     ),
 )
 def test_painting_true_sky_where_the_search_fails_makes_the_error_fall(kind, seed, least):

@@ -10,7 +10,7 @@ from test_sky_selection import cells_from, lit_nebula
 
 from fastbg import remove_background
 from fastbg.sky.basis import Basis
-from fastbg.sky.clouds import DOUBT, are_clouds
+from fastbg.sky.clouds import DOUBT, STIFFNESS, are_clouds, without_fine_clouds
 from fastbg.sky.colour import joint_channels
 from fastbg.sky.quiet import quiet_cells
 from fastbg.sky.selection import select_surfaces
@@ -80,6 +80,50 @@ def test_clouds_in_the_colour_of_the_sky_are_followed_and_doubted(rng):
     assert found.doubts == (DOUBT,)
     report = remove_background(data.astype(np.float32)).report
     assert any(DOUBT in doubt for doubt in report["doubts"])
+
+
+FINE = 0.03 * np.sin(24 * X + 8 * Y) * np.sin(24 * Y - 12 * X)
+
+
+def thin_clouds(rng):
+    """Light of one colour that is smooth, of which `FINE` is the smallest part."""
+    soft = np.sin(8 * X + 5 * Y) + np.sin(9 * Y - 4 * X) + 0.6 * np.sin(11 * X - 4 * Y)
+    return np.multiply.outer(SKY + 0.2 * soft + FINE, COLOUR) + noise(rng, 3, 0.002)
+
+
+def followed(surface):
+    """The part of the fine clouds that a surface follows."""
+    fine = cells_from(np.multiply.outer(FINE, COLOUR)).values
+    return (surface.values * fine).sum() / (fine**2).sum()
+
+
+def test_of_thin_clouds_a_surface_takes_what_is_large(rng):
+    mesh = cells_from(thin_clouds(rng))
+    found = select_surfaces(mesh, AUTO)[-1]
+    assert found.stiffness == STIFFNESS
+    softer = replace(found, stiffness=1e-6).solved(mesh)
+    assert followed(found) < 0.7 * followed(softer)
+    # By hand, or where clouds are not looked for, the surface is the one that was asked for.
+    by_hand = select_surfaces(mesh, AUTO, flexibility=found.choice.flexibility + 1)[-1]
+    assert by_hand.stiffness != STIFFNESS
+    assert select_surfaces(mesh, PROTECTIONS["strong"])[-1].stiffness != STIFFNESS
+
+
+@pytest.mark.parametrize("change", ["convex", "plain", "two colours", "known"])
+def test_what_bends_for_another_cause_keeps_its_bends(change, rng):
+    data = thin_clouds(rng)
+    if change == "two colours":
+        data = data + np.multiply.outer(waves(), [0.0, 0.01, 0.02])
+    mesh = cells_from(data)
+    bends = replace(select_surfaces(mesh, AUTO)[-1], stiffness=1e-6)
+    if change == "convex":
+        bends = replace(bends, concave=0.3)
+    elif change == "plain":
+        explained = (0.6, *bends.choice.explained[1:])
+        bends = replace(bends, choice=replace(bends.choice, explained=explained))
+    elif change == "known":
+        mesh = replace(mesh, known=np.ones(len(mesh.weight)))
+    assert without_fine_clouds(bends, mesh) is bends
 
 
 def test_clouds_can_be_protected(rng):

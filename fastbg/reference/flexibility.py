@@ -42,7 +42,7 @@ def by_residuals(found: Surface, mesh: Mesh) -> Surface:
     splines, stiffness = fits[best]
     choice = Choice(best + 1, best + 1, found.choice.explained)
     surface = replace(
-        found, splines=splines, stiffness=stiffness, choice=choice, rivals=(), left_out=()
+        found, splines=splines, stiffness=stiffness, choice=choice, rivals=(), guessed=False
     )
     return surface.solved(mesh)
 

@@ -39,7 +39,7 @@ It is described once, when the job is done; nothing is computed from it.
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
     corner", "along the upper edge". Whether it is the mean with the sky behind the ``halo`` of a
-    saturated area, and the part ``left_out`` of the bend of each channel as a guess, if any.
+    saturated area, and whether it is ``guessed`` behind objects that hide most of the frame.
     ``candidates`` tell the ``flexibility`` of that surface, 1 to 10, the ``automatic`` one, and
     what each candidate that was tried has ``explained``. Of a mosaic, also its number of ``panels``
     and its ``seams``: the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its
@@ -248,7 +248,7 @@ def _describe_problem(preparation: Preparation) -> dict[str, Any]:
             "stiffness": sky.stiffness,
             "glow": [*sky.glow],
             "halo": sky.halo,
-            "left_out": [*sky.left_out],
+            "guessed": sky.guessed,
         }
         if sky.choice:
             described["sky"]["candidates"] = asdict(sky.choice)

@@ -25,9 +25,6 @@ DISPLACED = 1.0
 DIFFERENT = 0.005
 """The share of the usable frame that differs from a reference, above which that is told."""
 
-LEFT_OUT = 0.01
-"""The part of a bend that was left out as a guess, from which on that is told."""
-
 MOST_TIMES = 1e3
 """Larger ratios tell that what is divided by is nearly zero, and are no numbers to print."""
 
@@ -75,11 +72,11 @@ def guesses(settings: Settings, sky: SkySummary | None) -> Iterator[str]:
             "guesses, the surface that was found and the sky behind a halo that fades with the "
             f"distance; {cure}"
         )
-    left_out = max(sky.left_out, default=0.0)
-    if left_out >= LEFT_OUT:
+    if sky.guessed:
         yield (
-            "less than half of the frame is sky, and how the background bends between what is seen "
-            f"of it is a guess: up to {100 * left_out:.2g} % of the bend was left out; {cure}"
+            "less than half of the frame is sky, and the background behind the rest is a guess: a "
+            "plane that bends slightly, beside the light of objects that fades around them; "
+            f"{cure}"
         )
 
 

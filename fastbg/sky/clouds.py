@@ -6,16 +6,23 @@ and where they do not, they leave some of the sky bare.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..image.robust import medians
+from .cost import CLEAR, POLYNOMIAL_CANDIDATES
 from .mesh import Mesh
 from .surface import Surface
 
 COVERED = 0.205
 """Clouds leave less than this share of the usable cells on a surface that passes objects by."""
 
-ONE_COLOUR = 0.9
+FOLLOWED, BOTH_WAYS = 0.6, 0.35
+"""A surface follows clouds if plain ones explain less than this share of the usable cells, and if
+at least this share of its curvature is concave: light from outside of the frame is convex."""
+
+ONE_COLOUR = 0.8
 """Of the cells, at least this share has the one colour."""
 
 WITHIN = 3.5
@@ -44,7 +51,36 @@ def are_clouds(mesh: Mesh, surface: Surface) -> bool:
     surface : Surface
         Of the one that was selected and of plain ones, the one that explains most.
     """
-    if len(mesh.noise) == 1 or surface.explained >= COVERED or mesh.known.any():
+    return surface.explained < COVERED and _has_one_colour(mesh)
+
+
+def without_fine_clouds(surface: Surface, mesh: Mesh) -> Surface:
+    """What is large of a surface that follows clouds; any other surface is left as it is.
+
+    Thin clouds are smooth enough for a surface that bends freely. But what is fine of them is as
+    little background as that of thick ones, and such a surface follows half of it.
+
+    Parameters
+    ----------
+    surface : Surface
+        The one that was selected, which tells what the plainer ones explain.
+    mesh : Mesh
+    """
+    plain = surface.choice.explained[:POLYNOMIAL_CANDIDATES] if surface.choice else ()
+    follows = (
+        max(plain, default=1.0) < FOLLOWED
+        and surface.explained >= CLEAR
+        and surface.stiffness < STIFFNESS
+        and surface.concave >= BOTH_WAYS
+    )
+    if not follows or surface.splines.local or not _has_one_colour(mesh):
+        return surface
+    return replace(surface, stiffness=STIFFNESS).solved(mesh)
+
+
+def _has_one_colour(mesh: Mesh) -> bool:
+    """Whether all light has one colour; not where somebody knows what is sky."""
+    if len(mesh.noise) == 1 or mesh.known.any():
         return False
     values = (mesh.values / np.maximum(mesh.noise, np.finfo(np.float32).tiny))[mesh.usable]
     variances, colours = np.linalg.eigh(np.cov(values.T))

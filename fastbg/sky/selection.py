@@ -25,7 +25,7 @@ import numpy as np
 from ..image.kernels import FASTEST, Kernels
 from .basis import bases_of
 from .blas import limit_this_thread, one_thread
-from .clouds import DOUBT, STIFFNESS, are_clouds
+from .clouds import DOUBT, STIFFNESS, are_clouds, without_fine_clouds
 from .colour import joint_channels, stiffer_differences
 from .cost import (
     CLEAR,
@@ -43,9 +43,9 @@ from .glow import Glow, find_glow
 from .grid import checked, grid_side
 from .halo import behind_halo
 from .mesh import Mesh
+from .outskirts import behind_outskirts
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
-from .shrinkage import shrunk
 from .smoothing_spline import Splines
 from .surface import (
     LOWEST,
@@ -117,8 +117,12 @@ def select_surfaces(
     search = _Search(mesh, protection, watch, threads, kernels, flexibility)
     search, (*stiffer, selected) = _with_glow(search, mesh)
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
-    stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
-    sky = shrunk(stiffer_differences(sky, mesh, stiffnesses), mesh)
+    behind = search.behind_outskirts(mesh, sky)
+    if behind is None:
+        stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
+        sky = stiffer_differences(search.without_fine_clouds(mesh, sky), mesh, stiffnesses)
+    else:
+        sky = behind
     behind = search.behind_halo(mesh, sky)
     return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
@@ -171,6 +175,11 @@ def _chosen(surface: Surface, flexibility: int, automatic: int, chains: list[Cha
     """The surface with its `Choice`."""
     tried = zip_longest(*([each.explained for each in chain] for chain in chains), fillvalue=0.0)
     return replace(surface, choice=Choice(flexibility, automatic, tuple(map(max, tried))))
+
+
+def _is_automatic(surface: Surface) -> bool:
+    """Whether nobody wanted a surface that bends otherwise."""
+    return surface.choice is None or surface.choice.flexibility == surface.choice.automatic
 
 
 def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
@@ -285,6 +294,18 @@ class _Search:
         found = fit_surface(self._bases[bend], mesh, mesh.weight, STIFFNESS, *how)
         self._tried_instead(instead, found)
         return [replace(found, doubts=(DOUBT,), choice=instead.choice)]
+
+    def without_fine_clouds(self, mesh: Mesh, sky: Surface) -> Surface:
+        """What is large of a surface that follows clouds, unless somebody chose otherwise."""
+        if self.how[0] != PROTECTIONS["auto"] or not _is_automatic(sky):
+            return sky
+        return without_fine_clouds(sky, mesh)
+
+    def behind_outskirts(self, mesh: Mesh, instead: Surface) -> Surface | None:
+        """The sky behind objects that hide most of the frame, unless somebody chose otherwise."""
+        if 2 not in self._bases or not _is_automatic(instead):
+            return None
+        return behind_outskirts(instead, mesh, self._bases[2])
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""

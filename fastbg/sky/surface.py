@@ -119,9 +119,9 @@ class Surface:
     halo : ndarray, (P, Q), optional
         Functions whose sum in each channel is light that was fitted beside the surface, but is no
         part of it; see `fastbg.sky.halo`.
-    left_out : tuple of float, in [0, 1]
-        The part of what each channel would bend that was left out, for it is a guess; empty for
-        nothing. See `fastbg.sky.shrinkage`.
+    guessed : bool
+        Whether it is a guess of what lies behind objects that hide most of the frame; see
+        `fastbg.sky.outskirts`.
     """
 
     splines: Splines
@@ -139,7 +139,7 @@ class Surface:
     objects: float = 0.0
     choice: Choice | None = None
     halo: np.ndarray | None = None
-    left_out: tuple[float, ...] = ()
+    guessed: bool = False
 
     @cached_property
     def values(self) -> np.ndarray:

@@ -1,0 +1,145 @@
+"""The outskirts of objects: light that fades with the distance from their outline.
+
+Where objects hide most of a frame, what is left of the sky lies at their outskirts, and a surface
+through it follows their faint light instead: it is off by many times the noise behind the objects,
+while it fits what is seen as the sky itself would. But that light fades outwards, as no sky does.
+So a sky and light that fades are fitted together, in each channel by itself: an object in one
+narrow filter hides no sky in another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .halo import ABOVE, BELOW, ITERATIONS, SCATTER
+from .mesh import Mesh
+from .neighbourhood import gaussian_mean
+from .smoothing_spline import Splines
+from .surface import Surface
+from .thin_plate import affine
+
+SEEN = 0.5
+"""Where at least this share of the frame is sky, by the weight of the cells or because it lies on
+the surface, that is left as it is."""
+
+OUTLINE, AROUND = 3.0, 1.0
+"""Inside of its outline, an object is brighter than the sky by so many standard deviations of the
+noise of a cell, in the mean of the cells around, by a Gaussian of so many cells."""
+
+FADING = (1.5, 4.0)
+"""The light falls to 1/e within so many cells from the outline; it is a sum of both."""
+
+RISE = 0.57
+"""How much a sky bends beyond a plane, relative to the plane: both as deviations over the frame."""
+
+ALIKE = 160.0
+"""So many cells err together, for an object has structure: they tell as much as one with noise."""
+
+
+def behind_outskirts(instead: Surface, mesh: Mesh, quadratic: Splines) -> Surface | None:
+    """The quadratic sky behind objects and their outskirts, where these hide most of the frame.
+
+    Parameters
+    ----------
+    instead : Surface
+        What was selected.
+    mesh : Mesh
+    quadratic : Splines
+        The basis in which quadratic polynomials cost nothing.
+
+    Returns
+    -------
+    Surface or None
+        None where half of the frame is sky, where the surface has a light of its own or is made of
+        multiples of one shape, and where nearly all cells lie above it.
+    """
+    seen = max(instead.explained, instead.weight.sum() / mesh.weight.sum())
+    if seen >= SEEN or instead.joint is not None or instead.splines.local:
+        return None
+    unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
+    free = quadratic.matrix[:, : quadratic.free]
+    plain = _plane_and_bends(free, mesh)
+    skies = []
+    for own, data in zip((instead.values / unit).T, (mesh.values / unit).T, strict=True):
+        above = np.where(mesh.usable, data - own, 0).reshape(mesh.shape)
+        objects = (gaussian_mean(above, AROUND) > OUTLINE).ravel() & (mesh.known == 0)
+        outside = mesh.usable & ~objects
+        if np.count_nonzero(outside) <= plain.shape[1] + len(FADING):
+            return None
+        light = np.exp(-_distance(objects.reshape(mesh.shape))[:, np.newaxis] / FADING)
+        light *= (1 - mesh.known)[:, np.newaxis]
+        skies.append(plain @ _fitted(plain, light, data, above.ravel(), outside, mesh))
+    coordinates = np.zeros((quadratic.matrix.shape[1], len(unit)))
+    coordinates[: quadratic.free] = np.linalg.lstsq(free, np.stack(skies, axis=1) * unit)[0]
+    behind = replace(instead, splines=quadratic, coordinates=coordinates, guessed=True)
+    return behind.judged(mesh)
+
+
+def _plane_and_bends(free: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(P, Q): a plane, its level last, and then bends orthogonal to it with the deviation 1."""
+    usable = mesh.usable
+    plane = affine(mesh.points)
+    plane[:, :2] -= plane[usable, :2].mean(axis=0)
+    bends = free - plane @ np.linalg.lstsq(plane[usable], free[usable])[0]
+    _, sizes, turn = np.linalg.svd(bends[usable], full_matrices=False)
+    count = free.shape[1] - plane.shape[1]
+    bends = bends @ turn[:count].T * (np.count_nonzero(usable) ** 0.5 / sizes[:count])
+    return np.hstack([plane, bends])
+
+
+def _distance(objects: np.ndarray) -> np.ndarray:
+    """(P,): the distance of each cell, in cells, from the next one of a set, (rows, columns)."""
+    inner = objects.copy()
+    for axis in (0, 1):
+        own, now = (np.swapaxes(each, 0, axis) for each in (objects, inner))
+        now[1:] &= own[:-1]
+        now[:-1] &= own[1:]
+    cells, outline = (np.argwhere(each) for each in (np.ones_like(objects), objects & ~inner))
+    squares = np.full(len(cells), np.inf)
+    for place in outline:
+        np.minimum(squares, ((cells - place) ** 2).sum(axis=1), out=squares)
+    distance: np.ndarray = np.sqrt(squares)
+    return distance
+
+
+def _fitted(
+    plain: np.ndarray,
+    light: np.ndarray,
+    data: np.ndarray,
+    above: np.ndarray,
+    outside: np.ndarray,
+    mesh: Mesh,
+) -> np.ndarray:
+    """The shares of the functions of a sky, (P, Q), beside those of light that fades, (P, L).
+
+    Parameters
+    ----------
+    data, above : ndarray, (P,)
+        One channel, and by how much it lies above a first guess, in units of the noise.
+    outside : ndarray, (P,), bool
+        The cells outside of objects.
+    """
+    sky, data, known = plain.shape[1], data[outside], mesh.known[outside]
+    functions = np.hstack([plain, light])[outside]
+    usable, prior = plain[mesh.usable], np.zeros(functions.shape[1])
+    halo, likely = np.maximum(above[outside], 0), np.ones(len(data))
+    for _ in range(ITERATIONS):
+        weight = mesh.weight[outside] * likely / (1 + (SCATTER * halo) ** 2)
+        weighted = functions * weight[:, np.newaxis]
+        normal, right = weighted.T @ functions, weighted.T @ data
+        normal.flat[:: len(normal) + 1] += prior + 1e-9 * np.trace(normal)
+        used = np.ones(len(normal), bool)
+        shares = np.linalg.solve(normal, right)
+        # Objects only add light.
+        while (shares[sky:] < 0).any():
+            used[sky:] &= shares[sky:] >= 0
+            shares = np.zeros(len(normal))
+            shares[used] = np.linalg.solve(normal[np.ix_(used, used)], right[used])
+        halo = functions[:, sky:] @ shares[sky:]
+        off = (data - functions @ shares) / np.hypot(1, SCATTER * halo)
+        likely = np.maximum(1 / (1 + (off / np.where(off > 0, ABOVE, BELOW)) ** 2), known)
+        rise = (usable[:, :2] @ shares[:2]).var()
+        prior[3:sky] = ALIKE / max(RISE**2 * rise, 1e-2)
+    return shares[:sky]
