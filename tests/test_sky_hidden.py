@@ -117,7 +117,7 @@ def test_what_bends_for_another_cause_keeps_its_bends(change, rng):
     mesh = cells_from(data)
     bends = replace(select_surfaces(mesh, AUTO)[-1], stiffness=1e-6)
     if change == "convex":
-        bends = replace(bends, concave=0.3)
+        bends = replace(bends, concave=0.15)
     elif change == "plain":
         explained = (0.6, *bends.choice.explained[1:])
         bends = replace(bends, choice=replace(bends.choice, explained=explained))

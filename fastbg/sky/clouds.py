@@ -18,7 +18,7 @@ from .surface import Surface
 COVERED = 0.205
 """Clouds leave less than this share of the usable cells on a surface that passes objects by."""
 
-FOLLOWED, BOTH_WAYS = 0.6, 0.35
+FOLLOWED, BOTH_WAYS = 0.6, 0.2
 """A surface follows clouds if plain ones explain less than this share of the usable cells, and if
 at least this share of its curvature is concave: light from outside of the frame is convex."""
 
