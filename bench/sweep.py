@@ -239,13 +239,14 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "guesses": (
-        Swept("sky.outskirts", "SEEN", (0.1, 0.25, 0.4, 0.75, 1.0)),
+        Swept("sky.outskirts", "SEEN", (0.1, 0.25, 0.5, 0.75, 1.0)),
         Swept("sky.outskirts", "OUTLINE", (1.5, 2.0, 5.0, 10.0)),
         Swept("sky.outskirts", "AROUND", (0.5, 0.7, 1.5, 2.0)),
         Swept(
             "sky.outskirts", "FADING", ((2.0,), (4.0,), (1.0, 3.0), (2.0, 6.0), (1.5, 4.0, 10.0))
         ),
         Swept("sky.outskirts", "RISE", (0.2, 0.4, 0.8)),
+        Swept("sky.outskirts", "MEAN", (0.0, 0.25, 0.75)),
         Swept("sky.outskirts", "ALIKE", (0.0, 20.0, 80.0, 320.0)),
         Swept("sky.halo", "MOST_EXPLAINED", (0.1, 0.25, 0.75, 1.0)),
         Swept("sky.halo", "SCATTER", (0.1, 0.2, 0.5)),

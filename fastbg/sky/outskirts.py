@@ -20,7 +20,7 @@ from .smoothing_spline import Splines
 from .surface import Surface
 from .thin_plate import affine
 
-SEEN = 0.5
+SEEN = 0.4
 """Where at least this share of the frame is sky, by the weight of the cells or because it lies on
 the surface, that is left as it is."""
 
@@ -34,26 +34,35 @@ FADING = (1.5, 4.0)
 RISE = 0.57
 """How much a sky bends beyond a plane, relative to the plane: both as deviations over the frame."""
 
+MEAN = 0.5
+"""How much the selected surface counts in the mean, where objects vary as much as the sky or less.
+Where they vary more, it counts the less."""
+
 ALIKE = 160.0
 """So many cells err together, for an object has structure: they tell as much as one with noise."""
 
 
-def behind_outskirts(instead: Surface, mesh: Mesh, quadratic: Splines) -> Surface | None:
-    """The quadratic sky behind objects and their outskirts, where these hide most of the frame.
+def behind_outskirts(
+    instead: Surface, mesh: Mesh, quadratic: Splines, flexible: Splines
+) -> Surface | None:
+    """The sky behind objects and their outskirts, where these hide most of the frame.
+
+    It is a mean of the surface and of a quadratic sky, which are guesses that err in ways of their
+    own. The brighter the objects, the more of their light is in the surface: it counts the less.
 
     Parameters
     ----------
     instead : Surface
         What was selected.
     mesh : Mesh
-    quadratic : Splines
-        The basis in which quadratic polynomials cost nothing.
+    quadratic, flexible : Splines
+        The basis in which quadratic polynomials cost nothing, and one that has all surfaces.
 
     Returns
     -------
     Surface or None
-        None where half of the frame is sky, where the surface has a light of its own or is made of
-        multiples of one shape, and where nearly all cells lie above it.
+        None where enough of the frame is sky, where the surface has a light of its own or is made
+        of multiples of one shape, and where nearly all cells lie above it.
     """
     seen = max(instead.explained, instead.weight.sum() / mesh.weight.sum())
     if seen >= SEEN or instead.joint is not None or instead.splines.local:
@@ -70,10 +79,12 @@ def behind_outskirts(instead: Surface, mesh: Mesh, quadratic: Splines) -> Surfac
             return None
         light = np.exp(-_distance(objects.reshape(mesh.shape))[:, np.newaxis] / FADING)
         light *= (1 - mesh.known)[:, np.newaxis]
-        skies.append(plain @ _fitted(plain, light, data, above.ravel(), outside, mesh))
-    coordinates = np.zeros((quadratic.matrix.shape[1], len(unit)))
-    coordinates[: quadratic.free] = np.linalg.lstsq(free, np.stack(skies, axis=1) * unit)[0]
-    behind = replace(instead, splines=quadratic, coordinates=coordinates, guessed=True)
+        sky = plain @ _fitted(plain, light, data, above.ravel(), outside, mesh)
+        bright = (data - sky)[mesh.usable].std() + np.finfo(np.float32).tiny
+        skies.append(sky + (own - sky) * MEAN * min(1.0, sky[mesh.usable].std() / bright))
+    values = np.stack(skies, axis=1) * unit
+    coordinates = np.linalg.lstsq(flexible.matrix, values)[0]
+    behind = replace(instead, splines=flexible, coordinates=coordinates, guessed=True)
     return behind.judged(mesh)
 
 

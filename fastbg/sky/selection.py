@@ -305,7 +305,7 @@ class _Search:
         """The sky behind objects that hide most of the frame, unless somebody chose otherwise."""
         if 2 not in self._bases or not _is_automatic(instead):
             return None
-        return behind_outskirts(instead, mesh, self._bases[2])
+        return behind_outskirts(instead, mesh, self._bases[2], self.most_flexible)
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
