@@ -23,6 +23,7 @@ from itertools import zip_longest
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from . import horizon
 from .basis import bases_of
 from .blas import limit_this_thread, one_thread
 from .clouds import DOUBT, STIFFNESS, are_clouds
@@ -42,6 +43,7 @@ from .curvature import concave_share
 from .glow import Glow, find_glow
 from .grid import checked, grid_side
 from .halo import behind_halo
+from .horizon import find_horizon
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
@@ -80,6 +82,8 @@ GLOW_PENALTY = 0.02
 
 MOST_FITS = 2 * (4 * len(CANDIDATES) + 2)
 """The largest number of fits that `select_surfaces` makes."""
+
+Candidates = Sequence[tuple[int, float]]
 
 Watch = Callable[[int], None]
 """Is told how many fits are done; what it raises ends the search."""
@@ -123,7 +127,8 @@ def select_surfaces(
     return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
 
-def _select(search: _Search, mesh: Mesh) -> Chain:
+def _followed(search: _Search, mesh: Mesh) -> tuple[list[Chain], Chain]:
+    """All chains, and the one that costs least, up to its selected surface."""
     below = lower_envelope(search.stiffest, mesh)
     cold = search.chain(mesh, largest_smooth_region(mesh))
     chains = search.follow([search.chain(mesh, below, warm=True), cold])
@@ -135,9 +140,14 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
         chains += search.follow([search.chain(mesh, quiet, first=NEAR)])
     for chain, penalty in started(chains):
         search.tried += zip(costs_of(chain, penalty), chain, strict=True)
-    wanted = search.wanted
-    selected = best_chain(chains, wanted)
+    selected = best_chain(chains, search.wanted)
     selected[-1] = _chosen(selected[-1], len(selected), len(best_chain(chains)), chains)
+    return chains, selected
+
+
+def _select(search: _Search, mesh: Mesh) -> Chain:
+    chains, selected = _followed(search, mesh)
+    wanted = search.wanted
     plain = [each for chain in chains for each in chain[:POLYNOMIAL_CANDIDATES]]
     most = max([selected[-1], *plain], key=lambda surface: surface.explained)
     if search.how[0] == PROTECTIONS["auto"] and not wanted and are_clouds(mesh, most):
@@ -178,13 +188,33 @@ def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
     chain = _select(search, mesh)
     glow = find_glow(mesh, chain[-1], search.most_flexible, *search.how)
     if glow is None:
-        return search, chain
+        return _with_horizon(search, chain, mesh)
     lit = search.beside(glow)
     with_glow = _select(lit, mesh)
     costs = [least_cost([each], search.wanted) for each in (chain, with_glow)]
     if costs[1] + GLOW_PENALTY > costs[0]:
         return search, chain
     return lit, [replace(each, glow=glow.names) for each in with_glow]
+
+
+def _with_horizon(search: _Search, chain: Chain, mesh: Mesh) -> tuple[_Search, Chain]:
+    """The search and its chain, or those beside the light along a horizon that is a circle."""
+    if search.how[0] == PROTECTIONS["off"] or search.wanted or 2 not in search.bases:
+        return search, chain
+    light = find_horizon(mesh, search.most_flexible)
+    if light is None:
+        return search, chain
+    clear = chain[-1].explained >= CLEAR
+    lit = search.beside(light, None if clear else horizon.CANDIDATES)
+    beside = _followed(lit, mesh)[1]
+    costs = [
+        min(each.cost(selected[-1]), least_cost([selected]))
+        for each, selected in ((search, chain), (lit, beside))
+    ]
+    if costs[1] + (GLOW_PENALTY if clear else horizon.PENALTY) > costs[0]:
+        return search, chain
+    doubts = () if clear else (horizon.DOUBT,)
+    return lit, [replace(each, glow=light.names, doubts=doubts) for each in beside]
 
 
 class _Search:
@@ -205,23 +235,24 @@ class _Search:
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))
-        self._bases = bases_of(mesh, side, softest, self._threads)
+        self.bases = bases_of(mesh, side, softest, self._threads)
 
     @property
     def stiffest(self) -> Splines:
         """The basis of the first candidate."""
-        return self._bases[1]
+        return self.bases[1]
 
     @property
     def most_flexible(self) -> Splines:
         """The basis of the last candidate."""
-        return self._bases[self._candidates[-1][0]]
+        return self.bases[self._candidates[-1][0]]
 
-    def beside(self, glow: Glow) -> _Search:
-        """The same search with the light of a glow beside every surface."""
+    def beside(self, glow: Glow, candidates: Candidates | None = None) -> _Search:
+        """The same search, or one of other candidates, with a glow beside every surface."""
         lit = copy(self)
         lit.tried = []
-        lit._bases = {degree: glow.beside(each) for degree, each in self._bases.items()}
+        lit._candidates = list(candidates or self._candidates)
+        lit.bases = {degree: glow.beside(each) for degree, each in self.bases.items()}
         return lit
 
     def follow(self, chains: Sequence[Iterator[Surface]]) -> list[Chain]:
@@ -280,25 +311,28 @@ class _Search:
 
     def clouds(self, mesh: Mesh, instead: Surface) -> Chain:
         """A surface that passes nothing by, instead of one that passed clouds by."""
-        bend = max(self._bases)
+        bend = max(self.bases)
         how = PROTECTIONS["off"], self.how[1]
-        found = fit_surface(self._bases[bend], mesh, mesh.weight, STIFFNESS, *how)
+        found = fit_surface(self.bases[bend], mesh, mesh.weight, STIFFNESS, *how)
         self._tried_instead(instead, found)
         return [replace(found, doubts=(DOUBT,), choice=instead.choice)]
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
-        if instead.glow or 2 not in self._bases:
+        if instead.glow or 2 not in self.bases:
             return None
-        sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
+        sky = behind_halo(instead, mesh, self.bases[2], self.most_flexible)
         if sky is not None:
             self._tried_instead(instead, sky)
         return sky
 
     def _tried_instead(self, instead: Surface, sky: Surface) -> None:
         """Counts a sky as tried, at the cost of the surface in whose place it is taken."""
-        own = next(cost for cost, each in self.tried if each.weight is instead.weight)
-        self.tried.append((own, sky))
+        self.tried.append((self.cost(instead), sky))
+
+    def cost(self, surface: Surface) -> float:
+        """What a surface costs that was tried, or was made of one."""
+        return next(cost for cost, each in self.tried if each.weight is surface.weight)
 
     def _ends(self, chain: Chain) -> bool:
         """Whether the candidates that would follow are not wanted, nor likely to be selected."""
@@ -313,7 +347,7 @@ class _Search:
     ) -> Surface:
         degree, stiffness = candidate
         how = replace(self.how[0], first=first), self.how[1]
-        return fit_surface(self._bases[degree], mesh, weight, stiffness, *how)
+        return fit_surface(self.bases[degree], mesh, weight, stiffness, *how)
 
     def _bent(self, surface: Surface, chain: Chain, mesh: Mesh) -> Surface:
         """The surface with what is concave of its curvature beyond the last polynomial's."""
