@@ -83,8 +83,6 @@ GLOW_PENALTY = 0.02
 MOST_FITS = 2 * (4 * len(CANDIDATES) + 1)
 """The largest number of fits that `select_surfaces` makes."""
 
-Candidates = Sequence[tuple[int, float]]
-
 Watch = Callable[[int], None]
 """Is told how many fits are done; what it raises ends the search."""
 
@@ -202,12 +200,9 @@ def _with_horizon(search: _Search, chain: Chain, mesh: Mesh) -> tuple[_Search, C
     if light is None:
         return search, chain
     clear = chain[-1].explained >= CLEAR
-    lit = search.beside(light, None if clear else horizon.CANDIDATES)
+    lit = search.beside(light, () if clear else horizon.CANDIDATES)
     beside = _followed(lit, mesh)[1]
-    costs = [
-        min(each.cost(selected[-1]), least_cost([selected]))
-        for each, selected in ((search, chain), (lit, beside))
-    ]
+    costs = [min(cost for cost, _ in each.tried) for each in (search, lit)]
     if costs[1] + (GLOW_PENALTY if clear else horizon.PENALTY) > costs[0]:
         return search, chain
     doubts = () if clear else (horizon.DOUBT,)
@@ -244,7 +239,7 @@ class _Search:
         """The basis of the last candidate."""
         return self.bases[self._candidates[-1][0]]
 
-    def beside(self, glow: Glow, candidates: Candidates | None = None) -> _Search:
+    def beside(self, glow: Glow, candidates: Sequence[tuple[int, float]] = ()) -> _Search:
         """The same search, or one of other candidates, with a glow beside every surface."""
         lit = copy(self)
         lit.tried = []
@@ -328,11 +323,8 @@ class _Search:
 
     def _tried_instead(self, instead: Surface, sky: Surface) -> None:
         """Counts a sky as tried, at the cost of the surface in whose place it is taken."""
-        self.tried.append((self.cost(instead), sky))
-
-    def cost(self, surface: Surface) -> float:
-        """What a surface costs that was tried, or was made of one."""
-        return next(cost for cost, each in self.tried if each.weight is surface.weight)
+        own = next(cost for cost, each in self.tried if each.weight is instead.weight)
+        self.tried.append((own, sky))
 
     def _ends(self, chain: Chain) -> bool:
         """Whether the candidates that would follow are not wanted, nor likely to be selected."""
