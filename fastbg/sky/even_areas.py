@@ -22,10 +22,10 @@ SHARP = 6.0
 """The least step between two cells of an outline, relative to the upper quartile of all steps."""
 
 QUIET, UNLIKE = 0.1, 0.5
-"""Two cells are apart, too, if the pixels of one alone scatter less than the first part of the upper
-quartile of all cells, and less than the second part of those of the other: an outline that runs
-through cells is two steps from each to the next, of which none may be sharp. The glare around a
-saturated area fades into a quiet sky as well, but not from one cell to the next."""
+"""Two cells are apart, too, if the pixels of one alone scatter less than the first part of the
+upper quartile of all cells, and less than the second part of those of the other: an outline that
+runs through cells is two steps from each to the next, of which none may be sharp. The glare around
+a saturated area fades into a quiet sky as well, but not from one cell to the next."""
 
 LEAST_AREA = 4
 """Areas of fewer cells are left to the fit."""

@@ -19,7 +19,7 @@ RISES = (0.1, 0.3)
 """Where an exponential has fallen to 1/e, in units of the radius of the horizon."""
 
 BEYOND = 1.05
-"""The light is even from here on: nobody sees what is beyond the horizon, in units of its radius."""
+"""The light is even from here on, in units of the radius: nobody sees what is beyond a horizon."""
 
 LEAST_OUTLINE = 3
 """The fewest cells along the horizon in each quarter around its middle."""
@@ -47,8 +47,9 @@ PENALTY = -0.2
 around. In a clear frame it has the penalty of a glow."""
 
 DOUBT = (
-    "the sky rises toward a horizon all around, and objects, such as the Milky Way, hide much of "
-    "it: what lies under them is a guess; mask them, or paint what you know to be sky (--sky)"
+    "the light of the sky rises steeply toward a horizon all around, so that what of it is beside "
+    "land, or hidden by objects such as the Milky Way, is a guess; mask objects, or paint what you "
+    "know to be sky (--sky)"
 )
 
 

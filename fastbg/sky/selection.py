@@ -205,8 +205,7 @@ def _with_horizon(search: _Search, chain: Chain, mesh: Mesh) -> tuple[_Search, C
     costs = [min(cost for cost, _ in each.tried) for each in (search, lit)]
     if costs[1] + (GLOW_PENALTY if clear else horizon.PENALTY) > costs[0]:
         return search, chain
-    doubts = () if clear else (horizon.DOUBT,)
-    return lit, [replace(each, glow=light.names, doubts=doubts) for each in beside]
+    return lit, [replace(each, glow=light.names, doubts=(horizon.DOUBT,)) for each in beside]
 
 
 class _Search:
