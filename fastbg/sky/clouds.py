@@ -73,7 +73,7 @@ def without_fine_clouds(surface: Surface, mesh: Mesh) -> Surface:
         and surface.stiffness < STIFFNESS
         and surface.concave >= BOTH_WAYS
     )
-    if not follows or surface.splines.local or not _has_one_colour(mesh):
+    if not follows or not surface.automatic or surface.splines.local or not _has_one_colour(mesh):
         return surface
     return replace(surface, stiffness=STIFFNESS).solved(mesh)
 

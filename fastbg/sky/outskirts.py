@@ -43,7 +43,7 @@ ALIKE = 160.0
 
 
 def behind_outskirts(
-    instead: Surface, mesh: Mesh, quadratic: Splines, flexible: Splines
+    instead: Surface, mesh: Mesh, quadratic: Splines | None, flexible: Splines
 ) -> Surface | None:
     """The sky behind objects and their outskirts, where these hide most of the frame.
 
@@ -56,16 +56,19 @@ def behind_outskirts(
         What was selected.
     mesh : Mesh
     quadratic, flexible : Splines
-        The basis in which quadratic polynomials cost nothing, and one that has all surfaces.
+        The basis in which quadratic polynomials cost nothing, if there is one, and one that has all
+        surfaces.
 
     Returns
     -------
     Surface or None
-        None where enough of the frame is sky, where the surface has a light of its own or is made
-        of multiples of one shape, and where nearly all cells lie above it.
+        None where enough of the frame is sky, where the surface was chosen by hand, has a light of
+        its own or is made of multiples of one shape, and where nearly all cells lie above it.
     """
     seen = max(instead.explained, instead.weight.sum() / mesh.weight.sum())
     if seen >= SEEN or instead.joint is not None or instead.splines.local:
+        return None
+    if quadratic is None or not instead.automatic:
         return None
     unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     free = quadratic.matrix[:, : quadratic.free]

@@ -149,6 +149,11 @@ class Surface:
         return values
 
     @property
+    def automatic(self) -> bool:
+        """Whether nobody wanted a surface that bends otherwise."""
+        return self.choice is None or self.choice.flexibility == self.choice.automatic
+
+    @property
     def unexplained(self) -> float:
         """The logarithm of the share of cells that is not explained.
 
