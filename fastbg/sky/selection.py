@@ -119,14 +119,10 @@ def select_surfaces(
     search = _Search(mesh, protection, watch, threads, kernels, flexibility)
     search, (*stiffer, selected) = _with_glow(search, mesh)
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
+    if protection == PROTECTIONS["auto"]:
+        sky = without_fine_clouds(sky, mesh)
     hidden = behind_outskirts(sky, mesh, search.bases.get(2), search.most_flexible)
-    if hidden is None:
-        if protection == PROTECTIONS["auto"]:
-            sky = without_fine_clouds(sky, mesh)
-        stiffnesses = sorted({each.stiffness for each in stiffer}, reverse=True)
-        sky = stiffer_differences(sky, mesh, stiffnesses)
-    else:
-        sky = hidden
+    sky = hidden or stiffer_differences(sky, mesh, [each.stiffness for each in stiffer])
     behind = search.behind_halo(mesh, sky)
     return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
