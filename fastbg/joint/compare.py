@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..sky.blas import one_thread
+from .channels import side_by_side
 from .detail import Likeness, members, noise_of, smooth_parts
 from .shared import shared
 from .solution import SharedStart, Solution, Start
@@ -106,26 +107,33 @@ def compare(
     surfaces: Surfaces,
     deviation: float,
     watch: Watch = lambda: None,
+    threads: int = 1,
 ) -> Comparison:
     """Compare frames on one grid.
 
     Parameters
     ----------
     planes_of : callable
-        Is called several times for each channel, and its result is overwritten.
+        Is called several times for each channel, and its result is overwritten; from any thread.
     channels : int
     surfaces : Surfaces
     deviation : float
         See `fastbg.joint.solve.solve`.
     watch : callable, optional
-        Is called now and then; what it raises ends the work.
+        Is called now and then, from this thread; what it raises ends the work.
+    threads : int, optional
+        For the channels, of which each takes 14 bytes a pixel of a frame while it is solved.
 
     Returns
     -------
     Comparison
         Of the gradients that are possible, the surfaces are those with the least sum of squares.
     """
-    begun = [_begin(planes_of(number), surfaces, watch) for number in range(channels)]
+
+    def begin(number: int, watch: Watch) -> _Begun:
+        return _begin(planes_of(number), surfaces, watch)
+
+    begun = side_by_side(begin, channels, threads, watch)
     likeness = begun[0].likeness
     for each in begun[1:]:
         likeness = likeness + each.likeness
@@ -142,10 +150,11 @@ def compare(
     width = deviation if scaled else 0.0
 
     def solved(starts: Sequence[Start]) -> list[Solution]:
-        return [
-            solve(planes_of(number), surfaces, noise[number], start, used, width, watch)
-            for number, start in enumerate(starts)
-        ]
+        def work(number: int, watch: Watch) -> Solution:
+            own = noise[number], starts[number], used, width, watch
+            return solve(planes_of(number), surfaces, *own)
+
+        return side_by_side(work, channels, threads, watch)
 
     starts = [
         each.start(planes_of(number), surfaces, used if width else None)
