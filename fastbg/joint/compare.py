@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from ..sky.blas import one_thread
-from .channels import side_by_side
 from .detail import Likeness, members, noise_of, smooth_parts
 from .shared import shared
 from .solution import SharedStart, Solution, Start
@@ -107,33 +106,26 @@ def compare(
     surfaces: Surfaces,
     deviation: float,
     watch: Watch = lambda: None,
-    threads: int = 1,
 ) -> Comparison:
     """Compare frames on one grid.
 
     Parameters
     ----------
     planes_of : callable
-        Is called several times for each channel, and its result is overwritten; from any thread.
+        Is called several times for each channel, and its result is overwritten.
     channels : int
     surfaces : Surfaces
     deviation : float
         See `fastbg.joint.solve.solve`.
     watch : callable, optional
-        Is called now and then, from this thread; what it raises ends the work.
-    threads : int, optional
-        For the channels, of which each takes 14 bytes a pixel of a frame while it is solved.
+        Is called now and then; what it raises ends the work.
 
     Returns
     -------
     Comparison
         Of the gradients that are possible, the surfaces are those with the least sum of squares.
     """
-
-    def begin(number: int, watch: Watch) -> _Begun:
-        return _begin(planes_of(number), surfaces, watch)
-
-    begun = side_by_side(begin, channels, threads, watch)
+    begun = [_begin(planes_of(number), surfaces, watch) for number in range(channels)]
     likeness = begun[0].likeness
     for each in begun[1:]:
         likeness = likeness + each.likeness
@@ -150,11 +142,10 @@ def compare(
     width = deviation if scaled else 0.0
 
     def solved(starts: Sequence[Start]) -> list[Solution]:
-        def work(number: int, watch: Watch) -> Solution:
-            own = noise[number], starts[number], used, width, watch
-            return solve(planes_of(number), surfaces, *own)
-
-        return side_by_side(work, channels, threads, watch)
+        return [
+            solve(planes_of(number), surfaces, noise[number], start, used, width, watch)
+            for number, start in enumerate(starts)
+        ]
 
     starts = [
         each.start(planes_of(number), surfaces, used if width else None)

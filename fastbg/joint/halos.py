@@ -1,7 +1,7 @@
 """The halos of saturated stars: frames differ in them if seeing or optics do, and smoothly.
 
-A halo falls with the third power of the distance. In a single pixel, such a difference is lost in the noise. A surface would follow it all the same,
-for it reaches far. So pixels count less there.
+A halo falls with the third power of the distance. In a single pixel, such a difference is lost in
+the noise. A surface would follow it all the same, for it reaches far. So pixels count less there.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ EPS = 1e-10
 INITIAL_REGULARIZATION = 0.1
 
 CHUNK = 1 << 16
-"""The largest number of elements of a (pixels, centres) matrix that is formed at a time: it stays in
-the cache, and new memory for each would take longer than all else."""
+"""The largest number of elements of a (pixels, centres) matrix that is formed at a time: it stays
+in the cache, and new memory for each would take longer than all else."""
 
 
 @dataclass(frozen=True, eq=False)

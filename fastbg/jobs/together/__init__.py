@@ -154,9 +154,7 @@ def together(
             raise SettingsError("a mask needs frames on one grid: register the frames, or omit it")
         target = group.target
         frames, canvas, copies = run.reduced(group, folder, how, needs_target=wanted is not None)
-        comparison = _compared(
-            frames, canvas, copies, target, wanted, run.watch, settings.worker_threads
-        )
+        comparison = _compared(frames, canvas, copies, target, wanted, run.watch)
         with Job(settings) as job:
             reduced = reduced_of(job, mean_of(comparison, copies), canvas)
             beside = mask, sky, reference
@@ -225,13 +223,12 @@ def _compared(
     target: Placed,
     wanted: Path | None,
     watch: Watch,
-    threads: int,
 ) -> Comparison:
     """The comparison of the frames; raises InputError if fewer than two show the same field."""
     y, x = (block_centres(size, canvas.factor) for size in canvas.shape)
     surfaces = Surfaces(y, x)
     deviation = max(LEAST_SMOOTHED, SMOOTHED / canvas.factor)
-    own = copies.means, target.channels, surfaces, deviation, watch, threads
+    own = copies.means, target.channels, surfaces, deviation, watch
     comparison = compare(*own)
     if comparison.used.sum() < 2:
         bad = [str(frame.path) for frame, v in zip(frames, comparison.verdicts, strict=True) if v]
