@@ -10,7 +10,8 @@ told    The median of the uncertainty that a model reports without knowing the t
 taken   The median of the part of extended objects' light that the model takes away; "-" where there
         are no such objects.
 held    The number of skies whose error is at most the uncertainty told.
-silent  The number of skies that are off by more than 0.1 without a doubt.
+silent  The number of skies that are off by more than 0.1 without a doubt. Below the table: of how
+        many of these a warning says that there is hardly a gradient.
 
 The sheet shows the first seed at the first size: the image, the true background, the model, its
 error, and how much of each pixel was taken for sky. ``--json`` keeps the figures of every sky, and
@@ -42,12 +43,21 @@ WORSE, WORSE_PART = 0.01, 0.1
 
 @dataclass(frozen=True)
 class Fit:
-    """One sky: its error, the uncertainty told, the light taken, and whether a doubt was told."""
+    """One sky: its error, the uncertainty told, the light taken, and what was told of it.
+
+    Attributes
+    ----------
+    error, told, taken : float
+    doubted : bool
+    flat : bool
+        Whether a warning says that there is hardly a gradient.
+    """
 
     error: float
     told: float
     taken: float
     doubted: bool
+    flat: bool
 
     @property
     def held(self) -> bool:
@@ -61,11 +71,13 @@ class Fit:
 def fit_of(scene: Scene) -> tuple[Fit, np.ndarray]:
     """Fit a scene with the default settings; the figures, and the model, (H, W, K) linear."""
     from fastbg import remove_background
+    from fastbg.report.gradient import is_flat
 
     result = remove_background(scene.image)
     model, doubted = result.background, bool(result.report["doubts"])
     told = uncertainty(result.diagnostics.uncertainty, scene)
-    return Fit(error(model, scene), told, taken(model, scene), doubted), model
+    flat = is_flat(result.diagnostics)
+    return Fit(error(model, scene), told, taken(model, scene), doubted, flat), model
 
 
 def sky_weight(image: np.ndarray) -> np.ndarray:
@@ -91,7 +103,11 @@ def summary(by_kind: dict[str, list[list[Fit]]], sizes: Sequence[Shape]) -> Iter
     yield "geometric mean".ljust(18) + "".join(f"{mean:16.3f}" for mean in means)
     yield f"kinds with a median of at most {OFF:g}: {np.sum(np.array(of_kinds) <= OFF)}"
     yield f"largest median: {of_kinds[worst]:.3f}, {[*by_kind][worst]}"
-    yield f"off by more than {OFF:g} without a doubt: {silent} of {len(fits)}"
+    flat = sum(fit.silent and fit.flat for fit in fits)
+    yield (
+        f"off by more than {OFF:g} without a doubt: {silent} of {len(fits)}, and a warning says of "
+        f"{flat} of these that there is hardly a gradient"
+    )
     yield f"error at most the uncertainty told: {held} of {len(fits)}"
     ratios = [fit.error / max(fit.told, 1e-9) for fit in fits]
     yield f"largest error in units of the uncertainty told: {max(ratios):.1f}"

@@ -125,7 +125,7 @@ SWEPT = {
             ((0.22, 0.22), (0.05, 0.16), (0.15, 0.2), (0.18, 0.58)),
         ),
         Swept("sky.cost", "CONCAVE", ((0.2, 0.45), (0.36, 0.62), (0.4, 0.42))),
-        Swept("sky.cost", "HOPELESS", (0.11, 0.22, 0.88, INFINITE)),
+        Swept("sky.cost", "HOPELESS", (0.11, 0.22, 0.44, INFINITE)),
         Swept("sky.cost", "CLEAR_PENALTY", (0.01, 0.03, 0.2, 0.4)),
         Swept("sky.cost", "COLD_START_PENALTY", (0.0, 0.1, 0.2, 0.4)),
         Swept("sky.cost", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),

@@ -96,7 +96,8 @@ def objects_in(coordinates: Coordinates) -> list[Extended]:
     reach = np.degrees(np.arccos(np.clip(places @ middle, -1, 1)).max())
     north = np.degrees(np.arcsin(middle[2]))
     low, high = (north + side * (reach + LARGEST) for side in (-1, 1))
-    # Its own limits exclude what lies on them.
+    # Its own limits exclude what lies on them. Those of right ascension undo others across 0 h, and
+    # its circles lose objects beside the poles (pyongc 1.2.2).
     limits = {"mindec": max(low, -91.0), "maxdec": min(high, 91.0)}
     found = []
     for each in ongc.listObjects(minsize=LEAST, **limits):

@@ -61,8 +61,8 @@ def test_every_kind_is_described_in_a_sentence():
     assert all(len(line) > 40 and line.endswith(".") for line in lines)
 
 
-def fit(error, told=0.05, doubted=False, light=np.nan):
-    return skies.Fit(error, told, light, doubted)
+def fit(error, told=0.05, doubted=False, light=np.nan, flat=False):
+    return skies.Fit(error, told, light, doubted, flat)
 
 
 def test_a_sky_is_silent_if_it_is_off_without_a_doubt():
@@ -74,7 +74,10 @@ def test_a_sky_is_silent_if_it_is_off_without_a_doubt():
 
 
 def test_the_table_of_a_kind_and_what_is_below_it():
-    sized = [[fit(0.02), fit(0.04), fit(0.3)], [fit(0.08), fit(0.02, light=0.5), fit(0.2)]]
+    sized = [
+        [fit(0.02), fit(0.04), fit(0.3)],
+        [fit(0.08), fit(0.02, light=0.5), fit(0.2, flat=True)],
+    ]
     line = skies.row("moo", sized)
     assert "0.040 (0.300)" in line
     assert "0.080 (0.200)" in line
@@ -82,7 +85,7 @@ def test_the_table_of_a_kind_and_what_is_below_it():
     told = "\n".join(skies.summary({"moo": sized, "baa": [[fit(0.01)], [fit(0.01)]]}, [1, 2]))
     assert "geometric mean" in told
     assert "0.020" in told
-    assert "without a doubt: 2 of 8" in told
+    assert "without a doubt: 2 of 8, and a warning says of 1 of these" in told
     assert "uncertainty told: 5 of 8" in told
     assert "largest median: 0.060, moo" in told
 

@@ -78,7 +78,7 @@ what the shape adds to that for each candidate beyond polynomials."""
 GLOW_PENALTY = 0.02
 """The penalty of a glow at the border."""
 
-MOST_FITS = 2 * (4 * len(CANDIDATES) + 2)
+MOST_FITS = 2 * (4 * len(CANDIDATES) + 1)
 """The largest number of fits that `select_surfaces` makes."""
 
 Watch = Callable[[int], None]
@@ -154,17 +154,14 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
     stiffer = best_chain([chain[: len(joint_chain)] for chain in chains], wanted)
     if joint.explained < CLEAR or stiffer[-1].explained >= CLEAR:
         return selected
-    multiples = joint.splines.multiples(joint.coordinates)
-    (both,) = search.follow([search.multiples(multiples, mesh, joint.stiffness)])
-    # Objects only add light: what lies below counts against a surface.
-    best = max(both, key=lambda surface: surface.explained - surface.below)
-    penalty = SHAPE_PENALTY * max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
-    penalty += MULTIPLES_PENALTY if len(joint_mesh.noise) == 1 else 0
-    search.tried += ((each.unexplained + penalty, each) for each in both)
-    if best.unexplained + penalty >= least_cost(chains, wanted):
+    multiples = search.multiples(joint, mesh)
+    cost = multiples.unexplained + SHAPE_PENALTY * max(len(joint_chain) - POLYNOMIAL_CANDIDATES, 0)
+    cost += MULTIPLES_PENALTY if len(joint_mesh.noise) == 1 else 0
+    search.tried.append((cost, multiples))
+    if cost >= least_cost(chains, wanted):
         return selected
-    best = _chosen(best, len(joint_chain), automatic, [fits])
-    return [replace(best, joint=(joint_mesh, joint))]
+    multiples = _chosen(multiples, len(joint_chain), automatic, [fits])
+    return [replace(multiples, joint=(joint_mesh, joint))]
 
 
 def _chosen(surface: Surface, flexibility: int, automatic: int, chains: list[Chain]) -> Surface:
@@ -273,10 +270,13 @@ class _Search:
                 pool.shutdown(cancel_futures=True)
         return chain
 
-    def multiples(self, splines: Splines, mesh: Mesh, stiffness: float) -> Iterator[Surface]:
-        """Multiples of one shape, from both starts."""
-        for weight in lower_envelope(splines, mesh, *LOWEST), largest_smooth_region(mesh):
-            yield fit_surface(splines, mesh, weight, stiffness, *self.how)
+    def multiples(self, joint: Surface, mesh: Mesh) -> Surface:
+        """Multiples of one shape, from the lowest cells: the objects beside them only add light."""
+        splines = joint.splines.multiples(joint.coordinates)
+        weight = lower_envelope(splines, mesh, *LOWEST)
+        found = fit_surface(splines, mesh, weight, joint.stiffness, *self.how)
+        self._tell()
+        return found
 
     def clouds(self, mesh: Mesh, instead: Surface) -> Chain:
         """A surface that passes nothing by, instead of one that passed clouds by."""
