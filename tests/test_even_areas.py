@@ -91,6 +91,12 @@ def test_cells_that_are_cut_off_below_do_not_split_the_outside_of_a_circle() -> 
     assert scenes.error(remove_background(scene.image).background, scene) < 0.5
 
 
+def test_an_outline_that_runs_through_cells_divides_them() -> None:
+    # None of the outside was seen, and the model erred by 1.0.
+    scene = scenes.simulate("fisheye", (600, 900), 35)
+    assert scenes.error(remove_background(scene.image).background, scene) < 0.3
+
+
 def dark_sky_over_lit_land(rng):
     image = sky()
     structure = np.repeat(np.repeat(rng.random((120, 180)), 4, 0), 4, 1)

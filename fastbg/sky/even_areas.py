@@ -21,6 +21,12 @@ from .neighbourhood import gaussian_mean, regions
 SHARP = 6.0
 """The least step between two cells of an outline, relative to the upper quartile of all steps."""
 
+QUIET, UNLIKE = 0.1, 0.5
+"""Two cells are apart, too, if the pixels of one alone scatter less than the first part of the
+upper quartile of all cells, and less than the second part of those of the other: an outline that
+runs through cells is two steps from each to the next, of which none may be sharp. The glare around
+a saturated area fades into a quiet sky as well, but not from one cell to the next."""
+
 LEAST_AREA = 4
 """Areas of fewer cells are left to the fit."""
 
@@ -198,7 +204,15 @@ def _regions(mesh: Mesh) -> np.ndarray:
         return np.arange(len(mesh.weight))
     sharp = SHARP * upper_quartiles(known)
     # A cell that cannot be used is not connected: its steps are NaN.
-    return regions(*((each <= sharp).all(axis=2) for each in steps)).ravel()
+    joined = [(each <= sharp).all(axis=2) for each in steps]
+    if mesh.spread is not None:
+        scatter = np.where(mesh.usable, np.nan_to_num(mesh.spread).sum(axis=1), 0)
+        quiet = float(QUIET * upper_quartiles(scatter[mesh.usable, np.newaxis])[0])
+        plane = scatter.reshape(mesh.shape)
+        for each, sides in ((joined[0], plane), (joined[1].T, plane.T)):
+            less, more = np.sort([sides[1:], sides[:-1]], axis=0)
+            each &= (less >= np.minimum(quiet, UNLIKE * more)) | (more < quiet)
+    return regions(*joined).ravel()
 
 
 def _widened(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

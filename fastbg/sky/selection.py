@@ -23,6 +23,7 @@ from itertools import zip_longest
 import numpy as np
 
 from ..image.kernels import FASTEST, Kernels
+from . import horizon
 from .basis import bases_of
 from .blas import limit_this_thread, one_thread
 from .clouds import DOUBT, STIFFNESS, are_clouds
@@ -42,6 +43,7 @@ from .curvature import concave_share
 from .glow import Glow, find_glow
 from .grid import checked, grid_side
 from .halo import behind_halo
+from .horizon import find_horizon
 from .mesh import Mesh
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
@@ -123,7 +125,8 @@ def select_surfaces(
     return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
 
 
-def _select(search: _Search, mesh: Mesh) -> Chain:
+def _followed(search: _Search, mesh: Mesh) -> tuple[list[Chain], Chain]:
+    """All chains, and the one that costs least, up to its selected surface."""
     below = lower_envelope(search.stiffest, mesh)
     cold = search.chain(mesh, largest_smooth_region(mesh))
     chains = search.follow([search.chain(mesh, below, warm=True), cold])
@@ -135,9 +138,14 @@ def _select(search: _Search, mesh: Mesh) -> Chain:
         chains += search.follow([search.chain(mesh, quiet, first=NEAR)])
     for chain, penalty in started(chains):
         search.tried += zip(costs_of(chain, penalty), chain, strict=True)
-    wanted = search.wanted
-    selected = best_chain(chains, wanted)
+    selected = best_chain(chains, search.wanted)
     selected[-1] = _chosen(selected[-1], len(selected), len(best_chain(chains)), chains)
+    return chains, selected
+
+
+def _select(search: _Search, mesh: Mesh) -> Chain:
+    chains, selected = _followed(search, mesh)
+    wanted = search.wanted
     plain = [each for chain in chains for each in chain[:POLYNOMIAL_CANDIDATES]]
     most = max([selected[-1], *plain], key=lambda surface: surface.explained)
     if search.how[0] == PROTECTIONS["auto"] and not wanted and are_clouds(mesh, most):
@@ -175,13 +183,29 @@ def _with_glow(search: _Search, mesh: Mesh) -> tuple[_Search, Chain]:
     chain = _select(search, mesh)
     glow = find_glow(mesh, chain[-1], search.most_flexible, *search.how)
     if glow is None:
-        return search, chain
+        return _with_horizon(search, chain, mesh)
     lit = search.beside(glow)
     with_glow = _select(lit, mesh)
     costs = [least_cost([each], search.wanted) for each in (chain, with_glow)]
     if costs[1] + GLOW_PENALTY > costs[0]:
         return search, chain
     return lit, [replace(each, glow=glow.names) for each in with_glow]
+
+
+def _with_horizon(search: _Search, chain: Chain, mesh: Mesh) -> tuple[_Search, Chain]:
+    """The search and its chain, or those beside the light along a horizon that is a circle."""
+    if search.how[0] == PROTECTIONS["off"] or search.wanted or 2 not in search.bases:
+        return search, chain
+    light = find_horizon(mesh, search.most_flexible)
+    if light is None:
+        return search, chain
+    clear = chain[-1].explained >= CLEAR
+    lit = search.beside(light, () if clear else horizon.CANDIDATES)
+    beside = _followed(lit, mesh)[1]
+    costs = [min(cost for cost, _ in each.tried) for each in (search, lit)]
+    if costs[1] + (GLOW_PENALTY if clear else horizon.PENALTY) > costs[0]:
+        return search, chain
+    return lit, [replace(each, glow=light.names, doubts=(horizon.DOUBT,)) for each in beside]
 
 
 class _Search:
@@ -202,23 +226,24 @@ class _Search:
         self._watch, self._threads, self._done = watch, min(threads, 2), 0
         self.tried: list[tuple[float, Surface]] = []  # behind their costs
         softest = dict(sorted(self._candidates, reverse=True))
-        self._bases = bases_of(mesh, side, softest, self._threads)
+        self.bases = bases_of(mesh, side, softest, self._threads)
 
     @property
     def stiffest(self) -> Splines:
         """The basis of the first candidate."""
-        return self._bases[1]
+        return self.bases[1]
 
     @property
     def most_flexible(self) -> Splines:
         """The basis of the last candidate."""
-        return self._bases[self._candidates[-1][0]]
+        return self.bases[self._candidates[-1][0]]
 
-    def beside(self, glow: Glow) -> _Search:
-        """The same search with the light of a glow beside every surface."""
+    def beside(self, glow: Glow, candidates: Sequence[tuple[int, float]] = ()) -> _Search:
+        """The same search, or one of other candidates, with a glow beside every surface."""
         lit = copy(self)
         lit.tried = []
-        lit._bases = {degree: glow.beside(each) for degree, each in self._bases.items()}
+        lit._candidates = list(candidates or self._candidates)
+        lit.bases = {degree: glow.beside(each) for degree, each in self.bases.items()}
         return lit
 
     def follow(self, chains: Sequence[Iterator[Surface]]) -> list[Chain]:
@@ -280,17 +305,17 @@ class _Search:
 
     def clouds(self, mesh: Mesh, instead: Surface) -> Chain:
         """A surface that passes nothing by, instead of one that passed clouds by."""
-        bend = max(self._bases)
+        bend = max(self.bases)
         how = PROTECTIONS["off"], self.how[1]
-        found = fit_surface(self._bases[bend], mesh, mesh.weight, STIFFNESS, *how)
+        found = fit_surface(self.bases[bend], mesh, mesh.weight, STIFFNESS, *how)
         self._tried_instead(instead, found)
         return [replace(found, doubts=(DOUBT,), choice=instead.choice)]
 
     def behind_halo(self, mesh: Mesh, instead: Surface) -> Surface | None:
         """The sky behind the halo of a saturated area, instead of a surface that is a guess."""
-        if instead.glow or 2 not in self._bases:
+        if instead.glow or 2 not in self.bases:
             return None
-        sky = behind_halo(instead, mesh, self._bases[2], self.most_flexible)
+        sky = behind_halo(instead, mesh, self.bases[2], self.most_flexible)
         if sky is not None:
             self._tried_instead(instead, sky)
         return sky
@@ -313,7 +338,7 @@ class _Search:
     ) -> Surface:
         degree, stiffness = candidate
         how = replace(self.how[0], first=first), self.how[1]
-        return fit_surface(self._bases[degree], mesh, weight, stiffness, *how)
+        return fit_surface(self.bases[degree], mesh, weight, stiffness, *how)
 
     def _bent(self, surface: Surface, chain: Chain, mesh: Mesh) -> Surface:
         """The surface with what is concave of its curvature beyond the last polynomial's."""

@@ -37,6 +37,7 @@ def stiffened(surface: Surface, mesh: Mesh) -> Surface:
         return surface
     seen = splines.matrix[:, : splines.used(surface.stiffness)]
     rows = _laplacian(seen, cells, mesh.shape[1]) * np.sqrt(STIFFNESS * hidden[cells, np.newaxis])
+    rows[:, : splines.local] = 0  # a steep light bends as it does: only its strength is fitted
     coordinates = splines.solve(mesh.values, weight, surface.stiffness, rows)
     changed = replace(surface, coordinates=coordinates)
     return changed if _takes_away_a_bump(surface, changed, mesh) else surface
