@@ -227,6 +227,34 @@ def test_c_sorts_any_number_of_blocks(rng):
         assert ((low.astype(np.float64) + high) / 2)[0].tolist() == expected
 
 
+SKIES = {
+    "noise": lambda noise: 0.1 + 0.003 * noise,
+    "stars": lambda noise: np.where(noise > 1.5, noise**8, 0.1 + 0.003 * noise),
+    "steps": lambda noise: np.round(2 * noise) + 5,
+    "two values": lambda noise: np.where(noise > 0, 1, 2),
+    "one value": lambda noise: np.full_like(noise, 0.25),
+    "all sizes": lambda noise: np.sign(noise) * 10 ** (12 * np.abs(noise)),
+}
+
+
+@needs_c
+@pytest.mark.parametrize("sky", SKIES)
+@pytest.mark.parametrize("factor", [12, 13, 28])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_c_counts_to_the_middle_of_large_blocks(rng, sky, factor, grouped):
+    with np.errstate(over="ignore"):
+        plane = SKIES[sky](rng.standard_normal((100, 205))).astype(np.float32)
+    plane[:40] += np.float32(0.05)
+    plane[:, 60:90][rng.random((100, 30)) < 0.5] = 0
+    plane[30:70, 120:170] = np.nan
+    expected = NUMPY.middle_values(plane, factor, MISSING_LEVEL, grouped)
+    found = FASTEST.middle_values(plane, factor, MISSING_LEVEL, grouped)
+    if grouped:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
 def in_blocks(rng, noise, rounded):
     """Noise on a slope that crosses three steps of rounding, and the sky of each block of 8 x 8."""
     slope = np.linspace(100, 103, 512)

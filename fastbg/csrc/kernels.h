@@ -175,6 +175,20 @@ typedef struct {
      * are -infinity, and as many or one more infinity. */
     void (*ungroup_lanes)(const float *keys, size_t n, const size_t *counts, float *middle);
 
+    /* The samples that count of a block, whose corner is the first of `samples`: their number. There is
+     * room for rows * columns keys, and FBG_LANES more. */
+    size_t (*gather_block)(const float *samples, size_t stride, size_t rows, size_t columns,
+                           float least, float *keys);
+
+    /* How many of n keys lie below a number; n is a multiple of FBG_LANES. */
+    size_t (*keys_below)(const float *keys, size_t n, float limit);
+
+    /* The largest of the keys below a number, and the smallest of the others; infinite if there is none. */
+    void (*keys_beside)(const float *keys, size_t n, float limit, float *largest, float *smallest);
+
+    /* The grouped median of n keys whose middle is that of a group: `count` samples, and infinities. */
+    float (*ungroup_block)(const float *keys, size_t n, size_t count, float middle);
+
     /* fbg_fit_surface; `values` and `coordinates` are zeros. */
     void (*fit_surface)(const fbg_mesh *mesh, const fbg_modes *modes,
                         const fbg_protection *protection, fbg_surface *surface,

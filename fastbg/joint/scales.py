@@ -7,6 +7,7 @@ part of the Laplacian to an image, and takes no light away.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -229,11 +230,15 @@ def _patchy(slope: np.ndarray, curvature: np.ndarray) -> float:
 
 def _of_zones(plane: np.ndarray) -> np.ndarray:
     """The sums over zones of the frame."""
-    rows, columns = (
-        np.unique(np.linspace(0, size, ZONES + 1).astype(int)[:-1]) for size in plane.shape
-    )
+    rows, columns = map(_first_of_zones, plane.shape)
     found: np.ndarray = np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
     return found
+
+
+@cache  # for all frames in all rounds, and it takes as long as the sums
+def _first_of_zones(size: int) -> np.ndarray:
+    """Where the zones along a side begin."""
+    return np.unique(np.linspace(0, size, ZONES + 1).astype(int)[:-1])
 
 
 def _laplacian(values: np.ndarray) -> np.ndarray:

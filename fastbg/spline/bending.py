@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .spline import Spline, adjoint, differences, evaluation, phi, phi_prime, spline_values
+from .spline import (
+    Spline,
+    adjoint,
+    evaluation,
+    phi,
+    phi_prime,
+    spline_values,
+    squared_distances,
+)
 
 _SIGN = {1: -1, 2: 1, 3: 1, 4: -1}
 """The sign with which a kernel is positive definite on weights that are orthogonal to the
@@ -112,7 +120,7 @@ class Penalty:
 def energy_matrix(centres: np.ndarray, order: int) -> np.ndarray:
     """The energy of one channel as a quadratic form in weights and polynomial, (N + 3, N + 3)."""
     n = len(centres)
-    _, q = differences(centres, centres)
+    q = squared_distances(centres, centres)
     kernel = phi(q, order)
     kernel.flat[:: n + 1] = 0
     basis, _ = _polynomials(centres, order)
