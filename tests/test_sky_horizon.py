@@ -119,7 +119,7 @@ def test_only_what_rises_all_around_is_the_light_of_a_horizon(rng):
     assert is_told(rising)
     # Darker toward the rim, on one side of it, or in one colour: a nebula amid the field.
     assert not is_told(-rising)
-    assert not is_told(rising * np.where(X < CIRCLE[1], 1, -0.3)[..., np.newaxis])
+    assert not is_told(rising * np.where(CIRCLE[1] > X, 1, -0.3)[..., np.newaxis])
     assert not is_told(rising * [1, -1])
     # The sky hardly varies by it.
     assert not is_told(0.01 * rising)
