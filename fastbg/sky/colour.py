@@ -106,7 +106,7 @@ def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[floa
     surface : Surface
     mesh : Mesh
     stiffnesses : sequence of float
-        Those that are tried, from the largest one on.
+        Those that are tried where they are stiffer than the surface, from the largest one on.
     """
     splines, weight = surface.splines, surface.weight
     channels = len(mesh.noise)
