@@ -141,7 +141,7 @@ SWEPT = {
         Swept("sky.quiet", "LEAST_QUIET", (0.0, 0.02, 0.1, 0.2)),
         Swept("sky.clouds", "COVERED", (0.0, 0.15, 0.2, 0.3, 0.5)),
         Swept("sky.clouds", "FOLLOWED", (0.0, 0.4, 0.8, 1.0)),
-        Swept("sky.clouds", "BOTH_WAYS", (0.0, 0.1, 0.3, 0.45)),
+        Swept("sky.clouds", "BOTH_WAYS", (0.0, 0.2, 0.3, 0.6)),
         Swept("sky.clouds", "ONE_COLOUR", (0.5, 0.7, 0.9, 0.95, 0.98)),
         Swept("sky.clouds", "WITHIN", (2.0, 2.5, 5.0, 7.0)),
         Swept("sky.clouds", "INDEPENDENT", (0.0, 0.03, 0.3, 0.6)),

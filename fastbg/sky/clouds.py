@@ -18,9 +18,10 @@ from .surface import Surface
 COVERED = 0.205
 """Clouds leave less than this share of the usable cells on a surface that passes objects by."""
 
-FOLLOWED, BOTH_WAYS = 0.6, 0.2
+FOLLOWED, BOTH_WAYS = 0.55, 0.45
 """A surface follows clouds if plain ones explain less than this share of the usable cells, and if
-at least this share of its curvature is concave: light from outside of the frame is convex."""
+at least this share of its curvature is concave: light from outside of the frame is convex. Of the
+domes of towns and the light of the Moon, some have the one, some the other, but none has both."""
 
 ONE_COLOUR = 0.8
 """Of the cells, at least this share has the one colour."""
@@ -58,7 +59,7 @@ def without_fine_clouds(surface: Surface, mesh: Mesh) -> Surface:
     """What is large of a surface that follows clouds; any other surface is left as it is.
 
     Thin clouds are smooth enough for a surface that bends freely. But what is fine of them is as
-    little background as that of thick ones, and such a surface follows half of it.
+    little background as that of thick ones, and such a surface follows much of it.
 
     Parameters
     ----------
