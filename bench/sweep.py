@@ -125,7 +125,7 @@ SWEPT = {
             ((0.22, 0.22), (0.05, 0.16), (0.15, 0.2), (0.18, 0.58)),
         ),
         Swept("sky.cost", "CONCAVE", ((0.2, 0.45), (0.36, 0.62), (0.4, 0.42))),
-        Swept("sky.cost", "HOPELESS", (0.11, 0.22, 0.44, INFINITE)),
+        Swept("sky.cost", "HOPELESS", (0.11, 0.22, 0.88, INFINITE)),
         Swept("sky.cost", "CLEAR_PENALTY", (0.01, 0.03, 0.2, 0.4)),
         Swept("sky.cost", "COLD_START_PENALTY", (0.0, 0.1, 0.2, 0.4)),
         Swept("sky.cost", "POLYNOMIAL_CANDIDATES", (1, 2, 6, 8)),
@@ -239,7 +239,7 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "guesses": (
-        Swept("sky.outskirts", "SEEN", (0.1, 0.25, 0.5, 0.75, 1.0)),
+        Swept("sky.outskirts", "SEEN", (0.1, 0.2, 0.4, 0.5, 1.0)),
         Swept("sky.outskirts", "OUTLINE", (1.5, 2.0, 5.0, 10.0)),
         Swept("sky.outskirts", "AROUND", (0.5, 0.7, 1.5, 2.0)),
         Swept(

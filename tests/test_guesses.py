@@ -31,7 +31,7 @@ SURER = (
     ("kind", "seed", "key", "words"),
     [
         ("saturated core", 1, "halo", "the model is the mean of two guesses"),
-        ("hubble palette", 4, "guessed", "less than half of the frame is sky"),
+        ("hubble palette", 4, "guessed", "little of the frame is sky"),
     ],
 )
 def test_a_guess_is_told_everywhere(

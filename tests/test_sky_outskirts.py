@@ -25,7 +25,7 @@ POINTS = np.stack(
 )
 QUADRATIC = Basis(POINTS, grid_side(len(POINTS))).of_degree(2)
 TILT = 0.02 * POINTS @ [1.0, -0.5] + 0.01 * (POINTS[:, 0] - 0.2) ** 2
-EDGE = COLUMNS * (POINTS[:, 1] - 0.5)
+EDGE = COLUMNS * (POINTS[:, 1] - 0.45)
 """Cells to the right of the outline of an object that hides the right of the frame."""
 FADING = 0.05 * np.exp(np.minimum(EDGE, 6) / 2)
 
@@ -69,7 +69,7 @@ def test_faint_light_that_fades_around_an_object_does_not_bend_the_sky(rng):
 def test_an_object_in_one_channel_hides_no_sky_in_another(rng):
     sky, mesh, surface = seen(np.stack([FADING, 0 * FADING], axis=1), rng)
     now = errors(behind_outskirts(surface, mesh, QUADRATIC, QUADRATIC), sky)[1]
-    # The whole frame tells the second channel, and the surface through a third of it is half of it.
+    # The whole frame tells the second channel, and the surface a part of it.
     assert now < 0.6 * errors(surface, sky)[1]
 
 

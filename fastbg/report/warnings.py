@@ -74,7 +74,7 @@ def guesses(settings: Settings, sky: SkySummary | None) -> Iterator[str]:
         )
     if sky.guessed:
         yield (
-            "less than half of the frame is sky, and the background behind the rest is a guess: a "
+            "little of the frame is sky, and the background behind the rest is a guess: a "
             "plane that bends slightly, beside the light of objects that fades around them; "
             f"{cure}"
         )

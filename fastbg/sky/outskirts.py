@@ -20,7 +20,7 @@ from .smoothing_spline import Splines
 from .surface import Surface
 from .thin_plate import affine
 
-SEEN = 0.4
+SEEN = 0.3
 """Where at least this share of the frame is sky, by the weight of the cells or because it lies on
 the surface, that is left as it is."""
 
