@@ -11,6 +11,7 @@ from fastbg.sky.mesh import Mesh
 from fastbg.sky.surface import LOWEST, PROTECTIONS, fit_surface, lower_envelope
 
 ROWS, COLUMNS, NOISE = 30, 45, np.array([1e-3, 2e-3, 1.5e-3])
+AUTO = PROTECTIONS["auto"]
 STIFFNESSES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
@@ -27,7 +28,7 @@ def mesh_of_light(rng, *layers):
 
 def flexible(mesh):
     splines = Basis(mesh.points, 14).of_degree(3)
-    return fit_surface(splines, mesh, mesh.weight, 1e-8, PROTECTIONS["auto"])
+    return fit_surface(splines, mesh, mesh.weight, 1e-8, AUTO)
 
 
 def dome(x=0.5):
@@ -48,6 +49,13 @@ def test_noise_makes_no_blotches_of_colours(rng):
     np.testing.assert_allclose((after.values / NOISE).sum(axis=1), shared, rtol=1e-9)
     off = deviation(before, dome(), colour), deviation(after, dome(), colour)
     assert np.linalg.norm(off[1]) < 0.95 * np.linalg.norm(off[0])
+
+
+def test_differences_are_never_softer_than_the_surface(rng):
+    """The first candidate of a chain is softer than the second one."""
+    mesh = mesh_of_light(rng, (dome(), np.array([1.0, 0.8, 0.6])))
+    stiff = fit_surface(Basis(mesh.points, 14).of_degree(3), mesh, mesh.weight, 1e-2, AUTO)
+    assert stiffer_differences(stiff, mesh, [2e-3]) is stiff
 
 
 def test_lights_of_two_colours_keep_them(rng):
@@ -86,7 +94,7 @@ def test_multiples_of_a_shape_are_found_by_a_twentieth_of_the_frame(rng):
 
     def error(*envelope):
         weight = lower_envelope(shape, mesh, *envelope)
-        found = fit_surface(shape, mesh, weight, 1e-2, PROTECTIONS["auto"])
+        found = fit_surface(shape, mesh, weight, 1e-2, AUTO)
         return ((found.values - sky).std(axis=0) / sky.std(axis=0)).mean()
 
     assert error() > 0.5

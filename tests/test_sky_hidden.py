@@ -126,6 +126,15 @@ def test_what_bends_for_another_cause_keeps_its_bends(change, rng):
     assert without_fine_clouds(bends, mesh) is bends
 
 
+@pytest.mark.parametrize("reach", [0.2, 0.25])
+def test_the_light_of_a_town_is_no_cloud(reach, rng):
+    dome = 8 * np.exp((0.08 - np.hypot(Y - 0.2, X - 1.08)) / reach)
+    truth = np.multiply.outer(1 + dome, COLOUR)
+    found = found_in(truth + noise(rng))
+    assert found.stiffness < STIFFNESS
+    assert error(found, truth) < 0.015  # .05 if it were
+
+
 def test_clouds_can_be_protected(rng):
     assert found_in(clouds(rng)[1], PROTECTIONS["strong"]).doubts == ()
 

@@ -9,10 +9,10 @@ from cases import some
 import scenes
 from fastbg import remove_background
 from fastbg.sky.basis import Basis
-from fastbg.sky.horizon import DOUBT, NAME, find_horizon
+from fastbg.sky.horizon import DOUBT, NAME, find_horizon, is_light
 from fastbg.sky.mesh import mesh_of
 from fastbg.sky.selection import select_surfaces
-from fastbg.sky.surface import PROTECTIONS
+from fastbg.sky.surface import PROTECTIONS, Surface
 from fastbg.spline.spline import spline_values
 
 SHAPE = 150, 225
@@ -103,3 +103,23 @@ def test_a_fisheye_of_the_milky_way_is_told_and_doubted(seed):
     result = remove_background(scene.image)
     assert scenes.error(result.background, scene) < 0.36
     assert any(DOUBT in doubt for doubt in result.report["doubts"])
+
+
+def test_only_what_rises_all_around_is_the_light_of_a_horizon(rng):
+    seen = horizon(CIRCLE) < 1
+    rising = sky(CIRCLE) - 0.05
+    mesh = cells(0.05 + rising + 0.01 * X[..., np.newaxis], seen)
+    splines = found_in(mesh).beside(Basis(mesh.points, 14).of_degree(2))
+
+    def is_told(light):
+        data = cells(0.05 + light + 0.01 * X[..., np.newaxis], seen).values
+        coordinates = splines.solve(data, mesh.weight, 1e-2)
+        return is_light(Surface(splines, coordinates, mesh.weight, 1e-2, 1.0, 0.0), mesh)
+
+    assert is_told(rising)
+    # Darker toward the rim, on one side of it, or in one colour: a nebula amid the field.
+    assert not is_told(-rising)
+    assert not is_told(rising * np.where(CIRCLE[1] > X, 1, -0.3)[..., np.newaxis])
+    assert not is_told(rising * [1, -1])
+    # The sky hardly varies by it.
+    assert not is_told(0.01 * rising)

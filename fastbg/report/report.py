@@ -38,8 +38,9 @@ It is described once, when the job is done; nothing is computed from it.
 ``sky``
     The shares of the usable frame that the sky that was found has ``explained`` and that lie
     ``below`` it, the ``stiffness`` of its surface, and where it has a ``glow``: "at the lower left
-    corner", "along the upper edge". Whether it is the mean with the sky behind the ``halo`` of a
-    saturated area, and whether it is ``guessed`` behind objects that hide most of the frame.
+    corner", "along the upper edge", "along the horizon". Whether it is the mean with the sky behind
+    the ``halo`` of a saturated area, and whether it is ``guessed`` behind objects that hide most of
+    the frame.
     ``candidates`` tell the ``flexibility`` of that surface, 1 to 10, the ``automatic`` one, and
     what each candidate that was tried has ``explained``. Of a mosaic, also its number of ``panels``
     and its ``seams``: the ``axis``, "x" or "y", on which each lies, at its ``first`` and at its

@@ -106,7 +106,7 @@ def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[floa
     surface : Surface
     mesh : Mesh
     stiffnesses : sequence of float
-        Those that are tried, from the largest one on.
+        Those that are tried where they are stiffer than the surface, from the largest one on.
     """
     splines, weight = surface.splines, surface.weight
     channels = len(mesh.noise)
@@ -121,7 +121,8 @@ def stiffer_differences(surface: Surface, mesh: Mesh, stiffnesses: Sequence[floa
         return weight @ (values[:, 1:] - combined(splines.matrix, of_differences)) ** 2
 
     least = left(coordinates[:, 1:])
-    for stiffness in sorted({*stiffnesses}, reverse=True):
+    stiffer = {each for each in stiffnesses if each > surface.stiffness}
+    for stiffness in sorted(stiffer, reverse=True):
         differences = splines.solve(values[:, 1:], weight, stiffness)
         if (left(differences) <= (1 + DIFFERENT) * least).all():
             coordinates[:, 1:] = differences

@@ -30,7 +30,7 @@ CONCAVE = (0.285, 0.54)
 """The concave shares of the curvature from which and up to which the penalty rises; see
 `fastbg.sky.curvature`."""
 
-HOPELESS = 0.6
+HOPELESS = 0.5
 """A chain of a frame that is not `CLEAR` ends once a surface that bends costs so much more than the
 least: those that follow, which pay further penalties, have not been seen to make up for it."""
 

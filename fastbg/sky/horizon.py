@@ -13,6 +13,7 @@ from .glow import Glow
 from .mesh import Mesh
 from .neighbourhood import largest_region
 from .smoothing_spline import Splines
+from .surface import Surface
 from .thin_plate import interpolating
 
 RISES = (0.1, 0.3)
@@ -45,6 +46,12 @@ are objects, for the light along the horizon is beside them."""
 PENALTY = -0.2
 """The penalty of this light there, which is a reward: light rises toward a horizon that is seen all
 around. In a clear frame it has the penalty of a glow."""
+
+DARK, STRONG = 0.03, 2.0
+"""What is fitted along the outline is the light of a horizon if it is nowhere darker than without
+it by more than the first part of its brightest cell, for light adds; and if that is at least so
+many deviations of the rest of the sky, for the rise toward a horizon is most of what a sky varies.
+The round field of a telescope or of a crop has an outline, but no such light."""
 
 DOUBT = (
     "the light of the sky rises steeply toward a horizon all around, so that what of it is beside "
@@ -82,6 +89,22 @@ def find_horizon(mesh: Mesh, splines: Splines) -> Glow | None:
             *(splines.centres, inside, mesh.points),
         ),
     )
+
+
+def is_light(surface: Surface, mesh: Mesh) -> bool:
+    """Whether what is fitted along the outline is the light of a horizon, in every channel.
+
+    Parameters
+    ----------
+    surface : Surface
+        One that was fitted beside that light.
+    mesh : Mesh
+    """
+    local = surface.splines.local
+    light = surface.splines.matrix[:, :local] @ surface.coordinates[:local]
+    rest = (surface.values - light)[mesh.usable].std(axis=0)
+    darkest, brightest = (each(light[mesh.usable], axis=0) for each in (np.min, np.max))
+    return bool(((darkest >= -DARK * brightest) & (brightest >= STRONG * rest)).all())
 
 
 def _light(away: np.ndarray) -> np.ndarray:

@@ -205,7 +205,8 @@ def _with_horizon(search: _Search, chain: Chain, mesh: Mesh) -> tuple[_Search, C
     lit = search.beside(light, () if clear else horizon.CANDIDATES)
     beside = _followed(lit, mesh)[1]
     costs = [min(cost for cost, _ in each.tried) for each in (search, lit)]
-    if costs[1] + (GLOW_PENALTY if clear else horizon.PENALTY) > costs[0]:
+    costs[1] += GLOW_PENALTY if clear else horizon.PENALTY
+    if costs[1] > costs[0] or not horizon.is_light(beside[-1], mesh):
         return search, chain
     return lit, [replace(each, glow=light.names, doubts=(horizon.DOUBT,)) for each in beside]
 

@@ -107,8 +107,8 @@ class Surface:
     doubts : tuple of str
         What the search itself doubts, for the user: whole sentences with a cure, without a period.
     glow : tuple of str
-        The corners and edges of the frame from which a steep light comes that is part of the
-        surface; see `fastbg.sky.glow`.
+        The corners and edges of the frame, or the horizon, from which a steep light comes that is
+        part of the surface; see `fastbg.sky.glow` and `fastbg.sky.horizon`.
     choice : Choice or None
         Which candidate it is.
     missed : float
