@@ -170,6 +170,15 @@ def test_frames_that_do_not_belong(
     assert np.allclose(ratio, ratio[0], rtol=0.01)
 
 
+def test_another_field_is_told_though_chance_makes_its_detail_alike(
+    known: Frames, surfaces: Surfaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = known.images.copy()
+    _another_field(images)
+    monkeypatch.setattr("fastbg.joint.compare.members", lambda _: np.ones(len(images), bool))
+    assert compared(images, surfaces).verdicts == ["", "", "another field", "", "", ""]
+
+
 def test_satellites_hot_pixels_and_ragged_edges(
     known: Frames, found: Comparison, surfaces: Surfaces
 ) -> None:

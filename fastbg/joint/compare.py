@@ -28,6 +28,9 @@ DIM = 0.5
 FEW = 20
 """A frame with fewer bright pixels shows nothing to tell fields apart by."""
 
+ABSENT = 2.0
+"""The light of the field is not in a frame whose scale is below so many times the least one."""
+
 ANOTHER = 0.2
 """A frame of another field has at least this part of the bright pixels of the others."""
 
@@ -171,6 +174,9 @@ def compare(
         for each, error in zip(solutions, errors, strict=True)
     ]
     solutions = [each.without_common(surfaces, used) for each in solutions]
+    for number, verdict in enumerate(verdicts):
+        if verdict == "clouds" and _lost(solutions, number):
+            verdicts[number] = _other(likeness.bright, used, number)
     return Comparison(surfaces, verdicts, solutions, noise, scaled)
 
 
@@ -231,6 +237,12 @@ def _other(bright: np.ndarray, used: np.ndarray, number: int) -> Verdict:
     usual = float(np.median(bright[used])) if used.any() else 0.0
     tells = usual > FEW and bright[number] > ANOTHER * usual
     return "another field" if tells else "nothing"
+
+
+def _lost(solutions: list[Solution], number: int) -> bool:
+    """Whether a frame has none of the field's light, though chance has made its detail alike."""
+    scale = float(np.median([each.scale[number] for each in solutions]))
+    return scale < ABSENT * LEAST_SCALE
 
 
 def _clouded(solutions: list[Solution], used: np.ndarray) -> np.ndarray:
