@@ -154,7 +154,7 @@ def _in_words(figure: str, diagnostics: Diagnostics, cures: Cures, *, by_colour:
         these = frame.corners_after.mean(axis=2) == brightest
         return corners.left(these, "brighter", brightest, before, cures)
     below = diagnostics.below - frame.land
-    lies = f"{100 * below:.2g} % of the usable frame lies below"
+    lies = f"{100 * below:.3g} % of the usable frame lies below"
     if by_colour:
         return (
             f"the light of the sky may have more colours than the model: {lies} it, where no "

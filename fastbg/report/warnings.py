@@ -144,7 +144,7 @@ def _of_reference(compared: Compared) -> Iterator[str]:
         )
     if compared.differs > DIFFERENT:
         yield (
-            f"{100 * compared.differs:.2g} % of the usable frame differs from the reference "
+            f"{100 * compared.differs:.3g} % of the usable frame differs from the reference "
             "otherwise than by a gradient, as satellites, saturated stars and what moves do, and "
             "was left out"
         )
