@@ -39,7 +39,7 @@ def selected(values, weight):
 
 def seen(light, rng):
     """A sky in two channels with light, (P, K), where it is faint enough to be taken for sky."""
-    sky = np.stack([TILT, 2 * TILT], axis=1)
+    sky = np.stack([TILT, 2 * TILT + 0.04 * POINTS[:, 1]], axis=1)
     values = sky + light + NOISE * rng.standard_normal(sky.shape)
     weight = np.where((light < 1.5 * NOISE).all(axis=1), 1.0, 1e-4)
     return sky, *selected(values, weight)
@@ -95,7 +95,10 @@ def test_what_somebody_knows_to_be_sky_is_no_outskirts(rng):
     assert nearer[1] < nearer[0]
 
 
-@pytest.mark.parametrize("kind", ["enough is sky", "enough is explained", "multiples", "all above"])
+KEPT = ("enough is sky", "enough is explained", "multiples", "all above", "one colour")
+
+
+@pytest.mark.parametrize("kind", KEPT)
 def test_what_is_seen_or_cannot_be_told_is_left_alone(rng, kind):
     _, mesh, surface = seen(np.stack([FADING, FADING], axis=1), rng)
     if kind == "enough is sky":
@@ -104,6 +107,9 @@ def test_what_is_seen_or_cannot_be_told_is_left_alone(rng, kind):
         surface = replace(surface, explained=SEEN)
     elif kind == "multiples":
         surface = replace(surface, joint=(mesh, surface))
+    elif kind == "one colour":
+        alike = np.outer(TILT + FADING, [1.0, 2.0]) + NOISE * rng.standard_normal((len(TILT), 2))
+        mesh = replace(mesh, values=alike)
     else:
         mesh = replace(mesh, values=mesh.values + 1)
     assert behind_outskirts(surface, mesh, QUADRATIC, QUADRATIC) is None

@@ -52,7 +52,7 @@ def are_clouds(mesh: Mesh, surface: Surface) -> bool:
     surface : Surface
         Of the one that was selected and of plain ones, the one that explains most.
     """
-    return surface.explained < COVERED and _has_one_colour(mesh)
+    return surface.explained < COVERED and has_one_colour(mesh)
 
 
 def without_fine_clouds(surface: Surface, mesh: Mesh) -> Surface:
@@ -74,12 +74,12 @@ def without_fine_clouds(surface: Surface, mesh: Mesh) -> Surface:
         and surface.stiffness < STIFFNESS
         and surface.concave >= BOTH_WAYS
     )
-    if not follows or not surface.automatic or surface.splines.local or not _has_one_colour(mesh):
+    if not follows or not surface.automatic or surface.splines.local or not has_one_colour(mesh):
         return surface
     return replace(surface, stiffness=STIFFNESS).solved(mesh)
 
 
-def _has_one_colour(mesh: Mesh) -> bool:
+def has_one_colour(mesh: Mesh) -> bool:
     """Whether all light has one colour; not where somebody knows what is sky."""
     if len(mesh.noise) == 1 or mesh.known.any():
         return False

@@ -9,10 +9,12 @@ narrow filter hides no sky in another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from .clouds import has_one_colour
 from .halo import ABOVE, BELOW, ITERATIONS, SCATTER
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean
@@ -62,13 +64,10 @@ def behind_outskirts(
     Returns
     -------
     Surface or None
-        None where enough of the frame is sky, where the surface was chosen by hand, has a light of
-        its own or is made of multiples of one shape, and where nearly all cells lie above it.
+        None where enough of the frame is sky, as `hides_the_sky` tells, where the frame has one
+        colour, and where nearly all cells lie above the surface.
     """
-    seen = max(instead.explained, instead.weight.sum() / mesh.weight.sum())
-    if seen >= SEEN or instead.joint is not None or instead.splines.local:
-        return None
-    if quadratic is None or not instead.automatic:
+    if quadratic is None or not hides_the_sky(instead, mesh) or has_one_colour(mesh):
         return None
     unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     free = quadratic.matrix[:, : quadratic.free]
@@ -80,9 +79,10 @@ def behind_outskirts(
         outside = mesh.usable & ~objects
         if np.count_nonzero(outside) <= plain.shape[1] + len(FADING):
             return None
-        light = np.exp(-_distance(objects.reshape(mesh.shape))[:, np.newaxis] / FADING)
-        light *= (1 - mesh.known)[:, np.newaxis]
-        sky = plain @ _fitted(plain, light, data, above.ravel(), outside, mesh)
+        light = fading_light(objects.reshape(mesh.shape), mesh)
+        weight = np.where(outside, mesh.weight, 0)
+        parts = plain, light, data, above.ravel(), weight, mesh.known
+        sky = plain @ beside_fading_light(*parts, lambda shares: _penalty(shares, plain, mesh))
         bright = (data - sky)[mesh.usable].std() + np.finfo(np.float32).tiny
         skies.append(sky + (own - sky) * MEAN * min(1.0, sky[mesh.usable].std() / bright))
     values = np.stack(skies, axis=1) * unit
@@ -103,6 +103,24 @@ def _plane_and_bends(free: np.ndarray, mesh: Mesh) -> np.ndarray:
     return np.hstack([plane, bends])
 
 
+def hides_the_sky(surface: Surface, mesh: Mesh) -> bool:
+    """Whether so little is seen of a sky that a surface, which the search selected, is a guess.
+
+    It is none if it was chosen by hand, has a light of its own or is made of multiples of one
+    shape.
+    """
+    seen = max(surface.explained, surface.weight.sum() / mesh.weight.sum())
+    own = surface.joint is not None or surface.splines.local > 0
+    return bool(seen < SEEN and not own and surface.automatic)
+
+
+def fading_light(objects: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(P, L): light that fades around objects, (rows, columns); none where the sky is known."""
+    light = np.exp(-_distance(objects)[:, np.newaxis] / FADING)
+    lit: np.ndarray = light * (1 - mesh.known)[:, np.newaxis]
+    return lit
+
+
 def _distance(objects: np.ndarray) -> np.ndarray:
     """(P,): the distance of each cell, in cells, from the next one of a set, (rows, columns)."""
     inner = objects.copy()
@@ -118,13 +136,22 @@ def _distance(objects: np.ndarray) -> np.ndarray:
     return distance
 
 
-def _fitted(
+def _penalty(shares: np.ndarray, plain: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(Q,): the penalties on the squares of the shares of a plane and bends, (P, Q)."""
+    rise = (plain[mesh.usable, :2] @ shares[:2]).var()
+    penalty = np.zeros(len(shares))
+    penalty[3:] = ALIKE / max(RISE**2 * rise, 1e-2)
+    return penalty
+
+
+def beside_fading_light(
     plain: np.ndarray,
     light: np.ndarray,
     data: np.ndarray,
     above: np.ndarray,
-    outside: np.ndarray,
-    mesh: Mesh,
+    weight: np.ndarray,
+    known: np.ndarray,
+    penalty: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """The shares of the functions of a sky, (P, Q), beside those of light that fades, (P, L).
 
@@ -132,16 +159,18 @@ def _fitted(
     ----------
     data, above : ndarray, (P,)
         One channel, and by how much it lies above a first guess, in units of the noise.
-    outside : ndarray, (P,), bool
-        The cells outside of objects.
+    weight, known : ndarray, (P,)
+        Of each cell, 0 inside of objects; and how much of it is known to be sky.
+    penalty : callable
+        The penalties on the squares of the shares, (Q,), of a sky with such shares.
     """
-    sky, data, known = plain.shape[1], data[outside], mesh.known[outside]
-    functions = np.hstack([plain, light])[outside]
-    usable, prior = plain[mesh.usable], np.zeros(functions.shape[1])
-    halo, likely = np.maximum(above[outside], 0), np.ones(len(data))
+    cells = np.flatnonzero(weight)
+    sky, data, known, weight = plain.shape[1], data[cells], known[cells], weight[cells]
+    functions = np.hstack([plain, light])[cells]
+    prior = np.zeros(functions.shape[1])
+    halo, likely = np.maximum(above[cells], 0), np.ones(len(data))
     for _ in range(ITERATIONS):
-        weight = mesh.weight[outside] * likely / (1 + (SCATTER * halo) ** 2)
-        weighted = functions * weight[:, np.newaxis]
+        weighted = functions * (weight * likely / (1 + (SCATTER * halo) ** 2))[:, np.newaxis]
         normal, right = weighted.T @ functions, weighted.T @ data
         normal.flat[:: len(normal) + 1] += prior + 1e-9 * np.trace(normal)
         used = np.ones(len(normal), bool)
@@ -154,6 +183,5 @@ def _fitted(
         halo = functions[:, sky:] @ shares[sky:]
         off = (data - functions @ shares) / np.hypot(1, SCATTER * halo)
         likely = np.maximum(1 / (1 + (off / np.where(off > 0, ABOVE, BELOW)) ** 2), known)
-        rise = (usable[:, :2] @ shares[:2]).var()
-        prior[3:sky] = ALIKE / max(RISE**2 * rise, 1e-2)
+        prior[:sky] = penalty(shares[:sky])
     return shares[:sky]

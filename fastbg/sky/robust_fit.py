@@ -103,9 +103,9 @@ def _fit_in_numpy(
         # What is known to be sky throws no doubt on its neighbours.
         plane = (np.clip(off, -6, 6) * (1 - mesh.known)).reshape(mesh.shape) * usable
         nearby = (gaussian_mean(plane, protection.reach) / around).ravel()
-        sky = _falling(off - protection.above, SOFTNESS)
-        sky *= _falling(-off - protection.below, SOFTNESS)
-        sky *= _falling(nearby - protection.around, 0.6 * SOFTNESS)
+        sky = falling(off - protection.above, SOFTNESS)
+        sky *= falling(-off - protection.below, SOFTNESS)
+        sky *= falling(nearby - protection.around, 0.6 * SOFTNESS)
         weight = mesh.weight * np.maximum(sky, np.maximum(mesh.known, LEAST_WEIGHT))
     coordinates = splines.solve(mesh.values, weight, stiffness)
     return RobustFit(coordinates, splines.matrix @ coordinates, weight)
@@ -154,7 +154,7 @@ def weighted_deviation(surface: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return spread
 
 
-def _falling(value: np.ndarray, softness: float) -> np.ndarray:
+def falling(value: np.ndarray, softness: float) -> np.ndarray:
     """The logistic function from 1, far below zero, to 0, far above it."""
     fallen: np.ndarray = 1 / (1 + np.exp(np.clip(value / softness, -30, 30)))
     return fallen

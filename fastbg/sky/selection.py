@@ -49,6 +49,7 @@ from .outskirts import behind_outskirts
 from .quiet import quiet_cells
 from .robust_fit import LEAST_WEIGHT, Protection
 from .smoothing_spline import Splines
+from .starlight import before_stars
 from .surface import (
     LOWEST,
     MISSED,
@@ -121,7 +122,8 @@ def select_surfaces(
     sky = stiffened(beside_rivals(selected, search.tried).solved(mesh), mesh)
     if protection == PROTECTIONS["auto"]:
         sky = without_fine_clouds(sky, mesh)
-    hidden = behind_outskirts(sky, mesh, search.bases.get(2), search.most_flexible)
+    parts = sky, mesh, search.bases.get(2), search.most_flexible
+    hidden = before_stars(*parts) or behind_outskirts(*parts)
     sky = hidden or stiffer_differences(sky, mesh, [each.stiffness for each in stiffer])
     behind = search.behind_halo(mesh, sky)
     return [*stiffer, sky if behind is None else beside_rivals(behind, search.tried)]
