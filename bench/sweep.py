@@ -239,8 +239,9 @@ SWEPT = {
         Swept("sky.panels", "SKY", (0.0, 0.2, 0.8)),
     ),
     "guesses": (
-        Swept("sky.outskirts", "SEEN", (0.1, 0.2, 0.4, 0.5, 1.0)),
-        Swept("sky.outskirts", "OUTLINE", (1.5, 2.0, 5.0, 10.0)),
+        Swept("sky.outskirts", "SEEN", (0.1, 0.2, 0.3, 0.5, 1.0)),
+        Swept("sky.outskirts", "OUTLINE", (2.0, 3.0, 5.0, 7.0)),
+        Swept("sky.outskirts", "OUTLINES", (1, 3, 5)),
         Swept("sky.outskirts", "AROUND", (0.5, 0.7, 1.5, 2.0)),
         Swept(
             "sky.outskirts", "FADING", ((2.0,), (4.0,), (1.0, 3.0), (2.0, 6.0), (1.5, 4.0, 10.0))
@@ -257,6 +258,19 @@ SWEPT = {
         Swept("sky.halo", "ITERATIONS", (5, 30)),
         Swept("sky.halo", "ACCOUNTED", (0.5, 0.9, 0.98)),
         Swept("sky.halo", "LIKELIER", (-INFINITE, 0.5, 1.0, INFINITE)),
+    ),
+    "stars": (
+        Swept("sky.starlight", "REPEATED", (1, 2, 6)),
+        Swept("sky.starlight", "OFF", (2.0, 2.5, 4.0)),
+        Swept("sky.starlight", "NEARBY", (0.5, 1.0, 1.5, INFINITE)),
+        Swept("sky.starlight", "REACH", (0.7, 1.5)),
+        Swept("sky.starlight", "CLEAN", (0.0, 0.2, 0.4, 0.5)),
+        Swept("sky.starlight", "VARIES", (0.0, 6.0, 12.0)),
+        Swept("sky.starlight", "DUSTY", (0.0, 0.05, 0.2)),
+        Swept("sky.starlight", "DARKER", (-0.3, -0.2, 0.0)),
+        Swept("sky.starlight", "CLOUDS", (1.5, 3.0, 4.0)),
+        Swept("sky.starlight", "BRIGHTEST", (0.1, 0.15, 0.3, 0.4)),
+        Swept("sky.starlight", "STRENGTH", (0.0, 10.0, 100.0, 300.0)),
     ),
     "uncertainty": (
         Swept("sky.jackknife", "BLOCKS", (2, 3, 6, 8)),

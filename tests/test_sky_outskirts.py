@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fastbg.sky import outskirts
 from fastbg.sky.basis import Basis
 from fastbg.sky.grid import grid_side
 from fastbg.sky.mesh import Mesh
@@ -64,6 +65,21 @@ def test_faint_light_that_fades_around_an_object_does_not_bend_the_sky(rng):
     # The spline that is rendered is the same surface.
     rendered = behind.splines.at(POINTS) @ behind.coordinates
     np.testing.assert_allclose(rendered, behind.values, atol=1e-9)
+
+
+def test_the_outline_is_found_anew_where_the_surface_has_followed_the_object(rng, monkeypatch):
+    off = []
+    for _ in range(4):
+        light = np.stack([FADING, FADING], axis=1)
+        sky, mesh, surface = seen(light, rng)
+        lit = np.where((light < 10 * NOISE).all(axis=1) & (POINTS[:, 0] < 0.4), 1.0, 1e-4)
+        surface = selected(mesh.values, lit)[1]
+        for times in (1, outskirts.OUTLINES):
+            monkeypatch.setattr(outskirts, "OUTLINES", times)
+            off.append(errors(behind_outskirts(surface, mesh, QUADRATIC, QUADRATIC), sky).mean())
+        monkeypatch.undo()
+    once, anew = np.reshape(off, (-1, 2)).mean(axis=0)
+    assert anew < 0.8 * once
 
 
 def test_an_object_in_one_channel_hides_no_sky_in_another(rng):

@@ -25,10 +25,10 @@ LATITUDE = np.abs(Y - 0.4 - 0.2 * X)
 STARS = np.array([1.1, 1.0, 0.9])
 
 
-def milky_way(rng, stars=STARS, sky=TOWN + AIRGLOW):
+def milky_way(rng, stars=STARS, sky=TOWN + AIRGLOW, hides=3.0):
     """The truth, the mesh, and a surface through the darkest cells, which follows the dust."""
     dust = gaussian_mean(rng.standard_normal((ROWS, COLUMNS)), 2.5).ravel()
-    dust = 3 * np.maximum(dust / dust.std() - 0.5, 0)[:, np.newaxis]
+    dust = hides * np.maximum(dust / dust.std() - 0.5, 0)[:, np.newaxis]
     light = 0.8 * np.exp(-LATITUDE / 0.1) + 0.15 * np.exp(-LATITUDE / 1.5)
     seen = light[:, np.newaxis] * stars * np.exp(-dust * [0.8, 1.0, 1.3])
     values = sky + seen + NOISE * rng.standard_normal(seen.shape)
@@ -73,12 +73,19 @@ def test_differences_do_not_depend_on_how_bright_the_stars_are(rng):
     assert (wrong.std(axis=0) < 0.2 * true.std(axis=0)).all()
 
 
-@pytest.mark.parametrize("kind", ["seen", "mono", "the stars' colour", "many colours", "multiples"])
+OTHERS = ("seen", "mono", "the stars' colour", "many colours", "multiples", "no dust", "lit dust")
+
+
+@pytest.mark.parametrize("kind", OTHERS)
 def test_other_skies_are_left_alone(rng, kind):
     if kind == "the stars' colour":
         _, mesh, surface = milky_way(rng, sky=np.outer(0.2 * X, STARS))
     elif kind == "many colours":
         _, mesh, surface = milky_way(rng, stars=rng.random((len(POINTS), 3)))
+    elif kind == "no dust":
+        _, mesh, surface = milky_way(rng, hides=0)
+    elif kind == "lit dust":
+        _, mesh, surface = milky_way(rng, stars=STARS[::-1], hides=-0.3)
     else:
         _, mesh, surface = milky_way(rng)
     if kind == "seen":

@@ -74,9 +74,8 @@ def guesses(settings: Settings, sky: SkySummary | None) -> Iterator[str]:
         )
     if sky.guessed:
         yield (
-            "little of the frame is sky, and the background behind the rest is a guess: a "
-            "plane that bends slightly, beside the light of objects that fades around them; "
-            f"{cure}"
+            "little of the frame is sky, and the background behind the rest is a guess, from how "
+            f"light fades around objects or from the one colour of stars; {cure}"
         )
 
 

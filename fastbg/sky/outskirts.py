@@ -22,13 +22,17 @@ from .smoothing_spline import Splines
 from .surface import Surface
 from .thin_plate import affine
 
-SEEN = 0.3
+SEEN = 0.4
 """Where at least this share of the frame is sky, by the weight of the cells or because it lies on
 the surface, that is left as it is."""
 
-OUTLINE, AROUND = 3.0, 1.0
+OUTLINE, AROUND = 4.0, 1.0
 """Inside of its outline, an object is brighter than the sky by so many standard deviations of the
 noise of a cell, in the mean of the cells around, by a Gaussian of so many cells."""
+
+OUTLINES = 2
+"""How often the outline is found: above the surface, which hides a part of it, and then above the
+sky that was fitted beside it."""
 
 FADING = (1.5, 4.0)
 """The light falls to 1/e within so many cells from the outline; it is a sum of both."""
@@ -74,15 +78,18 @@ def behind_outskirts(
     plain = _plane_and_bends(free, mesh)
     skies = []
     for own, data in zip((instead.values / unit).T, (mesh.values / unit).T, strict=True):
-        above = np.where(mesh.usable, data - own, 0).reshape(mesh.shape)
-        objects = (gaussian_mean(above, AROUND) > OUTLINE).ravel() & (mesh.known == 0)
-        outside = mesh.usable & ~objects
-        if np.count_nonzero(outside) <= plain.shape[1] + len(FADING):
-            return None
-        light = fading_light(objects.reshape(mesh.shape), mesh)
-        weight = np.where(outside, mesh.weight, 0)
-        parts = plain, light, data, above.ravel(), weight, mesh.known
-        sky = plain @ beside_fading_light(*parts, lambda shares: _penalty(shares, plain, mesh))
+        sky = own
+        for _ in range(OUTLINES):
+            level = np.average(own - sky, weights=instead.weight)
+            above = np.where(mesh.usable, data - sky - level, 0).reshape(mesh.shape)
+            objects = (gaussian_mean(above, AROUND) > OUTLINE).ravel() & (mesh.known == 0)
+            outside = mesh.usable & ~objects
+            if np.count_nonzero(outside) <= plain.shape[1] + len(FADING):
+                return None
+            light = fading_light(objects.reshape(mesh.shape), mesh)
+            weight = np.where(outside, mesh.weight, 0)
+            parts = plain, light, data, above.ravel(), weight, mesh.known
+            sky = plain @ beside_fading_light(*parts, lambda shares: _penalty(shares, plain, mesh))
         bright = (data - sky)[mesh.usable].std() + np.finfo(np.float32).tiny
         skies.append(sky + (own - sky) * MEAN * min(1.0, sky[mesh.usable].std() / bright))
     values = np.stack(skies, axis=1) * unit

@@ -25,17 +25,25 @@ REPEATED = 3
 """The fits with one tolerance: the colour of the stars and the cells without dust need each
 other."""
 
-OFF, AROUND, REACH = 3.0, 0.7, 1.0
-"""Tolerances off the surface at which a cell, and the mean of the cells around it, by a Gaussian of
-so many cells, lose half of their weight: dust makes light redder in whole clouds."""
+OFF, NEARBY, REACH = 3.0, 0.7, 1.0
+"""Tolerances at which a cell that is off the sky to either side, and one around which the mean, by
+a Gaussian of so many cells, is too red, lose half of their weight: dust makes light redder in
+whole clouds, and never bluer. A channel is redder than those behind it."""
 
-CLEAN = 0.2
+CLEAN = 0.3
 """At least this share of the frame has light of the sky and of one more colour, and nothing else:
 elsewhere it is no light of stars."""
 
-SEEN = 3.0
+VARIES = 3.0
 """The sky has another colour than the stars if some difference varies by at least so many standard
 deviations of the noise of a cell."""
+
+DUSTY, DARKER = 0.1, -0.12
+"""At least this share of the frame is redder by `OFF` deviations of the noise, and the redder a
+cell, the darker it is: that is the correlation. Reflecting dust and comets have none."""
+
+CLOUDS = 2.0
+"""What is redder or darker is so against a Gaussian mean of so many cells around."""
 
 BRIGHTEST = 0.2
 """The stars fade around this part of the frame, the one where they are brightest."""
@@ -63,15 +71,17 @@ def before_stars(
     -------
     Surface or None
         None where enough of the frame is sky, as `hides_the_sky` tells; for an image of one
-        channel; where too little of the frame has light of one colour beside the sky's; and where
-        the sky has that colour, too.
+        channel; where too little of the frame has light of one colour beside the sky's; where the
+        sky has that colour, too; and where no dust makes the light redder and darker.
     """
     if quadratic is None or len(mesh.noise) == 1 or not hides_the_sky(instead, mesh):
         return None
     unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     data, usable = mesh.values / unit, mesh.usable
-    colour, skies, weight = _differences(data, mesh, quadratic.matrix[:, : quadratic.free])
-    if weight.sum() < CLEAN * mesh.weight.sum() or skies[usable].std(axis=0).max() < SEEN:
+    colour, skies, weight, redder = _differences(data, mesh, quadratic.matrix[:, : quadratic.free])
+    if weight.sum() < CLEAN * mesh.weight.sum() or skies[usable].std(axis=0).max() < VARIES:
+        return None
+    if not _has_dust(redder, data[:, -1], mesh):
         return None
     above = np.where(usable, data[:, -1] - instead.values[:, -1] / unit[-1], 0)
     around = gaussian_mean(above.reshape(mesh.shape), REACH)
@@ -85,14 +95,12 @@ def before_stars(
     last = shape @ shares
     values = np.column_stack([last[:, np.newaxis] * colour + skies, last]) * unit
     coordinates = np.linalg.lstsq(flexible.matrix, values)[0]
-    return replace(
-        instead, splines=flexible, coordinates=coordinates, guessed=True
-    ).judged(mesh)
+    return replace(instead, splines=flexible, coordinates=coordinates, guessed=True).judged(mesh)
 
 
 def _differences(
     data: np.ndarray, mesh: Mesh, plain: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The stars' colour, and the sky in the differences from the last channel in which it cancels.
 
     Parameters
@@ -110,6 +118,8 @@ def _differences(
         The sky in each other channel less the colour times the sky in the last.
     weight : ndarray, (P,)
         How much each cell has but sky and light of that colour.
+    redder : ndarray, (P,)
+        By how much it is redder, in standard deviations of the noise.
     """
     functions, others = np.column_stack([plain, data[:, -1]]), data[:, :-1]
     weight, usable = mesh.weight, mesh.usable
@@ -125,6 +135,21 @@ def _differences(
         plane = (np.clip(redder, -6, 6) * (1 - mesh.known)).reshape(mesh.shape)
         nearby = gaussian_mean(plane, REACH).ravel()
         clean = falling(np.abs(redder) - OFF, SOFTNESS)
-        clean *= falling(nearby - AROUND, 0.5 * SOFTNESS)
+        clean *= falling(nearby - NEARBY, 0.5 * SOFTNESS)
         weight = mesh.weight * np.maximum(clean, np.maximum(mesh.known, LEAST_WEIGHT))
-    return shares[-1], plain @ shares[:-1], weight
+    return shares[-1], plain @ shares[:-1], weight, redder
+
+
+def _has_dust(redder: np.ndarray, light: np.ndarray, mesh: Mesh) -> bool:
+    """Whether light, (P,), is redder in a part of the frame, and darker where it is redder."""
+    usable = mesh.usable
+    if np.mean(redder[usable] > OFF) < DUSTY:
+        return False
+    cells = np.maximum(gaussian_mean(usable.reshape(mesh.shape), CLOUDS), 1e-3)
+    small = []
+    for each in (np.clip(redder, -6, 6), light):
+        plane = np.where(usable, each, 0).reshape(mesh.shape)
+        small.append((plane - gaussian_mean(plane, CLOUDS) / cells).ravel()[usable])
+    # Single stars and the bright edges of clouds are no measure of the rest.
+    small[1] = np.clip(small[1], *np.quantile(small[1], (0.1, 0.9)))
+    return bool(np.corrcoef(*small)[0, 1] < DARKER)
