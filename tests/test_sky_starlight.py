@@ -25,12 +25,12 @@ LATITUDE = np.abs(Y - 0.4 - 0.2 * X)
 STARS = np.array([1.1, 1.0, 0.9])
 
 
-def milky_way(rng, stars=STARS, sky=TOWN + AIRGLOW, hides=3.0):
+def milky_way(rng, stars=STARS, sky=TOWN + AIRGLOW, hides=(2.4, 3.0, 3.9)):
     """The truth, the mesh, and a surface through the darkest cells, which follows the dust."""
     dust = gaussian_mean(rng.standard_normal((ROWS, COLUMNS)), 2.5).ravel()
-    dust = hides * np.maximum(dust / dust.std() - 0.5, 0)[:, np.newaxis]
+    dust = np.maximum(dust / dust.std() - 0.5, 0)[:, np.newaxis]
     light = 0.8 * np.exp(-LATITUDE / 0.1) + 0.15 * np.exp(-LATITUDE / 1.5)
-    seen = light[:, np.newaxis] * stars * np.exp(-dust * [0.8, 1.0, 1.3])
+    seen = light[:, np.newaxis] * stars * np.exp(-dust * hides)
     values = sky + seen + NOISE * rng.standard_normal(seen.shape)
     return sky, *selected(values, seen[:, 1] < np.quantile(seen[:, 1], 0.1))
 
@@ -83,9 +83,9 @@ def test_other_skies_are_left_alone(rng, kind):
     elif kind == "many colours":
         _, mesh, surface = milky_way(rng, stars=rng.random((len(POINTS), 3)))
     elif kind == "no dust":
-        _, mesh, surface = milky_way(rng, hides=0)
+        _, mesh, surface = milky_way(rng, hides=(0, 0, 0))
     elif kind == "lit dust":
-        _, mesh, surface = milky_way(rng, stars=STARS[::-1], hides=-0.3)
+        _, mesh, surface = milky_way(rng, hides=(-0.4, -0.3, -0.2))
     else:
         _, mesh, surface = milky_way(rng)
     if kind == "seen":
