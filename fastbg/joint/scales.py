@@ -171,9 +171,7 @@ def _smoothed(
 
 
 @lru_cache(maxsize=8)  # frames on one grid have the same valid pixels, in all rounds
-def _known(
-    valid: bytes, deviation: float, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _known(valid: bytes, deviation: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """What smoothing takes of valid pixels, bool, (h, w), and where that is most of it."""
     plane = np.frombuffer(valid, bool).reshape(shape)
     known = gaussian_mean(plane, deviation, np.float32)

@@ -38,6 +38,12 @@ from .small import Copies
 
 MEAN = "the mean of the frames"
 
+SHARED = (
+    "what is doubtful is the gradient that all frames share: give a reference, an image of the "
+    "same sky, which tells it; or correct what frames differ by alone (relative), which is certain"
+)
+"""What else can be done about the doubts of a mean."""
+
 ROOM = 0.5
 """The stretch of a model reaches so many times its range beyond it, for nothing clamps it there."""
 
@@ -161,7 +167,8 @@ def fit_mean(
             prepared = job.search(reduced, used, **own)
         fitted, begun = job.fit(prepared, corrects=False), prepared.preparation()
         refuse_doubts(job, MEAN, begun, fitted)
-        return fitted, doubts_of(job.settings, begun, fitted)
+        doubts = doubts_of(job.settings, begun, fitted)
+        return fitted, [*doubts, SHARED] if doubts and reference is None else doubts
 
 
 def _beside(
