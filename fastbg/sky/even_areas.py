@@ -202,8 +202,9 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
 
 
 def _surrounds(dark: np.ndarray, mesh: Mesh) -> bool:
-    """Whether what is not dark is a circle: the sky of a fisheye, however rough the Milky Way is."""
-    return circle_around((mesh.usable & ~_widened(dark, mesh.shape)).reshape(mesh.shape), mesh.points) is not None
+    """Whether all that is not dark is one circle, as the sky of a fisheye is."""
+    seen = mesh.usable & ~_widened(dark, mesh.shape)
+    return circle_around(seen.reshape(mesh.shape), mesh.points) is not None
 
 
 def _regions(mesh: Mesh) -> np.ndarray:
