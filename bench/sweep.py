@@ -230,6 +230,8 @@ SWEPT = {
         Swept("sky.lines", "CROOKED", (0.5, 0.7, 1.5, 2.0)),
         Swept("sky.lines", "LASTING", (0.25, 0.35, 0.7)),
         Swept("sky.lines", "MOST_PIECES", (0.4, 0.5, 0.7, 0.85)),
+        Swept("sky.lines", "CONTINUED", (1.0, 1.1, 1.5, INFINITE)),
+        Swept("sky.lines", "NEAR", (0, 1, 4)),
         Swept("sky.seams", "KNOWN", (0.5, 0.85, 1.0)),
         Swept("sky.seams", "UNLIKE", (2.0, 3.0, 6.0, INFINITE)),
         Swept("sky.steps", "SLOPES", (0.0, 0.001, 0.1, 1.0)),

@@ -97,10 +97,45 @@ def test_an_outline_that_runs_through_cells_divides_them() -> None:
     assert scenes.error(remove_background(scene.image).background, scene) < 0.3
 
 
+ROUND = np.hypot(Y - 0.33, X - 0.5) < 0.32
+
+
+def in_a_circle(image, rng):
+    dark = 1e-4 * (1 + 0.1 * rng.standard_normal(SHAPE))
+    return np.where(ROUND[..., np.newaxis], image, dark[..., np.newaxis]).astype(np.float32)
+
+
+def rough(rng, size):
+    """Light in patches of a size, as of the Milky Way or of a town, (H, W, 1)."""
+    few = rng.random((SHAPE[0] // size, SHAPE[1] // size, 1))
+    return np.repeat(np.repeat(few, size, 0), size, 1)
+
+
+def test_a_sky_that_a_circle_surrounds_may_be_rough() -> None:
+    # All of the outside was fitted, for skies over lit land are smooth.
+    rng = np.random.default_rng(2)
+    even = cells_of(in_a_circle(sky() + 0.02 * rough(rng, 8), rng))
+    side = SHAPE[0] // even.shape[0]
+    inside = ROUND[side // 2 :: side, side // 2 :: side][: even.shape[0], : even.shape[1]]
+    assert even[~inside].mean() > 0.95
+    assert even[inside].mean() < 0.2
+
+
+def lit_land_under_a_dark_sky_in_a_circle(rng):
+    image = np.where((Y > 0.3)[..., np.newaxis], sky() + 0.02 * rough(rng, 8), 1e-4)
+    return in_a_circle(image, rng)
+
+
+def disc_of_the_moon(rng):
+    seas = sum(rough(rng, size) for size in (4, 12, 48))
+    light = 0.1 * (1 + seas) + NOISE * rng.standard_normal((*SHAPE, 3))
+    dim = 0.003 + 2e-4 * rng.standard_normal((*SHAPE, 3))
+    return np.where(ROUND[..., np.newaxis], light, dim).astype(np.float32)
+
+
 def dark_sky_over_lit_land(rng):
     image = sky()
-    structure = np.repeat(np.repeat(rng.random((120, 180)), 4, 0), 4, 1)
-    image[LAND] = (0.2 + 0.2 * structure)[LAND, np.newaxis]
+    image[LAND] = (0.2 + 0.2 * rough(rng, 4))[LAND]
     return image
 
 
@@ -136,7 +171,10 @@ def panels(rng):
 
 @pytest.mark.parametrize(
     "scene",
-    [dark_sky_over_lit_land, without_stars, bright_nebula, dark_cloud, steps_of_integers, panels],
+    [
+        *(dark_sky_over_lit_land, lit_land_under_a_dark_sky_in_a_circle, disc_of_the_moon),
+        *(without_stars, bright_nebula, dark_cloud, steps_of_integers, panels),
+    ],
 )
 def test_skies_and_objects_are_not_even(scene) -> None:
     assert not cells_of(scene(np.random.default_rng(2))).any()

@@ -104,3 +104,14 @@ def costs_of(chain: Chain, start_penalty: float) -> np.ndarray:
     penalties = start_penalty + plain + rising * bending
     costs: np.ndarray = [each.unexplained for each in chain] + penalties
     return costs
+
+
+def least_cost_of(selected: Surface) -> float:
+    """The least that a selected surface may cost: its curvature counts as convex.
+
+    In a frame that is clear, bending costs nothing.
+    """
+    if selected.choice is None or selected.explained >= CLEAR:
+        return selected.unexplained
+    bending = max(selected.choice.flexibility - POLYNOMIAL_CANDIDATES, 0)
+    return selected.unexplained + BENDING_PENALTY[0] * bending

@@ -4,7 +4,8 @@ Both have a sharp outline, and less noise inside than the sky. What is brighter 
 more photons and thus more noise, unless it is saturated: then it has one level, and nothing is
 brighter. What is darker has less noise than the sky, as a dark sky would; but if stars are seen in
 the sky and none in it, it hides them. The other way round, a dark sky over a lit landscape is the
-quieter of the two; but a landscape is no smooth surface.
+quieter of the two; but a landscape is no smooth surface. Only a sky that a circle surrounds, as in
+a fisheye, may be as rough.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from ..image.robust import medians, upper_quartiles
+from .circle import circle_around
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean, regions
 
@@ -151,9 +153,9 @@ class _Area:
         return bool((quieter & flat & (self.stars < STARLESS * STARRY)).any())
 
     def hides(self, sky: _Area) -> bool:
-        """Whether it is darker than a sky, quieter, and hides its stars."""
+        """Whether it is darker than what may be a sky, quieter, and hides its stars."""
         quieter = self.spread.sum() < DARK * sky.spread.sum()
-        if not quieter or not (self.level < sky.level).all() or not sky.is_smooth:
+        if not quieter or not (self.level < sky.level).all():
             return False
         seen = sky.stars.mean()
         return bool(seen > STARRY and self.stars.mean() < STARLESS * seen)
@@ -180,10 +182,15 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
     least = LEAST_SKY * np.count_nonzero(mesh.usable)
     skies = [area for number, area in areas.items() if sizes[number] >= least]
     others = mesh.usable.copy()
-    for area in areas.values():
-        if any(area.is_saturated(sky) or area.hides(sky) for sky in skies):
-            even |= area.cells
-        elif area in skies:
+    for sky in skies:
+        hidden = np.zeros_like(even)
+        for area in areas.values():
+            even |= area.cells & area.is_saturated(sky)
+            hidden |= area.cells & area.hides(sky)
+        if hidden.any() and (sky.is_smooth or _surrounds(hidden, mesh)):
+            even |= hidden
+    for area in skies:
+        if not even[area.cells].any():
             others &= ~area.cells
     if not even.any():
         return even
@@ -192,6 +199,12 @@ def even_areas(mesh: Mesh, linear: np.ndarray) -> np.ndarray:
     numbers = regions(joined[1:] & joined[:-1], joined[:, 1:] & joined[:, :-1]).ravel()
     wide = _widened(others & np.isin(numbers, numbers[even]), mesh.shape)
     return wide & (mesh.known == 0)
+
+
+def _surrounds(dark: np.ndarray, mesh: Mesh) -> bool:
+    """Whether all that is not dark is one circle, as the sky of a fisheye is."""
+    seen = mesh.usable & ~_widened(dark, mesh.shape)
+    return circle_around(seen.reshape(mesh.shape), mesh.points) is not None
 
 
 def _regions(mesh: Mesh) -> np.ndarray:

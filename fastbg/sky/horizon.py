@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .circle import circle_around
 from .glow import Glow
 from .mesh import Mesh
-from .neighbourhood import largest_region
 from .smoothing_spline import Splines
 from .surface import Surface
 from .thin_plate import interpolating
@@ -21,17 +21,6 @@ RISES = (0.1, 0.3)
 
 BEYOND = 1.05
 """The light is even from here on, in units of the radius: nobody sees what is beyond a horizon."""
-
-LEAST_OUTLINE = 3
-"""The fewest cells along the horizon in each quarter around its middle."""
-
-ROUND = 0.03
-"""The outline of the sky is a circle where the median of its distances from one is at most this
-part of the radius: trees stand there."""
-
-FILLED, EMPTY, LEAST_EMPTY = 0.9, 0.4, 0.015
-"""The shares of the cells that can be used: at least inside of the circle, and at most outside; and
-the least share of the frame that is outside."""
 
 RADII, AROUND = (0.4, 0.6, 0.75, 0.87, 0.95, 1.0, BEYOND), 24
 """The radii of rings of control points, in units of the horizon's, and the number on each."""
@@ -71,7 +60,7 @@ def find_horizon(mesh: Mesh, splines: Splines) -> Glow | None:
         A basis for the smooth part of the sky.
     """
     places = mesh.points * mesh.shape  # in cells, which are square
-    circle = _circle(places, mesh)
+    circle = circle_around(mesh.usable.reshape(mesh.shape), mesh.points)
     if circle is None:
         return None
     middle, radius = circle
@@ -115,47 +104,3 @@ def _light(away: np.ndarray) -> np.ndarray:
     turning = np.stack([np.ones(len(y)), np.cos(azimuth), np.sin(azimuth)], axis=1)
     rising = (np.exp((np.minimum(distance, BEYOND) - 1) / rise) for rise in RISES)
     return np.hstack([each[:, np.newaxis] * turning for each in rising])
-
-
-def _circle(places: np.ndarray, mesh: Mesh) -> tuple[np.ndarray, float] | None:
-    """The middle, (y, x) in cells, and the radius of the circle that surrounds the sky."""
-    usable = mesh.usable.reshape(mesh.shape)
-    # The last row and column of cells are often too small to be used.
-    last = usable[-1], usable[:, -1]
-    rows, columns = (n - (not side.any()) for n, side in zip(mesh.shape, last, strict=True))
-    seen = usable[:rows, :columns]
-    if seen.all() or not seen.any():
-        return None
-    beyond = ~seen
-    sky = largest_region(seen)
-    outline = np.zeros_like(sky)
-    for axis in (0, 1):
-        here, there, border = (np.moveaxis(each, axis, 0) for each in (sky, beyond, outline))
-        border[1:] |= here[1:] & there[:-1]
-        border[:-1] |= here[:-1] & there[1:]
-    places = places.reshape(*mesh.shape, 2)[:rows, :columns]
-    points = places[outline]
-    for _ in range(3):  # what is off the circle, such as an object that is left out, does not count
-        if len(points) < 4 * LEAST_OUTLINE:
-            return None
-        # The algebraic circle (I. Kasa, 1976): |p|^2 = 2 middle p + radius^2 - |middle|^2.
-        system = np.column_stack([2 * points, np.ones(len(points))])
-        *middle, rest = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0]
-        radius = float(np.sqrt(rest + np.dot(middle, middle)))
-        off = np.abs(np.hypot(*(points - middle).T) - radius)
-        kept = points[off <= 3 * max(np.median(off), 0.5)]
-        if len(kept) == len(points):
-            break
-        points = kept
-    away = points - middle
-    quarters = np.bincount(2 * (away[:, 0] > 0) + (away[:, 1] > 0), minlength=4)
-    within = np.hypot(*np.moveaxis(places - middle, -1, 0)) < radius
-    if (
-        np.median(off) > ROUND * radius
-        or quarters.min() < LEAST_OUTLINE
-        or within.mean() > 1 - LEAST_EMPTY
-        or seen[within].mean() < FILLED
-        or seen[~within].mean() > EMPTY
-    ):
-        return None
-    return np.array(middle), radius

@@ -42,6 +42,10 @@ CROOKED = 1.0
 LASTING = 0.5
 """Behind a seam, the sky stays off by at least this part of the step, and at most its inverse."""
 
+CONTINUED, NEAR = 1.2, 2
+"""A seam of one panel goes on in the next one where the step that all pieces have in common is so
+many times that at all but a hundredth of other places, within so many columns of the line."""
+
 LEAST_PANEL = 0.12
 """The least size of a panel, as a part of the frame."""
 
@@ -138,6 +142,46 @@ def _lines(
             last = first + slope * profiles.step
             width = 0.0 if window == SHARP else 2 * gap * profiles.step
             yield found.clear, Seam(panel, axis, float(first), float(last), width)
+
+
+def goes_on(profiles: Profiles, seam: Seam, panel: int) -> Seam | None:
+    """The seam of another panel where it goes on through this one, if the sky steps there, too.
+
+    Where a seam may be is known then, so that a step counts that is lost in noise at each piece.
+    """
+    window = SHARP
+    if seam.width:
+        profiles = profiles.coarser(max(1, round(profiles.values.shape[2] / COLUMNS)))
+        window = min(SOFT, key=lambda each: abs(2 * each[1] * profiles.step - seam.width))
+    at = (seam.first + (seam.last - seam.first) * profiles.along - profiles.start) / profiles.step
+    steps = _steps(profiles.values, *window)
+    count, middle = steps.shape[2], round(float(at.mean()))
+    if not 2 * sum(window) <= middle <= count - 2 * sum(window):
+        return None
+    # Along lines that are parallel to the seam, by the column of their middle.
+    columns = np.arange(count) + np.rint(at - middle).astype(int)[:, np.newaxis]
+    inside = (columns >= 0) & (columns < count)
+    columns = np.clip(columns, 0, count - 1)
+    pieces = np.arange(len(columns))[:, np.newaxis]
+    common = np.zeros(count)
+    for each in steps:
+        along = np.where(inside, each[pieces, columns], np.nan)
+        known = np.isfinite(along).sum(axis=0) >= MOST_PIECES * len(along)
+        along = np.nan_to_num(along)
+        # A step may change along the line, and even its sign, as where only slopes differ.
+        first, last = (medians(half, axis=0) for half in np.array_split(along, 2))
+        height = np.hypot(medians(along, axis=0), 0.5 * (last - first))
+        common += np.where(known, height / np.maximum(_median(height[known]), 1e-30), np.nan)
+    near = np.arange(max(0, middle - NEAR), middle + NEAR + 1)
+    away = np.abs(np.arange(count) - middle) > NEAR + sum(window)
+    rest = common[away & np.isfinite(common)]
+    own = common[near]
+    if not len(rest) or not np.isfinite(own).all():
+        return None
+    if own.max() <= CONTINUED * np.quantile(rest, 0.99):
+        return None
+    shift = float((near[int(own.argmax())] - middle) * profiles.step)
+    return replace(seam, panel=panel, first=seam.first + shift, last=seam.last + shift)
 
 
 @dataclass(frozen=True)

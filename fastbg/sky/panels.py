@@ -18,7 +18,7 @@ from ..image.stretch import Stretch
 from ..spline.panels import Panels, Seam, boxes, shares, within
 from .basis import Basis
 from .blas import one_thread
-from .cost import CLEAR, CLEAR_PENALTY
+from .cost import CLEAR, CLEAR_PENALTY, least_cost_of
 from .detection import Sky, detect_sky
 from .grid import grid_side
 from .mesh import Mesh, mesh_of
@@ -36,7 +36,8 @@ PENALTY = 0.3
 
 SEAMS_PENALTY = 0.05
 """Seams that were found are obeyed if they lower that logarithm by more than this: the detector of
-an infrared camera, whose halves are read one after the other, has a step and no panels."""
+an infrared camera, whose halves are read one after the other, has a step and no panels. One surface
+pays for its bending, for of what it then explains, much may be a nebula."""
 
 SKY = 0.5
 """Cells that are sky by less than this part have no part in the last fit: nothing bulges."""
@@ -176,7 +177,7 @@ def detect_panels(
     # Without what the search has left out altogether.
     mesh = replace(mesh, weight=np.minimum(mesh.weight, sky.mesh.weight))
     surface = _fitted(seams, mesh, sky.surface.weight, steps, protection, flexibility)
-    if plain and surface.unexplained + SEAMS_PENALTY >= plain.surface.unexplained:
+    if plain and surface.unexplained + SEAMS_PENALTY >= least_cost_of(plain.surface):
         return plain
     return Sky(stretch, mesh, [surface], sky.weight, tuple(seams))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..spline.panels import Seam, boxes, shares
-from .lines import profiles_of, seams_across
+from .lines import LEAST_PANEL, goes_on, profiles_of, seams_across
 
 KNOWN = 0.7
 """Where one seam is known, the steps of others may be lower by this factor."""
@@ -50,7 +50,10 @@ def find_seams(small: np.ndarray, weight: np.ndarray) -> list[Seam]:
     while waiting and len(seams) < MOST_SEAMS:
         panel = waiting.pop()
         found = _clearest(planes, seams, panel)
+        if found is None and not waiting:
+            found = _going_on(planes, seams)
         if found is not None:
+            panel = found.panel
             seams.append(found)
             waiting += [panel, len(seams)]
     return seams
@@ -81,18 +84,9 @@ def seams_at(lines: str, shape: tuple[int, int]) -> list[Seam]:
 
 def _clearest(planes: np.ndarray, seams: list[Seam], panel: int) -> Seam | None:
     """The clearest seam through a panel."""
-    shape = planes.shape[1:]
-    top, bottom, left, right = boxes(seams)[panel]
-    part = slice(*_blocks(top, bottom, shape[0])), slice(*_blocks(left, right, shape[1]))
-    own = planes[:, part[0], part[1]]
-    y, x = ((np.arange(size) + 0.5)[of] / size for size, of in zip(shape, part, strict=True))
-    if seams:
-        inside = shares(seams, y[:, np.newaxis], x)[panel] == 1
-        own = np.where(inside, own, np.float32(np.nan))
     found: list[tuple[float, Seam]] = []
     for axis in (0, 1):
-        across, along = (y, x) if axis == 0 else (x, y)
-        turned = own.swapaxes(1, 2) if axis == 0 else own
+        turned, along, across = _seen_along(planes, seams, panel, axis)
         if min(turned.shape[1:]) < LEAST_SIDE // 2:
             continue
         profiles = profiles_of(turned, along, across)
@@ -103,6 +97,37 @@ def _clearest(planes: np.ndarray, seams: list[Seam], panel: int) -> Seam | None:
             if seams or _has_stars_on_both_sides(turned, along, across, each[1])
         ]
     return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def _going_on(planes: np.ndarray, seams: list[Seam]) -> Seam | None:
+    """A seam that goes on through another panel, as where four panels meet."""
+    for panel, box in enumerate(boxes(seams)):
+        for seam in seams:
+            low, high = box[2 * seam.axis : 2 * seam.axis + 2]
+            if not low + LEAST_PANEL < (seam.first + seam.last) / 2 < high - LEAST_PANEL:
+                continue
+            turned, along, across = _seen_along(planes, seams, panel, seam.axis)
+            if min(turned.shape[1:]) < LEAST_SIDE // 2:
+                continue
+            found = goes_on(profiles_of(turned, along, across), seam, panel)
+            if found is not None:
+                return found
+    return None
+
+
+def _seen_along(
+    planes: np.ndarray, seams: list[Seam], panel: int, axis: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A panel, (K, along, across) with NaN beyond it, and the places of its blocks."""
+    shape = planes.shape[1:]
+    top, bottom, left, right = boxes(seams)[panel]
+    part = slice(*_blocks(top, bottom, shape[0])), slice(*_blocks(left, right, shape[1]))
+    own = planes[:, part[0], part[1]]
+    y, x = ((np.arange(size) + 0.5)[of] / size for size, of in zip(shape, part, strict=True))
+    if seams:
+        inside = shares(seams, y[:, np.newaxis], x)[panel] == 1
+        own = np.where(inside, own, np.float32(np.nan))
+    return (own.swapaxes(1, 2), x, y) if axis == 0 else (own, y, x)
 
 
 def _has_stars_on_both_sides(
