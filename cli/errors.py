@@ -17,7 +17,7 @@ import typer
 
 from ..errors import Cancelled, DoubtError, FastbgError
 from ..io.names import check_current_folder
-from .help import Group
+from .help import Group, UsageError
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer
@@ -37,9 +37,6 @@ UNEXPECTED, REFUSED, DOUBTFUL = 1, 2, 3
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of writing to stdout. Errors of writing to a file are an OutputError of the library."""
-
-# The module of this class differs between releases of Typer, which exports only a subclass.
-_UsageError: Any = typer.BadParameter.__base__
 
 
 class Boundary(Group):
@@ -61,7 +58,7 @@ class Boundary(Group):
         check_current_folder()
         try:
             return super().resolve_command(context, arguments)
-        except _UsageError as error:
+        except UsageError as error:
             name = arguments[0]
             if is_input(name):
                 error.message = (
@@ -128,7 +125,7 @@ def exit_code(
         return refuse(str(error), DOUBTFUL)
     except FastbgError as error:
         return refuse(str(error), REFUSED)
-    except _UsageError as error:
+    except UsageError as error:
         return refuse(_usage(error), REFUSED)
     except ImportError as error:
         if "failed to map segment" not in str(error):

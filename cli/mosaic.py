@@ -31,7 +31,7 @@ from .with_settings import with_settings
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="PANEL",
+        metavar="PANEL...",
         help="The panels, linear images that overlap and have coordinate systems: files, folders "
         "or quoted patterns. With --panels, one merged mosaic.",
         show_default=False,

@@ -75,7 +75,7 @@ Input = Annotated[
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT",
+        metavar="INPUT...",
         help="Linear images, folders with images, or quoted patterns: 'lights/*.xisf' for one "
         "folder, 'lights/**/*.xisf' for all folders below it, too.",
         show_default=False,

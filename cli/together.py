@@ -32,7 +32,7 @@ from .with_settings import with_settings
 Frames = Annotated[
     list[str],
     typer.Argument(
-        metavar="FRAME",
+        metavar="FRAME...",
         help="Linear frames of one field, registered or with coordinate systems; folders, or "
         "quoted patterns.",
         show_default=False,

@@ -262,6 +262,22 @@ def test_impossible_options(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        "run sky.xisf --report --overwrite",
+        "run sky.xisf -o -c",
+        "run sky.xisf -m a.reg -m --quiet",
+        "together -o --relative sky.xisf",
+    ],
+)
+def test_no_option_is_the_value_of_another(folder: Path, arguments: str) -> None:
+    words = arguments.split()
+    at = max(n for n, word in enumerate(words) if word.startswith("-"))
+    cause = f"{words[at - 1]} needs a value before {words[at]}, which is an option"
+    assert refused(folder, *words) == f"fastbg: {cause}; see fastbg {words[0]} --help"
+
+
+@pytest.mark.parametrize(
     ("arguments", "cause"),
     [
         ("run", "missing argument"),

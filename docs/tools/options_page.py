@@ -102,8 +102,7 @@ def _default(parameter: Any) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    several = "..." if argument.nargs == -1 else ""
-    return f"{argument.metavar}{several}" if argument.required else f"[{argument.metavar}{several}]"
+    return argument.metavar if argument.required else f"[{argument.metavar}]"
 
 
 def _paragraphs(command: Any) -> list[str]:
