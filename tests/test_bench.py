@@ -28,6 +28,7 @@ SLOW = {"gate", "many", "page", "sets", "structure"}  # which test_structure.py 
 
 
 @pytest.mark.idle_settings
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # tiny sets
 @pytest.mark.parametrize("command", some(COMMANDS - SLOW, sorted(COMMANDS)))
 def test_every_program_runs(command, tmp_path, monkeypatch, capfd):
     # Not in a process of its own, which would import all that is here already.
