@@ -255,7 +255,7 @@ def _figures(report: Mapping[str, Any]) -> tuple[str, str, str]:
     if report["worse"]:
         warnings = f"GOT WORSE, {warnings}"
     # A model that was fitted elsewhere has no diagnostics.
-    share = Gradient.of(report["diagnostics"]).share if "diagnostics" in report else ""
+    share = Gradient.of(report).share if "diagnostics" in report else ""
     return share, f"{report['seconds']['total']:.1f}", warnings
 
 

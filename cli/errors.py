@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import signal
@@ -17,6 +16,7 @@ import typer
 
 from ..errors import Cancelled, DoubtError, FastbgError
 from ..io.names import check_current_folder
+from ..io.room import NO_ROOM
 from .help import Group, UsageError
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
@@ -34,9 +34,6 @@ _OPTIONS = {
 
 UNEXPECTED, REFUSED, DOUBTFUL = 1, 2, 3
 """Exit codes. After a signal the code is 128 + its number, as in shells."""
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Errors of writing to stdout. Errors of writing to a file are an OutputError of the library."""
 
 
 class Boundary(Group):
@@ -138,7 +135,8 @@ def exit_code(
         silence_stdout()
         return UNEXPECTED
     except OSError as error:
-        if error.errno not in _NO_ROOM or error.filename:
+        # Errors of writing to a file are an OutputError of the library.
+        if error.errno not in NO_ROOM or error.filename:
             return _unexpected(error, refuse)
         silence_stdout()
         cause = f"stdout cannot be written ({error.strerror})"

@@ -73,7 +73,7 @@ def _rows(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield from report["outputs"].items()
     fit = report.get("fit")
     if fit:
-        yield "gradient", str(Gradient.of(report["diagnostics"]))
+        yield "gradient", str(Gradient.of(report))
     if samples := report.get("samples"):
         used = sum(each["used"] for each in samples)
         yield "samples", through_samples(used, len(samples), report["sky"]["freedom"])

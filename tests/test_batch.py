@@ -370,6 +370,13 @@ def test_a_folder_that_is_removed_meanwhile(lights, out, folder):
     assert not leftovers(out)
 
 
+def test_room_is_no_cure_where_a_file_is_in_the_way(lights, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot be written.*: choose another") as caught:
+        process_files(lights, output_dir=tmp_path / "file" / "out", **QUICK)
+    assert "free some space" not in str(caught.value)
+
+
 @in_this_process
 def test_what_could_not_be_recorded_is_made_again(lights, out, monkeypatch):
     def full(*_: object) -> None:

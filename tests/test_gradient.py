@@ -9,11 +9,10 @@ import pytest
 from fastbg.report.gradient import Gradient
 
 
-def told(before: list[float], after: list[float]) -> Gradient:
+def told(before: list[float], after: list[float], **more: object) -> Gradient:
     uncertainty = {"rms": [1e-6] * len(before), "max": [inf] * len(before)}
-    return Gradient.of(
-        {"gradient_before": before, "gradient_after": after, "uncertainty": uncertainty}
-    )
+    found = {"gradient_before": before, "gradient_after": after, "uncertainty": uncertainty}
+    return Gradient.of({"diagnostics": found, **more})
 
 
 def test_it_is_that_of_the_mean_over_the_channels() -> None:
@@ -21,6 +20,12 @@ def test_it_is_that_of_the_mean_over_the_channels() -> None:
     assert (found.before, found.after, found.uncertainty) == pytest.approx((2e-4, 2e-5, 1e-6))
     assert found.removed == pytest.approx(0.9)
     assert str(found).startswith("90 % was taken out; its standard deviation fell from 0.0002 to")
+
+
+def test_what_a_reference_has_of_its_own_is_left() -> None:
+    found = told([1e-4], [4e-5], reference={"left": 3e-5})
+    assert found.after == pytest.approx(5e-5)
+    assert found.share == "50 %"
 
 
 def test_a_gradient_that_grew_was_not_taken_out() -> None:

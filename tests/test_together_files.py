@@ -505,8 +505,11 @@ def test_a_doubtful_mean_is_told_and_ends_a_strict_set(
     monkeypatch.setattr(strictness, "doubts_of", lambda *given: ["all is wrong: do otherwise"])
     monkeypatch.setattr(solving, "doubts_of", strictness.doubts_of)
     report = fastbg.together(tmp_path / "in", output_dir=tmp_path / "out").report
-    assert report["doubts"] == ["all is wrong: do otherwise"]
-    assert report["doubts"][0] in report["warnings"]
+    doubt, cure = report["doubts"]
+    assert doubt == "all is wrong: do otherwise"
+    assert "give a reference" in cure
+    assert "(relative)" in cure
+    assert {doubt, cure} <= {*report["warnings"]}
     given = ["together", str(tmp_path / "in"), "-o", str(tmp_path / "strict"), "--strict"]
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 3, result.output

@@ -29,10 +29,15 @@ def mean_of_blocks(values: np.ndarray) -> np.ndarray:
 
 def over_blocks(function: np.ufunc, planes: np.ndarray, factor: int, **how: Any) -> np.ndarray:
     """Reduce the blocks of planes, (K, rows, W), by a function of two arguments: (K, h, w)."""
-    tops, lefts = (range(0, size, factor) for size in planes.shape[1:])
+    count, height, width = planes.shape
+    whole, rest = divmod(height, factor)
     # Whole rows first: that is many times as fast as block by block.
-    rows = [function.reduce(planes[:, top : top + factor], axis=1, **how) for top in tops]
-    found: np.ndarray = function.reduceat(np.stack(rows, axis=1), [*lefts], axis=2)
+    full = planes[:, : height - rest].reshape(count, whole, factor, width)
+    rows = function.reduce(full, axis=2, **how)
+    if rest:
+        last = function.reduce(planes[:, -rest:], axis=1, keepdims=True, **how)
+        rows = np.concatenate([rows, last], axis=1)
+    found: np.ndarray = function.reduceat(rows, [*range(0, width, factor)], axis=2)
     return found
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from . import lock
+from .room import cure_of
 
 PathLike = str | os.PathLike[str]
 
@@ -111,7 +112,7 @@ def staged(paths: Sequence[PathLike], *, overwrite: bool = False) -> Iterator[li
             except OSError as error:
                 raise OutputError(
                     f"{targets[0].parent}: cannot write there ({error.strerror or error}): "
-                    "free some space or choose another folder"
+                    f"{cure_of(error)}"
                 ) from error
             for part, target in zip(parts, targets, strict=True):
                 with _reported(target):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import OutputError
 from .orientation import AS_STORED
+from .room import cure_of
 from .sample_format import Order
 
 PathLike = str | os.PathLike[str]
@@ -117,6 +118,5 @@ def writing(path: PathLike) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{Path(path).parent}: cannot write there ({error.strerror or error}): "
-            "free some space or choose another folder"
+            f"{Path(path).parent}: cannot write there ({error.strerror or error}): {cure_of(error)}"
         ) from error

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import InputError
 from .blocks import FileBytes
 from .random_access import RandomAccessFile
+from .room import NO_ROOM
 
 _LASTING = "/var/tmp"
 """Where systems keep large temporary files; their ``/tmp`` is often in memory.
@@ -39,8 +40,8 @@ def decompressing() -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"cannot be decompressed into {folder()} ({error.strerror or error}): free some space "
-            "there, or set TMPDIR to another folder"
+            f"cannot be decompressed into {folder()} ({error.strerror or error}): "
+            f"{'free some space there, or ' * (error.errno in NO_ROOM)}set TMPDIR to another folder"
         ) from error
 
 

@@ -7,7 +7,7 @@ part of the Laplacian to an image, and takes no light away.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -166,10 +166,16 @@ def _smoothed(
     plane: np.ndarray, valid: np.ndarray, deviation: float, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """A plane, (h w,), smoothed where it is valid, (h, w), and where most of that is."""
-    known, smooth = (
-        gaussian_mean(each.reshape(shape), deviation, np.float32) for each in (valid, plane)
-    )
-    return smooth / np.maximum(known, np.float32(LEAST)), known > MOST
+    known, most = _known(valid.tobytes(), deviation, shape)
+    return gaussian_mean(plane.reshape(shape), deviation, np.float32) / known, most
+
+
+@lru_cache(maxsize=8)  # frames on one grid have the same valid pixels, in all rounds
+def _known(valid: bytes, deviation: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """What smoothing takes of valid pixels, bool, (h, w), and where that is most of it."""
+    plane = np.frombuffer(valid, bool).reshape(shape)
+    known = gaussian_mean(plane, deviation, np.float32)
+    return np.maximum(known, np.float32(LEAST)), known > MOST
 
 
 def _tolerance(
@@ -187,7 +193,11 @@ def _tolerance(
 
 def _expected(noise: float, scale: float, detail: Detail, part: float) -> np.ndarray:
     """(h, w): the standard deviation of smoothed pixels, for a tolerated part of the detail."""
-    found: np.ndarray = np.hypot(noise, np.abs(part * scale * detail.values)) + TINY
+    # By way of float64, in a third of the time of numpy.hypot.
+    square = (part * scale * detail.values).astype(np.float64)
+    square *= square
+    square += float(noise) ** 2
+    found: np.ndarray = np.sqrt(square, out=square).astype(np.float32) + TINY
     return found
 
 

@@ -71,7 +71,7 @@ class Surfaces:
         side = min(SIDE, max(2, min(map(len, cells)) // CELLS_PER_SIDE))
         points = _points(*cells)
         splines = Basis(points, side).of_degree(min(DEGREE, side - 1), STIFFNESSES[-1])
-        self._splines, self._coarse = splines, splines.matrix.astype(np.float32)
+        self._splines, self._coarse = splines, splines.matrix.astype(np.float32, order="C")
         self.energy = (np.arange(splines.matrix.shape[1]) >= splines.free).astype(float)
         # The affine functions y, x and 1 are the last of the first ones.
         self.continued = np.where(self.energy > 0, *CONTINUED[::-1])

@@ -134,8 +134,8 @@ def state(history: History, painted: Painted, settings: Settings, revision: int)
 def fitted(engine: Engine, outcome: Outcome) -> dict[str, Any]:
     """What a fit has found, in numbers and words."""
     diagnostics = outcome.fitted.diagnostics
-    gradient = Gradient(*diagnostics.gradient())
     preparation = outcome.preparation
+    gradient = Gradient.found(diagnostics, preparation)
     explained = preparation.sky.explained if preparation.sky else None
     words = str(gradient)
     if explained is not None:

@@ -127,7 +127,8 @@ def _check(taken: Combination, name: str) -> None:
         raise InputError(
             f"the scale between the reference and {name} is not determined "
             f"({taken.factors.sum():.3g}, give or take {more}{100 * min(taken.error, 1):.3g} %): "
-            "too few stars and too little structure; give reference_scale, or another reference"
+            "too few stars and too little structure; give the reference scale by hand, or another "
+            "reference"
         )
 
 
@@ -166,7 +167,7 @@ def _inexact(told: list[Told]) -> Iterator[str]:
         yield (
             f"the scale of the reference is known within {100 * error:.2g} % in channel "
             f"{worst + 1}, and as much of the objects may be left in the model: give a reference "
-            "with less noise, or reference_scale"
+            "with less noise, or the reference scale by hand"
         )
 
 

@@ -175,7 +175,8 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
     before = fitted.diagnostics.gradient()[0] if fitted else np.inf
     if compared.left > OWN * before:
         more = "a plane" if not compared.degree else "a polynomial of degree 2"
-        cure = f"reference_degree={compared.degree + 1} takes {more} out of it, or do that before"
+        degree = compared.degree + 1
+        cure = f"the reference degree {degree} takes {more} out of it, or do that before"
         yield (
             f"the reference seems to have a gradient of its own, {relative(compared.left, before)} "
             f"that of the image: {cure}"
@@ -184,7 +185,8 @@ def _of_reference(compared: Compared, explained: float, fitted: Fitted | None) -
         yield (
             "the reference leaves the model uncertain by "
             f"{relative(compared.uncertain, before)} the gradient, for its scale, or its own "
-            "gradient, is not known better: give one with less noise, or reference_scale"
+            "gradient, is not known better: give one with less noise, or the reference scale by "
+            "hand"
         )
     if compared.covers < COVERED:
         yield (

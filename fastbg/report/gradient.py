@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan, nan
+from math import hypot, isnan, nan
 from typing import Any
 
 from ..diagnostics import Diagnostics
+from ..result import Applied, Preparation
 
 NOISY = 2.0
 """A gradient of less than so many times the noise of a cell is hardly one."""
@@ -20,7 +21,8 @@ class Gradient:
     Attributes
     ----------
     before, after : float
-        The standard deviation of the smoothed sky in the input and in the corrected image.
+        The standard deviation of the smoothed sky in the input and in the corrected image. What a
+        reference has of its own stays in that, where the sky beside the reference cannot show it.
     uncertainty : float
         The standard deviation of the model, its root mean square over the frame.
     """
@@ -30,14 +32,24 @@ class Gradient:
     uncertainty: float
 
     @classmethod
-    def of(cls, diagnostics: Mapping[str, Any]) -> Gradient:
-        """Take it from the diagnostics of a report (see `fastbg.report.report`)."""
+    def of(cls, report: Mapping[str, Any]) -> Gradient:
+        """Take it from a report (see `fastbg.report.report`)."""
+        diagnostics = report["diagnostics"]
         values = (
             diagnostics["gradient_before"],
             diagnostics["gradient_after"],
             diagnostics["uncertainty"]["rms"],
         )
-        return cls(*(sum(channels) / len(channels) for channels in values))
+        before, after, uncertainty = (sum(channels) / len(channels) for channels in values)
+        return cls(before, hypot(after, report.get("reference", {}).get("left", 0)), uncertainty)
+
+    @classmethod
+    def found(cls, diagnostics: Diagnostics, begun: Preparation | Applied) -> Gradient:
+        """Take it from what a job has found."""
+        before, after, uncertainty = diagnostics.gradient()
+        sky = begun.sky if isinstance(begun, Preparation) else None
+        left = sky.compared.left if sky and sky.compared else 0.0
+        return cls(before, hypot(after, left), uncertainty)
 
     @property
     def removed(self) -> float:

@@ -162,7 +162,7 @@ def describe(
     """
     report = Report()
     if fitted:
-        report["gradient"] = Gradient(*fitted.diagnostics.gradient()).to_dict()
+        report["gradient"] = Gradient.found(fitted.diagnostics, begun).to_dict()
     report["fastbg"] = version()
     if files:
         report["input"] = without_folder(str(files.source))

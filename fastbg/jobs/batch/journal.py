@@ -27,6 +27,7 @@ from zlib import crc32
 from ...errors import OutputError
 from ...io import atomic, lock
 from ...io.names import stem
+from ...io.room import cure_of
 
 FOLDER = ".fastbg-batch"
 
@@ -246,8 +247,7 @@ class Journal:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror or error}): free some space or "
-                "choose another folder"
+                f"{self.folder} cannot be written ({error.strerror or error}): {cure_of(error)}"
             ) from error
 
     def _clean(self, patience: float) -> bool:

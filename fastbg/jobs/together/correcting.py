@@ -28,6 +28,8 @@ class FrameModel:
     ----------
     model : BackgroundModel
         Its own gradient, that of the set, and the level of its sky.
+    levels : ndarray, (K, 3), stretched
+        About its minimum, median and maximum: with a guess, one pass finds them.
     level : ndarray, (K,), linear
         The level of the sky of the corrected frame.
     divisor : ndarray, (K,)
@@ -43,6 +45,7 @@ class FrameModel:
     """
 
     model: BackgroundModel
+    levels: np.ndarray
     level: np.ndarray
     divisor: np.ndarray
     scale: np.ndarray
@@ -79,7 +82,8 @@ class Correcting(OfSet):
             frame, strength = source.frame, job.settings.strength
             whole = judge(found.model, frame.image, strength)
             applied = Applied(found.model, found.origin, found.scale, found.measured, whole)
-            plan = _levelled(job.plan(frame, found.model, found.measured), found)
+            plan = job.plan(frame, found.model, found.measured, found.levels)
+            plan = _levelled(plan, found)
             outputs.stage(files)
             lines = history(job.settings, applied, source.file.white)
             corrected = write(job, source, plan, outputs, lines, files)

@@ -38,6 +38,12 @@ from .small import Copies
 
 MEAN = "the mean of the frames"
 
+SHARED = (
+    "what is doubtful is the gradient that all frames share: give a reference, an image of the "
+    "same sky, which tells it; or correct what frames differ by alone (relative), which is certain"
+)
+"""What else can be done about the doubts of a mean."""
+
 ROOM = 0.5
 """The stretch of a model reaches so many times its range beyond it, for nothing clamps it there."""
 
@@ -161,7 +167,8 @@ def fit_mean(
             prepared = job.search(reduced, used, **own)
         fitted, begun = job.fit(prepared, corrects=False), prepared.preparation()
         refuse_doubts(job, MEAN, begun, fitted)
-        return fitted, doubts_of(job.settings, begun, fitted)
+        doubts = doubts_of(job.settings, begun, fitted)
+        return fitted, [*doubts, SHARED] if doubts and reference is None else doubts
 
 
 def _beside(
@@ -231,7 +238,7 @@ def models_of(
         divisor = scale if match_scale else np.ones(len(scale))
         found.append(
             FrameModel(
-                model_of(spline, frame.field.shape),
+                *model_of(spline, frame.field.shape),
                 common.level,
                 divisor,
                 scale,
@@ -242,17 +249,22 @@ def models_of(
     return found
 
 
-def model_of(spline: Spline, shape: tuple[int, int]) -> BackgroundModel:
-    """The model of a spline in linear units: a linear stretch that clamps nothing."""
+def model_of(spline: Spline, shape: tuple[int, int]) -> tuple[BackgroundModel, np.ndarray]:
+    """The model of a spline in linear units: a linear stretch that clamps nothing.
+
+    Also returns about its minimum, median and maximum, (K, 3), stretched.
+    """
     values = spline.values(_grid_points(64, 64))
-    low, high = values.min(axis=0), values.max(axis=0)
+    levels = np.quantile(values, [0, 0.5, 1], axis=0)
+    low, high = levels[0], levels[2]
     room = ROOM * (high - low) + 1e-3 * np.abs(high) + np.finfo(np.float32).tiny
     low, scale = low - room, high - low + 2 * room
     half = np.full(len(low), 0.5)
     polynomial = spline.polynomial.copy()
     polynomial[2] -= low
     scaled = replace(spline, weights=spline.weights / scale, polynomial=polynomial / scale)
-    return BackgroundModel(scaled, Stretch(low, scale, half, 0.5), shape)
+    model = BackgroundModel(scaled, Stretch(low, scale, half, 0.5), shape)
+    return model, ((levels - low) / scale).T
 
 
 def linear_spline(model: BackgroundModel) -> Spline:

@@ -39,7 +39,7 @@ def render(report: Mapping[str, Any], model: BackgroundModel, before: np.ndarray
         "fragment.html.j2",
         report=report,
         name=name,
-        gradient=Gradient.of(report["diagnostics"]) if "diagnostics" in report else None,
+        gradient=Gradient.of(report) if "diagnostics" in report else None,
         pictures=_pictures(report["settings"], model, before, name or "The image"),
         stretched=STRETCHED,
         columns=_columns(report),

@@ -38,7 +38,7 @@ def render(report: Mapping[str, Any], findings: Findings) -> str:
         "page.html.j2",
         report=report,
         name=name,
-        gradient=Gradient.of(report["diagnostics"]),
+        gradient=Gradient.of(report),
         rms=findings.noise.median,
         views=views.figure(findings.views, name, report["image"], report.get("protected", ())),
         figures=figures,
