@@ -28,8 +28,9 @@ SWITCHES = [
 ]
 
 
-WINDOW = {"width": 1000, "height": 640}
-"""Pixels of a page, unless another size is asked for. The processor draws them all."""
+WINDOW = {"width": 920, "height": 540}
+"""Pixels of a page, unless another size is asked for. The processor draws them all, and a live page
+of less than 900 across is laid out for phones."""
 
 PATIENCE = 120_000
 """Milliseconds that pages and what is looked for in them may take on a busy machine."""
