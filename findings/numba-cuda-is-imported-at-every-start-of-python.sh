@@ -6,8 +6,8 @@
 # `numba_cuda`. The finder's module imports pathlib, importlib.abc, warnings and what these import: `python -c pass`
 # loads 92 modules instead of 32, though the program knows nothing of CUDA and the computer may have no GPU. A command
 # line that takes care to import little, or a pool that spawns many workers, pays for that in each process (here
-# 53 ms instead of 17 a start), and no import of its own shows why. `python -S` and
-# `python -I -S` go without, and so do environments without the package.
+# 53 ms instead of 17 a start), and no import of its own shows why. `python -S` and environments without the package
+# go without.
 #
 # Seen on x86_64 Linux with Python 3.11.
 set -euo pipefail
