@@ -73,6 +73,15 @@ def test_differences_do_not_depend_on_how_bright_the_stars_are(rng):
     assert (wrong.std(axis=0) < 0.2 * true.std(axis=0)).all()
 
 
+def test_stars_that_somebody_knows_to_be_sky_stay_in_it(rng):
+    mesh = milky_way(rng)[1]
+    known = (POINTS[:, 0] > 0.8) & (POINTS[:, 1] > 0.8)
+    through = selected(mesh.values, known)[1]
+    assert before_stars(through, mesh, QUADRATIC, QUADRATIC).guessed
+    told = replace(mesh, known=known.astype(float))
+    assert before_stars(through, told, QUADRATIC, QUADRATIC) is None
+
+
 OTHERS = ("seen", "mono", "the stars' colour", "many colours", "multiples", "no dust", "lit dust")
 
 
