@@ -92,9 +92,9 @@ def test_all_panels_get_one_level(tmp_path: Path) -> None:
 
 
 def test_a_gradient_that_all_panels_share_under_objects_is_told(tmp_path: Path) -> None:
-    rng, waves = np.random.default_rng(1), np.geomspace(12, 90, 12)
-    turns = np.random.default_rng(5).uniform(0, 3, 12)
-    phases = np.random.default_rng(6).uniform(0, 6, 12)
+    rng, waves = np.random.default_rng(2), np.geomspace(12, 90, 12)
+    turns = np.random.default_rng(15).uniform(0, 3, 12)
+    phases = np.random.default_rng(16).uniform(0, 6, 12)
     paths = []
     for number, grid in enumerate(grids(2)[:2], start=1):
         v, u = grid.plane()
