@@ -11,7 +11,7 @@ from fastbg.sky import outskirts
 from fastbg.sky.basis import Basis
 from fastbg.sky.grid import grid_side
 from fastbg.sky.mesh import Mesh
-from fastbg.sky.outskirts import SEEN, behind_outskirts
+from fastbg.sky.outskirts import SEEN, behind_outskirts, guess
 from fastbg.sky.surface import Surface
 
 ROWS, COLUMNS, NOISE = 30, 45, 1e-3
@@ -111,7 +111,19 @@ def test_what_somebody_knows_to_be_sky_is_no_outskirts(rng):
     assert nearer[1] < nearer[0]
 
 
-KEPT = ("enough is sky", "enough is explained", "multiples", "all above", "one colour")
+def test_a_guess_is_as_near_to_what_is_known_to_be_sky_as_the_surface_was(rng):
+    sky, mesh, _ = seen(np.stack([FADING, FADING], axis=1), rng)
+    there = (POINTS < 0.2).all(axis=1)
+    surface = selected(mesh.values, there)[1]
+    known = replace(mesh, known=there.astype(float))
+    off = np.where(there, 1.0, -40.0)[:, np.newaxis] * NOISE
+    # What is far from them elsewhere is no worse a guess, and without them nobody knows.
+    assert guess(surface, sky + off, known, QUADRATIC).guessed
+    assert guess(surface, sky - 8 * off, known, QUADRATIC) is None
+    assert guess(surface, sky - 8 * off, mesh, QUADRATIC).guessed
+
+
+KEPT = ("enough is sky", "enough is explained", "multiples", "all above", "one colour", "darker")
 
 
 @pytest.mark.parametrize("kind", KEPT)
@@ -126,6 +138,9 @@ def test_what_is_seen_or_cannot_be_told_is_left_alone(rng, kind):
     elif kind == "one colour":
         alike = np.outer(TILT + FADING, [1.0, 2.0]) + NOISE * rng.standard_normal((len(TILT), 2))
         mesh = replace(mesh, values=alike)
+    elif kind == "darker":  # as before smoke: of what the surface does not explain, most is below
+        assert behind_outskirts(replace(surface, below=0.35), mesh, QUADRATIC, QUADRATIC)
+        surface = replace(surface, below=0.45)
     else:
         mesh = replace(mesh, values=mesh.values + 1)
     assert behind_outskirts(surface, mesh, QUADRATIC, QUADRATIC) is None

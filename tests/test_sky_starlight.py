@@ -73,7 +73,19 @@ def test_differences_do_not_depend_on_how_bright_the_stars_are(rng):
     assert (wrong.std(axis=0) < 0.2 * true.std(axis=0)).all()
 
 
-OTHERS = ("seen", "mono", "the stars' colour", "many colours", "multiples", "no dust", "lit dust")
+def test_stars_that_somebody_knows_to_be_sky_stay_in_it(rng):
+    mesh = milky_way(rng)[1]
+    known = (POINTS[:, 0] > 0.8) & (POINTS[:, 1] > 0.8)
+    through = selected(mesh.values, known)[1]
+    assert before_stars(through, mesh, QUADRATIC, QUADRATIC).guessed
+    told = replace(mesh, known=known.astype(float))
+    assert before_stars(through, told, QUADRATIC, QUADRATIC) is None
+
+
+OTHERS = (
+    *("seen", "mono", "the stars' colour", "many colours", "multiples", "no dust", "lit dust"),
+    *("little dust", "hydrogen"),
+)
 
 
 @pytest.mark.parametrize("kind", OTHERS)
@@ -86,6 +98,14 @@ def test_other_skies_are_left_alone(rng, kind):
         _, mesh, surface = milky_way(rng, hides=(0, 0, 0))
     elif kind == "lit dust":
         _, mesh, surface = milky_way(rng, hides=(-0.4, -0.3, -0.2))
+    elif kind == "little dust":
+        few = (POINTS[:, 0] < 0.3)[:, np.newaxis]
+        _, mesh, surface = milky_way(rng, hides=few * [2.4, 3.0, 3.9])
+    elif kind == "hydrogen":  # clouds of red light before stars that no dust hides: no darker
+        _, mesh, surface = milky_way(rng, hides=(0, 0, 0))
+        clouds = gaussian_mean(rng.standard_normal((ROWS, COLUMNS)), 2.5).ravel()
+        clouds = np.maximum(clouds - clouds.std(), 0)
+        mesh = replace(mesh, values=mesh.values + np.outer(clouds, [1.0, 0.1, 0.1]))
     else:
         _, mesh, surface = milky_way(rng)
     if kind == "seen":

@@ -40,6 +40,9 @@ FADING = (1.5, 4.0)
 RISE = 0.57
 """How much a sky bends beyond a plane, relative to the plane: both as deviations over the frame."""
 
+FARTHER = 1.5
+"""By this factor, and the noise of a cell, a guess may be farther from what is known to be sky."""
+
 MEAN = 0.5
 """How much the selected surface counts in the mean, where objects vary as much as the sky or less.
 Where they vary more, it counts the less."""
@@ -69,9 +72,12 @@ def behind_outskirts(
     -------
     Surface or None
         None where enough of the frame is sky, as `hides_the_sky` tells, where the frame has one
-        colour, and where nearly all cells lie above the surface.
+        colour, where more of it lies below the surface than above, for objects only add light,
+        where nearly all cells lie above it, and as `guess` tells.
     """
     if quadratic is None or not hides_the_sky(instead, mesh) or has_one_colour(mesh):
+        return None
+    if instead.below > (1 - instead.explained) / 2:
         return None
     unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
     free = quadratic.matrix[:, : quadratic.free]
@@ -92,10 +98,7 @@ def behind_outskirts(
             sky = plain @ beside_fading_light(*parts, lambda shares: _penalty(shares, plain, mesh))
         bright = (data - sky)[mesh.usable].std() + np.finfo(np.float32).tiny
         skies.append(sky + (own - sky) * MEAN * min(1.0, sky[mesh.usable].std() / bright))
-    values = np.stack(skies, axis=1) * unit
-    coordinates = np.linalg.lstsq(flexible.matrix, values)[0]
-    behind = replace(instead, splines=flexible, coordinates=coordinates, guessed=True)
-    return behind.judged(mesh)
+    return guess(instead, np.stack(skies, axis=1) * unit, mesh, flexible)
 
 
 def _plane_and_bends(free: np.ndarray, mesh: Mesh) -> np.ndarray:
@@ -119,6 +122,23 @@ def hides_the_sky(surface: Surface, mesh: Mesh) -> bool:
     seen = max(surface.explained, surface.weight.sum() / mesh.weight.sum())
     own = surface.joint is not None or surface.splines.local > 0
     return bool(seen < SEEN and not own and surface.automatic)
+
+
+def guess(instead: Surface, values: np.ndarray, mesh: Mesh, flexible: Splines) -> Surface | None:
+    """The surface through the values of a sky, (P, K), in the place of one that was selected.
+
+    None where somebody knows what is sky and it is farther from that than the selected one, by
+    half of its distance and one standard deviation of the noise, both in the mean of these cells.
+    """
+    unit = np.maximum(mesh.noise, np.finfo(np.float32).tiny)
+    known = mesh.weight * mesh.known
+    off = (np.abs((mesh.values - each) / unit).mean(axis=1) for each in (instead.values, values))
+    before, now = (known @ each for each in off)
+    if now > FARTHER * before + known.sum():
+        return None
+    coordinates = np.linalg.lstsq(flexible.matrix, values)[0]
+    found = replace(instead, splines=flexible, coordinates=coordinates, guessed=True)
+    return found.judged(mesh)
 
 
 def fading_light(objects: np.ndarray, mesh: Mesh) -> np.ndarray:

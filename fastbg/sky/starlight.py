@@ -10,13 +10,11 @@ the Milky Way, as no sky does.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .mesh import Mesh
 from .neighbourhood import gaussian_mean
-from .outskirts import beside_fading_light, fading_light, hides_the_sky
+from .outskirts import beside_fading_light, fading_light, guess, hides_the_sky
 from .robust_fit import LEAST_WEIGHT, SOFTNESS, TOLERANCE_FACTORS, falling
 from .smoothing_spline import Splines
 from .surface import Surface
@@ -72,7 +70,8 @@ def before_stars(
     Surface or None
         None where enough of the frame is sky, as `hides_the_sky` tells; for an image of one
         channel; where too little of the frame has light of one colour beside the sky's; where the
-        sky has that colour, too; and where no dust makes the light redder and darker.
+        sky has that colour, too; where no dust makes the light redder and darker; and as `guess`
+        tells.
     """
     if quadratic is None or len(mesh.noise) == 1 or not hides_the_sky(instead, mesh):
         return None
@@ -94,8 +93,7 @@ def before_stars(
     )
     last = shape @ shares
     values = np.column_stack([last[:, np.newaxis] * colour + skies, last]) * unit
-    coordinates = np.linalg.lstsq(flexible.matrix, values)[0]
-    return replace(instead, splines=flexible, coordinates=coordinates, guessed=True).judged(mesh)
+    return guess(instead, values, mesh, flexible)
 
 
 def _differences(
