@@ -274,6 +274,21 @@ SWEPT = {
         Swept("sky.starlight", "BRIGHTEST", (0.1, 0.15, 0.3, 0.4)),
         Swept("sky.starlight", "STRENGTH", (0.0, 10.0, 100.0, 300.0)),
     ),
+    "horizon": (
+        Swept(
+            "sky.horizon", "RISES", ((0.1,), (0.3,), (0.05, 0.2), (0.2, 0.5), (0.05, 0.15, 0.4))
+        ),
+        Swept("sky.horizon", "AROUND", (12, 48)),
+        Swept("sky.horizon", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
+        Swept("sky.horizon", "PENALTY", (-0.4, -0.3, -0.1, 0.0)),
+        Swept("sky.horizon", "DARK", (0.0, 0.01, 0.1, INFINITE)),
+        Swept("sky.horizon", "STRONG", (0.0, 1.0, 3.0, 4.0)),
+        Swept("sky.circle", "LEAST_OUTLINE", (1, 2, 5)),
+        Swept("sky.circle", "ROUND", (0.01, 0.02, 0.05, 0.1)),
+        Swept("sky.circle", "FILLED", (0.8, 0.95)),
+        Swept("sky.circle", "EMPTY", (0.2, 0.6)),
+        Swept("sky.circle", "LEAST_EMPTY", (0.005, 0.03)),
+    ),
     "uncertainty": (
         Swept("sky.jackknife", "BLOCKS", (2, 3, 6, 8)),
         Swept("diagnostics.uncertainty", "RIVALRY", (0.04, 0.08, 0.2, 0.3)),
