@@ -275,9 +275,7 @@ SWEPT = {
         Swept("sky.starlight", "STRENGTH", (0.0, 10.0, 100.0, 300.0)),
     ),
     "horizon": (
-        Swept(
-            "sky.horizon", "RISES", ((0.1,), (0.3,), (0.05, 0.2), (0.2, 0.5), (0.05, 0.15, 0.4))
-        ),
+        Swept("sky.horizon", "RISES", ((0.1,), (0.3,), (0.05, 0.2), (0.2, 0.5), (0.05, 0.15, 0.4))),
         Swept("sky.horizon", "AROUND", (12, 48)),
         Swept("sky.horizon", "CANDIDATES", (0.1, 0.3, 3, 10), scaled=True),
         Swept("sky.horizon", "PENALTY", (-0.4, -0.3, -0.1, 0.0)),
