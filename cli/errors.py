@@ -17,7 +17,8 @@ import typer
 from ..errors import Cancelled, DoubtError, FastbgError
 from ..io.names import check_current_folder
 from ..io.room import NO_ROOM
-from .help import Group, UsageError
+from .help import Group
+from .lacking import UsageError
 from .meant import command_for, is_input
 from .options import EVENTS_OPTION
 from .spelling import spelled_for_typer

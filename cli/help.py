@@ -1,4 +1,4 @@
-"""Commands whose ``--help`` has no names of types and ends with examples; no option is a value."""
+"""Commands whose ``--help`` has no names of types, and ends with examples."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import typer
 from typer.core import TyperCommand, TyperGroup
 
-# The module of this class differs between releases of Typer, which exports only a subclass.
-UsageError: Any = typer.BadParameter.__base__
+from .lacking import check_values
 
 EXAMPLES = {
     "run": (
@@ -94,23 +92,9 @@ class Command(_PlainParameters, TyperCommand):
     """One command."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
-        """Take the values of parameters, none of which is the name of an option.
-
-        ``--report --overwrite`` would else write the report to a folder called ``--overwrite``.
-        """
+        """Take the values of all parameters; one that is an option is refused."""
         rest: list[str] = super().parse_args(context, arguments)
-        options = {
-            name: each
-            for each in self.get_params(context)
-            for name in (*each.opts, *each.secondary_opts)
-            if each.param_type_name == "option"
-        }
-        for name, each in options.items():
-            values = context.params.get(each.name)
-            for value in values if isinstance(values, list | tuple) else [values]:
-                if str(value) in options:
-                    message = f"{name} needs a value before {value}, which is an option"
-                    raise UsageError(message, context)
+        check_values(context, self.get_params(context))
         return rest
 
 

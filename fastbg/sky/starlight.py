@@ -58,12 +58,8 @@ def before_stars(
 
     Parameters
     ----------
-    instead : Surface
-        What was selected.
-    mesh : Mesh
-    quadratic, flexible : Splines
-        The basis in which quadratic polynomials cost nothing, if there is one, and one that has all
-        surfaces.
+    instead, mesh, quadratic, flexible
+        As for `fastbg.sky.outskirts.behind_outskirts`.
 
     Returns
     -------
